@@ -1,0 +1,86 @@
+// Package plan is the one plan type: ordered work from state to stack. A plan is a value: it is made by a pure difference, shown as
+// text or JSON, saved, and carried out by the runner. It has no effects.
+package plan
+
+import (
+	"berth/catalogue"
+	"berth/internal/diag"
+)
+
+// Format is the version of the saved form.
+const Format = 1
+
+// Plan is ordered work.
+type Plan struct {
+	Format       int              `json:"format"`
+	Action       Action           `json:"action"`
+	Installation string           `json:"installation"`
+	Target       catalogue.Target `json:"target"`
+	Release      string           `json:"release"`
+	From         string           `json:"from,omitempty"` // the release that runs now; "" when nothing does
+	Basis        Basis            `json:"basis"`
+	Steps        []Step           `json:"steps"`
+	Unchanged    []string         `json:"unchanged"` // objects that stay as they are
+}
+
+// Action is what the plan is for.
+type Action string
+
+// The actions so far.
+const (
+	Up   Action = "up"
+	Down Action = "down"
+)
+
+// Basis is what a plan was made from. A saved plan is stale when one of them is another now.
+type Basis struct {
+	Config    string `json:"config"`    // hash of the rendered project and of the secrets that it refers to
+	Catalogue string `json:"catalogue"` // hash of the catalogue
+	State     string `json:"state"`     // hash of the observed state
+}
+
+// Verb is what a step does.
+type Verb string
+
+// The verbs.
+const (
+	Pull     Verb = "pull"     // fetch an image
+	Write    Verb = "write"    // write the rendered project
+	Create   Verb = "create"   // make and start a container
+	Update   Verb = "update"   // change limits of a running container
+	Start    Verb = "start"    // start a container that does not run
+	Restart  Verb = "restart"  // stop and start the same container
+	Recreate Verb = "recreate" // replace the container; volumes stay
+	Execute  Verb = "run"      // run a one-shot container to its end
+	Wait     Verb = "wait"     // nothing to change, but not ready yet
+	Remove   Verb = "remove"   // remove a container or network; volumes stay
+	Delete   Verb = "delete"   // delete a volume and the data in it
+)
+
+// Effect is what people notice of a step.
+type Effect string
+
+// The effects, from least to most.
+const (
+	None     Effect = "none"
+	Brief    Effect = "restart"  // one service pauses
+	Downtime Effect = "downtime" // Sourcegraph does not answer
+	Data     Effect = "data"     // data is changed or deleted for good
+)
+
+// Step is one piece of work on one object.
+type Step struct {
+	ID      int     `json:"id"` // from 1, in an order that respects After
+	Verb    Verb    `json:"verb"`
+	Object  string  `json:"object"`            // "gitserver-0"; an image; a volume
+	Service string  `json:"service,omitempty"` // "gitserver"
+	Why     []Cause `json:"why"`
+	Effect  Effect  `json:"effect"`
+	After   []int   `json:"after,omitempty"` // steps that must be done first
+}
+
+// Cause is one reason of a step.
+type Cause struct {
+	Text  string     `json:"text"`
+	Range diag.Range `json:"range,omitzero"` // the config's line that asks for it
+}

@@ -1,0 +1,52 @@
+// Package compose renders a Stack as a Docker Compose project that works with plain `docker compose`: docker-compose.yaml, the files
+// that its services mount, and the names of the secrets that stand in its .env file. Pure: the same stack gives the same bytes.
+package compose
+
+import "berth/internal/stack"
+
+// Labels that berth puts on containers, and finds them by.
+const (
+	LabelInstallation = "dev.berth.installation" // the installation's name
+	LabelRelease      = "dev.berth.release"
+	LabelService      = "dev.berth.service" // "gitserver"
+	LabelSpec         = "dev.berth.spec"    // Unit.Spec
+	LabelFiles        = "dev.berth.files"   // Unit.Files
+)
+
+// ComposeFile is the project's main file.
+const ComposeFile = "docker-compose.yaml"
+
+// Project is a rendered Compose project.
+type Project struct {
+	Name    string
+	Release string
+	Files   []stack.File // docker-compose.yaml and what services mount, ordered by path; readable by everybody, so without secrets
+	Secrets []stack.Secret
+	Units   []Unit // ordered by name
+}
+
+// Unit is what a plan needs to know of one rendered service of the Compose file.
+type Unit struct {
+	Name      string   // of the service in the Compose file: "gitserver-0"
+	Container string   // of the container: the same, but for installations with another name
+	Service   string   // "gitserver"
+	Image     string   // reference by digest
+	Spec      string   // hash of the rendered service without its limits, its labels and its files' content
+	Files     string   // hash of the content of the files that it mounts and does not reload by itself; "" when there are none
+	Secrets   []string // names of the secrets that it is given
+	CPUs      float64  // cores; 0: no limit
+	Memory    int64    // bytes; 0: no limit
+	OneShot   bool
+	HasHealth bool
+	DependsOn []stack.Dependency
+	Volumes   []string // named volumes, as the engine knows them: "sourcegraph_gitserver-0"
+	Origins   []stack.Origin
+	Patched   []string // reasons of the admin's patches
+	Probe     *Probe   // how readiness is measured where the release has no health check for Compose; nil: by running
+}
+
+// Probe is a request that is answered when a service is ready.
+type Probe struct {
+	Port int
+	Path string // HTTP path; "": a TCP connection is enough
+}

@@ -1,0 +1,108 @@
+// Package stack says what should run: a Config resolved against a Release. It has no effects. Config and Release go in; Stack and
+// diagnostics come out.
+package stack
+
+import (
+	"berth/catalogue"
+	"berth/internal/diag"
+)
+
+// Stack is everything that should run.
+type Stack struct {
+	Name      string
+	URL       string
+	Release   string
+	Target    catalogue.Target
+	Instances []Instance // ordered by name
+	Volumes   []string   // named volumes, ordered
+	Secrets   []Secret   // that instances or files need, ordered by name
+	Files     []File     // that instances mount, ordered by path
+	Limits    bool       // false: size demo, without cpu and memory limits
+}
+
+// Instance is one container: a service, or one shard of it.
+type Instance struct {
+	Name       string // container name: "gitserver-0"
+	Service    string // "gitserver"
+	Index      int
+	Image      string // reference by digest
+	Hostname   string
+	Command    []string
+	CPUs       float64 // cores; 0: no limit
+	Memory     int64   // bytes; 0: no limit
+	Env        []EnvVar
+	Ports      []string // "0.0.0.0:80:80"
+	Expose     []string
+	Mounts     []Mount // ordered by path
+	Health     *catalogue.Health
+	DependsOn  []Dependency // ordered by name
+	Restart    string
+	StopGrace  string
+	ShmSize    string
+	Pid        string
+	Privileged bool
+	Devices    []string
+	OneShot    bool    // runs to its end: the migrator
+	Patches    []Patch // the admin's own, in order
+	// Origins are the config's lines that made this instance differ from the release, for plans: "memory 8g -> 16Gi".
+	Origins []Origin
+}
+
+// Origin is one line of the config and what it changed.
+type Origin struct {
+	Text  string
+	Range diag.Range
+}
+
+// EnvVar is a variable whose value may hold secrets.
+type EnvVar struct {
+	Name  string
+	Value []Part
+}
+
+// Part is a piece of a value: a text or a secret.
+type Part struct {
+	Text      string
+	Secret    string // name of a Secret
+	URLEscape bool   // the secret stands in a URL
+}
+
+// Secret is a value that is generated once for the installation, or that the admin refers to.
+type Secret struct {
+	Name string // "pgsql-password"
+	// Fixed is a well-known value that an installation made without berth still uses; "" otherwise. See New.
+	Env, File string // where the admin keeps it; both "": generated
+	Range     diag.Range
+}
+
+// Dependency is another instance that must be in a condition first.
+type Dependency struct {
+	Name      string
+	Condition catalogue.Condition
+}
+
+// Mount is one of volume, project file, host path, or secret at a path.
+type Mount struct {
+	Path     string
+	Volume   string
+	File     string // path in the rendered project
+	Host     string
+	Secret   string // name of a Secret that becomes a file
+	UID, GID string // of a secret's file
+	Mode     uint32 // of a secret's file
+	ReadOnly bool
+}
+
+// File is a file of the rendered project.
+type File struct {
+	Path    string
+	Content []byte
+	Reload  bool // the service that mounts it sees changes by itself; no restart is needed
+}
+
+// Patch is the admin's own change to an instance's rendered form.
+type Patch struct {
+	Compose map[string]any
+	Reason  string
+	Range   diag.Range
+}
