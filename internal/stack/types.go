@@ -15,9 +15,24 @@ type Stack struct {
 	Target    catalogue.Target
 	Instances []Instance // ordered by name
 	Volumes   []string   // named volumes, ordered
-	Secrets   []Secret   // that instances or files need, ordered by name
-	Files     []File     // that instances mount, ordered by path
-	Limits    bool       // false: size demo, without cpu and memory limits
+	Secrets   []Secret   // that instances need, ordered by name
+	Settings  Settings   // of the files that instances mount
+}
+
+// Settings are the facts of the files that instances mount; rendering makes files of them.
+type Settings struct {
+	Postgres   map[string]map[string]string // settings by database service
+	Scrape     []Scrape                     // what Prometheus scrapes
+	YAML       map[string]any               // by path in the project
+	Caddyfiles map[string][]string          // directive lines by path in the project
+	Files      []File                       // the admin's own, ordered by path
+}
+
+// Scrape is one group of Prometheus targets.
+type Scrape struct {
+	Job     string
+	Labels  map[string]string
+	Targets []string
 }
 
 // Instance is one container: a service, or one shard of it.
@@ -42,6 +57,7 @@ type Instance struct {
 	Pid        string
 	Privileged bool
 	Devices    []string
+	User       string
 	OneShot    bool    // runs to its end: the migrator
 	Patches    []Patch // the admin's own, in order
 	// Origins are the config's lines that made this instance differ from the release, for plans: "memory 8g -> 16Gi".
@@ -62,17 +78,18 @@ type EnvVar struct {
 
 // Part is a piece of a value: a text or a secret.
 type Part struct {
-	Text      string
-	Secret    string // name of a Secret
-	URLEscape bool   // the secret stands in a URL
+	Text   string
+	Secret string // name of a Secret
+	JSON   bool   // the secret stands inside a JSON string
 }
 
-// Secret is a value that is generated once for the installation, or that the admin refers to.
+// Secret is a value that is generated once for the installation, that the admin keeps elsewhere, or that is put together from
+// other secrets: exactly one of the three.
 type Secret struct {
-	Name string // "pgsql-password"
-	// Fixed is a well-known value that an installation made without berth still uses; "" otherwise. See New.
-	Env, File string // where the admin keeps it; both "": generated
-	Range     diag.Range
+	Name      string     // "pgsql-password"; also names the variable of the .env file
+	Env, File string     // where the admin keeps it: a variable or a file; both "" and no Parts: generated, letters and digits only
+	Parts     []Part     // a value made of texts and other secrets, such as a settings file with a key in it
+	Range     diag.Range // the config's line that asks for it
 }
 
 // Dependency is another instance that must be in a condition first.

@@ -1,0 +1,35 @@
+// Command berth runs self-hosted Sourcegraph. Everything is in internal/cli; here are only signals and the exit code.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"berth/internal/cli"
+	"golang.org/x/term"
+)
+
+func main() {
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	// The first signal asks a run to finish the step in hand; after it, signals act as usual, so a second one stops at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	os.Exit(cli.Run(ctx, &cli.Env{
+		Stdin:       os.Stdin,
+		Stdout:      os.Stdout,
+		Stderr:      os.Stderr,
+		Getenv:      os.Getenv,
+		Now:         time.Now,
+		Dir:         dir,
+		Terminal:    terminal,
+		Interactive: terminal && term.IsTerminal(int(os.Stdin.Fd())),
+		Color:       terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}, os.Args[1:]))
+}

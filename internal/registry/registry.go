@@ -1,0 +1,140 @@
+// Package registry asks container registries which image stands behind a name, without pulling it: for the lock file that records
+// what an admin's own registry holds, and for checks before anything is touched.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"berth/internal/diag"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
+)
+
+// parallel is how many requests are under way at once: registries limit clients.
+const parallel = 6
+
+// Login is who asks. The zero Login is what `docker login` left on this host.
+type Login struct{ Username, Password string }
+
+// option gives the way to sign in.
+func (l Login) option() remote.Option {
+	if l.Username != "" {
+		return remote.WithAuth(&authn.Basic{Username: l.Username, Password: l.Password})
+	}
+	return remote.WithAuthFromKeychain(authn.DefaultKeychain)
+}
+
+// Split takes a reference "repository:tag@digest" apart.
+func Split(ref string) (repository, tag, digest string) {
+	ref, digest, _ = strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
+		return ref[:i], ref[i+1:], digest
+	}
+	return ref, "", digest
+}
+
+// Digests asks for the digest behind the tag of each reference. Those that can't be had are told of, all at once.
+func Digests(ctx context.Context, login Login, refs []string) (map[string]string, diag.List) {
+	found := make([]string, len(refs))
+	problems := make(diag.List, len(refs))
+	each(refs, func(i int, ref string) {
+		repository, tag, _ := Split(ref)
+		digest, err := head(ctx, login, repository+":"+tag)
+		if err != nil {
+			problems[i] = unavailable(repository+":"+tag, err)
+			return
+		}
+		found[i] = digest
+	})
+	out := map[string]string{}
+	for i, ref := range refs {
+		if found[i] != "" {
+			out[ref] = found[i]
+		}
+	}
+	return out, compact(problems)
+}
+
+// Check proves that each reference can be pulled by its digest. Where a registry holds another image under the tag, that is said: it
+// is not what Sourcegraph published, and it is not run until the admin records it.
+func Check(ctx context.Context, login Login, refs []string) diag.List {
+	problems := make(diag.List, len(refs))
+	each(refs, func(i int, ref string) {
+		repository, tag, digest := Split(ref)
+		_, err := head(ctx, login, repository+"@"+digest)
+		if err == nil {
+			return
+		}
+		if missing(err) && tag != "" {
+			if other, tagErr := head(ctx, login, repository+":"+tag); tagErr == nil {
+				problems[i] = diag.Diagnostic{Code: "BERTH1210", Severity: diag.Error, Subject: repository + ":" + tag,
+					Summary: "the registry holds another image than the one that is expected",
+					Detail:  []string{"expected " + digest, "there     " + other},
+					Hint:    "find out who put it there; if it is right, record it with: berth lock"}
+				return
+			}
+		}
+		problems[i] = unavailable(repository+"@"+digest, err)
+	})
+	return compact(problems)
+}
+
+func each(refs []string, f func(int, string)) {
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for i, ref := range refs {
+		g.Go(func() error { f(i, ref); return nil })
+	}
+	_ = g.Wait() // f keeps its own problems
+}
+
+func compact(l diag.List) diag.List {
+	return slices.DeleteFunc(l, func(d diag.Diagnostic) bool { return d.Code == "" })
+}
+
+func head(ctx context.Context, login Login, ref string) (string, error) {
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		return "", fmt.Errorf("image %q: %w", ref, err)
+	}
+	d, err := remote.Head(r, remote.WithContext(ctx), login.option())
+	if err != nil {
+		return "", err
+	}
+	return d.Digest.String(), nil
+}
+
+// missing reports whether a registry answered that it has no such image.
+func missing(err error) bool {
+	var t *transport.Error
+	return errors.As(err, &t) && t.StatusCode == http.StatusNotFound
+}
+
+// unavailable says why an image can't be had, and what to do.
+func unavailable(ref string, err error) diag.Diagnostic {
+	d := diag.Diagnostic{Code: "BERTH1212", Severity: diag.Error, Subject: ref, Summary: "the registry can't be asked", Detail: []string{err.Error()},
+		Hint: "check the network, the proxy, and images.registry"}
+	var t *transport.Error
+	if errors.As(err, &t) {
+		switch t.StatusCode {
+		case http.StatusNotFound:
+			d.Code, d.Summary, d.Detail = "BERTH1211", "the registry has no such image", nil
+			d.Hint = "copy the release's images there (berth catalogue show lists them), or check images.registry"
+		case http.StatusUnauthorized, http.StatusForbidden:
+			d.Code, d.Summary, d.Detail = "BERTH1213", "the registry does not let you read this image", nil
+			d.Hint = "sign in with docker login, or set images.login"
+		case http.StatusTooManyRequests:
+			d.Code, d.Summary, d.Detail = "BERTH1214", "the registry asks to come back later: too many requests", nil
+			d.Hint = "sign in with docker login for a higher limit, or wait"
+		}
+	}
+	return d
+}

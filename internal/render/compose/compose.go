@@ -1,0 +1,340 @@
+package compose
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/internal/diag"
+	"berth/internal/stack"
+)
+
+// network is the one network of an installation, as in Sourcegraph's own file.
+const network = "sourcegraph"
+
+// Render makes the project of a stack. fingerprints are short hashes of the secrets whose value the admin keeps, by name, so that a
+// changed password is a changed container. A patch that changes nothing, or that reaches for what the config has a key for, is a
+// problem.
+func Render(s *stack.Stack, fingerprints map[string]string) (*Project, diag.List) {
+	r := &renderer{stack: s, fingerprints: fingerprints, project: &Project{Name: s.Name, Release: s.Release, Secrets: s.Secrets}}
+	r.project.Files = settingsFiles(s)
+	services := mapping{}
+	for _, inst := range s.Instances {
+		services = append(services, field{inst.Name, r.service(inst)})
+	}
+	r.project.Files = append(r.project.Files, stack.File{Path: ComposeFile, Content: encode(header(s), r.file(services))})
+	slices.SortFunc(r.project.Files, func(a, b stack.File) int { return cmp.Compare(a.Path, b.Path) })
+	return r.project, r.problems
+}
+
+type renderer struct {
+	stack        *stack.Stack
+	fingerprints map[string]string
+	project      *Project
+	problems     diag.List
+}
+
+func header(s *stack.Stack) string {
+	return fmt.Sprintf("Sourcegraph %s, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew.\n"+
+		"It works with docker compose alone. Secret values stand in the file .env beside it.", s.Release)
+}
+
+// file is the whole of the Compose file.
+func (r *renderer) file(services mapping) mapping {
+	out := mapping{
+		{"name", r.stack.Name},
+		{"services", services},
+		{"networks", mapping{{network, mapping{}}}},
+	}
+	volumes := mapping{}
+	for _, v := range r.stack.Volumes {
+		volumes = append(volumes, field{v, mapping{}})
+	}
+	out = append(out, field{"volumes", volumes})
+	if secrets := r.secretFiles(); len(secrets) > 0 {
+		out = append(out, field{"secrets", secrets})
+	}
+	return out
+}
+
+// secretFiles are the secrets that services mount as files. Compose copies them from the environment into the container, so that
+// they lie on no disk of the host in a form that others can read.
+func (r *renderer) secretFiles() mapping {
+	var names []string
+	for _, inst := range r.stack.Instances {
+		for _, m := range inst.Mounts {
+			if m.Secret != "" && !slices.Contains(names, m.Secret) {
+				names = append(names, m.Secret)
+			}
+		}
+	}
+	slices.Sort(names)
+	var out mapping
+	for _, n := range names {
+		out = append(out, field{n, mapping{{"environment", Variable(n)}}})
+	}
+	return out
+}
+
+// service renders one instance, and notes what a plan needs to know of it.
+func (r *renderer) service(inst stack.Instance) mapping {
+	body := r.body(inst)
+	for _, p := range inst.Patches {
+		body = r.patch(inst, body, p)
+	}
+	unit := r.unit(inst, body)
+	r.project.Units = append(r.project.Units, unit)
+	out := mapping{{"container_name", unit.Container}}
+	out = append(out, body...)
+	if inst.CPUs > 0 {
+		out = append(out, field{"cpus", inst.CPUs})
+	}
+	if inst.Memory > 0 {
+		out = append(out, field{"mem_limit", memory(inst.Memory)})
+	}
+	labels := mapping{
+		{LabelInstallation, r.stack.Name}, {LabelRelease, r.stack.Release}, {LabelService, inst.Service}, {LabelSpec, unit.Spec},
+	}
+	if unit.Files != "" {
+		labels = append(labels, field{LabelFiles, unit.Files})
+	}
+	return append(out, field{"labels", labels})
+}
+
+// body is the service without its name, limits and labels: what its spec hash is about.
+func (r *renderer) body(inst stack.Instance) mapping {
+	out := mapping{{"image", inst.Image}}
+	add := func(key string, value any, set bool) {
+		if set {
+			out = append(out, field{key, value})
+		}
+	}
+	add("hostname", inst.Hostname, inst.Hostname != "")
+	add("user", inst.User, inst.User != "")
+	add("command", literals(inst.Command), len(inst.Command) > 0)
+	add("environment", environment(inst.Env), len(inst.Env) > 0)
+	add("ports", sequence(inst.Ports), len(inst.Ports) > 0)
+	add("expose", sequence(inst.Expose), len(inst.Expose) > 0)
+	mounts, secrets := r.mounts(inst.Mounts)
+	add("volumes", mounts, len(mounts) > 0)
+	add("secrets", secrets, len(secrets) > 0)
+	add("healthcheck", healthcheck(inst), inst.Health != nil)
+	add("depends_on", dependsOn(inst.DependsOn), len(inst.DependsOn) > 0)
+	add("networks", sequence([]string{network}), true)
+	add("restart", inst.Restart, inst.Restart != "")
+	add("stop_grace_period", inst.StopGrace, inst.StopGrace != "")
+	add("shm_size", inst.ShmSize, inst.ShmSize != "")
+	add("pid", inst.Pid, inst.Pid != "")
+	add("privileged", inst.Privileged, inst.Privileged)
+	add("devices", sequence(inst.Devices), len(inst.Devices) > 0)
+	return out
+}
+
+func environment(env []stack.EnvVar) mapping {
+	var out mapping
+	for _, e := range env {
+		var b strings.Builder
+		for _, p := range e.Value {
+			if p.Secret != "" {
+				b.WriteString("${" + Variable(p.Secret) + "}")
+			} else {
+				b.WriteString(literal(p.Text))
+			}
+		}
+		out = append(out, field{e.Name, b.String()})
+	}
+	return out
+}
+
+func (r *renderer) mounts(mounts []stack.Mount) (volumes, secrets sequenceOf) {
+	for _, m := range mounts {
+		if m.Secret != "" {
+			s := mapping{{"source", m.Secret}, {"target", m.Path}}
+			if m.UID != "" {
+				s = append(s, field{"uid", m.UID}, field{"gid", m.GID})
+			}
+			secrets = append(secrets, append(s, field{"mode", octal(m.Mode)}))
+			continue
+		}
+		source := cmp.Or(m.Volume, m.Host)
+		if m.File != "" {
+			source = "./" + m.File
+		}
+		text := source + ":" + m.Path
+		if m.ReadOnly {
+			text += ":ro"
+		}
+		volumes = append(volumes, literal(text))
+	}
+	return volumes, secrets
+}
+
+func healthcheck(inst stack.Instance) mapping {
+	h := inst.Health
+	if h == nil {
+		return nil
+	}
+	out := mapping{}
+	if h.Shell != "" {
+		out = append(out, field{"test", literal(h.Shell)})
+	} else {
+		out = append(out, field{"test", literals(append([]string{"CMD"}, h.Exec...))})
+	}
+	for _, d := range []field{{"interval", h.Interval}, {"timeout", h.Timeout}} {
+		if d.value != "" {
+			out = append(out, d)
+		}
+	}
+	if h.Retries > 0 {
+		out = append(out, field{"retries", h.Retries})
+	}
+	if h.StartPeriod != "" {
+		out = append(out, field{"start_period", h.StartPeriod})
+	}
+	return out
+}
+
+func dependsOn(deps []stack.Dependency) mapping {
+	var out mapping
+	for _, d := range deps {
+		out = append(out, field{d.Name, mapping{{"condition", string(d.Condition)}}})
+	}
+	return out
+}
+
+// unit notes what a plan needs to know of an instance.
+func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
+	u := Unit{
+		Name: inst.Name, Container: inst.Name, Service: inst.Service, Image: inst.Image,
+		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot, HasHealth: inst.Health != nil,
+		DependsOn: inst.DependsOn, Origins: inst.Origins,
+		Secrets: secretsOf(inst), Files: r.filesHash(inst),
+	}
+	if r.stack.Name != stack.DefaultName {
+		// Container names are the engine's, and a second installation must not take those of the first. Services find each other by
+		// the names of the Compose file all the same.
+		u.Container = r.stack.Name + "-" + inst.Name
+	}
+	for _, m := range inst.Mounts {
+		if m.Volume != "" {
+			u.Volumes = append(u.Volumes, r.stack.Name+"_"+m.Volume)
+		}
+	}
+	for _, p := range inst.Patches {
+		u.Patched = append(u.Patched, cmp.Or(p.Reason, "patch"))
+	}
+	text, _ := json.Marshal(plain(body)) // maps, lists, strings and numbers always marshal
+	for _, s := range u.Secrets {
+		text = append(text, s+"="+r.fingerprints[s]+"\n"...)
+	}
+	u.Spec = digest(text)
+	return u
+}
+
+func secretsOf(inst stack.Instance) []string {
+	var names []string
+	for _, e := range inst.Env {
+		for _, p := range e.Value {
+			names = append(names, p.Secret)
+		}
+	}
+	for _, m := range inst.Mounts {
+		names = append(names, m.Secret)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
+}
+
+// filesHash is a hash of the project files that an instance mounts, but for those that it reads anew by itself.
+func (r *renderer) filesHash(inst stack.Instance) string {
+	h := sha256.New()
+	found := false
+	for _, m := range inst.Mounts {
+		for _, f := range r.project.Files {
+			if m.File != "" && !f.Reload && (f.Path == m.File || strings.HasPrefix(f.Path, path.Clean(m.File)+"/")) {
+				found = true
+				fmt.Fprintf(h, "%s %d\n", f.Path, len(f.Content))
+				h.Write(f.Content)
+			}
+		}
+	}
+	if !found {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// Variable is the name under which a secret stands in the .env file.
+func Variable(secret string) string {
+	return "BERTH_" + strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' {
+			return c - 'a' + 'A'
+		}
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' {
+			return c
+		}
+		return '_'
+	}, secret)
+}
+
+// EnvFile is the .env file for secrets and their values.
+func EnvFile(secrets []stack.Secret, value func(name string) string) []byte {
+	var b strings.Builder
+	b.WriteString("# Secret values of this installation, made by berth. Keep this file to yourself.\n")
+	for _, s := range secrets {
+		fmt.Fprintf(&b, "%s=%s\n", Variable(s.Name), quote(value(s.Name)))
+	}
+	return []byte(b.String())
+}
+
+// quote writes a value so that Compose reads back the same bytes: in single quotes nothing is special but the quote itself.
+func quote(v string) string {
+	if !strings.Contains(v, "'") {
+		return "'" + v + "'"
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(v) + `"`
+}
+
+// literal protects "$", which Compose would take for a variable.
+func literal(s string) string { return strings.ReplaceAll(s, "$", "$$") }
+
+func literals(texts []string) sequenceOf {
+	var out sequenceOf
+	for _, t := range texts {
+		out = append(out, literal(t))
+	}
+	return out
+}
+
+func sequence(texts []string) sequenceOf {
+	var out sequenceOf
+	for _, t := range texts {
+		out = append(out, t)
+	}
+	return out
+}
+
+// memory writes bytes as Compose does.
+func memory(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "g"}, {1 << 20, "m"}, {1 << 10, "k"}} {
+		if n%u.size == 0 {
+			return strconv.FormatInt(n/u.size, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + "b"
+}

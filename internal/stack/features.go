@@ -1,0 +1,349 @@
+package stack
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/internal/config"
+	"berth/internal/diag"
+)
+
+// The services that the features below reach. A release that lacks one of them is not given it.
+var (
+	frontends   = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal"}
+	proxyUsers  = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "gitserver", "migrator", "worker", "repo-updater", "executor"} // docs: self-hosted/private-network
+	gitservers  = []string{"gitserver"}
+	containerID = struct{ uid, gid string }{"100", "101"} // the sourcegraph user in Sourcegraph's own images
+)
+
+const (
+	configFolder = "/etc/berth" // in the frontends' containers
+	gitHome      = "/home/sourcegraph"
+)
+
+// FileNames are the files that a config names and whose content becomes part of the stack. Secrets are not among them: their values
+// never are.
+func FileNames(c *config.Config) []string {
+	names := append([]string{c.TLS.Certificate, c.Git.KnownHosts, c.Git.Config}, c.CertificateAuthorities...)
+	for _, f := range []*config.ConfigFile{c.SiteConfig, c.CodeHosts, c.Settings} {
+		if f != nil {
+			names = append(names, f.File)
+		}
+	}
+	if c.Tracing != nil {
+		names = append(names, c.Tracing.Collector)
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return n == "" })
+}
+
+// each calls f for every instance of some services.
+func (b *builder) each(services []string, f func(*Instance)) {
+	for i := range b.stack.Instances {
+		if slices.Contains(services, b.stack.Instances[i].Service) {
+			f(&b.stack.Instances[i])
+		}
+	}
+}
+
+// secret registers a secret that the admin keeps, and gives its name.
+func (b *builder) secret(name string, ref *config.Secret, at diag.Range) string {
+	b.secrets[name] = Secret{Name: name, Env: ref.Env, File: ref.File, Range: at}
+	return name
+}
+
+// siteConfig gives the frontends the admin's site configuration, and beside it what other keys of the config say in it: the external
+// URL, the license, certificate authorities, the executors' token. Sourcegraph merges the two files.
+//
+// Source: https://sourcegraph.com/docs/self-hosted/advanced-config-file
+func (b *builder) siteConfig() {
+	if b.Config.SiteConfig == nil {
+		return
+	}
+	at := b.At("siteConfig")
+	own := configFolder + "/site-config/berth.json"
+	admin := configFolder + "/site-config/admin.json"
+	b.secrets["site-config"] = Secret{Name: "site-config", Parts: b.siteConfigParts()}
+	b.file("site-config/admin.json", b.Config.SiteConfig.File)
+	b.each(frontends, func(inst *Instance) {
+		inst.mount(Mount{Path: own, Secret: "site-config", UID: containerID.uid, GID: containerID.gid, Mode: 0o400})
+		inst.mount(Mount{Path: admin, File: "site-config/admin.json", ReadOnly: true})
+		inst.set("SITE_CONFIG_FILE", Part{Text: admin + ":" + own})
+		inst.set("SITE_CONFIG_ALLOW_EDITS", Part{Text: strconv.FormatBool(b.Config.SiteConfig.AllowEdits)})
+		inst.origin("site configuration from "+b.Config.SiteConfig.File, at)
+	})
+}
+
+// siteConfigParts is berth's part of the site configuration, as JSON with secrets in it.
+func (b *builder) siteConfigParts() []Part {
+	fields := map[string]any{}
+	if b.Config.URL != "" {
+		fields["externalURL"] = b.Config.URL
+	}
+	var certificates []string
+	for _, file := range b.Config.CertificateAuthorities {
+		certificates = append(certificates, string(b.Files[file]))
+	}
+	if certificates != nil {
+		// A setting of its own since 6.8 (docs, 2025-08-15), an experimental feature before. A release ignores the one it doesn't know.
+		external := map[string]any{"certificates": certificates}
+		fields["tls.external"] = external
+		fields["experimentalFeatures"] = map[string]any{"tls.external": external}
+	}
+	text, _ := json.Marshal(fields) // maps of strings always marshal
+	parts := []Part{{Text: strings.TrimSuffix(string(text), "}")}}
+	secret := func(key, name string) {
+		sep := ","
+		if parts[len(parts)-1].Text == "{" {
+			sep = ""
+		}
+		parts = append(parts, Part{Text: sep + `"` + key + `":"`}, Part{Secret: name, JSON: true}, Part{Text: `"`})
+	}
+	if l := b.Config.License; l != nil {
+		secret("licenseKey", b.secret("license", l, b.At("license")))
+	}
+	if b.Config.Executors != nil {
+		secret("executors.accessToken", b.executorToken())
+	}
+	return append(parts, Part{Text: "}"})
+}
+
+func (b *builder) executorToken() string {
+	b.secrets["executors-token"] = Secret{Name: "executors-token"}
+	return "executors-token"
+}
+
+// codeHostsAndSettings gives the frontends Sourcegraph's other two configuration files.
+func (b *builder) codeHostsAndSettings() {
+	for _, c := range []struct {
+		key, variable, path string
+		file                *config.ConfigFile
+	}{
+		{"codeHosts", "EXTSVC_CONFIG", "code-hosts.json", b.Config.CodeHosts},
+		{"settings", "GLOBAL_SETTINGS", "settings.json", b.Config.Settings},
+	} {
+		if c.file == nil {
+			continue
+		}
+		b.file("site-config/"+c.path, c.file.File)
+		b.each(frontends, func(inst *Instance) {
+			path := configFolder + "/" + c.path
+			inst.mount(Mount{Path: path, File: "site-config/" + c.path, ReadOnly: true})
+			inst.set(c.variable+"_FILE", Part{Text: path})
+			inst.set(c.variable+"_ALLOW_EDITS", Part{Text: strconv.FormatBool(c.file.AllowEdits)})
+			inst.origin(c.key+" from "+c.file.File, b.At(c.key))
+		})
+	}
+}
+
+// file takes one of the admin's files into the project.
+func (b *builder) file(path, name string) {
+	b.stack.Settings.Files = append(b.stack.Settings.Files, File{Path: path, Content: b.Files[name]})
+}
+
+// git gives gitserver what it needs to reach code hosts.
+func (b *builder) git() {
+	g := b.Config.Git
+	at := b.At("git")
+	b.each(gitservers, func(inst *Instance) {
+		secret := func(path, name string, ref *config.Secret) {
+			inst.mount(Mount{Path: gitHome + path, Secret: b.secret(name, ref, at), UID: containerID.uid, GID: containerID.gid, Mode: 0o400})
+			inst.origin("git", at)
+		}
+		if g.SSHKey != nil {
+			secret("/.ssh/id_rsa", "git-ssh-key", g.SSHKey)
+		}
+		if g.Netrc != nil {
+			secret("/.netrc", "git-netrc", g.Netrc)
+		}
+		if g.KnownHosts != "" {
+			inst.mount(Mount{Path: gitHome + "/.ssh/known_hosts", File: "git/known_hosts", ReadOnly: true})
+		}
+		if g.Config != "" {
+			inst.mount(Mount{Path: gitHome + "/.gitconfig", File: "git/gitconfig", ReadOnly: true})
+		}
+	})
+	if g.KnownHosts != "" {
+		b.file("git/known_hosts", g.KnownHosts)
+	}
+	if g.Config != "" {
+		b.file("git/gitconfig", g.Config)
+	}
+}
+
+// The front door, and the settings files that Sourcegraph ships for it.
+const (
+	frontDoor       = "caddy"
+	caddyfilePath   = "/etc/caddy/Caddyfile"
+	caddyOwn        = "caddy/builtins/https.custom-cert.Caddyfile"
+	caddyAutomatic  = "caddy/builtins/https.lets-encrypt-prod.Caddyfile"
+	caddyRehearsing = "caddy/builtins/https.lets-encrypt-staging.Caddyfile"
+)
+
+// tls chooses the front door's settings file, of the four that the release ships.
+func (b *builder) tls() {
+	t := b.Config.TLS
+	if t.Certificate == "" && t.LetsEncrypt == nil {
+		return
+	}
+	at := b.At("tls")
+	address := ""
+	if u, err := url.Parse(b.Config.URL); err == nil {
+		address = u.Hostname()
+	}
+	b.each([]string{frontDoor}, func(inst *Instance) {
+		inst.set("SRC_SITE_ADDRESS", Part{Text: address})
+		inst.origin("tls", at)
+		file := caddyOwn
+		if le := t.LetsEncrypt; le != nil {
+			inst.set("SRC_ACME_EMAIL", Part{Text: le.Email})
+			file = caddyAutomatic
+			if le.Staging {
+				file = caddyRehearsing
+			}
+		} else {
+			key := b.secret("tls-key", &config.Secret{File: t.Key}, b.At("tls.key"))
+			b.file("caddy/sourcegraph.pem", t.Certificate)
+			inst.mount(Mount{Path: "/sourcegraph.pem", File: "caddy/sourcegraph.pem", ReadOnly: true})
+			// Readable to whatever user the front door runs as, inside its own container only.
+			inst.mount(Mount{Path: "/sourcegraph.key", Secret: key, Mode: 0o444})
+		}
+		inst.mount(Mount{Path: caddyfilePath, File: file})
+	})
+}
+
+// ports opens other ports of the host than the release does.
+func (b *builder) ports() {
+	p := b.Config.Ports
+	http, https := b.doorPorts()
+	at := b.At("ports")
+	for i := range b.stack.Instances {
+		inst := &b.stack.Instances[i]
+		switch inst.Service {
+		case frontDoor:
+			inst.publish("80", http)
+			inst.publish("443", https)
+		case "prometheus":
+			inst.publish("9090", p.Prometheus)
+		case "grafana":
+			inst.publish("3370", p.Grafana)
+		default:
+			continue
+		}
+		if p.Bind != "" {
+			for k, port := range inst.Ports {
+				inst.Ports[k] = p.Bind + port[strings.Index(port, ":"):]
+			}
+		}
+		if p != (config.Ports{}) {
+			inst.origin("ports", at)
+		}
+	}
+}
+
+// doorPorts are the host's ports for HTTP and HTTPS: those of the config, else the one that the URL names.
+func (b *builder) doorPorts() (http, https *int) {
+	http, https = b.Config.Ports.HTTP, b.Config.Ports.HTTPS
+	u, err := url.Parse(b.Config.URL)
+	if err != nil {
+		return http, https
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		return http, https
+	}
+	if u.Scheme == "https" && (b.Config.TLS.Certificate != "" || b.Config.TLS.LetsEncrypt != nil) {
+		return http, cmp.Or(https, &port)
+	}
+	if u.Scheme == "http" {
+		return cmp.Or(http, &port), https
+	}
+	return http, https
+}
+
+// publish opens a container's port on a port of the host: nil leaves it as it is, 0 closes it.
+func (i *Instance) publish(inside string, host *int) {
+	if host == nil {
+		return
+	}
+	i.Ports = slices.DeleteFunc(i.Ports, func(p string) bool { return strings.HasSuffix(p, ":"+inside) })
+	if *host > 0 {
+		i.Ports = append(i.Ports, "0.0.0.0:"+strconv.Itoa(*host)+":"+inside)
+	}
+}
+
+// tracing sends traces to Jaeger beside Sourcegraph, or where the admin's collector file says.
+//
+// Source: docker-compose/jaeger of Sourcegraph's Compose repository.
+func (b *builder) tracing() {
+	t := b.Config.Tracing
+	if t == nil {
+		return
+	}
+	at := b.At("tracing")
+	b.each([]string{"otel-collector"}, func(inst *Instance) {
+		inst.origin("tracing", at)
+		if t.Collector != "" {
+			inst.mount(Mount{Path: "/etc/otel-collector/config.yaml", File: "otel-collector/admin.yaml", ReadOnly: true})
+			inst.Command = []string{"--config", "/etc/otel-collector/config.yaml"}
+			return
+		}
+		inst.set("JAEGER_HOST", Part{Text: "jaeger"})
+		inst.set("JAEGER_OTLP_GRPC_PORT", Part{Text: "4317"})
+		inst.Command = []string{"--config", "/etc/otel-collector/configs/jaeger.yaml"}
+	})
+	if t.Collector != "" {
+		b.file("otel-collector/admin.yaml", t.Collector)
+		return
+	}
+	b.each(frontends, func(inst *Instance) { inst.set("JAEGER_SERVER_URL", Part{Text: "http://jaeger:16686"}) })
+}
+
+// executors tells the executor where Sourcegraph is, what to work on, and its token.
+//
+// Source: docker-compose/executors of Sourcegraph's Compose repository.
+func (b *builder) executors() {
+	e := b.Config.Executors
+	if e == nil {
+		return
+	}
+	queues := e.Queues
+	if len(queues) == 0 {
+		queues = []string{"batches", "codeintel"}
+	}
+	b.each([]string{"executor"}, func(inst *Instance) {
+		inst.unset("EXECUTOR_QUEUE_NAME")
+		inst.set("EXECUTOR_QUEUE_NAMES", Part{Text: strings.Join(queues, ",")})
+		inst.set("EXECUTOR_FRONTEND_PASSWORD", Part{Secret: b.executorToken()})
+		inst.origin("executors", b.At("executors"))
+	})
+}
+
+// proxy sends requests to the outside through the admin's proxy; addresses inside the installation are excluded.
+func (b *builder) proxy() {
+	p := b.Config.Proxy
+	if p == nil {
+		return
+	}
+	inside := map[string]bool{"localhost": true, "127.0.0.1": true}
+	for _, inst := range b.stack.Instances {
+		inside[inst.Name] = true
+	}
+	for _, host := range p.None {
+		inside[host] = true
+	}
+	none := strings.Join(slices.Sorted(maps.Keys(inside)), ",")
+	b.each(proxyUsers, func(inst *Instance) {
+		for name, value := range map[string]string{"HTTP_PROXY": p.HTTP, "HTTPS_PROXY": p.HTTPS, "NO_PROXY": none} {
+			if value != "" {
+				inst.set(name, Part{Text: value})
+			}
+		}
+		inst.origin("proxy", b.At("proxy"))
+	})
+}

@@ -1,0 +1,343 @@
+package stack
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
+)
+
+// DefaultName is the installation's name when the config gives none.
+const DefaultName = "sourcegraph"
+
+// Input is what a Stack is made from.
+type Input struct {
+	Config  *config.Config
+	At      func(path string) diag.Range // the place of a key's value in the config
+	Release *catalogue.Release
+	Files   map[string][]byte // content of the files that the config names (see FileNames), by the name that it gives
+	Lock    map[string]string // digests that the admin recorded for their own registry, by image name
+}
+
+// Resolve says what should run for a config and a release. It takes a config that config.Check found nothing wrong with.
+func Resolve(in Input) *Stack {
+	b := &builder{Input: in, counts: counts(in.Config, in.Release), secrets: map[string]Secret{}}
+	b.stack = &Stack{
+		Name:    cmp.Or(in.Config.Name, DefaultName),
+		URL:     in.Config.URL,
+		Release: in.Release.Version,
+		Target:  in.Config.On,
+	}
+	b.settings()
+	b.ship()
+	for _, apply := range features {
+		apply(b)
+	}
+	b.overrides()
+	return b.finish()
+}
+
+// features are the parts of the config, each as what it does to the stack that Sourcegraph ships. The order matters only where
+// noted: proxies must know all instances.
+var features = []func(*builder){
+	(*builder).databases,
+	(*builder).redis,
+	(*builder).objectStorage,
+	(*builder).siteConfig,
+	(*builder).codeHostsAndSettings,
+	(*builder).git,
+	(*builder).tls,
+	(*builder).ports,
+	(*builder).tracing,
+	(*builder).executors,
+	(*builder).proxy,
+}
+
+// builder holds a stack while it is put together.
+type builder struct {
+	Input
+	stack   *Stack
+	counts  map[string]int // instances by service; services that do not run are missing
+	secrets map[string]Secret
+}
+
+// counts says how many instances of each service run.
+func counts(c *config.Config, rel *catalogue.Release) map[string]int {
+	n := map[string]int{}
+	for name, s := range rel.Services {
+		want := c.Services[name]
+		if s.Compose == nil || (want.Enabled != nil && !*want.Enabled) || replaced(c, name) || !overlaid(c, s.Compose.Overlay) {
+			continue
+		}
+		n[name] = 1
+		if want.Replicas != nil && s.Compose.Scalable() {
+			n[name] = *want.Replicas
+		}
+	}
+	// Services that share a shard's volume (zoekt's two) are scaled together.
+	for name := range n {
+		for other := range n {
+			if n[other] > n[name] && shareVolume(rel.Services[name].Compose, rel.Services[other].Compose) {
+				n[name] = n[other]
+			}
+		}
+	}
+	return n
+}
+
+// overlaid reports whether the config asks for the services of one of Sourcegraph's override files.
+func overlaid(c *config.Config, overlay string) bool {
+	switch overlay {
+	case "":
+		return true
+	case "executors":
+		return c.Executors != nil
+	case "jaeger":
+		return c.Tracing != nil && c.Tracing.Jaeger
+	}
+	return false
+}
+
+// replaced reports whether the admin brings their own instead of a built-in store.
+func replaced(c *config.Config, service string) bool {
+	for name, d := range databases {
+		if (service == name || service == d.exporter) && c.Databases[name].External != nil {
+			return true
+		}
+	}
+	if r, ok := c.Redis[service]; ok && r.External != nil {
+		return true
+	}
+	return service == blobstore && c.ObjectStorage != nil
+}
+
+func shareVolume(a, b *catalogue.ComposeService) bool {
+	if !a.Scalable() || !b.Scalable() {
+		return false
+	}
+	for _, m := range a.Volumes {
+		for _, o := range b.Volumes {
+			if m.Volume != "" && m.Volume == o.Volume {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ship adds every instance as the release ships it.
+func (b *builder) ship() {
+	for _, name := range slices.Sorted(maps.Keys(b.counts)) {
+		for i := range b.counts[name] {
+			b.add(b.instance(name, b.Release.Services[name].Compose, i))
+		}
+	}
+}
+
+func (b *builder) add(i Instance) { b.stack.Instances = append(b.stack.Instances, i) }
+
+func (b *builder) instance(name string, s *catalogue.ComposeService, i int) Instance {
+	inst := Instance{
+		Name:       numbered(s.Container, i),
+		Service:    name,
+		Index:      i,
+		Image:      b.image(s.Image),
+		Hostname:   numbered(s.Hostname, i),
+		Command:    slices.Clone(s.Command),
+		CPUs:       cores(s.CPUs),
+		Memory:     bytes(s.Memory),
+		Ports:      slices.Clone(s.Ports),
+		Expose:     slices.Clone(s.Expose),
+		Health:     s.Health,
+		Restart:    s.Restart,
+		StopGrace:  s.StopGrace,
+		ShmSize:    s.ShmSize,
+		Pid:        s.Pid,
+		Privileged: s.Privileged,
+		Devices:    slices.Clone(s.Devices),
+		User:       s.User,
+		OneShot:    s.Restart == "on-failure" || s.Restart == "no",
+	}
+	if b.Config.Size == "demo" {
+		inst.CPUs, inst.Memory = 0, 0
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Env)) {
+		inst.Env = append(inst.Env, EnvVar{Name: k, Value: []Part{{Text: b.value(s.Env[k], i)}}})
+	}
+	for _, path := range slices.Sorted(maps.Keys(s.Volumes)) {
+		m := s.Volumes[path]
+		inst.Mounts = append(inst.Mounts, Mount{Path: path, Volume: numbered(m.Volume, i), File: m.File, Host: m.Host, ReadOnly: m.ReadOnly})
+	}
+	for _, dep := range slices.Sorted(maps.Keys(s.DependsOn)) {
+		for k := range b.counts[dep] {
+			inst.DependsOn = append(inst.DependsOn, Dependency{
+				Name: numbered(b.Release.Services[dep].Compose.Container, k), Condition: s.DependsOn[dep]})
+		}
+	}
+	return inst
+}
+
+// image gives the reference of an image, from the admin's registry where there is one. The digest stays: it says what is run,
+// wherever it comes from.
+func (b *builder) image(name string) string {
+	ref := b.Release.Images[name]
+	if b.Config.Images.Registry == "" {
+		return ref
+	}
+	tagged, digest, _ := strings.Cut(ref, "@")
+	return strings.TrimSuffix(b.Config.Images.Registry, "/") + tagged[strings.LastIndexByte(tagged, '/'):] + "@" + cmp.Or(b.Lock[name], digest)
+}
+
+// value writes an environment value out for instance i.
+func (b *builder) value(v catalogue.Value, i int) string {
+	if v.Items == nil {
+		return numbered(v.Text, i)
+	}
+	items := b.items(v.Items)
+	if v.Join == "json" {
+		return "[" + strings.Join(items, ",") + "]"
+	}
+	return strings.Join(items, v.Join)
+}
+
+// items writes a list out: once for each instance of the service that an item stands for.
+func (b *builder) items(items []catalogue.Item) []string {
+	var out []string
+	for _, it := range items {
+		if it.Each == "" {
+			out = append(out, it.Text)
+			continue
+		}
+		for k := range b.counts[it.Each] {
+			out = append(out, numbered(it.Text, k))
+		}
+	}
+	return out
+}
+
+// settings takes over the facts of the release's settings files.
+func (b *builder) settings() {
+	f := b.Release.Files
+	s := Settings{Postgres: map[string]map[string]string{}, YAML: maps.Clone(f.YAML), Caddyfiles: f.Caddyfiles}
+	for name, settings := range f.Postgres {
+		if b.counts[name] > 0 {
+			merged := maps.Clone(settings)
+			maps.Copy(merged, b.Config.Databases[name].Settings)
+			s.Postgres[name] = merged
+		}
+	}
+	for _, job := range f.PrometheusTargets {
+		s.Scrape = append(s.Scrape, Scrape{Job: job.Job, Labels: job.Labels, Targets: b.items(job.Targets)})
+	}
+	b.stack.Settings = s
+}
+
+// overrides are what the admin says of single services; they come last, so that they win.
+func (b *builder) overrides() {
+	for i := range b.stack.Instances {
+		inst := &b.stack.Instances[i]
+		b.limits(inst)
+		b.env(inst)
+		b.patches(inst)
+	}
+}
+
+func (b *builder) limits(inst *Instance) {
+	want, ok := b.Config.Services[inst.Service]
+	if !ok {
+		return
+	}
+	at := "services." + inst.Service
+	if want.CPU != "" {
+		n, _ := config.Cores(want.CPU)
+		inst.origin("cpu "+showCores(inst.CPUs)+" -> "+showCores(n), b.At(at+".cpu"))
+		inst.CPUs = n
+	}
+	if want.Memory != "" {
+		n, _ := config.Bytes(want.Memory)
+		inst.origin("memory "+showBytes(inst.Memory)+" -> "+showBytes(n), b.At(at+".memory"))
+		inst.Memory = n
+	}
+	if want.Replicas != nil && *want.Replicas > 1 {
+		inst.origin("replicas "+strconv.Itoa(*want.Replicas), b.At(at+".replicas"))
+	}
+}
+
+func (b *builder) env(inst *Instance) {
+	want := b.Config.Services[inst.Service].Env
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		at := b.At("services." + inst.Service + ".env." + name)
+		v := []Part{{Text: want[name].Text}}
+		if s := want[name].Secret; s != nil {
+			v = []Part{{Secret: b.secret("env-"+inst.Service+"-"+name, s, at)}}
+		}
+		inst.set(name, v...)
+		inst.origin("env "+name, at)
+	}
+}
+
+func (b *builder) patches(inst *Instance) {
+	for i, p := range b.Config.Patches {
+		if p.Service == inst.Service && p.Compose != nil {
+			inst.Patches = append(inst.Patches, Patch{Compose: p.Compose, Reason: p.Reason, Range: b.At("patches." + strconv.Itoa(i))})
+		}
+	}
+}
+
+// finish orders everything and collects what instances use.
+func (b *builder) finish() *Stack {
+	s := b.stack
+	slices.SortFunc(s.Instances, func(a, c Instance) int { return cmp.Compare(a.Name, c.Name) })
+	running := map[string]bool{}
+	volumes := map[string]bool{}
+	used := map[string]bool{}
+	for i := range s.Instances {
+		inst := &s.Instances[i]
+		running[inst.Name] = true
+		slices.SortFunc(inst.Env, func(a, c EnvVar) int { return cmp.Compare(a.Name, c.Name) })
+		slices.SortFunc(inst.Mounts, func(a, c Mount) int { return cmp.Compare(a.Path, c.Path) })
+		slices.SortFunc(inst.DependsOn, func(a, c Dependency) int { return cmp.Compare(a.Name, c.Name) })
+		for _, m := range inst.Mounts {
+			if m.Volume != "" {
+				volumes[m.Volume] = true
+			}
+			if m.Secret != "" {
+				b.use(m.Secret, used)
+			}
+		}
+		for _, e := range inst.Env {
+			for _, p := range e.Value {
+				b.use(p.Secret, used)
+			}
+		}
+	}
+	s.Volumes = slices.Sorted(maps.Keys(volumes))
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		s.Secrets = append(s.Secrets, b.secrets[name])
+	}
+	slices.SortFunc(s.Settings.Files, func(a, c File) int { return cmp.Compare(a.Path, c.Path) })
+	for i := range s.Settings.Scrape {
+		s.Settings.Scrape[i].Targets = slices.DeleteFunc(s.Settings.Scrape[i].Targets, func(target string) bool {
+			host, _, _ := strings.Cut(target, ":")
+			return !running[host]
+		})
+	}
+	s.Settings.Scrape = slices.DeleteFunc(s.Settings.Scrape, func(j Scrape) bool { return len(j.Targets) == 0 })
+	return s
+}
+
+// use marks a secret, and those that it is put together from.
+func (b *builder) use(name string, used map[string]bool) {
+	if name == "" || used[name] {
+		return
+	}
+	used[name] = true
+	for _, p := range b.secrets[name].Parts {
+		b.use(p.Secret, used)
+	}
+}
