@@ -1,0 +1,61 @@
+# berth: `make` lists the targets. Every target installs what it needs on a fresh Debian machine with Go.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X berth/internal/cli.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.6.1
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+TESTFLAGS ?=
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/berth, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
+
+unit: ## tests without a Docker Engine (under a minute)
+	$(GO) test $(TESTFLAGS) ./...
+	cd testbed && $(GO) test $(TESTFLAGS) ./...
+
+testbed: ## Docker Engine, registry and stand-in images on this machine
+	testbed/up
+
+test: unit build testbed ## all tests, end to end on a real Docker Engine included
+	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 20m -tags e2e ./e2e/...
+
+faults: build testbed ## kill berth at every step, break containers, fill a disk, restart the engine (about ten minutes)
+	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 40m -tags faults ./e2e/...
+
+race: ## tests without an engine under the race detector
+	$(GO) test -race ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./... && $(GO) vet -tags e2e,faults ./e2e/... && cd testbed && $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(STATICCHECK) -tags e2e,faults ./e2e/...
+
+vuln: ## known vulnerabilities; needs the Go vulnerability database
+	$(GO) run $(GOVULNCHECK) ./...
+
+gen: ## make the generated references and schemas anew
+	$(GO) test ./internal/... -run 'Fresh' -update
+
+golden: ## make golden files anew; read the difference before you commit it
+	$(GO) test ./internal/... -run 'Golden|Fresh' -update
+
+bench: build testbed ## measure side by side against the tools that people use today
+	eval "$$(testbed/engine env)" && bench/run
+
+size: build ## what the binary weighs, and what it does before main
+	@ls -l bin/berth | awk '{printf "%.1f MB\n", $$5/1000000}'
+	@GODEBUG=inittrace=1 bin/berth help 2>&1 >/dev/null | sort -k5 -rn | head -5
+
+demo: build ## all of Sourcegraph's services with stand-in images on this machine, and a search
+	testbed/demo up
+
+demo-down: ## take the demo away, with all that make demo brought up
+	testbed/demo down
+
+.PHONY: help build unit testbed test faults race lint vuln gen golden bench size demo demo-down
