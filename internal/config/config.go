@@ -1,0 +1,187 @@
+// Package config reads the site admin's one file, sourcegraph.yaml: intent only, a few lines. A file goes in; a Config and every
+// problem in it come out, each with its place. The structs here are the schema: the decoder, `berth explain`, the JSON Schema and
+// the config reference are all made from them and from their tags:
+//
+//	yaml    the key
+//	doc     what it means, in plain words; becomes the reference
+//	example a value that a reader can copy
+//	enum    the values that it may have, separated by "|"
+//	on      the only target that the key is for
+//	min,max the bounds of a number
+//	unit    what a quantity counts: cores or bytes
+//	each    what the reference calls the names below the key
+//
+// Pointers and empty values mean "not set": the release's own default holds.
+package config
+
+import "berth/catalogue"
+
+// Config is what the site admin wants.
+type Config struct {
+	On      catalogue.Target `yaml:"on" enum:"compose|kubernetes" doc:"Where Sourcegraph runs: a Docker Engine with Docker Compose, or a Kubernetes cluster." example:"compose"`
+	Release string           `yaml:"release" doc:"The Sourcegraph release. Without it: the newest one that can be had for this target. Pin it, so that upgrades happen when you say so." example:"7.5.4453"`
+	URL     string           `yaml:"url" doc:"The address that people type, with http:// or https://." example:"https://sourcegraph.example.com"`
+	Name    string           `yaml:"name" doc:"The name of the installation: the Compose project or the Helm-style release. Change it only to run two on one machine. Default: sourcegraph." example:"sourcegraph"`
+	Size    string           `yaml:"size" doc:"How much machine the services may take. Without it: as Sourcegraph ships them. demo: for a laptop, no limits." enum:"demo" example:"demo"`
+
+	TLS      TLS                `yaml:"tls" doc:"How the front door proves who it is. Without it: plain HTTP, for a trial or behind your own load balancer."`
+	Ports    Ports              `yaml:"ports" doc:"Ports of the host that are opened." on:"compose"`
+	Services map[string]Service `yaml:"services" each:"SERVICE" doc:"Settings of single services, by the service's name (berth catalogue show lists them)."`
+
+	Databases     map[string]Database `yaml:"databases" each:"DATABASE" doc:"The three Postgres databases by name: pgsql, codeintel-db, codeinsights-db. Tune the built-in ones, or use your own."`
+	Redis         map[string]Redis    `yaml:"redis" each:"STORE" doc:"The two Redis stores by name: redis-cache, redis-store. Only to use your own."`
+	ObjectStorage *ObjectStorage      `yaml:"objectStorage" doc:"An S3 or Google Cloud Storage bucket instead of the built-in blobstore."`
+
+	Images                 Images      `yaml:"images" doc:"Where images come from. Without it: Docker Hub, as Sourcegraph publishes them."`
+	CertificateAuthorities []string    `yaml:"certificateAuthorities" doc:"Files with further certificate authorities (PEM) that Sourcegraph trusts, for code hosts with a private one." example:"[ca.pem]"`
+	Proxy                  *Proxy      `yaml:"proxy" doc:"The HTTP proxy through which Sourcegraph reaches code hosts. Addresses inside the installation are excluded by themselves."`
+	Git                    Git         `yaml:"git" doc:"How gitserver reaches code hosts."`
+	SiteConfig             *ConfigFile `yaml:"siteConfig" doc:"Sourcegraph's site configuration as a file. Without it, it is edited in Sourcegraph's own pages."`
+	CodeHosts              *ConfigFile `yaml:"codeHosts" doc:"Sourcegraph's code host connections as a file."`
+	Settings               *ConfigFile `yaml:"settings" doc:"Sourcegraph's global settings as a file."`
+	License                *Secret     `yaml:"license" doc:"The license key. Needed above 10 users."`
+	Executors              *Executors  `yaml:"executors" doc:"Runs batch changes and auto-indexing jobs on this installation."`
+	Tracing                *Tracing    `yaml:"tracing" doc:"Where traces of requests go. Without it they are only logged."`
+
+	Kubernetes *KubernetesOptions `yaml:"kubernetes" doc:"Settings that only Kubernetes has." on:"kubernetes"`
+	Patches    []Patch            `yaml:"patches" each:"N" doc:"The escape hatch: your own changes to what berth renders, applied last, on every render. A patch that matches nothing is an error."`
+}
+
+// TLS is one of: nothing (plain HTTP), an own certificate, Let's Encrypt.
+type TLS struct {
+	Certificate string       `yaml:"certificate" doc:"File with your certificate and its chain (PEM). Needs key." example:"tls/sourcegraph.pem"`
+	Key         string       `yaml:"key" doc:"File with the certificate's private key (PEM)." example:"tls/sourcegraph.key"`
+	LetsEncrypt *LetsEncrypt `yaml:"letsEncrypt" doc:"A certificate from Let's Encrypt, got and renewed by itself. Ports 80 and 443 must be reachable from the internet." on:"compose"`
+}
+
+// LetsEncrypt asks for a certificate by ACME.
+type LetsEncrypt struct {
+	Email   string `yaml:"email" doc:"Where Let's Encrypt writes when something is wrong." example:"ops@example.com"`
+	Staging bool   `yaml:"staging" doc:"Use Let's Encrypt's test service first: its certificates are not trusted, but its limits are wide."`
+}
+
+// Ports are the host's.
+type Ports struct {
+	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened. Default: all (0.0.0.0)." example:"127.0.0.1"`
+	HTTP       *int   `yaml:"http" min:"1" max:"65535" doc:"Port for HTTP. Default: 80." example:"8080"`
+	HTTPS      *int   `yaml:"https" min:"1" max:"65535" doc:"Port for HTTPS. Default: 443." example:"8443"`
+	Prometheus *int   `yaml:"prometheus" min:"0" max:"65535" doc:"Port for Prometheus, which has no password. Default: as the release ships it (9090); 0 closes it." example:"0"`
+	Grafana    *int   `yaml:"grafana" min:"0" max:"65535" doc:"Port for Grafana. Default: as the release ships it (closed since 6.4); 0 closes it." example:"3370"`
+}
+
+// Service are the settings that every service has.
+type Service struct {
+	Enabled  *bool             `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph can do without."`
+	Replicas *int              `yaml:"replicas" min:"1" doc:"How many of it run. Volumes, addresses and scrape targets follow. Not for singletons." example:"2"`
+	CPU      Quantity          `yaml:"cpu" unit:"cores" doc:"The most processor cores that it may use: 4, 0.5 or 500m." example:"4"`
+	Memory   Quantity          `yaml:"memory" unit:"bytes" doc:"The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s." example:"8Gi"`
+	Storage  Quantity          `yaml:"storage" unit:"bytes" doc:"The size of its volume. On Compose a volume is a folder of the host, so this is checked against the disk, not enforced." example:"400Gi"`
+	Env      map[string]EnvVar `yaml:"env" each:"NAME" doc:"Further environment variables, or other values for Sourcegraph's own. A value is a text, or {env: NAME} or {file: PATH} for a secret."`
+}
+
+// EnvVar is a text or a secret.
+type EnvVar struct {
+	Text   string
+	Secret *Secret
+}
+
+// Quantity is an amount as Kubernetes writes it ("500m", "8Gi"); checked when read.
+type Quantity string
+
+// Secret says where a secret value is; the value itself never stands in the config.
+type Secret struct {
+	Env  string `yaml:"env" doc:"The environment variable that holds the value when berth runs." example:"SOURCEGRAPH_LICENSE"`
+	File string `yaml:"file" doc:"The file that holds the value." example:"secrets/license.txt"`
+}
+
+// Database tunes a built-in Postgres, or replaces it.
+type Database struct {
+	External *ExternalDatabase `yaml:"external" doc:"Your own Postgres. The built-in one is then not run."`
+	Settings map[string]string `yaml:"settings" each:"SETTING" doc:"postgresql.conf settings of the built-in one, over Sourcegraph's own." example:"{shared_buffers: 4GB}"`
+}
+
+// ExternalDatabase is a Postgres that somebody else runs.
+type ExternalDatabase struct {
+	Host     string  `yaml:"host" doc:"Host name or address." example:"pg.example.com"`
+	Port     *int    `yaml:"port" min:"1" max:"65535" doc:"Default: 5432." example:"5432"`
+	User     string  `yaml:"user" doc:"The role. It owns the database." example:"sourcegraph"`
+	Password *Secret `yaml:"password" doc:"The role's password."`
+	Database string  `yaml:"database" doc:"The database's name. pgsql and codeintel-db must not share one." example:"sourcegraph"`
+	SSLMode  string  `yaml:"sslmode" doc:"How the connection is protected. Default: require." enum:"disable|require|verify-ca|verify-full" example:"require"`
+}
+
+// Redis is a Redis that somebody else runs.
+type Redis struct {
+	External *Secret `yaml:"external" doc:"Where its address is, as host:port or redis:// or rediss:// URL; it may hold a password, so it is a secret."`
+}
+
+// ObjectStorage is a bucket that somebody else keeps.
+type ObjectStorage struct {
+	Backend         string  `yaml:"backend" enum:"s3|gcs" doc:"s3 (and compatible stores) or gcs." example:"s3"`
+	Bucket          string  `yaml:"bucket" doc:"The bucket's name." example:"sourcegraph-uploads"`
+	Region          string  `yaml:"region" doc:"The region (s3)." example:"us-east-1"`
+	Endpoint        string  `yaml:"endpoint" doc:"The store's address, for stores other than AWS." example:"https://minio.example.com"`
+	AccessKeyID     *Secret `yaml:"accessKeyID" doc:"The access key (s3)."`
+	SecretAccessKey *Secret `yaml:"secretAccessKey" doc:"The access key's secret (s3)."`
+	InstanceRole    bool    `yaml:"instanceRole" doc:"Use the machine's own role instead of keys (s3 on AWS)."`
+	Project         string  `yaml:"project" doc:"The project (gcs)."`
+	Credentials     *Secret `yaml:"credentials" doc:"The service account's JSON (gcs)."`
+	ManageBucket    bool    `yaml:"manageBucket" doc:"Let Sourcegraph create the bucket."`
+}
+
+// Images says where images come from.
+type Images struct {
+	Registry string `yaml:"registry" doc:"Your registry and folder that hold Sourcegraph's images, instead of index.docker.io/sourcegraph." example:"registry.example.com/sourcegraph"`
+	Login    *Login `yaml:"login" doc:"Who pulls. Without it: what docker login left on this host."`
+}
+
+// Login is a name and a password for a registry.
+type Login struct {
+	Username string  `yaml:"username" doc:"The user name." example:"robot"`
+	Password *Secret `yaml:"password" doc:"The password or token."`
+}
+
+// Proxy is an outbound HTTP proxy.
+type Proxy struct {
+	HTTP  string   `yaml:"http" doc:"Proxy for http:// addresses." example:"http://proxy.example.com:3128"`
+	HTTPS string   `yaml:"https" doc:"Proxy for https:// addresses." example:"http://proxy.example.com:3128"`
+	None  []string `yaml:"none" doc:"Further hosts that are reached directly." example:"[git.example.com]"`
+}
+
+// Git is what gitserver needs to reach code hosts.
+type Git struct {
+	SSHKey     *Secret `yaml:"sshKey" doc:"The private SSH key."`
+	KnownHosts string  `yaml:"knownHosts" doc:"File with the code hosts' SSH keys (known_hosts). Needed with sshKey." example:"known_hosts"`
+	Config     string  `yaml:"config" doc:"File with git's configuration (.gitconfig)." example:"gitconfig"`
+	Netrc      *Secret `yaml:"netrc" doc:"Passwords for HTTP (.netrc)."`
+}
+
+// ConfigFile is one of Sourcegraph's own configuration files.
+type ConfigFile struct {
+	File       string `yaml:"file" doc:"The file (JSON, comments allowed)." example:"site-config.json"`
+	AllowEdits bool   `yaml:"allowEdits" doc:"Let people edit it in Sourcegraph's pages too. Such edits are lost when the service starts again."`
+}
+
+// Executors run jobs.
+type Executors struct {
+	Queues []string `yaml:"queues" enum:"batches|codeintel" doc:"What they work on. Default: both." example:"[batches]"`
+}
+
+// Tracing sends traces on.
+type Tracing struct {
+	Jaeger    bool   `yaml:"jaeger" doc:"Run Jaeger in the installation and show traces there."`
+	Collector string `yaml:"collector" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
+}
+
+// KubernetesOptions is filled by the Kubernetes target.
+type KubernetesOptions struct {
+	Context   string `yaml:"context" doc:"The kube context. Default: the current one."`
+	Namespace string `yaml:"namespace" doc:"The namespace. Default: the context's." example:"sourcegraph"`
+}
+
+// Patch changes what berth renders for one service.
+type Patch struct {
+	Service string         `yaml:"service" doc:"The service whose rendered form is changed." example:"cadvisor"`
+	Reason  string         `yaml:"reason" doc:"Why, for the next reader; plans show it." example:"our hosts have no /dev/kmsg"`
+	Compose map[string]any `yaml:"compose" doc:"Merged into the service of the Compose file: maps merge, lists and values replace, null removes." on:"compose" example:"{privileged: false}"`
+}

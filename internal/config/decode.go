@@ -1,0 +1,341 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/internal/diag"
+	"go.yaml.in/yaml/v4"
+)
+
+const (
+	maxValues = 10_000 // aliases can make a small file very large
+	maxDepth  = 50
+)
+
+// decoder fills a Config from YAML nodes, collecting problems. What has a problem stays unset.
+type decoder struct {
+	src      *source
+	doc      *Doc
+	problems diag.List
+	budget   int
+	depth    int
+}
+
+func (d *decoder) errorf(code string, at diag.Range, hint, format string, args ...any) {
+	d.problems = append(d.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
+}
+
+func (d *decoder) document(n *yaml.Node) {
+	n, ok := d.open(n)
+	if !ok {
+		return
+	}
+	defer d.close()
+	if n.Kind != yaml.MappingNode {
+		d.errorf("BERTH1105", d.src.node(n), "begin with  on: compose", "the file must have keys, got %s", describe(n))
+		return
+	}
+	d.object(Root(), n, "", reflect.ValueOf(d.doc.Config).Elem())
+}
+
+// open follows an alias and counts, so that aliases of aliases end. After true, the caller must close.
+func (d *decoder) open(n *yaml.Node) (*yaml.Node, bool) {
+	at := n
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	d.budget--
+	if d.budget < 0 || d.depth >= maxDepth {
+		if d.budget > -maxValues { // said once
+			d.budget = -maxValues
+			d.errorf("BERTH1114", d.src.node(at), "write the values out", "the file unfolds to more than any config holds")
+		}
+		return nil, false
+	}
+	if tag := n.ShortTag(); !strings.HasPrefix(tag, "!!") {
+		d.errorf("BERTH1114", d.src.node(n), "leave the tag out", "YAML's own types are not used here, got %s", tag)
+		return nil, false
+	}
+	d.depth++
+	return n, true
+}
+
+func (d *decoder) close() { d.depth-- }
+
+// value reads what stands at a path into v.
+func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	n, ok := d.open(n)
+	if !ok {
+		return
+	}
+	defer d.close()
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" && k.Kind != Anything {
+		d.errorf("BERTH1113", d.doc.near(path), "give it a value, or take the line out"+exampleHint(k), "%s has no value", path)
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	switch k.Kind {
+	case Object:
+		if d.is(yaml.MappingNode, k, n, path) {
+			d.object(k, n, path, v)
+		}
+	case Hidden, Variable:
+		d.secret(k, n, path, v)
+	case Named:
+		if d.is(yaml.MappingNode, k, n, path) {
+			d.named(k, n, path, v)
+		}
+	case Anything:
+		if d.is(yaml.MappingNode, k, n, path) {
+			v.Set(reflect.ValueOf(d.anything(n, path)))
+		}
+	case Items:
+		if d.is(yaml.SequenceNode, k, n, path) {
+			d.items(k, n, path, v)
+		}
+	default:
+		if d.is(yaml.ScalarNode, k, n, path) {
+			d.scalar(k, n, path, v)
+		}
+	}
+}
+
+// is reports another kind of value than the one that belongs there.
+func (d *decoder) is(kind yaml.Kind, k *Key, n *yaml.Node, path string) bool {
+	if n.Kind == kind {
+		return true
+	}
+	d.wrong(k, n, path, "")
+	return false
+}
+
+func (d *decoder) wrong(k *Key, n *yaml.Node, path, hint string) {
+	if hint == "" {
+		hint = instead(k, n)
+	}
+	want := map[Kind]string{Object: "the keys " + list(k.Names(), "and"), Cpu: "an amount of cores", Memory: "an amount of bytes"}[k.Kind]
+	if want == "" {
+		want = string(k.Kind)
+	}
+	verb := "must be"
+	if k.Kind == Object {
+		verb = "must have"
+	}
+	d.errorf("BERTH1105", d.src.node(n), hint, "%s %s %s, got %s", path, verb, want, describe(n))
+}
+
+// pairs gives a map's keys and values with their places recorded, without what can't be read.
+func (d *decoder) pairs(n *yaml.Node, path string, visit func(name, path string, key, value *yaml.Node)) {
+	first := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.ShortTag() == "!!merge":
+			d.errorf("BERTH1114", d.src.node(key), "write the keys out", "merge keys (<<) are not used here")
+			continue
+		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
+			d.errorf("BERTH1105", d.src.node(key), "", "a key must be text, got %s", describe(key))
+			continue
+		}
+		at := strings.TrimPrefix(path+"."+key.Value, ".")
+		if line, ok := first[key.Value]; ok {
+			d.errorf("BERTH1104", d.src.node(key), fmt.Sprintf("line %d has it already; keep one", line), "the key %s stands twice", at)
+			continue
+		}
+		first[key.Value] = key.Line
+		d.record(at, key, value)
+		visit(key.Value, at, key, value)
+	}
+}
+
+func (d *decoder) record(path string, key, value *yaml.Node) {
+	r := d.src.node(value)
+	if key != nil {
+		d.doc.keys[path] = d.src.node(key)
+		if r.Line > key.Line && value.Kind != yaml.ScalarNode {
+			r = d.doc.keys[path]
+		}
+	}
+	d.doc.values[path] = r
+}
+
+func (d *decoder) object(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	d.pairs(n, path, func(name, at string, key, value *yaml.Node) {
+		c := k.Key(name)
+		if c == nil {
+			d.unknown(k, name, path, key, value)
+			return
+		}
+		d.value(c, value, at, v.Field(c.field))
+	})
+}
+
+func (d *decoder) named(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	v.Set(reflect.MakeMap(v.Type()))
+	d.pairs(n, path, func(name, at string, _, value *yaml.Node) {
+		elem := reflect.New(v.Type().Elem()).Elem()
+		before := len(d.problems)
+		d.value(k.Elem, value, at, elem)
+		if len(d.problems) == before || k.Elem.Kind == Object {
+			v.SetMapIndex(reflect.ValueOf(name), elem)
+		}
+	})
+}
+
+func (d *decoder) items(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	for i, item := range n.Content {
+		at := path + "." + strconv.Itoa(i)
+		d.record(at, nil, item)
+		d.value(k.Elem, item, at, v.Index(i))
+	}
+}
+
+// secret reads {env: NAME} or {file: PATH}. A variable may be a plain text as well; a secret must not.
+func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	if k.Kind == Variable {
+		if n.Kind == yaml.ScalarNode {
+			v.Set(reflect.ValueOf(EnvVar{Text: n.Value}))
+			return
+		}
+		ref := &Secret{}
+		v.Set(reflect.ValueOf(EnvVar{Secret: ref}))
+		v = reflect.ValueOf(ref).Elem()
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+		d.errorf("BERTH1116", masked(d.src.node(n)), "write  {env: NAME}  or  {file: PATH}, and keep the value there", "%s is a secret, which must not stand in this file", path)
+		return
+	}
+	if !d.is(yaml.MappingNode, k, n, path) {
+		return
+	}
+	before := len(d.problems)
+	d.object(k, n, path, v)
+	if s := v.Interface().(Secret); len(d.problems) == before && (s.Env == "") == (s.File == "") {
+		d.errorf("BERTH1117", d.doc.near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of env and file", path)
+	}
+}
+
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+
+func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	tag := n.ShortTag()
+	switch k.Kind {
+	case Flag:
+		if tag != "!!bool" {
+			d.wrong(k, n, path, "")
+			return
+		}
+		v.SetBool(strings.EqualFold(n.Value, "true"))
+	case Number:
+		number, err := strconv.Atoi(n.Value)
+		if tag != "!!int" || err != nil || !decimal.MatchString(n.Value) {
+			d.wrong(k, n, path, "")
+			return
+		}
+		if d.inRange(k, number, n, path) {
+			v.SetInt(int64(number))
+		}
+	case Cpu, Memory:
+		if tag != "!!str" && tag != "!!int" && tag != "!!float" {
+			d.wrong(k, n, path, "")
+			return
+		}
+		d.quantity(k, n, path, v)
+	default:
+		d.text(k, n, path, v)
+	}
+}
+
+// text takes numbers too, as they are written: release: 7.5 and user: 1000 mean what they look like.
+func (d *decoder) text(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	if n.ShortTag() == "!!bool" && !strings.Contains(path, ".settings.") {
+		d.wrong(k, n, path, "")
+		return
+	}
+	if len(k.Enum) > 0 && !slices.Contains(k.Enum, n.Value) {
+		hint := "write one of them"
+		if guess := closest(n.Value, k.Enum); guess != "" {
+			hint = fmt.Sprintf("did you mean %s?", guess)
+		}
+		d.errorf("BERTH1106", d.src.node(n), hint, "%s must be %s, got %q", path, list(k.Enum, "or"), n.Value)
+		return
+	}
+	v.SetString(n.Value)
+}
+
+func (d *decoder) inRange(k *Key, number int, n *yaml.Node, path string) bool {
+	bounds := ""
+	switch {
+	case (k.Min == nil || number >= *k.Min) && (k.Max == nil || number <= *k.Max):
+		return true
+	case k.Max == nil:
+		bounds = fmt.Sprintf("%d or more", *k.Min)
+	default:
+		bounds = fmt.Sprintf("from %d to %d", *k.Min, *k.Max)
+	}
+	hint := ""
+	if k.Name == "replicas" && number == 0 {
+		hint = "to leave a service out, write  enabled: false"
+	}
+	d.errorf("BERTH1108", d.src.node(n), hint, "%s must be %s, got %d", path, bounds, number)
+	return false
+}
+
+func (d *decoder) quantity(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	q := Quantity(n.Value)
+	_, err := Cores(q)
+	if k.Kind == Memory {
+		_, err = Bytes(q)
+	}
+	var wrong *quantityError
+	if errors.As(err, &wrong) {
+		d.errorf("BERTH1107", d.src.node(n), wrong.instead, "%s: %s", path, wrong.problem)
+		return
+	}
+	v.SetString(n.Value)
+}
+
+// anything keeps a map as it is: for patches, whose form is the target's.
+func (d *decoder) anything(n *yaml.Node, path string) map[string]any {
+	m := map[string]any{}
+	d.pairs(n, path, func(name, at string, _, value *yaml.Node) { m[name] = d.any(value, at) })
+	return m
+}
+
+func (d *decoder) any(n *yaml.Node, path string) any {
+	n, ok := d.open(n)
+	if !ok {
+		return nil
+	}
+	defer d.close()
+	switch n.Kind {
+	case yaml.MappingNode:
+		return d.anything(n, path)
+	case yaml.SequenceNode:
+		items := make([]any, len(n.Content))
+		for i, item := range n.Content {
+			at := path + "." + strconv.Itoa(i)
+			d.record(at, nil, item)
+			items[i] = d.any(item, at)
+		}
+		return items
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		d.errorf("BERTH1105", d.src.node(n), "put it in quotes if it is text", "%s can't be read: %v", path, err)
+	}
+	if n.ShortTag() == "!!timestamp" {
+		return n.Value
+	}
+	return v
+}

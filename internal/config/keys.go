@@ -1,0 +1,142 @@
+package config
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	"berth/catalogue"
+)
+
+// Kind is what a key's value is.
+type Kind string
+
+// The kinds, in the words of messages.
+const (
+	Text     Kind = "text"
+	Number   Kind = "a whole number"
+	Flag     Kind = "true or false"
+	Cpu      Kind = "cores"
+	Memory   Kind = "bytes"
+	Hidden   Kind = "a secret" // a map with env or file, never the value itself
+	Variable Kind = "text or a secret"
+	Items    Kind = "a list"
+	Named    Kind = "a map" // of names that the admin chooses
+	Object   Kind = "keys"  // a fixed set of them
+	Anything Kind = "a map of anything"
+)
+
+// Key is one key of sourcegraph.yaml: a field of the structs, read from its tags.
+type Key struct {
+	Name    string
+	Doc     string
+	Example string
+	Enum    []string
+	On      catalogue.Target // the only target that it is for
+	Kind    Kind
+	Min     *int
+	Max     *int
+	Keys    []*Key // of an Object or a Hidden
+	Elem    *Key   // of an Items or a Named
+	field   int
+}
+
+// Root is the whole file: an Object whose keys are the top keys.
+func Root() *Key { return root() }
+
+var root = sync.OnceValue(func() *Key { return keyOf(reflect.TypeFor[Config](), "") })
+
+// Key is a key's child by name, or nil.
+func (k *Key) Key(name string) *Key {
+	for _, c := range k.Keys {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// Names are the names of a key's children.
+func (k *Key) Names() []string {
+	var names []string
+	for _, c := range k.Keys {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// keyOf describes a type's values, without the tags of a field.
+func keyOf(t reflect.Type, unit string) *Key {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	k := &Key{}
+	switch {
+	case t == reflect.TypeFor[Secret]():
+		k.Kind, k.Keys = Hidden, fieldKeys(t)
+	case t == reflect.TypeFor[EnvVar]():
+		k.Kind, k.Keys = Variable, fieldKeys(reflect.TypeFor[Secret]())
+	case t == reflect.TypeFor[Quantity]():
+		k.Kind = Kind(unit)
+	case t == reflect.TypeFor[map[string]any]():
+		k.Kind = Anything
+	case t.Kind() == reflect.Struct:
+		k.Kind, k.Keys = Object, fieldKeys(t)
+	case t.Kind() == reflect.Map:
+		k.Kind, k.Elem = Named, keyOf(t.Elem(), "")
+	case t.Kind() == reflect.Slice:
+		k.Kind, k.Elem = Items, keyOf(t.Elem(), "")
+	case t.Kind() == reflect.Bool:
+		k.Kind = Flag
+	case t.Kind() == reflect.Int:
+		k.Kind = Number
+	default:
+		k.Kind = Text
+	}
+	return k
+}
+
+func fieldKeys(t reflect.Type) []*Key {
+	var keys []*Key
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		k := keyOf(t.Field(i).Type, tag.Get("unit"))
+		k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), i
+		k.On = catalogue.Target(tag.Get("on"))
+		k.Min, k.Max = bound(tag.Get("min")), bound(tag.Get("max"))
+		if enum := tag.Get("enum"); enum != "" {
+			k.Enum = strings.Split(enum, "|")
+		}
+		if k.Elem != nil {
+			k.Elem.Name, k.Elem.Enum = tag.Get("each"), k.Enum
+		}
+		keys = append(keys, k)
+	}
+	return keys
+}
+
+func bound(tag string) *int {
+	n, err := strconv.Atoi(tag)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+// paths are the places where a key of that name belongs, such as "services.SERVICE".
+func (k *Key) paths(name, path string) []string {
+	var found []string
+	for _, c := range k.Keys {
+		if c.Name == name && path != "" {
+			found = append(found, path)
+		}
+		if c.Kind != Hidden && c.Kind != Variable {
+			found = append(found, c.paths(name, strings.TrimPrefix(path+"."+c.Name, "."))...)
+		}
+	}
+	if k.Elem != nil {
+		found = append(found, k.Elem.paths(name, path+"."+k.Elem.Name)...)
+	}
+	return found
+}

@@ -1,0 +1,173 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"berth/internal/diag"
+	"go.yaml.in/yaml/v4"
+)
+
+const (
+	maxSize   = 1 << 20 // a config is a few lines; more is another file by mistake
+	maxSyntax = 10      // syntax errors that are looked for
+)
+
+// Doc is a config that was read, with the place of every key. Where there were problems, Config holds what could be read.
+type Doc struct {
+	File   string
+	Config *Config
+	values map[string]diag.Range
+	keys   map[string]diag.Range
+	top    diag.Range
+}
+
+// At is the place of a key's value: "services.gitserver.replicas", "patches.0.compose". The value of a block that begins on a further
+// line is best pointed at by its key. A key that is not set has the zero Range.
+func (d *Doc) At(path string) diag.Range { return d.values[path] }
+
+// KeyAt is the place of a key. A list's items have no keys.
+func (d *Doc) KeyAt(path string) diag.Range { return d.keys[path] }
+
+// Has reports whether a key is set.
+func (d *Doc) Has(path string) bool { _, ok := d.values[path]; return ok }
+
+// near is the place of a key, or of the closest one above it that is set: where a missing key would have to be written.
+func (d *Doc) near(path string) diag.Range {
+	for path != "" {
+		if r, ok := d.keys[path]; ok {
+			return r
+		}
+		if r, ok := d.values[path]; ok {
+			return r
+		}
+		path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+	}
+	return d.top
+}
+
+// Load reads a config and reports everything that is wrong with its form. file only names it in messages.
+func Load(file string, data []byte) (*Doc, diag.List) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	doc := &Doc{File: file, Config: &Config{}, values: map[string]diag.Range{}, keys: map[string]diag.Range{}}
+	d := &decoder{src: newSource(file, strings.ToValidUTF8(string(data), "\uFFFD")), doc: doc, budget: maxValues}
+	doc.top = d.src.at(1, 1, utf8.RuneCountInString(d.src.lines[0]))
+	if len(data) > maxSize {
+		d.errorf("BERTH1114", doc.top, "", "the file has %d bytes, more than any config", len(data))
+		return doc, d.problems
+	}
+	if !d.encoding(data) {
+		return doc, d.problems
+	}
+	lines := d.tabs()
+	if n := d.parse(lines); n != nil {
+		d.document(n)
+	}
+	d.problems.Sort()
+	return doc, d.problems
+}
+
+// encoding reports bytes that are no text.
+func (d *decoder) encoding(data []byte) bool {
+	before := data
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if broken := r == utf8.RuneError && size == 1; broken || r < ' ' && !strings.ContainsRune("\t\n\r", r) || r == 0x7f {
+			before = data[:i]
+			what := fmt.Sprintf("the control character %U", r)
+			if broken {
+				what = fmt.Sprintf("the byte 0x%02x, which is no UTF-8", data[i])
+			}
+			text := lineBreaks.Replace(string(before))
+			at := d.src.at(1+strings.Count(text, "\n"), 1+utf8.RuneCountInString(text[strings.LastIndexByte(text, '\n')+1:]), 1)
+			d.errorf("BERTH1112", at, "save the file as plain UTF-8 text", "the file has %s", what)
+			return false
+		}
+		i += size
+	}
+	return true
+}
+
+// tabs reports lines that are indented with tabs, which YAML forbids, and gives the lines with a space for each, so that reading can
+// go on with every column in its place.
+func (d *decoder) tabs() []string {
+	lines := make([]string, len(d.src.lines))
+	var tabbed []int
+	for i, line := range d.src.lines {
+		text := strings.TrimLeft(line, " \t")
+		indent := line[:len(line)-len(text)]
+		if strings.Contains(indent, "\t") && text != "" && text[0] != '#' {
+			tabbed = append(tabbed, i+1)
+		}
+		lines[i] = strings.ReplaceAll(indent, "\t", " ") + text
+	}
+	if len(tabbed) > 0 {
+		line := d.src.lines[tabbed[0]-1]
+		more := ""
+		if n := len(tabbed) - 1; n > 0 {
+			more = fmt.Sprintf(", and %d more", n)
+		}
+		d.errorf("BERTH1111", d.src.at(tabbed[0], strings.IndexByte(line, '\t')+1, 1), "indent with spaces",
+			"the line is indented with a tab%s", more)
+	}
+	return lines
+}
+
+// parse reads the first document. The reader stops at the first syntax error, so the block around it is taken out and the rest read
+// again, until there is none left: everything that is wrong is told at once.
+func (d *decoder) parse(lines []string) *yaml.Node {
+	for range maxSyntax {
+		text := strings.Join(lines, "\n")
+		loader, err := yaml.NewLoader(strings.NewReader(text))
+		var doc, second yaml.Node
+		if err == nil {
+			err = loader.Load(&doc)
+		}
+		if err == nil {
+			if err = loader.Load(&second); err == nil {
+				d.errorf("BERTH1110", d.src.at(second.Line, 1, 3), "one file is one installation; put the second in a file of its own",
+					"a second document begins here")
+			}
+		}
+		if errors.Is(err, io.EOF) || err == nil {
+			if doc.Kind == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].ShortTag() == "!!null" {
+				if len(d.problems) == 0 {
+					d.errorf("BERTH1109", d.doc.top, "berth init writes one", "the file says nothing")
+				}
+				return nil
+			}
+			return doc.Content[0]
+		}
+		if !d.syntax(err, lines) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// syntax reports a syntax error and blanks the block that it is in. It reports whether something is left to read.
+func (d *decoder) syntax(err error, lines []string) bool {
+	var e *yaml.LoadError
+	if !errors.As(err, &e) || e.Mark.Line < 1 {
+		d.errorf("BERTH1101", d.doc.top, "", "the file is no YAML: %v", err)
+		return false
+	}
+	p := explainSyntax(e, lines)
+	r := d.src.at(p.line, p.column, utf8.RuneCountInString(d.src.rest(p.line, p.column)))
+	d.errorf("BERTH1101", r, p.hint, "%s", p.summary)
+	first, last := r.Line-1, min(max(e.Mark.Line, r.Line), len(lines))-1
+	for first > 0 && !topLevel(lines[first]) {
+		first--
+	}
+	for last+1 < len(lines) && !topLevel(lines[last+1]) {
+		last++
+	}
+	clear(lines[first : last+1])
+	return strings.TrimSpace(strings.Join(lines, "")) != ""
+}
+
+func topLevel(line string) bool { return line != "" && !strings.ContainsAny(line[:1], " #") }

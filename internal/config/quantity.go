@@ -1,0 +1,76 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The written forms of quantities; the JSON Schema has them too.
+const (
+	coresPattern = `^([0-9]+(\.[0-9]{1,3})?|[0-9]+m)$`
+	bytesPattern = `^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$`
+)
+
+var (
+	coresForm = regexp.MustCompile(coresPattern)
+	bytesForm = regexp.MustCompile(bytesPattern)
+	// looseBytes is what people write from habit: Compose's 8g and 512mb, a bare number, a space before the unit.
+	looseBytes = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([kKmMgGtT]?)(?:[iI]?[bB])?$`)
+)
+
+var bytesUnits = map[string]float64{
+	"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
+	"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+}
+
+// quantityError says what is wrong with a quantity and what to write instead.
+type quantityError struct{ problem, instead string }
+
+func (e *quantityError) Error() string { return e.problem + "; " + e.instead }
+
+// Cores is an amount of processor cores: 4, 0.5 or 500m.
+func Cores(q Quantity) (float64, error) {
+	text := string(q)
+	if !coresForm.MatchString(text) {
+		return 0, &quantityError{fmt.Sprintf("%q is no amount of cores", text), "write cores as 4, 0.5 or 500m (thousandths)"}
+	}
+	number, milli := strings.CutSuffix(text, "m")
+	n, err := strconv.ParseFloat(number, 64)
+	if milli {
+		n /= 1000
+	}
+	if err != nil || n <= 0 || n > 1e6 {
+		return 0, &quantityError{fmt.Sprintf("%q cores can't be had", text), "write more than 0, such as 0.5 or 4"}
+	}
+	return n, nil
+}
+
+// Bytes is an amount of memory or disk: 8Gi, 500Mi, 8G.
+func Bytes(q Quantity) (int64, error) {
+	text := string(q)
+	if !bytesForm.MatchString(text) {
+		return 0, &quantityError{fmt.Sprintf("%q is no amount of bytes", text), bytesInstead(text)}
+	}
+	digits := strings.TrimRight(text, "KMGTki")
+	n, err := strconv.ParseFloat(digits, 64)
+	n *= bytesUnits[text[len(digits):]]
+	if err != nil || n < 1 || n > math.MaxInt64/2 {
+		return 0, &quantityError{fmt.Sprintf("%q bytes can't be had", text), "write more than 0, such as 500Mi or 8Gi"}
+	}
+	return int64(n), nil
+}
+
+// bytesInstead suggests the form that has the meaning of what was written. Compose's units count in 1024s.
+func bytesInstead(text string) string {
+	m := looseBytes.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return "write it as 500Mi or 8Gi"
+	case m[2] == "":
+		return fmt.Sprintf("it has no unit; write %sGi or %sMi", m[1], m[1])
+	}
+	return fmt.Sprintf("write %s%si", m[1], strings.ToUpper(m[2]))
+}

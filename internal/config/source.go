@@ -1,0 +1,87 @@
+package config
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"berth/internal/diag"
+	"go.yaml.in/yaml/v4"
+)
+
+// source is a file's text by lines, to find places in it.
+type source struct {
+	file  string
+	lines []string
+}
+
+// The line breaks that the YAML reader knows, so that its line numbers are ours.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
+func newSource(file, text string) *source {
+	return &source{file: file, lines: strings.Split(lineBreaks.Replace(text), "\n")}
+}
+
+// at is a place, brought inside the file: the YAML reader reports the end of a file as the line after the last.
+func (s *source) at(line, column, length int) diag.Range {
+	line = min(max(line, 1), len(s.lines))
+	text := s.lines[line-1]
+	width := utf8.RuneCountInString(text)
+	column = min(max(column, 1), width+1)
+	return diag.Range{File: s.file, Line: line, Column: column, Length: min(max(length, 1), max(width+1-column, 1)), Excerpt: text}
+}
+
+// rest is a line's text from a column on, without a comment.
+func (s *source) rest(line, column int) string {
+	if line < 1 || line > len(s.lines) {
+		return ""
+	}
+	text := []rune(s.lines[line-1])
+	rest := string(text[min(max(column-1, 0), len(text)):])
+	if i := strings.Index(rest, " #"); i >= 0 {
+		rest = rest[:i]
+	}
+	return strings.TrimRight(rest, " \t")
+}
+
+// node is the place of a value or a key as it is written, on its first line.
+func (s *source) node(n *yaml.Node) diag.Range {
+	rest := s.rest(n.Line, n.Column)
+	length := utf8.RuneCountInString(rest)
+	if n.Style&yaml.FlowStyle != 0 {
+		length = bracketed(rest)
+	} else if n.Kind == yaml.ScalarNode {
+		switch plain := strings.HasPrefix(rest, n.Value); {
+		case strings.HasPrefix(rest, `"`), strings.HasPrefix(rest, `'`):
+			if i := strings.IndexByte(rest[1:], rest[0]); i >= 0 {
+				length = utf8.RuneCountInString(rest[:i+2])
+			}
+		case plain && n.Value != "":
+			length = utf8.RuneCountInString(n.Value)
+		}
+	}
+	return s.at(n.Line, n.Column, length)
+}
+
+// bracketed is how far a list or map in brackets goes, if it ends on its line. Brackets in quotes are rare enough to be taken for some.
+func bracketed(text string) int {
+	depth := 0
+	for i, c := range text {
+		switch c {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 0 {
+				return utf8.RuneCountInString(text[:i+1])
+			}
+		}
+	}
+	return utf8.RuneCountInString(text)
+}
+
+// masked hides what stands at a place, for secrets that were written where they must not stand.
+func masked(r diag.Range) diag.Range {
+	text := []rune(r.Excerpt)
+	from := min(r.Column-1, len(text))
+	r.Excerpt = string(text[:from]) + strings.Repeat("*", len(text)-from)
+	return r
+}

@@ -1,0 +1,79 @@
+package diag
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Code explains a stable code, at length.
+type Code struct {
+	Code  string `json:"code" yaml:"-"`
+	Title string `json:"title" yaml:"title"`
+	Why   string `json:"why" yaml:"why"`
+	Do    string `json:"do" yaml:"do"`
+}
+
+// The codes stand in one file a range, codes/11.yaml for BERTH11xx, so that a new code is one entry and a new range one file.
+//
+//go:embed codes/*.yaml
+var codeFiles embed.FS
+
+// Ranges names what codes are about, by their first two digits.
+var Ranges = []struct{ Prefix, About string }{
+	{"11", "The config, sourcegraph.yaml"},
+	{"12", "The catalogue of releases"},
+	{"21", "The host"},
+	{"31", "Plans"},
+	{"32", "Runs"},
+	{"33", "The engine, and services that don't start"},
+}
+
+// Codes are all registered codes, in order.
+func Codes() ([]Code, error) {
+	files, err := codeFiles.ReadDir("codes")
+	if err != nil {
+		return nil, err
+	}
+	var codes []Code
+	for _, f := range files {
+		data, err := codeFiles.ReadFile(path.Join("codes", f.Name()))
+		if err != nil {
+			return nil, err
+		}
+		byCode := map[string]Code{}
+		if err := yaml.Load(data, &byCode, yaml.WithKnownFields()); err != nil {
+			return nil, fmt.Errorf("read codes/%s: %w", f.Name(), err)
+		}
+		for code, c := range byCode {
+			c.Code = code
+			codes = append(codes, c)
+		}
+	}
+	slices.SortFunc(codes, func(a, b Code) int { return strings.Compare(a.Code, b.Code) })
+	return codes, nil
+}
+
+// Explain finds a code; "1102" will do for BERTH1102.
+func Explain(code string) (Code, bool) {
+	codes, err := Codes()
+	if err != nil {
+		panic(err) // the files are ours; a test reads them
+	}
+	want := "BERTH" + strings.TrimPrefix(strings.ToUpper(code), "BERTH")
+	i := slices.IndexFunc(codes, func(c Code) bool { return c.Code == want })
+	if i < 0 {
+		return Code{}, false
+	}
+	return codes[i], true
+}
+
+// WriteText writes the explanation for people.
+func (c Code) WriteText(w io.Writer) {
+	fmt.Fprintf(w, "%s  %s\n\n%s\n\nWhat to do: %s\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
+}

@@ -1,0 +1,72 @@
+// Package diag is how berth tells of problems in what people wrote and in where it runs: what, where, why, what to do next,
+// with a stable code. Problems are values; all are collected, none is printed here.
+package diag
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Severity says whether a problem stops the work.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Range is a place in a file. Lines and columns count from 1; columns count characters. The zero Range is no place.
+type Range struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Length  int    `json:"length,omitempty"`  // characters to underline
+	Excerpt string `json:"excerpt,omitempty"` // the line itself
+}
+
+// Diagnostic is one problem.
+type Diagnostic struct {
+	Code     string   `json:"code"` // BERTH1102; explained in docs/codes.md
+	Severity Severity `json:"severity"`
+	Summary  string   `json:"summary"`          // what is wrong, in one line, no final period
+	Detail   []string `json:"detail,omitempty"` // why, and what was seen: log lines for example
+	Hint     string   `json:"hint,omitempty"`   // what to do next: a command or an edit
+	Range    Range    `json:"range,omitzero"`
+	Subject  string   `json:"subject,omitempty"` // an object where there is no file: "host", "gitserver-0"
+}
+
+// List is several problems. It is an error when one of them is.
+type List []Diagnostic
+
+// Error joins the summaries, for callers that only have an error to give.
+func (l List) Error() string {
+	var s []string
+	for _, d := range l {
+		s = append(s, fmt.Sprintf("%s: %s", d.Code, d.Summary))
+	}
+	return strings.Join(s, "; ")
+}
+
+// Failed reports whether one of the problems stops the work.
+func (l List) Failed() bool {
+	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error })
+}
+
+// Err gives the list as an error, or nil when nothing in it stops the work.
+func (l List) Err() error {
+	if l.Failed() {
+		return l
+	}
+	return nil
+}
+
+// Sort orders by place, then by code, so that the same problems print in the same order.
+func (l List) Sort() {
+	slices.SortStableFunc(l, func(a, b Diagnostic) int {
+		return cmp.Or(cmp.Compare(a.Range.File, b.Range.File), cmp.Compare(a.Range.Line, b.Range.Line),
+			cmp.Compare(a.Range.Column, b.Range.Column), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Code, b.Code))
+	})
+}
