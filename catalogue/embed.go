@@ -1,0 +1,6 @@
+package catalogue
+
+import "embed"
+
+//go:embed index.yaml notices.yaml services.yaml import.yaml intended.yaml releases/*.yaml
+var files embed.FS

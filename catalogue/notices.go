@@ -1,0 +1,92 @@
+package catalogue
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Use is what a notice speaks against.
+type Use string
+
+// The uses that notices know.
+const (
+	AnyUse       Use = "any"                          // the release must not be offered at all
+	MultiVersion Use = "multi-version upgrade target" // only as the end of a multi-version upgrade
+)
+
+// Notice is something that a site admin must know about releases before running them.
+type Notice struct {
+	Releases []string `yaml:"releases" json:"releases"`
+	Target   Target   `yaml:"target" json:"target,omitempty"` // "": all of them
+	Use      Use      `yaml:"use" json:"use"`
+	Reason   string   `yaml:"reason" json:"reason"`
+	Instead  string   `yaml:"instead" json:"instead"` // the release to take
+	Source   string   `yaml:"source" json:"source"`
+}
+
+func (n Notice) concerns(target Target) bool {
+	return n.Target == "" || target == "" || n.Target == target
+}
+
+// Support says whether Sourcegraph supports a release.
+type Support struct {
+	Status  string `json:"status"` // "supported", "upgrade first"
+	Source  string `json:"source"`
+	Checked string `json:"checked"` // when the source was read, yyyy-mm-dd
+}
+
+// policy is Sourcegraph's support policy.
+type policy struct {
+	Majors  int    `yaml:"majors"` // how many major releases are supported, counted from the newest
+	Within  string `yaml:"within"` // status of releases in them
+	Outside string `yaml:"outside"`
+	Source  string `yaml:"source"`
+	Checked string `yaml:"checked"`
+}
+
+type notices struct {
+	Notices []Notice `yaml:"notices"`
+	Support policy   `yaml:"support"`
+}
+
+func (n *notices) about(version string, target Target) []Notice {
+	var found []Notice
+	for _, notice := range n.Notices {
+		if notice.concerns(target) && slices.Contains(notice.Releases, version) {
+			found = append(found, notice)
+		}
+	}
+	return found
+}
+
+// supporter applies the policy to versions, given what the newest major release is.
+func (n *notices) supporter(index *Index) func(version string) Support {
+	newest := 0
+	for version := range index.Releases {
+		newest = max(newest, major(version))
+	}
+	return func(version string) Support {
+		status := n.Support.Within
+		if major(version) <= newest-n.Support.Majors {
+			status = n.Support.Outside
+		}
+		return Support{status, n.Support.Source, n.Support.Checked}
+	}
+}
+
+func major(version string) int {
+	first, _, _ := strings.Cut(version, ".")
+	number, _ := strconv.Atoi(first)
+	return number
+}
+
+// ServiceInfo says in plain words what a service does.
+type ServiceInfo struct {
+	Does string `yaml:"does" json:"does"`
+	// Without is what is missing without the service, for those that Sourcegraph can do without; "" for all others.
+	Without string `yaml:"without" json:"without,omitempty"`
+}
+
+// Optional reports whether Sourcegraph can do without the service.
+func (s ServiceInfo) Optional() bool { return s.Without != "" }

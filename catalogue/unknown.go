@@ -1,0 +1,79 @@
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// UnknownError says that a target has no such release.
+type UnknownError struct {
+	Name       string
+	Target     Target
+	Elsewhere  []Target // targets that have it
+	Candidates []string // releases that may have been meant, the likeliest first
+}
+
+func (e *UnknownError) Error() string {
+	text := fmt.Sprintf("release %s is not in the catalogue", e.Name)
+	if len(e.Elsewhere) > 0 {
+		text = fmt.Sprintf("Sourcegraph has not released %s for %s", e.Name, e.Target)
+	}
+	if len(e.Candidates) > 0 {
+		text += "; did you mean " + strings.Join(e.Candidates, " or ") + "?"
+	}
+	return text
+}
+
+func (c *Catalogue) unknown(name string, target Target) *UnknownError {
+	index := c.index()
+	e := &UnknownError{Name: name, Target: target}
+	for _, other := range []Target{Compose, Kubernetes} {
+		if index.Releases[name][other] != "" {
+			e.Elsewhere = append(e.Elsewhere, other)
+		}
+	}
+	if version := c.newest(Minor(name), target); version != "" {
+		e.Candidates = append(e.Candidates, version)
+	}
+	// A typing mistake is one or two letters away; a release that doesn't exist yet is near the newest.
+	near := make([]string, 0, 2)
+	for version, dates := range index.Releases {
+		if dates[target] != "" && distance(version, name) <= 1 {
+			near = append(near, version)
+		}
+	}
+	newestFirst(near)
+	e.Candidates = append(e.Candidates, near[:min(2, len(near))]...)
+	if len(e.Candidates) == 0 {
+		e.Candidates = append(e.Candidates, c.Newest(target))
+	}
+	seen := map[string]bool{}
+	e.Candidates = slices.DeleteFunc(e.Candidates, func(version string) bool {
+		again := seen[version]
+		seen[version] = true
+		return again
+	})
+	return e
+}
+
+// distance is the number of letters to change, add or take away to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
