@@ -1,0 +1,173 @@
+package compose_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/render/compose"
+	"berth/internal/stack"
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+// cases are configs, by the feature that they show. Each golden file holds what the feature changes in the project of the release's
+// defaults, as a difference, so that a reviewer sees just that.
+var cases = map[string]string{
+	"demo":           "size: demo",
+	"replicas":       "services: {gitserver: {replicas: 2}, zoekt-webserver: {replicas: 2}, searcher: {replicas: 2}, sourcegraph-frontend: {replicas: 2}}",
+	"limits":         "services: {gitserver: {cpu: 500m, memory: 16Gi}, pgsql: {memory: 900Mi}}",
+	"env":            "services: {worker: {env: {A: text, TOKEN: {env: TOKEN}, PRICE: \"$5\"}}}",
+	"disabled":       "services: {cadvisor: {enabled: false}, grafana: {enabled: false}}",
+	"database":       "databases: {pgsql: {external: {host: pg.example.com, user: sg, password: {env: PW}, database: sg}}}",
+	"insights":       "databases: {codeinsights-db: {external: {host: pg.example.com, user: sg, password: {env: PW}, database: insights}}}",
+	"settings":       "databases: {pgsql: {settings: {shared_buffers: 4GB, log_line_prefix: \"%m it's \"}}}",
+	"redis":          "redis: {redis-cache: {external: {env: REDIS}}}",
+	"object-storage": "objectStorage: {backend: s3, bucket: b, region: r, accessKeyID: {env: K}, secretAccessKey: {env: S}}",
+	"tls":            "tls: {certificate: cert.pem, key: key.pem}",
+	"lets-encrypt":   "tls: {letsEncrypt: {email: ops@example.com}}",
+	"ports":          "ports: {bind: 127.0.0.1, http: 8080, https: 8443, prometheus: 0, grafana: 3370}",
+	"proxy":          "proxy: {http: \"http://proxy:3128\", https: \"http://proxy:3128\", none: [git.example.com]}",
+	"git":            "git: {sshKey: {file: id}, knownHosts: known_hosts, config: gitconfig, netrc: {file: netrc}}",
+	"site-config":    "siteConfig: {file: site.json}\nlicense: {env: LICENSE}\ncertificateAuthorities: [ca.pem]",
+	"code-hosts":     "codeHosts: {file: hosts.json, allowEdits: true}\nsettings: {file: settings.json}",
+	"registry":       "images: {registry: registry.example.com/mirror}",
+	"collector":      "tracing: {collector: otel.yaml}",
+	"jaeger":         "tracing: {jaeger: true}",
+	"executors":      "siteConfig: {file: site.json}\nexecutors: {queues: [batches]}",
+	"name":           "name: second",
+	"patch":          "patches: [{service: cadvisor, reason: no kmsg, compose: {privileged: null, devices: null, environment: {A: \"1\"}}}]",
+}
+
+func render(t *testing.T, version, text string) *compose.Project {
+	t.Helper()
+	doc, problems := config.Load("sourcegraph.yaml", []byte("on: compose\nurl: https://sourcegraph.example.com\n"+text+"\n"))
+	if problems.Failed() {
+		t.Fatal(problems)
+	}
+	rel, err := catalogue.Embedded().Release(version, catalogue.Compose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, name := range stack.FileNames(doc.Config) {
+		files[name] = []byte("the content of " + name + "\n")
+	}
+	s := stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: rel, Files: files})
+	p, problems := compose.Render(s, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return p
+}
+
+// tree is a project as one text.
+func tree(p *compose.Project) string {
+	var b strings.Builder
+	for _, f := range p.Files {
+		b.WriteString("==> " + f.Path + "\n")
+		b.Write(bytes.TrimSuffix(f.Content, []byte("\n")))
+		b.WriteString("\n")
+	}
+	b.WriteString("==> .env\n")
+	b.Write(compose.EnvFile(p.Secrets, func(name string) string { return "value-of-" + name }))
+	return b.String()
+}
+
+func TestGoldenDefaults(t *testing.T) {
+	for _, version := range []string{"5.0.0", "6.4.0", "7.5.4453"} {
+		golden(t, version+".txt", tree(render(t, version, "")))
+	}
+}
+
+func TestGoldenFeatures(t *testing.T) {
+	shipped := tree(render(t, "7.5.4453", ""))
+	for name, text := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := render(t, "7.5.4453", text)
+			changes := diff.Diff("shipped", []byte(shipped), name, []byte(tree(p)))
+			if len(changes) == 0 {
+				t.Error("the feature changes nothing")
+			}
+			golden(t, name+".diff", "config:\n"+text+"\n\n"+changesOnly(string(changes)))
+		})
+	}
+}
+
+// changesOnly leaves out spec hashes, which say only that something changed, and lines around changes.
+func changesOnly(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "dev.berth.spec:") || strings.HasPrefix(line, " ") || strings.HasPrefix(line, "diff ") {
+			continue
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: not as the golden file says; if this is right: make golden\n%s", path, diff.Diff("golden", want, "now", []byte(got)))
+	}
+}
+
+func TestTheSameStackGivesTheSameBytes(t *testing.T) {
+	for range 5 {
+		if a, b := tree(render(t, "7.5.4453", cases["replicas"])), tree(render(t, "7.5.4453", cases["replicas"])); a != b {
+			t.Fatalf("rendered twice, two results:\n%s", diff.Diff("first", []byte(a), "second", []byte(b)))
+		}
+	}
+}
+
+func TestNoSecretValueStandsInAReadableFile(t *testing.T) {
+	// The well-known passwords of Sourcegraph's own file must be gone as well.
+	for _, version := range []string{"5.0.0", "7.5.4453"} {
+		for _, f := range render(t, version, "").Files {
+			for _, word := range []string{"postgres:password@", "PASSWORD: sg", "PASSWORD: password"} {
+				if bytes.Contains(f.Content, []byte(word)) {
+					t.Errorf("%s: %s holds %q", version, f.Path, word)
+				}
+			}
+		}
+	}
+}
+
+func TestPatchThatChangesNothingIsAProblem(t *testing.T) {
+	for text, code := range map[string]string{
+		"patches: [{service: cadvisor, compose: {privileged: true}}]": "BERTH1191",
+		"patches: [{service: cadvisor, compose: {shm_size: null}}]":   "BERTH1191",
+		"patches: [{service: cadvisor, compose: {mem_limit: 1g}}]":    "BERTH1190",
+	} {
+		doc, _ := config.Load("sourcegraph.yaml", []byte("on: compose\n"+text+"\n"))
+		rel, err := catalogue.Embedded().Release("7.5.4453", catalogue.Compose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, problems := compose.Render(stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: rel}), nil)
+		if len(problems) != 1 || problems[0].Code != code || problems[0].Range.Line != 2 {
+			t.Errorf("%s: got %v, want one %s on line 2", text, problems, code)
+		}
+	}
+}
