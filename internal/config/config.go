@@ -9,6 +9,8 @@
 //	on      the only target that the key is for
 //	min,max the bounds of a number
 //	unit    what a quantity counts: cores or bytes
+//	file    it names a file: certificates, private (a key), json (with comments), or text
+//	names   the names that may stand below the key
 //	each    what the reference calls the names below the key
 //
 // Pointers and empty values mean "not set": the release's own default holds.
@@ -28,12 +30,12 @@ type Config struct {
 	Ports    Ports              `yaml:"ports" doc:"Ports of the host that are opened." on:"compose"`
 	Services map[string]Service `yaml:"services" each:"SERVICE" doc:"Settings of single services, by the service's name (berth catalogue show lists them)."`
 
-	Databases     map[string]Database `yaml:"databases" each:"DATABASE" doc:"The three Postgres databases by name: pgsql, codeintel-db, codeinsights-db. Tune the built-in ones, or use your own."`
-	Redis         map[string]Redis    `yaml:"redis" each:"STORE" doc:"The two Redis stores by name: redis-cache, redis-store. Only to use your own."`
+	Databases     map[string]Database `yaml:"databases" each:"DATABASE" names:"pgsql|codeintel-db|codeinsights-db" doc:"The three Postgres databases by name: pgsql, codeintel-db, codeinsights-db. Tune the built-in ones, or use your own."`
+	Redis         map[string]Redis    `yaml:"redis" each:"STORE" names:"redis-cache|redis-store" doc:"The two Redis stores by name: redis-cache, redis-store. Only to use your own."`
 	ObjectStorage *ObjectStorage      `yaml:"objectStorage" doc:"An S3 or Google Cloud Storage bucket instead of the built-in blobstore."`
 
 	Images                 Images      `yaml:"images" doc:"Where images come from. Without it: Docker Hub, as Sourcegraph publishes them."`
-	CertificateAuthorities []string    `yaml:"certificateAuthorities" doc:"Files with further certificate authorities (PEM) that Sourcegraph trusts, for code hosts with a private one." example:"[ca.pem]"`
+	CertificateAuthorities []string    `yaml:"certificateAuthorities" file:"certificates" doc:"Files with further certificate authorities (PEM) that Sourcegraph trusts, for code hosts with a private one." example:"[ca.pem]"`
 	Proxy                  *Proxy      `yaml:"proxy" doc:"The HTTP proxy through which Sourcegraph reaches code hosts. Addresses inside the installation are excluded by themselves."`
 	Git                    Git         `yaml:"git" doc:"How gitserver reaches code hosts."`
 	SiteConfig             *ConfigFile `yaml:"siteConfig" doc:"Sourcegraph's site configuration as a file. Without it, it is edited in Sourcegraph's own pages."`
@@ -47,10 +49,11 @@ type Config struct {
 	Patches    []Patch            `yaml:"patches" each:"N" doc:"The escape hatch: your own changes to what berth renders, applied last, on every render. A patch that matches nothing is an error."`
 }
 
-// TLS is one of: nothing (plain HTTP), an own certificate, Let's Encrypt.
+// TLS is one of: nothing (plain HTTP), an own certificate, Let's Encrypt, or somebody else's task.
 type TLS struct {
-	Certificate string       `yaml:"certificate" doc:"File with your certificate and its chain (PEM). Needs key." example:"tls/sourcegraph.pem"`
-	Key         string       `yaml:"key" doc:"File with the certificate's private key (PEM)." example:"tls/sourcegraph.key"`
+	Certificate string       `yaml:"certificate" file:"certificates" doc:"File with your certificate and its chain (PEM). Needs key." example:"tls/sourcegraph.pem"`
+	Key         string       `yaml:"key" file:"private" doc:"File with the certificate's private key (PEM)." example:"tls/sourcegraph.key"`
+	External    bool         `yaml:"external" doc:"Something in front of Sourcegraph, such as a load balancer, ends TLS; Sourcegraph itself speaks HTTP."`
 	LetsEncrypt *LetsEncrypt `yaml:"letsEncrypt" doc:"A certificate from Let's Encrypt, got and renewed by itself. Ports 80 and 443 must be reachable from the internet." on:"compose"`
 }
 
@@ -151,14 +154,14 @@ type Proxy struct {
 // Git is what gitserver needs to reach code hosts.
 type Git struct {
 	SSHKey     *Secret `yaml:"sshKey" doc:"The private SSH key."`
-	KnownHosts string  `yaml:"knownHosts" doc:"File with the code hosts' SSH keys (known_hosts). Needed with sshKey." example:"known_hosts"`
-	Config     string  `yaml:"config" doc:"File with git's configuration (.gitconfig)." example:"gitconfig"`
+	KnownHosts string  `yaml:"knownHosts" file:"text" doc:"File with the code hosts' SSH keys (known_hosts). Needed with sshKey." example:"known_hosts"`
+	Config     string  `yaml:"config" file:"text" doc:"File with git's configuration (.gitconfig)." example:"gitconfig"`
 	Netrc      *Secret `yaml:"netrc" doc:"Passwords for HTTP (.netrc)."`
 }
 
 // ConfigFile is one of Sourcegraph's own configuration files.
 type ConfigFile struct {
-	File       string `yaml:"file" doc:"The file (JSON, comments allowed)." example:"site-config.json"`
+	File       string `yaml:"file" file:"json" doc:"The file (JSON, comments allowed)." example:"site-config.json"`
 	AllowEdits bool   `yaml:"allowEdits" doc:"Let people edit it in Sourcegraph's pages too. Such edits are lost when the service starts again."`
 }
 
@@ -170,7 +173,7 @@ type Executors struct {
 // Tracing sends traces on.
 type Tracing struct {
 	Jaeger    bool   `yaml:"jaeger" doc:"Run Jaeger in the installation and show traces there."`
-	Collector string `yaml:"collector" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
+	Collector string `yaml:"collector" file:"text" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
 }
 
 // KubernetesOptions is filled by the Kubernetes target.

@@ -41,7 +41,7 @@ func (d *decoder) document(n *yaml.Node) {
 		d.errorf("BERTH1105", d.src.node(n), "begin with  on: compose", "the file must have keys, got %s", describe(n))
 		return
 	}
-	d.object(Root(), n, "", reflect.ValueOf(d.doc.Config).Elem())
+	d.object(Root(), n, "", reflect.ValueOf(&d.doc.Config).Elem())
 }
 
 // open follows an alias and counts, so that aliases of aliases end. After true, the caller must close.
@@ -181,7 +181,15 @@ func (d *decoder) object(k *Key, n *yaml.Node, path string, v reflect.Value) {
 
 func (d *decoder) named(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	v.Set(reflect.MakeMap(v.Type()))
-	d.pairs(n, path, func(name, at string, _, value *yaml.Node) {
+	d.pairs(n, path, func(name, at string, key, value *yaml.Node) {
+		if k.Under != nil && !slices.Contains(k.Under, name) {
+			hint := ""
+			if guess := closest(name, k.Under); guess != "" {
+				hint = fmt.Sprintf("did you mean %s?", guess)
+			}
+			d.errorf("BERTH1118", d.src.node(key), hint, "%s can be %s, got %q", path, list(k.Under, "or"), name)
+			return
+		}
 		elem := reflect.New(v.Type().Elem()).Elem()
 		before := len(d.problems)
 		d.value(k.Elem, value, at, elem)

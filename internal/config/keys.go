@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +37,8 @@ type Key struct {
 	Enum    []string
 	On      catalogue.Target // the only target that it is for
 	Kind    Kind
+	Under   []string // the names that may stand below a Named, when they are fixed
+	File    string   // what kind of file a text names
 	Min     *int
 	Max     *int
 	Keys    []*Key // of an Object or a Hidden
@@ -103,13 +107,17 @@ func fieldKeys(t reflect.Type) []*Key {
 		tag := t.Field(i).Tag
 		k := keyOf(t.Field(i).Type, tag.Get("unit"))
 		k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), i
+		k.File = tag.Get("file")
 		k.On = catalogue.Target(tag.Get("on"))
 		k.Min, k.Max = bound(tag.Get("min")), bound(tag.Get("max"))
 		if enum := tag.Get("enum"); enum != "" {
 			k.Enum = strings.Split(enum, "|")
 		}
+		if names := tag.Get("names"); names != "" {
+			k.Under = strings.Split(names, "|")
+		}
 		if k.Elem != nil {
-			k.Elem.Name, k.Elem.Enum = tag.Get("each"), k.Enum
+			k.Elem.Name, k.Elem.Enum, k.Elem.File = cmp.Or(tag.Get("each"), "N"), k.Enum, k.File
 		}
 		keys = append(keys, k)
 	}
@@ -127,6 +135,9 @@ func bound(tag string) *int {
 // paths are the places where a key of that name belongs, such as "services.SERVICE".
 func (k *Key) paths(name, path string) []string {
 	var found []string
+	if slices.Contains(k.Under, name) {
+		found = append(found, path)
+	}
 	for _, c := range k.Keys {
 		if c.Name == name && path != "" {
 			found = append(found, path)
@@ -139,4 +150,30 @@ func (k *Key) paths(name, path string) []string {
 		found = append(found, k.Elem.paths(name, path+"."+k.Elem.Name)...)
 	}
 	return found
+}
+
+// visit calls f for everything that is set in v, which is of k, with its path.
+func (k *Key) visit(v reflect.Value, path string, f func(k *Key, path string, v reflect.Value)) {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if !v.IsValid() || v.IsZero() {
+		return
+	}
+	below := func(name string) string { return strings.TrimPrefix(path+"."+name, ".") }
+	f(k, path, v)
+	switch k.Kind {
+	case Object:
+		for _, c := range k.Keys {
+			c.visit(v.Field(c.field), below(c.Name), f)
+		}
+	case Named:
+		for _, name := range v.MapKeys() {
+			k.Elem.visit(v.MapIndex(name), below(name.String()), f)
+		}
+	case Items:
+		for i := range v.Len() {
+			k.Elem.visit(v.Index(i), below(strconv.Itoa(i)), f)
+		}
+	}
 }

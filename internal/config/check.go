@@ -1,0 +1,171 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+)
+
+// World is what a config refers to. Names of files are as the config has them.
+type World struct {
+	ReadFile  func(name string) ([]byte, error)
+	Stat      func(name string) (fs.FileInfo, error)
+	Getenv    func(name string) string
+	Now       func() time.Time
+	Catalogue *catalogue.Catalogue // to say when a service came or went; nil leaves that out
+}
+
+// Read is Load, Release and Check together. The meaning is checked even where the form has problems, so that all are told at once.
+func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*Doc, *catalogue.Release, diag.List) {
+	doc, problems := Load(file, data)
+	release, more := Release(doc, cat)
+	problems = slices.Concat(problems, more, Check(doc, release, world))
+	problems.Sort()
+	return doc, release, problems
+}
+
+// Check finds what is wrong with a config's meaning, by itself and in its world. Without a release, what depends on it is left out.
+func Check(doc *Doc, rel *catalogue.Release, world World) diag.List {
+	c := &check{doc: doc, Config: &doc.Config, rel: rel, world: world}
+	for _, rule := range rules {
+		rule(c)
+	}
+	c.problems.Sort()
+	return c.problems
+}
+
+// rules are independent of each other; each looks at one thing.
+var rules = []func(*check){
+	(*check).needed,
+	(*check).name,
+	(*check).address,
+	(*check).otherTarget,
+	(*check).files,
+	(*check).secrets,
+	(*check).tlsChoice,
+	(*check).certificate,
+	(*check).letsEncrypt,
+	(*check).bind,
+	(*check).ports,
+	(*check).services,
+	(*check).replicas,
+	(*check).sharedVolumes,
+	(*check).turnedOff,
+	(*check).notRun,
+	(*check).variables,
+	(*check).storeNames,
+	(*check).externalDatabases,
+	(*check).sameDatabase,
+	(*check).ownStores,
+	(*check).objectStorage,
+	(*check).images,
+	(*check).proxy,
+	(*check).git,
+	(*check).tracing,
+	(*check).patches,
+}
+
+type check struct {
+	*Config
+	doc      *Doc
+	rel      *catalogue.Release
+	world    World
+	problems diag.List
+}
+
+// errorf reports a problem with the value at a path.
+func (c *check) errorf(code, path, hint, format string, args ...any) {
+	at := c.doc.At(path)
+	if at == (diag.Range{}) {
+		at = c.doc.near(path)
+	}
+	c.problems = append(c.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
+}
+
+// warnf reports what is allowed, but mostly not meant.
+func (c *check) warnf(code, path, hint, format string, args ...any) {
+	c.errorf(code, path, hint, format, args...)
+	c.problems[len(c.problems)-1].Severity = diag.Warning
+}
+
+// missingf reports a key that is not there, at the place where it would be; not in a file whose form has problems, where it may only be
+// misspelt.
+func (c *check) missingf(code, path, hint, format string, args ...any) {
+	if !c.doc.broken {
+		c.errorf(code, path, hint, format, args...)
+	}
+}
+
+// needed: the two keys that nothing can be guessed for.
+func (c *check) needed() {
+	if c.On == "" {
+		c.missingf("BERTH1130", "on", "add  on: compose", "the key on is missing: where should Sourcegraph run?")
+	}
+	if c.URL == "" {
+		c.missingf("BERTH1130", "url", "add  url: https://sourcegraph.example.com  or, for a trial,  url: http://localhost", "the key url is missing: what do people type to reach Sourcegraph?")
+	}
+}
+
+// otherTarget: keys that only the other target has.
+func (c *check) otherTarget() {
+	c.each(func(k *Key, path string, _ reflect.Value) {
+		if k.On != "" && c.On != "" && k.On != c.On {
+			c.errorf("BERTH1162", path, "take it out, or change  on", "%s is for %s only, and this config is for %s", path, k.On, c.On)
+		}
+	})
+}
+
+// each visits everything that is set.
+func (c *check) each(f func(k *Key, path string, v reflect.Value)) {
+	Root().visit(reflect.ValueOf(c.Config).Elem(), "", f)
+}
+
+// Release is the one that the config asks for, or the newest for its target; nil with what is wrong about it.
+func Release(doc *Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List) {
+	c := &check{doc: doc, Config: &doc.Config}
+	if c.On == "" {
+		return nil, nil // Load or Check tell
+	}
+	version, err := cat.Newest(c.On), error(nil)
+	if c.Config.Release != "" {
+		version, err = cat.Resolve(c.Config.Release, c.On)
+	}
+	if err != nil {
+		c.unknownRelease(err)
+		return nil, c.problems
+	}
+	for _, n := range cat.Notices(version, c.On) {
+		if n.Use == catalogue.AnyUse {
+			c.errorf("BERTH1134", "release", "write  release: "+n.Instead, "release %s must not be used on %s", version, c.On)
+			c.problems[0].Detail = []string{n.Reason, "source: " + n.Source}
+			return nil, c.problems
+		}
+	}
+	rel, err := cat.Release(version, c.On)
+	if err != nil {
+		c.errorf("BERTH1133", "release", "", "%v", err)
+		return nil, c.problems
+	}
+	return rel, nil
+}
+
+func (c *check) unknownRelease(err error) {
+	hint, what := "", err.Error()
+	if e, ok := err.(*catalogue.UnknownError); ok {
+		what = fmt.Sprintf("release %s is not known", e.Name)
+		if len(e.Elsewhere) > 0 {
+			what = fmt.Sprintf("release %s is not there for %s, only for %s", e.Name, c.On, e.Elsewhere[0])
+		}
+		if len(e.Candidates) > 0 {
+			hint = "write  release: " + e.Candidates[0]
+		}
+	}
+	c.errorf("BERTH1133", "release", cmp.Or(hint, "berth catalogue list shows all releases"), "%s", strings.TrimSpace(what))
+}

@@ -1,0 +1,193 @@
+package config
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"net"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/internal/diag"
+)
+
+// soon is how long before its end a certificate is warned about.
+const soon = 14 * 24 * time.Hour
+
+// read reads a file that a key names, and reports why not.
+func (c *check) read(path, name string) ([]byte, bool) {
+	data, err := c.world.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.errorf("BERTH1136", path, "paths start at the config's folder", "%s: there is no file %s", path, name)
+	case err != nil:
+		c.errorf("BERTH1136", path, "", "%s: %s can't be read: %s", path, name, cause(err))
+	case len(bytes.TrimSpace(data)) == 0:
+		c.errorf("BERTH1136", path, "", "%s: the file %s is empty", path, name)
+	}
+	return data, err == nil && len(bytes.TrimSpace(data)) > 0
+}
+
+// cause is an error without the path that a message has already.
+func cause(err error) string {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// files: those that the config names are there, and are what they should be.
+func (c *check) files() {
+	c.each(func(k *Key, path string, v reflect.Value) {
+		if k.File == "" || k.Kind != Text {
+			return
+		}
+		data, ok := c.read(path, v.String())
+		if !ok {
+			return
+		}
+		switch k.File {
+		case "certificates":
+			if _, err := certificates(data); err != nil {
+				c.errorf("BERTH1137", path, "it must be PEM: -----BEGIN CERTIFICATE-----", "%s: %s holds no certificate: %v", path, v.String(), err)
+			}
+		case "json":
+			c.json(path, v.String(), data)
+		case "private":
+			c.readable(path, v.String())
+		}
+	})
+}
+
+// json reports the place in the file itself, and which key names it.
+func (c *check) json(path, name string, data []byte) {
+	offset, problem := checkJSON(data)
+	if problem == "" {
+		return
+	}
+	src := newSource(name, string(data))
+	before := lineBreaks.Replace(string(data[:offset]))
+	line := 1 + strings.Count(before, "\n")
+	column := 1 + len([]rune(before[strings.LastIndexByte(before, '\n')+1:]))
+	c.problems = append(c.problems, diag.Diagnostic{
+		Code: "BERTH1159", Severity: diag.Error, Range: src.at(line, column, 1),
+		Summary: "no JSON: " + problem, Detail: []string{path + " names this file"}, Hint: "comments and commas at the end are allowed",
+	})
+}
+
+func certificates(data []byte) ([]*x509.Certificate, error) {
+	var list []*x509.Certificate
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, cert)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("nothing in it is a PEM certificate")
+	}
+	return list, nil
+}
+
+// certificate: it belongs to its key and to the URL's host, and is valid now.
+func (c *check) certificate() {
+	t := c.TLS
+	if t.Certificate == "" || t.Key == "" {
+		return
+	}
+	certPEM, certErr := c.world.ReadFile(t.Certificate)
+	keyPEM, keyErr := c.world.ReadFile(t.Key)
+	if certErr != nil || keyErr != nil {
+		return // files tells
+	}
+	chain, err := certificates(certPEM)
+	if err != nil {
+		return // files tells
+	}
+	leaf := chain[0]
+	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		switch block, _ := pem.Decode(keyPEM); {
+		case block == nil:
+			c.errorf("BERTH1137", "tls.key", "it must be PEM: -----BEGIN PRIVATE KEY-----", "tls.key: %s holds no private key", t.Key)
+		case strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "":
+			c.errorf("BERTH1137", "tls.key", "write it without one:  openssl pkey -in "+t.Key, "tls.key: %s is locked with a passphrase", t.Key)
+		case strings.Contains(err.Error(), "does not match"):
+			c.errorf("BERTH1138", "tls.key", "the server's own certificate must be the first in the file", "tls.key does not belong to the certificate in %s", t.Certificate)
+		default:
+			c.errorf("BERTH1137", "tls.key", "", "tls.key: %s holds no private key: %v", t.Key, err)
+		}
+	}
+	c.validity(leaf)
+	if u := c.parsedURL(); u != nil && leaf.VerifyHostname(u.Hostname()) != nil {
+		names := slices.Concat(leaf.DNSNames, texts(leaf.IPAddresses))
+		has := "it has no names at all"
+		if len(names) > 0 {
+			has = "it is for " + list(names, "and")
+		} else if leaf.Subject.CommonName != "" {
+			has = "it has " + leaf.Subject.CommonName + " only as its common name, which browsers ignore"
+		}
+		c.errorf("BERTH1140", "tls.certificate", has, "the certificate is not for the url's host, %s", u.Hostname())
+	}
+}
+
+func texts(ips []net.IP) []string {
+	var list []string
+	for _, ip := range ips {
+		list = append(list, ip.String())
+	}
+	return list
+}
+
+func (c *check) validity(cert *x509.Certificate) {
+	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+	switch now := c.world.Now(); {
+	case now.After(cert.NotAfter):
+		c.errorf("BERTH1139", "tls.certificate", "have it renewed", "the certificate ended on %s", day(cert.NotAfter))
+	case now.Before(cert.NotBefore):
+		c.errorf("BERTH1139", "tls.certificate", "is the clock of this machine right?", "the certificate begins only on %s", day(cert.NotBefore))
+	case now.Add(soon).After(cert.NotAfter):
+		c.warnf("BERTH1139", "tls.certificate", "have it renewed", "the certificate ends soon, on %s", day(cert.NotAfter))
+	}
+}
+
+// secrets: each can be had, and nobody else reads its file.
+func (c *check) secrets() {
+	c.each(func(k *Key, path string, v reflect.Value) {
+		var s *Secret
+		switch value := v.Interface().(type) {
+		case Secret:
+			s = &value
+		case EnvVar:
+			s = value.Secret
+		}
+		switch {
+		case s == nil:
+		case s.Env != "" && c.world.Getenv(s.Env) == "":
+			c.errorf("BERTH1143", path+".env", "set it where berth runs", "%s: the environment variable %s is not set", path, s.Env)
+		case s.File != "":
+			if _, ok := c.read(path+".file", s.File); ok {
+				c.readable(path+".file", s.File)
+			}
+		}
+	})
+}
+
+// readable warns of a secret's file that everybody on the machine can read.
+func (c *check) readable(path, name string) {
+	if info, err := c.world.Stat(name); err == nil && info.Mode().Perm()&0o004 != 0 {
+		c.warnf("BERTH1144", path, "chmod 600 "+name, "%s: everybody on this machine can read %s", path, name)
+	}
+}

@@ -1,0 +1,248 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/catalogue"
+)
+
+// serviceNames are those that settings are written for, in order.
+func (c *check) serviceNames() []string { return slices.Sorted(maps.Keys(c.Services)) }
+
+// services: the release has them.
+func (c *check) services() {
+	for _, name := range c.serviceNames() {
+		c.service("services."+name, name)
+		if s := c.compose(name); s != nil && c.Services[name].Storage != "" && !hasVolume(s) {
+			c.errorf("BERTH1167", "services."+name+".storage", "take it out", "%s has no volume, so it can't be given storage", name)
+		}
+	}
+}
+
+func hasVolume(s *catalogue.ComposeService) bool {
+	for _, m := range s.Volumes {
+		if m.Volume != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// compose is a service as the release has it for Compose, or nil.
+func (c *check) compose(name string) *catalogue.ComposeService {
+	if c.rel == nil {
+		return nil
+	}
+	return c.rel.Services[name].Compose
+}
+
+// service reports a service that the release does not have: dropped, not there yet, or misspelt.
+func (c *check) service(path, name string) {
+	if c.rel == nil {
+		return
+	}
+	if _, ok := c.rel.Services[name]; ok {
+		return
+	}
+	known := slices.Sorted(maps.Keys(c.rel.Services))
+	if c.world.Catalogue != nil {
+		if _, once := c.world.Catalogue.Describe()[name]; once {
+			if what := lifecycle(c.world.Catalogue, name, c.rel.Version, c.On); what != "" {
+				c.errorf("BERTH1150", path, "take it out, or choose a release that has it", "Sourcegraph %s has no %s: %s", c.rel.Version, name, what)
+				return
+			}
+		}
+	}
+	hint := fmt.Sprintf("berth catalogue show %s lists the services", c.rel.Version)
+	if bare := regexp.MustCompile(`-[0-9]+$`).ReplaceAllString(name, ""); slices.Contains(known, bare) {
+		hint = fmt.Sprintf("write %s: settings are for all of its instances", bare)
+	} else if guess := closest(name, known); guess != "" {
+		hint = fmt.Sprintf("did you mean %s?", guess)
+	}
+	c.errorf("BERTH1149", path, hint, "there is no service %q in Sourcegraph %s", name, c.rel.Version)
+}
+
+// lifecycle says which release dropped a service, or brought it. It looks through the catalogue, so it is only for messages.
+func lifecycle(cat *catalogue.Catalogue, name, version string, target catalogue.Target) string {
+	has := func(v string) bool {
+		rel, err := cat.Release(v, target)
+		return err == nil && rel.Services[name] != (catalogue.Service{})
+	}
+	var older, newer []string // away from version
+	for _, v := range cat.Versions(target) {
+		switch order := catalogue.CompareVersions(v.Version, version); {
+		case order < 0:
+			older = append(older, v.Version)
+		case order > 0:
+			newer = append([]string{v.Version}, newer...)
+		}
+	}
+	if last, first := boundary(older, version, has); last != "" {
+		return fmt.Sprintf("%s dropped it, %s was the last to have it", first, last)
+	}
+	if first, _ := boundary(newer, version, has); first != "" {
+		return fmt.Sprintf("%s brought it", first)
+	}
+	return ""
+}
+
+// boundary walks away from a version to the first that has something, and gives it and the one before it on the way. It looks at one patch
+// of each minor release, then at the patches around the change.
+func boundary(versions []string, from string, has func(string) bool) (found, before string) {
+	last := -1 // the last known not to have it
+	for i, v := range versions {
+		if i+1 < len(versions) && catalogue.Minor(versions[i+1]) == catalogue.Minor(v) {
+			continue
+		}
+		if !has(v) {
+			last = i
+			continue
+		}
+		for j := last + 1; j <= i; j++ {
+			if j == i || has(versions[j]) {
+				if j > 0 {
+					from = versions[j-1]
+				}
+				return versions[j], from
+			}
+		}
+	}
+	return "", ""
+}
+
+// replicas: only services that Sourcegraph numbers can be more than one.
+func (c *check) replicas() {
+	for _, name := range c.serviceNames() {
+		s, n := c.compose(name), c.Services[name].Replicas
+		if s == nil || n == nil || *n == 1 || s.Scalable() {
+			continue
+		}
+		var can []string
+		for _, other := range slices.Sorted(maps.Keys(c.rel.Services)) {
+			if o := c.compose(other); o != nil && o.Scalable() && o.Overlay == "" {
+				can = append(can, other)
+			}
+		}
+		c.errorf("BERTH1151", "services."+name+".replicas", "these can: "+list(can, "and"), "%s can't run more than once", name)
+	}
+}
+
+// sharedVolumes: services that share the volume of a shard, as zoekt's two do, are scaled together.
+func (c *check) sharedVolumes() {
+	names := c.serviceNames()
+	for i, a := range names {
+		for _, b := range names[i+1:] {
+			x, y := c.Services[a].Replicas, c.Services[b].Replicas
+			if x != nil && y != nil && *x != *y && shareVolume(c.compose(a), c.compose(b)) {
+				c.errorf("BERTH1152", "services."+b+".replicas", "one of the two numbers is enough", "%s and %s share their volumes, so %d and %d replicas can't be", a, b, *x, *y)
+			}
+		}
+	}
+}
+
+func shareVolume(a, b *catalogue.ComposeService) bool {
+	if a == nil || b == nil || !a.Scalable() || !b.Scalable() {
+		return false
+	}
+	for _, m := range a.Volumes {
+		for _, o := range b.Volumes {
+			if m.Volume != "" && m.Volume == o.Volume {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stores that Sourcegraph needs, its own or the admin's.
+var neededStores = []string{"pgsql", "codeintel-db", "blobstore"}
+
+// turnedOff: Sourcegraph can do without the service.
+func (c *check) turnedOff() {
+	if c.world.Catalogue == nil {
+		return
+	}
+	for _, name := range c.serviceNames() {
+		s := c.Services[name]
+		info, known := c.world.Catalogue.Describe()[name]
+		if s.Enabled == nil || *s.Enabled || !known || c.replaced(name) {
+			continue
+		}
+		path := "services." + name + ".enabled"
+		switch {
+		case slices.Contains(neededStores, name):
+			c.errorf("BERTH1153", path, "give your own with "+storeKey(name)+", or take this out", "Sourcegraph needs %s, or one of your own instead", name)
+		case !info.Optional():
+			c.errorf("BERTH1153", path, "take it out. "+info.Does, "Sourcegraph can't do without %s", name)
+		}
+	}
+}
+
+// notRun: settings of a service that another key of the config turns on.
+func (c *check) notRun() {
+	for _, name := range c.serviceNames() {
+		s := c.compose(name)
+		if s == nil {
+			continue
+		}
+		hint := ""
+		switch {
+		case s.Overlay == "executors" && c.Executors == nil:
+			hint = "add  executors: {}"
+		case s.Overlay == "jaeger" && (c.Tracing == nil || !c.Tracing.Jaeger):
+			hint = "add  tracing: {jaeger: true}"
+		}
+		if hint != "" {
+			c.missingf("BERTH1166", "services."+name, hint, "%s does not run, so its settings do nothing", name)
+		}
+	}
+}
+
+var variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// variables: names that a process can have.
+func (c *check) variables() {
+	for _, service := range c.serviceNames() {
+		for _, name := range slices.Sorted(maps.Keys(c.Services[service].Env)) {
+			if !variableForm.MatchString(name) {
+				c.errorf("BERTH1165", "services."+service+".env."+name, "letters, digits and _ only", "%q can't be the name of an environment variable", name)
+			}
+		}
+	}
+}
+
+// patches: each names a service of the release, and changes something.
+func (c *check) patches() {
+	for i, p := range c.Patches {
+		path := "patches." + strconv.Itoa(i)
+		if p.Service == "" {
+			c.missingf("BERTH1161", path, "add  service: NAME", "patch %d names no service", i+1)
+		} else {
+			c.service(path+".service", p.Service)
+		}
+		if len(p.Compose) == 0 && c.On == catalogue.Compose {
+			c.missingf("BERTH1161", path, "add  compose: {KEY: VALUE}", "patch %d changes nothing", i+1)
+		}
+	}
+}
+
+// replaced reports whether the admin brings their own instead of a built-in store.
+func (c *check) replaced(name string) bool {
+	return c.Databases[name].External != nil || c.Redis[name].External != nil || name == "blobstore" && c.ObjectStorage != nil
+}
+
+// storeKey is the key that replaces a store.
+func storeKey(name string) string {
+	switch {
+	case name == "blobstore":
+		return "objectStorage"
+	case strings.HasPrefix(name, "redis"):
+		return "redis." + name
+	}
+	return "databases." + name + ".external"
+}

@@ -1,0 +1,184 @@
+package config
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// storeNames: an entry says something.
+func (c *check) storeNames() {
+	for _, name := range slices.Sorted(maps.Keys(c.Redis)) {
+		if c.Redis[name].External == nil {
+			c.missingf("BERTH1145", "redis."+name, "add  external: {env: NAME}  or  external: {file: PATH}", "redis.%s does not say where your own Redis is", name)
+		}
+	}
+}
+
+// externalDatabases: all that is needed to log in is there.
+func (c *check) externalDatabases() {
+	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
+		e, path := c.Databases[name].External, "databases."+name+".external"
+		if e == nil {
+			continue
+		}
+		var lacks []string
+		for _, f := range []struct {
+			key   string
+			unset bool
+		}{{"host", e.Host == ""}, {"user", e.User == ""}, {"password", e.Password == nil}, {"database", e.Database == ""}} {
+			if f.unset && !c.doc.Has(path+"."+f.key) {
+				lacks = append(lacks, f.key)
+			}
+		}
+		if len(lacks) > 0 {
+			c.missingf("BERTH1145", path, "berth explain databases."+name+".external shows examples", "%s lacks %s", path, list(lacks, "and"))
+		}
+		if strings.ContainsAny(e.Host, "/@ ") {
+			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only, got %q", path, e.Host)
+		}
+	}
+}
+
+// sameDatabase: Sourcegraph refuses to start when these two are one.
+// https://sourcegraph.com/docs/self-hosted/external-services/postgres
+func (c *check) sameDatabase() {
+	a, b := c.Databases["pgsql"].External, c.Databases["codeintel-db"].External
+	if a == nil || b == nil || a.Host == "" || a.Database == "" {
+		return
+	}
+	port := func(e *ExternalDatabase) int {
+		if e.Port == nil {
+			return 5432
+		}
+		return *e.Port
+	}
+	if strings.EqualFold(a.Host, b.Host) && port(a) == port(b) && a.Database == b.Database {
+		c.errorf("BERTH1146", "databases.codeintel-db.external.database", "make another database on the same server and name it here",
+			"pgsql and codeintel-db are both on the database %s of %s", a.Database, a.Host)
+	}
+}
+
+// ownStores: settings of a built-in store that is not run.
+func (c *check) ownStores() {
+	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
+		if d := c.Databases[name]; d.External != nil && len(d.Settings) > 0 {
+			c.errorf("BERTH1147", "databases."+name+".settings", "set them on your own server, and take them out here", "databases.%s.settings is for the built-in Postgres, and this one is your own", name)
+		}
+	}
+	for _, service := range c.serviceNames() {
+		store := strings.TrimSuffix(service, "-exporter")
+		if c.replaced(store) {
+			c.errorf("BERTH1147", "services."+service, "take it out", "%s does not run: %s gives your own instead of %s", service, storeKey(store), store)
+		}
+	}
+}
+
+// s3Keys and gcsKeys are those that only one kind of store has.
+var (
+	s3Keys  = []string{"region", "endpoint", "accessKeyID", "secretAccessKey", "instanceRole"}
+	gcsKeys = []string{"project", "credentials"}
+)
+
+// objectStorage: a bucket, and a way to be let in.
+func (c *check) objectStorage() {
+	o, path := c.ObjectStorage, "objectStorage"
+	if o == nil {
+		return
+	}
+	needs := func(unset bool, key, hint string) {
+		if unset && !c.doc.Has(path+"."+key) {
+			c.missingf("BERTH1155", path, hint, "objectStorage needs %s", key)
+		}
+	}
+	needs(o.Backend == "", "backend", "add  backend: s3  or  backend: gcs")
+	needs(o.Bucket == "", "bucket", "add  bucket: NAME")
+	other, keys := "gcs", gcsKeys
+	switch o.Backend {
+	case "s3":
+		needs(o.Region == "" && o.Endpoint == "", "region", "add  region: us-east-1")
+		if !o.InstanceRole {
+			needs(o.AccessKeyID == nil, "accessKeyID", "add accessKeyID and secretAccessKey, or  instanceRole: true")
+			needs(o.SecretAccessKey == nil, "secretAccessKey", "add accessKeyID and secretAccessKey, or  instanceRole: true")
+		} else if o.AccessKeyID != nil || o.SecretAccessKey != nil {
+			c.errorf("BERTH1155", path+".instanceRole", "keep one", "objectStorage has both keys and instanceRole")
+		}
+	case "gcs":
+		other, keys = "s3", s3Keys
+		needs(o.Project == "", "project", "add  project: NAME")
+		needs(o.Credentials == nil, "credentials", "add  credentials: {file: PATH}")
+	default:
+		return
+	}
+	for _, key := range keys {
+		if c.doc.Has(path + "." + key) {
+			c.errorf("BERTH1155", path+"."+key, "take it out", "objectStorage.%s is for %s, and backend is %s", key, other, o.Backend)
+		}
+	}
+	if o.Endpoint != "" {
+		c.plainURL("BERTH1155", path+".endpoint", o.Endpoint, "http", "https")
+	}
+}
+
+// plainURL reports what is no URL with a host and one of the schemes.
+func (c *check) plainURL(code, path, text string, schemes ...string) {
+	if u, err := url.Parse(text); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host, got %q", path, text)
+	}
+}
+
+// images: a registry and a folder in it, as docker pull would take it, without a tag.
+func (c *check) images() {
+	r := c.Images.Registry
+	last := r[strings.LastIndexByte(r, '/')+1:]
+	switch scheme, rest, ok := strings.Cut(r, "://"); {
+	case ok:
+		c.errorf("BERTH1156", "images.registry", "write  registry: "+rest, "images.registry must not begin with %s://", scheme)
+	case strings.Contains(r, "@"), strings.Contains(r, "/") && strings.Contains(last, ":"):
+		c.errorf("BERTH1156", "images.registry", "the release says which image; write only the registry and the folder", "images.registry must not have a tag or digest, got %s", r)
+	case strings.HasSuffix(r, "/"), strings.ContainsAny(r, " \t") || r != strings.ToLower(r):
+		c.errorf("BERTH1156", "images.registry", "write it as  registry.example.com/sourcegraph", "images.registry must be a registry and a folder in small letters, got %q", r)
+	}
+	if l := c.Images.Login; l != nil && (l.Username == "" || l.Password == nil) {
+		c.missingf("BERTH1156", "images.login", "add what is missing", "images.login needs username and password")
+	}
+}
+
+func (c *check) proxy() {
+	p := c.Proxy
+	if p == nil {
+		return
+	}
+	if p.HTTP == "" && p.HTTPS == "" {
+		c.missingf("BERTH1157", "proxy", "add  https: http://proxy.example.com:3128", "proxy says no address")
+	}
+	for key, text := range map[string]string{"http": p.HTTP, "https": p.HTTPS} {
+		if text != "" {
+			c.plainURL("BERTH1157", "proxy."+key, text, "http", "https", "socks5")
+		}
+	}
+	for i, host := range p.None {
+		if strings.Contains(host, "://") || strings.ContainsAny(host, ", ") {
+			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "write only the host, one an item", "%q is no host", host)
+		}
+	}
+}
+
+// git: without known_hosts every connection by SSH asks a question that nobody answers.
+func (c *check) git() {
+	if c.Git.SSHKey != nil && c.Git.KnownHosts == "" {
+		c.missingf("BERTH1158", "git.sshKey", "make one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts", "git.sshKey needs git.knownHosts")
+	}
+}
+
+func (c *check) tracing() {
+	switch t := c.Tracing; {
+	case t == nil:
+	case t.Jaeger && t.Collector != "":
+		c.errorf("BERTH1160", "tracing.collector", "keep one; a collector file can send to Jaeger too", "tracing has both jaeger and collector")
+	case !t.Jaeger && t.Collector == "":
+		c.missingf("BERTH1160", "tracing", "add  jaeger: true  or  collector: FILE", "tracing does not say where traces go")
+	}
+}

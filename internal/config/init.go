@@ -1,0 +1,59 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"berth/catalogue"
+)
+
+// Answers are what a new config is made from.
+type Answers struct {
+	On               catalogue.Target
+	Release          string
+	URL              string
+	Size             string // "": as shipped
+	Name             string // "": the default
+	Email            string // not "": a certificate from Let's Encrypt
+	Certificate, Key string // not "": a certificate of your own
+}
+
+// Init writes a new config: a few lines, with what people ask next as comments.
+func Init(a Answers) []byte {
+	var b strings.Builder
+	line := func(key, value, comment string) {
+		text := key + ": " + value
+		if comment != "" {
+			text = fmt.Sprintf("%-42s # %s", text, comment)
+		}
+		b.WriteString(text + "\n")
+	}
+	b.WriteString("# What you want of Sourcegraph; everything else is as Sourcegraph ships it. See: berth explain, berth plan\n")
+	line("on", string(a.On), "")
+	line("release", scalar(a.Release), "change it to upgrade")
+	line("url", scalar(a.URL), "")
+	if a.Size != "" {
+		line("size", scalar(a.Size), "demo: for a laptop, no limits")
+	}
+	if a.Name != "" {
+		line("name", scalar(a.Name), "")
+	}
+	switch https := strings.HasPrefix(a.URL, "https://"); {
+	case a.Certificate != "":
+		line("tls", fmt.Sprintf("{certificate: %s, key: %s}", scalar(a.Certificate), scalar(a.Key)), "")
+	case a.Email != "":
+		line("tls", fmt.Sprintf("{letsEncrypt: {email: %s}}", scalar(a.Email)), "")
+	case https && a.On == catalogue.Compose:
+		line("tls", "{external: true}", "a load balancer in front ends TLS; or: berth explain tls")
+	}
+	return []byte(b.String())
+}
+
+// scalar writes a text so that YAML reads it as the same text, also within braces.
+func scalar(text string) string {
+	if u, err := url.Parse(text); err == nil && text != "" && !strings.ContainsAny(text, "{}[],#&*!|>'\"%@` \t") && !strings.HasSuffix(text, ":") && (u.Scheme == "" || u.Host != "") {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
