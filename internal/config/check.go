@@ -33,7 +33,7 @@ func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*Doc
 
 // Check finds what is wrong with a config's meaning, by itself and in its world. Without a release, what depends on it is left out.
 func Check(doc *Doc, rel *catalogue.Release, world World) diag.List {
-	c := &check{doc: doc, Config: &doc.Config, rel: rel, world: world}
+	c := &check{doc: doc, Config: doc.Config, rel: rel, world: world}
 	for _, rule := range rules {
 		rule(c)
 	}
@@ -129,7 +129,7 @@ func (c *check) each(f func(k *Key, path string, v reflect.Value)) {
 
 // Release is the one that the config asks for, or the newest for its target; nil with what is wrong about it.
 func Release(doc *Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List) {
-	c := &check{doc: doc, Config: &doc.Config}
+	c := &check{doc: doc, Config: doc.Config}
 	if c.On == "" {
 		return nil, nil // Load or Check tell
 	}

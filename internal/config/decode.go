@@ -41,7 +41,7 @@ func (d *decoder) document(n *yaml.Node) {
 		d.errorf("BERTH1105", d.src.node(n), "begin with  on: compose", "the file must have keys, got %s", describe(n))
 		return
 	}
-	d.object(Root(), n, "", reflect.ValueOf(&d.doc.Config).Elem())
+	d.object(Root(), n, "", reflect.ValueOf(d.doc.Config).Elem())
 }
 
 // open follows an alias and counts, so that aliases of aliases end. After true, the caller must close.

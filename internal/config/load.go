@@ -20,7 +20,7 @@ const (
 // Doc is a config that was read, with the place of every key. Where there were problems, Config holds what could be read.
 type Doc struct {
 	File   string
-	Config Config
+	Config *Config
 	broken bool // the form has problems: what seems missing may only be misspelt
 	values map[string]diag.Range
 	keys   map[string]diag.Range
@@ -54,7 +54,7 @@ func (d *Doc) near(path string) diag.Range {
 // Load reads a config and reports everything that is wrong with its form. file only names it in messages.
 func Load(file string, data []byte) (*Doc, diag.List) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	doc := &Doc{File: file, values: map[string]diag.Range{}, keys: map[string]diag.Range{}}
+	doc := &Doc{File: file, Config: &Config{}, values: map[string]diag.Range{}, keys: map[string]diag.Range{}}
 	d := &decoder{src: newSource(file, strings.ToValidUTF8(string(data), "\uFFFD")), doc: doc, budget: maxValues}
 	doc.top = d.src.at(1, 1, utf8.RuneCountInString(d.src.lines[0]))
 	if len(data) > maxSize {
