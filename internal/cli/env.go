@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"berth/internal/diag"
-	"github.com/spf13/cobra"
 )
 
 // Env is everything that a command has from outside, so that commands run in tests in-process.
@@ -58,17 +57,4 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	}
 	fmt.Fprintf(env.Stderr, "berth: %v\n", err)
 	return ExitError
-}
-
-func newRoot(env *Env) *cobra.Command {
-	root := &cobra.Command{
-		Use:           "berth",
-		Short:         "Run self-hosted Sourcegraph",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
-	root.SetIn(env.Stdin)
-	root.SetOut(env.Stdout)
-	root.SetErr(env.Stderr)
-	return root
 }

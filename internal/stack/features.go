@@ -278,30 +278,37 @@ func (i *Instance) publish(inside string, host *int) {
 }
 
 // tracing sends traces to Jaeger beside Sourcegraph, or where the admin's collector file says.
-//
-// Source: docker-compose/jaeger of Sourcegraph's Compose repository.
 func (b *builder) tracing() {
 	t := b.Config.Tracing
 	if t == nil {
 		return
 	}
-	at := b.At("tracing")
-	b.each([]string{"otel-collector"}, func(inst *Instance) {
-		inst.origin("tracing", at)
-		if t.Collector != "" {
-			inst.mount(Mount{Path: "/etc/otel-collector/config.yaml", File: "otel-collector/admin.yaml", ReadOnly: true})
-			inst.Command = []string{"--config", "/etc/otel-collector/config.yaml"}
-			return
-		}
-		inst.set("JAEGER_HOST", Part{Text: "jaeger"})
-		inst.set("JAEGER_OTLP_GRPC_PORT", Part{Text: "4317"})
-		inst.Command = []string{"--config", "/etc/otel-collector/configs/jaeger.yaml"}
-	})
-	if t.Collector != "" {
-		b.file("otel-collector/admin.yaml", t.Collector)
-		return
+	if t.Jaeger {
+		b.overlay("jaeger")
 	}
-	b.each(frontends, func(inst *Instance) { inst.set("JAEGER_SERVER_URL", Part{Text: "http://jaeger:16686"}) })
+	b.each([]string{"otel-collector"}, func(inst *Instance) {
+		inst.origin("tracing", b.At("tracing"))
+		if t.Collector != "" {
+			const path = "/etc/otel-collector/config.yaml"
+			b.file("otel-collector/admin.yaml", t.Collector)
+			inst.mount(Mount{Path: path, File: "otel-collector/admin.yaml", ReadOnly: true})
+			inst.Command = []string{"--config", path}
+		}
+	})
+}
+
+// overlay makes the changes of one of Sourcegraph's override files in the services of the base file.
+func (b *builder) overlay(name string) {
+	for service, change := range b.Release.Overlays[name] {
+		b.each([]string{service}, func(inst *Instance) {
+			if change.Command != nil {
+				inst.Command = slices.Clone(change.Command)
+			}
+			for variable, v := range change.Env {
+				inst.set(variable, Part{Text: b.value(v, inst.Index)})
+			}
+		})
+	}
 }
 
 // executors tells the executor where Sourcegraph is, what to work on, and its token.

@@ -304,7 +304,7 @@ func quote(v string) string {
 	if !strings.Contains(v, "'") {
 		return "'" + v + "'"
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(v) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`).Replace(v) + `"`
 }
 
 // literal protects "$", which Compose would take for a variable.

@@ -1,0 +1,110 @@
+// Command bench measures berth beside the tools that people use today: side by side, in turns, in one run, since machines are noisy.
+// It prints the tables of docs/performance.md. Ratios count; times are this machine's.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// contest is one comparison: two command lines that do the same work.
+type contest struct {
+	what         string
+	ours, theirs command
+	rounds       int
+	goal         float64 // theirs / ours must be at least this
+}
+
+// command is a way to do the work once.
+type command struct {
+	name string
+	do   func() error
+}
+
+func run(w io.Writer) error {
+	bench, err := newBench()
+	if err != nil {
+		return err
+	}
+	defer bench.close()
+	contests, err := bench.contests()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "| what | berth | against | | ratio | goal |\n|---|---|---|---|---|---|\n")
+	failed := false
+	for _, c := range contests {
+		ours, theirs, err := race(c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.what, err)
+		}
+		ratio := float64(theirs) / float64(ours)
+		verdict := ""
+		if ratio < c.goal {
+			verdict, failed = " **missed**", true
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f | %.2f%s |\n", c.what, show(ours), c.theirs.name, show(theirs), ratio, c.goal, verdict)
+	}
+	if failed {
+		return errors.New("a goal was missed")
+	}
+	return nil
+}
+
+// race runs both in turns and gives the medians.
+func race(c contest) (ours, theirs time.Duration, err error) {
+	var a, b []time.Duration
+	for range c.rounds {
+		for _, side := range []struct {
+			command
+			times *[]time.Duration
+		}{{c.ours, &a}, {c.theirs, &b}} {
+			start := time.Now()
+			if err := side.do(); err != nil {
+				return 0, 0, fmt.Errorf("%s: %w", side.name, err)
+			}
+			*side.times = append(*side.times, time.Since(start))
+		}
+	}
+	return median(a), median(b), nil
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func show(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
+
+// shell is a command line that must end well.
+func shell(dir string, env []string, name string, args ...string) command {
+	return command{name: strings.Join(append([]string{filepath.Base(name)}, args...), " "), do: func() error {
+		var stderr bytes.Buffer
+		cmd := exec.Command(name, args...)
+		cmd.Dir, cmd.Stderr, cmd.Env = dir, &stderr, append(os.Environ(), env...)
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%w: %s", err, stderr.String())
+		}
+		return nil
+	}}
+}

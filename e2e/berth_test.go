@@ -1,0 +1,283 @@
+//go:build e2e || faults
+
+// Package e2e runs the berth program as a site admin would, against a real Docker Engine with stand-in images (see testbed/).
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// release is the one that stand-in images are built for.
+const release = "7.5.4453"
+
+// registryAddress is where testbed/up keeps the stand-in images.
+func registryAddress() string {
+	if a := os.Getenv("BERTH_TESTBED_REGISTRY"); a != "" {
+		return a
+	}
+	return "127.0.0.1:5010"
+}
+
+// site is an installation under test: a folder with a config, and its own name, ports and containers.
+type site struct {
+	t    *testing.T
+	dir  string
+	name string
+	port int
+}
+
+// newSite makes a folder with a short config. The installation is deleted when the test ends.
+func newSite(t *testing.T, name string, more ...string) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), name: name, port: freePort(t)}
+	s.write(append([]string{
+		"on: compose",
+		"release: " + release,
+		fmt.Sprintf("url: http://localhost:%d", s.port),
+		"name: " + name,
+		"size: demo",
+		"images: {registry: " + registryAddress() + "/sourcegraph}",
+		fmt.Sprintf("ports: {bind: 127.0.0.1, https: %d, prometheus: %d}", freePort(t), freePort(t)),
+	}, append(unprivileged(t), more...)...)...)
+	t.Cleanup(s.remove)
+	return s
+}
+
+// unprivileged patches cadvisor on an engine that can't start privileged containers; customers' engines can.
+func unprivileged(t *testing.T) []string {
+	t.Helper()
+	if exec.Command("../testbed/engine", "privileged").Run() == nil {
+		return nil
+	}
+	return []string{"patches:", "  - service: cadvisor", "    reason: this test engine starts no privileged containers", "    compose: {privileged: null, devices: null}"}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (s *site) write(lines ...string) {
+	s.t.Helper()
+	s.writeFile("sourcegraph.yaml", strings.Join(lines, "\n")+"\n")
+}
+
+func (s *site) writeFile(name, text string) {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// edit replaces a piece of the config.
+func (s *site) edit(old, new string) {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, "sourcegraph.yaml"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		s.t.Fatalf("the config has no %q:\n%s", old, text)
+	}
+	s.writeFile("sourcegraph.yaml", strings.Replace(string(text), old, new, 1))
+}
+
+// remove deletes the installation with its data, so that nothing is left for the next test.
+func (s *site) remove() {
+	if s.t.Failed() && os.Getenv("BERTH_KEEP") != "" {
+		s.t.Logf("kept: %s in %s", s.name, s.dir)
+		return
+	}
+	if code, out := s.berth("down", "--delete-data", s.name); code != 0 {
+		s.t.Errorf("down --delete-data: exit %d\n%s", code, out)
+	}
+}
+
+// program is the berth that is tested.
+func program(t *testing.T) string {
+	t.Helper()
+	p, err := filepath.Abs("../bin/berth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(p); err != nil {
+		t.Fatalf("build it first: make build: %v", err)
+	}
+	return p
+}
+
+func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program(s.t), args...)
+	cmd.Dir = s.dir
+	return cmd
+}
+
+// berth runs a command line to its end and gives its exit code and everything that it printed.
+func (s *site) berth(args ...string) (int, string) {
+	s.t.Helper()
+	start := time.Now()
+	out, err := s.command(context.Background(), args...).CombinedOutput()
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Logf("berth %s: exit %d in %.1f s", strings.Join(args, " "), code, time.Since(start).Seconds())
+	return code, string(out)
+}
+
+// must runs a command line that has to end with an exit code.
+func (s *site) must(code int, args ...string) string {
+	s.t.Helper()
+	got, out := s.berth(args...)
+	if got != code {
+		s.t.Fatalf("berth %s: exit %d, want %d\n%s", strings.Join(args, " "), got, code, out)
+	}
+	return out
+}
+
+// docker runs a docker command and gives what it printed.
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command("docker", args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// containers gives the IDs of the installation's containers by name.
+func (s *site) containers() map[string]string {
+	s.t.Helper()
+	out := docker(s.t, "ps", "-a", "--no-trunc", "--filter", "label=dev.berth.installation="+s.name, "--format", "{{.Names}} {{.ID}}")
+	ids := map[string]string{}
+	for line := range strings.Lines(out) {
+		name, id, _ := strings.Cut(strings.TrimSpace(line), " ")
+		ids[strings.TrimPrefix(name, s.name+"-")] = id
+	}
+	return ids
+}
+
+func (s *site) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path) }
+
+// post sends a request through the front door.
+func (s *site) post(path, contentType string, body io.Reader) {
+	s.t.Helper()
+	resp, err := http.Post(s.url(path), contentType, body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode >= 300 {
+		s.t.Fatalf("POST %s: %s\n%s", path, resp.Status, text)
+	}
+}
+
+// get reads a page through the front door.
+func (s *site) get(path string) (int, string) {
+	s.t.Helper()
+	resp, err := http.Get(s.url(path))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// firstUse does what people do on a new Sourcegraph: makes the admin, adds a repository. The repository comes as a git bundle.
+func (s *site) firstUse(repo, marker string) {
+	s.t.Helper()
+	s.post("/api/site-init", "application/json", strings.NewReader(`{"email":"ada@example.com","username":"ada","password":"correct horse"}`))
+	s.addRepo(repo, marker)
+}
+
+func (s *site) addRepo(repo, marker string) {
+	s.t.Helper()
+	s.post("/api/repos/"+repo+"/bundle", "application/octet-stream", bytes.NewReader(bundle(s.t, marker)))
+}
+
+// bundle makes a small git repository whose one file holds a marker.
+func bundle(t *testing.T, marker string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	git := func(args ...string) {
+		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "-q", "-b", "main")
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\n// "+marker+"\nfunc main() {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	git("add", ".")
+	git("commit", "-qm", "first")
+	git("bundle", "create", "-q", "repo.bundle", "main")
+	content, err := os.ReadFile(filepath.Join(dir, "repo.bundle"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// search waits until a search through the front door finds a marker in a repository.
+func (s *site) search(repo, marker string) {
+	s.t.Helper()
+	var last string
+	deadline := time.Now().Add(90 * time.Second)
+	for time.Now().Before(deadline) {
+		code, text := s.get("/search?format=json&q=" + marker)
+		last = fmt.Sprintf("%d %s", code, text)
+		var answer struct {
+			Results []struct {
+				Repository string `json:"repository"`
+				Line       string `json:"line"`
+			} `json:"results"`
+		}
+		if code == 200 && json.Unmarshal([]byte(text), &answer) == nil {
+			for _, r := range answer.Results {
+				if r.Repository == repo && strings.Contains(r.Line, marker) {
+					return
+				}
+			}
+		}
+		time.Sleep(300 * time.Millisecond) // between questions to a system that indexes in the background
+	}
+	s.t.Fatalf("no search found %s in %s; last answer:\n%s", marker, repo, last)
+}
+
+// users gives the names of the people that Sourcegraph knows: they live in Postgres.
+func (s *site) users() string {
+	s.t.Helper()
+	_, text := s.get("/api/users")
+	return text
+}

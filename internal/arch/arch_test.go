@@ -1,0 +1,99 @@
+// Package arch keeps ARCHITECTURE.md true: which room may know of which other, and what stays out of the product.
+package arch
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed are the rooms that a room may import; those of pure functions may import nothing else but the standard library.
+var allowed = map[string][]string{
+	"catalogue":               {},
+	"internal/diag":           {},
+	"internal/config":         {"catalogue", "internal/diag"},
+	"internal/stack":          {"catalogue", "internal/config", "internal/diag"},
+	"internal/plan":           {"catalogue", "internal/config", "internal/diag", "internal/stack"},
+	"internal/render/compose": {"catalogue", "internal/diag", "internal/stack"},
+	"internal/registry":       {"internal/diag"},
+}
+
+// pure rooms have no effects: no files, no network, no processes, no clock of their own.
+var pure = []string{"internal/stack", "internal/plan", "internal/render/compose"}
+
+var effects = []string{"os", "os/exec", "net", "net/http", "syscall"}
+
+func imports(t *testing.T, room string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, "berth/"+room).CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list %s: %v\n%s", room, err, out)
+	}
+	return strings.Fields(string(out))
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	for room, may := range allowed {
+		for _, i := range imports(t, room) {
+			if ours, ok := strings.CutPrefix(i, "berth/"); ok && !slices.Contains(may, ours) {
+				t.Errorf("%s imports %s; it may import only %v", room, ours, may)
+			}
+		}
+	}
+}
+
+func TestPureRoomsHaveNoEffects(t *testing.T) {
+	for _, room := range pure {
+		for _, i := range imports(t, room) {
+			if slices.Contains(effects, i) {
+				t.Errorf("%s is pure, but imports %s", room, i)
+			}
+			if strings.Contains(strings.Split(i, "/")[0], ".") && room != "internal/render/compose" {
+				t.Errorf("%s imports only the standard library and rooms of ours, but also %s", room, i)
+			}
+		}
+	}
+}
+
+func TestDockerIsKnownInOneRoomOnly(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "berth/...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "github.com/moby/") && !strings.HasPrefix(line, "berth/internal/target/compose") {
+			t.Errorf("the engine's API is imported outside internal/target/compose: %s", line)
+		}
+		if strings.Contains(line, "berth/testbed") {
+			t.Errorf("product code imports the test bed: %s", line)
+		}
+	}
+}
+
+func TestEveryRoomStandsInTheDocument(t *testing.T) {
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "berth/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range strings.Fields(string(out)) {
+		room := strings.TrimPrefix(pkg, "berth/")
+		if room == "internal/arch" || room == "cmd/berth" || room == "bench" || room == "e2e" {
+			continue
+		}
+		if !strings.Contains(string(text), "`"+room+"`") {
+			t.Errorf("ARCHITECTURE.md does not say what %s knows", room)
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(internal/[a-z/]+|catalogue)`").FindAllStringSubmatch(string(text), -1) {
+		if !strings.Contains(string(out), "berth/"+m[1]+"\n") {
+			t.Errorf("ARCHITECTURE.md tells of %s, which is not there", m[1])
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
+	"github.com/spf13/cobra"
+)
+
+func newInitCmd(env *Env) *cobra.Command {
+	var a config.Answers
+	var on, output string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write sourcegraph.yaml, a few lines",
+		Long:  "Write sourcegraph.yaml, a few lines. On a terminal, what no flag says is asked. An existing file is never written over.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.On = catalogue.Target(on)
+			if env.Interactive {
+				if err := env.ask(cmd, &a); err != nil {
+					return err
+				}
+			}
+			return env.init(a, output)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&on, "on", string(catalogue.Compose), "where Sourcegraph runs: compose")
+	f.StringVar(&a.URL, "url", "", "the address that people type (default http://localhost)")
+	f.StringVar(&a.Release, "release", "", "the Sourcegraph release (default the newest for this target)")
+	f.StringVar(&a.Size, "size", "", "demo, or nothing for what Sourcegraph ships")
+	f.StringVar(&a.Name, "name", "", "the installation's name, to run two on one machine")
+	f.StringVarP(&output, "output", "o", DefaultConfig, "where to write it")
+	return cmd
+}
+
+// ask puts the questions that no flag answered; an empty answer takes the default.
+func (e *Env) ask(cmd *cobra.Command, a *config.Answers) error {
+	in := bufio.NewReader(e.Stdin)
+	for _, q := range []struct {
+		flag, question, def string
+		answer              *string
+	}{
+		{"url", "The address that people will type", "http://localhost", &a.URL},
+		{"size", "Size: demo for a laptop, nothing for what Sourcegraph ships", "", &a.Size},
+	} {
+		if cmd.Flags().Changed(q.flag) {
+			continue
+		}
+		fmt.Fprintf(e.Stderr, "%s [%s]: ", q.question, q.def)
+		line, err := in.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		*q.answer = strings.TrimSpace(line)
+		if *q.answer == "" {
+			*q.answer = q.def
+		}
+	}
+	return nil
+}
+
+func (e *Env) init(a config.Answers, output string) error {
+	if a.URL == "" {
+		a.URL = "http://localhost"
+	}
+	cat := e.catalogue()
+	if a.Release == "" {
+		a.Release = cat.Newest(a.On)
+	} else if v, err := cat.Resolve(a.Release, a.On); err == nil {
+		a.Release = v
+	}
+	text := config.Init(a)
+	// The new file passes the same checks as any other, before it is written.
+	doc, problems := config.Load(output, text)
+	if !problems.Failed() {
+		_, more := config.Release(doc, cat)
+		problems = append(problems, more...)
+	}
+	if problems.Failed() {
+		return problems
+	}
+	file, err := os.OpenFile(e.abs(output), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return diag.List{{Code: "BERTH1101", Severity: diag.Error, Subject: output, Summary: "the file exists already; nothing was written",
+			Hint: "edit it, or write another one with --output"}}
+	}
+	if err != nil {
+		return fmt.Errorf("write config: %w", err)
+	}
+	_, err = file.Write(text)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write config: %w", err)
+	}
+	fmt.Fprintf(e.Stdout, "wrote %s\n", filepath.ToSlash(output))
+	fmt.Fprintf(e.Stdout, "  release  %s\n  url      %s\n  size     %s\n", a.Release, a.URL, sizeWords(a.Size))
+	fmt.Fprintf(e.Stdout, "next: berth check\n")
+	return nil
+}
+
+func sizeWords(size string) string {
+	if size == "" {
+		return "as Sourcegraph ships it"
+	}
+	return size
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
+	"berth/internal/registry"
+	"berth/internal/stack"
+)
+
+// DefaultConfig is the name of the site admin's file.
+const DefaultConfig = "sourcegraph.yaml"
+
+// loaded is a config with all that follows from it.
+type loaded struct {
+	file    string // as the admin named it
+	dir     string // where it is
+	text    []byte
+	doc     *config.Doc
+	release *catalogue.Release
+	stack   *stack.Stack
+}
+
+// abs gives a path that the admin wrote on the command line.
+func (e *Env) abs(path string) string { return from(e.Dir, path) }
+
+// load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
+func (e *Env) load(file string) (*loaded, diag.List, error) {
+	path := e.abs(file)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, diag.List{{Code: "BERTH1100", Severity: diag.Error, Subject: file, Summary: "there is no such file",
+			Hint: "make one with: berth init --on compose --url http://localhost"}}, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read config: %w", err)
+	}
+	l := &loaded{file: file, dir: filepath.Dir(path), text: text}
+	doc, release, problems := config.Read(file, text, e.catalogue(), e.world(l.dir))
+	if problems.Failed() {
+		return nil, problems, nil
+	}
+	l.doc, l.release = doc, release
+	files, err := l.files()
+	if err != nil {
+		return nil, nil, err
+	}
+	lock, err := l.lock()
+	if err != nil {
+		return nil, nil, err
+	}
+	l.stack = stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: release, Files: files,
+		Lock: lock.For(doc.Config.Images.Registry, release.Version)})
+	return l, problems, nil
+}
+
+// world is what a config in a folder refers to.
+func (e *Env) world(dir string) config.World {
+	return config.World{
+		ReadFile:  func(name string) ([]byte, error) { return os.ReadFile(from(dir, name)) },
+		Stat:      func(name string) (fs.FileInfo, error) { return os.Stat(from(dir, name)) },
+		Getenv:    e.Getenv,
+		Now:       e.Now,
+		Catalogue: e.catalogue(),
+	}
+}
+
+// from gives a path that a file in dir names.
+func from(dir, name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(dir, name)
+}
+
+// files reads the files that the config names; config.Check has seen them.
+func (l *loaded) files() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, name := range stack.FileNames(l.doc.Config) {
+		content, err := os.ReadFile(from(l.dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("read a file that %s names: %w", l.file, err)
+		}
+		files[name] = content
+	}
+	return files, nil
+}
+
+// lock reads the lock file beside the config; without one nothing is recorded.
+func (l *loaded) lock() (registry.Lock, error) {
+	text, err := os.ReadFile(filepath.Join(l.dir, registry.LockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return registry.Lock{}, nil
+	}
+	if err != nil {
+		return registry.Lock{}, fmt.Errorf("read lock file: %w", err)
+	}
+	return registry.ParseLock(text)
+}
+
+func (e *Env) catalogue() *catalogue.Catalogue { return catalogue.Embedded() }
