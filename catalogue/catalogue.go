@@ -152,8 +152,8 @@ func (c *Catalogue) Support(version string) Support { return c.notices().support
 // Describe says in plain words what the services of all releases do, by name.
 func (c *Catalogue) Describe() map[string]ServiceInfo { return c.services() }
 
-// ReadFile gives one of the catalogue's files as it is.
-func (c *Catalogue) ReadFile(name string) ([]byte, error) { return fs.ReadFile(c.fsys, name) }
+// Files are the catalogue's files as they are.
+func (c *Catalogue) Files() fs.FS { return c.fsys }
 
 // Digest identifies the catalogue's content: a plan made with another content is stale. The index holds the digests of the manifests, so
 // these need not be read.

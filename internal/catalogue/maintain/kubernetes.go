@@ -18,15 +18,14 @@ const namespaceToken = "berth-namespace-token"
 func kubernetesForm(objects map[string]any, version string, rules *rules) (*form, error) {
 	f := &form{services: map[string]catalogue.Service{}, objects: map[string]any{}, images: map[string]string{}}
 	for _, key := range sortedKeys(objects) {
-		object, err := f.reduce(objects[key], version)
+		// Data is parsed before placeholders are put: "{namespace}" would mean something in YAML.
+		parsed, err := reduceData(objects[key].(map[string]any))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
-		parsed, err := reduceData(object.(map[string]any))
-		if err != nil {
+		if objects[key], err = f.reduce(parsed, version); err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
-		objects[key] = parsed
 	}
 	f.assign(objects, rules)
 	return f, nil
@@ -97,7 +96,7 @@ func reduceData(object map[string]any) (map[string]any, error) {
 			}
 			parsed[name] = string(plain)
 		case path.Ext(name) == ".conf":
-			parsed[name] = settings([]byte(content))
+			parsed[name] = normalFile(name, []byte(content))
 		case path.Ext(name) == ".yaml" || path.Ext(name) == ".yml":
 			var tree any
 			if err := yaml.Load([]byte(content), &tree); err == nil && tree != nil {
