@@ -86,7 +86,16 @@ func (c *check) errorf(code, path, hint, format string, args ...any) {
 	if at == (diag.Range{}) {
 		at = c.doc.near(path)
 	}
+	c.add(code, at, hint, format, args...)
+}
+
+func (c *check) add(code string, at diag.Range, hint, format string, args ...any) {
 	c.problems = append(c.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
+}
+
+// keyf reports a problem with a key itself, or where there is none, with the one above it.
+func (c *check) keyf(code, path, hint, format string, args ...any) {
+	c.add(code, c.doc.near(path), hint, format, args...)
 }
 
 // warnf reports what is allowed, but mostly not meant.
@@ -99,7 +108,7 @@ func (c *check) warnf(code, path, hint, format string, args ...any) {
 // misspelt.
 func (c *check) missingf(code, path, hint, format string, args ...any) {
 	if !c.doc.broken {
-		c.errorf(code, path, hint, format, args...)
+		c.keyf(code, path, hint, format, args...)
 	}
 }
 
@@ -117,9 +126,17 @@ func (c *check) needed() {
 func (c *check) otherTarget() {
 	c.each(func(k *Key, path string, _ reflect.Value) {
 		if k.On != "" && c.On != "" && k.On != c.On {
-			c.errorf("BERTH1162", path, "take it out, or change  on", "%s is for %s only, and this config is for %s", path, k.On, c.On)
+			c.keyf("BERTH1162", path, "take it out", "%s is for %s only, and this config is for %s", path, Title(k.On), Title(c.On))
 		}
 	})
+}
+
+// Title is a target's name for people.
+func Title(t catalogue.Target) string {
+	if t == catalogue.Compose {
+		return "Docker Compose"
+	}
+	return "Kubernetes"
 }
 
 // each visits everything that is set.
@@ -143,7 +160,7 @@ func Release(doc *Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List)
 	}
 	for _, n := range cat.Notices(version, c.On) {
 		if n.Use == catalogue.AnyUse {
-			c.errorf("BERTH1134", "release", "write  release: "+n.Instead, "release %s must not be used on %s", version, c.On)
+			c.errorf("BERTH1134", "release", "write  release: "+n.Instead, "release %s must not be used with %s", version, Title(c.On))
 			c.problems[0].Detail = []string{n.Reason, "source: " + n.Source}
 			return nil, c.problems
 		}
@@ -161,7 +178,7 @@ func (c *check) unknownRelease(err error) {
 	if e, ok := err.(*catalogue.UnknownError); ok {
 		what = fmt.Sprintf("release %s is not known", e.Name)
 		if len(e.Elsewhere) > 0 {
-			what = fmt.Sprintf("release %s is not there for %s, only for %s", e.Name, c.On, e.Elsewhere[0])
+			what = fmt.Sprintf("release %s is not there for %s, only for %s", e.Name, Title(c.On), Title(e.Elsewhere[0]))
 		}
 		if len(e.Candidates) > 0 {
 			hint = "write  release: " + e.Candidates[0]

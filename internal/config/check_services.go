@@ -53,9 +53,11 @@ func (c *check) service(path, name string) {
 	if c.world.Catalogue != nil {
 		if _, once := c.world.Catalogue.Describe()[name]; once {
 			if what := lifecycle(c.world.Catalogue, name, c.rel.Version, c.On); what != "" {
-				c.errorf("BERTH1150", path, "take it out, or choose a release that has it", "Sourcegraph %s has no %s: %s", c.rel.Version, name, what)
-				return
+				c.keyf("BERTH1150", path, "take it out, or choose a release that has it", "Sourcegraph %s has no %s: %s", c.rel.Version, name, what)
+			} else {
+				c.keyf("BERTH1150", path, "take it out", "Sourcegraph has no %s for %s", name, Title(c.On))
 			}
+			return
 		}
 	}
 	hint := fmt.Sprintf("berth catalogue show %s lists the services", c.rel.Version)
@@ -64,7 +66,7 @@ func (c *check) service(path, name string) {
 	} else if guess := closest(name, known); guess != "" {
 		hint = fmt.Sprintf("did you mean %s?", guess)
 	}
-	c.errorf("BERTH1149", path, hint, "there is no service %q in Sourcegraph %s", name, c.rel.Version)
+	c.keyf("BERTH1149", path, hint, "there is no service %q in Sourcegraph %s", name, c.rel.Version)
 }
 
 // lifecycle says which release dropped a service, or brought it. It looks through the catalogue, so it is only for messages.

@@ -65,13 +65,13 @@ func (c *check) sameDatabase() {
 func (c *check) ownStores() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		if d := c.Databases[name]; d.External != nil && len(d.Settings) > 0 {
-			c.errorf("BERTH1147", "databases."+name+".settings", "set them on your own server, and take them out here", "databases.%s.settings is for the built-in Postgres, and this one is your own", name)
+			c.keyf("BERTH1147", "databases."+name+".settings", "set them on your own server, and take them out here", "databases.%s.settings is for the built-in Postgres, and this one is your own", name)
 		}
 	}
 	for _, service := range c.serviceNames() {
 		store := strings.TrimSuffix(service, "-exporter")
 		if c.replaced(store) {
-			c.errorf("BERTH1147", "services."+service, "take it out", "%s does not run: %s gives your own instead of %s", service, storeKey(store), store)
+			c.keyf("BERTH1147", "services."+service, "take it out", "%s does not run: %s gives your own instead of %s", service, storeKey(store), store)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (c *check) objectStorage() {
 			needs(o.AccessKeyID == nil, "accessKeyID", "add accessKeyID and secretAccessKey, or  instanceRole: true")
 			needs(o.SecretAccessKey == nil, "secretAccessKey", "add accessKeyID and secretAccessKey, or  instanceRole: true")
 		} else if o.AccessKeyID != nil || o.SecretAccessKey != nil {
-			c.errorf("BERTH1155", path+".instanceRole", "keep one", "objectStorage has both keys and instanceRole")
+			c.keyf("BERTH1155", path+".instanceRole", "keep one", "objectStorage has both keys and instanceRole")
 		}
 	case "gcs":
 		other, keys = "s3", s3Keys
@@ -114,7 +114,7 @@ func (c *check) objectStorage() {
 	}
 	for _, key := range keys {
 		if c.doc.Has(path + "." + key) {
-			c.errorf("BERTH1155", path+"."+key, "take it out", "objectStorage.%s is for %s, and backend is %s", key, other, o.Backend)
+			c.keyf("BERTH1155", path+"."+key, "take it out", "objectStorage.%s is for %s, and backend is %s", key, other, o.Backend)
 		}
 	}
 	if o.Endpoint != "" {
@@ -135,7 +135,7 @@ func (c *check) images() {
 	last := r[strings.LastIndexByte(r, '/')+1:]
 	switch scheme, rest, ok := strings.Cut(r, "://"); {
 	case ok:
-		c.errorf("BERTH1156", "images.registry", "write  registry: "+rest, "images.registry must not begin with %s://", scheme)
+		c.errorf("BERTH1156", "images.registry", "write  registry: "+strings.TrimRight(rest, "/"), "images.registry must not begin with %s://", scheme)
 	case strings.Contains(r, "@"), strings.Contains(r, "/") && strings.Contains(last, ":"):
 		c.errorf("BERTH1156", "images.registry", "the release says which image; write only the registry and the folder", "images.registry must not have a tag or digest, got %s", r)
 	case strings.HasSuffix(r, "/"), strings.ContainsAny(r, " \t") || r != strings.ToLower(r):

@@ -4,6 +4,7 @@
 //
 //	yaml    the key
 //	doc     what it means, in plain words; becomes the reference
+//	default what holds without it; the release knows the rest
 //	example a value that a reader can copy
 //	enum    the values that it may have, separated by "|"
 //	on      the only target that the key is for
@@ -21,14 +22,14 @@ import "berth/catalogue"
 // Config is what the site admin wants.
 type Config struct {
 	On      catalogue.Target `yaml:"on" enum:"compose|kubernetes" doc:"Where Sourcegraph runs: a Docker Engine with Docker Compose, or a Kubernetes cluster." example:"compose"`
-	Release string           `yaml:"release" doc:"The Sourcegraph release. Without it: the newest one that can be had for this target. Pin it, so that upgrades happen when you say so." example:"7.5.4453"`
+	Release string           `yaml:"release" doc:"The Sourcegraph release. Pin it, so that upgrades happen when you say so." default:"the newest for this target" example:"7.5.4453"`
 	URL     string           `yaml:"url" doc:"The address that people type, with http:// or https://." example:"https://sourcegraph.example.com"`
-	Name    string           `yaml:"name" doc:"The name of the installation: the Compose project or the Helm-style release. Change it only to run two on one machine. Default: sourcegraph." example:"sourcegraph"`
-	Size    string           `yaml:"size" doc:"How much machine the services may take. Without it: as Sourcegraph ships them. demo: for a laptop, no limits." enum:"demo" example:"demo"`
+	Name    string           `yaml:"name" doc:"The name of the installation: the Compose project or the Helm-style release. Change it only to run two on one machine." default:"sourcegraph" example:"sourcegraph"`
+	Size    string           `yaml:"size" doc:"How much machine the services may take. demo: for a laptop, no limits." default:"as Sourcegraph ships them" enum:"demo" example:"demo"`
 
 	TLS      TLS                `yaml:"tls" doc:"How the front door proves who it is. Without it: plain HTTP, for a trial or behind your own load balancer."`
 	Ports    Ports              `yaml:"ports" doc:"Ports of the host that are opened." on:"compose"`
-	Services map[string]Service `yaml:"services" each:"SERVICE" doc:"Settings of single services, by the service's name (berth catalogue show lists them)."`
+	Services map[string]Service `yaml:"services" each:"SERVICE" doc:"Settings of single services, by the service's name (berth catalogue show RELEASE lists them)."`
 
 	Databases     map[string]Database `yaml:"databases" each:"DATABASE" names:"pgsql|codeintel-db|codeinsights-db" doc:"The three Postgres databases by name: pgsql, codeintel-db, codeinsights-db. Tune the built-in ones, or use your own."`
 	Redis         map[string]Redis    `yaml:"redis" each:"STORE" names:"redis-cache|redis-store" doc:"The two Redis stores by name: redis-cache, redis-store. Only to use your own."`
@@ -65,11 +66,11 @@ type LetsEncrypt struct {
 
 // Ports are the host's.
 type Ports struct {
-	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened. Default: all (0.0.0.0)." example:"127.0.0.1"`
-	HTTP       *int   `yaml:"http" min:"1" max:"65535" doc:"Port for HTTP. Default: 80." example:"8080"`
-	HTTPS      *int   `yaml:"https" min:"1" max:"65535" doc:"Port for HTTPS. Default: 443." example:"8443"`
-	Prometheus *int   `yaml:"prometheus" min:"0" max:"65535" doc:"Port for Prometheus, which has no password. Default: as the release ships it (9090); 0 closes it." example:"0"`
-	Grafana    *int   `yaml:"grafana" min:"0" max:"65535" doc:"Port for Grafana. Default: as the release ships it (closed since 6.4); 0 closes it." example:"3370"`
+	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened." default:"0.0.0.0" example:"127.0.0.1"`
+	HTTP       *int   `yaml:"http" min:"1" max:"65535" doc:"Port for HTTP." default:"80" example:"8080"`
+	HTTPS      *int   `yaml:"https" min:"1" max:"65535" doc:"Port for HTTPS." default:"443" example:"8443"`
+	Prometheus *int   `yaml:"prometheus" min:"0" max:"65535" doc:"Port for Prometheus, which has no password; 0 closes it." default:"as the release ships it: 9090" example:"0"`
+	Grafana    *int   `yaml:"grafana" min:"0" max:"65535" doc:"Port for Grafana; 0 closes it." default:"as the release ships it: closed since 6.4" example:"3370"`
 }
 
 // Service are the settings that every service has.
@@ -106,11 +107,11 @@ type Database struct {
 // ExternalDatabase is a Postgres that somebody else runs.
 type ExternalDatabase struct {
 	Host     string  `yaml:"host" doc:"Host name or address." example:"pg.example.com"`
-	Port     *int    `yaml:"port" min:"1" max:"65535" doc:"Default: 5432." example:"5432"`
+	Port     *int    `yaml:"port" min:"1" max:"65535" doc:"The server's port." default:"5432" example:"5432"`
 	User     string  `yaml:"user" doc:"The role. It owns the database." example:"sourcegraph"`
 	Password *Secret `yaml:"password" doc:"The role's password."`
 	Database string  `yaml:"database" doc:"The database's name. pgsql and codeintel-db must not share one." example:"sourcegraph"`
-	SSLMode  string  `yaml:"sslmode" doc:"How the connection is protected. Default: require." enum:"disable|require|verify-ca|verify-full" example:"require"`
+	SSLMode  string  `yaml:"sslmode" doc:"How the connection is protected." default:"require" enum:"disable|require|verify-ca|verify-full" example:"require"`
 }
 
 // Redis is a Redis that somebody else runs.
@@ -134,7 +135,7 @@ type ObjectStorage struct {
 
 // Images says where images come from.
 type Images struct {
-	Registry string `yaml:"registry" doc:"Your registry and folder that hold Sourcegraph's images, instead of index.docker.io/sourcegraph." example:"registry.example.com/sourcegraph"`
+	Registry string `yaml:"registry" doc:"Your registry and folder that hold Sourcegraph's images." default:"index.docker.io/sourcegraph" example:"registry.example.com/sourcegraph"`
 	Login    *Login `yaml:"login" doc:"Who pulls. Without it: what docker login left on this host."`
 }
 
@@ -167,7 +168,7 @@ type ConfigFile struct {
 
 // Executors run jobs.
 type Executors struct {
-	Queues []string `yaml:"queues" enum:"batches|codeintel" doc:"What they work on. Default: both." example:"[batches]"`
+	Queues []string `yaml:"queues" enum:"batches|codeintel" doc:"What they work on." default:"[batches, codeintel]" example:"[batches]"`
 }
 
 // Tracing sends traces on.
@@ -178,8 +179,8 @@ type Tracing struct {
 
 // KubernetesOptions is filled by the Kubernetes target.
 type KubernetesOptions struct {
-	Context   string `yaml:"context" doc:"The kube context. Default: the current one."`
-	Namespace string `yaml:"namespace" doc:"The namespace. Default: the context's." example:"sourcegraph"`
+	Context   string `yaml:"context" doc:"The kube context." default:"the current one"`
+	Namespace string `yaml:"namespace" doc:"The namespace." default:"the context's" example:"sourcegraph"`
 }
 
 // Patch changes what berth renders for one service.

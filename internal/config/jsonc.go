@@ -7,6 +7,13 @@ import (
 	"strings"
 )
 
+// plainJSON puts the library's messages into plain words.
+var plainJSON = strings.NewReplacer(
+	"unexpected end of JSON input", "the text ends too early",
+	`invalid character '\n'`, "unexpected end of the line",
+	"invalid character", "unexpected",
+)
+
 // checkJSON says where a JSON text is wrong, and how; "" when it is not. As Sourcegraph does, it allows comments, and a comma after the last item.
 func checkJSON(data []byte) (offset int, problem string) {
 	plain, open := blankComments(data)
@@ -22,7 +29,7 @@ func checkJSON(data []byte) (offset int, problem string) {
 		return 0, ""
 	case errors.As(err, &syntax):
 		at := int(syntax.Offset) - 1
-		return max(min(at, len(data)), 0), strings.ReplaceAll(syntax.Error(), "unexpected end of JSON input", "the text ends too early")
+		return max(min(at, len(data)), 0), plainJSON.Replace(syntax.Error())
 	}
 	return 0, err.Error()
 }

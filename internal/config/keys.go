@@ -33,6 +33,7 @@ const (
 type Key struct {
 	Name    string
 	Doc     string
+	Default string // what holds without it, where that does not depend on the release
 	Example string
 	Enum    []string
 	On      catalogue.Target // the only target that it is for
@@ -107,7 +108,10 @@ func fieldKeys(t reflect.Type) []*Key {
 		tag := t.Field(i).Tag
 		k := keyOf(t.Field(i).Type, tag.Get("unit"))
 		k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), i
-		k.File = tag.Get("file")
+		k.File, k.Default = tag.Get("file"), tag.Get("default")
+		if k.Kind == Flag && t.Field(i).Type.Kind() == reflect.Bool {
+			k.Default = "false"
+		}
 		k.On = catalogue.Target(tag.Get("on"))
 		k.Min, k.Max = bound(tag.Get("min")), bound(tag.Get("max"))
 		if enum := tag.Get("enum"); enum != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -108,6 +109,9 @@ func (d *decoder) tabs() []string {
 		lines[i] = strings.ReplaceAll(indent, "\t", " ") + text
 	}
 	if len(tabbed) > 0 {
+		if yaml.Load([]byte(strings.Join(d.src.lines, "\n")), &yaml.Node{}) == nil {
+			return slices.Clone(d.src.lines) // a text may have tabs
+		}
 		line := d.src.lines[tabbed[0]-1]
 		more := ""
 		if n := len(tabbed) - 1; n > 0 {

@@ -9,7 +9,7 @@ import (
 func closest(name string, candidates []string) string {
 	best, bestDistance := "", 99
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		if d := distance(fold(name), fold(c)); d < bestDistance && d <= max(1, len(c)/3) {
+		if d := distance(fold(name), fold(c)); d < bestDistance && d <= min(max(1, (len(name)+len(c))/6), 3) {
 			best, bestDistance = c, d
 		}
 	}
