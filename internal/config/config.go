@@ -4,6 +4,7 @@
 //
 //	yaml    the key
 //	doc     what it means, in plain words; becomes the reference
+//	needed  the file must have it
 //	default what holds without it; the release knows the rest
 //	example a value that a reader can copy
 //	enum    the values that it may have, separated by "|"
@@ -21,9 +22,9 @@ import "berth/catalogue"
 
 // Config is what the site admin wants.
 type Config struct {
-	On      catalogue.Target `yaml:"on" enum:"compose|kubernetes" doc:"Where Sourcegraph runs: a Docker Engine with Docker Compose, or a Kubernetes cluster." example:"compose"`
+	On      catalogue.Target `yaml:"on" needed:"true" enum:"compose|kubernetes" doc:"Where Sourcegraph runs: a Docker Engine with Docker Compose, or a Kubernetes cluster." example:"compose"`
 	Release string           `yaml:"release" doc:"The Sourcegraph release. Pin it, so that upgrades happen when you say so." default:"the newest for this target" example:"7.5.4453"`
-	URL     string           `yaml:"url" doc:"The address that people type, with http:// or https://." example:"https://sourcegraph.example.com"`
+	URL     string           `yaml:"url" needed:"true" doc:"The address that people type, with http:// or https://." example:"https://sourcegraph.example.com"`
 	Name    string           `yaml:"name" doc:"The name of the installation: the Compose project or the Helm-style release. Change it only to run two on one machine." default:"sourcegraph" example:"sourcegraph"`
 	Size    string           `yaml:"size" doc:"How much machine the services may take. demo: for a laptop, no limits." default:"as Sourcegraph ships them" enum:"demo" example:"demo"`
 

@@ -122,7 +122,7 @@ func (d *decoder) wrong(k *Key, n *yaml.Node, path, hint string) {
 	if hint == "" {
 		hint = instead(k, n)
 	}
-	want := map[Kind]string{Object: "the keys " + list(k.Names(), "and"), Cpu: "an amount of cores", Memory: "an amount of bytes"}[k.Kind]
+	want := map[Kind]string{Object: "the keys " + list(k.Names(), "and"), CPU: "an amount of cores", Memory: "an amount of bytes"}[k.Kind]
 	if want == "" {
 		want = string(k.Kind)
 	}
@@ -253,7 +253,7 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		if d.inRange(k, number, n, path) {
 			v.SetInt(int64(number))
 		}
-	case Cpu, Memory:
+	case CPU, Memory:
 		if tag != "!!str" && tag != "!!int" && tag != "!!float" {
 			d.wrong(k, n, path, "")
 			return

@@ -221,7 +221,7 @@ func (k *Key) Type() string {
 		return fmt.Sprintf("a whole number from %d to %d", *k.Min, *k.Max)
 	case k.Kind == Number && k.Min != nil:
 		return fmt.Sprintf("a whole number, %d or more", *k.Min)
-	case k.Kind == Cpu:
+	case k.Kind == CPU:
 		return "cores: 4, 0.5, 500m"
 	case k.Kind == Memory:
 		return "bytes: 8Gi, 500Mi"

@@ -19,7 +19,7 @@ const (
 	Text     Kind = "text"
 	Number   Kind = "a whole number"
 	Flag     Kind = "true or false"
-	Cpu      Kind = "cores"
+	CPU      Kind = "cores"
 	Memory   Kind = "bytes"
 	Hidden   Kind = "a secret" // a map with env or file, never the value itself
 	Variable Kind = "text or a secret"
@@ -33,6 +33,7 @@ const (
 type Key struct {
 	Name    string
 	Doc     string
+	Needed  bool   // the file must have it
 	Default string // what holds without it, where that does not depend on the release
 	Example string
 	Enum    []string
@@ -108,7 +109,7 @@ func fieldKeys(t reflect.Type) []*Key {
 		tag := t.Field(i).Tag
 		k := keyOf(t.Field(i).Type, tag.Get("unit"))
 		k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), i
-		k.File, k.Default = tag.Get("file"), tag.Get("default")
+		k.File, k.Default, k.Needed = tag.Get("file"), tag.Get("default"), tag.Get("needed") != ""
 		if k.Kind == Flag && t.Field(i).Type.Kind() == reflect.Bool {
 			k.Default = "false"
 		}

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// The written forms of quantities; the JSON Schema has them too.
+// The written forms of quantities, for the JSON Schema.
 const (
-	coresPattern = `^([0-9]+(\.[0-9]{1,3})?|[0-9]+m)$`
-	bytesPattern = `^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$`
+	CoresPattern = `^([0-9]+(\.[0-9]{1,3})?|[0-9]+m)$`
+	BytesPattern = `^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)$`
 )
 
 var (
-	coresForm = regexp.MustCompile(coresPattern)
-	bytesForm = regexp.MustCompile(bytesPattern)
+	coresForm = regexp.MustCompile(CoresPattern)
+	bytesForm = regexp.MustCompile(BytesPattern)
 	// looseBytes is what people write from habit: Compose's 8g and 512mb, a bare number, a space before the unit.
 	looseBytes = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([kKmMgGtT]?)(?:[iI]?[bB])?$`)
 )

@@ -24,8 +24,8 @@ type Code struct {
 //go:embed codes/*.yaml
 var codeFiles embed.FS
 
-// Ranges names what codes are about, by their first two digits.
-var Ranges = []struct{ Prefix, About string }{
+// ranges names what codes are about, by their first two digits.
+var ranges = []struct{ Prefix, About string }{
 	{"11", "The config, sourcegraph.yaml"},
 	{"12", "The catalogue of releases"},
 	{"21", "The host"},
@@ -76,4 +76,35 @@ func Explain(code string) (Code, bool) {
 // WriteText writes the explanation for people.
 func (c Code) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "%s  %s\n\n%s\n\nWhat to do: %s\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
+}
+
+const codesHead = `# Codes
+
+<!-- Generated from internal/diag/codes. Write it anew with: go test ./internal/config/reference -update -->
+
+Every problem that berth reports has a stable code. ` + "`berth explain BERTH1102`" + ` prints what stands here.
+`
+
+// Markdown is docs/codes.md.
+func Markdown() ([]byte, error) {
+	codes, err := Codes()
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	b.WriteString(codesHead)
+	for _, r := range ranges {
+		first := true
+		for _, c := range codes {
+			if !strings.HasPrefix(c.Code, "BERTH"+r.Prefix) {
+				continue
+			}
+			if first {
+				fmt.Fprintf(&b, "\n## BERTH%sxx: %s\n", r.Prefix, r.About)
+				first = false
+			}
+			fmt.Fprintf(&b, "\n### %s: %s\n\n%s\n\nWhat to do: %s\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
+		}
+	}
+	return []byte(b.String()), nil
 }

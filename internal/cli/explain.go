@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/config/reference"
+	"berth/internal/diag"
+	"github.com/spf13/cobra"
+)
+
+var codeForm = regexp.MustCompile(`^(?i:BERTH)[0-9]{4}$`)
+
+func newExplainCmd(env *Env) *cobra.Command {
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain [KEY | CODE]",
+		Short: "Say what a key of the config means, or a BERTH code",
+		Long: `Say what a key means, its default in your release, and the value in force with the line that it comes from.
+Without a key: all top keys. With the code of a message: what is behind it, and what to do.`,
+		Example: "  berth explain services.gitserver.memory\n  berth explain BERTH1140",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			key := ""
+			if len(args) == 1 {
+				key = args[0]
+			}
+			if codeForm.MatchString(key) {
+				return env.explainCode(key, asJSON)
+			}
+			return env.explainKey(key, file, asJSON)
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+func (e *Env) explainCode(code string, asJSON bool) error {
+	c, ok := diag.Explain(code)
+	if !ok {
+		return fmt.Errorf("there is no code %s; docs/codes.md lists all", code)
+	}
+	if asJSON {
+		return e.printJSON(c)
+	}
+	c.WriteText(e.Stdout)
+	return nil
+}
+
+func (e *Env) explainKey(key, file string, asJSON bool) error {
+	facts, err := e.facts(file)
+	if err != nil {
+		return err
+	}
+	x, err := config.Explain(key, facts)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return e.printJSON(x)
+	}
+	x.WriteText(e.Stdout)
+	return nil
+}
+
+// facts are those of the config, if there is one; a config with problems explains what could be read of it. Without a release of its own,
+// the newest for its target is explained.
+func (e *Env) facts(file string) (config.Facts, error) {
+	cat := e.catalogue()
+	facts := config.Facts{Services: cat.Describe()}
+	text, err := os.ReadFile(e.abs(file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return facts, fmt.Errorf("read config: %w", err)
+	}
+	if err == nil {
+		facts.Doc, _ = config.Load(file, text)
+		facts.Release, _ = config.Release(facts.Doc, cat)
+	}
+	if facts.Release == nil {
+		if facts.Release, err = cat.Release(cat.Newest(catalogue.Compose), catalogue.Compose); err != nil {
+			return facts, err
+		}
+	}
+	return facts, nil
+}
+
+// newSchemaCmd is hidden: editors get the schema from the docs.
+func newSchemaCmd(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:    "schema",
+		Short:  "Print the JSON Schema of sourcegraph.yaml",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			schema, err := reference.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = env.Stdout.Write(schema)
+			return err
+		},
+	}
+}
+
+func (e *Env) printJSON(v any) error {
+	enc := json.NewEncoder(e.Stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,106 @@
+package reference
+
+import (
+	"fmt"
+	"strings"
+
+	"berth/internal/config"
+)
+
+const head = `# The config: sourcegraph.yaml
+
+<!-- Generated from internal/config. Write it anew with: go test ./internal/config/reference -update -->
+
+The file says what you want, and nothing else: everything that it does not mention is as Sourcegraph ships it. These lines are enough:
+
+` + "```yaml" + `
+on: compose
+release: 7.5.4453
+url: https://sourcegraph.example.com
+tls: {certificate: sourcegraph.pem, key: sourcegraph.key}
+` + "```" + `
+
+Only ` + "`on` and `url`" + ` must be there. ` + "`berth explain KEY`" + ` prints what stands here together with the default of your release, and the value in force with
+the line it comes from. ` + "`berth check`" + ` reports everything that is wrong, each with its place and what to write instead. Names of files
+start at the folder of the config.
+
+A **secret** never stands in the file. It is where an environment variable or a file has it: ` + "`{env: NAME}` or `{file: PATH}`" + `.
+Quantities have units: cores are ` + "`4`, `0.5` or `500m`; bytes are `500Mi` or `8Gi`" + `.
+Names in capitals, as in ` + "`services.SERVICE.memory`" + `, are yours to choose.
+`
+
+// Markdown is docs/config.md.
+func Markdown() []byte {
+	var b strings.Builder
+	b.WriteString(head)
+	b.WriteString("\n## First of all\n")
+	var plain []*config.Key
+	for _, k := range config.Root().Keys {
+		if !deep(k) {
+			plain = append(plain, k)
+		}
+	}
+	table(&b, func(row func(k *config.Key, path string)) {
+		for _, k := range plain {
+			row(k, k.Name)
+		}
+	})
+	for _, k := range config.Root().Keys {
+		if !deep(k) {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s", k.Name, k.Doc)
+		if k.On != "" {
+			fmt.Fprintf(&b, " Only for %s.", config.Title(k.On))
+		}
+		b.WriteString("\n")
+		table(&b, func(row func(k *config.Key, path string)) { rows(k, k.Name, row) })
+	}
+	return []byte(b.String())
+}
+
+// deep keys have a section of their own.
+func deep(k *config.Key) bool {
+	return k.Kind == config.Object || k.Kind == config.Named || k.Kind == config.Items && k.Elem.Kind == config.Object
+}
+
+// rows visits what is below a key, leaves only.
+func rows(k *config.Key, path string, row func(k *config.Key, path string)) {
+	for _, c := range k.Keys {
+		at := path + "." + c.Name
+		if c.Kind == config.Object {
+			if c.Doc != "" {
+				row(c, at)
+			}
+			rows(c, at, row)
+			continue
+		}
+		row(c, at)
+	}
+	if k.Elem != nil && k.Elem.Kind == config.Object {
+		rows(k.Elem, path+"."+k.Elem.Name, row)
+	}
+}
+
+func table(b *strings.Builder, fill func(row func(k *config.Key, path string))) {
+	b.WriteString("\n| key | meaning | value | default | example |\n|---|---|---|---|---|\n")
+	fill(func(k *config.Key, path string) {
+		means := k.Doc
+		if k.On != "" {
+			means += " Only for " + config.Title(k.On) + "."
+		}
+		if k.Needed {
+			means += " **Must be there.**"
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", path, cell(means), cell(k.Type()), cell(k.Default), code(k.Example))
+	})
+}
+
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + cell(text) + "`"
+}

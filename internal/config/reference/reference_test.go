@@ -1,0 +1,162 @@
+package reference
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"berth/internal/config"
+	"berth/internal/diag"
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
+)
+
+var update = flag.Bool("update", false, "write the generated files anew")
+
+func TestFresh(t *testing.T) {
+	schema, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes, err := diag.Markdown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{
+		"schema/sourcegraph.schema.json": schema,
+		"docs/config.md":                 Markdown(),
+		"docs/codes.md":                  codes,
+	} {
+		file := filepath.Join("../../..", name)
+		if *update {
+			if err := os.WriteFile(file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s is stale; run: go test ./internal/config/reference -update\n%s", name, diff)
+		}
+	}
+}
+
+// TestAgree proves that the schema and the decoder take and refuse the same files.
+func TestAgree(t *testing.T) {
+	validate := compile(t)
+	files := map[string]bool{
+		"on: compose\nurl: http://x\n":                                true,
+		"on: compose\nurl: http://x\nrelease: 7.5\nname: 12\n":        true,
+		"on: kubernetes\nurl: http://x\nkubernetes: {namespace: a}\n": true,
+		"on: compose\nurl: http://x\nservices: {gitserver: {replicas: 2, cpu: 4, memory: 8Gi, storage: 1.5Ti, enabled: true}}":  true,
+		"on: compose\nurl: http://x\nservices: {gitserver: {cpu: 500m, env: {A: 1, B: true, C: x, D: {env: D}, E: {file: f}}}}": true,
+		"on: compose\nurl: http://x\ndatabases: {pgsql: {settings: {a: 1, b: on, c: true, d.e: 4GB}}}":                          true,
+		"on: compose\nurl: http://x\nlicense: {env: A}\nexecutors: {queues: [batches]}\n":                                       true,
+		"on: compose\nurl: http://x\npatches: [{service: a, compose: {a: null, b: [1]}}]\n":                                     true,
+		"on: compose\nurl: http://x\nobjectStorage: {backend: s3, accessKeyID: {file: a}}\n":                                    true,
+		"on: compose\n":                                                  false,
+		"on: docker\nurl: http://x\n":                                    false,
+		"[]":                                                             false,
+		"on: compose\nurl: [x]\n":                                        false,
+		"on: compose\nurl: true\n":                                       false,
+		"on: compose\nurl:\n":                                            false,
+		"on: compose\nurl: http://x\nsize: xl\n":                         false,
+		"on: compose\nurl: http://x\nservises: {}\n":                     false,
+		"on: compose\nurl: http://x\nlicense: abc\n":                     false,
+		"on: compose\nurl: http://x\nlicense: {}\n":                      false,
+		"on: compose\nurl: http://x\nlicense: {env: a, file: b}\n":       false,
+		"on: compose\nurl: http://x\nlicense: {env: ''}\n":               false,
+		"on: compose\nurl: http://x\nports: {http: 0}\n":                 false,
+		"on: compose\nurl: http://x\nports: {http: 65536}\n":             false,
+		"on: compose\nurl: http://x\nports: {http: '80'}\n":              false,
+		"on: compose\nurl: http://x\nservices: {a: {replicas: 0}}\n":     false,
+		"on: compose\nurl: http://x\nservices: {a: {replicas: 1.5}}\n":   false,
+		"on: compose\nurl: http://x\nservices: {a: {memory: 8g}}\n":      false,
+		"on: compose\nurl: http://x\nservices: {a: {memory: 8}}\n":       false,
+		"on: compose\nurl: http://x\nservices: {a: {cpu: 2cores}}\n":     false,
+		"on: compose\nurl: http://x\nservices: {a: {cpu: 0}}\n":          false,
+		"on: compose\nurl: http://x\nservices: {a: {cpu: -1}}\n":         false,
+		"on: compose\nurl: http://x\nservices: {a: {env: {X: [1]}}}\n":   false,
+		"on: compose\nurl: http://x\nservices: {a: {enabled: 'true'}}\n": false,
+		"on: compose\nurl: http://x\ndatabases: {pg: {}}\n":              false,
+		"on: compose\nurl: http://x\nexecutors: {queues: batches}\n":     false,
+		"on: compose\nurl: http://x\nexecutors: {queues: [all]}\n":       false,
+		"on: compose\nurl: http://x\npatches: {a: 1}\n":                  false,
+		"on: compose\nurl: http://x\npatches: [{compose: [1]}]\n":        false,
+		"on: compose\nurl: http://x\ntls: {letsEncrypt: {mail: a}}\n":    false,
+	}
+	for text, good := range files {
+		var value any
+		if err := yaml.Load([]byte(text), &value); err != nil {
+			t.Fatal(err)
+		}
+		schemaErr := validate(value)
+		doc, problems := config.Load("f", []byte(text))
+		decoder := !problems.Failed() && doc.Config.On != "" && doc.Config.URL != ""
+		if (schemaErr == nil) != good || decoder != good {
+			t.Errorf("good=%v, schema says %v, decoder says %v\n%s", good, schemaErr, problems, text)
+		}
+	}
+}
+
+// TestExamples proves that every example can be copied into a config.
+func TestExamples(t *testing.T) {
+	var walk func(k *config.Key, path []string)
+	walk = func(k *config.Key, path []string) {
+		if k.Example != "" {
+			_, problems := config.Load("f", []byte(asFile(path, k.Example)))
+			if problems.Failed() {
+				t.Errorf("%v: %s: %v", path, k.Example, problems)
+			}
+		}
+		for _, c := range k.Keys {
+			walk(c, append(path[:len(path):len(path)], c.Name))
+		}
+		if k.Elem != nil {
+			name := k.Elem.Name
+			if k.Under != nil {
+				name = k.Under[0]
+			}
+			walk(k.Elem, append(path[:len(path):len(path)], name))
+		}
+	}
+	walk(config.Root(), nil)
+}
+
+// asFile writes one key as a file in brackets.
+func asFile(path []string, value string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == "N" {
+			value = "[" + value + "]"
+		} else {
+			value = "{" + path[i] + ": " + value + "}"
+		}
+	}
+	return value
+}
+
+func compile(t *testing.T) func(any) error {
+	t.Helper()
+	schema, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("mem:///schema", doc); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("mem:///schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Validate
+}

@@ -1,0 +1,151 @@
+// Package reference makes what people and editors read about sourcegraph.yaml, from the keys of package config: the JSON Schema and
+// docs/config.md. Both are generated files; tests hold them fresh.
+package reference
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"berth/internal/config"
+	"go.yaml.in/yaml/v4"
+)
+
+// node is a part of a JSON Schema, draft 7, which editors know best.
+type node struct {
+	Schema               string      `json:"$schema,omitempty"`
+	Title                string      `json:"title,omitempty"`
+	Ref                  string      `json:"$ref,omitempty"`
+	Description          string      `json:"description,omitempty"`
+	Type                 any         `json:"type,omitempty"`
+	Enum                 []string    `json:"enum,omitempty"`
+	Pattern              string      `json:"pattern,omitempty"`
+	MinLength            int         `json:"minLength,omitempty"`
+	Minimum              *int        `json:"minimum,omitempty"`
+	Maximum              *int        `json:"maximum,omitempty"`
+	ExclusiveMinimum     *int        `json:"exclusiveMinimum,omitempty"`
+	Properties           *properties `json:"properties,omitempty"`
+	PropertyNames        *node       `json:"propertyNames,omitempty"`
+	AdditionalProperties any         `json:"additionalProperties,omitempty"`
+	Required             []string    `json:"required,omitempty"`
+	Items                *node       `json:"items,omitempty"`
+	OneOf                []*node     `json:"oneOf,omitempty"`
+	Examples             []any       `json:"examples,omitempty"`
+	Definitions          *properties `json:"definitions,omitempty"`
+}
+
+// properties keep the order of the keys, which editors show.
+type properties struct {
+	names []string
+	nodes []*node
+}
+
+func (p *properties) add(name string, n *node) {
+	p.names = append(p.names, name)
+	p.nodes = append(p.nodes, n)
+}
+
+// MarshalJSON writes an object in the order of the keys.
+func (p *properties) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, name := range p.names {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		value, err := json.Marshal(p.nodes[i])
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%q:%s", name, value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+const secretRef = "#/definitions/secret"
+
+// Schema is the JSON Schema of sourcegraph.yaml.
+func Schema() ([]byte, error) {
+	root := describe(config.Root())
+	root.Schema = "http://json-schema.org/draft-07/schema#"
+	root.Title = "sourcegraph.yaml"
+	root.Description = "What a site admin wants of Sourcegraph."
+	root.Definitions = &properties{}
+	root.Definitions.add("secret", secret())
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(root); err != nil {
+		return nil, fmt.Errorf("encode schema: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// secret has exactly one of its keys.
+func secret() *node {
+	k := config.Root().Key("license")
+	n := object(k)
+	for i, name := range n.Properties.names {
+		n.Properties.nodes[i].MinLength = 1
+		n.OneOf = append(n.OneOf, &node{Required: []string{name}})
+	}
+	return n
+}
+
+func object(k *config.Key) *node {
+	n := &node{Type: "object", Properties: &properties{}, AdditionalProperties: false}
+	for _, c := range k.Keys {
+		n.Properties.add(c.Name, describe(c))
+		if c.Needed {
+			n.Required = append(n.Required, c.Name)
+		}
+	}
+	return n
+}
+
+// describe gives a key's values. Texts may be numbers, as the decoder takes them.
+func describe(k *config.Key) *node {
+	n := &node{}
+	zero := 0
+	switch k.Kind {
+	case config.Object:
+		n = object(k)
+	case config.Hidden:
+		n = &node{Ref: secretRef} // draft 7 ignores what stands beside a $ref
+		return n
+	case config.Variable:
+		n.OneOf = []*node{{Type: []string{"string", "number", "boolean"}}, {Ref: secretRef}}
+	case config.Named:
+		n.Type, n.AdditionalProperties = "object", describe(k.Elem)
+		if k.Elem.Kind == config.Text {
+			n.AdditionalProperties = &node{Type: []string{"string", "number", "boolean"}}
+		}
+		if k.Under != nil {
+			n.PropertyNames = &node{Enum: k.Under}
+		}
+	case config.Items:
+		n.Type, n.Items = "array", describe(k.Elem)
+	case config.Anything:
+		n.Type = "object"
+	case config.Flag:
+		n.Type = "boolean"
+	case config.Number:
+		n.Type, n.Minimum, n.Maximum = "integer", k.Min, k.Max
+	case config.CPU:
+		n.Type, n.Pattern, n.ExclusiveMinimum = []string{"string", "number"}, config.CoresPattern, &zero
+	case config.Memory:
+		n.Type, n.Pattern = "string", config.BytesPattern
+	default:
+		n.Type, n.Enum = []string{"string", "number"}, k.Enum
+	}
+	n.Description = k.Doc
+	if k.Example != "" {
+		var value any
+		if err := yaml.Load([]byte(k.Example), &value); err == nil {
+			n.Examples = []any{value}
+		}
+	}
+	return n
+}
