@@ -40,8 +40,8 @@ type Release struct {
 
 // Tag is where one target's form of a release comes from.
 type Tag struct {
-	Date   string `yaml:"date"`   // of the tagged commit, yyyy-mm-dd
-	Commit string `yaml:"commit"` // of the public repository
+	Date   string `yaml:"date" json:"date"`     // of the tagged commit, yyyy-mm-dd
+	Commit string `yaml:"commit" json:"commit"` // of the public repository
 }
 
 // Service is one part of Sourcegraph. It stands once; what differs between targets stands under it.

@@ -29,22 +29,16 @@ func (c *Catalogue) unknown(name string, target Target) *UnknownError {
 	index := c.index()
 	e := &UnknownError{Name: name, Target: target}
 	for _, other := range []Target{Compose, Kubernetes} {
-		if index.Releases[name][other] != "" {
+		if index.Releases[name][other] != "" || Minor(name) == name && c.newest(name, other) != "" {
 			e.Elsewhere = append(e.Elsewhere, other)
 		}
 	}
 	if version := c.newest(Minor(name), target); version != "" {
 		e.Candidates = append(e.Candidates, version)
 	}
-	// A typing mistake is one or two letters away; a release that doesn't exist yet is near the newest.
-	near := make([]string, 0, 2)
-	for version, dates := range index.Releases {
-		if dates[target] != "" && distance(version, name) <= 1 {
-			near = append(near, version)
-		}
+	if len(e.Elsewhere) == 0 {
+		e.Candidates = append(e.Candidates, nearby(index, name, target)...)
 	}
-	newestFirst(near)
-	e.Candidates = append(e.Candidates, near[:min(2, len(near))]...)
 	if len(e.Candidates) == 0 {
 		e.Candidates = append(e.Candidates, c.Newest(target))
 	}
@@ -55,6 +49,18 @@ func (c *Catalogue) unknown(name string, target Target) *UnknownError {
 		return again
 	})
 	return e
+}
+
+// nearby lists up to two releases that are one letter away: typing mistakes.
+func nearby(index *Index, name string, target Target) []string {
+	var near []string
+	for version, dates := range index.Releases {
+		if dates[target] != "" && distance(version, name) <= 1 {
+			near = append(near, version)
+		}
+	}
+	newestFirst(near)
+	return near[:min(2, len(near))]
 }
 
 // distance is the number of letters to change, add or take away to make b of a.

@@ -32,6 +32,9 @@ func (r *Report) Unexplained() []Difference {
 	return slices.DeleteFunc(slices.Clone(r.Differences), func(d Difference) bool { return d.Reason != "" })
 }
 
+// Clean reports whether the catalogue is proven right: nothing is stale, unexplained, or explained in vain.
+func (r *Report) Clean() bool { return len(r.Stale)+len(r.Unexplained())+len(r.Unused) == 0 }
+
 // Verify proves a catalogue against Sourcegraph's repositories: importing again gives the same files; what render makes of each release is
 // what its Compose file says; and the Kubernetes objects recomposed of each release are those of its chart.
 func Verify(ctx context.Context, from Repositories, c *catalogue.Catalogue, render Render, progress func(string)) (*Report, error) {

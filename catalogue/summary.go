@@ -1,0 +1,74 @@
+package catalogue
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Summary is what `berth catalogue show` says of a release.
+type Summary struct {
+	Version
+	Tags     map[Target]Tag   `json:"tags"`
+	Services []ServiceSummary `json:"services"` // ordered by name
+}
+
+// ServiceSummary is what a release's summary says of a service.
+type ServiceSummary struct {
+	Name    string   `json:"name"`
+	Does    string   `json:"does"`
+	Without string   `json:"without,omitempty"` // what is missing without it; "" when Sourcegraph needs it
+	On      []Target `json:"on"`                // targets that have it
+	Image   string   `json:"image,omitempty"`   // under Compose
+	In      string   `json:"in,omitempty"`      // on Kubernetes: the service in whose pods it runs
+	Scales  bool     `json:"scales"`            // Compose can run several
+	Overlay string   `json:"overlay,omitempty"` // Compose only has it when asked for
+}
+
+// Summarise tells about a release, for every target that has it. name is as in Resolve; of a minor release's two newest patches it takes
+// the newer.
+func (c *Catalogue) Summarise(name string) (*Summary, error) {
+	version, err := c.Resolve(name, Compose)
+	if other, errOther := c.Resolve(name, Kubernetes); errOther == nil && (err != nil || CompareVersions(other, version) > 0) {
+		version, err = other, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	versions := c.Versions("")
+	i := slices.IndexFunc(versions, func(v Version) bool { return v.Version == version })
+	s := &Summary{Version: versions[i]}
+	services := map[string]*ServiceSummary{}
+	for _, target := range []Target{Compose, Kubernetes} {
+		if s.Dates[target] == "" {
+			continue
+		}
+		release, err := c.Release(version, target)
+		if err != nil {
+			return nil, err
+		}
+		s.Tags = release.Tags
+		for name, service := range release.Services {
+			if services[name] == nil {
+				info := c.Describe()[name]
+				services[name] = &ServiceSummary{Name: name, Does: info.Does, Without: info.Without}
+			}
+			services[name].add(release, target, service)
+		}
+	}
+	for service := range maps.Values(services) {
+		s.Services = append(s.Services, *service)
+	}
+	slices.SortFunc(s.Services, func(a, b ServiceSummary) int { return cmp.Compare(a.Name, b.Name) })
+	return s, nil
+}
+
+func (s *ServiceSummary) add(release *Release, target Target, service Service) {
+	s.On = append(s.On, target)
+	if target == Kubernetes {
+		s.In = service.Kubernetes.In
+		return
+	}
+	s.Image = release.Images[service.Compose.Image]
+	s.Scales, s.Overlay = service.Compose.Scalable(), service.Compose.Overlay
+}
