@@ -172,6 +172,17 @@ func TestChangedManifestIsRefused(t *testing.T) {
 	}
 }
 
+func TestSummariseAnyTarget(t *testing.T) {
+	for name, want := range map[string]string{"7.6": "7.6.0", "7.4": "7.4.2513", "7.4.0": "7.4.0", "5.3.16323": "5.3.16323"} {
+		if s, err := Embedded().Summarise(name); err != nil || s.Version.Version != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Embedded().Summarise("8.0"); err == nil || err.Error() != "release 8.0 is not in the catalogue; did you mean "+Embedded().Newest(Kubernetes)+"?" {
+		t.Errorf("8.0: %v", err)
+	}
+}
+
 func TestSummarise(t *testing.T) {
 	s, err := Embedded().Summarise("7.5")
 	if err != nil {

@@ -28,10 +28,7 @@ type ServiceSummary struct {
 // Summarise tells about a release, for every target that has it. name is as in Resolve; of a minor release's two newest patches it takes
 // the newer.
 func (c *Catalogue) Summarise(name string) (*Summary, error) {
-	version, err := c.Resolve(name, Compose)
-	if other, errOther := c.Resolve(name, Kubernetes); errOther == nil && (err != nil || CompareVersions(other, version) > 0) {
-		version, err = other, nil
-	}
+	version, err := c.resolveAny(name)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +58,18 @@ func (c *Catalogue) Summarise(name string) (*Summary, error) {
 	}
 	slices.SortFunc(s.Services, func(a, b ServiceSummary) int { return cmp.Compare(a.Name, b.Name) })
 	return s, nil
+}
+
+// resolveAny resolves for the target that gives the newer release. The error is that of the target with the newest release.
+func (c *Catalogue) resolveAny(name string) (string, error) {
+	targets := []Target{Compose, Kubernetes}
+	slices.SortStableFunc(targets, func(a, b Target) int { return CompareVersions(c.Newest(b), c.Newest(a)) })
+	first, err := c.Resolve(name, targets[0])
+	second, errSecond := c.Resolve(name, targets[1])
+	if errSecond == nil && (err != nil || CompareVersions(second, first) > 0) {
+		return second, nil
+	}
+	return first, err
 }
 
 func (s *ServiceSummary) add(release *Release, target Target, service Service) {

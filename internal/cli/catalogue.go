@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"berth/catalogue"
+	"berth/internal/catalogue/maintain"
+	"berth/internal/config"
+	"berth/internal/render/compose"
+	"berth/internal/stack"
+	"github.com/spf13/cobra"
+)
+
+func newCatalogueCmd(env *Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "catalogue",
+		Short: "What Sourcegraph releases there are, and what is in them",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(newCatalogueListCmd(env), newCatalogueShowCmd(env), newCatalogueImportCmd(env), newCatalogueVerifyCmd(env))
+	return cmd
+}
+
+func newCatalogueListCmd(env *Env) *cobra.Command {
+	var on string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List releases, newest first, with their dates and support status",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			target := catalogue.Target(on)
+			if target != "" && target != catalogue.Compose && target != catalogue.Kubernetes {
+				return fmt.Errorf("--on %s: can be compose or kubernetes", on)
+			}
+			versions := env.catalogue().Versions(target)
+			if asJSON {
+				return writeJSON(env.Stdout, versions)
+			}
+			return listReleases(env.Stdout, versions)
+		},
+	}
+	cmd.Flags().StringVar(&on, "on", "", "only releases for one target: compose or kubernetes")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+func newCatalogueShowCmd(env *Env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show RELEASE",
+		Short: "Show a release: where it is from, what to know about it, its services",
+		Long:  "Show a release. RELEASE is a version (7.5.4453), or a minor release (7.5) for its newest patch.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			summary, err := env.catalogue().Summarise(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(env.Stdout, summary)
+			}
+			return showRelease(env.Stdout, summary)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+// repositoryFlags adds the flags that name Sourcegraph's two repositories.
+func repositoryFlags(cmd *cobra.Command, from *maintain.Repositories) {
+	cmd.Flags().StringVar(&from.Compose, "compose", "", "a checkout or git directory of sourcegraph/deploy-sourcegraph-docker")
+	cmd.Flags().StringVar(&from.Helm, "helm", "", "a checkout or git directory of sourcegraph/deploy-sourcegraph-helm")
+	_ = cmd.MarkFlagRequired("compose") // the flags exist
+	_ = cmd.MarkFlagRequired("helm")
+}
+
+func newCatalogueImportCmd(env *Env) *cobra.Command {
+	var from maintain.Repositories
+	var out string
+	cmd := &cobra.Command{
+		Use:   "import",
+		Short: "Make the catalogue's manifests from Sourcegraph's repositories (for maintainers)",
+		Long: `Make the catalogue's manifests and index from the tags of Sourcegraph's two public deployment repositories. Fetch the tags first. Needs the
+programs git and helm. The same tags give the same bytes.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			from := maintain.Repositories{Compose: env.abs(from.Compose), Helm: env.abs(from.Helm)}
+			return maintain.Import(cmd.Context(), from, env.abs(out), env.say)
+		},
+	}
+	repositoryFlags(cmd, &from)
+	cmd.Flags().StringVar(&out, "out", "catalogue", "the catalogue's folder, which holds import.yaml")
+	return cmd
+}
+
+func newCatalogueVerifyCmd(env *Env) *cobra.Command {
+	var from maintain.Repositories
+	var dir string
+	var all, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Prove that what berth renders is what Sourcegraph ships (for maintainers)",
+		Long: `Compare the catalogue with Sourcegraph's repositories, for every release:
+
+  importing again gives the same files;
+  what berth renders for an untouched config is what Sourcegraph's Compose file says, with the files that it mounts;
+  the Kubernetes objects of the catalogue are those of Sourcegraph's chart.
+
+Each difference is printed. The ones that are meant to be are listed with their reason in catalogue/intended.yaml. Exit code 3 when there are
+others. Needs the programs git and helm.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			from := maintain.Repositories{Compose: env.abs(from.Compose), Helm: env.abs(from.Helm)}
+			report, err := env.verify(cmd.Context(), from, dir)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = writeJSON(env.Stdout, report)
+			} else {
+				err = showReport(env.Stdout, report, all)
+			}
+			if err == nil && !report.Clean() {
+				return exit(ExitChecks)
+			}
+			return err
+		},
+	}
+	repositoryFlags(cmd, &from)
+	cmd.Flags().StringVar(&dir, "catalogue", "", "a catalogue's folder (default the one built in)")
+	cmd.Flags().BoolVar(&all, "all", false, "print intended differences as well, with their reasons")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+func (e *Env) verify(ctx context.Context, from maintain.Repositories, dir string) (*maintain.Report, error) {
+	cat := e.catalogue()
+	if dir != "" {
+		var err error
+		if cat, err = catalogue.Open(os.DirFS(e.abs(dir))); err != nil {
+			return nil, err
+		}
+	}
+	return maintain.Verify(ctx, from, cat, renderUntouched, e.say)
+}
+
+func (e *Env) say(text string) { fmt.Fprintln(e.Stderr, text) }
+
+// renderUntouched renders a release for a config that says nothing but where.
+func renderUntouched(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error) {
+	doc, problems := config.Load("sourcegraph.yaml", []byte("on: compose\nurl: http://localhost\n"))
+	if problems.Failed() {
+		return nil, nil, problems
+	}
+	project, problems := compose.Render(stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: release}), nil)
+	if problems.Failed() {
+		return nil, nil, problems
+	}
+	files = map[string][]byte{}
+	for _, file := range project.Files {
+		files[file.Path] = file.Content
+	}
+	composeFile = files[compose.ComposeFile]
+	delete(files, compose.ComposeFile)
+	return composeFile, files, nil
+}
+
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+func listReleases(w io.Writer, versions []catalogue.Version) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "RELEASE\tCOMPOSE\tKUBERNETES\tSUPPORT\tNOTICE")
+	for _, v := range versions {
+		notices := make([]string, len(v.Notices))
+		for i, n := range v.Notices {
+			notices[i] = noticeLine(n)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", v.Version, orDash(v.Dates[catalogue.Compose]), orDash(v.Dates[catalogue.Kubernetes]),
+			v.Support.Status, strings.Join(notices, "; "))
+	}
+	return table.Flush()
+}
+
+// noticeLine says in short what a notice speaks against.
+func noticeLine(n catalogue.Notice) string {
+	what := "not offered"
+	if n.Use == catalogue.MultiVersion {
+		what = "not as the end of a multi-version upgrade"
+	}
+	if n.Target != "" {
+		what += " on " + string(n.Target)
+	}
+	return what + ", take " + n.Instead
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func showRelease(w io.Writer, s *catalogue.Summary) error {
+	fmt.Fprintf(w, "Sourcegraph %s: %s (%s, read %s)\n", s.Version.Version, s.Support.Status, s.Support.Source, s.Support.Checked)
+	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
+		if tag, ok := s.Tags[target]; ok {
+			fmt.Fprintf(w, "  %-10s  %s, commit %s\n", target, tag.Date, tag.Commit)
+		} else {
+			fmt.Fprintf(w, "  %-10s  not released\n", target)
+		}
+	}
+	for _, n := range s.Notices {
+		fmt.Fprintf(w, "\n%s: %s\n  %s\n", noticeLine(n), n.Reason, n.Source)
+	}
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SERVICE\tON\tDOES")
+	for _, service := range s.Services {
+		on := make([]string, len(service.On))
+		for i, target := range service.On {
+			on[i] = string(target)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", service.Name, strings.Join(on, ", "), service.Does)
+	}
+	return table.Flush()
+}
+
+func showReport(w io.Writer, r *maintain.Report, all bool) error {
+	for _, name := range r.Stale {
+		fmt.Fprintf(w, "%s is not what importing again gives\n", name)
+	}
+	unexplained := r.Unexplained()
+	differences := unexplained
+	if all {
+		differences = r.Differences
+	}
+	for _, d := range differences {
+		fmt.Fprintln(w, d)
+		if d.Reason != "" {
+			fmt.Fprintf(w, "  intended: %s\n", d.Reason)
+		}
+	}
+	for _, entry := range r.Unused {
+		fmt.Fprintf(w, "intended.yaml: %s %s %s meets no difference; take it out\n", entry.Target, entry.Part, entry.Path)
+	}
+	_, err := fmt.Fprintf(w, "%d Compose and %d Kubernetes releases compared: %d differences, of which %d are intended\n",
+		r.Compose, r.Kubernetes, len(r.Differences), len(r.Differences)-len(unexplained))
+	return err
+}
