@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,30 @@ func TestNotices(t *testing.T) {
 	} {
 		if v, _ := find(test.version); v.Offered(test.target) != test.offered {
 			t.Errorf("%s on %s: offered %v, want %v", test.version, test.target, !test.offered, test.offered)
+		}
+	}
+}
+
+// The documentation's table of withdrawn releases says what the notices say.
+func TestNoticesAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/catalogue.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "| 5.") || strings.HasPrefix(line, "| 6.") || strings.HasPrefix(line, "| 7.") {
+			rows = append(rows, line)
+		}
+	}
+	notices := Embedded().notices().Notices
+	if len(rows) != len(notices) {
+		t.Fatalf("docs/catalogue.md has %d rows, notices.yaml has %d notices", len(rows), len(notices))
+	}
+	for i, notice := range notices {
+		first, last := notice.Releases[0], notice.Releases[len(notice.Releases)-1]
+		if !strings.HasPrefix(rows[i], "| "+first) || !strings.Contains(rows[i], last) || !strings.HasSuffix(rows[i], "| "+notice.Instead+" |\n") {
+			t.Errorf("docs/catalogue.md does not tell of %v: %s", notice.Releases, rows[i])
 		}
 	}
 }
