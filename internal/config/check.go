@@ -115,10 +115,10 @@ func (c *check) missingf(code, path, hint, format string, args ...any) {
 // needed: the two keys that nothing can be guessed for.
 func (c *check) needed() {
 	if c.On == "" {
-		c.missingf("BERTH1130", "on", "add  on: compose", "the key on is missing: where should Sourcegraph run?")
+		c.missingf("BERTH1130", "on", "add  on: compose", "on is missing: where should Sourcegraph run?")
 	}
 	if c.URL == "" {
-		c.missingf("BERTH1130", "url", "add  url: https://sourcegraph.example.com  or, for a trial,  url: http://localhost", "the key url is missing: what do people type to reach Sourcegraph?")
+		c.missingf("BERTH1130", "url", "add  url: https://sourcegraph.example.com  or, for a trial,  url: http://localhost", "url is missing: what do people type to reach Sourcegraph?")
 	}
 }
 

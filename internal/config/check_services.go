@@ -212,7 +212,7 @@ func (c *check) variables() {
 	for _, service := range c.serviceNames() {
 		for _, name := range slices.Sorted(maps.Keys(c.Services[service].Env)) {
 			if !variableForm.MatchString(name) {
-				c.errorf("BERTH1165", "services."+service+".env."+name, "letters, digits and _ only", "%q can't be the name of an environment variable", name)
+				c.keyf("BERTH1165", "services."+service+".env."+name, "letters, digits and _ only", "%q can't be the name of an environment variable", name)
 			}
 		}
 	}
@@ -223,12 +223,12 @@ func (c *check) patches() {
 	for i, p := range c.Patches {
 		path := "patches." + strconv.Itoa(i)
 		if p.Service == "" {
-			c.missingf("BERTH1161", path, "add  service: NAME", "patch %d names no service", i+1)
+			c.missingf("BERTH1161", path, "add  service: NAME", "patches.%d names no service", i)
 		} else {
 			c.service(path+".service", p.Service)
 		}
 		if len(p.Compose) == 0 && c.On == catalogue.Compose {
-			c.missingf("BERTH1161", path, "add  compose: {KEY: VALUE}", "patch %d changes nothing", i+1)
+			c.missingf("BERTH1161", path, "add  compose: {KEY: VALUE}", "patches.%d changes nothing", i)
 		}
 	}
 }

@@ -80,8 +80,14 @@ func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		return
 	}
 	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(v.Type().Elem()))
-		v = v.Elem()
+		pointer, before := v, len(d.problems)
+		pointer.Set(reflect.New(v.Type().Elem()))
+		v = pointer.Elem()
+		defer func() {
+			if len(d.problems) > before && k.Kind != Object {
+				pointer.SetZero()
+			}
+		}()
 	}
 	switch k.Kind {
 	case Object:
@@ -114,13 +120,14 @@ func (d *decoder) is(kind yaml.Kind, k *Key, n *yaml.Node, path string) bool {
 	if n.Kind == kind {
 		return true
 	}
-	d.wrong(k, n, path, "")
+	d.wrong(k, n, path)
 	return false
 }
 
-func (d *decoder) wrong(k *Key, n *yaml.Node, path, hint string) {
+func (d *decoder) wrong(k *Key, n *yaml.Node, path string) {
+	hint := instead(k, n)
 	if hint == "" {
-		hint = instead(k, n)
+		hint = "see  berth explain " + path
 	}
 	want := map[Kind]string{Object: "the keys " + list(k.Names(), "and"), CPU: "an amount of cores", Memory: "an amount of bytes"}[k.Kind]
 	if want == "" {
@@ -220,7 +227,7 @@ func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		v = reflect.ValueOf(ref).Elem()
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
-		d.errorf("BERTH1116", masked(d.src.node(n)), "write  {env: NAME}  or  {file: PATH}, and keep the value there", "%s is a secret, which must not stand in this file", path)
+		d.errorf("BERTH1116", maskedFrom(d.src.node(n), n), "write  {env: NAME}  or  {file: PATH}, and keep the value there", "%s is a secret, which must not stand in this file", path)
 		return
 	}
 	if !d.is(yaml.MappingNode, k, n, path) {
@@ -229,6 +236,7 @@ func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	before := len(d.problems)
 	d.object(k, n, path, v)
 	if s := v.Interface().(Secret); len(d.problems) == before && (s.Env == "") == (s.File == "") {
+		v.SetZero()
 		d.errorf("BERTH1117", d.doc.near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of env and file", path)
 	}
 }
@@ -240,14 +248,14 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	switch k.Kind {
 	case Flag:
 		if tag != "!!bool" {
-			d.wrong(k, n, path, "")
+			d.wrong(k, n, path)
 			return
 		}
 		v.SetBool(strings.EqualFold(n.Value, "true"))
 	case Number:
 		number, err := strconv.Atoi(n.Value)
 		if tag != "!!int" || err != nil || !decimal.MatchString(n.Value) {
-			d.wrong(k, n, path, "")
+			d.wrong(k, n, path)
 			return
 		}
 		if d.inRange(k, number, n, path) {
@@ -255,7 +263,7 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		}
 	case CPU, Memory:
 		if tag != "!!str" && tag != "!!int" && tag != "!!float" {
-			d.wrong(k, n, path, "")
+			d.wrong(k, n, path)
 			return
 		}
 		d.quantity(k, n, path, v)
@@ -267,7 +275,7 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 // text takes numbers too, as they are written: release: 7.5 and user: 1000 mean what they look like.
 func (d *decoder) text(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	if n.ShortTag() == "!!bool" && !strings.Contains(path, ".settings.") {
-		d.wrong(k, n, path, "")
+		d.wrong(k, n, path)
 		return
 	}
 	if len(k.Enum) > 0 && !slices.Contains(k.Enum, n.Value) {
@@ -307,7 +315,7 @@ func (d *decoder) quantity(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 	var wrong *quantityError
 	if errors.As(err, &wrong) {
-		d.errorf("BERTH1107", d.src.node(n), wrong.instead, "%s: %s", path, wrong.problem)
+		d.errorf("BERTH1107", d.src.node(n), wrong.instead, "%s %s", path, wrong.problem)
 		return
 	}
 	v.SetString(n.Value)

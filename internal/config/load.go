@@ -140,10 +140,11 @@ func (d *decoder) parse(lines []string) *yaml.Node {
 			}
 		}
 		if errors.Is(err, io.EOF) || err == nil {
+			if len(d.problems) > 0 && (doc.Kind == 0 || doc.Content[0].Kind == yaml.ScalarNode) {
+				return nil // what is left after syntax errors is no file to judge
+			}
 			if doc.Kind == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].ShortTag() == "!!null" {
-				if len(d.problems) == 0 {
-					d.errorf("BERTH1109", d.doc.top, "berth init writes one", "the file says nothing")
-				}
+				d.errorf("BERTH1109", d.doc.top, "berth init writes one", "the file says nothing")
 				return nil
 			}
 			return doc.Content[0]
@@ -165,7 +166,7 @@ func (d *decoder) syntax(err error, lines []string) bool {
 	p := explainSyntax(e, lines)
 	r := d.src.at(p.line, p.column, utf8.RuneCountInString(d.src.rest(p.line, p.column)))
 	d.errorf("BERTH1101", r, p.hint, "%s", p.summary)
-	first, last := r.Line-1, min(max(e.Mark.Line, r.Line), len(lines))-1
+	first, last := r.Line-1, r.Line-1
 	for first > 0 && !topLevel(lines[first]) {
 		first--
 	}

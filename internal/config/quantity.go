@@ -35,7 +35,7 @@ func (e *quantityError) Error() string { return e.problem + "; " + e.instead }
 func Cores(q Quantity) (float64, error) {
 	text := string(q)
 	if !coresForm.MatchString(text) {
-		return 0, &quantityError{fmt.Sprintf("%q is no amount of cores", text), "write cores as 4, 0.5 or 500m (thousandths)"}
+		return 0, &quantityError{fmt.Sprintf("must be an amount of cores, got %q", text), "write cores as 4, 0.5 or 500m (thousandths)"}
 	}
 	number, milli := strings.CutSuffix(text, "m")
 	n, err := strconv.ParseFloat(number, 64)
@@ -43,7 +43,7 @@ func Cores(q Quantity) (float64, error) {
 		n /= 1000
 	}
 	if err != nil || n <= 0 || n > 1e6 {
-		return 0, &quantityError{fmt.Sprintf("%q cores can't be had", text), "write more than 0, such as 0.5 or 4"}
+		return 0, &quantityError{fmt.Sprintf("must be more than 0 cores, got %q", text), "write 0.5 or 4, for example"}
 	}
 	return n, nil
 }
@@ -52,13 +52,13 @@ func Cores(q Quantity) (float64, error) {
 func Bytes(q Quantity) (int64, error) {
 	text := string(q)
 	if !bytesForm.MatchString(text) {
-		return 0, &quantityError{fmt.Sprintf("%q is no amount of bytes", text), bytesInstead(text)}
+		return 0, &quantityError{fmt.Sprintf("must be an amount of bytes, got %q", text), bytesInstead(text)}
 	}
 	digits := strings.TrimRight(text, "KMGTki")
 	n, err := strconv.ParseFloat(digits, 64)
 	n *= bytesUnits[text[len(digits):]]
 	if err != nil || n < 1 || n > math.MaxInt64/2 {
-		return 0, &quantityError{fmt.Sprintf("%q bytes can't be had", text), "write more than 0, such as 500Mi or 8Gi"}
+		return 0, &quantityError{fmt.Sprintf("must be more than 0 bytes, got %q", text), "write 500Mi or 8Gi, for example"}
 	}
 	return int64(n), nil
 }

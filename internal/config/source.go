@@ -78,10 +78,11 @@ func bracketed(text string) int {
 	return utf8.RuneCountInString(text)
 }
 
-// masked hides what stands at a place, for secrets that were written where they must not stand.
-func masked(r diag.Range) diag.Range {
+// maskedFrom hides what stands in a place's line from a node on, for secrets that were written where they must not stand.
+func maskedFrom(r diag.Range, n *yaml.Node) diag.Range {
 	text := []rune(r.Excerpt)
-	from := min(r.Column-1, len(text))
-	r.Excerpt = string(text[:from]) + strings.Repeat("*", len(text)-from)
+	if from := min(n.Column-1, len(text)); n.Line == r.Line {
+		r.Excerpt = string(text[:from]) + strings.Repeat("*", len(text)-from)
+	}
 	return r
 }

@@ -14,6 +14,10 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 	if path != "" {
 		where = path
 	}
+	if k.Kind == Hidden || k.Kind == Variable { // what follows may be the secret itself
+		d.errorf("BERTH1102", maskedFrom(d.src.node(key), value), "write  {env: NAME}  or  {file: PATH}", "unknown key %q under %s", name, path)
+		return
+	}
 	if hint := misplaced(name, path, value); hint != "" {
 		d.errorf("BERTH1103", d.src.node(key), hint, "%q is no key of %s", name, where)
 		return
