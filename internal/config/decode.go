@@ -50,12 +50,7 @@ func (d *decoder) open(n *yaml.Node) (*yaml.Node, bool) {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	d.budget--
-	if d.budget < 0 || d.depth >= maxDepth {
-		if d.budget > -maxValues { // said once
-			d.budget = -maxValues
-			d.errorf("BERTH1114", d.src.node(at), "write the values out", "the file unfolds to more than any config holds")
-		}
+	if !d.spend(at) {
 		return nil, false
 	}
 	if tag := n.ShortTag(); !strings.HasPrefix(tag, "!!") {
@@ -67,6 +62,19 @@ func (d *decoder) open(n *yaml.Node) (*yaml.Node, bool) {
 }
 
 func (d *decoder) close() { d.depth-- }
+
+// spend counts a value or a key, and reports once when there are too many.
+func (d *decoder) spend(n *yaml.Node) bool {
+	d.budget--
+	if d.budget >= 0 && d.depth < maxDepth {
+		return true
+	}
+	if d.budget > -maxValues {
+		d.budget = -2 * maxValues
+		d.errorf("BERTH1114", d.src.node(n), "write the values out", "the file unfolds to more than any config holds")
+	}
+	return false
+}
 
 // value reads what stands at a path into v.
 func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
@@ -146,6 +154,8 @@ func (d *decoder) pairs(n *yaml.Node, path string, visit func(name, path string,
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
+		case !d.spend(key):
+			return
 		case key.ShortTag() == "!!merge":
 			d.errorf("BERTH1114", d.src.node(key), "write the keys out", "merge keys (<<) are not used here")
 			continue

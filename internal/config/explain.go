@@ -76,6 +76,9 @@ func unknownKey(name, under string, known []string) error {
 	if under != "" {
 		where = " under " + under
 	}
+	if len(known) == 0 {
+		return fmt.Errorf("there is no key %q%s; it has none", name, where)
+	}
 	guess := closest(name, known)
 	if at := Root().paths(name, ""); guess == "" && len(at) > 0 {
 		return fmt.Errorf("there is no key %q%s; did you mean %s.%s?", name, where, at[0], name)

@@ -27,7 +27,7 @@ var codeFiles embed.FS
 // ranges names what codes are about, by their first two digits.
 var ranges = []struct{ Prefix, About string }{
 	{"11", "The config, sourcegraph.yaml"},
-	{"12", "The catalogue of releases"},
+	{"12", "Releases and their images"},
 	{"21", "The host"},
 	{"31", "Plans"},
 	{"32", "Runs"},

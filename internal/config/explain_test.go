@@ -1,0 +1,181 @@
+package config
+
+import (
+	"bytes"
+	"strconv"
+	"testing"
+	"testing/fstest"
+
+	"berth/catalogue"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestExplain(t *testing.T) {
+	cat := catalogue.Embedded()
+	release, err := cat.Release("7.5.4453", catalogue.Compose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, problems := Load("sourcegraph.yaml", []byte("on: compose\nsize: demo\nservices:\n  gitserver:\n    memory: 16Gi\n    cpu: 4\nlicense: {env: KEY}\n"))
+	if len(problems) > 0 {
+		t.Fatal(rendered(problems))
+	}
+	facts := Facts{Doc: doc, Release: release, Services: cat.Describe()}
+	for key, want := range map[string]Explanation{
+		"services.gitserver.memory":               {Type: "bytes: 8Gi, 500Mi", Default: "8Gi", Value: "16Gi", From: "sourcegraph.yaml:5:13"},
+		"services.pgsql.memory":                   {Type: "bytes: 8Gi, 500Mi", Default: "4Gi", Value: "no limit", From: "size demo"},
+		"services.gitserver.replicas":             {Type: "a whole number, 1 or more", Default: "1", Value: "1", From: "release 7.5.4453"},
+		"services.executor.enabled":               {Type: "true or false", Default: "false", Value: "false", From: "release 7.5.4453"},
+		"ports.prometheus":                        {Type: "a whole number from 0 to 65535", Default: "9090", Value: "9090", From: "release 7.5.4453"},
+		"ports.grafana":                           {Type: "a whole number from 0 to 65535", Default: "closed", Value: "closed", From: "release 7.5.4453"},
+		"databases.pgsql.settings.shared_buffers": {Type: "text", Default: "1GB", Value: "1GB", From: "release 7.5.4453"},
+		"license":           {Type: "a secret: {env: NAME} or {file: PATH}", Value: "{env: KEY}", From: "sourcegraph.yaml:7:10"},
+		"release":           {Type: "text", Default: "7.5.4453", Value: "7.5.4453", From: "release 7.5.4453"},
+		"size":              {Type: "demo", Default: "as Sourcegraph ships them", Value: "demo", From: "sourcegraph.yaml:2:7"},
+		"git.sshKey":        {Type: "a secret: {env: NAME} or {file: PATH}"},
+		"patches.service":   {Type: "text"},
+		"patches.3.compose": {Type: "a map"},
+	} {
+		got, err := Explain(key, facts)
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		if got.Means == "" && got.Type != "text" {
+			t.Errorf("%s has no meaning", key)
+		}
+		short := Explanation{Type: got.Type, Default: got.Default, Value: got.Value, From: got.From}
+		if diff := cmp.Diff(want, short); diff != "" {
+			t.Errorf("%s: -want +got\n%s", key, diff)
+		}
+	}
+	for key, want := range map[string]string{
+		"memory":                   `there is no key "memory"; did you mean services.SERVICE.memory?`,
+		"services.gitservr.memory": `there is no key "gitservr" under services; did you mean gitserver?`,
+		"tls.sertificate":          `there is no key "sertificate" under tls; did you mean certificate?`,
+		"databases.mysql":          `there is no key "mysql" under databases; known: pgsql, codeintel-db and codeinsights-db`,
+		"redis.x":                  `there is no key "x" under redis; known: redis-cache and redis-store`,
+		"on.x":                     `there is no key "x" under on; it has none`,
+	} {
+		if _, err := Explain(key, facts); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", key, err, want)
+		}
+	}
+	var b bytes.Buffer
+	x, _ := Explain("services.gitserver.memory", facts)
+	x.WriteText(&b)
+	want := `services.gitserver.memory
+  The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s.
+
+  type      bytes: 8Gi, 500Mi
+  default   8Gi
+  in force  16Gi   sourcegraph.yaml:5:13
+  example   memory: 8Gi
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestExplainEveryKey: none is without a meaning, and all can be asked for.
+func TestExplainEveryKey(t *testing.T) {
+	var walk func(k *Key, path string)
+	walk = func(k *Key, path string) {
+		e, err := Explain(path, Facts{})
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			return
+		}
+		for _, b := range e.Below {
+			if b.Means == "" && k.Kind != Named {
+				t.Errorf("%s says nothing", b.Key)
+			}
+		}
+		for _, c := range k.Keys {
+			walk(c, trimDot(path+"."+c.Name))
+		}
+		if k.Elem != nil {
+			walk(k.Elem, trimDot(path+"."+k.Elem.Name))
+		}
+	}
+	walk(Root(), "")
+}
+
+func trimDot(path string) string {
+	if path != "" && path[0] == '.' {
+		return path[1:]
+	}
+	return path
+}
+
+// TestInit: what berth init writes is short and has no problems.
+func TestInit(t *testing.T) {
+	cert, key := pair(t, []string{"sourcegraph.example.com"}, clock.AddDate(-1, 0, 0), clock.AddDate(1, 0, 0))
+	world := around(fstest.MapFS{"tls/a b.pem": {Data: cert, Mode: 0o600}, "k.key": {Data: key, Mode: 0o600}})
+	for _, a := range []Answers{
+		{On: "compose", Release: "7.5.4453", URL: "http://localhost", Size: "demo"},
+		{On: "compose", Release: "7.5.4453", URL: "https://sourcegraph.example.com", Name: "trial"},
+		{On: "compose", Release: "7.5.4453", URL: "https://sourcegraph.example.com", Email: "ops@example.com"},
+		{On: "compose", Release: "5.0.6", URL: "https://sourcegraph.example.com:8443", Certificate: "tls/a b.pem", Key: "k.key"},
+		{On: "kubernetes", Release: "7.6.0", URL: "https://sourcegraph.example.com"},
+	} {
+		text := Init(a)
+		doc, _, problems := Read("sourcegraph.yaml", text, world.Catalogue, world)
+		if len(problems) > 0 {
+			t.Errorf("%s\n%s", text, rendered(problems))
+		}
+		got := Answers{On: doc.Config.On, Release: doc.Config.Release, URL: doc.Config.URL, Size: doc.Config.Size, Name: doc.Config.Name,
+			Certificate: doc.Config.TLS.Certificate, Key: doc.Config.TLS.Key}
+		if le := doc.Config.TLS.LetsEncrypt; le != nil {
+			got.Email = le.Email
+		}
+		if diff := cmp.Diff(a, got); diff != "" {
+			t.Errorf("%s\n%s", text, diff)
+		}
+		if lines := bytes.Count(text, []byte("\n")); lines > 6 {
+			t.Errorf("%d lines\n%s", lines, text)
+		}
+	}
+	want := `# What you want of Sourcegraph; everything else is as Sourcegraph ships it. See: berth explain, berth plan
+on: compose
+release: 7.5.4453                          # change it to upgrade
+url: http://localhost
+size: demo                                 # demo: for a laptop, no limits
+`
+	if diff := cmp.Diff(want, string(Init(Answers{On: "compose", Release: "7.5.4453", URL: "http://localhost", Size: "demo"}))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestQuantities(t *testing.T) {
+	for q, want := range map[Quantity]float64{"4": 4, "0.5": 0.5, "500m": 0.5, "0.125": 0.125} {
+		if got, err := Cores(q); err != nil || got != want {
+			t.Errorf("Cores(%s) = %v, %v", q, got, err)
+		}
+	}
+	for q, want := range map[Quantity]int64{"8Gi": 8 << 30, "500Mi": 500 << 20, "1.5Gi": 3 << 29, "8G": 8e9, "10k": 10_000, "1Ti": 1 << 40} {
+		if got, err := Bytes(q); err != nil || got != want {
+			t.Errorf("Bytes(%s) = %v, %v", q, got, err)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a": "// no comment, /* none */", /* one */ "b": [1, 2,], } // end`: "",
+		`{"a": "\"//", }`: "",
+		`{"a": 1 /* open`: "8 the comment is not closed",
+		`{"a": }`:         "6 unexpected '}' looking for beginning of value",
+		`{"a": 1`:         "6 the text ends too early",
+		`{"a": "open`:     "10 the text ends too early",
+	} {
+		offset, problem := checkJSON([]byte(text))
+		got := ""
+		if problem != "" {
+			got = strconv.Itoa(offset) + " " + problem
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

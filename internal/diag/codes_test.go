@@ -1,0 +1,69 @@
+package diag
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestCodes proves that every code that the program uses is registered and explained, and that none is registered in vain.
+func TestCodes(t *testing.T) {
+	registered := map[string]bool{}
+	codes, err := Codes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range codes {
+		registered[c.Code] = true
+		if c.Title == "" || c.Why == "" || c.Do == "" {
+			t.Errorf("%s is not explained", c.Code)
+		}
+		if !slices.ContainsFunc(ranges, func(r struct{ Prefix, About string }) bool { return strings.HasPrefix(c.Code, "BERTH"+r.Prefix) }) {
+			t.Errorf("%s is in no range", c.Code)
+		}
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(used(t))), slices.Sorted(maps.Keys(registered))); diff != "" {
+		t.Errorf("-used +registered in internal/diag/codes\n%s", diff)
+	}
+}
+
+// used finds the codes in the program's own files.
+func used(t *testing.T) map[string]bool {
+	quoted := regexp.MustCompile(`"(BERTH[0-9]{4})"`)
+	codes := map[string]bool{}
+	for _, root := range []string{"../../internal", "../../cmd", "../../catalogue"} {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range quoted.FindAllStringSubmatch(string(text), -1) {
+				codes[m[1]] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return codes
+}
+
+func TestExplain(t *testing.T) {
+	for _, code := range []string{"BERTH1102", "berth1102", "1102"} {
+		c, ok := Explain(code)
+		if !ok || c.Code != "BERTH1102" {
+			t.Errorf("%s: %+v", code, c)
+		}
+	}
+	if _, ok := Explain("BERTH0000"); ok {
+		t.Error("found a code that is not there")
+	}
+}
