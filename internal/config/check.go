@@ -55,12 +55,13 @@ var rules = []func(*check){
 	(*check).bind,
 	(*check).ports,
 	(*check).services,
+	(*check).features,
 	(*check).replicas,
 	(*check).sharedVolumes,
 	(*check).turnedOff,
 	(*check).notRun,
 	(*check).variables,
-	(*check).storeNames,
+	(*check).ownRedis,
 	(*check).externalDatabases,
 	(*check).sameDatabase,
 	(*check).ownStores,
@@ -118,7 +119,8 @@ func (c *check) needed() {
 		c.missingf("BERTH1130", "on", "add  on: compose", "on is missing: where should Sourcegraph run?")
 	}
 	if c.URL == "" {
-		c.missingf("BERTH1130", "url", "add  url: https://sourcegraph.example.com  or, for a trial,  url: http://localhost", "url is missing: what do people type to reach Sourcegraph?")
+		c.missingf("BERTH1130", "url", "add  url: https://sourcegraph.example.com  or, for a trial,  url: http://localhost",
+			"url is missing: what do people type to reach Sourcegraph?")
 	}
 }
 

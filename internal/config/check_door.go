@@ -51,7 +51,8 @@ func (c *check) address() {
 	case u.User != nil:
 		c.errorf("BERTH1131", "url", "write  url: "+scheme+"://"+u.Host, "the url has a user name in it")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		c.errorf("BERTH1131", "url", "Sourcegraph needs a host of its own: write  url: "+scheme+"://"+u.Host, "the url must end after the host, got %s", c.URL)
+		c.errorf("BERTH1131", "url", "Sourcegraph needs a host of its own: write  url: "+scheme+"://"+u.Host,
+			"the url must end after the host, got %s", c.URL)
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && !validPort(u.Port()):
 		c.errorf("BERTH1131", "url", "ports go from 1 to 65535", "the url has no port that can be: %q", u.Port())
 	}
@@ -127,7 +128,8 @@ func (c *check) ports() {
 			taken[o.port] = o
 			continue
 		}
-		c.errorf("BERTH1154", cmp.Or(o.key, first.key, "ports"), "give one of them another port", "port %d is wanted for %s and for %s", o.port, first.what, o.what)
+		c.errorf("BERTH1154", cmp.Or(o.key, first.key, "ports"), "give one of them another port",
+			"port %d is wanted for %s and for %s", o.port, first.what, o.what)
 	}
 }
 

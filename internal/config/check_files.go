@@ -125,7 +125,8 @@ func (c *check) certificate() {
 		case strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "":
 			c.errorf("BERTH1137", "tls.key", "write it without one:  openssl pkey -in "+t.Key, "tls.key: %s is locked with a passphrase", t.Key)
 		case strings.Contains(err.Error(), "does not match"):
-			c.errorf("BERTH1138", "tls.key", "the server's own certificate must be the first in the file", "tls.key does not belong to the certificate in %s", t.Certificate)
+			c.errorf("BERTH1138", "tls.key", "the server's own certificate must be the first in the file",
+				"tls.key does not belong to the certificate in %s", t.Certificate)
 		default:
 			c.errorf("BERTH1137", "tls.key", "", "tls.key: %s holds no private key: %v", t.Key, err)
 		}

@@ -117,6 +117,25 @@ func boundary(versions []string, from string, has func(string) bool) (found, bef
 	return "", ""
 }
 
+// features: keys that stand for a service are refused when the release has no such service.
+func (c *check) features() {
+	if c.rel == nil || c.On != catalogue.Compose {
+		return
+	}
+	for _, f := range []struct {
+		key, service string
+	}{
+		{"executors", "executor"}, {"tracing.jaeger", "jaeger"}, {"tracing.collector", "otel-collector"}, {"objectStorage", "blobstore"},
+		{"databases.pgsql", "pgsql"}, {"databases.codeintel-db", "codeintel-db"}, {"databases.codeinsights-db", "codeinsights-db"},
+		{"redis.redis-cache", "redis-cache"}, {"redis.redis-store", "redis-store"},
+		{"tls", "caddy"}, {"ports.prometheus", "prometheus"}, {"ports.grafana", "grafana"},
+	} {
+		if c.doc.Has(f.key) {
+			c.service(f.key, f.service)
+		}
+	}
+}
+
 // replicas: only services that Sourcegraph numbers can be more than one.
 func (c *check) replicas() {
 	for _, name := range c.serviceNames() {
@@ -141,7 +160,8 @@ func (c *check) sharedVolumes() {
 		for _, b := range names[i+1:] {
 			x, y := c.Services[a].Replicas, c.Services[b].Replicas
 			if x != nil && y != nil && *x != *y && shareVolume(c.compose(a), c.compose(b)) {
-				c.errorf("BERTH1152", "services."+b+".replicas", "one of the two numbers is enough", "%s and %s share their volumes, so %d and %d replicas can't be", a, b, *x, *y)
+				c.errorf("BERTH1152", "services."+b+".replicas", "one of the two numbers is enough",
+					"%s and %s share their volumes, so %d and %d replicas can't be", a, b, *x, *y)
 			}
 		}
 	}
@@ -198,6 +218,8 @@ func (c *check) notRun() {
 			hint = "add  executors: {}"
 		case s.Overlay == "jaeger" && (c.Tracing == nil || !c.Tracing.Jaeger):
 			hint = "add  tracing: {jaeger: true}"
+		case s.Overlay == "embeddings":
+			hint = "berth does not run it; take this out"
 		}
 		if hint != "" {
 			c.missingf("BERTH1166", "services."+name, hint, "%s does not run, so its settings do nothing", name)

@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// storeNames: an entry says something.
-func (c *check) storeNames() {
+// ownRedis: an entry says something.
+func (c *check) ownRedis() {
 	for _, name := range slices.Sorted(maps.Keys(c.Redis)) {
 		if c.Redis[name].External == nil {
-			c.missingf("BERTH1145", "redis."+name, "add  external: {env: NAME}  or  external: {file: PATH}", "redis.%s does not say where your own Redis is", name)
+			c.missingf("BERTH1145", "redis."+name, "add  external: {env: NAME}  or  external: {file: PATH}",
+				"redis.%s does not say where your own Redis is", name)
 		}
 	}
 }
@@ -65,7 +66,8 @@ func (c *check) sameDatabase() {
 func (c *check) ownStores() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		if d := c.Databases[name]; d.External != nil && len(d.Settings) > 0 {
-			c.keyf("BERTH1147", "databases."+name+".settings", "set them on your own server, and take them out here", "databases.%s.settings is for the built-in Postgres, and this one is your own", name)
+			c.keyf("BERTH1147", "databases."+name+".settings", "set them on your own server, and take them out here",
+				"databases.%s.settings is for the built-in Postgres, and this one is your own", name)
 		}
 	}
 	for _, service := range c.serviceNames() {
@@ -137,9 +139,11 @@ func (c *check) images() {
 	case ok:
 		c.errorf("BERTH1156", "images.registry", "write  registry: "+strings.TrimRight(rest, "/"), "images.registry must not begin with %s://", scheme)
 	case strings.Contains(r, "@"), strings.Contains(r, "/") && strings.Contains(last, ":"):
-		c.errorf("BERTH1156", "images.registry", "the release says which image; write only the registry and the folder", "images.registry must not have a tag or digest, got %s", r)
+		c.errorf("BERTH1156", "images.registry", "the release says which image; write only the registry and the folder",
+			"images.registry must not have a tag or digest, got %s", r)
 	case strings.HasSuffix(r, "/"), strings.ContainsAny(r, " \t") || r != strings.ToLower(r):
-		c.errorf("BERTH1156", "images.registry", "write it as  registry.example.com/sourcegraph", "images.registry must be a registry and a folder in small letters, got %q", r)
+		c.errorf("BERTH1156", "images.registry", "write it as  registry.example.com/sourcegraph",
+			"images.registry must be a registry and a folder in small letters, got %q", r)
 	}
 	if l := c.Images.Login; l != nil && (l.Username == "" || l.Password == nil) {
 		c.missingf("BERTH1156", "images.login", "add what is missing", "images.login needs username and password")
@@ -169,7 +173,8 @@ func (c *check) proxy() {
 // git: without known_hosts every connection by SSH asks a question that nobody answers.
 func (c *check) git() {
 	if c.Git.SSHKey != nil && c.Git.KnownHosts == "" {
-		c.missingf("BERTH1158", "git.sshKey", "make one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts", "git.sshKey needs git.knownHosts")
+		c.missingf("BERTH1158", "git.sshKey", "make one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts",
+			"git.sshKey needs git.knownHosts")
 	}
 }
 

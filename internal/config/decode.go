@@ -237,7 +237,8 @@ func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		v = reflect.ValueOf(ref).Elem()
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
-		d.errorf("BERTH1116", maskedFrom(d.src.node(n), n), "write  {env: NAME}  or  {file: PATH}, and keep the value there", "%s is a secret, which must not stand in this file", path)
+		d.errorf("BERTH1116", maskedFrom(d.src.node(n), n), "write  {env: NAME}  or  {file: PATH}, and keep the value there",
+			"%s is a secret, which must not stand in this file", path)
 		return
 	}
 	if !d.is(yaml.MappingNode, k, n, path) {

@@ -147,6 +147,18 @@ size: demo                                 # demo: for a laptop, no limits
 	}
 }
 
+// TestFeatures: a key for a service that a release does not have, as may come with a later one.
+func TestFeatures(t *testing.T) {
+	world := around(nil)
+	doc, _ := Load("f", []byte("on: compose\nurl: http://x\nexecutors: {}\n"))
+	release, _ := Release(doc, world.Catalogue)
+	delete(release.Services, "executor")
+	problems := Check(doc, release, world)
+	if len(problems) != 1 || problems[0].Code != "BERTH1150" || problems[0].Range.Line != 3 {
+		t.Error(rendered(problems))
+	}
+}
+
 func TestQuantities(t *testing.T) {
 	for q, want := range map[Quantity]float64{"4": 4, "0.5": 0.5, "500m": 0.5, "0.125": 0.125} {
 		if got, err := Cores(q); err != nil || got != want {

@@ -2,7 +2,8 @@ package config
 
 import (
 	"fmt"
-	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"berth/catalogue"
@@ -50,9 +51,11 @@ func Init(a Answers) []byte {
 	return []byte(b.String())
 }
 
-// scalar writes a text so that YAML reads it as the same text, also within braces.
+// plainForm is what YAML reads as the same text without quotes, also within braces; a URL has its colon before a slash.
+var plainForm = regexp.MustCompile(`^[A-Za-z0-9./][A-Za-z0-9._/-]*(://[A-Za-z0-9._/-]*)?(:[0-9]+)?$`)
+
 func scalar(text string) string {
-	if u, err := url.Parse(text); err == nil && text != "" && !strings.ContainsAny(text, "{}[],#&*!|>'\"%@` \t") && !strings.HasSuffix(text, ":") && (u.Scheme == "" || u.Host != "") {
+	if reserved := slices.Contains([]string{"true", "false", "null"}, strings.ToLower(text)); !reserved && plainForm.MatchString(text) {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"

@@ -32,7 +32,8 @@ func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 	case opened:
 		p.summary, p.hint = "the bracket is not closed as it was opened", "close [ with ] and { with }, with commas between the items"
 	case strings.Contains(e.Message, "mapping values are not allowed"):
-		p.summary, p.hint = "the value has a colon in it, or the line is indented too far", "put a text with \": \" in it in quotes, or indent it as its neighbours"
+		p.summary = "the value has a colon in it, or the line is indented too far"
+		p.hint = "put a text with \": \" in it in quotes, or indent it as its neighbours"
 	case strings.Contains(e.Message, "cannot start any token"):
 		first := []rune(line[min(p.column-1, len(line)):] + " ")[0]
 		p.summary, p.hint = fmt.Sprintf("a text can't begin with %c", first), "put it in quotes"
