@@ -83,6 +83,9 @@ func unknownKey(name, under string, known []string) error {
 	if at := Root().paths(name, ""); guess == "" && len(at) > 0 {
 		return fmt.Errorf("there is no key %q%s; did you mean %s.%s?", name, where, at[0], name)
 	}
+	if guess == "" && len(known) > 8 {
+		return fmt.Errorf("there is no key %q%s; %s lists them", name, where, strings.TrimSpace("berth explain "+under))
+	}
 	if guess == "" {
 		return fmt.Errorf("there is no key %q%s; known: %s", name, where, list(known, "and"))
 	}
