@@ -92,7 +92,7 @@ func (e *Env) init(a config.Answers, output string) error {
 	}
 	file, err := os.OpenFile(e.abs(output), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return diag.List{{Code: "BERTH1101", Severity: diag.Error, Subject: output, Summary: "the file exists already; nothing was written",
+		return diag.List{{Code: "BERTH1119", Severity: diag.Error, Subject: output, Summary: "the file exists already; nothing was written",
 			Hint: "edit it, or write another one with --output"}}
 	}
 	if err != nil {

@@ -30,12 +30,9 @@ Review the file and commit it with the config.`,
 }
 
 func (e *Env) lock(ctx context.Context, file string) error {
-	l, problems, err := e.load(file)
+	l, err := e.must(file)
 	if err != nil {
 		return err
-	}
-	if problems.Failed() {
-		return problems
 	}
 	own := l.doc.Config.Images.Registry
 	if own == "" {

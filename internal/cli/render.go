@@ -2,10 +2,8 @@ package cli
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 
-	"berth/internal/render/compose"
+	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
 
@@ -36,30 +34,30 @@ Secret values go into DIR/.env, which only you can read. Rendering twice gives t
 }
 
 func (e *Env) render(file, out string) error {
-	l, problems, err := e.load(file)
+	l, err := e.must(file)
 	if err != nil {
 		return err
 	}
-	if problems.Failed() {
-		return problems
-	}
-	problems.WriteText(e.Stderr, e.Color)
 	dir := e.abs(out)
-	secrets, err := e.secretsFor(l, dir)
+	// An installation that is there has its passwords already; otherwise those that an earlier rendering made here are kept.
+	secrets := state.At(l.dir, l.stack.Name)
+	if there, err := secrets.Generated(); err != nil {
+		return err
+	} else if len(there) == 0 {
+		secrets = state.Rendering(dir)
+	}
+	generated, err := secrets.Generate(generatedNames(l.stack.Secrets))
 	if err != nil {
 		return err
 	}
-	project, more := compose.Render(l.stack, secrets.Fingerprints())
-	if more.Failed() {
-		return more
-	}
-	if err := writeProject(dir, project, secrets); err != nil {
+	i := &installation{loaded: l}
+	if err := i.render(e, generated); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(project.Files)+1, out)
+	if err := state.WriteProject(dir, i.project, func(name string) string { return i.values[name] }); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(i.project.Files)+1, out)
 	fmt.Fprintf(e.Stdout, "next: docker compose --project-directory %s up -d\n", out)
 	return nil
 }
-
-var _ = os.MkdirAll
-var _ = filepath.Join

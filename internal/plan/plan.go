@@ -3,6 +3,10 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
 	"berth/catalogue"
 	"berth/internal/diag"
 )
@@ -53,8 +57,10 @@ const (
 	Recreate Verb = "recreate" // replace the container; volumes stay
 	Execute  Verb = "run"      // run a one-shot container to its end
 	Wait     Verb = "wait"     // nothing to change, but not ready yet
-	Remove   Verb = "remove"   // remove a container or network; volumes stay
+	Remove   Verb = "remove"   // remove a container; volumes stay
 	Delete   Verb = "delete"   // delete a volume and the data in it
+
+	RemoveNetwork Verb = "remove network"
 )
 
 // Effect is what people notice of a step.
@@ -77,6 +83,21 @@ type Step struct {
 	Why     []Cause `json:"why"`
 	Effect  Effect  `json:"effect"`
 	After   []int   `json:"after,omitempty"` // steps that must be done first
+}
+
+// Touches reports whether the step changes a container, rather than fetching, writing or waiting.
+func (s Step) Touches() bool {
+	return s.Verb != Pull && s.Verb != Write && s.Verb != Wait
+}
+
+// Empty reports whether there is nothing to do.
+func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
+
+// ID is a short name for the plan: the same work from the same state has the same one.
+func (p *Plan) ID() string {
+	text, _ := json.Marshal(p) // strings and numbers always marshal
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])[:6]
 }
 
 // Cause is one reason of a step.

@@ -10,7 +10,9 @@ import (
 func TestValues(t *testing.T) {
 	r := composeReader{shards: []string{"frontend", "gitserver"}, rules: &rules{}}
 	r.rules.Env.Identity, r.rules.Env.Single = []string{"HOSTNAME"}, []string{"ONE_URL"}
-	list := func(join string, items ...catalogue.Item) catalogue.Value { return catalogue.Value{Join: join, Items: items} }
+	list := func(join string, items ...catalogue.Item) catalogue.Value {
+		return catalogue.Value{Join: join, Items: items}
+	}
 	for _, test := range []struct {
 		name, value string
 		scalable    bool

@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/stack"
 )
@@ -23,6 +25,11 @@ const network = "sourcegraph"
 // problem.
 func Render(s *stack.Stack, fingerprints map[string]string) (*Project, diag.List) {
 	r := &renderer{stack: s, fingerprints: fingerprints, project: &Project{Name: s.Name, Release: s.Release, Secrets: s.Secrets}}
+	if s.Name != stack.DefaultName {
+		// Container names are the engine's, and a second installation must not take those of the first. Services find each other by
+		// the names of the Compose file all the same.
+		r.project.Prefix = s.Name + "-"
+	}
 	r.project.Files = settingsFiles(s)
 	services := mapping{}
 	for _, inst := range s.Instances {
@@ -211,15 +218,13 @@ func dependsOn(deps []stack.Dependency) mapping {
 // unit notes what a plan needs to know of an instance.
 func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
 	u := Unit{
-		Name: inst.Name, Container: inst.Name, Service: inst.Service, Image: inst.Image,
+		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image,
 		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot, HasHealth: inst.Health != nil,
 		DependsOn: inst.DependsOn, Origins: inst.Origins,
-		Secrets: secretsOf(inst), Files: r.filesHash(inst),
+		Secrets: secretsOf(inst), Files: r.filesHash(inst), Env: map[string]string{}, Patience: patience(inst.Health),
 	}
-	if r.stack.Name != stack.DefaultName {
-		// Container names are the engine's, and a second installation must not take those of the first. Services find each other by
-		// the names of the Compose file all the same.
-		u.Container = r.stack.Name + "-" + inst.Name
+	for _, e := range inst.Env {
+		u.Env[e.Name] = visible(e.Value)
 	}
 	for _, m := range inst.Mounts {
 		if m.Volume != "" {
@@ -235,6 +240,31 @@ func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
 	}
 	u.Spec = digest(text)
 	return u
+}
+
+// visible is a value, or nothing when a secret is in it.
+func visible(parts []stack.Part) string {
+	text := ""
+	for _, p := range parts {
+		if p.Secret != "" {
+			return ""
+		}
+		text += p.Text
+	}
+	return text
+}
+
+// leastPatience is what every service is given: the engines of small machines are slow.
+const leastPatience = 5 * time.Minute
+
+// patience is how long Docker itself would wait before it calls a container unhealthy, or more.
+func patience(h *catalogue.Health) time.Duration {
+	if h == nil {
+		return leastPatience
+	}
+	start, _ := time.ParseDuration(h.StartPeriod) // the catalogue's test proves that these can be read
+	interval, _ := time.ParseDuration(h.Interval)
+	return max(leastPatience, start+time.Duration(h.Retries)*interval)
 }
 
 func secretsOf(inst stack.Instance) []string {

@@ -2,7 +2,11 @@
 // that its services mount, and the names of the secrets that stand in its .env file. Pure: the same stack gives the same bytes.
 package compose
 
-import "berth/internal/stack"
+import (
+	"time"
+
+	"berth/internal/stack"
+)
 
 // Labels that berth puts on containers, and finds them by.
 const (
@@ -19,6 +23,7 @@ const ComposeFile = "docker-compose.yaml"
 // Project is a rendered Compose project.
 type Project struct {
 	Name    string
+	Prefix  string // before every container's name, but for the installation with the default name
 	Release string
 	Files   []stack.File // docker-compose.yaml and what services mount, ordered by path; readable by everybody, so without secrets
 	Secrets []stack.Secret
@@ -41,8 +46,10 @@ type Unit struct {
 	DependsOn []stack.Dependency
 	Volumes   []string // named volumes, as the engine knows them: "sourcegraph_gitserver-0"
 	Origins   []stack.Origin
-	Patched   []string // reasons of the admin's patches
-	Probe     *Probe   // how readiness is measured where the release has no health check for Compose; nil: by running
+	Patched   []string          // reasons of the admin's patches
+	Env       map[string]string // values without secrets; a variable that holds one has an empty value here
+	Patience  time.Duration     // how long it may take to be ready, by the release's own health check
+	Probe     *Probe            // how readiness is measured where the release has no health check for Compose; nil: by running
 }
 
 // Probe is a request that is answered when a service is ready.

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"berth/internal/state"
+	"github.com/spf13/cobra"
+)
+
+func newHistoryCmd(env *Env) *cobra.Command {
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "Show what was done, when, by whom, and how it ended",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			l, err := env.must(file)
+			if err != nil {
+				return err
+			}
+			runs, err := state.At(l.dir, l.stack.Name).History()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return env.printJSON(runs)
+			}
+			if len(runs) == 0 {
+				fmt.Fprintln(env.Stdout, "nothing was done here yet")
+				return nil
+			}
+			fmt.Fprintf(env.Stdout, "%-4s  %-19s  %-6s  %-12s  %-11s  %6s  %5s  %s\n", "run", "started", "what", "release", "result", "took", "steps", "who")
+			for _, r := range runs {
+				took := "?"
+				if !r.Ended.IsZero() {
+					took = r.Ended.Sub(r.Started).Round(time.Second).String()
+				}
+				fmt.Fprintf(env.Stdout, "%-4d  %-19s  %-6s  %-12s  %-11s  %6s  %5d  %s@%s\n", r.Number, r.Started.Format(time.DateTime), r.Action,
+					r.Release, r.Result, took, len(r.Plan.Steps), r.Who.User, r.Who.Host)
+			}
+			return nil
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, with each run's config, plan and times")
+	return cmd
+}

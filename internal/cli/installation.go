@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"berth/internal/config"
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/registry"
+	render "berth/internal/render/compose"
+	"berth/internal/stack"
+	"berth/internal/state"
+	"berth/internal/target/compose"
+)
+
+// installation is a config, what it is rendered to, and the engine that it runs on.
+type installation struct {
+	*loaded
+	state   state.Dir
+	project *render.Project
+	values  secretValues
+	engine  *compose.Engine
+	login   registry.Login
+}
+
+// secretValues are the values of an installation's secrets, by name.
+type secretValues map[string]string
+
+// LogValue, String and MarshalJSON keep the values out of logs and output.
+func (secretValues) String() string { return "(secret)" }
+
+// MarshalJSON keeps the values out of JSON.
+func (secretValues) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil }
+
+// open loads a config and finds its engine. Problems of the file stop it; warnings are printed.
+func (e *Env) open(ctx context.Context, file string) (*installation, error) {
+	l, err := e.must(file)
+	if err != nil {
+		return nil, err
+	}
+	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name)}
+	generated, err := i.state.Generated()
+	if err != nil {
+		return nil, err
+	}
+	if err := i.render(e, generated); err != nil {
+		return nil, err
+	}
+	if i.login, err = e.login(l); err != nil {
+		return nil, err
+	}
+	i.engine, err = compose.Connect(ctx, e.Getenv)
+	return i, err
+}
+
+// must loads a config, with problems as an error.
+func (e *Env) must(file string) (*loaded, error) {
+	l, problems, err := e.load(file)
+	if err != nil {
+		return nil, err
+	}
+	if problems.Failed() {
+		return nil, problems
+	}
+	problems.WriteText(e.Stderr, e.Color)
+	return l, nil
+}
+
+// render renders the project with the secrets that there are.
+func (i *installation) render(e *Env, generated map[string]string) error {
+	var err error
+	if i.values, err = e.secrets(i.loaded, generated); err != nil {
+		return err
+	}
+	project, problems := render.Render(i.stack, fingerprints(i.stack.Secrets, i.values))
+	i.project = project
+	return problems.Err()
+}
+
+// generate makes the secrets that are not there yet, before anything uses them.
+func (i *installation) generate(e *Env) error {
+	values, err := i.state.Generate(generatedNames(i.stack.Secrets))
+	if err != nil {
+		return err
+	}
+	return i.render(e, values)
+}
+
+func generatedNames(secrets []stack.Secret) []string {
+	var names []string
+	for _, s := range secrets {
+		if s.Env == "" && s.File == "" && s.Parts == nil {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// secrets gives the value of every secret: generated, read from where the admin keeps it, or put together.
+func (e *Env) secrets(l *loaded, generated map[string]string) (secretValues, error) {
+	values := secretValues{}
+	for _, s := range l.stack.Secrets {
+		switch {
+		case s.Env != "" || s.File != "":
+			v, err := e.secretValue(l, &config.Secret{Env: s.Env, File: s.File})
+			if err != nil {
+				return nil, err
+			}
+			values[s.Name] = v
+		case s.Parts == nil:
+			values[s.Name] = generated[s.Name]
+		}
+	}
+	for _, s := range l.stack.Secrets {
+		if s.Parts != nil {
+			values[s.Name] = assembled(s.Parts, values)
+		}
+	}
+	return values, nil
+}
+
+// assembled puts a value together from texts and other secrets.
+func assembled(parts []stack.Part, values secretValues) string {
+	var b strings.Builder
+	for _, p := range parts {
+		switch {
+		case p.Secret == "":
+			b.WriteString(p.Text)
+		case p.JSON:
+			quoted, _ := json.Marshal(values[p.Secret]) // a string always marshals
+			b.Write(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteString(values[p.Secret])
+		}
+	}
+	return b.String()
+}
+
+// secretValue reads a secret from where the admin keeps it. A file's last line break is not part of a password, but of a key it is.
+func (e *Env) secretValue(l *loaded, s *config.Secret) (string, error) {
+	if s == nil {
+		return "", nil
+	}
+	if s.Env != "" {
+		return e.Getenv(s.Env), nil
+	}
+	content, err := os.ReadFile(from(l.dir, s.File))
+	if err != nil {
+		return "", fmt.Errorf("read a secret: %w", err)
+	}
+	if text := string(content); strings.Count(text, "\n") > 1 {
+		return text, nil
+	}
+	return strings.TrimRight(string(content), "\r\n"), nil
+}
+
+// fingerprints are short hashes of the secrets that the admin can change, and of those that are put together.
+func fingerprints(secrets []stack.Secret, values secretValues) map[string]string {
+	out := map[string]string{}
+	for _, s := range secrets {
+		if s.Env != "" || s.File != "" || s.Parts != nil {
+			sum := sha256.Sum256([]byte(s.Name + "=" + values[s.Name]))
+			out[s.Name] = hex.EncodeToString(sum[:])[:8]
+		}
+	}
+	return out
+}
+
+// desired is the project in the words of a plan.
+func (i *installation) desired(e *Env) plan.Desired {
+	d := plan.Desired{
+		Installation: i.stack.Name, Target: i.stack.Target, Release: i.stack.Release,
+		Project:   state.ProjectHash(i.project, func(name string) string { return i.values[name] }),
+		Catalogue: e.catalogue().Digest(),
+	}
+	for _, u := range i.project.Units {
+		unit := plan.Unit{Name: u.Name, Container: u.Container, Service: u.Service, Image: u.Image, Spec: u.Spec, Files: u.Files,
+			CPUs: u.CPUs, Memory: u.Memory, OneShot: u.OneShot, Env: u.Env}
+		for _, n := range u.DependsOn {
+			unit.Needs = append(unit.Needs, plan.Need{Name: n.Name, Condition: n.Condition})
+		}
+		for _, o := range u.Origins {
+			unit.Origins = append(unit.Origins, plan.Cause{Text: o.Text, Range: o.Range})
+		}
+		for _, p := range u.Patched {
+			unit.Origins = append(unit.Origins, plan.Cause{Text: "your patch: " + p})
+		}
+		d.Units = append(d.Units, unit)
+	}
+	return d
+}
+
+// observe tells what runs. Containers of others in the way are an error.
+func (i *installation) observe(ctx context.Context) (plan.State, error) {
+	applied, err := i.state.Applied()
+	if err != nil {
+		return plan.State{}, err
+	}
+	s, problems, err := i.engine.Observe(ctx, i.project, applied)
+	if err != nil {
+		return plan.State{}, err
+	}
+	if err := problems.Err(); err != nil {
+		return plan.State{}, err
+	}
+	s.Project, err = state.DiskHash(i.state.Project())
+	return s, err
+}
+
+// passwordsLost tells when data is there whose generated passwords are not: new ones would lock everybody out.
+func (i *installation) passwordsLost(ctx context.Context) error {
+	generated, err := i.state.Generated()
+	if err != nil {
+		return err
+	}
+	volumes, err := i.engine.Volumes(ctx, i.stack.Name)
+	if err != nil {
+		return err
+	}
+	for _, name := range generatedNames(i.stack.Secrets) {
+		database, isPassword := strings.CutSuffix(name, "-password")
+		if isPassword && generated[name] == "" && slices.Contains(volumes, i.stack.Name+"_"+database) {
+			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
+				Summary: "there is data of " + database + ", but its generated password is not in " + i.state.Path(),
+				Detail:  []string{"a new password would not open the database that is there"},
+				Hint:    "run berth where this installation was made, or bring its .berth folder here; to give the data up: docker volume rm " + i.stack.Name + "_" + database}}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/internal/plan"
+	"berth/internal/stack"
+	"github.com/spf13/cobra"
+)
+
+// Status is how an installation is.
+type Status struct {
+	Installation string          `json:"installation"`
+	Release      string          `json:"release"` // that runs; "" when nothing does
+	Wanted       string          `json:"wanted"`  // that the config asks for
+	URL          string          `json:"url"`
+	Answers      bool            `json:"answers"` // through the front door
+	Door         string          `json:"door"`    // where it was asked
+	Milliseconds int64           `json:"milliseconds"`
+	Services     []ServiceStatus `json:"services"`
+	Missing      []string        `json:"missing"` // that the config asks for and that are not there
+	LastRun      string          `json:"lastRun,omitempty"`
+}
+
+// ServiceStatus is how one container is.
+type ServiceStatus struct {
+	Name    string `json:"name"`
+	Release string `json:"release"`
+	Status  string `json:"status"`
+	Ready   bool   `json:"ready"`
+}
+
+func newStatusCmd(env *Env) *cobra.Command {
+	var file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show versions, health, and where it answers",
+		Long:  "Show what runs, how it is, and whether Sourcegraph answers through its front door. Exit code 1 says that something is not ready.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			i, err := env.open(cmd.Context(), file)
+			if err != nil {
+				return err
+			}
+			defer i.engine.Close()
+			s, err := env.status(cmd.Context(), i)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = env.printJSON(s)
+			} else {
+				s.write(env.Stdout)
+			}
+			if err == nil && !s.well() {
+				return exit(ExitError)
+			}
+			return err
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+func (e *Env) status(ctx context.Context, i *installation) (*Status, error) {
+	observed, err := i.observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Status{Installation: i.stack.Name, Wanted: i.stack.Release, URL: i.stack.URL, Services: []ServiceStatus{}, Missing: []string{}}
+	p := plan.Difference(i.desired(e), observed)
+	s.Release = p.From
+	there := map[string]bool{}
+	for _, c := range observed.Containers {
+		there[c.Unit] = true
+		oneShot := slices.ContainsFunc(i.stack.Instances, func(inst stack.Instance) bool { return inst.Name == c.Unit && inst.OneShot })
+		status, ready := string(c.Status), c.Status == plan.Healthy || c.Status == plan.Running
+		if oneShot && c.Status == plan.Stopped {
+			status, ready = fmt.Sprintf("ended with exit code %d", c.Exit), c.Exit == 0
+		}
+		s.Services = append(s.Services, ServiceStatus{Name: c.Unit, Release: c.Release, Status: status, Ready: ready})
+	}
+	for _, inst := range i.stack.Instances {
+		if !there[inst.Name] {
+			s.Missing = append(s.Missing, inst.Name)
+		}
+	}
+	s.Answers, s.Door, s.Milliseconds = i.knock(ctx, e.Now)
+	runs, err := i.state.History()
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) > 0 {
+		last := runs[len(runs)-1]
+		s.LastRun = fmt.Sprintf("%s %s, %s", last.Action, last.Result, last.Started.Format(time.DateTime))
+	}
+	return s, nil
+}
+
+func (s *Status) well() bool {
+	return s.Answers && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v ServiceStatus) bool { return !v.Ready })
+}
+
+func (s *Status) write(w io.Writer) {
+	if s.Release == "" {
+		fmt.Fprintf(w, "Sourcegraph does not run here. Bring it up with: berth up\n")
+		return
+	}
+	fmt.Fprintf(w, "Sourcegraph %s · installation %s\n\n", s.Release, s.Installation)
+	ready := 0
+	for _, v := range s.Services {
+		if v.Ready {
+			ready++
+			continue
+		}
+		fmt.Fprintf(w, "  ! %-30s %s\n", v.Name, v.Status)
+	}
+	for _, m := range s.Missing {
+		fmt.Fprintf(w, "  - %-30s is not there\n", m)
+	}
+	fmt.Fprintf(w, "  = %d of %d services are ready\n\n", ready, len(s.Services)+len(s.Missing))
+	if s.Answers {
+		fmt.Fprintf(w, "answers   %s, in %d ms\n", s.Door, s.Milliseconds)
+	} else {
+		fmt.Fprintf(w, "answers   NOT: %s\n", s.Door)
+	}
+	fmt.Fprintf(w, "url       %s\n", s.URL)
+	if s.Wanted != s.Release {
+		fmt.Fprintf(w, "config    asks for %s: berth plan\n", s.Wanted)
+	}
+	if s.LastRun != "" {
+		fmt.Fprintf(w, "last run  %s\n", s.LastRun)
+	}
+}
+
+// answers tells where Sourcegraph answers at the end of up, after it has.
+func (e *Env) answers(ctx context.Context, i *installation) error {
+	var ok bool
+	var door string
+	var ms int64
+	for end := e.Now().Add(30 * time.Second); ; {
+		if ok, door, ms = i.knock(ctx, e.Now); ok || e.Now().After(end) || ctx.Err() != nil {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	if door == "" {
+		fmt.Fprintf(e.Stdout, "\nall services are ready\n")
+		return nil
+	}
+	if !ok {
+		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: docker logs %s", door, i.project.Prefix+"caddy")
+	}
+	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", i.stack.URL, ms)
+	return nil
+}
+
+// knock asks the front door of this host whether Sourcegraph is healthy. Without a front door of ours there is nothing to ask.
+func (i *installation) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
+	at := i.frontDoor()
+	if at == "" {
+		return true, "", 0
+	}
+	start := now()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/healthz", nil)
+	if err != nil {
+		return false, at, 0
+	}
+	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := c.Do(req)
+	if err != nil {
+		return false, at, 0
+	}
+	defer resp.Body.Close()
+	// A redirect to HTTPS is the front door's own answer, and means that it is there.
+	return resp.StatusCode < 400, at, now().Sub(start).Milliseconds()
+}
+
+// frontDoor is the address on this host at which the front door takes HTTP requests.
+func (i *installation) frontDoor() string {
+	for _, inst := range i.stack.Instances {
+		if inst.Service != "caddy" {
+			continue
+		}
+		for _, p := range inst.Ports {
+			parts := strings.Split(p, ":")
+			if len(parts) == 3 && parts[2] == "80" {
+				host := parts[0]
+				if host == "0.0.0.0" {
+					host = "127.0.0.1"
+				}
+				return (&url.URL{Scheme: "http", Host: host + ":" + parts[1]}).String()
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/registry"
+	"berth/internal/run"
+	"berth/internal/state"
+	"berth/internal/view"
+	"github.com/spf13/cobra"
+)
+
+func newUpCmd(env *Env) *cobra.Command {
+	var file, saved string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Carry the plan out, and wait until everything is healthy",
+		Long: `What it does, in this order:
+
+  1  checks the config and this host, and that every image can be had; refuses before anything is touched
+  2  takes the lock, so that nobody else works on the installation meanwhile
+  3  makes the passwords that are missing, and writes the rendered project beside the config
+  4  pulls images, starts the databases, runs the migrator, then the frontends and the rest, as soon as what they need is ready
+  5  waits until every service is ready by the release's own checks
+  6  removes what the config asks for no longer; volumes are kept
+
+Ctrl-C finishes the step in hand and says what was and was not done. Running it again goes on from there, also after a crash.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.up(cmd.Context(), file, saved, timeout) },
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().StringVar(&saved, "plan", "", "carry out this saved plan, and nothing else")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says, 5 minutes at least)")
+	return cmd
+}
+
+func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration) error {
+	i, err := e.open(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer i.engine.Close()
+	release, err := i.state.Lock("up", e.Now())
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := i.passwordsLost(ctx); err != nil {
+		return err
+	}
+	if saved == "" {
+		// A saved plan was made with the secrets that there were; new ones would make it stale.
+		if err := i.generate(e); err != nil {
+			return err
+		}
+	}
+	p, err := e.plan(ctx, i)
+	if err != nil {
+		return err
+	}
+	if saved != "" {
+		if err := e.saved(saved, p); err != nil {
+			return err
+		}
+	}
+	if p.Empty() {
+		view.Plan(e.Stdout, p)
+		return nil
+	}
+	if err := e.preflight(ctx, i, p); err != nil {
+		return err
+	}
+	if saved != "" {
+		if err := i.generate(e); err != nil {
+			return err
+		}
+	}
+	view.Plan(e.Stdout, p)
+	fmt.Fprintln(e.Stdout)
+	if err := e.execute(ctx, i, p, timeout); err != nil {
+		return err
+	}
+	return e.answers(ctx, i)
+}
+
+// preflight proves that the plan can be carried out, before anything is touched.
+func (e *Env) preflight(ctx context.Context, i *installation, p *plan.Plan) error {
+	problems := e.hostProblems(ctx, i)
+	var refs []string
+	for _, s := range p.Steps {
+		if s.Verb == plan.Pull {
+			refs = append(refs, s.Object)
+		}
+	}
+	problems = append(problems, registry.Check(ctx, i.login, refs)...)
+	if problems.Failed() {
+		return problems
+	}
+	problems.WriteText(e.Stderr, e.Color)
+	return nil
+}
+
+// execute runs a plan and records it.
+func (e *Env) execute(ctx context.Context, i *installation, p *plan.Plan, timeout time.Duration) error {
+	usual, err := usually(i.state)
+	if err != nil {
+		return err
+	}
+	record, err := i.state.Begin(p.Action, i.text, p, e.Now())
+	if err != nil {
+		return err
+	}
+	journal, err := i.state.Journal()
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+	progress := &view.Progress{Out: e.Stdout, Terminal: e.Terminal, Now: e.Now, Usual: usual}
+	r := &run.Run{
+		Plan: p, Journal: journal, Record: record, Now: e.Now, Watch: progress.Show,
+		Target: &run.Compose{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: e.Now},
+	}
+	err = r.Execute(ctx)
+	progress.Close()
+	return e.ended(i, r, record, err)
+}
+
+// ended writes a run's end into the history and tells what was and was not done.
+func (e *Env) ended(i *installation, r *run.Run, record *state.Record, err error) error {
+	var problems diag.List
+	result := state.Done
+	switch {
+	case errors.As(err, &problems):
+		result = state.Failed
+	case errors.Is(err, context.Canceled):
+		result = state.Interrupted
+	case err != nil:
+		result = state.Failed
+	}
+	if saveErr := i.state.Finish(record, result, problems, e.Now()); saveErr != nil {
+		err = errors.Join(err, saveErr)
+	}
+	if err == nil {
+		return nil
+	}
+	done, undone := r.Undone()
+	problems.WriteText(e.Stderr, e.Color)
+	fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
+	fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
+	fmt.Fprintf(e.Stderr, "next      berth %s goes on from here\n", record.Action)
+	switch {
+	case result == state.Interrupted:
+		return exit(ExitStopped)
+	case problems != nil:
+		return exit(ExitError)
+	}
+	return err
+}
+
+func listed(names []string, most int) string {
+	if len(names) > most {
+		return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// usually gives how many seconds each object took in the runs before, the last time that counts.
+func usually(dir state.Dir) (map[string]float64, error) {
+	runs, err := dir.History()
+	if err != nil {
+		return nil, err
+	}
+	usual := map[string]float64{}
+	for _, r := range runs {
+		for _, t := range r.Steps {
+			if t.Done && t.Step <= len(r.Plan.Steps) {
+				usual[r.Plan.Steps[t.Step-1].Object] = t.Seconds
+			}
+		}
+	}
+	return usual, nil
+}

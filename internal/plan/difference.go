@@ -1,0 +1,449 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Difference is the work that leads from a state to what is desired.
+func Difference(d Desired, s State) *Plan {
+	b := &differ{desired: d, state: s, plan: &Plan{
+		Format: Format, Action: Up, Installation: d.Installation, Target: d.Target, Release: d.Release,
+		From: release(s), Basis: basis(d, s), Steps: []Step{}, Unchanged: []string{},
+	}, byUnit: map[string]int{}}
+	b.strays()
+	for _, u := range d.Units {
+		b.unit(u)
+	}
+	b.write()
+	b.pulls()
+	b.unwanted()
+	b.order()
+	return b.plan
+}
+
+// release is the one that runs: that of most containers, so that a half-done change tells what it started from.
+func release(s State) string {
+	n := map[string]int{}
+	best := ""
+	for _, c := range s.Containers {
+		n[c.Release]++
+		if n[c.Release] > n[best] || n[c.Release] == n[best] && c.Release < best {
+			best = c.Release
+		}
+	}
+	return best
+}
+
+type differ struct {
+	desired Desired
+	state   State
+	plan    *Plan
+	byUnit  map[string]int // index of a unit's step, by unit name
+	image   map[string]int
+	writes  int // index of the write step, or -1
+	first   []int
+}
+
+func (b *differ) add(s Step) int {
+	if s.Why == nil {
+		s.Why = []Cause{}
+	}
+	b.plan.Steps = append(b.plan.Steps, s)
+	return len(b.plan.Steps) - 1
+}
+
+// strays removes what a killed run left half-done: containers of ours that bear another name than their unit's.
+func (b *differ) strays() {
+	wanted := map[string]string{}
+	for _, u := range b.desired.Units {
+		wanted[u.Name] = u.Container
+	}
+	for _, c := range b.state.Containers {
+		if name, ok := wanted[c.Unit]; ok && c.Name != name {
+			b.first = append(b.first, b.add(Step{Verb: Remove, Object: c.Name, Service: c.Service, Effect: None,
+				Why: []Cause{{Text: "left half-done by a run that was killed"}}}))
+		}
+	}
+}
+
+func (b *differ) container(u Unit) (Container, bool) {
+	i := slices.IndexFunc(b.state.Containers, func(c Container) bool { return c.Name == u.Container })
+	if i < 0 {
+		return Container{}, false
+	}
+	return b.state.Containers[i], true
+}
+
+// unit decides what is done for one unit.
+func (b *differ) unit(u Unit) {
+	c, exists := b.container(u)
+	verb, why := decide(u, c, exists, b.plan.From != "")
+	if verb == "" {
+		b.plan.Unchanged = append(b.plan.Unchanged, u.Name)
+		return
+	}
+	b.byUnit[u.Name] = b.add(Step{Verb: verb, Object: u.Name, Service: u.Service, Why: why, Effect: b.effect(u, verb, c)})
+}
+
+// decide is the heart: verb and reasons for one unit, or "" when it is as it should be.
+func decide(u Unit, c Container, exists, installed bool) (Verb, []Cause) {
+	switch {
+	case !exists && u.OneShot:
+		return Execute, []Cause{{Text: "has not run for this release"}}
+	case !exists && installed:
+		return Create, orElse(u.Origins, "is not there")
+	case !exists:
+		return Create, u.Origins
+	case c.Spec != u.Spec && u.OneShot:
+		return Execute, changes(u, c)
+	case c.Spec != u.Spec:
+		return Recreate, changes(u, c)
+	case u.OneShot && c.Status == Stopped && c.Exit == 0:
+		return "", nil
+	case u.OneShot && (c.Status == Starting || c.Status == Running || c.Status == Crashing):
+		return Wait, []Cause{{Text: "runs"}}
+	case u.OneShot:
+		return Execute, []Cause{{Text: fmt.Sprintf("ended with exit code %d", c.Exit)}}
+	case limitTakenAway(u, c):
+		return Recreate, limits(u, c)
+	case c.Files != u.Files:
+		return Restart, orElse(u.Origins, "its settings files changed")
+	case c.Status == Stopped, c.Status == Paused:
+		return Start, []Cause{{Text: "does not run"}}
+	case c.Status == Unhealthy:
+		return Restart, []Cause{{Text: "is unhealthy"}}
+	case c.Memory != u.Memory || c.CPUs != u.CPUs:
+		return Update, limits(u, c)
+	case c.Status == Starting, c.Status == Crashing:
+		return Wait, []Cause{{Text: "is " + string(c.Status)}}
+	}
+	return "", nil
+}
+
+// limitTakenAway reports whether a limit must go that the container has: the engine can change limits in place, but not take them away.
+func limitTakenAway(u Unit, c Container) bool {
+	return u.Memory == 0 && c.Memory != 0 || u.CPUs == 0 && c.CPUs != 0
+}
+
+func limits(u Unit, c Container) []Cause {
+	var out []Cause
+	if c.Memory != u.Memory {
+		out = append(out, Cause{Text: "memory " + size(c.Memory) + " -> " + size(u.Memory)})
+	}
+	if c.CPUs != u.CPUs {
+		out = append(out, Cause{Text: "cpu " + number(c.CPUs) + " -> " + number(u.CPUs)})
+	}
+	return located(out, u.Origins)
+}
+
+// located gives causes the place of the config's line that says the same.
+func located(causes, origins []Cause) []Cause {
+	for i := range causes {
+		word, _, _ := strings.Cut(causes[i].Text, " ")
+		for _, o := range origins {
+			if strings.HasPrefix(o.Text, word+" ") {
+				causes[i].Range = o.Range
+			}
+		}
+	}
+	return causes
+}
+
+// changes says what differs between a unit and its container: the image, variables by name, and the config's lines.
+func changes(u Unit, c Container) []Cause {
+	var out []Cause
+	if c.Image != u.Image {
+		out = append(out, Cause{Text: "image " + tag(c.Image) + " -> " + tag(u.Image)})
+	}
+	out = append(out, variables(u, c)...)
+	if c.Memory != u.Memory || c.CPUs != u.CPUs {
+		out = append(out, limits(u, c)...)
+	}
+	if len(out) == 0 {
+		return orElse(u.Origins, "its settings changed")
+	}
+	return out
+}
+
+// variables names the variables that changed. Values are shown only for lists of addresses, which say what joined or left.
+func variables(u Unit, c Container) []Cause {
+	var out []Cause
+	for _, name := range slices.Sorted(maps.Keys(u.Env)) {
+		was, had := c.Env[name]
+		now := u.Env[name]
+		switch {
+		case !had:
+			out = append(out, located([]Cause{{Text: "env " + name + " is new"}}, envOrigins(u, name))...)
+		case now != "" && was != now:
+			out = append(out, located([]Cause{{Text: "env " + name + difference(was, now)}}, envOrigins(u, name))...)
+		}
+	}
+	return out
+}
+
+// envOrigins are the config's lines about one variable.
+func envOrigins(u Unit, name string) []Cause {
+	return slices.DeleteFunc(slices.Clone(u.Origins), func(o Cause) bool { return o.Text != "env "+name })
+}
+
+// difference says what joined or left a list of addresses; of other values only that they changed.
+func difference(was, now string) string {
+	before, after := strings.Fields(was), strings.Fields(now)
+	if !addresses(before) || !addresses(after) {
+		return " changed"
+	}
+	var joined, left []string
+	for _, a := range after {
+		if !slices.Contains(before, a) {
+			joined = append(joined, a)
+		}
+	}
+	for _, a := range before {
+		if !slices.Contains(after, a) {
+			left = append(left, a)
+		}
+	}
+	out := ""
+	if len(joined) > 0 {
+		out += " now lists " + strings.Join(joined, ", ")
+	}
+	if len(left) > 0 {
+		out += " no longer lists " + strings.Join(left, ", ")
+	}
+	return cmp.Or(out, " changed")
+}
+
+// addresses reports whether all words look like host:port.
+func addresses(words []string) bool {
+	return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool {
+		_, port, ok := strings.Cut(strings.TrimPrefix(w, "http://"), ":")
+		return !ok || port == "" || strings.Trim(port, "0123456789") != ""
+	})
+}
+
+func orElse(causes []Cause, text string) []Cause {
+	if len(causes) > 0 {
+		return causes
+	}
+	return []Cause{{Text: text}}
+}
+
+// vital are services without which Sourcegraph does not answer.
+var vital = []string{"caddy", "sourcegraph-frontend", "sourcegraph-frontend-internal", "pgsql", "codeintel-db", "codeinsights-db", "redis-store", "redis-cache"}
+
+// effect is what people notice of a verb on a unit.
+func (b *differ) effect(u Unit, verb Verb, c Container) Effect {
+	switch {
+	case b.plan.From == "" || verb == Create || verb == Update || verb == Wait || verb == Execute || verb == Start:
+		return None
+	case c.Status == Stopped || c.Status == Crashing:
+		return None
+	case !slices.Contains(vital, u.Service):
+		return Brief
+	}
+	alone := 0
+	for _, o := range b.desired.Units {
+		if o.Service == u.Service {
+			alone++
+		}
+	}
+	if alone > 1 {
+		return Brief
+	}
+	return Downtime
+}
+
+// write adds the step that writes the rendered files, when they differ from those that lie there or anything else is to be done.
+func (b *differ) write() {
+	b.writes = -1
+	changed := b.desired.Project != b.state.Project
+	if !changed {
+		return
+	}
+	why := []Cause{{Text: "made from the config"}}
+	if b.state.Project != "" {
+		why = []Cause{{Text: "the rendered files changed"}}
+	}
+	b.writes = b.add(Step{Verb: Write, Object: "project files", Why: why, Effect: None})
+}
+
+// pulls adds a step for every image that the engine lacks and that a step needs.
+func (b *differ) pulls() {
+	b.image = map[string]int{}
+	for _, u := range b.desired.Units {
+		i, ok := b.byUnit[u.Name]
+		if !ok || slices.Contains(b.state.Images, u.Image) {
+			continue
+		}
+		if v := b.plan.Steps[i].Verb; v != Create && v != Recreate && v != Execute {
+			continue
+		}
+		if _, ok := b.image[u.Image]; !ok {
+			b.image[u.Image] = b.add(Step{Verb: Pull, Object: u.Image, Effect: None, Why: []Cause{{Text: "is not on this host yet"}}})
+		}
+	}
+}
+
+// unwanted removes containers that nothing asks for any more, after all the rest is done.
+func (b *differ) unwanted() {
+	wanted := map[string]bool{}
+	for _, u := range b.desired.Units {
+		wanted[u.Name] = true
+	}
+	for _, c := range b.state.Containers {
+		if !wanted[c.Unit] {
+			b.byUnit[c.Unit] = b.add(Step{Verb: Remove, Object: cmp.Or(c.Unit, c.Name), Service: c.Service, Effect: Brief,
+				Why: []Cause{{Text: "the config asks for it no longer; its volumes are kept"}}})
+		}
+	}
+}
+
+// order numbers the steps so that each comes after those that it needs: half-done leftovers, images, files, units by their conditions,
+// removals.
+func (b *differ) order() {
+	steps := b.plan.Steps
+	needs := make([][]int, len(steps))
+	for _, u := range b.desired.Units {
+		i, ok := b.byUnit[u.Name]
+		if !ok {
+			continue
+		}
+		needs[i] = append(needs[i], b.first...)
+		if k, ok := b.image[u.Image]; ok && steps[i].Verb != Wait {
+			needs[i] = append(needs[i], k)
+		}
+		if b.writes >= 0 && steps[i].Verb != Wait {
+			needs[i] = append(needs[i], b.writes)
+		}
+		for _, n := range u.Needs {
+			if k, ok := b.byUnit[n.Name]; ok {
+				needs[i] = append(needs[i], k)
+			}
+		}
+	}
+	for i, s := range steps {
+		if s.Verb == Remove && !slices.Contains(b.first, i) {
+			for k := range steps {
+				if steps[k].Verb != Remove {
+					needs[i] = append(needs[i], k)
+				}
+			}
+		}
+	}
+	b.plan.Steps = sorted(steps, needs)
+}
+
+// rank orders steps that are free to come in any order as people would read them.
+var rank = map[Verb]int{Remove: 0, Pull: 1, Write: 2}
+
+// sorted numbers steps in an order that respects what each needs. Needs are between units of one release and can't form a ring: the
+// catalogue's test proves that.
+func sorted(steps []Step, needs [][]int) []Step {
+	position := make([]int, len(steps)) // 1-based; 0: not placed yet
+	var out []Step
+	var place func(i int)
+	place = func(i int) {
+		if position[i] != 0 {
+			return
+		}
+		position[i] = -1
+		slices.Sort(needs[i])
+		needs[i] = slices.Compact(needs[i])
+		for _, n := range needs[i] {
+			place(n)
+		}
+		s := steps[i]
+		for _, n := range needs[i] {
+			s.After = append(s.After, position[n])
+		}
+		slices.Sort(s.After)
+		s.ID = len(out) + 1
+		position[i] = s.ID
+		out = append(out, s)
+	}
+	order := make([]int, len(steps))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		ra, aEarly := rank[steps[a].Verb]
+		rb, bEarly := rank[steps[b].Verb]
+		if !aEarly {
+			ra = 3
+		}
+		if !bEarly {
+			rb = 3
+		}
+		if steps[a].Verb == Remove && len(needs[a]) > 0 {
+			ra = 4
+		}
+		if steps[b].Verb == Remove && len(needs[b]) > 0 {
+			rb = 4
+		}
+		return cmp.Or(cmp.Compare(ra, rb), cmp.Compare(steps[a].Object, steps[b].Object))
+	})
+	for _, i := range order {
+		place(i)
+	}
+	return out
+}
+
+// Teardown is the work that stops an installation; data names the volumes whose data is deleted for good, nothing to keep all.
+func Teardown(d Desired, s State, network string, volumes []string) *Plan {
+	p := &Plan{Format: Format, Action: Down, Installation: d.Installation, Target: d.Target, Release: d.Release, From: release(s),
+		Basis: basis(d, s), Steps: []Step{}, Unchanged: []string{}}
+	add := func(verb Verb, object, service string, effect Effect, why string) {
+		p.Steps = append(p.Steps, Step{ID: len(p.Steps) + 1, Verb: verb, Object: object, Service: service, Effect: effect, Why: []Cause{{Text: why}}})
+	}
+	for _, c := range s.Containers {
+		add(Remove, c.Name, c.Service, Downtime, "stopped; its volumes are kept")
+	}
+	containers := len(p.Steps)
+	after := make([]int, containers)
+	for i := range after {
+		after[i] = i + 1
+	}
+	if network != "" {
+		add(RemoveNetwork, network, "", None, "the network of the containers")
+	}
+	for _, v := range volumes {
+		add(Delete, v, "", Data, "the data in it is deleted for good")
+	}
+	for i := containers; i < len(p.Steps); i++ {
+		p.Steps[i].After = after
+	}
+	return p
+}
+
+// tag is the readable part of an image reference.
+func tag(ref string) string {
+	name, _, _ := strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		return name[i+1:]
+	}
+	return name
+}
+
+func size(n int64) string {
+	switch {
+	case n == 0:
+		return "no limit"
+	case n%(1<<30) == 0:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+func number(n float64) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return strconv.FormatFloat(n, 'f', -1, 64)
+}

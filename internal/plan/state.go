@@ -1,0 +1,125 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"berth/catalogue"
+)
+
+// Desired is what should run, as far as a difference needs to know.
+type Desired struct {
+	Installation string
+	Target       catalogue.Target
+	Release      string
+	Project      string // hash of the rendered files
+	Secrets      string // hash of the values that the admin keeps
+	Catalogue    string // hash of the catalogue
+	Units        []Unit // ordered by name
+}
+
+// Unit is one container that should run.
+type Unit struct {
+	Name      string // "gitserver-0"
+	Container string // its name at the engine
+	Service   string // "gitserver"
+	Image     string // reference by digest
+	Spec      string // hash of everything but limits and file contents
+	Files     string // hash of the content of the files that it does not reload by itself
+	CPUs      float64
+	Memory    int64
+	OneShot   bool
+	Needs     []Need
+	Env       map[string]string // values without secrets; a variable that holds one has an empty value here
+	Origins   []Cause           // the config's lines that shape it
+}
+
+// Need is another unit that must be in a condition first.
+type Need struct {
+	Name      string
+	Condition catalogue.Condition
+}
+
+// State is what was observed.
+type State struct {
+	Containers []Container // of the installation, ordered by name
+	Images     []string    // references of wanted images that the engine has, ordered
+	Project    string      // hash of the rendered files that lie beside the installation; "" when there are none
+}
+
+// Container is one that the engine knows.
+type Container struct {
+	ID      string
+	Name    string
+	Unit    string // the unit that it was made for
+	Service string
+	Release string
+	Image   string
+	Spec    string
+	Files   string // what its last start saw
+	CPUs    float64
+	Memory  int64
+	Status  Status
+	Exit    int
+	Env     map[string]string
+}
+
+// Status is how a container is.
+type Status string
+
+// The statuses.
+const (
+	Running   Status = "running" // without a health check
+	Starting  Status = "starting"
+	Healthy   Status = "healthy"
+	Unhealthy Status = "unhealthy"
+	Stopped   Status = "stopped" // exited, or never started
+	Crashing  Status = "restarting"
+	Paused    Status = "paused"
+)
+
+// Basis is what a plan for this desire and this state is made from.
+func basis(d Desired, s State) Basis {
+	return Basis{Config: hash([]string{d.Project, d.Secrets, d.Release}), Catalogue: d.Catalogue, State: s.hash()}
+}
+
+// hash is about what a difference looks at, and not about what changes by itself, such as a service that gets ready.
+func (s State) hash() string {
+	stable := slices.Clone(s.Containers)
+	for i := range stable {
+		stable[i].Env = nil
+		if st := stable[i].Status; st == Starting || st == Running || st == Healthy {
+			stable[i].Status = Running
+		}
+	}
+	slices.SortFunc(stable, func(a, b Container) int { return cmp.Compare(a.ID, b.ID) })
+	return hash(struct {
+		Containers []Container
+		Images     []string
+		Project    string
+	}{stable, s.Images, s.Project})
+}
+
+func hash(v any) string {
+	text, _ := json.Marshal(v) // structs of strings and numbers always marshal
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// Stale says what a saved plan was made from that is another now; nothing when it still holds.
+func Stale(saved, now Basis) []string {
+	var out []string
+	for _, part := range []struct{ what, then, now string }{
+		{"the config or what it refers to", saved.Config, now.Config},
+		{"the catalogue", saved.Catalogue, now.Catalogue},
+		{"what runs", saved.State, now.State},
+	} {
+		if part.then != part.now {
+			out = append(out, part.what)
+		}
+	}
+	return out
+}

@@ -1,0 +1,248 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"berth/internal/plan"
+	"berth/internal/registry"
+	render "berth/internal/render/compose"
+	"berth/internal/state"
+	"berth/internal/target/compose"
+	"golang.org/x/sync/errgroup"
+)
+
+// Compose does steps on a Docker Engine.
+type Compose struct {
+	Engine  *compose.Engine
+	Project *render.Project
+	State   state.Dir
+	Login   registry.Login
+	Values  map[string]string // of all secrets, for the .env file, and to keep them out of messages
+	Timeout time.Duration     // how long every service may take to be ready; 0: as the release says
+	Now     func() time.Time
+
+	seen map[string]sighting
+}
+
+// sighting is when a container was first seen running without a pause since.
+type sighting struct {
+	since    time.Time
+	started  time.Time
+	restarts int
+}
+
+const (
+	// settle is how long a container without any check must run without a restart to count as ready.
+	settle = 3 * time.Second
+	// crashes is how many restarts are told of as a crash loop rather than waited for.
+	crashes = 3
+	// pulls is how many images are fetched at once.
+	pulls = 3
+	// stops is how many containers are stopped or started at once through the API.
+	stops = 8
+)
+
+func (t *Compose) place() compose.Project {
+	return compose.Project{Name: t.Project.Name, Dir: t.State.Project()}
+}
+
+func (t *Compose) unit(name string) (render.Unit, bool) {
+	for _, u := range t.Project.Units {
+		if u.Name == name {
+			return u, true
+		}
+	}
+	return render.Unit{}, false
+}
+
+// container is the name at the engine of a step's object.
+func (t *Compose) container(s plan.Step) string {
+	if u, ok := t.unit(s.Object); ok {
+		return u.Container
+	}
+	if t.Project.Prefix != "" && s.Verb == plan.Remove && s.Service != "" && s.Object != "" {
+		return t.Project.Prefix + s.Object
+	}
+	return s.Object
+}
+
+// Do does steps of one verb.
+func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, progress func(plan.Step, int64, int64)) error {
+	switch verb {
+	case plan.Wait:
+		return nil
+	case plan.Write:
+		return t.write()
+	case plan.Pull:
+		return each(ctx, pulls, steps, func(ctx context.Context, s plan.Step) error {
+			return t.Engine.Pull(ctx, t.Login, s.Object, func(done, total int64) { progress(s, done, total) })
+		})
+	case plan.Create:
+		return t.Engine.Up(t.place(), objects(steps))
+	case plan.Recreate, plan.Execute:
+		return t.Engine.Replace(t.place(), objects(steps))
+	case plan.Start:
+		return errors.Join(each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
+			return t.Engine.Start(ctx, t.container(s))
+		}), t.saw(ctx, steps))
+	case plan.Restart:
+		return errors.Join(each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
+			return t.Engine.Restart(ctx, t.container(s))
+		}), t.saw(ctx, steps))
+	case plan.Update:
+		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
+			u, _ := t.unit(s.Object)
+			return t.Engine.Limit(ctx, u.Container, u.CPUs, u.Memory)
+		})
+	case plan.Remove:
+		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.Remove(ctx, t.container(s)) })
+	case plan.RemoveNetwork:
+		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.RemoveNetwork(ctx, s.Object) })
+	case plan.Delete:
+		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.DeleteVolume(ctx, s.Object) })
+	}
+	return fmt.Errorf("no way to %s on Docker Compose", verb)
+}
+
+// each does steps at once, as many as limit, and collects every failure with its step.
+func each(ctx context.Context, limit int, steps []plan.Step, do func(context.Context, plan.Step) error) error {
+	errs := make([]error, len(steps))
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for i, s := range steps {
+		g.Go(func() error {
+			if err := do(ctx, s); err != nil {
+				errs[i] = &StepError{Step: s, Err: err}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // failures are in errs
+	return errors.Join(errs...)
+}
+
+func objects(steps []plan.Step) []string {
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.Object
+	}
+	return names
+}
+
+// write writes the rendered project.
+func (t *Compose) write() error {
+	return state.WriteProject(t.State.Project(), t.Project, func(name string) string { return t.Values[name] })
+}
+
+// saw records which file contents the last start of some containers saw.
+func (t *Compose) saw(ctx context.Context, steps []plan.Step) error {
+	applied, err := t.State.Applied()
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		u, _ := t.unit(s.Object)
+		id, err := t.Engine.ID(ctx, u.Container)
+		if err != nil {
+			return err
+		}
+		applied[id] = u.Files
+	}
+	return t.State.SetApplied(applied)
+}
+
+// Patience is how long a step's service may take.
+func (t *Compose) Patience(s plan.Step) time.Duration {
+	if t.Timeout > 0 {
+		return t.Timeout
+	}
+	u, _ := t.unit(s.Object)
+	return u.Patience
+}
+
+// Ready tells how far what steps started is.
+func (t *Compose) Ready(ctx context.Context, steps []plan.Step) (map[int]Readiness, error) {
+	out := map[int]Readiness{}
+	var names []string
+	var watched []plan.Step
+	for _, s := range steps {
+		switch s.Verb {
+		case plan.Create, plan.Recreate, plan.Execute, plan.Start, plan.Restart, plan.Wait:
+			names = append(names, t.container(s))
+			watched = append(watched, s)
+		default:
+			out[s.ID] = Readiness{Ready: true, How: "done"}
+		}
+	}
+	if len(names) == 0 {
+		return out, nil
+	}
+	how, err := t.Engine.Watch(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	if t.seen == nil {
+		t.seen = map[string]sighting{}
+	}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(stops)
+	for i, s := range watched {
+		g.Go(func() error {
+			mu.Lock()
+			known, before := t.seen[names[i]]
+			mu.Unlock()
+			r, now := t.judge(ctx, s, how[names[i]], known, before)
+			mu.Lock()
+			defer mu.Unlock()
+			out[s.ID], t.seen[names[i]] = r, now
+			return nil
+		})
+	}
+	_ = g.Wait() // judgements have no errors
+	return out, nil
+}
+
+// judge says how far one container is.
+func (t *Compose) judge(ctx context.Context, s plan.Step, w compose.Watched, known sighting, before bool) (Readiness, sighting) {
+	now := t.Now()
+	if !before || !known.started.Equal(w.Started) {
+		first := known.restarts
+		if !before {
+			first = w.Restarts
+			if s.Verb == plan.Create || s.Verb == plan.Recreate || s.Verb == plan.Execute {
+				first = 0 // a new container: every restart is of this run
+			}
+		}
+		known = sighting{since: now, started: w.Started, restarts: first}
+	}
+	restarted := w.Restarts - known.restarts
+	u, _ := t.unit(s.Object)
+	switch {
+	case w.Missing:
+		return Readiness{How: "being made"}, known
+	case s.Verb == plan.Execute || u.OneShot:
+		if w.Status == plan.Stopped && !w.Started.IsZero() && w.Started.Year() > 1 {
+			return Readiness{Ready: w.Exit == 0, Failed: w.Exit != 0, How: fmt.Sprintf("exit code %d", w.Exit)}, known
+		}
+		return Readiness{How: string(w.Status), Failed: restarted >= crashes}, known
+	case restarted >= crashes:
+		return Readiness{Failed: true, How: fmt.Sprintf("crashed %d times", restarted)}, known
+	case w.Status == plan.Healthy:
+		return Readiness{Ready: true, How: "healthy"}, known
+	case w.Status != plan.Running:
+		return Readiness{How: string(w.Status)}, known
+	case u.Probe != nil && w.Address != "":
+		if compose.Probe(ctx, w.Address, *u.Probe) {
+			return Readiness{Ready: true, How: "ready"}, known
+		}
+		return Readiness{How: "starting"}, known
+	case now.Sub(known.since) >= settle:
+		return Readiness{Ready: true, How: "running"}, known
+	}
+	return Readiness{How: "starting"}, known
+}

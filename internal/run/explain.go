@@ -1,0 +1,123 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/target/compose"
+)
+
+// lastLines is how much of a log is shown.
+const lastLines = 20
+
+// cause is something that went wrong in a way that can be told from what the engine said.
+type cause struct {
+	words   []string // any of them, in lower case
+	code    string
+	summary string // %s is the object
+	hint    string
+}
+
+var causes = []cause{
+	{[]string{"no space left on device"}, "BERTH3301", "%s can't be done: there is no space left on the disk", "make room (docker system df shows what takes it), then: berth up"},
+	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "%s can't start: a port of this host is taken", "stop what takes the port, or set other ports:  berth explain ports"},
+	{[]string{"manifest unknown", "not found: manifest", "no such image", "pull access denied", "failed to resolve reference"}, "BERTH3303", "the image of %s can't be had", "berth check tells which images the registry lacks"},
+	{[]string{"range of cpus is from"}, "BERTH3304", "%s is given more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
+	{[]string{"cannot connect to the docker daemon", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine went away while working on %s", "start it (systemctl start docker), then go on with: berth up"},
+	{[]string{"operation not permitted"}, "BERTH3306", "the engine may not give %s the rights that it asks for", "see the engine's message; a patch can take the right away:  berth explain patches"},
+}
+
+// Explain says why a step failed.
+func (t *Compose) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
+	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Hint: "when it is mended, go on with: berth up"}
+	var failed *compose.ComposeError
+	said := []string{err.Error()}
+	if errors.As(err, &failed) {
+		said = failed.Output
+		d.Subject = t.named(failed.Output, s.Object)
+	}
+	if errors.Is(err, ErrNotReady) {
+		return t.notReady(ctx, s, d, err)
+	}
+	d.Code, d.Summary = "BERTH3203", fmt.Sprintf("%s %s did not work", s.Verb, d.Subject)
+	d.Detail = Masked(said, t.secrets())
+	text := strings.ToLower(strings.Join(said, "\n"))
+	for _, c := range causes {
+		if containsAny(text, c.words) {
+			d.Code, d.Summary, d.Hint = c.code, fmt.Sprintf(c.summary, d.Subject), c.hint
+			break
+		}
+	}
+	return d
+}
+
+// named finds which of several containers Compose's message is about.
+func (t *Compose) named(output []string, otherwise string) string {
+	for _, u := range t.Project.Units {
+		for _, line := range output {
+			if strings.Contains(line, u.Container+" ") || strings.Contains(line, u.Container+":") || strings.Contains(line, `"`+u.Container+`"`) || strings.HasSuffix(line, " "+u.Container) {
+				return u.Name
+			}
+		}
+	}
+	return otherwise
+}
+
+// notReady says why a service is not ready, with its last lines.
+func (t *Compose) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, err error) diag.Diagnostic {
+	d.Code = "BERTH3204"
+	d.Summary = fmt.Sprintf("%s did not get %s", s.Object, strings.TrimPrefix(err.Error(), "not "))
+	name := t.container(s)
+	if lines, logErr := t.Engine.Logs(ctx, name, lastLines); logErr == nil && len(lines) > 0 {
+		d.Detail = append([]string{"its last lines:"}, indented(Masked(lines, t.secrets()))...)
+	}
+	watched, watchErr := t.Engine.Watch(ctx, []string{name})
+	if watchErr != nil {
+		return d
+	}
+	w := watched[name]
+	switch {
+	case w.OOM:
+		d.Code, d.Hint = "BERTH3205", fmt.Sprintf("give it more:  services: {%s: {memory: ...}}  then: berth up", s.Service)
+		d.Detail = append(d.Detail, "the engine killed it, because it needed more memory than its limit")
+	case s.Verb == plan.Execute:
+		d.Code, d.Summary = "BERTH3206", fmt.Sprintf("%s ended with exit code %d", s.Object, w.Exit)
+		d.Detail = append(d.Detail, "what needs it was not started; what ran before still runs")
+	case w.Check != "":
+		d.Detail = append(d.Detail, "its health check said: "+strings.Join(Masked([]string{w.Check}, t.secrets()), " "))
+	}
+	text := strings.ToLower(strings.Join(d.Detail, "\n"))
+	if containsAny(text, causes[0].words) {
+		d.Code, d.Hint = causes[0].code, causes[0].hint
+	}
+	d.Detail = append(d.Detail, "everything else stays as it is; nothing was lost")
+	return d
+}
+
+func indented(lines []string) []string {
+	for i := range lines {
+		lines[i] = "  | " + lines[i]
+	}
+	return lines
+}
+
+func containsAny(text string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Compose) secrets() []string {
+	var out []string
+	for _, v := range t.Values {
+		out = append(out, v)
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+// Package state is what lies beside an installation: the rendered project, generated secrets, the lock, the journal of the run in hand,
+// and the history of all runs. Every file is written whole or not at all.
+package state
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Folder is where state lies, beside the config.
+const Folder = ".berth"
+
+// Dir is the state of one installation. The zero Dir is not usable; see At.
+type Dir struct{ path string }
+
+// At gives the state of an installation whose config is in a folder. Nothing is made yet.
+func At(configDir, name string) Dir { return Dir{filepath.Join(configDir, Folder, name)} }
+
+// Rendering gives the state of a project that was rendered to a folder, for docker compose alone: the passwords that it was made with.
+func Rendering(dir string) Dir { return Dir{filepath.Join(dir, Folder)} }
+
+// Path is the folder.
+func (d Dir) Path() string { return d.path }
+
+// Project is the folder of the rendered project.
+func (d Dir) Project() string { return filepath.Join(d.path, "project") }
+
+// Make makes the folder, for its owner only; git does not see it.
+func (d Dir) Make() error {
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return fmt.Errorf("make the state folder: %w", err)
+	}
+	ignore := filepath.Join(filepath.Dir(d.path), ".gitignore")
+	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
+		return WriteFile(ignore, []byte("*\n"), 0o600)
+	}
+	return nil
+}
+
+// WriteFile writes a file whole or not at all, also when the power goes.
+func WriteFile(path string, content []byte, mode os.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("make the folder of %s: %w", path, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer os.Remove(f.Name()) // fails once it has its name
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// readJSON reads a file of the state; one that is not there leaves v as it is.
+func (d Dir) readJSON(name string, v any) error {
+	text, err := os.ReadFile(filepath.Join(d.path, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, v)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", filepath.Join(d.path, name), err)
+	}
+	return nil
+}
+
+func (d Dir) writeJSON(name string, v any, mode os.FileMode) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return WriteFile(filepath.Join(d.path, name), append(text, '\n'), mode)
+}
+
+const secretsFile = "secrets.json"
+
+// Generated gives the generated secrets, by name.
+func (d Dir) Generated() (map[string]string, error) {
+	values := map[string]string{}
+	return values, d.readJSON(secretsFile, &values)
+}
+
+// Generate makes the secrets of some names that are not there yet, and gives all. They are on disk before anything uses them.
+func (d Dir) Generate(names []string) (map[string]string, error) {
+	values, err := d.Generated()
+	if err != nil {
+		return nil, err
+	}
+	missing := false
+	for _, name := range names {
+		if values[name] == "" {
+			values[name] = random()
+			missing = true
+		}
+	}
+	if !missing {
+		return values, nil
+	}
+	if err := d.Make(); err != nil {
+		return nil, err
+	}
+	return values, d.writeJSON(secretsFile, values, 0o600)
+}
+
+// random is a secret of 32 letters and digits: about 190 bits.
+func random() string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	var b strings.Builder
+	for b.Len() < 32 {
+		buf := make([]byte, 48)
+		_, _ = rand.Read(buf) // never fails
+		for _, c := range buf {
+			// 248 is the largest multiple of 62 in a byte: beyond it, letters would not be equally likely.
+			if c < 248 && b.Len() < 32 {
+				b.WriteByte(letters[c%62])
+			}
+		}
+	}
+	return b.String()
+}
+
+// Forget deletes everything, the generated secrets included, once the data that they protect is deleted.
+func (d Dir) Forget() error {
+	if err := os.RemoveAll(d.path); err != nil {
+		return fmt.Errorf("delete the state: %w", err)
+	}
+	return nil
+}
+
+const appliedFile = "applied.json"
+
+// Applied says which content of its settings files a container's last start saw, by container ID: labels can't change with a restart.
+func (d Dir) Applied() (map[string]string, error) {
+	applied := map[string]string{}
+	return applied, d.readJSON(appliedFile, &applied)
+}
+
+// SetApplied records it.
+func (d Dir) SetApplied(applied map[string]string) error {
+	return d.writeJSON(appliedFile, applied, 0o600)
+}

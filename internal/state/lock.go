@@ -1,0 +1,77 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"berth/internal/diag"
+)
+
+// Holder is who works on an installation.
+type Holder struct {
+	PID     int       `json:"pid"`
+	User    string    `json:"user"`
+	Host    string    `json:"host"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+// Lock keeps others from working on the installation until release is called, or the process ends in whatever way. When somebody else
+// holds it, the error is a diag.List that tells who.
+func (d Dir) Lock(command string, now time.Time) (release func(), err error) {
+	if err := d.Make(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(d.path, "lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, held(path)
+		}
+		return nil, fmt.Errorf("take the lock: %w", err)
+	}
+	text, err := json.Marshal(self(command, now))
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(text, 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("write the lock: %w", err)
+	}
+	return func() {
+		_ = f.Truncate(0) // nobody holds it any more
+		f.Close()
+	}, nil
+}
+
+func self(command string, now time.Time) Holder {
+	h := Holder{PID: os.Getpid(), Command: command, Since: now, User: os.Getenv("USER")}
+	if u, err := user.Current(); err == nil {
+		h.User = u.Username
+	}
+	h.Host, _ = os.Hostname()
+	return h
+}
+
+func held(path string) diag.List {
+	var h Holder
+	who := "somebody"
+	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &h) == nil && h.PID != 0 {
+		who = fmt.Sprintf("%s (berth %s, pid %d on %s) since %s", h.User, h.Command, h.PID, h.Host, h.Since.Format(time.DateTime))
+	}
+	return diag.List{{Code: "BERTH3201", Severity: diag.Error, Subject: "lock", Summary: "the installation is being worked on by " + who,
+		Hint: "wait until that is done; berth status shows how it stands"}}
+}

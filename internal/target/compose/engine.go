@@ -1,0 +1,146 @@
+// Package compose is the target that is a Docker Engine with Docker Compose: what runs there, and the few verbs that steps need. The
+// engine's API is known here only. docker compose makes containers; everything else goes through the API.
+package compose
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"berth/internal/diag"
+	"github.com/moby/moby/client"
+)
+
+// Engine is a Docker Engine.
+type Engine struct {
+	api  *client.Client
+	host string // as DOCKER_HOST has it, so that docker compose talks to the same engine
+}
+
+// Connect finds the engine that the docker program would use, and asks whether it is there. The error is a diag.List when it is not.
+func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
+	host := engineHost(ctx, getenv)
+	opts := []client.Opt{client.FromEnv}
+	if host != "" {
+		opts = append(opts, client.WithHost(host))
+	}
+	api, err := client.New(opts...)
+	if err != nil {
+		return nil, unreachable(host, err)
+	}
+	if _, err := api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, unreachable(host, err)
+	}
+	return &Engine{api: api, host: host}, nil
+}
+
+// engineHost is DOCKER_HOST, or the address of the docker program's current context; "" is the engine's default address.
+func engineHost(ctx context.Context, getenv func(string) string) string {
+	if h := getenv("DOCKER_HOST"); h != "" {
+		return h
+	}
+	folder := getenv("DOCKER_CONFIG")
+	if folder == "" {
+		folder = filepath.Join(getenv("HOME"), ".docker")
+	}
+	var config struct{ CurrentContext string }
+	text, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	name := getenv("DOCKER_CONTEXT")
+	if err == nil && name == "" && json.Unmarshal(text, &config) == nil {
+		name = config.CurrentContext
+	}
+	if name == "" || name == "default" {
+		return ""
+	}
+	out, err := exec.CommandContext(ctx, "docker", "context", "inspect", name, "--format", "{{.Endpoints.docker.Host}}").Output()
+	if err != nil {
+		return "" // the default is tried, and what is wrong with it is told
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func unreachable(host string, err error) diag.List {
+	d := diag.Diagnostic{Code: "BERTH2101", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not answer",
+		Detail: []string{err.Error()}, Hint: "install it (https://docs.docker.com/engine/install/) or start it: systemctl start docker"}
+	if errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "permission denied") {
+		d.Code, d.Summary = "BERTH2102", "you may not talk to the Docker Engine"
+		d.Hint = "run berth as root, or join the group docker: usermod -aG docker $USER, then sign in anew"
+	}
+	if host != "" {
+		d.Detail = append(d.Detail, "address: "+host)
+	}
+	return diag.List{d}
+}
+
+// Close ends the connection.
+func (e *Engine) Close() error { return e.api.Close() }
+
+// compose runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a step in hand is to be
+// finished; and it dies with berth, since nobody would watch over it any more.
+func (e *Engine) compose(p Project, args ...string) error {
+	base := []string{"compose", "--ansi", "never", "--progress", "quiet", "--project-name", p.Name, "--project-directory", p.Dir}
+	cmd := exec.Command("docker", append(base, args...)...)
+	cmd.Dir = p.Dir
+	cmd.Env = os.Environ()
+	if e.host != "" {
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+e.host)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = io.Discard, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	// The signal comes when the thread that started the child ends, not the process, so this thread has to stay.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := cmd.Run(); err != nil {
+		return &ComposeError{Args: args, Output: meaningful(out.String()), Err: err}
+	}
+	return nil
+}
+
+// ComposeError is a docker compose command that failed.
+type ComposeError struct {
+	Args   []string
+	Output []string // what it said, without its own remarks
+	Err    error
+}
+
+func (e *ComposeError) Error() string {
+	return fmt.Sprintf("docker compose %s: %v: %s", e.Args[0], e.Err, strings.Join(e.Output, "; "))
+}
+
+// meaningful leaves out the warnings that Compose writes about attributes of secrets, which it does honour for secrets that come from the
+// environment.
+func meaningful(output string) []string {
+	var lines []string
+	for line := range strings.Lines(output) {
+		if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "level=warning") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// ComposeVersion is the version of docker compose, such as "5.6.0"; the error is a diag.List when there is none.
+func ComposeVersion(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "docker", "compose", "version", "--short").Output()
+	if err != nil {
+		return "", diag.List{{Code: "BERTH2104", Severity: diag.Error, Subject: "host", Summary: "docker compose is not installed",
+			Hint: "install the package docker-compose-plugin (https://docs.docker.com/compose/install/linux/)"}}
+	}
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "v"), nil
+}
+
+// Project is where a rendered project lies.
+type Project struct{ Name, Dir string }

@@ -1,0 +1,200 @@
+package compose
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	render "berth/internal/render/compose"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"golang.org/x/sync/errgroup"
+)
+
+// parallel is how many requests to the engine are under way at once.
+const parallel = 8
+
+// Observe tells what runs of an installation, and of the images that would have to be there. Containers of others that bear a name of
+// ours are problems: they are not touched. applied says, by container ID, which file contents a container's last start saw.
+func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[string]string) (plan.State, diag.List, error) {
+	list, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true})
+	if err != nil {
+		return plan.State{}, nil, fmt.Errorf("list containers: %w", err)
+	}
+	var ours []container.Summary
+	var problems diag.List
+	wanted := map[string]bool{}
+	for _, u := range p.Units {
+		wanted[u.Container] = true
+	}
+	for _, c := range list.Items {
+		switch {
+		case c.Labels[render.LabelInstallation] == p.Name:
+			ours = append(ours, c)
+		case wanted[nameOf(c)]:
+			problems = append(problems, foreign(c))
+		}
+	}
+	state := plan.State{Containers: make([]plan.Container, len(ours))}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, c := range ours {
+		g.Go(func() error {
+			full, err := e.api.ContainerInspect(ctx, c.ID, client.ContainerInspectOptions{})
+			if err != nil {
+				return fmt.Errorf("inspect container %s: %w", nameOf(c), err)
+			}
+			state.Containers[i] = observed(full.Container, applied)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return plan.State{}, nil, err
+	}
+	slices.SortFunc(state.Containers, func(a, b plan.Container) int { return cmp.Compare(a.Name, b.Name) })
+	state.Images, err = e.images(ctx, p, state.Containers)
+	return state, problems, err
+}
+
+func nameOf(c container.Summary) string {
+	if len(c.Names) == 0 {
+		return c.ID
+	}
+	return strings.TrimPrefix(c.Names[0], "/")
+}
+
+// foreign tells of a container that is in the way.
+func foreign(c container.Summary) diag.Diagnostic {
+	owner := "was made without berth"
+	if project := c.Labels["com.docker.compose.project"]; project != "" {
+		owner = "belongs to the Compose project " + project
+	}
+	if other := c.Labels[render.LabelInstallation]; other != "" {
+		owner = "belongs to the installation " + other
+	}
+	return diag.Diagnostic{Code: "BERTH3101", Severity: diag.Error, Subject: nameOf(c),
+		Summary: "a container of this name is there already and " + owner + "; it is not touched",
+		Hint:    "stop and remove that one, or give this installation another name:  name: sourcegraph-2"}
+}
+
+// observed is what a plan needs to know of a container.
+func observed(c container.InspectResponse, applied map[string]string) plan.Container {
+	labels := c.Config.Labels
+	out := plan.Container{
+		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Unit: labels["com.docker.compose.service"],
+		Service: labels[render.LabelService], Release: labels[render.LabelRelease],
+		Image: c.Config.Image, Spec: labels[render.LabelSpec], Files: labels[render.LabelFiles],
+		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory,
+		Status: status(c.State), Exit: c.State.ExitCode, Env: map[string]string{},
+	}
+	if saw, ok := applied[c.ID]; ok {
+		out.Files = saw
+	}
+	for _, e := range c.Config.Env {
+		k, v, _ := strings.Cut(e, "=")
+		out.Env[k] = v
+	}
+	return out
+}
+
+func status(s *container.State) plan.Status {
+	switch s.Status {
+	case "running":
+		if s.Health == nil {
+			return plan.Running
+		}
+		switch s.Health.Status {
+		case container.Healthy:
+			return plan.Healthy
+		case container.Unhealthy:
+			return plan.Unhealthy
+		case container.Starting:
+			return plan.Starting
+		}
+		return plan.Running
+	case "restarting":
+		return plan.Crashing
+	case "paused":
+		return plan.Paused
+	}
+	return plan.Stopped
+}
+
+// images asks which images are there, of the units that will be made anew.
+func (e *Engine) images(ctx context.Context, p *render.Project, containers []plan.Container) ([]string, error) {
+	current := map[string]string{}
+	for _, c := range containers {
+		current[c.Name] = c.Spec
+	}
+	var refs []string
+	for _, u := range p.Units {
+		if current[u.Container] != u.Spec && !slices.Contains(refs, u.Image) {
+			refs = append(refs, u.Image)
+		}
+	}
+	there := make([]bool, len(refs))
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for i, ref := range refs {
+		g.Go(func() error {
+			_, err := e.api.ImageInspect(ctx, byDigest(ref))
+			there[i] = err == nil
+			return nil
+		})
+	}
+	_ = g.Wait() // an image that can't be inspected is pulled
+	var out []string
+	for i, ref := range refs {
+		if there[i] {
+			out = append(out, ref)
+		}
+	}
+	slices.Sort(out)
+	return out, ctx.Err()
+}
+
+// byDigest leaves the tag out of a reference that has both: the digest says what is meant, and engines differ in what they make of both.
+func byDigest(ref string) string {
+	tagged, digest, ok := strings.Cut(ref, "@")
+	if !ok {
+		return ref
+	}
+	if i := strings.LastIndexByte(tagged, ':'); i > strings.LastIndexByte(tagged, '/') {
+		tagged = tagged[:i]
+	}
+	return tagged + "@" + digest
+}
+
+// Volumes gives the installation's volumes.
+func (e *Engine) Volumes(ctx context.Context, installation string) ([]string, error) {
+	list, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: ofProject(installation)})
+	if err != nil {
+		return nil, fmt.Errorf("list volumes: %w", err)
+	}
+	var names []string
+	for _, v := range list.Items {
+		names = append(names, v.Name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Network gives the installation's network; "" when there is none.
+func (e *Engine) Network(ctx context.Context, installation string) (string, error) {
+	list, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: ofProject(installation)})
+	if err != nil {
+		return "", fmt.Errorf("list networks: %w", err)
+	}
+	if len(list.Items) == 0 {
+		return "", nil
+	}
+	return list.Items[0].Name, nil
+}
+
+func ofProject(name string) client.Filters {
+	return client.Filters{}.Add("label", "com.docker.compose.project="+name)
+}

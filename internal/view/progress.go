@@ -1,0 +1,172 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/internal/plan"
+	"berth/internal/run"
+)
+
+// Progress shows a run while it goes on: a line for each thing that happened, and on a terminal one line that is drawn anew for what is
+// going on. It is safe for concurrent use.
+type Progress struct {
+	Out      io.Writer
+	Terminal bool
+	Now      func() time.Time
+	Usual    map[string]float64 // seconds that an object usually takes, from history
+
+	mu      sync.Mutex
+	drawn   bool
+	last    time.Time // of the last line
+	waiting []string
+	pulls   map[string][2]int64
+	pulled  int
+	began   map[string]time.Time
+}
+
+// quiet is how long no line may come where nothing is redrawn.
+const quiet = 5 * time.Second
+
+// Show takes an event.
+func (p *Progress) Show(e run.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pulls == nil {
+		p.pulls, p.began = map[string][2]int64{}, map[string]time.Time{}
+	}
+	switch e.Kind {
+	case run.Begun:
+		p.began[e.Step.Object] = p.Now()
+		if e.Step.Verb == plan.Pull {
+			p.pulls[e.Step.Object] = [2]int64{}
+		}
+	case run.Progress:
+		p.pulls[e.Step.Object] = [2]int64{e.Done, e.Total}
+	case run.Finished:
+		delete(p.began, e.Step.Object)
+		p.finished(e)
+	case run.Waiting:
+		p.waiting = e.Waiting
+	case run.Stopping:
+		p.line("stopping: the step in hand is finished first")
+	}
+	p.status()
+}
+
+func (p *Progress) finished(e run.Event) {
+	if e.Step.Verb == plan.Pull {
+		p.pulled++
+		size := p.pulls[e.Step.Object][1]
+		delete(p.pulls, e.Step.Object)
+		p.line(fmt.Sprintf("+ pulled %s  %s in %s", short(e.Step.Object), bytes(size), seconds(e.Seconds)))
+		return
+	}
+	p.line(fmt.Sprintf("%s %-30s %s in %s", symbols[e.Step.Verb], e.Step.Object, e.Text, seconds(e.Seconds)))
+}
+
+// status says what is going on: drawn anew on a terminal, else as a line from time to time.
+func (p *Progress) status() {
+	var parts []string
+	if len(p.pulls) > 0 {
+		var done, total int64
+		for _, b := range p.pulls {
+			done, total = done+b[0], total+b[1]
+		}
+		parts = append(parts, fmt.Sprintf("pulling %d images  %s  %s of %s", len(p.pulls), bar(done, total), bytes(done), bytes(total)))
+	}
+	if len(p.waiting) > 0 {
+		parts = append(parts, "waiting for "+p.listed())
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "working")
+	}
+	text := strings.Join(parts, " · ")
+	if p.Terminal {
+		if len(text) > 118 {
+			text = text[:115] + "..."
+		}
+		fmt.Fprintf(p.Out, "\r\x1b[K%s", text)
+		p.drawn = true
+		return
+	}
+	if p.Now().Sub(p.last) >= quiet {
+		p.line(text)
+	}
+}
+
+// listed names what is waited for, with how long that usually takes here.
+func (p *Progress) listed() string {
+	names := slices.Clone(p.waiting)
+	for i, n := range names {
+		object, _, _ := strings.Cut(n, " ")
+		if began, ok := p.began[object]; ok {
+			names[i] += " " + seconds(p.Now().Sub(began).Seconds())
+		}
+		if usual := p.Usual[object]; usual > 0 {
+			names[i] += " of usually " + seconds(usual)
+		}
+	}
+	if len(names) > 4 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p *Progress) line(text string) {
+	if p.drawn {
+		fmt.Fprint(p.Out, "\r\x1b[K")
+		p.drawn = false
+	}
+	fmt.Fprintln(p.Out, text)
+	p.last = p.Now()
+}
+
+// Close ends the line that is drawn anew.
+func (p *Progress) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drawn {
+		fmt.Fprint(p.Out, "\r\x1b[K")
+		p.drawn = false
+	}
+}
+
+func bar(done, total int64) string {
+	const width = 18
+	if total <= 0 {
+		return strings.Repeat("░", width)
+	}
+	full := int(width * done / total)
+	return strings.Repeat("█", full) + strings.Repeat("░", width-full)
+}
+
+func bytes(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+}
+
+func seconds(s float64) string {
+	switch {
+	case s < 10:
+		return fmt.Sprintf("%.1f s", s)
+	case s < 120:
+		return fmt.Sprintf("%.0f s", s)
+	}
+	return fmt.Sprintf("%.0f min", s/60)
+}
+
+// short is the readable part of an image reference.
+func short(ref string) string {
+	name, _, _ := strings.Cut(ref, "@")
+	return name[strings.LastIndexByte(name, '/')+1:]
+}
