@@ -1,0 +1,90 @@
+package main
+
+import "berth/testbed/internal/release"
+
+// image is one of Sourcegraph's images: the layer that stands in for it and the settings that the real one has.
+type image struct {
+	name        string
+	layer       string
+	entry, args string
+	user        string
+	stop        string // signal that ends it; Docker's default is SIGTERM
+	env         map[string]string
+	from, to    string // releases that have it: first, and first that no longer has it
+	real        string // what runs inside
+}
+
+const (
+	app  = "100:101" // user and group sourcegraph
+	role = "the testbed's own small program"
+)
+
+// The frontends and the migrator take these from the image when the deployment sets only the hosts.
+var databases = map[string]string{
+	"PGPORT": "5432", "PGUSER": "sg", "PGDATABASE": "sg", "PGSSLMODE": "disable",
+	"CODEINTEL_PGPORT": "5432", "CODEINTEL_PGUSER": "sg", "CODEINTEL_PGDATABASE": "sg", "CODEINTEL_PGSSLMODE": "disable",
+}
+
+func service(name, role_ string) image {
+	return image{name: name, layer: "service", entry: "standin " + role_, user: app, real: role}
+}
+
+func postgres(name, user, data string) image {
+	return image{name: name, layer: "postgres", entry: "/postgres.sh", user: user, stop: "SIGINT", real: "Debian's PostgreSQL 15",
+		env: map[string]string{"PGDATA": data, "POSTGRES_USER": "sg", "POSTGRES_DB": "sg", "POSTGRES_PASSWORD": ""}}
+}
+
+func (i image) with(change func(*image)) image { change(&i); return i }
+
+func (i image) since(release string) image  { i.from = release; return i }
+func (i image) before(release string) image { i.to = release; return i }
+
+const pgdata = "/data/pgdata-"
+
+var table = []image{
+	service("migrator", "migrator").with(func(i *image) { i.args = "up" }),
+	service("frontend", "frontend").with(func(i *image) { i.args = "serve"; i.env = databases }),
+	service("gitserver", "gitserver").with(func(i *image) { i.args = "run" }),
+	service("search-indexer", "zoekt-indexserver"),
+	service("indexed-searcher", "zoekt-webserver"),
+	service("searcher", "searcher"),
+	service("symbols", "symbols").before("6.4"),
+	service("repo-updater", "repo-updater").before("6.4"),
+	service("embeddings", "embeddings").since("5.1").before("5.7"),
+	service("github-proxy", "github-proxy").before("5.3"),
+	service("precise-code-intel-worker", "precise-code-intel-worker"),
+	service("syntactic-code-intel-worker", "syntactic-code-intel-worker").since("5.7"),
+	service("worker", "worker"),
+	service("syntax-highlighter", "syntect-server"),
+	service("grafana", "grafana").with(func(i *image) { i.user = "472:472" }),
+	service("cadvisor", "cadvisor").with(func(i *image) { i.user = "0:0" }),
+	service("opentelemetry-collector", "otel-collector"),
+	{name: "caddy", layer: "caddy", entry: "caddy run --config /etc/caddy/Caddyfile --adapter caddyfile", real: "Caddy, built from source"},
+	{name: "blobstore", layer: "blobstore", entry: "blobstore", user: app, real: "gofakes3, an S3-compatible store"},
+	{name: "redis-cache", layer: "redis", entry: "/redis.sh", user: "999:1000", real: "Debian's Redis and redis_exporter"},
+	{name: "redis-store", layer: "redis", entry: "/redis.sh", user: "999:1000", real: "Debian's Redis and redis_exporter"},
+	{name: "redis_exporter", layer: "redis", entry: "prometheus-redis-exporter", user: "999:1000", real: "Debian's redis_exporter"},
+	{name: "prometheus", layer: "prometheus", entry: "/prometheus.sh", user: "100:100", real: "Debian's Prometheus"},
+	{name: "node-exporter", layer: "node-exporter", entry: "prometheus-node-exporter", user: "65534:65534", real: "Debian's node exporter"},
+	{name: "postgres_exporter", layer: "postgres_exporter", entry: "/postgres_exporter.sh", user: "65534:65534", real: "Debian's Postgres exporter"},
+	postgres("postgresql-16", "999:999", pgdata+"16").since("5.9"),
+	postgres("postgresql-16-codeinsights", "70:70", "/var/lib/postgresql/data/pgdata").since("5.9"),
+	postgres("postgres-12-alpine", "999:999", pgdata+"12").before("5.10"),
+	postgres("codeintel-db", "999:999", pgdata+"12").before("5.10"),
+	postgres("codeinsights-db", "70:70", "/var/lib/postgresql/data/pgdata").before("5.10"),
+}
+
+// of gives the images of a release.
+func of(version string) ([]image, error) {
+	minor, err := release.Parse(version)
+	if err != nil {
+		return nil, err
+	}
+	var out []image
+	for _, i := range table {
+		if minor.In(i.from, i.to) {
+			out = append(out, i)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,3 @@
+#!/bin/bash
+# Alive when ready: this image has no long first start that would have to be waited for.
+exec /ready.sh
