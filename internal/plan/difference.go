@@ -65,7 +65,7 @@ func (b *differ) strays() {
 	}
 	for _, c := range b.state.Containers {
 		if name, ok := wanted[c.Unit]; ok && c.Name != name {
-			b.first = append(b.first, b.add(Step{Verb: Remove, Object: c.Name, Service: c.Service, Effect: None,
+			b.first = append(b.first, b.add(Step{Verb: Remove, Object: c.Name, Service: c.Service, Container: c.Name, Effect: None,
 				Why: []Cause{{Text: "left half-done by a run that was killed"}}}))
 		}
 	}
@@ -82,47 +82,63 @@ func (b *differ) container(u Unit) (Container, bool) {
 // unit decides what is done for one unit.
 func (b *differ) unit(u Unit) {
 	c, exists := b.container(u)
-	verb, why := decide(u, c, exists, b.plan.From != "")
+	verb, why := b.decide(u, c, exists)
 	if verb == "" {
 		b.plan.Unchanged = append(b.plan.Unchanged, u.Name)
 		return
 	}
-	b.byUnit[u.Name] = b.add(Step{Verb: verb, Object: u.Name, Service: u.Service, Why: why, Effect: b.effect(u, verb, c)})
+	b.byUnit[u.Name] = b.add(Step{Verb: verb, Object: u.Name, Service: u.Service, Container: u.Container, Why: why, Effect: b.effect(u, verb, c)})
 }
 
 // decide is the heart: verb and reasons for one unit, or "" when it is as it should be.
-func decide(u Unit, c Container, exists, installed bool) (Verb, []Cause) {
+func (b *differ) decide(u Unit, c Container, exists bool) (Verb, []Cause) {
 	switch {
 	case !exists && u.OneShot:
 		return Execute, []Cause{{Text: "has not run for this release"}}
-	case !exists && installed:
+	case !exists && b.plan.From != "":
 		return Create, orElse(u.Origins, "is not there")
 	case !exists:
 		return Create, u.Origins
 	case c.Spec != u.Spec && u.OneShot:
-		return Execute, changes(u, c)
+		return Execute, b.changes(u, c)
 	case c.Spec != u.Spec:
-		return Recreate, changes(u, c)
-	case u.OneShot && c.Status == Stopped && c.Exit == 0:
-		return "", nil
-	case u.OneShot && (c.Status == Starting || c.Status == Running || c.Status == Crashing):
-		return Wait, []Cause{{Text: "runs"}}
+		return Recreate, b.changes(u, c)
 	case u.OneShot:
-		return Execute, []Cause{{Text: fmt.Sprintf("ended with exit code %d", c.Exit)}}
+		return again(c)
+	case c.Status == Created:
+		// It may lack what Docker Compose gives a container between making and starting it, such as files with secrets.
+		return Recreate, []Cause{{Text: "was made, but never started"}}
 	case limitTakenAway(u, c):
 		return Recreate, limits(u, c)
 	case c.Files != u.Files:
-		return Restart, orElse(u.Origins, "its settings files changed")
+		return Restart, append(limits(u, c), orElse(u.Origins, "its settings files changed")...)
 	case c.Status == Stopped, c.Status == Paused:
-		return Start, []Cause{{Text: "does not run"}}
-	case c.Status == Unhealthy:
-		return Restart, []Cause{{Text: "is unhealthy"}}
+		return Start, append(limits(u, c), Cause{Text: "does not run"})
+	case c.Status == Unhealthy, c.Status == Crashing:
+		return Restart, append(limits(u, c), Cause{Text: words[c.Status]})
 	case c.Memory != u.Memory || c.CPUs != u.CPUs:
 		return Update, limits(u, c)
-	case c.Status == Starting, c.Status == Crashing:
-		return Wait, []Cause{{Text: "is " + string(c.Status)}}
+	case c.Status == Starting:
+		return Wait, []Cause{{Text: "is starting"}}
 	}
 	return "", nil
+}
+
+// words say why a container that runs is restarted. One that crashes would come back by itself, but only after ever longer pauses.
+var words = map[Status]string{Unhealthy: "is unhealthy", Crashing: "keeps crashing"}
+
+// again decides about a one-shot container of the right spec.
+func again(c Container) (Verb, []Cause) {
+	switch c.Status {
+	case Stopped:
+		if c.Exit == 0 {
+			return "", nil
+		}
+		return Execute, []Cause{{Text: fmt.Sprintf("ended with exit code %d", c.Exit)}}
+	case Starting, Running, Healthy:
+		return Wait, []Cause{{Text: "runs"}}
+	}
+	return Execute, []Cause{{Text: "did not come to its end"}}
 }
 
 // limitTakenAway reports whether a limit must go that the container has: the engine can change limits in place, but not take them away.
@@ -155,12 +171,12 @@ func located(causes, origins []Cause) []Cause {
 }
 
 // changes says what differs between a unit and its container: the image, variables by name, and the config's lines.
-func changes(u Unit, c Container) []Cause {
+func (b *differ) changes(u Unit, c Container) []Cause {
 	var out []Cause
 	if c.Image != u.Image {
 		out = append(out, Cause{Text: "image " + tag(c.Image) + " -> " + tag(u.Image)})
 	}
-	out = append(out, variables(u, c)...)
+	out = append(out, b.variables(u, c)...)
 	if c.Memory != u.Memory || c.CPUs != u.CPUs {
 		out = append(out, limits(u, c)...)
 	}
@@ -171,7 +187,7 @@ func changes(u Unit, c Container) []Cause {
 }
 
 // variables names the variables that changed. Values are shown only for lists of addresses, which say what joined or left.
-func variables(u Unit, c Container) []Cause {
+func (b *differ) variables(u Unit, c Container) []Cause {
 	var out []Cause
 	for _, name := range slices.Sorted(maps.Keys(u.Env)) {
 		was, had := c.Env[name]
@@ -180,7 +196,7 @@ func variables(u Unit, c Container) []Cause {
 		case !had:
 			out = append(out, located([]Cause{{Text: "env " + name + " is new"}}, envOrigins(u, name))...)
 		case now != "" && was != now:
-			out = append(out, located([]Cause{{Text: "env " + name + difference(was, now)}}, envOrigins(u, name))...)
+			out = append(out, located([]Cause{{Text: "env " + name + b.difference(was, now)}}, envOrigins(u, name))...)
 		}
 	}
 	return out
@@ -192,9 +208,9 @@ func envOrigins(u Unit, name string) []Cause {
 }
 
 // difference says what joined or left a list of addresses; of other values only that they changed.
-func difference(was, now string) string {
+func (b *differ) difference(was, now string) string {
 	before, after := strings.Fields(was), strings.Fields(now)
-	if !addresses(before) || !addresses(after) {
+	if !b.addresses(before) || !b.addresses(after) {
 		return " changed"
 	}
 	var joined, left []string
@@ -218,13 +234,19 @@ func difference(was, now string) string {
 	return cmp.Or(out, " changed")
 }
 
-// addresses reports whether all words look like host:port.
-func addresses(words []string) bool {
+// addresses reports whether all words are addresses of our own services, "gitserver-0:3178". Anything else might be a secret.
+func (b *differ) addresses(words []string) bool {
 	return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool {
-		_, port, ok := strings.Cut(strings.TrimPrefix(w, "http://"), ":")
-		return !ok || port == "" || strings.Trim(port, "0123456789") != ""
+		host, port, ok := strings.Cut(strings.TrimPrefix(w, "http://"), ":")
+		shard := strings.LastIndexByte(host, '-')
+		ours := slices.ContainsFunc(b.desired.Units, func(u Unit) bool {
+			return u.Service == host || shard > 0 && u.Service == host[:shard] && digits(host[shard+1:])
+		})
+		return !ok || !ours || !digits(port)
 	})
 }
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func orElse(causes []Cause, text string) []Cause {
 	if len(causes) > 0 {
@@ -241,7 +263,7 @@ func (b *differ) effect(u Unit, verb Verb, c Container) Effect {
 	switch {
 	case b.plan.From == "" || verb == Create || verb == Update || verb == Wait || verb == Execute || verb == Start:
 		return None
-	case c.Status == Stopped || c.Status == Crashing:
+	case c.Status == Stopped || c.Status == Crashing || c.Status == Created:
 		return None
 	case !slices.Contains(vital, u.Service):
 		return Brief
@@ -297,7 +319,7 @@ func (b *differ) unwanted() {
 	}
 	for _, c := range b.state.Containers {
 		if !wanted[c.Unit] {
-			b.byUnit[c.Unit] = b.add(Step{Verb: Remove, Object: cmp.Or(c.Unit, c.Name), Service: c.Service, Effect: Brief,
+			b.byUnit[c.Unit] = b.add(Step{Verb: Remove, Object: cmp.Or(c.Unit, c.Name), Service: c.Service, Container: c.Name, Effect: Brief,
 				Why: []Cause{{Text: "the config asks for it no longer; its volumes are kept"}}})
 		}
 	}
@@ -326,6 +348,7 @@ func (b *differ) order() {
 			}
 		}
 	}
+	b.apart(needs)
 	for i, s := range steps {
 		if s.Verb == Remove && !slices.Contains(b.first, i) {
 			for k := range steps {
@@ -336,6 +359,25 @@ func (b *differ) order() {
 		}
 	}
 	b.plan.Steps = sorted(steps, needs)
+}
+
+// apart keeps a service answering that has several containers, where Sourcegraph does not answer without it: one is replaced after the
+// other.
+func (b *differ) apart(needs [][]int) {
+	last := map[string]int{}
+	for _, u := range b.desired.Units {
+		i, ok := b.byUnit[u.Name]
+		if !ok || !slices.Contains(vital, u.Service) {
+			continue
+		}
+		if v := b.plan.Steps[i].Verb; v != Recreate && v != Restart {
+			continue
+		}
+		if before, ok := last[u.Service]; ok {
+			needs[i] = append(needs[i], before)
+		}
+		last[u.Service] = i
+	}
 }
 
 // rank orders steps that are free to come in any order as people would read them.
@@ -397,11 +439,12 @@ func sorted(steps []Step, needs [][]int) []Step {
 func Teardown(d Desired, s State, network string, volumes []string) *Plan {
 	p := &Plan{Format: Format, Action: Down, Installation: d.Installation, Target: d.Target, Release: d.Release, From: release(s),
 		Basis: basis(d, s), Steps: []Step{}, Unchanged: []string{}}
-	add := func(verb Verb, object, service string, effect Effect, why string) {
-		p.Steps = append(p.Steps, Step{ID: len(p.Steps) + 1, Verb: verb, Object: object, Service: service, Effect: effect, Why: []Cause{{Text: why}}})
+	add := func(step Step, why string) {
+		step.ID, step.Why = len(p.Steps)+1, []Cause{{Text: why}}
+		p.Steps = append(p.Steps, step)
 	}
 	for _, c := range s.Containers {
-		add(Remove, c.Name, c.Service, Downtime, "stopped; its volumes are kept")
+		add(Step{Verb: Remove, Object: cmp.Or(c.Unit, c.Name), Service: c.Service, Container: c.Name, Effect: Downtime}, "stopped; its volumes are kept")
 	}
 	containers := len(p.Steps)
 	after := make([]int, containers)
@@ -409,10 +452,10 @@ func Teardown(d Desired, s State, network string, volumes []string) *Plan {
 		after[i] = i + 1
 	}
 	if network != "" {
-		add(RemoveNetwork, network, "", None, "the network of the containers")
+		add(Step{Verb: RemoveNetwork, Object: network, Effect: None}, "the network of the containers")
 	}
 	for _, v := range volumes {
-		add(Delete, v, "", Data, "the data in it is deleted for good")
+		add(Step{Verb: Delete, Object: v, Effect: Data}, "the data in it is deleted for good")
 	}
 	for i := containers; i < len(p.Steps); i++ {
 		p.Steps[i].After = after

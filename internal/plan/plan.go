@@ -76,13 +76,16 @@ const (
 
 // Step is one piece of work on one object.
 type Step struct {
-	ID      int     `json:"id"` // from 1, in an order that respects After
-	Verb    Verb    `json:"verb"`
-	Object  string  `json:"object"`            // "gitserver-0"; an image; a volume
-	Service string  `json:"service,omitempty"` // "gitserver"
-	Why     []Cause `json:"why"`
-	Effect  Effect  `json:"effect"`
-	After   []int   `json:"after,omitempty"` // steps that must be done first
+	ID      int    `json:"id"` // from 1, in an order that respects After
+	Verb    Verb   `json:"verb"`
+	Object  string `json:"object"`            // "gitserver-0"; an image; a volume
+	Service string `json:"service,omitempty"` // "gitserver"
+	// Container is the engine's name of the container that the step is about. Another than Object has it where the installation has
+	// a prefix, and where a killed run left a container under another name.
+	Container string  `json:"container,omitempty"`
+	Why       []Cause `json:"why"`
+	Effect    Effect  `json:"effect"`
+	After     []int   `json:"after,omitempty"` // steps that must be done first
 }
 
 // Touches reports whether the step changes a container, rather than fetching, writing or waiting.

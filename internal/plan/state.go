@@ -76,7 +76,8 @@ const (
 	Starting  Status = "starting"
 	Healthy   Status = "healthy"
 	Unhealthy Status = "unhealthy"
-	Stopped   Status = "stopped" // exited, or never started
+	Stopped   Status = "stopped" // exited
+	Created   Status = "created" // made, but never started: whoever made it was stopped half-way
 	Crashing  Status = "restarting"
 	Paused    Status = "paused"
 )

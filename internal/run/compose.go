@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,16 +60,8 @@ func (t *Compose) unit(name string) (render.Unit, bool) {
 	return render.Unit{}, false
 }
 
-// container is the name at the engine of a step's object.
-func (t *Compose) container(s plan.Step) string {
-	if u, ok := t.unit(s.Object); ok {
-		return u.Container
-	}
-	if t.Project.Prefix != "" && s.Verb == plan.Remove && s.Service != "" && s.Object != "" {
-		return t.Project.Prefix + s.Object
-	}
-	return s.Object
-}
+// container is the name at the engine of what a step is about.
+func container(s plan.Step) string { return cmp.Or(s.Container, s.Object) }
 
 // Do does steps of one verb.
 func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, progress func(plan.Step, int64, int64)) error {
@@ -87,11 +80,11 @@ func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, pro
 		return t.Engine.Replace(t.place(), objects(steps))
 	case plan.Start:
 		return errors.Join(each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
-			return t.Engine.Start(ctx, t.container(s))
+			return t.limited(ctx, s, t.Engine.Start)
 		}), t.saw(ctx, steps))
 	case plan.Restart:
 		return errors.Join(each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
-			return t.Engine.Restart(ctx, t.container(s))
+			return t.limited(ctx, s, t.Engine.Restart)
 		}), t.saw(ctx, steps))
 	case plan.Update:
 		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
@@ -99,13 +92,23 @@ func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, pro
 			return t.Engine.Limit(ctx, u.Container, u.CPUs, u.Memory)
 		})
 	case plan.Remove:
-		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.Remove(ctx, t.container(s)) })
+		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.Remove(ctx, container(s)) })
 	case plan.RemoveNetwork:
 		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.RemoveNetwork(ctx, s.Object) })
 	case plan.Delete:
 		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.DeleteVolume(ctx, s.Object) })
 	}
 	return fmt.Errorf("no way to %s on Docker Compose", verb)
+}
+
+// limited starts a container anew, with the limits that it should have: want of memory may be why it has to be started.
+func (t *Compose) limited(ctx context.Context, s plan.Step, start func(context.Context, string) error) error {
+	if u, ok := t.unit(s.Object); ok && (u.CPUs > 0 || u.Memory > 0) {
+		if err := t.Engine.Limit(ctx, container(s), u.CPUs, u.Memory); err != nil {
+			return err
+		}
+	}
+	return start(ctx, container(s))
 }
 
 // each does steps at once, as many as limit, and collects every failure with its step.
@@ -172,7 +175,7 @@ func (t *Compose) Ready(ctx context.Context, steps []plan.Step) (map[int]Readine
 	for _, s := range steps {
 		switch s.Verb {
 		case plan.Create, plan.Recreate, plan.Execute, plan.Start, plan.Restart, plan.Wait:
-			names = append(names, t.container(s))
+			names = append(names, container(s))
 			watched = append(watched, s)
 		default:
 			out[s.ID] = Readiness{Ready: true, How: "done"}

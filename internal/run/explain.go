@@ -71,7 +71,7 @@ func (t *Compose) named(output []string, otherwise string) string {
 func (t *Compose) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, err error) diag.Diagnostic {
 	d.Code = "BERTH3204"
 	d.Summary = fmt.Sprintf("%s did not get %s", s.Object, strings.TrimPrefix(err.Error(), "not "))
-	name := t.container(s)
+	name := container(s)
 	if lines, logErr := t.Engine.Logs(ctx, name, lastLines); logErr == nil && len(lines) > 0 {
 		d.Detail = append([]string{"its last lines:"}, indented(Masked(lines, t.secrets()))...)
 	}

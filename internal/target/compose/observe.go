@@ -33,6 +33,8 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 	}
 	for _, c := range list.Items {
 		switch {
+		case c.Labels["com.docker.compose.oneoff"] == "True":
+			// docker compose run: the admin's own
 		case c.Labels[render.LabelInstallation] == p.Name:
 			ours = append(ours, c)
 		case wanted[nameOf(c)]:
@@ -40,11 +42,11 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 		}
 	}
 	state := plan.State{Containers: make([]plan.Container, len(ours))}
-	g, ctx := errgroup.WithContext(ctx)
+	g, inspecting := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, c := range ours {
 		g.Go(func() error {
-			full, err := e.api.ContainerInspect(ctx, c.ID, client.ContainerInspectOptions{})
+			full, err := e.api.ContainerInspect(inspecting, c.ID, client.ContainerInspectOptions{})
 			if err != nil {
 				return fmt.Errorf("inspect container %s: %w", nameOf(c), err)
 			}
@@ -120,19 +122,21 @@ func status(s *container.State) plan.Status {
 		return plan.Crashing
 	case "paused":
 		return plan.Paused
+	case "created", "dead":
+		return plan.Created
 	}
 	return plan.Stopped
 }
 
-// images asks which images are there, of the units that will be made anew.
+// images asks which images are there, of the units that may have to be made anew.
 func (e *Engine) images(ctx context.Context, p *render.Project, containers []plan.Container) ([]string, error) {
-	current := map[string]string{}
+	current := map[string]plan.Container{}
 	for _, c := range containers {
-		current[c.Name] = c.Spec
+		current[c.Name] = c
 	}
 	var refs []string
 	for _, u := range p.Units {
-		if current[u.Container] != u.Spec && !slices.Contains(refs, u.Image) {
+		if !settled(u, current[u.Container]) && !slices.Contains(refs, u.Image) {
 			refs = append(refs, u.Image)
 		}
 	}
@@ -155,6 +159,12 @@ func (e *Engine) images(ctx context.Context, p *render.Project, containers []pla
 	}
 	slices.Sort(out)
 	return out, ctx.Err()
+}
+
+// settled reports whether a container surely stays: most do, and need no question about their image.
+func settled(u render.Unit, c plan.Container) bool {
+	done := c.Status == plan.Stopped && c.Exit == 0 || !u.OneShot && c.Status != plan.Created
+	return c.Spec == u.Spec && c.CPUs == u.CPUs && c.Memory == u.Memory && done
 }
 
 // byDigest leaves the tag out of a reference that has both: the digest says what is meant, and engines differ in what they make of both.
