@@ -77,7 +77,7 @@ func Check(ctx context.Context, login Login, refs []string) diag.List {
 			if other, tagErr := head(ctx, login, repository+":"+tag); tagErr == nil {
 				problems[i] = diag.Diagnostic{Code: "BERTH1210", Severity: diag.Error, Subject: repository + ":" + tag,
 					Summary: "the registry holds another image than the one that is expected",
-					Detail:  []string{"expected " + digest, "there     " + other},
+					Detail:  []string{"expected " + short(digest), "there " + short(other)},
 					Hint:    "find out who put it there; if it is right, record it with: berth lock"}
 				return
 			}
@@ -86,6 +86,9 @@ func Check(ctx context.Context, login Login, refs []string) diag.List {
 	})
 	return compact(problems)
 }
+
+// short is enough of a digest to see that it is another.
+func short(digest string) string { return digest[:min(len(digest), 19)] }
 
 func each(refs []string, f func(int, string)) {
 	var g errgroup.Group
@@ -96,8 +99,30 @@ func each(refs []string, f func(int, string)) {
 	_ = g.Wait() // f keeps its own problems
 }
 
+// compact leaves out images without a problem, and tells of images that have the same problem together: with a mirror it is mostly all
+// of them.
 func compact(l diag.List) diag.List {
-	return slices.DeleteFunc(l, func(d diag.Diagnostic) bool { return d.Code == "" })
+	var out diag.List
+	for _, d := range l {
+		if d.Code == "" {
+			continue
+		}
+		i := slices.IndexFunc(out, func(o diag.Diagnostic) bool { return o.Code == d.Code })
+		if i < 0 {
+			out = append(out, d)
+			i = len(out) - 1
+			out[i].Detail = nil
+		}
+		out[i].Detail = append(out[i].Detail, strings.Join(append([]string{d.Subject}, d.Detail...), "  "))
+	}
+	for i := range out {
+		if n := len(out[i].Detail); n > 1 {
+			registry, _, _ := strings.Cut(out[i].Subject, "/")
+			out[i].Subject = registry
+			out[i].Summary = fmt.Sprintf("%s (%d images)", out[i].Summary, n)
+		}
+	}
+	return out
 }
 
 func head(ctx context.Context, login Login, ref string) (string, error) {

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/stack"
 	"go.yaml.in/yaml/v4"
 )
@@ -22,7 +22,7 @@ const targetsFile = "prometheus/prometheus_targets.yml"
 func settingsFiles(s *stack.Stack) []stack.File {
 	files := slices.Clone(s.Settings.Files)
 	for _, name := range slices.Sorted(maps.Keys(s.Settings.Postgres)) {
-		files = append(files, stack.File{Path: name + "/conf/postgresql.conf", Content: postgresConf(s.Settings.Postgres[name])})
+		files = append(files, stack.File{Path: name + "/conf/postgresql.conf", Content: []byte(madeBy + catalogue.PostgresConf(s.Settings.Postgres[name]))})
 	}
 	for _, path := range slices.Sorted(maps.Keys(s.Settings.YAML)) {
 		files = append(files, stack.File{Path: path, Content: yamlFile(s.Settings.YAML[path])})
@@ -40,22 +40,6 @@ func mounted(s *stack.Stack, path string) bool {
 	return slices.ContainsFunc(s.Instances, func(i stack.Instance) bool {
 		return slices.ContainsFunc(i.Mounts, func(m stack.Mount) bool { return m.File == path })
 	})
-}
-
-var plainSetting = regexp.MustCompile(`^[A-Za-z0-9_.]+$`)
-
-// postgresConf writes postgresql.conf: values that are more than a word or number stand in quotes, a quote inside is doubled.
-func postgresConf(settings map[string]string) []byte {
-	var b strings.Builder
-	b.WriteString(madeBy)
-	for _, k := range slices.Sorted(maps.Keys(settings)) {
-		v := settings[k]
-		if !plainSetting.MatchString(v) {
-			v = "'" + strings.ReplaceAll(v, "'", "''") + "'"
-		}
-		b.WriteString(k + " = " + v + "\n")
-	}
-	return []byte(b.String())
 }
 
 func yamlFile(v any) []byte {
