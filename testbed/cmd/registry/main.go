@@ -7,6 +7,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -18,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -104,11 +106,14 @@ func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	k.next.ServeHTTP(answer, r)
 	if answer.Code < 300 {
-		file := filepath.Join(k.dir, url.PathEscape(r.URL.Path))
 		if r.Method == http.MethodPut {
-			err = write(file, kept{Path: r.URL.Path, ContentType: r.Header.Get("Content-Type"), Body: body})
+			// Under its digest as well: who pinned an image still finds it when its tag has moved on.
+			digest := fmt.Sprintf("sha256:%x", sha256.Sum256(body))
+			for _, p := range []string{path.Join(path.Dir(r.URL.Path), digest), r.URL.Path} {
+				err = errors.Join(err, write(k.file(p), kept{Path: p, ContentType: r.Header.Get("Content-Type"), Body: body}))
+			}
 		} else {
-			err = os.Remove(file)
+			err = os.Remove(k.file(r.URL.Path))
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -121,6 +126,8 @@ func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()) // a client that went away needs no answer
 }
+
+func (k *keeper) file(urlPath string) string { return filepath.Join(k.dir, url.PathEscape(urlPath)) }
 
 // write puts the file in place in one move, so that a crash leaves no half a manifest.
 func write(file string, k kept) error {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"regexp"
@@ -218,10 +219,10 @@ func (f *frontend) addOther(ctx context.Context, kind string, config json.RawMes
 		return fmt.Errorf("EXTSVC_CONFIG_FILE: OTHER: %w", err)
 	}
 	for _, r := range c.Repos {
-		url := strings.TrimSuffix(c.URL, "/") + "/" + strings.TrimPrefix(r, "/")
-		_, name, _ := strings.Cut(url, "://")
+		from := strings.TrimSuffix(c.URL, "/") + "/" + strings.TrimPrefix(r, "/")
+		_, name, _ := strings.Cut(from, "://")
 		name = strings.TrimSuffix(strings.Trim(name, "/"), ".git")
-		if err := f.addRepo(ctx, name, url, nil, false); err != nil {
+		if err := f.addRepo(ctx, name, from, nil, false); err != nil {
 			return err
 		}
 	}
@@ -354,16 +355,20 @@ func random(n int) []byte {
 	return b
 }
 
-// form reads a request's fields from JSON or from a browser's form.
+// form reads a request's fields from JSON or from a browser's form. What it is shows in the text: curl calls everything a form.
 func form(r *http.Request, names ...string) (map[string]string, error) {
-	out := map[string]string{}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && r.FormValue(names[0]) != "" {
-		for _, n := range names {
-			out[n] = r.FormValue(n)
-		}
-		return out, nil
+	text, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return nil, err
 	}
-	err := json.NewDecoder(r.Body).Decode(&out)
+	out := map[string]string{}
+	if strings.HasPrefix(strings.TrimSpace(string(text)), "{") {
+		return out, json.Unmarshal(text, &out)
+	}
+	fields, err := url.ParseQuery(string(text))
+	for _, n := range names {
+		out[n] = fields.Get(n)
+	}
 	return out, err
 }
 
@@ -420,7 +425,7 @@ func (f *frontend) session(w http.ResponseWriter, r *http.Request, user string) 
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: "sgs", Value: id, Path: "/", HttpOnly: true, MaxAge: 90 * 24 * 3600})
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
@@ -614,7 +619,8 @@ func keys(m map[string]any) []string {
 // postUpload keeps a code intelligence upload: its row in pgsql, its content in the blob store, its digest in codeintel-db later.
 func (f *frontend) postUpload(w http.ResponseWriter, r *http.Request) {
 	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 256<<20))
-	if err != nil || r.FormValue("repository") == "" || len(content) == 0 {
+	repository := r.URL.Query().Get("repository")
+	if err != nil || repository == "" || len(content) == 0 {
 		refuse(w, http.StatusBadRequest, errors.New("POST a file to /api/uploads?repository=NAME"))
 		return
 	}
@@ -627,7 +633,7 @@ func (f *frontend) postUpload(w http.ResponseWriter, r *http.Request) {
 	}
 	var id int
 	if err := f.db.frontend().QueryRow(r.Context(), `INSERT INTO lsif_uploads (repository, object_key, sha256, size) VALUES ($1, $2, $3, $4)
-		RETURNING id`, r.FormValue("repository"), key, digest, len(content)).Scan(&id); err != nil {
+		RETURNING id`, repository, key, digest, len(content)).Scan(&id); err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
 	}

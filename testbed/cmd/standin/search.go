@@ -136,13 +136,10 @@ func (f *frontend) find(ctx context.Context, a *answer) error {
 		}
 	}
 	a.Repos = len(repos)
-	a.hop("pgsql", "", start, fmt.Sprintf("%d of %d repositories", len(repos), len(all)), nil)
+	a.hop("pgsql", f.db.frontend().Config().ConnConfig.Host, start, fmt.Sprintf("%d of %d repositories", len(repos), len(all)), nil)
 	start = time.Now()
-	if _, err := redisDo(ctx, f.cache, "INCR", "searches"); err != nil {
-		a.hop("redis-cache", "", start, "", err)
-	} else {
-		a.hop("redis-cache", "", start, "count", nil)
-	}
+	_, err = redisDo(ctx, f.cache, "INCR", "searches")
+	a.hop("redis-cache", shard.Host(redisURL("cache", f.env)), start, "counted", err)
 
 	query := index.Query{Text: text, Path: file, Limit: limit}
 	rest := map[string][]string{} // by searcher
@@ -190,7 +187,7 @@ func (f *frontend) find(ctx context.Context, a *answer) error {
 		if x.Path != y.Path {
 			return x.Path < y.Path
 		}
-		return x.Line < y.Line
+		return x.LineNumber < y.LineNumber
 	})
 	a.Results = a.Results[:min(len(a.Results), limit)]
 	f.verify(ctx, a, repos)
@@ -223,9 +220,9 @@ func (f *frontend) verify(ctx context.Context, a *answer, repos map[string]repoI
 			byServer[server].err = err
 			files[p] = lines
 		}
-		if l := files[p]; r.Line <= len(l) {
-			r.Verified = l[r.Line-1] == r.Text
-			r.Text = l[r.Line-1]
+		if l := files[p]; r.LineNumber <= len(l) {
+			r.Verified = l[r.LineNumber-1] == r.Line
+			r.Line = l[r.LineNumber-1]
 		}
 	}
 	for server, w := range byServer {
@@ -285,7 +282,7 @@ pre{background:#f4f5f7;padding:.5rem;overflow-x:auto;margin:.2rem 0 1rem}.note{c
 <form action="/search"><input name="q" value="{{.Query}}" placeholder="Search code; repo:name and file:name narrow it down" autofocus> <button>Search</button></form>
 {{if .Query}}<p>{{len .Results}} results in {{.Repos}} repositories, {{printf "%.1f" .MS}} ms</p>
 {{range .Alerts}}<p><b>Partial results:</b> {{.}}</p>{{end}}
-{{range .Results}}<div>{{.Repo}} › <b>{{.Path}}</b>:{{.Line}} <span class="note">{{.From}}</span></div><pre>{{.Text}}</pre>{{end}}
+{{range .Results}}<div>{{.Repo}} › <b>{{.Path}}</b>:{{.LineNumber}} <span class="note">{{.From}}</span></div><pre>{{.Line}}</pre>{{end}}
 <table class="note">{{range .Hops}}<tr><td>{{.Service}}<td>{{.Address}}<td>{{if .MS}}{{printf "%.1f" .MS}} ms{{end}}<td>{{.Detail}}</tr>{{end}}</table>
 {{else}}<h2>Repositories</h2><ul>{{range .All}}<li>{{.Name}} <span class="note">{{if .Commit}}{{.Commit}}{{else}}not cloned yet{{end}}</span>{{else}}<li>none yet{{end}}</ul>{{end}}
 {{end}}`))

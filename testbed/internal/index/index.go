@@ -24,11 +24,11 @@ type File struct {
 
 // Match is a line that has what was searched for.
 type Match struct {
-	Repo   string `json:"repo"`
-	Commit string `json:"commit"`
-	Path   string `json:"path"`
-	Line   int    `json:"line"`
-	Text   string `json:"text"`
+	Repo       string `json:"repository"`
+	Commit     string `json:"commit"`
+	Path       string `json:"path"`
+	LineNumber int    `json:"lineNumber"`
+	Line       string `json:"line"`
 }
 
 // Query is what to look for: a text, upper and lower case alike, in files whose path has another text.

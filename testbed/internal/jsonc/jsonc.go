@@ -2,6 +2,7 @@
 package jsonc
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -24,42 +25,44 @@ func DecodeFile(path string, v any) error {
 
 // Strip replaces comments and trailing commas by spaces, so that positions in errors stay true.
 func Strip(text []byte) []byte {
-	out := append([]byte(nil), text...)
-	comma := -1 // place of a comma after which there was nothing but space
+	out := bytes.Clone(text)
+	comma := -1       // place of the last comma, when only space has come after it
+	before := byte(0) // last character that is no space, before that comma
+	blank := func(from, to int) {
+		for i := from; i < to; i++ {
+			if out[i] != '\n' {
+				out[i] = ' '
+			}
+		}
+	}
 	for i := 0; i < len(out); i++ {
 		switch c := out[i]; {
 		case c == '"':
-			comma = -1
 			for i++; i < len(out) && out[i] != '"'; i++ {
 				if out[i] == '\\' {
 					i++
 				}
 			}
-		case c == '/' && i+1 < len(out) && out[i+1] == '/':
-			for ; i < len(out) && out[i] != '\n'; i++ {
-				out[i] = ' '
+			comma, before = -1, '"'
+		case bytes.HasPrefix(out[i:], []byte("//")):
+			end := len(out)
+			if n := bytes.IndexByte(out[i:], '\n'); n >= 0 {
+				end = i + n
 			}
-		case c == '/' && i+1 < len(out) && out[i+1] == '*':
-			end := false
-			for j := i; i < len(out) && !end; i++ {
-				end = i > j+2 && out[i-1] == '*' && out[i] == '/'
-				if out[i] != '\n' && !end {
-					out[i] = ' '
-				}
+			blank(i, end)
+		case bytes.HasPrefix(out[i:], []byte("/*")):
+			n := bytes.Index(out[i+2:], []byte("*/"))
+			if n < 0 {
+				return out // the open comment stays and is an error
 			}
-			if end {
-				out[i-1] = ' '
-			}
-			i--
-		case c == ',':
-			comma = i
-		case c == '}' || c == ']':
-			if comma >= 0 {
-				out[comma] = ' '
-			}
-			comma = -1
+			blank(i, i+2+n+2)
+		case c == ',' && before != 0 && !bytes.ContainsRune([]byte("{[,"), rune(before)):
+			comma, before = i, c
+		case (c == '}' || c == ']') && comma >= 0:
+			out[comma] = ' '
+			comma, before = -1, c
 		case c != ' ' && c != '\t' && c != '\n' && c != '\r':
-			comma = -1
+			comma, before = -1, c
 		}
 	}
 	return out

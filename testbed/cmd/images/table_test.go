@@ -1,0 +1,58 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+)
+
+func names(t *testing.T, version string) []string {
+	t.Helper()
+	all, err := of(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, i := range all {
+		out = append(out, i.name)
+	}
+	return out
+}
+
+func TestImagesOfARelease(t *testing.T) {
+	now, then := names(t, "7.5.4453"), names(t, "5.3.9104")
+	for name, want := range map[string][2]bool{ // in 7.5.4453, in 5.3.9104
+		"frontend": {true, true}, "postgresql-16": {true, false}, "postgres-12-alpine": {false, true}, "symbols": {false, true},
+		"syntactic-code-intel-worker": {true, false}, "opentelemetry-collector": {true, true},
+	} {
+		if got := [2]bool{slices.Contains(now, name), slices.Contains(then, name)}; got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
+// Two versions of one image have two digests: a test of an upgrade has to see a change.
+func TestVersionsDiffer(t *testing.T) {
+	base, err := mutate.Config(empty.Image, v1.Config{Env: []string{"PATH=/bin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range table {
+		a, err := i.on(base, "7.4.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := i.on(base, "7.5.4453")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, errX := a.Digest()
+		y, errY := b.Digest()
+		if errX != nil || errY != nil || x == y {
+			t.Errorf("%s: both versions are %s", i.name, x)
+		}
+	}
+}
