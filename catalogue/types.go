@@ -53,26 +53,26 @@ type Service struct {
 // ComposeService is a service as Sourcegraph's Compose file ships it, with Compose's own escapes undone ("$$" is "$" here). "{i}" in a
 // text is the shard's number, from 0.
 type ComposeService struct {
-	Image       string               `yaml:"image,omitempty"`     // a key of Release.Images
-	Container   string               `yaml:"container,omitempty"` // container and Compose service name: "gitserver-{i}"
-	Hostname    string               `yaml:"hostname,omitempty"`  // where it is set
-	Command     []string             `yaml:"command,omitempty"`
-	CPUs        string               `yaml:"cpus,omitempty"`   // limit, in cores: "0.5"
-	Memory      string               `yaml:"memory,omitempty"` // limit, as Compose writes it: "500m", "8g"
-	Env         map[string]Value     `yaml:"env,omitempty"`
-	Ports       []string             `yaml:"ports,omitempty"`   // published: "0.0.0.0:80:80"
-	Expose      []string             `yaml:"expose,omitempty"`  // documented, not published
-	Volumes     map[string]Mount     `yaml:"volumes,omitempty"` // by path in the container
-	Health      *Health              `yaml:"health,omitempty"`
-	DependsOn   map[string]Condition `yaml:"dependsOn,omitempty"` // by service name (not container name)
-	Restart     string               `yaml:"restart,omitempty"`
-	StopGrace   string               `yaml:"stopGrace,omitempty"` // a duration: "120s"
-	ShmSize     string               `yaml:"shmSize,omitempty"`
-	Pid         string               `yaml:"pid,omitempty"`
-	Privileged  bool                 `yaml:"privileged,omitempty"`
-	Devices     []string             `yaml:"devices,omitempty"`
-	NetworkMode string               `yaml:"networkMode,omitempty"`
-	User        string               `yaml:"user,omitempty"`
+	Image      string               `yaml:"image,omitempty"`     // a key of Release.Images
+	Container  string               `yaml:"container,omitempty"` // container and Compose service name: "gitserver-{i}"
+	Hostname   string               `yaml:"hostname,omitempty"`  // where it is set
+	Command    []string             `yaml:"command,omitempty"`
+	CPUs       string               `yaml:"cpus,omitempty"`   // limit, in cores: "0.5"
+	Memory     string               `yaml:"memory,omitempty"` // limit, as Compose writes it: "500m", "8g"
+	Env        map[string]Value     `yaml:"env,omitempty"`
+	Ports      []string             `yaml:"ports,omitempty"`   // published: "0.0.0.0:80:80"
+	Expose     []string             `yaml:"expose,omitempty"`  // documented, not published
+	Volumes    map[string]Mount     `yaml:"volumes,omitempty"` // by path in the container
+	Health     *Health              `yaml:"health,omitempty"`
+	Probe      *Probe               `yaml:"probe,omitempty"`     // what the Helm chart asks the same image, where the Compose file has no health check
+	DependsOn  map[string]Condition `yaml:"dependsOn,omitempty"` // by service name (not container name)
+	Restart    string               `yaml:"restart,omitempty"`
+	StopGrace  string               `yaml:"stopGrace,omitempty"` // a duration: "120s"
+	ShmSize    string               `yaml:"shmSize,omitempty"`
+	Pid        string               `yaml:"pid,omitempty"`
+	Privileged bool                 `yaml:"privileged,omitempty"`
+	Devices    []string             `yaml:"devices,omitempty"`
+	User       string               `yaml:"user,omitempty"`
 	// Overlay is the override file of Sourcegraph's that adds the service ("executors", "jaeger", "embeddings"); "": every
 	// installation has it.
 	Overlay string `yaml:"overlay,omitempty"`
@@ -123,6 +123,12 @@ type Health struct {
 	Timeout     string   `yaml:"timeout,omitempty"`
 	Retries     int      `yaml:"retries,omitempty"`
 	StartPeriod string   `yaml:"startPeriod,omitempty"`
+}
+
+// Probe is a request that a service answers when it is ready.
+type Probe struct {
+	Port int    `yaml:"port"`
+	Path string `yaml:"path,omitempty"` // of an HTTP request; "": a TCP connection is enough
 }
 
 // KubernetesService is a service as Sourcegraph's Helm chart renders it with default values.

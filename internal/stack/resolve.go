@@ -154,6 +154,8 @@ func (b *builder) instance(name string, s *catalogue.ComposeService, i int) Inst
 		Ports:      slices.Clone(s.Ports),
 		Expose:     slices.Clone(s.Expose),
 		Health:     s.Health,
+		Probe:      s.Probe,
+		Other:      s.Other,
 		Restart:    s.Restart,
 		StopGrace:  s.StopGrace,
 		ShmSize:    s.ShmSize,

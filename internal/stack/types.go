@@ -50,7 +50,8 @@ type Instance struct {
 	Expose     []string
 	Mounts     []Mount // ordered by path
 	Health     *catalogue.Health
-	DependsOn  []Dependency // ordered by name
+	Probe      *catalogue.Probe // how readiness is measured where there is no health check
+	DependsOn  []Dependency     // ordered by name
 	Restart    string
 	StopGrace  string
 	ShmSize    string
@@ -58,8 +59,9 @@ type Instance struct {
 	Privileged bool
 	Devices    []string
 	User       string
-	OneShot    bool    // runs to its end: the migrator
-	Patches    []Patch // the admin's own, in order
+	Other      map[string]any // what the release's Compose file sets beyond these, by its key
+	OneShot    bool           // runs to its end: the migrator
+	Patches    []Patch        // the admin's own, in order
 	// Origins are the config's lines that made this instance differ from the release, for plans: "memory 8g -> 16Gi".
 	Origins []Origin
 }

@@ -168,8 +168,6 @@ func (r *composeReader) service(name string, keys map[string]any) (*catalogue.Co
 			s.Privileged, _ = value.(bool)
 		case "devices":
 			s.Devices, err = texts(value)
-		case "network_mode":
-			s.NetworkMode = text(value)
 		case "user":
 			s.User = text(value)
 		case "networks":

@@ -66,6 +66,7 @@ func fillManifest(m *catalogue.Manifest, forms map[catalogue.Target]*form) {
 			m.Services[name] = catalogue.Service{Compose: m.Services[name].Compose, Kubernetes: service.Kubernetes}
 		}
 	}
+	fillProbes(m.Services)
 }
 
 // patchable is the tree that older patches differ in.

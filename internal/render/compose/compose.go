@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -140,6 +141,9 @@ func (r *renderer) body(inst stack.Instance) mapping {
 	add("pid", inst.Pid, inst.Pid != "")
 	add("privileged", inst.Privileged, inst.Privileged)
 	add("devices", sequence(inst.Devices), len(inst.Devices) > 0)
+	for _, key := range slices.Sorted(maps.Keys(inst.Other)) {
+		add(key, ordered(inst.Other[key]), true)
+	}
 	return out
 }
 
@@ -221,7 +225,7 @@ func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
 		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image,
 		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot, HasHealth: inst.Health != nil,
 		DependsOn: inst.DependsOn, Origins: inst.Origins,
-		Secrets: secretsOf(inst), Files: r.filesHash(inst), Env: map[string]string{}, Patience: patience(inst.Health),
+		Secrets: secretsOf(inst), Files: r.filesHash(inst), Env: map[string]string{}, Patience: patience(inst.Health), Probe: inst.Probe,
 	}
 	for _, e := range inst.Env {
 		u.Env[e.Name] = visible(e.Value)

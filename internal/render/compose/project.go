@@ -5,6 +5,7 @@ package compose
 import (
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/stack"
 )
 
@@ -49,11 +50,5 @@ type Unit struct {
 	Patched   []string          // reasons of the admin's patches
 	Env       map[string]string // values without secrets; a variable that holds one has an empty value here
 	Patience  time.Duration     // how long it may take to be ready, by the release's own health check
-	Probe     *Probe            // how readiness is measured where the release has no health check for Compose; nil: by running
-}
-
-// Probe is a request that is answered when a service is ready.
-type Probe struct {
-	Port int
-	Path string // HTTP path; "": a TCP connection is enough
+	Probe     *catalogue.Probe  // how readiness is measured where the release has no health check for Compose; nil: by running
 }
