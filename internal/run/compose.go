@@ -26,7 +26,8 @@ type Compose struct {
 	Timeout time.Duration     // how long every service may take to be ready; 0: as the release says
 	Now     func() time.Time
 
-	seen map[string]sighting
+	watcher *compose.Watcher
+	seen    map[string]sighting
 }
 
 // sighting is when a container was first seen running without a pause since.
@@ -41,8 +42,6 @@ const (
 	settle = 3 * time.Second
 	// crashes is how many restarts are told of as a crash loop rather than waited for.
 	crashes = 3
-	// pulls is how many images are fetched at once.
-	pulls = 3
 	// stops is how many containers are stopped or started at once through the API.
 	stops = 8
 )
@@ -71,7 +70,7 @@ func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, pro
 	case plan.Write:
 		return t.write()
 	case plan.Pull:
-		return each(ctx, pulls, steps, func(ctx context.Context, s plan.Step) error {
+		return each(ctx, len(steps), steps, func(ctx context.Context, s plan.Step) error {
 			return t.Engine.Pull(ctx, t.Login, s.Object, func(done, total int64) { progress(s, done, total) })
 		})
 	case plan.Create:
@@ -184,12 +183,12 @@ func (t *Compose) Ready(ctx context.Context, steps []plan.Step) (map[int]Readine
 	if len(names) == 0 {
 		return out, nil
 	}
-	how, err := t.Engine.Watch(ctx, names)
+	if t.watcher == nil {
+		t.watcher, t.seen = t.Engine.Watcher(t.Project.Name, t.Now), map[string]sighting{}
+	}
+	how, err := t.watcher.Look(ctx, names)
 	if err != nil {
 		return nil, err
-	}
-	if t.seen == nil {
-		t.seen = map[string]sighting{}
 	}
 	var mu sync.Mutex
 	var g errgroup.Group
@@ -239,7 +238,7 @@ func (t *Compose) judge(ctx context.Context, s plan.Step, w compose.Watched, kno
 		return Readiness{Ready: true, How: "healthy"}, known
 	case w.Status != plan.Running:
 		return Readiness{How: string(w.Status)}, known
-	case u.Probe != nil && w.Address != "":
+	case u.Probe != nil && w.Address != "" && t.Engine.Local():
 		if compose.Probe(ctx, w.Address, *u.Probe) {
 			return Readiness{Ready: true, How: "ready"}, known
 		}

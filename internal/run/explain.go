@@ -75,11 +75,10 @@ func (t *Compose) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, 
 	if lines, logErr := t.Engine.Logs(ctx, name, lastLines); logErr == nil && len(lines) > 0 {
 		d.Detail = append([]string{"its last lines:"}, indented(Masked(lines, t.secrets()))...)
 	}
-	watched, watchErr := t.Engine.Watch(ctx, []string{name})
+	w, watchErr := t.Engine.Closely(ctx, name)
 	if watchErr != nil {
 		return d
 	}
-	w := watched[name]
 	switch {
 	case w.OOM:
 		d.Code, d.Hint = "BERTH3205", fmt.Sprintf("give it more:  services: {%s: {memory: ...}}  then: berth up", s.Service)

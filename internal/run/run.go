@@ -57,8 +57,14 @@ const (
 	Stopping Kind = "stopping"
 )
 
-// poll is how often readiness is asked for.
-const poll = 200 * time.Millisecond
+const (
+	// poll is how often readiness is asked for.
+	poll = 200 * time.Millisecond
+	// pulls is how many images are fetched at once: more would share the same line.
+	pulls = 3
+	// absence is how long the engine may be gone, as when it is restarted, before the run gives up.
+	absence = 90 * time.Second
+)
 
 // Run is a run in hand.
 type Run struct {
@@ -67,61 +73,74 @@ type Run struct {
 	Journal *state.Journal
 	Record  *state.Record
 	Now     func() time.Time
-	Watch   func(Event)
+	Watch   func(Event) // called from several goroutines
 
 	began    map[int]time.Time
 	applied  map[int]bool
 	ready    map[int]bool
 	problems diag.List
 	busy     int // batches in hand
+	pulling  int // of which pull
 	results  chan outcome
+	looks    chan look
+	looking  bool      // a look is under way
+	due      bool      // it is time for the next one
+	lost     time.Time // since when the engine does not answer; zero: it does
 }
 
 // outcome is what became of a batch.
 type outcome struct {
-	steps    []plan.Step
+	verb     plan.Verb
+	done     []plan.Step
 	failed   []plan.Step
 	problems diag.List
 }
 
-// Execute carries the plan out. Cancelling ctx lets steps in hand come to their end, begins no others, and gives context.Canceled.
-// Problems are a diag.List.
+// look is what is known of the steps that are waited for.
+type look struct {
+	steps []plan.Step
+	how   map[int]Readiness
+	err   error
+}
+
+// Execute carries the plan out. Cancelling ctx lets steps in hand come to their end, begins no others, and gives context.Canceled;
+// images that are being pulled are left, since pulling goes on from where it was. Problems are a diag.List.
 func (r *Run) Execute(ctx context.Context) error {
 	r.began, r.applied, r.ready = map[int]time.Time{}, map[int]bool{}, map[int]bool{}
-	r.results = make(chan outcome)
+	r.results, r.looks = make(chan outcome, len(r.Plan.Steps)), make(chan look, 1)
+	work, cancel := context.WithCancel(ctx)
+	defer cancel()
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
-	for len(r.ready) < len(r.Plan.Steps) {
-		stopping := ctx.Err() != nil || len(r.problems) > 0
-		if !stopping {
-			r.begin(ctx)
+	told := false
+	for r.busy > 0 || len(r.ready) < len(r.Plan.Steps) {
+		switch {
+		case len(r.problems) > 0:
+			cancel()
+		case ctx.Err() != nil && !told:
+			told = true
+			r.Watch(Event{Kind: Stopping})
 		}
-		if stopping && r.busy == 0 {
+		if work.Err() == nil {
+			r.begin(work)
+			r.look(work)
+		} else if r.busy == 0 {
 			return r.end(ctx)
 		}
 		select {
 		case o := <-r.results:
 			r.take(o)
-		case <-tick.C:
-		case <-done(ctx, stopping):
-			r.Watch(Event{Kind: Stopping})
-			continue
-		}
-		if !stopping {
-			if err := r.wait(ctx); err != nil {
-				return err
+			r.due = true
+		case l := <-r.looks:
+			r.looking = false
+			if work.Err() == nil {
+				r.judge(ctx, l)
 			}
+		case <-tick.C:
+			r.due = true
 		}
 	}
-	return nil
-}
-
-// done is closed when the run is asked to stop; once it knows, it waits for nothing but steps in hand.
-func done(ctx context.Context, stopping bool) <-chan struct{} {
-	if stopping {
-		return nil
-	}
-	return ctx.Done()
+	return r.problems.Err()
 }
 
 func (r *Run) end(ctx context.Context) error {
@@ -131,7 +150,7 @@ func (r *Run) end(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// begin starts all steps whose needs are met, those of one verb together.
+// begin starts all steps whose needs are met, those of one verb together: a call of Docker Compose costs as much for one as for ten.
 func (r *Run) begin(ctx context.Context) {
 	batches := map[plan.Verb][]plan.Step{}
 	var verbs []plan.Verb
@@ -139,53 +158,162 @@ func (r *Run) begin(ctx context.Context) {
 		if !r.began[s.ID].IsZero() || slices.ContainsFunc(s.After, func(id int) bool { return !r.ready[id] }) {
 			continue
 		}
-		r.began[s.ID] = r.Now()
+		if s.Verb == plan.Pull {
+			if r.pulling < pulls {
+				r.pulling++
+				r.batch(ctx, s.Verb, []plan.Step{s})
+			}
+			continue
+		}
 		if batches[s.Verb] == nil {
 			verbs = append(verbs, s.Verb)
 		}
 		batches[s.Verb] = append(batches[s.Verb], s)
 	}
 	for _, v := range verbs {
-		r.batch(ctx, v, batches[v])
+		// A step in hand is finished, whatever happens: ctx does not stop it.
+		r.batch(context.WithoutCancel(ctx), v, batches[v])
 	}
 }
 
-// batch does steps of one verb in the background. It is not stopped by ctx: a step in hand is finished.
+// batch does steps of one verb in the background.
 func (r *Run) batch(ctx context.Context, verb plan.Verb, steps []plan.Step) {
+	r.note("begin", steps...)
 	for _, s := range steps {
-		r.note("begin", s)
+		r.began[s.ID] = r.Now()
 		r.Watch(Event{Kind: Begun, Step: s})
 	}
 	r.busy++
-	ctx = context.WithoutCancel(ctx)
 	go func() {
-		o := outcome{steps: steps}
 		err := r.Target.Do(ctx, verb, steps, func(s plan.Step, done, total int64) {
 			r.Watch(Event{Kind: Progress, Step: s, Done: done, Total: total})
 		})
-		for _, e := range flatten(err) {
-			s := steps[0]
-			var se *StepError
-			if errors.As(e, &se) {
-				s = se.Step
-			}
-			o.failed = append(o.failed, s)
-			o.problems = append(o.problems, r.Target.Explain(ctx, s, e))
-		}
-		r.results <- o
+		r.results <- r.outcome(ctx, verb, steps, err)
 	}()
+}
+
+// outcome sorts what was done from what failed. A failure that names no step is one of the whole batch.
+func (r *Run) outcome(ctx context.Context, verb plan.Verb, steps []plan.Step, err error) outcome {
+	o := outcome{verb: verb}
+	if err != nil && ctx.Err() != nil {
+		return o // stopped on demand
+	}
+	bad := map[int]bool{}
+	for _, e := range flatten(err) {
+		s := steps[0]
+		var one *StepError
+		if errors.As(e, &one) {
+			s = one.Step
+			bad[s.ID] = true
+		} else {
+			for _, s := range steps {
+				bad[s.ID] = true
+			}
+		}
+		o.problems = append(o.problems, r.Target.Explain(context.WithoutCancel(ctx), s, e))
+	}
+	for _, s := range steps {
+		if bad[s.ID] {
+			o.failed = append(o.failed, s)
+		} else {
+			o.done = append(o.done, s)
+		}
+	}
+	return o
 }
 
 // take notes what became of a batch.
 func (r *Run) take(o outcome) {
 	r.busy--
-	for _, s := range o.failed {
-		r.note("failed", s)
+	if o.verb == plan.Pull {
+		r.pulling--
 	}
-	r.problems = append(r.problems, o.problems...)
-	for _, s := range o.steps {
+	for _, s := range o.done {
 		r.applied[s.ID] = true
 	}
+	r.problems = append(r.problems, o.problems...)
+	r.failed(o.failed...)
+}
+
+// failed records steps that failed.
+func (r *Run) failed(steps ...plan.Step) {
+	r.note("failed", steps...)
+	for _, s := range steps {
+		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Seconds: r.Now().Sub(r.began[s.ID]).Seconds()})
+	}
+}
+
+// look asks, in the background, how far the begun steps are.
+func (r *Run) look(ctx context.Context) {
+	if r.looking || !r.due {
+		return
+	}
+	var steps []plan.Step
+	for _, s := range r.Plan.Steps {
+		// What is made new can be looked at while it is made. What is replaced can't: it would be the old one that looks ready.
+		begun := !r.began[s.ID].IsZero() && (r.applied[s.ID] || s.Verb == plan.Create)
+		if begun && !r.ready[s.ID] {
+			steps = append(steps, s)
+		}
+	}
+	r.due = false
+	if len(steps) == 0 {
+		return
+	}
+	r.looking = true
+	go func() {
+		how, err := r.Target.Ready(ctx, steps)
+		r.looks <- look{steps, how, err}
+	}()
+}
+
+// judge notes which steps are ready, and which never will be.
+func (r *Run) judge(ctx context.Context, l look) {
+	if l.err != nil {
+		r.away(ctx, l)
+		return
+	}
+	r.lost = time.Time{}
+	var names []string
+	var ready []plan.Step
+	for _, s := range l.steps {
+		h := l.how[s.ID]
+		took := r.Now().Sub(r.began[s.ID])
+		switch {
+		case h.Ready:
+			r.ready[s.ID] = true
+			ready = append(ready, s)
+			r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Seconds: took.Seconds(), Done: true})
+		case r.applied[s.ID] && (h.Failed || took > r.Target.Patience(s)):
+			err := fmt.Errorf("%w after %s: %s", ErrNotReady, took.Round(time.Second), h.How)
+			r.problems = append(r.problems, r.Target.Explain(context.WithoutCancel(ctx), s, err))
+			r.failed(s)
+		default:
+			names = append(names, s.Object+" ("+h.How+")")
+		}
+	}
+	if len(ready) > 0 {
+		r.note("end", ready...)
+	}
+	for _, s := range ready {
+		r.Watch(Event{Kind: Finished, Step: s, Text: l.how[s.ID].How, Seconds: r.Now().Sub(r.began[s.ID]).Seconds()})
+	}
+	if len(names) > 0 {
+		r.Watch(Event{Kind: Waiting, Waiting: names})
+	}
+}
+
+// away waits for an engine that does not answer, such as one that is being restarted, but not for ever.
+func (r *Run) away(ctx context.Context, l look) {
+	now := r.Now()
+	if r.lost.IsZero() {
+		r.lost = now
+	}
+	if now.Sub(r.lost) > absence {
+		r.problems = append(r.problems, r.Target.Explain(context.WithoutCancel(ctx), l.steps[0], l.err))
+		return
+	}
+	r.Watch(Event{Kind: Waiting, Waiting: []string{"the engine (does not answer)"}})
 }
 
 // StepError is a failure of one step of several that were done together.
@@ -210,55 +338,16 @@ func flatten(err error) []error {
 	return []error{err}
 }
 
-// wait asks how far the begun steps are, and notes those that are ready.
-func (r *Run) wait(ctx context.Context) error {
-	var waiting []plan.Step
-	for _, s := range r.Plan.Steps {
-		// What is made new can be looked at while it is made. What is replaced can't: it would be the old one that looks ready.
-		begun := !r.began[s.ID].IsZero() && (r.applied[s.ID] || s.Verb == plan.Create)
-		if begun && !r.ready[s.ID] {
-			waiting = append(waiting, s)
-		}
-	}
-	if len(waiting) == 0 {
-		return nil
-	}
-	how, err := r.Target.Ready(ctx, waiting)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // the loop ends the run in its orderly way
-		}
-		return err
-	}
-	var names []string
-	for _, s := range waiting {
-		h := how[s.ID]
-		took := r.Now().Sub(r.began[s.ID])
-		switch {
-		case h.Ready:
-			r.ready[s.ID] = true
-			r.note("end", s)
-			r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Seconds: took.Seconds(), Done: true})
-			r.Watch(Event{Kind: Finished, Step: s, Text: h.How, Seconds: took.Seconds()})
-		case r.applied[s.ID] && (h.Failed || took > r.Target.Patience(s)):
-			r.note("failed", s)
-			r.problems = append(r.problems, r.Target.Explain(context.WithoutCancel(ctx), s, fmt.Errorf("%w after %s: %s", ErrNotReady, took.Round(time.Second), h.How)))
-		default:
-			names = append(names, s.Object+" ("+h.How+")")
-		}
-	}
-	if len(names) > 0 {
-		r.Watch(Event{Kind: Waiting, Waiting: names})
-	}
-	return nil
-}
-
 // ErrNotReady is why a step fails whose service does not get ready.
 var ErrNotReady = errors.New("not ready")
 
 // note writes the journal. A journal that can't be written stops the run: nobody could tell later what it did.
-func (r *Run) note(event string, s plan.Step) {
-	err := r.Journal.Add(state.Entry{Time: r.Now(), Event: event, Step: s.ID, Verb: s.Verb, What: s.Object})
+func (r *Run) note(event string, steps ...plan.Step) {
+	var entries []state.Entry
+	for _, s := range steps {
+		entries = append(entries, state.Entry{Time: r.Now(), Event: event, Step: s.ID, Verb: s.Verb, What: s.Object})
+	}
+	err := r.Journal.Add(entries...)
 	if err != nil && len(r.problems) == 0 {
 		r.problems = append(r.problems, diag.Diagnostic{Code: "BERTH3202", Severity: diag.Error, Subject: "journal", Summary: "the journal can't be written",
 			Detail: []string{err.Error()}, Hint: "make room on the disk, then run berth up again"})

@@ -120,12 +120,20 @@ func (d Dir) Journal() (*Journal, error) {
 	return &Journal{f}, nil
 }
 
-// Add writes an entry; it is on disk when Add returns.
-func (j *Journal) Add(e Entry) error {
-	text, err := json.Marshal(e)
-	if err == nil {
-		_, err = j.file.Write(append(text, '\n'))
+// Add writes entries; they are on disk when Add returns.
+func (j *Journal) Add(entries ...Entry) error {
+	var lines []byte
+	for _, e := range entries {
+		text, err := json.Marshal(e)
+		if err != nil {
+			return fmt.Errorf("write the journal: %w", err)
+		}
+		lines = append(append(lines, text...), '\n')
 	}
+	if len(lines) == 0 {
+		return nil
+	}
+	_, err := j.file.Write(lines)
 	if err == nil {
 		err = j.file.Sync()
 	}

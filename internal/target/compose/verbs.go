@@ -7,16 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"berth/internal/plan"
 	"berth/internal/registry"
-	render "berth/internal/render/compose"
 	"github.com/containerd/errdefs"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -35,9 +30,12 @@ func (e *Engine) Replace(p Project, units []string) error {
 	return e.compose(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate"}, units...)...)
 }
 
-// Start starts a container that does not run.
+// Start starts a container that does not run, or that is paused.
 func (e *Engine) Start(ctx context.Context, container string) error {
 	_, err := e.api.ContainerStart(ctx, container, client.ContainerStartOptions{})
+	if err != nil && strings.Contains(err.Error(), "paused") {
+		_, err = e.api.ContainerUnpause(ctx, container, client.ContainerUnpauseOptions{})
+	}
 	return named("start", container, err)
 }
 
@@ -155,75 +153,6 @@ func encodeAuth(c authn.AuthConfig) string {
 	text, _ := json.Marshal(map[string]string{"username": c.Username, "password": c.Password, "identitytoken": c.IdentityToken,
 		"registrytoken": c.RegistryToken, "auth": c.Auth}) // strings always marshal
 	return base64.URLEncoding.EncodeToString(text)
-}
-
-// Watched is how a container is while it is waited for.
-type Watched struct {
-	Status   plan.Status
-	Exit     int
-	Restarts int
-	Started  time.Time
-	Address  string // in the installation's network; "" while there is none
-	OOM      bool   // the engine killed it for want of memory
-	Check    string // what its health check said last
-	Missing  bool
-}
-
-// Watch tells how some containers are.
-func (e *Engine) Watch(ctx context.Context, names []string) (map[string]Watched, error) {
-	out := map[string]Watched{}
-	for _, n := range names {
-		full, err := e.api.ContainerInspect(ctx, n, client.ContainerInspectOptions{})
-		if errdefs.IsNotFound(err) {
-			out[n] = Watched{Missing: true}
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("inspect container %s: %w", n, err)
-		}
-		out[n] = watched(full.Container)
-	}
-	return out, nil
-}
-
-func watched(c container.InspectResponse) Watched {
-	w := Watched{Status: status(c.State), Exit: c.State.ExitCode, Restarts: c.RestartCount, OOM: c.State.OOMKilled}
-	w.Started, _ = time.Parse(time.RFC3339Nano, c.State.StartedAt)
-	if c.NetworkSettings != nil {
-		for _, n := range c.NetworkSettings.Networks {
-			if n.IPAddress.IsValid() {
-				w.Address = n.IPAddress.String()
-			}
-		}
-	}
-	if h := c.State.Health; h != nil && len(h.Log) > 0 {
-		w.Check = strings.TrimSpace(h.Log[len(h.Log)-1].Output)
-	}
-	return w
-}
-
-// Probe asks a container at its address whether it is ready.
-func Probe(ctx context.Context, address string, p render.Probe) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	hostport := net.JoinHostPort(address, strconv.Itoa(p.Port))
-	if p.Path == "" {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostport)
-		if err != nil {
-			return false
-		}
-		return conn.Close() == nil
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostport+p.Path, nil)
-	if err != nil {
-		return false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode < 400
 }
 
 // Logs gives the last lines that a container wrote.

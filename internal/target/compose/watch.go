@@ -1,0 +1,155 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/plan"
+	render "berth/internal/render/compose"
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// Watched is how a container is while it is waited for.
+type Watched struct {
+	Status   plan.Status
+	Exit     int
+	Restarts int
+	Started  time.Time
+	Address  string // in the installation's network; "" while there is none
+	OOM      bool   // the engine killed it for want of memory
+	Check    string // what its health check said last
+	Missing  bool
+}
+
+// Watcher looks at an installation's containers again and again, at little cost: one list a look. Only containers whose state is
+// another than at the look before, or that were not looked at closely for a while, are asked about one by one.
+type Watcher struct {
+	engine       *Engine
+	installation string
+	now          func() time.Time
+	known        map[string]look
+}
+
+// look is a close look at one container.
+type look struct {
+	state string // as the list told it then
+	at    time.Time
+	how   Watched
+}
+
+// fresh is how long a close look holds: a container that crashes and comes back between two lists has the same state in both.
+const fresh = time.Second
+
+// Watcher makes a watcher of an installation's containers.
+func (e *Engine) Watcher(installation string, now func() time.Time) *Watcher {
+	return &Watcher{engine: e, installation: installation, now: now, known: map[string]look{}}
+}
+
+// Look tells how some containers are. It is not safe for concurrent use.
+func (w *Watcher) Look(ctx context.Context, names []string) (map[string]Watched, error) {
+	list, err := w.engine.api.ContainerList(ctx, client.ContainerListOptions{All: true,
+		Filters: client.Filters{}.Add("label", render.LabelInstallation+"="+w.installation)})
+	if err != nil {
+		return nil, fmt.Errorf("list containers: %w", err)
+	}
+	states := map[string]string{}
+	for _, c := range list.Items {
+		states[nameOf(c)] = c.ID + " " + string(c.State) + " " + healthOf(c.Status)
+	}
+	out := map[string]Watched{}
+	for _, n := range names {
+		state, there := states[n]
+		if !there {
+			out[n] = Watched{Missing: true}
+			continue
+		}
+		known, ok := w.known[n]
+		if !ok || known.state != state || w.now().Sub(known.at) > fresh {
+			how, err := w.engine.Closely(ctx, n)
+			if err != nil {
+				return nil, err
+			}
+			known = look{state: state, at: w.now(), how: how}
+			w.known[n] = known
+		}
+		out[n] = known.how
+	}
+	return out, nil
+}
+
+// healthOf is the health in the engine's words, such as "Up 3 seconds (healthy)": older engines have no field for it in lists.
+func healthOf(status string) string {
+	if i := strings.IndexByte(status, '('); i >= 0 && strings.HasPrefix(status, "Up ") {
+		return status[i:]
+	}
+	return ""
+}
+
+// Closely tells how one container is.
+func (e *Engine) Closely(ctx context.Context, name string) (Watched, error) {
+	full, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
+	if errdefs.IsNotFound(err) {
+		return Watched{Missing: true}, nil
+	}
+	if err != nil {
+		return Watched{}, fmt.Errorf("inspect container %s: %w", name, err)
+	}
+	return watched(full.Container), nil
+}
+
+func watched(c container.InspectResponse) Watched {
+	w := Watched{Status: status(c.State), Exit: c.State.ExitCode, Restarts: c.RestartCount, OOM: c.State.OOMKilled}
+	w.Started, _ = time.Parse(time.RFC3339Nano, c.State.StartedAt)
+	if c.NetworkSettings != nil {
+		for _, n := range c.NetworkSettings.Networks {
+			if n.IPAddress.IsValid() {
+				w.Address = n.IPAddress.String()
+			}
+		}
+	}
+	if h := c.State.Health; h != nil && len(h.Log) > 0 {
+		w.Check = strings.TrimSpace(h.Log[len(h.Log)-1].Output)
+	}
+	return w
+}
+
+// Local reports whether containers' addresses can be reached from here.
+func (e *Engine) Local() bool { return e.host == "" || strings.HasPrefix(e.host, "unix://") }
+
+// prober asks containers directly: a proxy of the host does not know their addresses, and a redirect is an answer.
+var prober = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// Probe asks a container at its address whether it is ready.
+func Probe(ctx context.Context, address string, p catalogue.Probe) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	hostport := net.JoinHostPort(address, strconv.Itoa(p.Port))
+	if p.Path == "" {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostport)
+		if err != nil {
+			return false
+		}
+		return conn.Close() == nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostport+p.Path, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := prober.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode < 400
+}
