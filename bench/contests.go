@@ -1,0 +1,188 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// release is the one that is measured; chartTag and baseTag are the same or the nearest of Sourcegraph's own repositories.
+const (
+	release  = "7.5.4453"
+	chartTag = "v7.5.4453"
+	baseTag  = "v7.2.1943" // the Kustomize repository ends there
+)
+
+const port = 7680 // of the front door of the measured installation
+
+// bench is a scratch folder and the program that is measured.
+type bench struct{ dir, berth string }
+
+func newBench() (*bench, error) {
+	program, err := filepath.Abs("bin/berth")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "berth-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &bench{dir: dir, berth: program}, nil
+}
+
+// close takes away what was brought up.
+func (b *bench) close() {
+	site := filepath.Join(b.dir, "site")
+	if _, err := os.Stat(site); err == nil {
+		if err := shell(site, b.berth, "down", "--delete-data", "bench").do(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: left behind:", err)
+		}
+	}
+	os.RemoveAll(b.dir)
+}
+
+func (b *bench) contests() ([]contest, error) {
+	list := []contest{{
+		what: "`berth help`, a command that does nothing", rounds: 41, goal: 1,
+		ours: shell(b.dir, b.berth, "help"), theirs: shell(b.dir, "docker", "--version"),
+	}}
+	render, err := b.render()
+	if err != nil {
+		return nil, err
+	}
+	engine, err := b.engine()
+	return append(append(list, render...), engine...), err
+}
+
+// render compares rendering everything with what Sourcegraph's own chart and base take, where checkouts of them are given.
+func (b *bench) render() ([]contest, error) {
+	config := "on: compose\nrelease: " + release + "\nurl: http://localhost\n"
+	if err := os.WriteFile(filepath.Join(b.dir, "sourcegraph.yaml"), []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	ours := shell(b.dir, b.berth, "render", "--as", "compose", "--out", filepath.Join(b.dir, "project"))
+	var list []contest
+	for _, c := range []struct {
+		variable, tag, folder string
+		command               []string
+	}{
+		{"BENCH_HELM", chartTag, "charts/sourcegraph", []string{"helm", "template", "sourcegraph"}},
+		{"BENCH_K8S", baseTag, "base", []string{"kustomize", "build"}},
+	} {
+		repository := os.Getenv(c.variable)
+		if repository == "" {
+			fmt.Fprintf(os.Stderr, "bench: %s is not set, so %s is NOT measured\n", c.variable, c.command[0])
+			continue
+		}
+		tree := filepath.Join(b.dir, c.command[0])
+		if err := checkout(repository, c.tag, tree); err != nil {
+			return nil, err
+		}
+		theirs := shell(b.dir, c.command[0], append(c.command[1:], filepath.Join(tree, c.folder))...)
+		theirs.name = strings.Join(c.command, " ") + " of Sourcegraph's own " + filepath.Base(c.folder)
+		list = append(list, contest{what: "render everything", ours: ours, theirs: theirs, rounds: 15, goal: 10})
+	}
+	return list, nil
+}
+
+// checkout writes a tag of a repository, bare or not, to a folder.
+func checkout(repository, tag, dir string) error {
+	out, err := exec.Command("git", "-C", repository, "archive", tag).Output()
+	if err != nil {
+		return fmt.Errorf("git archive %s: %w", tag, err)
+	}
+	r := tar.NewReader(bytes.NewReader(out))
+	for {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag != tar.TypeReg || !filepath.IsLocal(h.Name) {
+			continue
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, h.Name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return err
+		}
+	}
+}
+
+// engine compares on a real Docker Engine, with stand-in images: having nothing to do, and bringing everything up. The images are there
+// already on both sides, and both use the same rendered project.
+func (b *bench) engine() ([]contest, error) {
+	site, plain := filepath.Join(b.dir, "site"), filepath.Join(b.dir, "plain")
+	config, err := exec.Command("testbed/config", "bench", strconv.Itoa(port)).Output()
+	if err != nil {
+		return nil, fmt.Errorf("testbed/config: %w", err)
+	}
+	if err := os.MkdirAll(site, 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(site, "sourcegraph.yaml"), config, 0o600); err != nil {
+		return nil, err
+	}
+	up := shell(site, b.berth, "up")
+	// Both sides' containers bear the same labels, so this takes away what either brought up.
+	remove := shell(site, b.berth, "down", "--delete-data", "bench").do
+	for _, prepare := range []command{shell(site, b.berth, "lock"), up, shell(site, b.berth, "render", "--as", "compose", "--out", plain)} {
+		if err := prepare.do(); err != nil {
+			return nil, err
+		}
+	}
+	compose := func(dir string) command { return shell(dir, "docker", "compose", "up", "-d", "--pull", "never") }
+	return []contest{
+		{what: "nothing to do", rounds: 15, goal: 2, ours: shell(site, b.berth, "plan"),
+			theirs: command{name: "docker compose up -d", do: compose(filepath.Join(site, ".berth", "bench", "project")).do}},
+		{what: "from nothing to healthy, 26 services", rounds: 5, goal: 1 / 1.05,
+			ours: command{name: "berth up", before: remove, do: up.do},
+			theirs: command{name: "docker compose up -d, then polling the same checks", before: remove, do: func() error {
+				if err := compose(plain).do(); err != nil {
+					return err
+				}
+				return healthy()
+			}}},
+	}, nil
+}
+
+// healthy waits until no container is starting or crashing any more and the front door answers.
+func healthy() error {
+	client := http.Client{Timeout: 2 * time.Second}
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		out, err := exec.Command("docker", "ps", "-a", "--filter", "label=com.docker.compose.project=bench", "--format", "{{.Status}}").Output()
+		if err != nil {
+			return err
+		}
+		status := string(out)
+		if strings.Contains(status, "starting") || strings.Contains(status, "Restarting") || strings.Contains(status, "Created") {
+			continue
+		}
+		resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/healthz", port))
+		if err != nil {
+			continue
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return errors.New("not healthy within five minutes")
+}
