@@ -81,7 +81,7 @@ func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
 
 // hostProblems are those of this host for this installation.
 func (e *Env) hostProblems(ctx context.Context, i *installation) diag.List {
-	version, err := compose.ComposeVersion(ctx)
+	version, err := i.engine.ComposeVersion(ctx)
 	var problems diag.List
 	if list, ok := err.(diag.List); ok {
 		problems = append(problems, list...)

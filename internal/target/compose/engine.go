@@ -4,6 +4,7 @@ package compose
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,8 +14,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
-	"syscall"
 
 	"berth/internal/diag"
 	"github.com/moby/moby/client"
@@ -22,8 +23,9 @@ import (
 
 // Engine is a Docker Engine.
 type Engine struct {
-	api  *client.Client
-	host string // as DOCKER_HOST has it, so that docker compose talks to the same engine
+	api     *client.Client
+	host    string   // as DOCKER_HOST has it, so that docker compose talks to the same engine
+	compose []string // the program that is Docker Compose
 }
 
 // Connect finds the engine that the docker program would use, and asks whether it is there. The error is a diag.List when it is not.
@@ -43,7 +45,7 @@ func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
 		}
 		return nil, unreachable(host, err)
 	}
-	return &Engine{api: api, host: host}, nil
+	return &Engine{api: api, host: host, compose: program(getenv)}, nil
 }
 
 // engineHost is DOCKER_HOST, or the address of the docker program's current context; "" is the engine's default address.
@@ -51,12 +53,8 @@ func engineHost(ctx context.Context, getenv func(string) string) string {
 	if h := getenv("DOCKER_HOST"); h != "" {
 		return h
 	}
-	folder := getenv("DOCKER_CONFIG")
-	if folder == "" {
-		folder = filepath.Join(getenv("HOME"), ".docker")
-	}
 	var config struct{ CurrentContext string }
-	text, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	text, err := os.ReadFile(filepath.Join(settings(getenv), "config.json"))
 	name := getenv("DOCKER_CONTEXT")
 	if err == nil && name == "" && json.Unmarshal(text, &config) == nil {
 		name = config.CurrentContext
@@ -69,6 +67,24 @@ func engineHost(ctx context.Context, getenv func(string) string) string {
 		return "" // the default is tried, and what is wrong with it is told
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// settings is the folder of the docker program's own settings.
+func settings(getenv func(string) string) string {
+	return cmp.Or(getenv("DOCKER_CONFIG"), filepath.Join(getenv("HOME"), ".docker"))
+}
+
+// program finds Docker Compose. It is run by itself rather than by the docker program where it lies in one of the usual places: that is
+// quicker, and a worker that is no grandchild surely dies with berth.
+func program(getenv func(string) string) []string {
+	for _, folder := range []string{filepath.Join(settings(getenv), "cli-plugins"), "/usr/local/lib/docker/cli-plugins",
+		"/usr/local/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins"} {
+		path := filepath.Join(folder, "docker-compose")
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return []string{path}
+		}
+	}
+	return []string{"docker", "compose"}
 }
 
 func unreachable(host string, err error) diag.List {
@@ -87,11 +103,11 @@ func unreachable(host string, err error) diag.List {
 // Close ends the connection.
 func (e *Engine) Close() error { return e.api.Close() }
 
-// compose runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a step in hand is to be
+// run runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a step in hand is to be
 // finished; and it dies with berth, since nobody would watch over it any more.
-func (e *Engine) compose(p Project, args ...string) error {
-	base := []string{"compose", "--ansi", "never", "--progress", "quiet", "--project-name", p.Name, "--project-directory", p.Dir}
-	cmd := exec.Command("docker", append(base, args...)...)
+func (e *Engine) run(p Project, args ...string) error {
+	base := append(slices.Clone(e.compose[1:]), "--ansi", "never", "--progress", "quiet", "--project-name", p.Name, "--project-directory", p.Dir)
+	cmd := exec.Command(e.compose[0], append(base, args...)...)
 	cmd.Dir = p.Dir
 	cmd.Env = os.Environ()
 	if e.host != "" {
@@ -99,7 +115,7 @@ func (e *Engine) compose(p Project, args ...string) error {
 	}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = child()
 	// The signal comes when the thread that started the child ends, not the process, so this thread has to stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -133,8 +149,8 @@ func meaningful(output string) []string {
 }
 
 // ComposeVersion is the version of docker compose, such as "5.6.0"; the error is a diag.List when there is none.
-func ComposeVersion(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "docker", "compose", "version", "--short").Output()
+func (e *Engine) ComposeVersion(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, e.compose[0], append(slices.Clone(e.compose[1:]), "version", "--short")...).Output()
 	if err != nil {
 		return "", diag.List{{Code: "BERTH2104", Severity: diag.Error, Subject: "host", Summary: "docker compose is not installed",
 			Hint: "install the package docker-compose-plugin (https://docs.docker.com/compose/install/linux/)"}}

@@ -68,7 +68,7 @@ func (e *Engine) Facts(ctx context.Context, composeVersion, installation string)
 		Memory: info.Info.MemTotal, FreeDisk: -1, Taken: taken, Running: len(running.Items) > 0}
 	var disk syscall.Statfs_t
 	if syscall.Statfs(filepath.Join(info.Info.DockerRootDir, "volumes"), &disk) == nil {
-		f.FreeDisk = int64(disk.Bavail) * disk.Bsize
+		f.FreeDisk = int64(disk.Bavail) * int64(disk.Bsize)
 	}
 	if text, err := os.ReadFile("/proc/sys/vm/max_map_count"); err == nil {
 		f.MapCount, _ = strconv.Atoi(strings.TrimSpace(string(text)))

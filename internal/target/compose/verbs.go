@@ -22,12 +22,12 @@ import (
 
 // Up makes and starts the containers of some units, in one go.
 func (e *Engine) Up(p Project, units []string) error {
-	return e.compose(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--quiet-pull"}, units...)...)
+	return e.run(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--quiet-pull"}, units...)...)
 }
 
 // Replace makes the containers of some units anew; volumes stay.
 func (e *Engine) Replace(p Project, units []string) error {
-	return e.compose(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate"}, units...)...)
+	return e.run(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate"}, units...)...)
 }
 
 // Start starts a container that does not run, or that is paused.
