@@ -267,8 +267,8 @@ func TestTwoRunsAtTheSameTime(t *testing.T) {
 		text, err := os.ReadFile(lock)
 		return err == nil && len(text) > 0
 	})
-	if code, out := s.berth("up"); code != 1 || !strings.Contains(out, "pid") {
-		t.Errorf("the second up: exit %d, want 1 and who holds the lock\n%s", code, out)
+	if code, out := s.berth("up"); code != 3 || !strings.Contains(out, "pid") {
+		t.Errorf("the second up: exit %d, want 3 and who holds the lock\n%s", code, out)
 	}
 	if err := first.Wait(); err != nil {
 		t.Errorf("the first up: %v", err)

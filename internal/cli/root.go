@@ -25,7 +25,6 @@ func newRoot(env *Env) *cobra.Command {
 		Long:          long,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
