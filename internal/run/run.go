@@ -125,6 +125,7 @@ func (r *Run) Execute(ctx context.Context) error {
 			r.begin(work)
 			r.look(work)
 		} else if r.busy == 0 {
+			r.lastLook(ctx)
 			return r.end(ctx)
 		}
 		select {
@@ -141,6 +142,44 @@ func (r *Run) Execute(ctx context.Context) error {
 		}
 	}
 	return r.problems.Err()
+}
+
+// lastLook notes what is ready of what was begun, when a run stops before its end, so that people are told how things are.
+func (r *Run) lastLook(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	var steps []plan.Step
+	for _, s := range r.Plan.Steps {
+		if r.applied[s.ID] && !r.ready[s.ID] {
+			steps = append(steps, s)
+		}
+	}
+	if len(steps) == 0 {
+		return
+	}
+	how, err := r.Target.Ready(ctx, steps)
+	if err != nil {
+		return // the engine may be why the run stops
+	}
+	for _, s := range steps {
+		if how[s.ID].Ready {
+			r.finished(how, s)
+		}
+	}
+}
+
+// finished notes steps that are done and ready.
+func (r *Run) finished(how map[int]Readiness, steps ...plan.Step) {
+	if len(steps) == 0 {
+		return
+	}
+	r.note("end", steps...)
+	for _, s := range steps {
+		r.ready[s.ID] = true
+		took := r.Now().Sub(r.began[s.ID]).Seconds()
+		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Seconds: took, Done: true})
+		r.Watch(Event{Kind: Finished, Step: s, Text: how[s.ID].How, Seconds: took})
+	}
 }
 
 func (r *Run) end(ctx context.Context) error {
@@ -281,9 +320,7 @@ func (r *Run) judge(ctx context.Context, l look) {
 		took := r.Now().Sub(r.began[s.ID])
 		switch {
 		case h.Ready:
-			r.ready[s.ID] = true
 			ready = append(ready, s)
-			r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Seconds: took.Seconds(), Done: true})
 		case r.applied[s.ID] && (h.Failed || took > r.Target.Patience(s)):
 			err := fmt.Errorf("%w after %s: %s", ErrNotReady, took.Round(time.Second), h.How)
 			r.problems = append(r.problems, r.Target.Explain(context.WithoutCancel(ctx), s, err))
@@ -292,12 +329,7 @@ func (r *Run) judge(ctx context.Context, l look) {
 			names = append(names, s.Object+" ("+h.How+")")
 		}
 	}
-	if len(ready) > 0 {
-		r.note("end", ready...)
-	}
-	for _, s := range ready {
-		r.Watch(Event{Kind: Finished, Step: s, Text: l.how[s.ID].How, Seconds: r.Now().Sub(r.began[s.ID]).Seconds()})
-	}
+	r.finished(l.how, ready...)
 	if len(names) > 0 {
 		r.Watch(Event{Kind: Waiting, Waiting: names})
 	}
@@ -360,6 +392,8 @@ func (r *Run) Undone() (done, undone []string) {
 		text := string(s.Verb) + " " + s.Object
 		if r.ready[s.ID] {
 			done = append(done, text)
+		} else if r.applied[s.ID] {
+			undone = append(undone, text+" (not ready yet)")
 		} else if !r.began[s.ID].IsZero() {
 			undone = append(undone, text+" (begun)")
 		} else {

@@ -189,7 +189,7 @@ func TestStepInHandIsFinishedOnInterrupt(t *testing.T) {
 			t.Error("the migrator was not finished, although it was in hand")
 		}
 		_, undone := r.Undone()
-		if diff := cmp.Diff([]string{"run migrator (begun)", "create frontend"}, undone); diff != "" {
+		if diff := cmp.Diff([]string{"run migrator (not ready yet)", "create frontend"}, undone); diff != "" {
 			t.Error(diff)
 		}
 		if !slices.ContainsFunc(*events, func(e Event) bool { return e.Kind == Stopping }) {
