@@ -294,8 +294,8 @@ func TestFilesAndSecretsReachTheContainers(t *testing.T) {
 	if _, text := s.get("/api/site-config"); !strings.Contains(text, "http://localhost") || strings.Contains(text, "license-value") || !strings.Contains(text, "1234") {
 		t.Errorf("the site configuration has not the URL and the license: %s", text)
 	}
-	if got := docker(t, "exec", s.name+"-gitserver-0", "stat", "-c", "%u %a", "/home/sourcegraph/.ssh/id_rsa"); got != "100 400" {
-		t.Errorf("the SSH key has owner and mode %s, want 100 400", got)
+	if got := docker(t, "exec", s.name+"-gitserver-0", "stat", "-c", "%u %a", "/home/sourcegraph/.ssh/id_rsa"); got != "0 444" {
+		t.Errorf("the SSH key has owner and mode %s, want 0 444", got)
 	}
 	if got := docker(t, "exec", s.name+"-gitserver-0", "cat", "/home/sourcegraph/.ssh/id_rsa"); !strings.Contains(got, "it's a \"key\" with $signs and `ticks`") {
 		t.Errorf("the SSH key did not arrive byte for byte:\n%s", got)

@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	render "berth/internal/render/compose"
+	"berth/internal/stack"
+	"berth/internal/state"
+	"berth/internal/target/compose"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -27,7 +32,7 @@ func newDownCmd(env *Env) *cobra.Command {
 }
 
 func (e *Env) down(ctx context.Context, file, data string) error {
-	i, err := e.open(ctx, file)
+	i, err := e.openToStop(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -56,7 +61,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			return err
 		}
 	}
-	p := plan.Teardown(i.desired(e), s, network, volumes)
+	p := plan.Teardown(plan.Desired{Installation: i.stack.Name, Target: i.stack.Target, Catalogue: e.catalogue().Digest()}, s, network, volumes)
 	if !p.Empty() {
 		view.Plan(e.Stdout, p)
 		fmt.Fprintln(e.Stdout)
@@ -70,4 +75,20 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 	}
 	fmt.Fprintf(e.Stdout, "%s is stopped; its data is kept. Back with: berth up\n", i.stack.Name)
 	return nil
+}
+
+// openToStop finds an installation by its name alone. What it would be given to run need not be there: an installation must be possible to
+// stop when a secret is missing or its release is not known.
+func (e *Env) openToStop(ctx context.Context, file string) (*installation, error) {
+	l, problems, err := e.read(file)
+	if err != nil {
+		return nil, err
+	}
+	if problems.Failed() {
+		return nil, problems
+	}
+	l.stack = &stack.Stack{Name: cmp.Or(l.doc.Config.Name, stack.DefaultName), Target: l.doc.Config.On}
+	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name), project: &render.Project{Name: l.stack.Name}}
+	i.engine, err = compose.Connect(ctx, e.Getenv)
+	return i, err
 }

@@ -30,8 +30,8 @@ type loaded struct {
 // abs gives a path that the admin wrote on the command line.
 func (e *Env) abs(path string) string { return from(e.Dir, path) }
 
-// load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
-func (e *Env) load(file string) (*loaded, diag.List, error) {
+// read reads a config's form only.
+func (e *Env) read(file string) (*loaded, diag.List, error) {
 	path := e.abs(file)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,12 +41,21 @@ func (e *Env) load(file string) (*loaded, diag.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read config: %w", err)
 	}
-	l := &loaded{file: file, dir: filepath.Dir(path), text: text}
-	doc, release, problems := config.Read(file, text, e.catalogue(), e.world(l.dir))
+	doc, problems := config.Load(file, text)
+	return &loaded{file: file, dir: filepath.Dir(path), text: text, doc: doc}, problems, nil
+}
+
+// load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
+func (e *Env) load(file string) (*loaded, diag.List, error) {
+	l, problems, err := e.read(file)
+	if err != nil || l == nil {
+		return nil, problems, err
+	}
+	// The meaning is checked even where the form has problems, so that all are told at once.
+	l.doc, l.release, problems = config.Read(file, l.text, e.catalogue(), e.world(l.dir))
 	if problems.Failed() {
 		return nil, problems, nil
 	}
-	l.doc, l.release = doc, release
 	files, err := l.files()
 	if err != nil {
 		return nil, nil, err
@@ -55,8 +64,8 @@ func (e *Env) load(file string) (*loaded, diag.List, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l.stack = stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: release, Files: files,
-		Lock: lock.For(doc.Config.Images.Registry, release.Version)})
+	l.stack = stack.Resolve(stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files,
+		Lock: lock.For(l.doc.Config.Images.Registry, l.release.Version)})
 	return l, problems, nil
 }
 

@@ -437,7 +437,7 @@ func sorted(steps []Step, needs [][]int) []Step {
 
 // Teardown is the work that stops an installation; data names the volumes whose data is deleted for good, nothing to keep all.
 func Teardown(d Desired, s State, network string, volumes []string) *Plan {
-	p := &Plan{Format: Format, Action: Down, Installation: d.Installation, Target: d.Target, Release: d.Release, From: release(s),
+	p := &Plan{Format: Format, Action: Down, Installation: d.Installation, Target: d.Target, Release: release(s), From: release(s),
 		Basis: basis(d, s), Steps: []Step{}, Unchanged: []string{}}
 	add := func(step Step, why string) {
 		step.ID, step.Why = len(p.Steps)+1, []Cause{{Text: why}}

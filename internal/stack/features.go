@@ -15,10 +15,9 @@ import (
 
 // The services that the features below reach. A release that lacks one of them is not given it.
 var (
-	frontends   = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal"}
-	proxyUsers  = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "gitserver", "migrator", "worker", "repo-updater", "executor"} // docs: self-hosted/private-network
-	gitservers  = []string{"gitserver"}
-	containerID = struct{ uid, gid string }{"100", "101"} // the sourcegraph user in Sourcegraph's own images
+	frontends  = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal"}
+	proxyUsers = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "gitserver", "migrator", "worker", "repo-updater", "executor"} // docs: self-hosted/private-network
+	gitservers = []string{"gitserver"}
 )
 
 const (
@@ -71,7 +70,7 @@ func (b *builder) siteConfig() {
 	b.secrets["site-config"] = Secret{Name: "site-config", Parts: b.siteConfigParts()}
 	b.file("site-config/admin.json", b.Config.SiteConfig.File)
 	b.each(frontends, func(inst *Instance) {
-		inst.mount(Mount{Path: own, Secret: "site-config", UID: containerID.uid, GID: containerID.gid, Mode: 0o400})
+		inst.mount(Mount{Path: own, Secret: "site-config"})
 		inst.mount(Mount{Path: admin, File: "site-config/admin.json", ReadOnly: true})
 		inst.set("SITE_CONFIG_FILE", Part{Text: admin + ":" + own})
 		inst.set("SITE_CONFIG_ALLOW_EDITS", Part{Text: strconv.FormatBool(b.Config.SiteConfig.AllowEdits)})
@@ -146,13 +145,14 @@ func (b *builder) file(path, name string) {
 	b.stack.Settings.Files = append(b.stack.Settings.Files, File{Path: path, Content: b.Files[name]})
 }
 
-// git gives gitserver what it needs to reach code hosts.
+// git gives gitserver what it needs to reach code hosts. Files of secrets belong to root in the container and can be read by all in it;
+// ssh asks for stricter rights only of a key that belongs to its own user.
 func (b *builder) git() {
 	g := b.Config.Git
 	at := b.At("git")
 	b.each(gitservers, func(inst *Instance) {
 		secret := func(path, name string, ref *config.Secret) {
-			inst.mount(Mount{Path: gitHome + path, Secret: b.secret(name, ref, at), UID: containerID.uid, GID: containerID.gid, Mode: 0o400})
+			inst.mount(Mount{Path: gitHome + path, Secret: b.secret(name, ref, at)})
 			inst.origin("git", at)
 		}
 		if g.SSHKey != nil {
@@ -210,8 +210,7 @@ func (b *builder) tls() {
 			key := b.secret("tls-key", &config.Secret{File: t.Key}, b.At("tls.key"))
 			b.file("caddy/sourcegraph.pem", t.Certificate)
 			inst.mount(Mount{Path: "/sourcegraph.pem", File: "caddy/sourcegraph.pem", ReadOnly: true})
-			// Readable to whatever user the front door runs as, inside its own container only.
-			inst.mount(Mount{Path: "/sourcegraph.key", Secret: key, Mode: 0o444})
+			inst.mount(Mount{Path: "/sourcegraph.key", Secret: key})
 		}
 		inst.mount(Mount{Path: caddyfilePath, File: file})
 	})

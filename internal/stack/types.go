@@ -107,8 +107,6 @@ type Mount struct {
 	File     string // path in the rendered project
 	Host     string
 	Secret   string // name of a Secret that becomes a file
-	UID, GID string // of a secret's file
-	Mode     uint32 // of a secret's file
 	ReadOnly bool
 }
 

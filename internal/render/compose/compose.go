@@ -72,7 +72,8 @@ func (r *renderer) file(services mapping) mapping {
 }
 
 // secretFiles are the secrets that services mount as files. Compose copies them from the environment into the container, so that
-// they lie on no disk of the host in a form that others can read.
+// they lie on no disk of the host in a form that others can read. No owner is asked for: engines up to 28 look the image's user up among
+// the users of the host then, and fail. So the files belong to root, and whatever user the container has can read them.
 func (r *renderer) secretFiles() mapping {
 	var names []string
 	for _, inst := range r.stack.Instances {
@@ -166,11 +167,7 @@ func environment(env []stack.EnvVar) mapping {
 func (r *renderer) mounts(mounts []stack.Mount) (volumes, secrets sequenceOf) {
 	for _, m := range mounts {
 		if m.Secret != "" {
-			s := mapping{{"source", m.Secret}, {"target", m.Path}}
-			if m.UID != "" {
-				s = append(s, field{"uid", m.UID}, field{"gid", m.GID})
-			}
-			secrets = append(secrets, append(s, field{"mode", octal(m.Mode)}))
+			secrets = append(secrets, mapping{{"source", m.Secret}, {"target", m.Path}})
 			continue
 		}
 		source := cmp.Or(m.Volume, m.Host)

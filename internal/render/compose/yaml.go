@@ -2,7 +2,6 @@ package compose
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -13,14 +12,11 @@ type mapping []field
 
 type field struct {
 	key   string
-	value any // string, bool, int, float64, octal, mapping, sequenceOf
+	value any // string, bool, int, float64, mapping, sequenceOf
 }
 
 // sequenceOf is a YAML sequence.
 type sequenceOf []any
-
-// octal is a file mode, which YAML writes in base 8.
-type octal uint32
 
 // encode writes a mapping as YAML under a comment.
 func encode(comment string, m mapping) []byte {
@@ -53,8 +49,6 @@ func node(v any) *yaml.Node {
 			n.Content = append(n.Content, node(item))
 		}
 		return n
-	case octal:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: "0" + strconv.FormatUint(uint64(v), 8)}
 	case string:
 		n := &yaml.Node{}
 		n.SetString(v)
