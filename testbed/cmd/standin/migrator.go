@@ -191,7 +191,7 @@ func (m *migrator) drift(ctx context.Context, args []string) error {
 		found += len(lines)
 	}
 	if found > 0 {
-		return errors.New("found drift!")
+		return errors.New("found drift")
 	}
 	fmt.Println("✅ No drift detected")
 	return nil
@@ -207,9 +207,9 @@ func (m *migrator) describe(ctx context.Context, args []string) (err error) {
 	}
 	w := io.Writer(os.Stdout)
 	if *out != "" {
-		f, err := os.Create(*out)
-		if err != nil {
-			return err
+		f, created := os.Create(*out)
+		if created != nil {
+			return created
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		w = f
@@ -323,7 +323,7 @@ func (m *migrator) move(ctx context.Context, args []string, up bool) error {
 				return err
 			}
 			if len(lines) > 0 {
-				return fmt.Errorf("found drift! %s: %s", st.Name, strings.Join(lines, "; "))
+				return fmt.Errorf("found drift: %s: %s", st.Name, strings.Join(lines, "; "))
 			}
 		}
 	}
