@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"berth/internal/diag"
 	"github.com/moby/moby/client"
@@ -24,8 +25,9 @@ import (
 // Engine is a Docker Engine.
 type Engine struct {
 	api     *client.Client
-	host    string   // as DOCKER_HOST has it, so that docker compose talks to the same engine
-	compose []string // the program that is Docker Compose
+	host    string     // as DOCKER_HOST has it, so that docker compose talks to the same engine
+	compose []string   // the program that is Docker Compose
+	one     sync.Mutex // held while Compose runs: two at the same time would each make the project's network
 }
 
 // Connect finds the engine that the docker program would use, and asks whether it is there. The error is a diag.List when it is not.
@@ -116,6 +118,8 @@ func (e *Engine) run(p Project, args ...string) error {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &out
 	cmd.SysProcAttr = child()
+	e.one.Lock()
+	defer e.one.Unlock()
 	// The signal comes when the thread that started the child ends, not the process, so this thread has to stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
