@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"berth/testbed/internal/jsonc"
+	"berth/testbed/internal/shard"
+)
+
+// rows answers a query as a list of objects.
+func (f *frontend) rows(w http.ResponseWriter, r *http.Request, db, sql string, args ...any) {
+	if f.db[db] == nil {
+		refuse(w, http.StatusNotFound, fmt.Errorf("the %s database is turned off", db))
+		return
+	}
+	q, err := f.db[db].Query(r.Context(), sql, args...)
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	out, err := pgx.CollectRows(q, pgx.RowToMap)
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	if out == nil {
+		out = []map[string]any{}
+	}
+	reply(w, out)
+}
+
+func (f *frontend) users(w http.ResponseWriter, r *http.Request) {
+	f.rows(w, r, "frontend", `SELECT id, username, email, site_admin AS "siteAdmin", created_at AS "createdAt" FROM users ORDER BY id`)
+}
+
+func (f *frontend) externalServices(w http.ResponseWriter, r *http.Request) {
+	f.rows(w, r, "frontend", `SELECT id, kind, display_name AS "displayName" FROM external_services ORDER BY id`)
+}
+
+func (f *frontend) listRepos(ctx context.Context) ([]repoInfo, error) {
+	rows, err := f.db.frontend().Query(ctx, `SELECT name, uri, revision, coalesce(commit, '') FROM repo
+		LEFT JOIN gitserver_repos ON repo_id = repo.id AND clone_status = 'cloned' ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []repoInfo
+	for rows.Next() {
+		var i repoInfo
+		if err := rows.Scan(&i.Name, &i.URI, &i.Revision, &i.Commit); err != nil {
+			return nil, err
+		}
+		i.Gitserver, i.Zoekt = shard.Owner(i.Name, f.git), shard.Owner(i.Name, f.zoekt)
+		out = append(out, i)
+	}
+	return out, rows.Err()
+}
+
+func (f *frontend) repos(w http.ResponseWriter, r *http.Request) {
+	f.rows(w, r, "frontend", `SELECT name, uri AS "cloneURL", coalesce(clone_status, 'not_cloned') AS "cloneStatus", shard_id AS "gitserver",
+		commit, repo_size_bytes AS "bytes", last_error AS "lastError" FROM repo LEFT JOIN gitserver_repos ON repo_id = repo.id ORDER BY name`)
+}
+
+var repoName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
+
+// addRepo adds a repository or, with again, makes gitserver clone it anew.
+func (f *frontend) addRepo(ctx context.Context, name, uri string, bundle []byte, again bool) error {
+	if !repoName.MatchString(name) || strings.Contains(name, "..") {
+		return fmt.Errorf("%q is no name of a repository, such as github.com/owner/name", name)
+	}
+	tx, err := f.db.frontend().Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }() // does nothing after the commit
+	sql := "INSERT INTO repo (name, uri) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+	if again {
+		sql = `INSERT INTO repo (name, uri) VALUES ($1, $2)
+			ON CONFLICT (name) DO UPDATE SET uri = excluded.uri, revision = repo.revision + 1, updated_at = now()`
+	}
+	if _, err := tx.Exec(ctx, sql, name, uri); err != nil {
+		return err
+	}
+	if bundle != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO repo_bundles (repo_id, bundle) SELECT id, $2 FROM repo WHERE name = $1
+			ON CONFLICT (repo_id) DO UPDATE SET bundle = excluded.bundle`, name, bundle); err != nil {
+			return err
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+func (f *frontend) postRepo(w http.ResponseWriter, r *http.Request) {
+	in, err := form(r, "name", "cloneURL")
+	if err != nil || in["name"] == "" || in["cloneURL"] == "" {
+		refuse(w, http.StatusBadRequest, errors.New("a repository needs name and cloneURL"))
+		return
+	}
+	if err := f.addRepo(r.Context(), in["name"], in["cloneURL"], nil, true); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+	reply(w, map[string]string{"name": in["name"], "gitserver": shard.Owner(in["name"], f.git), "zoekt": shard.Owner(in["name"], f.zoekt)})
+}
+
+// postBundle takes a repository as a git bundle. The bundle stays in the database, which is the code host of such a repository.
+func (f *frontend) postBundle(w http.ResponseWriter, r *http.Request) {
+	name, last := path.Split(r.PathValue("rest"))
+	name = strings.TrimSuffix(name, "/")
+	bundle, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 256<<20))
+	if err != nil || last != "bundle" || len(bundle) == 0 {
+		refuse(w, http.StatusBadRequest, errors.New("POST a git bundle to /api/repos/NAME/bundle"))
+		return
+	}
+	if err := f.addRepo(r.Context(), name, "bundle:", bundle, true); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	w.WriteHeader(http.StatusCreated)
+	reply(w, map[string]string{"name": name, "gitserver": shard.Owner(name, f.git), "zoekt": shard.Owner(name, f.zoekt)})
+}
+
+func (f *frontend) getSettings(w http.ResponseWriter, r *http.Request) {
+	var text string
+	err := f.db.frontend().QueryRow(r.Context(), "SELECT contents FROM settings ORDER BY id DESC LIMIT 1").Scan(&text)
+	if errors.Is(err, pgx.ErrNoRows) {
+		text, err = "{}", nil
+	}
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprint(w, text)
+}
+
+func (f *frontend) putSettings(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	var v map[string]any
+	if err == nil {
+		err = jsonc.Decode(text, &v)
+	}
+	if err != nil {
+		refuse(w, http.StatusBadRequest, fmt.Errorf("settings: %w", err))
+		return
+	}
+	if f.env("GLOBAL_SETTINGS_FILE") != "" && f.env("GLOBAL_SETTINGS_ALLOW_EDITS") != "true" {
+		refuse(w, http.StatusForbidden, errors.New("the settings come from GLOBAL_SETTINGS_FILE and can't be edited"))
+		return
+	}
+	if _, err := f.db.frontend().Exec(r.Context(), "INSERT INTO settings (contents) VALUES ($1)", string(text)); err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+	}
+}
+
+// getSiteConfig shows what the files say, with the license cut down to its end.
+func (f *frontend) getSiteConfig(w http.ResponseWriter, r *http.Request) {
+	c, err := f.siteConfig()
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	out := map[string]any{"externalURL": c["externalURL"], "licenseKey": nil, "keys": keys(c)}
+	if l, ok := c["licenseKey"].(string); ok && l != "" {
+		out["licenseKey"] = "…" + l[max(0, len(l)-4):]
+	}
+	reply(w, out)
+}
+
+func keys(m map[string]any) []string {
+	out := []string{}
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// postUpload keeps a code intelligence upload: its row in pgsql, its content in the blob store, its digest in codeintel-db later.
+func (f *frontend) postUpload(w http.ResponseWriter, r *http.Request) {
+	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 256<<20))
+	repository := r.URL.Query().Get("repository")
+	if err != nil || repository == "" || len(content) == 0 {
+		refuse(w, http.StatusBadRequest, errors.New("POST a file to /api/uploads?repository=NAME"))
+		return
+	}
+	sum := sha256.Sum256(content)
+	digest := hex.EncodeToString(sum[:])
+	key := "upload-" + hex.EncodeToString(random(8)) + ".scip"
+	if err := f.objects.put(r.Context(), key, content); err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	var id int
+	if err := f.db.frontend().QueryRow(r.Context(), `INSERT INTO lsif_uploads (repository, object_key, sha256, size) VALUES ($1, $2, $3, $4)
+		RETURNING id`, repository, key, digest, len(content)).Scan(&id); err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+	reply(w, map[string]any{"id": id, "sha256": digest})
+}
+
+func (f *frontend) uploads(w http.ResponseWriter, r *http.Request) {
+	f.rows(w, r, "frontend", `SELECT id, repository, state, sha256, size, failure_message AS "failure" FROM lsif_uploads ORDER BY id`)
+}
+
+// upload gives the content back as the blob store has it now.
+func (f *frontend) upload(w http.ResponseWriter, r *http.Request) {
+	var key string
+	id, err := strconv.Atoi(r.PathValue("id"))
+	if err == nil {
+		err = f.db.frontend().QueryRow(r.Context(), "SELECT object_key FROM lsif_uploads WHERE id = $1", id).Scan(&key)
+	}
+	if err != nil {
+		refuse(w, http.StatusNotFound, err)
+		return
+	}
+	content, err := f.objects.get(r.Context(), key)
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	_, _ = w.Write(content) // a client that went away needs no answer
+}
+
+func (f *frontend) postInsight(w http.ResponseWriter, r *http.Request) {
+	in, err := form(r, "query")
+	if err != nil || in["query"] == "" {
+		refuse(w, http.StatusBadRequest, errors.New("an insight needs query"))
+		return
+	}
+	f.rows(w, r, "codeinsights", `INSERT INTO insight_series (series_id, query) VALUES ($1, $2) RETURNING series_id AS "id", query`,
+		hex.EncodeToString(random(8)), in["query"])
+}
+
+func (f *frontend) insights(w http.ResponseWriter, r *http.Request) {
+	f.rows(w, r, "codeinsights", `SELECT s.series_id AS "id", query, count(p.value) AS "points", max(p.value) AS "max"
+		FROM insight_series s LEFT JOIN series_points p USING (series_id) GROUP BY s.id, s.series_id, query ORDER BY s.id`)
+}
