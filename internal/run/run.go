@@ -79,8 +79,10 @@ type Run struct {
 	applied  map[int]bool
 	ready    map[int]bool
 	problems diag.List
-	busy     int // batches in hand
-	pulling  int // of which pull
+	busy     int          // batches in hand
+	pulling  int          // of which pull
+	urging   int          // of which make what others wait for
+	urgent   map[int]bool // steps that others wait for
 	results  chan outcome
 	looks    chan look
 	looking  bool      // a look is under way
@@ -90,7 +92,7 @@ type Run struct {
 
 // outcome is what became of a batch.
 type outcome struct {
-	verb     plan.Verb
+	steps    []plan.Step
 	done     []plan.Step
 	failed   []plan.Step
 	problems diag.List
@@ -106,7 +108,7 @@ type look struct {
 // Execute carries the plan out. Cancelling ctx lets steps in hand come to their end, begins no others, and gives context.Canceled;
 // images that are being pulled are left, since pulling goes on from where it was. Problems are a diag.List.
 func (r *Run) Execute(ctx context.Context) error {
-	r.began, r.applied, r.ready = map[int]time.Time{}, map[int]bool{}, map[int]bool{}
+	r.began, r.applied, r.ready, r.urgent = map[int]time.Time{}, map[int]bool{}, map[int]bool{}, waitedFor(r.Plan)
 	r.results, r.looks = make(chan outcome, len(r.Plan.Steps)), make(chan look, 1)
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -189,22 +191,39 @@ func (r *Run) end(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// waitedFor are the steps that others wait for, but for removals, which wait for everything.
+func waitedFor(p *plan.Plan) map[int]bool {
+	out := map[int]bool{}
+	for _, s := range p.Steps {
+		if s.Verb != plan.Remove && s.Verb != plan.RemoveNetwork {
+			for _, id := range s.After {
+				out[id] = true
+			}
+		}
+	}
+	return out
+}
+
 // begin starts all steps whose needs are met, those of one verb together: a call of Docker Compose costs as much for one as for ten.
+// Containers that others wait for are made first, and the rest while those get ready: that is a tenth of a first start.
 func (r *Run) begin(ctx context.Context) {
+	var free []plan.Step
+	for _, s := range r.Plan.Steps {
+		if r.began[s.ID].IsZero() && !slices.ContainsFunc(s.After, func(id int) bool { return !r.ready[id] }) {
+			free = append(free, s)
+		}
+	}
+	hurry := r.urging > 0 || slices.ContainsFunc(free, func(s plan.Step) bool { return makes(s) && r.urgent[s.ID] })
 	batches := map[plan.Verb][]plan.Step{}
 	var verbs []plan.Verb
-	for _, s := range r.Plan.Steps {
-		if !r.began[s.ID].IsZero() || slices.ContainsFunc(s.After, func(id int) bool { return !r.ready[id] }) {
+	for _, s := range free {
+		switch {
+		case s.Verb == plan.Pull && r.pulling < pulls:
+			r.batch(ctx, s.Verb, []plan.Step{s})
 			continue
-		}
-		if s.Verb == plan.Pull {
-			if r.pulling < pulls {
-				r.pulling++
-				r.batch(ctx, s.Verb, []plan.Step{s})
-			}
+		case s.Verb == plan.Pull, hurry && makes(s) && !r.urgent[s.ID]:
 			continue
-		}
-		if batches[s.Verb] == nil {
+		case batches[s.Verb] == nil:
 			verbs = append(verbs, s.Verb)
 		}
 		batches[s.Verb] = append(batches[s.Verb], s)
@@ -215,6 +234,20 @@ func (r *Run) begin(ctx context.Context) {
 	}
 }
 
+// makes reports whether a step makes a container that is to stay.
+func makes(s plan.Step) bool { return s.Verb == plan.Create || s.Verb == plan.Recreate }
+
+// count keeps count of the batches in hand; by is 1 at the begin of one and -1 at its end.
+func (r *Run) count(by int, steps []plan.Step) {
+	r.busy += by
+	if steps[0].Verb == plan.Pull {
+		r.pulling += by
+	}
+	if makes(steps[0]) && r.urgent[steps[0].ID] {
+		r.urging += by
+	}
+}
+
 // batch does steps of one verb in the background.
 func (r *Run) batch(ctx context.Context, verb plan.Verb, steps []plan.Step) {
 	r.note("begin", steps...)
@@ -222,18 +255,18 @@ func (r *Run) batch(ctx context.Context, verb plan.Verb, steps []plan.Step) {
 		r.began[s.ID] = r.Now()
 		r.Watch(Event{Kind: Begun, Step: s})
 	}
-	r.busy++
+	r.count(1, steps)
 	go func() {
 		err := r.Target.Do(ctx, verb, steps, func(s plan.Step, done, total int64) {
 			r.Watch(Event{Kind: Progress, Step: s, Done: done, Total: total})
 		})
-		r.results <- r.outcome(ctx, verb, steps, err)
+		r.results <- r.outcome(ctx, steps, err)
 	}()
 }
 
 // outcome sorts what was done from what failed. A failure that names no step is one of the whole batch.
-func (r *Run) outcome(ctx context.Context, verb plan.Verb, steps []plan.Step, err error) outcome {
-	o := outcome{verb: verb}
+func (r *Run) outcome(ctx context.Context, steps []plan.Step, err error) outcome {
+	o := outcome{steps: steps}
 	if err != nil && ctx.Err() != nil {
 		return o // stopped on demand
 	}
@@ -263,10 +296,7 @@ func (r *Run) outcome(ctx context.Context, verb plan.Verb, steps []plan.Step, er
 
 // take notes what became of a batch.
 func (r *Run) take(o outcome) {
-	r.busy--
-	if o.verb == plan.Pull {
-		r.pulling--
-	}
+	r.count(-1, o.steps)
 	for _, s := range o.done {
 		r.applied[s.ID] = true
 	}

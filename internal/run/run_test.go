@@ -133,22 +133,22 @@ func TestStepsGoTogetherAsSoonAsTheyCan(t *testing.T) {
 		f := newFake()
 		r, _ := newRun(t, f, planOf(
 			step(plan.Write, "files"),
-			step(plan.Create, "pgsql", 1), step(plan.Create, "redis", 1), step(plan.Execute, "migrator", 2),
-			step(plan.Create, "frontend", 4), step(plan.Remove, "old", 5)))
+			step(plan.Create, "pgsql", 1), step(plan.Create, "redis", 1), step(plan.Create, "gitserver", 1), step(plan.Execute, "migrator", 2),
+			step(plan.Create, "frontend", 5), step(plan.Remove, "old", 6)))
 		start := time.Now()
 		if err := r.Execute(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"write files", "create pgsql redis", "run migrator", "create frontend", "remove old"}
+		want := []string{"write files", "create pgsql", "create redis gitserver", "run migrator", "create frontend", "remove old"}
 		if diff := cmp.Diff(want, f.log); diff != "" {
 			t.Error(diff)
 		}
-		// Five steps in a row, two seconds each, and a poll after each.
+		// Five steps in a row, two seconds each, and a poll after each; redis and gitserver are made while pgsql gets ready.
 		if took := time.Since(start); took > 5*(2*time.Second+2*poll) {
 			t.Errorf("took %v", took)
 		}
 		done, undone := r.Undone()
-		if len(done) != 6 || len(undone) != 0 {
+		if len(done) != 7 || len(undone) != 0 {
 			t.Errorf("done %v, undone %v", done, undone)
 		}
 	})
