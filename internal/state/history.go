@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,7 +52,12 @@ func (d Dir) Begin(action plan.Action, config []byte, p *plan.Plan, now time.Tim
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{Number: len(names) + 1, Action: action, Who: self(string(action), now), Started: now, Result: Killed,
+	last := 0
+	if len(names) > 0 {
+		// Not their count: old ones may have been cleared away.
+		last, _ = strconv.Atoi(strings.TrimSuffix(names[len(names)-1], ".json"))
+	}
+	r := &Record{Number: last + 1, Action: action, Who: self(string(action), now), Started: now, Result: Killed,
 		Release: p.Release, Config: string(config), Plan: p, Steps: []StepTime{}}
 	return r, d.save(r)
 }
