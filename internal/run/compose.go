@@ -40,6 +40,8 @@ type sighting struct {
 const (
 	// settle is how long a container without any check must run without a restart to count as ready.
 	settle = 3 * time.Second
+	// fallen is how long a container may have ended that should run. An engine that was restarted itself needs a while to start all.
+	fallen = 30 * time.Second
 	// crashes is how many restarts are told of as a crash loop rather than waited for.
 	crashes = 3
 	// stops is how many containers are stopped or started at once through the API.
@@ -229,11 +231,13 @@ func (t *Compose) judge(ctx context.Context, s plan.Step, w compose.Watched, kno
 		return Readiness{How: "being made"}, known
 	case s.Verb == plan.Execute || u.OneShot:
 		if w.Status == plan.Stopped && !w.Started.IsZero() && w.Started.Year() > 1 {
-			return Readiness{Ready: w.Exit == 0, Failed: w.Exit != 0, How: fmt.Sprintf("exit code %d", w.Exit)}, known
+			return Readiness{Ready: w.Exit == 0, Failed: w.Exit != 0, How: ended(w.Exit)}, known
 		}
 		return Readiness{How: string(w.Status), Failed: restarted >= crashes}, known
 	case restarted >= crashes:
-		return Readiness{Failed: true, How: fmt.Sprintf("crashed %d times", restarted)}, known
+		return Readiness{Failed: true, How: fmt.Sprintf("crashed %d times, %s", restarted, ended(w.Exit))}, known
+	case w.Status == plan.Stopped && now.Sub(known.since) >= fallen:
+		return Readiness{Failed: true, How: ended(w.Exit)}, known
 	case w.Status == plan.Healthy:
 		return Readiness{Ready: true, How: "healthy"}, known
 	case w.Status != plan.Running:
@@ -247,4 +251,17 @@ func (t *Compose) judge(ctx context.Context, s plan.Step, w compose.Watched, kno
 		return Readiness{Ready: true, How: "running"}, known
 	}
 	return Readiness{How: "starting"}, known
+}
+
+// ended says what an exit code tells.
+func ended(code int) string {
+	switch code {
+	case 0:
+		return "finished"
+	case 125, 126, 127:
+		return fmt.Sprintf("exit code %d: its program can't be run", code)
+	case 137:
+		return "exit code 137: it was killed"
+	}
+	return fmt.Sprintf("exit code %d", code)
 }
