@@ -3,6 +3,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,9 +86,10 @@ type Run struct {
 	urgent   map[int]bool // steps that others wait for
 	results  chan outcome
 	looks    chan look
-	looking  bool      // a look is under way
-	due      bool      // it is time for the next one
-	lost     time.Time // since when the engine does not answer; zero: it does
+	looking  bool           // a look is under way
+	due      bool           // it is time for the next one
+	lost     time.Time      // since when the engine does not answer; zero: it does
+	how      map[int]string // what was said last of a step that is waited for
 }
 
 // outcome is what became of a batch.
@@ -109,6 +111,7 @@ type look struct {
 // images that are being pulled are left, since pulling goes on from where it was. Problems are a diag.List.
 func (r *Run) Execute(ctx context.Context) error {
 	r.began, r.applied, r.ready, r.urgent = map[int]time.Time{}, map[int]bool{}, map[int]bool{}, waitedFor(r.Plan)
+	r.how = map[int]string{}
 	r.results, r.looks = make(chan outcome, len(r.Plan.Steps)), make(chan look, 1)
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -141,6 +144,7 @@ func (r *Run) Execute(ctx context.Context) error {
 			}
 		case <-tick.C:
 			r.due = true
+			r.tell()
 		}
 	}
 	return r.problems.Err()
@@ -343,10 +347,10 @@ func (r *Run) judge(ctx context.Context, l look) {
 		return
 	}
 	r.lost = time.Time{}
-	var names []string
 	var ready []plan.Step
 	for _, s := range l.steps {
 		h := l.how[s.ID]
+		r.how[s.ID] = h.How
 		took := r.Now().Sub(r.began[s.ID])
 		switch {
 		case h.Ready:
@@ -355,11 +359,27 @@ func (r *Run) judge(ctx context.Context, l look) {
 			err := fmt.Errorf("%w after %s: %s", ErrNotReady, took.Round(time.Second), h.How)
 			r.problems = append(r.problems, r.Target.Explain(context.WithoutCancel(ctx), s, err))
 			r.failed(s)
-		default:
-			names = append(names, s.Object+" ("+h.How+")")
 		}
 	}
 	r.finished(l.how, ready...)
+}
+
+// inHand says what is done to an object by a step of which nothing else is known yet.
+var inHand = map[plan.Verb]string{plan.Write: "being written", plan.Create: "being made", plan.Execute: "being started", plan.Update: "being changed",
+	plan.Start: "being started", plan.Restart: "being restarted", plan.Recreate: "being replaced", plan.Remove: "being removed",
+	plan.RemoveNetwork: "being removed", plan.Delete: "being deleted"}
+
+// tell says what is waited for. Pulls tell of themselves.
+func (r *Run) tell() {
+	var names []string
+	for _, s := range r.Plan.Steps {
+		if !r.began[s.ID].IsZero() && !r.ready[s.ID] && s.Verb != plan.Pull {
+			names = append(names, s.Object+" ("+cmp.Or(r.how[s.ID], inHand[s.Verb])+")")
+		}
+	}
+	if !r.lost.IsZero() {
+		names = []string{"the engine (does not answer)"}
+	}
 	if len(names) > 0 {
 		r.Watch(Event{Kind: Waiting, Waiting: names})
 	}
@@ -373,9 +393,7 @@ func (r *Run) away(ctx context.Context, l look) {
 	}
 	if now.Sub(r.lost) > absence {
 		r.problems = append(r.problems, r.Target.Explain(context.WithoutCancel(ctx), l.steps[0], l.err))
-		return
 	}
-	r.Watch(Event{Kind: Waiting, Waiting: []string{"the engine (does not answer)"}})
 }
 
 // StepError is a failure of one step of several that were done together.
