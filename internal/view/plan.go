@@ -46,13 +46,20 @@ func Plan(w io.Writer, p *plan.Plan) {
 		causes(w, s.Why, width)
 	}
 	if pulls > 0 {
-		fmt.Fprintf(w, "  + %d images to pull\n", pulls)
+		fmt.Fprintf(w, "  + %s to pull\n", count(pulls, "image"))
 	}
 	if len(p.Unchanged) > 0 {
-		fmt.Fprintf(w, "  = %d services\n", len(p.Unchanged))
+		fmt.Fprintf(w, "  = %s\n", count(len(p.Unchanged), "service"))
 	}
 	fmt.Fprintf(w, "\neffect   %s\ndata     %s\n", effect(p), data(p))
 	fmt.Fprintf(w, "plan %s; carry it out with: berth %s\n", p.ID(), p.Action)
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // causes writes the reasons of a step, each with its place in the config, the second one below the first.
@@ -108,7 +115,7 @@ func data(p *plan.Plan) string {
 		}
 	}
 	if len(names) > 0 {
-		return fmt.Sprintf("DELETED FOR GOOD: %d volumes", len(names))
+		return "DELETED FOR GOOD: " + count(len(names), "volume")
 	}
 	return "none is deleted; volumes are kept"
 }

@@ -32,6 +32,9 @@ type Progress struct {
 // quiet is how long no line may come where nothing is redrawn.
 const quiet = 5 * time.Second
 
+// widest is what fits a usual terminal: a line that wraps can't be drawn anew.
+const widest = 118
+
 // Show takes an event.
 func (p *Progress) Show(e run.Event) {
 	p.mu.Lock()
@@ -77,7 +80,7 @@ func (p *Progress) status() {
 		for _, b := range p.pulls {
 			done, total = done+b[0], total+b[1]
 		}
-		parts = append(parts, fmt.Sprintf("pulling %d images  %s  %s of %s", len(p.pulls), bar(done, total), bytes(done), bytes(total)))
+		parts = append(parts, fmt.Sprintf("pulling %s  %s  %s of %s", count(len(p.pulls), "image"), bar(done, total), bytes(done), bytes(total)))
 	}
 	if len(p.waiting) > 0 {
 		parts = append(parts, "waiting for "+p.listed())
@@ -87,8 +90,8 @@ func (p *Progress) status() {
 	}
 	text := strings.Join(parts, " · ")
 	if p.Terminal {
-		if len(text) > 118 {
-			text = text[:115] + "..."
+		if line := []rune(text); len(line) > widest {
+			text = string(line[:widest-3]) + "..."
 		}
 		fmt.Fprintf(p.Out, "\r\x1b[K%s", text)
 		p.drawn = true

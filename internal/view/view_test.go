@@ -1,0 +1,115 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/run"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPlan(t *testing.T) {
+	at := func(line, column int) diag.Range {
+		return diag.Range{File: "sourcegraph.yaml", Line: line, Column: column}
+	}
+	p := &plan.Plan{Action: plan.Up, Installation: "sourcegraph", Target: catalogue.Compose, Release: "7.5.4453", From: "7.4.0", Steps: []plan.Step{
+		{ID: 1, Verb: plan.Pull, Object: "r/a:1@sha256:1"},
+		{ID: 2, Verb: plan.Write, Object: "project files", Why: []plan.Cause{{Text: "the rendered files changed"}}},
+		{ID: 3, Verb: plan.Update, Object: "gitserver-0", Why: []plan.Cause{{Text: "memory 8 GiB -> 16 GiB", Range: at(9, 13)}}},
+		{ID: 4, Verb: plan.Create, Object: "gitserver-1", Why: []plan.Cause{{Text: "replicas 1 -> 2", Range: at(8, 15)}}},
+		{ID: 5, Verb: plan.Recreate, Object: "sourcegraph-frontend-0", Service: "sourcegraph-frontend", Effect: plan.Downtime,
+			Why: []plan.Cause{{Text: "image 7.4.0 -> 7.5.4453"}, {Text: "env SRC_GIT_SERVERS now lists gitserver-1:3178"}}},
+		{ID: 6, Verb: plan.Remove, Object: "old", Service: "old", Effect: plan.Brief, Why: []plan.Cause{{Text: "the config asks for it no longer; its volumes are kept"}}},
+	}, Unchanged: []string{"caddy", "pgsql"}}
+	var b strings.Builder
+	Plan(&b, p)
+	want := `Sourcegraph 7.4.0 -> 7.5.4453 · installation sourcegraph on compose
+
+  ~ project files           write     the rendered files changed
+  ~ gitserver-0             in place  memory 8 GiB -> 16 GiB   sourcegraph.yaml:9:13
+  + gitserver-1             create    replicas 1 -> 2   sourcegraph.yaml:8:15
+  ~ sourcegraph-frontend-0  recreate  image 7.4.0 -> 7.5.4453
+                                      env SRC_GIT_SERVERS now lists gitserver-1:3178
+  - old                     remove    the config asks for it no longer; its volumes are kept
+  + 1 image to pull
+  = 2 services
+
+effect   Sourcegraph does not answer while sourcegraph-frontend is replaced
+data     none is deleted; volumes are kept
+plan ` + p.ID() + `; carry it out with: berth up
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPlanWithNothingToDo(t *testing.T) {
+	var b strings.Builder
+	Plan(&b, &plan.Plan{Installation: "sourcegraph", Target: catalogue.Compose, Release: "7.5.4453", From: "7.5.4453", Unchanged: make([]string, 26)})
+	want := "Sourcegraph 7.5.4453 · installation sourcegraph on compose\n\n  = 26 services, as they should be\n\nnothing to do\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// shown plays events, a second between each, and gives what people see.
+func shown(terminal bool, events ...run.Event) string {
+	var b strings.Builder
+	now := time.Unix(0, 0)
+	p := &Progress{Out: &b, Terminal: terminal, Now: func() time.Time { return now }, Usual: map[string]float64{"pgsql": 9}}
+	for _, e := range events {
+		now = now.Add(time.Second)
+		p.Show(e)
+	}
+	p.Close()
+	return b.String()
+}
+
+func TestProgressWithoutTerminal(t *testing.T) {
+	pgsql := plan.Step{ID: 2, Verb: plan.Create, Object: "pgsql"}
+	image := plan.Step{ID: 1, Verb: plan.Pull, Object: "r/sourcegraph/pgsql:7.5@sha256:1"}
+	events := []run.Event{
+		{Kind: run.Begun, Step: image},
+		{Kind: run.Progress, Step: image, Done: 5e6, Total: 40e6},
+		{Kind: run.Finished, Step: image, Seconds: 2},
+		{Kind: run.Begun, Step: pgsql},
+	}
+	for range 12 {
+		events = append(events, run.Event{Kind: run.Waiting, Waiting: []string{"pgsql (starting)"}})
+	}
+	events = append(events, run.Event{Kind: run.Finished, Step: pgsql, Text: "healthy", Seconds: 12.4}, run.Event{Kind: run.Stopping})
+	got := shown(false, events...)
+	if strings.ContainsAny(got, "\r\x1b") {
+		t.Errorf("lines are redrawn where there is no terminal: %q", got)
+	}
+	for _, want := range []string{"+ pulled pgsql:7.5  40 MB in 2.0 s\n", "pgsql (starting)", "of usually 9.0 s\n", "healthy in 12 s\n", "stopping: the step in hand is finished first\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "\n"); n > 10 {
+		t.Errorf("%d lines in 18 seconds:\n%s", n, got)
+	}
+}
+
+func TestProgressOnTerminal(t *testing.T) {
+	var names []string
+	for i := range 30 {
+		names = append(names, fmt.Sprintf("a-service-with-a-long-name-%d (starting)", i))
+	}
+	image := plan.Step{ID: 1, Verb: plan.Pull, Object: "r/a:1"}
+	got := shown(true, run.Event{Kind: run.Begun, Step: image}, run.Event{Kind: run.Progress, Step: image, Done: 1, Total: 3}, run.Event{Kind: run.Waiting, Waiting: names})
+	for part := range strings.SplitSeq(got, "\r\x1b[K") {
+		if n := len([]rune(part)); n > widest || strings.ContainsRune(part, '�') {
+			t.Errorf("a line of %d characters, which a terminal would wrap: %q", n, part)
+		}
+	}
+	if !strings.Contains(got, "██████░░") || !strings.HasSuffix(got, "\r\x1b[K") {
+		t.Errorf("no bar, or the line is not cleared at the end: %q", got)
+	}
+}
