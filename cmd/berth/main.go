@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 )
 
 func main() {
+	// Most commands end within milliseconds and some megabytes; collecting garbage on the way would take a third of their time.
+	debug.SetGCPercent(800)
 	dir, err := os.Getwd()
 	if err != nil {
 		dir = "."

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -9,11 +8,13 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/stack"
-	"go.yaml.in/yaml/v4"
 )
 
 // madeBy heads every settings file whose format has comments.
-const madeBy = "# Made by berth; written anew by berth up.\n"
+const (
+	madeByText = "Made by berth; written anew by berth up."
+	madeBy     = "# " + madeByText + "\n"
+)
 
 // targetsFile is read by Prometheus anew whenever it changes (file_sd).
 const targetsFile = "prometheus/prometheus_targets.yml"
@@ -42,23 +43,17 @@ func mounted(s *stack.Stack, path string) bool {
 	})
 }
 
-func yamlFile(v any) []byte {
-	var b bytes.Buffer
-	b.WriteString(madeBy)
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	_ = enc.Encode(v) // decoded YAML encodes, and a buffer takes everything
-	_ = enc.Close()
-	return b.Bytes()
-}
+func yamlFile(v any) []byte { return encode(madeByText, v) }
 
 // scrape is the targets file in Prometheus' file_sd form.
-func scrape(jobs []stack.Scrape) []map[string]any {
-	var out []map[string]any
+func scrape(jobs []stack.Scrape) sequenceOf {
+	var out sequenceOf
 	for _, j := range jobs {
-		labels := map[string]string{"job": j.Job}
-		maps.Copy(labels, j.Labels)
-		out = append(out, map[string]any{"labels": labels, "targets": j.Targets})
+		labels := map[string]any{"job": j.Job}
+		for name, value := range j.Labels {
+			labels[name] = value
+		}
+		out = append(out, mapping{{"labels", labels}, {"targets", sequence(j.Targets)}})
 	}
 	return out
 }

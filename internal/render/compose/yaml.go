@@ -2,9 +2,12 @@ package compose
 
 import (
 	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // mapping is a YAML mapping whose keys stand in the order in which a person would write them.
@@ -12,52 +15,117 @@ type mapping []field
 
 type field struct {
 	key   string
-	value any // string, bool, int, float64, mapping, sequenceOf
+	value any // string, bool, int, float64, nil, mapping, sequenceOf, or decoded YAML
 }
 
 // sequenceOf is a YAML sequence.
 type sequenceOf []any
 
-// encode writes a mapping as YAML under a comment.
-func encode(comment string, m mapping) []byte {
-	var b bytes.Buffer
-	for _, line := range strings.Split(comment, "\n") {
-		b.WriteString("# " + line + "\n")
+// encode writes a value as YAML under a comment. The YAML library's encoder takes as long as all the rest of rendering together; this
+// writes only what rendering has, and a test reads all of it back with the library.
+func encode(comment string, v any) []byte {
+	var w writer
+	for line := range strings.SplitSeq(comment, "\n") {
+		w.WriteString("# " + line + "\n")
 	}
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	// A tree of strings, numbers and maps always encodes, and a buffer takes everything.
-	_ = enc.Encode(node(m))
-	_ = enc.Close()
-	return b.Bytes()
+	w.block(v, 0)
+	return w.Bytes()
 }
 
-func node(v any) *yaml.Node {
+type writer struct{ bytes.Buffer }
+
+// block writes a value on lines of its own.
+func (w *writer) block(v any, indent int) {
 	switch v := v.(type) {
 	case mapping:
-		n := &yaml.Node{Kind: yaml.MappingNode}
-		if len(v) == 0 {
-			n.Style = yaml.FlowStyle
-		}
 		for _, f := range v {
-			n.Content = append(n.Content, node(f.key), node(f.value))
+			w.field(f.key, f.value, indent)
 		}
-		return n
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			w.field(key, v[key], indent)
+		}
 	case sequenceOf:
-		n := &yaml.Node{Kind: yaml.SequenceNode}
-		for _, item := range v {
-			n.Content = append(n.Content, node(item))
-		}
-		return n
-	case string:
-		n := &yaml.Node{}
-		n.SetString(v)
-		return n
+		w.items(v, indent)
+	case []any:
+		w.items(v, indent)
 	default:
-		n := &yaml.Node{}
-		_ = n.Encode(v) // a number or bool
-		return n
+		w.WriteString(scalar(v) + "\n")
 	}
+}
+
+func (w *writer) field(key string, v any, indent int) {
+	w.pad(indent)
+	w.WriteString(scalar(key) + ":")
+	w.after(v, indent+2)
+}
+
+func (w *writer) items(items []any, indent int) {
+	for _, item := range items {
+		w.pad(indent)
+		w.WriteByte('-')
+		if m, ok := item.(mapping); ok && len(m) > 0 {
+			// The first key stands on the line of the dash.
+			w.WriteString(" " + scalar(m[0].key) + ":")
+			w.after(m[0].value, indent+4)
+			w.block(m[1:], indent+2)
+			continue
+		}
+		w.after(item, indent+2)
+	}
+}
+
+// after writes a value behind a key or a dash.
+func (w *writer) after(v any, indent int) {
+	if text, ok := inline(v); ok {
+		w.WriteString(" " + text + "\n")
+		return
+	}
+	w.WriteByte('\n')
+	w.block(v, indent)
+}
+
+func (w *writer) pad(n int) {
+	for range n {
+		w.WriteByte(' ')
+	}
+}
+
+// inline is the text of a value that fits behind its key.
+func inline(v any) (string, bool) {
+	switch v := v.(type) {
+	case mapping:
+		return "{}", len(v) == 0
+	case map[string]any:
+		return "{}", len(v) == 0
+	case sequenceOf:
+		return "[]", len(v) == 0
+	case []any:
+		return "[]", len(v) == 0
+	}
+	return scalar(v), true
+}
+
+var (
+	// plainText is a text that YAML reads as it stands: words of harmless characters, the first of which begins no other type.
+	plainText = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./@+=,-]*(:[A-Za-z0-9_./@+=,-]+)*( [A-Za-z0-9_./@+=,-]+(:[A-Za-z0-9_./@+=,-]+)*)*$`)
+	// otherTypes are words that YAML reads, or once read, as something else than a text.
+	otherTypes = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
+)
+
+func scalar(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		if plainText.MatchString(v) && !slices.Contains(otherTypes, strings.ToLower(v)) {
+			return v
+		}
+		return strconv.Quote(v) // its escapes are YAML's too
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(v) // a bool or whole number
 }
 
 // plain turns a mapping into maps and lists, for hashing and for patches. Keys are sorted when it is marshalled.
