@@ -242,15 +242,25 @@ func (t *Compose) judge(ctx context.Context, s plan.Step, w compose.Watched, kno
 		return Readiness{Ready: true, How: "healthy"}, known
 	case w.Status != plan.Running:
 		return Readiness{How: string(w.Status)}, known
-	case u.Probe != nil && w.Address != "" && t.Engine.Local():
-		if compose.Probe(ctx, w.Address, *u.Probe) {
-			return Readiness{Ready: true, How: "ready"}, known
-		}
+	}
+	switch t.ask(ctx, u, w.Address) {
+	case compose.Ready:
+		return Readiness{Ready: true, How: "ready"}, known
+	case compose.NotReady:
 		return Readiness{How: "starting"}, known
-	case now.Sub(known.since) >= settle:
+	}
+	if now.Sub(known.since) >= settle {
 		return Readiness{Ready: true, How: "running"}, known
 	}
 	return Readiness{How: "starting"}, known
+}
+
+// ask asks a container itself, where the release says how.
+func (t *Compose) ask(ctx context.Context, u render.Unit, address string) compose.Answer {
+	if u.Probe == nil || address == "" || !t.Engine.Local() {
+		return compose.Unreachable
+	}
+	return compose.Probe(ctx, address, *u.Probe)
 }
 
 // ended says what an exit code tells.

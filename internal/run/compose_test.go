@@ -137,3 +137,15 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// TestContainersThatCannotBeAsked count as ready when they keep running: the engine may be rootless, or behind a firewall.
+func TestContainersThatCannotBeAsked(t *testing.T) {
+	c, now := target(render.Unit{Name: "a", Probe: &catalogue.Probe{Port: 80, Path: "/"}})
+	w := compose.Watched{Status: plan.Running, Address: "255.255.255.255", Started: *now} // no single container has this one
+	first, known := c.judge(t.Context(), plan.Step{Verb: plan.Create, Object: "a"}, w, sighting{}, false)
+	*now = now.Add(settle)
+	second, _ := c.judge(t.Context(), plan.Step{Verb: plan.Create, Object: "a"}, w, known, true)
+	if first.Ready || !second.Ready {
+		t.Errorf("at first %+v, after a while %+v", first, second)
+	}
+}

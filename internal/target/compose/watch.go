@@ -2,11 +2,14 @@ package compose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"berth/catalogue"
@@ -122,7 +125,19 @@ func watched(c container.InspectResponse) Watched {
 }
 
 // Local reports whether containers' addresses can be reached from here.
-func (e *Engine) Local() bool { return e.host == "" || strings.HasPrefix(e.host, "unix://") }
+func (e *Engine) Local() bool {
+	return runtime.GOOS == "linux" && (e.host == "" || strings.HasPrefix(e.host, "unix://"))
+}
+
+// Answer is what became of a question to a container.
+type Answer int
+
+// The answers.
+const (
+	NotReady    Answer = iota
+	Ready              // it answers as it should
+	Unreachable        // there is no way to ask: the engine is rootless, for example, or a firewall is in between
+)
 
 // prober asks containers directly: a proxy of the host does not know their addresses, and a redirect is an answer.
 var prober = &http.Client{
@@ -131,25 +146,33 @@ var prober = &http.Client{
 }
 
 // Probe asks a container at its address whether it is ready.
-func Probe(ctx context.Context, address string, p catalogue.Probe) bool {
+func Probe(ctx context.Context, address string, p catalogue.Probe) Answer {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	hostport := net.JoinHostPort(address, strconv.Itoa(p.Port))
+	// A container that is there refuses what it does not listen for, at once. So silence means that it can't be reached.
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostport)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return NotReady
+	case err != nil:
+		return Unreachable
+	}
+	conn.Close()
 	if p.Path == "" {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostport)
-		if err != nil {
-			return false
-		}
-		return conn.Close() == nil
+		return Ready
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+hostport+p.Path, nil)
 	if err != nil {
-		return false
+		return NotReady
 	}
 	resp, err := prober.Do(req)
 	if err != nil {
-		return false
+		return NotReady
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode < 400
+	if resp.StatusCode < 400 {
+		return Ready
+	}
+	return NotReady
 }
