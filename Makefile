@@ -4,8 +4,8 @@ SHELL := /bin/bash
 GO ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS := -s -w -X berth/internal/cli.version=$(VERSION)
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.6.1
-GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 TESTFLAGS ?=
 
 help: ## list the targets
@@ -40,10 +40,10 @@ vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
 gen: ## make the generated references and schemas anew
-	$(GO) test ./internal/... -run 'Fresh' -update
+	$(GO) test ./internal/config/... -update
 
 golden: ## make golden files anew; read the difference before you commit it
-	$(GO) test ./internal/... -run 'Golden|Fresh' -update
+	$(GO) test ./internal/config/... ./internal/render/... ./internal/cli/... -update
 
 bench: build testbed ## measure side by side against the tools that people use today
 	eval "$$(testbed/engine env)" && bench/run

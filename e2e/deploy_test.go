@@ -332,3 +332,18 @@ func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	}
 	t.Fatalf("waited %v for %s", limit, what)
 }
+
+// TestHostTooSmall: Docker refuses a cpu limit above the host's cores, so it is found before anything is touched.
+func TestHostTooSmall(t *testing.T) {
+	s := newSite(t, "small")
+	s.must(0, "lock")
+	s.edit("size: demo\n", "services: {worker: {cpu: 1000}}\n")
+	for _, args := range [][]string{{"check"}, {"up"}} {
+		if out := s.must(3, args...); !strings.Contains(out, "BERTH2108") || !strings.Contains(out, "size: demo") {
+			t.Errorf("berth %v does not say that the host is too small, and what would fit:\n%s", args, out)
+		}
+	}
+	if got := s.containers(); len(got) > 0 {
+		t.Errorf("something was started: %v", got)
+	}
+}

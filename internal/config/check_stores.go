@@ -187,3 +187,17 @@ func (c *check) tracing() {
 		c.missingf("BERTH1160", "tracing", "add  jaeger: true  or  collector: FILE", "tracing does not say where traces go")
 	}
 }
+
+// siteConfigKeys: what is written into Sourcegraph's site configuration needs that configuration to be a file. berth does not take it
+// over unasked, since a file replaces at every start what people edited in Sourcegraph's pages.
+func (c *check) siteConfigKeys() {
+	if c.SiteConfig != nil {
+		return
+	}
+	for key, set := range map[string]bool{"license": c.License != nil, "certificateAuthorities": len(c.CertificateAuthorities) > 0, "executors": c.Executors != nil} {
+		if set {
+			c.errorf("BERTH1169", key, "add  siteConfig: {file: site-config.json}  with your site configuration in that file, or set this in Sourcegraph's own pages",
+				"%s stands in Sourcegraph's site configuration, which this config leaves to Sourcegraph's own pages", key)
+		}
+	}
+}

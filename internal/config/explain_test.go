@@ -155,7 +155,8 @@ func TestFeatures(t *testing.T) {
 	release, _ := Release(doc, world.Catalogue)
 	delete(release.Services, "executor")
 	problems := Check(doc, release, world)
-	if len(problems) != 1 || problems[0].Code != "BERTH1150" || problems[0].Range.Line != 3 {
+	// The second problem is that nothing says where the executors' token would be written.
+	if len(problems) != 2 || problems[0].Code != "BERTH1150" || problems[0].Range.Line != 3 || problems[1].Code != "BERTH1169" {
 		t.Error(rendered(problems))
 	}
 }
