@@ -123,9 +123,15 @@ func TestExplain(t *testing.T) {
 		{said("Error response from daemon: Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"), "BERTH3304", "caddy"},
 		{said("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"), "BERTH3305", "caddy"},
 		{fmt.Errorf("pull r/caddy: manifest unknown"), "BERTH3303", "caddy"},
+		{errors.New(`pull caddy: Error response from daemon: Get "http://r/v2/": dial tcp 10.0.0.1:443: connect: connection refused`), "BERTH3307", "caddy"},
+		{errors.New("pull caddy: Error response from daemon: repository r/caddy not found: name unknown: Unknown name"), "BERTH3303", "caddy"},
 		{errors.New("something else, with hunter2"), "BERTH3203", "caddy"},
 	} {
-		d := c.Explain(t.Context(), plan.Step{Verb: plan.Create, Object: "caddy"}, tt.err)
+		verb := plan.Create
+		if strings.HasPrefix(tt.err.Error(), "pull") {
+			verb = plan.Pull
+		}
+		d := c.Explain(t.Context(), plan.Step{Verb: verb, Object: "caddy"}, tt.err)
 		if d.Code != tt.code || d.Subject != tt.subject {
 			t.Errorf("%v: %s of %s, want %s of %s", tt.err, d.Code, d.Subject, tt.code, tt.subject)
 		}

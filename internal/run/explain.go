@@ -25,10 +25,26 @@ type cause struct {
 var causes = []cause{
 	{[]string{"no space left on device"}, "BERTH3301", "%s can't be done: there is no space left on the disk", "make room (docker system df shows what takes it), then: berth up"},
 	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "%s can't start: a port of this host is taken", "stop what takes the port, or set other ports:  berth explain ports"},
-	{[]string{"manifest unknown", "not found: manifest", "no such image", "pull access denied", "failed to resolve reference"}, "BERTH3303", "the image of %s can't be had", "berth check tells which images the registry lacks"},
+	{[]string{"manifest unknown", "not found: manifest", "no such image", "name unknown", "unauthorized", "denied", "failed to resolve reference"}, "BERTH3303", "the image of %s can't be had", "berth check tells which images the registry lacks"},
 	{[]string{"range of cpus is from"}, "BERTH3304", "%s is given more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
 	{[]string{"cannot connect to the docker daemon", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine went away while working on %s", "start it (systemctl start docker), then go on with: berth up"},
 	{[]string{"operation not permitted"}, "BERTH3306", "the engine may not give %s the rights that it asks for", "see the engine's message; a patch can take the right away:  berth explain patches"},
+}
+
+// unreached is a registry that the engine can't talk to.
+var unreached = cause{[]string{"connection refused", "connection reset", "no such host", "timeout", "deadline exceeded", "network is unreachable", "x509:", "tls:", "eof"},
+	"BERTH3307", "the registry of %s can't be reached", "see the engine's message; when the registry answers again: berth up"}
+
+// known finds what went wrong from what the engine said. What the engine itself says is proof that it is there: who refuses the
+// connection is then somebody else.
+func known(verb plan.Verb, text string) (cause, bool) {
+	answered := strings.Contains(text, "error response from daemon")
+	for _, c := range causes {
+		if containsAny(text, c.words) && !(answered && c.code == "BERTH3305") {
+			return c, true
+		}
+	}
+	return unreached, verb == plan.Pull && containsAny(text, unreached.words)
 }
 
 // Explain says why a step failed.
@@ -45,12 +61,8 @@ func (t *Compose) Explain(ctx context.Context, s plan.Step, err error) diag.Diag
 	}
 	d.Code, d.Summary = "BERTH3203", fmt.Sprintf("%s %s did not work", s.Verb, d.Subject)
 	d.Detail = Masked(said, t.secrets())
-	text := strings.ToLower(strings.Join(said, "\n"))
-	for _, c := range causes {
-		if containsAny(text, c.words) {
-			d.Code, d.Summary, d.Hint = c.code, fmt.Sprintf(c.summary, d.Subject), c.hint
-			break
-		}
+	if c, ok := known(s.Verb, strings.ToLower(strings.Join(said, "\n"))); ok {
+		d.Code, d.Summary, d.Hint = c.code, fmt.Sprintf(c.summary, d.Subject), c.hint
 	}
 	return d
 }
