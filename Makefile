@@ -40,10 +40,10 @@ vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
 gen: ## make the generated references and schemas anew
-	$(GO) test ./internal/config/... -update
+	$(GO) test ./catalogue ./internal/config/... -update
 
 golden: ## make golden files anew; read the difference before you commit it
-	$(GO) test ./internal/config/... ./internal/render/... ./internal/cli/... -update
+	$(GO) test ./catalogue ./internal/config/... ./internal/render/... ./internal/cli/... -update
 
 bench: build testbed ## measure side by side against the tools that people use today
 	eval "$$(testbed/engine env)" && bench/run

@@ -34,7 +34,7 @@ type Catalogue struct {
 
 // Open gives the catalogue in a folder, after reading all but its manifests.
 func Open(fsys fs.FS) (*Catalogue, error) {
-	index, err := read[Index](fsys, IndexFile)
+	index, err := readIndex(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func Open(fsys fs.FS) (*Catalogue, error) {
 func Embedded() *Catalogue {
 	return &Catalogue{
 		fsys:     files,
-		index:    sync.OnceValue(func() *Index { return must(read[Index](files, IndexFile)) }),
+		index:    sync.OnceValue(func() *Index { return must(readIndex(files)) }),
 		notices:  sync.OnceValue(func() *notices { return must(read[notices](files, NoticesFile)) }),
 		services: sync.OnceValue(func() map[string]ServiceInfo { return *must(read[map[string]ServiceInfo](files, ServicesFile)) }),
 	}

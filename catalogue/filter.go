@@ -5,7 +5,7 @@ import "bytes"
 // Manifests are written by Encode, with two spaces an indentation, block style and one key a line. So what a command doesn't need can be
 // left out line by line, which is many times cheaper than parsing it. TestFilter proves that the result is the same.
 
-// filter leaves out of a manifest what isn't needed to load one version for one target.
+// filter leaves out of a manifest what isn't needed to load one version for one target, or, with version "", all versions.
 func filter(manifest []byte, version string, target Target) []byte {
 	out := make([]byte, 0, len(manifest)/3)
 	var path [5]string // keys of the line's parents and itself, by depth
@@ -53,9 +53,10 @@ func lineKey(line []byte) (string, bool) {
 
 // unneeded tells whether the block at a path of keys can be left out.
 func unneeded(path []string, version string, target Target) bool {
+	other := func(v string) bool { return version != "" && v != version }
 	if path[0] == "older" {
 		if len(path) == 2 {
-			return path[1] != version
+			return other(path[1])
 		}
 		if len(path) > 2 {
 			return unneeded(path[2:], version, target)
@@ -68,14 +69,14 @@ func unneeded(path []string, version string, target Target) bool {
 		}
 		return path[0] == "files" || path[0] == "overlays"
 	case 2:
-		return path[0] == "releases" && path[1] != version
+		return path[0] == "releases" && other(path[1])
 	case 3:
 		if path[0] == "services" {
 			return path[2] == string(Compose) && target == Kubernetes || path[2] == string(Kubernetes) && target == Compose
 		}
 		return path[0] == "images" && path[2] == string(Kubernetes) && target == Compose
 	case 4:
-		return path[0] == "images" && path[3] != version
+		return path[0] == "images" && other(path[3])
 	}
 	return false
 }

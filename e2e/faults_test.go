@@ -133,8 +133,8 @@ func TestImageThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after, _ := strings.Cut(string(text), "worker: sha256:")
-	s.writeFile("sourcegraph.lock", before+"worker: sha256:"+strings.Repeat("0", 64)+after[64:])
+	before, after, _ := strings.Cut(string(text), "\n  worker: sha256:")
+	s.writeFile("sourcegraph.lock", before+"\n  worker: sha256:"+strings.Repeat("0", 64)+after[64:])
 	out := s.must(3, "up")
 	if !strings.Contains(out, "BERTH1210") || !strings.Contains(out, "/worker") {
 		t.Errorf("the message has not the code and the image:\n%s", out)
@@ -175,10 +175,13 @@ func TestEngineRestartedInTheMiddle(t *testing.T) {
 // TestFullDisk fills a small disk under the database's volume.
 func TestFullDisk(t *testing.T) {
 	s := newSite(t, "full")
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.must(0, "down")
 	disk := smallDisk(t, 256)
+	docker(t, "volume", "rm", s.name+"_codeinsights-db")
 	docker(t, "volume", "create", "--driver", "local", "-o", "type=none", "-o", "o=bind", "-o", "device="+disk,
 		"--label", "com.docker.compose.project="+s.name, "--label", "com.docker.compose.volume=codeinsights-db", s.name+"_codeinsights-db")
-	s.must(0, "lock")
 	if err := os.Chmod(disk, 0o777); err != nil {
 		t.Fatal(err)
 	}

@@ -153,9 +153,11 @@ func Release(doc *Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List)
 	if c.On == "" {
 		return nil, nil // Load or Check tell
 	}
-	version, err := cat.Newest(c.On), error(nil)
-	if c.Config.Release != "" {
-		version, err = cat.Resolve(c.Config.Release, c.On)
+	version, err := c.Config.Release, error(nil)
+	if version == "" {
+		version = cat.Newest(c.On)
+	} else {
+		version, err = cat.Resolve(version, c.On)
 	}
 	if err != nil {
 		c.unknownRelease(err)

@@ -52,13 +52,16 @@ func Import(ctx context.Context, from Repositories, out string, progress func(st
 			return err
 		}
 	}
-	progress(fmt.Sprintf("wrote %d manifests", len(files)-1))
+	progress(fmt.Sprintf("wrote %d files", len(files)))
 	return nil
 }
 
 func writeChanged(name string, content []byte) error {
 	if before, err := os.ReadFile(name); err == nil && bytes.Equal(before, content) {
 		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
 	}
 	return os.WriteFile(name, content, 0o644)
 }
@@ -89,8 +92,14 @@ func build(ctx context.Context, from Repositories, rules *rules, progress func(s
 		sum := sha256.Sum256(content)
 		digests[minor] = hex.EncodeToString(sum[:])
 		files[catalogue.ManifestFile(minor)] = content
+		if files[catalogue.FastFile(minor)], err = catalogue.Fast(content, digests[minor]); err != nil {
+			return nil, fmt.Errorf("write the fast form of %s: %w", minor, err)
+		}
 	}
 	files[catalogue.IndexFile] = index(minors, digests)
+	if files[catalogue.FastIndex], err = catalogue.FastOfIndex(files[catalogue.IndexFile]); err != nil {
+		return nil, fmt.Errorf("write the fast form of the index: %w", err)
+	}
 	return files, nil
 }
 
