@@ -100,9 +100,9 @@ func effect(p *plan.Plan) string {
 	case p.From == "":
 		return "Sourcegraph starts; nothing runs yet"
 	case down != "":
-		return "Sourcegraph does not answer while " + down + " is replaced"
+		return "Sourcegraph does not answer for a while: " + down
 	case brief != "":
-		return brief + " pauses for a moment; the rest answers"
+		return "a short pause of " + brief + "; the rest answers"
 	}
 	return "none"
 }

@@ -39,7 +39,7 @@ func TestPlan(t *testing.T) {
   + 1 image to pull
   = 2 services
 
-effect   Sourcegraph does not answer while sourcegraph-frontend is replaced
+effect   Sourcegraph does not answer for a while: sourcegraph-frontend
 data     none is deleted; volumes are kept
 plan ` + p.ID() + `; carry it out with: berth up
 `

@@ -26,17 +26,17 @@ type fakeEngine struct {
 }
 
 type fakeContainer struct {
-	id, name      string
-	config        container.Config
-	host          container.HostConfig
-	status        container.ContainerState
-	health        container.HealthStatus
-	check         string
-	exit          int
-	oom           bool
-	restarts      int
-	started, ends time.Time
-	log           string
+	id, name string
+	config   container.Config
+	host     container.HostConfig
+	status   container.ContainerState
+	health   container.HealthStatus
+	check    string
+	exit     int
+	oom      bool
+	restarts int
+	started  time.Time
+	log      string
 }
 
 // newFakeEngine starts a fake, and connects to it.
