@@ -21,7 +21,12 @@ unit: ## tests without a Docker Engine (under a minute)
 testbed: ## Docker Engine, registry and stand-in images on this machine
 	testbed/up
 
-test: unit build testbed ## all tests, end to end on a real Docker Engine included
+bin/helm:
+	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath helm.sh/helm/v3/cmd/helm@v3.19.0
+
+test: unit build testbed bin/helm ## all tests, end to end on a real Docker Engine included
+	PATH="$(CURDIR)/bin:$$PATH" $(GO) test $(TESTFLAGS) -count=1 ./internal/catalogue/...
+	eval "$$(testbed/engine env)" && BERTH_E2E=1 $(GO) test $(TESTFLAGS) -count=1 ./internal/target/...
 	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 20m -tags e2e ./e2e/...
 
 faults: build testbed ## kill berth at every step, break containers, fill a disk, restart the engine (about ten minutes)

@@ -347,3 +347,16 @@ func TestHostTooSmall(t *testing.T) {
 		t.Errorf("something was started: %v", got)
 	}
 }
+
+// TestPasswordsLost: data whose generated passwords are gone is not locked up behind new ones.
+func TestPasswordsLost(t *testing.T) {
+	s := newSite(t, "lost")
+	s.must(0, "lock")
+	docker(t, "volume", "create", "--label", "com.docker.compose.project="+s.name, "--label", "com.docker.compose.volume=pgsql", s.name+"_pgsql")
+	if out := s.must(3, "up"); !strings.Contains(out, "BERTH3102") {
+		t.Errorf("data without its password is not refused:\n%s", out)
+	}
+	if got := s.containers(); len(got) > 0 {
+		t.Errorf("something was started: %v", got)
+	}
+}
