@@ -21,7 +21,7 @@ func main() {
 		dir = "."
 	}
 	// The first signal asks a run to finish the step in hand; after it, signals act as usual, so a second one stops at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	os.Exit(cli.Run(ctx, &cli.Env{

@@ -30,7 +30,7 @@ type Progress struct {
 }
 
 // quiet is how long no line may come where nothing is redrawn.
-const quiet = 5 * time.Second
+const quiet = 2 * time.Second
 
 // widest is what fits a usual terminal: a line that wraps can't be drawn anew.
 const widest = 118

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,19 +105,37 @@ func inline(v any) (string, bool) {
 	return scalar(v), true
 }
 
-var (
-	// plainText is a text that YAML reads as it stands: words of harmless characters, the first of which begins no other type.
-	plainText = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./@+=,-]*(:[A-Za-z0-9_./@+=,-]+)*( [A-Za-z0-9_./@+=,-]+(:[A-Za-z0-9_./@+=,-]+)*)*$`)
-	// otherTypes are words that YAML reads, or once read, as something else than a text.
-	otherTypes = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
-)
+// otherTypes are words that YAML reads, or once read, as something else than a text.
+var otherTypes = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
+
+// plainText reports whether YAML reads a text as it stands: it begins like a name or a path, so it is no number, and goes on with
+// harmless characters; a colon or a space only between them.
+func plainText(s string) bool {
+	if s == "" || !isLetter(s[0]) && s[0] != '/' {
+		return false
+	}
+	between := false // the last character was a colon or a space
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isLetter(c) || c >= '0' && c <= '9' || strings.IndexByte("_./@+=,-", c) >= 0:
+			between = false
+		case (c == ':' || c == ' ') && !between:
+			between = true
+		default:
+			return false
+		}
+	}
+	return !between && !slices.Contains(otherTypes, strings.ToLower(s))
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 func scalar(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "null"
 	case string:
-		if plainText.MatchString(v) && !slices.Contains(otherTypes, strings.ToLower(v)) {
+		if plainText(v) {
 			return v
 		}
 		return strconv.Quote(v) // its escapes are YAML's too
