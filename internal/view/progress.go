@@ -25,7 +25,6 @@ type Progress struct {
 	last    time.Time // of the last line
 	waiting []string
 	pulls   map[string][2]int64
-	pulled  int
 	began   map[string]time.Time
 }
 
@@ -63,7 +62,6 @@ func (p *Progress) Show(e run.Event) {
 
 func (p *Progress) finished(e run.Event) {
 	if e.Step.Verb == plan.Pull {
-		p.pulled++
 		size := p.pulls[e.Step.Object][1]
 		delete(p.pulls, e.Step.Object)
 		p.line(fmt.Sprintf("+ pulled %s  %s in %s", short(e.Step.Object), bytes(size), seconds(e.Seconds)))
