@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,17 +51,30 @@ func (b *bench) close() {
 	os.RemoveAll(b.dir)
 }
 
-func (b *bench) contests() ([]contest, error) {
-	list := []contest{{
+// contests prepares the comparisons of some groups, or of all.
+func (b *bench) contests(groups []string) ([]contest, error) {
+	var list []contest
+	for _, g := range []struct {
+		name    string
+		prepare func() ([]contest, error)
+	}{{"start", b.start}, {"render", b.render}, {"engine", b.engine}} {
+		if len(groups) > 0 && !slices.Contains(groups, g.name) {
+			continue
+		}
+		more, err := g.prepare()
+		if err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", g.name, err)
+		}
+		list = append(list, more...)
+	}
+	return list, nil
+}
+
+func (b *bench) start() ([]contest, error) {
+	return []contest{{
 		what: "`berth help`, a command that does nothing", rounds: 41, goal: 1,
 		ours: shell(b.dir, b.berth, "help"), theirs: shell(b.dir, "docker", "--version"),
-	}}
-	render, err := b.render()
-	if err != nil {
-		return nil, err
-	}
-	engine, err := b.engine()
-	return append(append(list, render...), engine...), err
+	}}, nil
 }
 
 // render compares rendering everything with what Sourcegraph's own chart and base take, where checkouts of them are given.
@@ -89,7 +103,7 @@ func (b *bench) render() ([]contest, error) {
 		}
 		theirs := shell(b.dir, c.command[0], append(c.command[1:], filepath.Join(tree, c.folder))...)
 		theirs.name = strings.Join(c.command, " ") + " of Sourcegraph's own " + filepath.Base(c.folder)
-		list = append(list, contest{what: "render everything", ours: ours, theirs: theirs, rounds: 15, goal: 10})
+		list = append(list, contest{what: "render everything", ours: ours, theirs: theirs, rounds: 31, goal: 10})
 	}
 	return list, nil
 }

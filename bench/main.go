@@ -43,7 +43,7 @@ func run(w io.Writer) error {
 		return err
 	}
 	defer bench.close()
-	contests, err := bench.contests()
+	contests, err := bench.contests(os.Args[1:])
 	if err != nil {
 		return err
 	}
