@@ -88,17 +88,23 @@ func (s *site) writeFile(name, text string) {
 	}
 }
 
-// edit replaces a piece of the config.
-func (s *site) edit(old, new string) {
+func (s *site) read(name string) string {
 	s.t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.dir, "sourcegraph.yaml"))
+	text, err := os.ReadFile(filepath.Join(s.dir, name))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if !strings.Contains(string(text), old) {
+	return string(text)
+}
+
+// edit replaces a piece of the config.
+func (s *site) edit(old, new string) {
+	s.t.Helper()
+	text := s.read("sourcegraph.yaml")
+	if !strings.Contains(text, old) {
 		s.t.Fatalf("the config has no %q:\n%s", old, text)
 	}
-	s.writeFile("sourcegraph.yaml", strings.Replace(string(text), old, new, 1))
+	s.writeFile("sourcegraph.yaml", strings.Replace(text, old, new, 1))
 }
 
 // remove deletes the installation with its data, so that nothing is left for the next test.

@@ -180,6 +180,9 @@ func (i *installation) knock(ctx context.Context, now func() time.Time) (ok bool
 	if err != nil {
 		return false, at, 0
 	}
+	if u, err := url.Parse(i.stack.URL); err == nil {
+		req.Host = u.Host // the front door may answer for this host only
+	}
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := c.Do(req)
 	if err != nil {
