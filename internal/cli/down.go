@@ -87,6 +87,9 @@ func (e *Env) openToStop(ctx context.Context, file string) (*installation, error
 	if problems.Failed() {
 		return nil, problems
 	}
+	if problems := targetProblems(l.doc); problems != nil {
+		return nil, problems
+	}
 	l.stack = &stack.Stack{Name: cmp.Or(l.doc.Config.Name, stack.DefaultName), Target: l.doc.Config.On}
 	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name), project: &render.Project{Name: l.stack.Name}}
 	i.engine, err = compose.Connect(ctx, e.Getenv)

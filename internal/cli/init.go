@@ -85,7 +85,7 @@ func (e *Env) init(a config.Answers, output string) error {
 	doc, problems := config.Load(output, text)
 	if !problems.Failed() {
 		_, more := config.Release(doc, cat)
-		problems = append(problems, more...)
+		problems = append(append(problems, more...), targetProblems(doc)...)
 	}
 	if problems.Failed() {
 		return problems
