@@ -287,3 +287,13 @@ func (s *site) users() string {
 	_, text := s.get("/api/users")
 	return text
 }
+
+// dockerLogs gives all that a container wrote.
+func dockerLogs(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("docker", "logs", name).CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

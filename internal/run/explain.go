@@ -27,7 +27,7 @@ var causes = []cause{
 	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "%s can't start: a port of this host is taken", "stop what takes the port, or set other ports:  berth explain ports"},
 	{[]string{"manifest unknown", "not found: manifest", "no such image", "name unknown", "unauthorized", "access to the resource is denied", "failed to resolve reference"}, "BERTH3303", "the image of %s can't be had", "berth check tells which images the registry lacks"},
 	{[]string{"range of cpus is from"}, "BERTH3304", "%s is given more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
-	{[]string{"cannot connect to the docker daemon", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine went away while working on %s", "start it (systemctl start docker), then go on with: berth up"},
+	{[]string{"cannot connect to the docker daemon", "failed to connect to the docker api", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine went away while working on %s", "start it (systemctl start docker), then go on with: berth up"},
 	{[]string{"operation not permitted"}, "BERTH3306", "the engine may not give %s the rights that it asks for", "see the engine's message; a patch can take the right away:  berth explain patches"},
 }
 
