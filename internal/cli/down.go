@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/plan"
 	render "berth/internal/render/compose"
@@ -80,9 +81,12 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 // openToStop finds an installation by its name alone. What it would be given to run need not be there: an installation must be possible to
 // stop when a secret is missing or its release is not known.
 func (e *Env) openToStop(ctx context.Context, file string) (*installation, error) {
-	l, problems, err := e.read(file)
+	l, problems, err := e.text(file)
 	if err != nil {
 		return nil, err
+	}
+	if l != nil {
+		l.doc, problems = config.Load(file, l.text)
 	}
 	if problems.Failed() {
 		return nil, problems

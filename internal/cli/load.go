@@ -30,8 +30,8 @@ type loaded struct {
 // abs gives a path that the admin wrote on the command line.
 func (e *Env) abs(path string) string { return from(e.Dir, path) }
 
-// read reads a config's form only.
-func (e *Env) read(file string) (*loaded, diag.List, error) {
+// text reads a config's text.
+func (e *Env) text(file string) (*loaded, diag.List, error) {
 	path := e.abs(file)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,13 +41,12 @@ func (e *Env) read(file string) (*loaded, diag.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read config: %w", err)
 	}
-	doc, problems := config.Load(file, text)
-	return &loaded{file: file, dir: filepath.Dir(path), text: text, doc: doc}, problems, nil
+	return &loaded{file: file, dir: filepath.Dir(path), text: text}, nil, nil
 }
 
 // load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
 func (e *Env) load(file string) (*loaded, diag.List, error) {
-	l, problems, err := e.read(file)
+	l, problems, err := e.text(file)
 	if err != nil || l == nil {
 		return nil, problems, err
 	}

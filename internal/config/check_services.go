@@ -227,13 +227,13 @@ func (c *check) notRun() {
 	}
 }
 
-var variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variableForm = lazy(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // variables: names that a process can have.
 func (c *check) variables() {
 	for _, service := range c.serviceNames() {
 		for _, name := range slices.Sorted(maps.Keys(c.Services[service].Env)) {
-			if !variableForm.MatchString(name) {
+			if !variableForm().MatchString(name) {
 				c.keyf("BERTH1165", "services."+service+".env."+name, "letters, digits and _ only", "%q can't be the name of an environment variable", name)
 			}
 		}

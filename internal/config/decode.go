@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -252,7 +251,7 @@ func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+var decimal = lazy(`^-?(0|[1-9][0-9]*)$`)
 
 func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	tag := n.ShortTag()
@@ -265,7 +264,7 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		v.SetBool(strings.EqualFold(n.Value, "true"))
 	case Number:
 		number, err := strconv.Atoi(n.Value)
-		if tag != "!!int" || err != nil || !decimal.MatchString(n.Value) {
+		if tag != "!!int" || err != nil || !decimal().MatchString(n.Value) {
 			d.wrong(k, n, path)
 			return
 		}

@@ -52,7 +52,7 @@ func (f Facts) find(path string) (*Key, error) {
 	for path != "" {
 		name, rest, _ := strings.Cut(path, ".")
 		next, known := k.Key(name), k.Names()
-		if k.Kind == Items && k.Elem.Kind == Object && name != k.Elem.Name && !decimal.MatchString(name) {
+		if k.Kind == Items && k.Elem.Kind == Object && name != k.Elem.Name && !decimal().MatchString(name) {
 			next, known = k.Elem.Key(name), k.Elem.Names() // patches.service is short for patches.N.service
 		} else if k.Elem != nil {
 			next, known = k.Elem, f.names(k)
@@ -212,7 +212,7 @@ func orNone(limit string) string {
 
 // amount writes Compose's 8g, which counts in 1024s, as the config does.
 func amount(memory string) string {
-	if m := looseBytes.FindStringSubmatch(memory); m != nil && m[2] != "" {
+	if m := looseBytes().FindStringSubmatch(memory); m != nil && m[2] != "" {
 		return m[1] + strings.ToUpper(m[2]) + "i"
 	}
 	return memory

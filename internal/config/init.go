@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -52,10 +51,10 @@ func Init(a Answers) []byte {
 }
 
 // plainForm is what YAML reads as the same text without quotes, also within braces; a URL has its colon before a slash.
-var plainForm = regexp.MustCompile(`^[A-Za-z0-9./][A-Za-z0-9._/-]*(://[A-Za-z0-9._/-]*)?(:[0-9]+)?$`)
+var plainForm = lazy(`^[A-Za-z0-9./][A-Za-z0-9._/-]*(://[A-Za-z0-9._/-]*)?(:[0-9]+)?$`)
 
 func scalar(text string) string {
-	if reserved := slices.Contains([]string{"true", "false", "null"}, strings.ToLower(text)); !reserved && plainForm.MatchString(text) {
+	if reserved := slices.Contains([]string{"true", "false", "null"}, strings.ToLower(text)); !reserved && plainForm().MatchString(text) {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // The written forms of quantities, for the JSON Schema.
@@ -15,10 +16,10 @@ const (
 )
 
 var (
-	coresForm = regexp.MustCompile(CoresPattern)
-	bytesForm = regexp.MustCompile(BytesPattern)
+	coresForm = lazy(CoresPattern)
+	bytesForm = lazy(BytesPattern)
 	// looseBytes is what people write from habit: Compose's 8g and 512mb, a bare number, a space before the unit.
-	looseBytes = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?([kKmMgGtT]?)(?:[iI]?[bB])?$`)
+	looseBytes = lazy(`^([0-9]+(?:\.[0-9]+)?) ?([kKmMgGtT]?)(?:[iI]?[bB])?$`)
 )
 
 var bytesUnits = map[string]float64{
@@ -34,7 +35,7 @@ func (e *quantityError) Error() string { return e.problem + "; " + e.instead }
 // Cores is an amount of processor cores: 4, 0.5 or 500m.
 func Cores(q Quantity) (float64, error) {
 	text := string(q)
-	if !coresForm.MatchString(text) {
+	if !coresForm().MatchString(text) {
 		return 0, &quantityError{fmt.Sprintf("must be an amount of cores, got %q", text), "write cores as 4, 0.5 or 500m (thousandths)"}
 	}
 	number, milli := strings.CutSuffix(text, "m")
@@ -51,7 +52,7 @@ func Cores(q Quantity) (float64, error) {
 // Bytes is an amount of memory or disk: 8Gi, 500Mi, 8G.
 func Bytes(q Quantity) (int64, error) {
 	text := string(q)
-	if !bytesForm.MatchString(text) {
+	if !bytesForm().MatchString(text) {
 		return 0, &quantityError{fmt.Sprintf("must be an amount of bytes, got %q", text), bytesInstead(text)}
 	}
 	digits := strings.TrimRight(text, "KMGTki")
@@ -65,7 +66,7 @@ func Bytes(q Quantity) (int64, error) {
 
 // bytesInstead suggests the form that has the meaning of what was written. Compose's units count in 1024s.
 func bytesInstead(text string) string {
-	m := looseBytes.FindStringSubmatch(text)
+	m := looseBytes().FindStringSubmatch(text)
 	switch {
 	case m == nil:
 		return "write it as 500Mi or 8Gi"
@@ -73,4 +74,9 @@ func bytesInstead(text string) string {
 		return fmt.Sprintf("it has no unit; write %sGi or %sMi", m[1], m[1])
 	}
 	return fmt.Sprintf("write %s%si", m[1], strings.ToUpper(m[2]))
+}
+
+// lazy compiles a pattern when it is first needed: most commands need none of them.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

@@ -96,7 +96,7 @@ func instead(k *Key, n *yaml.Node) string {
 		return "write true"
 	case n.Kind == yaml.ScalarNode && k.Kind == Flag && slices.Contains([]string{"no", "off", "n", "0", "false"}, strings.ToLower(n.Value)):
 		return "write false"
-	case n.Kind == yaml.ScalarNode && k.Kind == Number && decimal.MatchString(n.Value):
+	case n.Kind == yaml.ScalarNode && k.Kind == Number && decimal().MatchString(n.Value):
 		return "write " + n.Value + " without quotes"
 	case n.Kind == yaml.ScalarNode && k.Kind == Text:
 		return fmt.Sprintf("write %q in quotes if it is meant as text", n.Value)
