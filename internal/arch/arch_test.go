@@ -97,3 +97,19 @@ func TestEveryRoomStandsInTheDocument(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryDependencyHasALine(t *testing.T) {
+	text, err := os.ReadFile("../../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range strings.Fields(string(out)) {
+		if !strings.Contains(string(text), module) {
+			t.Errorf("docs/dependencies.md has no line for %s", module)
+		}
+	}
+}
