@@ -1,8 +1,15 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 
+	"berth/internal/diag"
+	"berth/internal/render/compose"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
@@ -39,6 +46,9 @@ func (e *Env) render(file, out string) error {
 		return err
 	}
 	dir := e.abs(out)
+	if err := foreignFolder(dir, out); err != nil {
+		return err
+	}
 	// An installation that is there has its passwords already; otherwise those that an earlier rendering made here are kept.
 	secrets := state.At(l.dir, l.stack.Name)
 	if there, err := secrets.Generated(); err != nil {
@@ -60,4 +70,21 @@ func (e *Env) render(file, out string) error {
 	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(i.project.Files)+1, out)
 	fmt.Fprintf(e.Stdout, "next: docker compose --project-directory %s up -d\n", out)
 	return nil
+}
+
+// foreignFolder refuses a folder that holds something else than a project of berth's: rendering would write over it.
+func foreignFolder(dir, out string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the folder to render to: %w", err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, compose.ComposeFile))
+	if err == nil && strings.Contains(string(text), "made by berth from sourcegraph.yaml") {
+		return nil
+	}
+	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: out, Summary: "the folder holds other files; nothing was written",
+		Hint: "name a new or empty folder, or one that berth render wrote"}}
 }

@@ -139,7 +139,7 @@ func objects(steps []plan.Step) []string {
 
 // write writes the rendered project.
 func (t *Compose) write() error {
-	return state.WriteProject(t.State.Project(), t.Project, func(name string) string { return t.Values[name] })
+	return state.ReplaceProject(t.State.Project(), t.Project, func(name string) string { return t.Values[name] })
 }
 
 // saw records which file contents the last start of some containers saw.

@@ -23,16 +23,14 @@ func content(p *render.Project, value func(string) string) []stack.File {
 	return append(slices.Clone(p.Files), stack.File{Path: envFile, Content: render.EnvFile(p.Secrets, value)})
 }
 
-// WriteProject writes a rendered project to a folder, and removes files there that are no longer part of it. Only the file with secret
-// values is kept from other users.
+// WriteProject writes a rendered project to a folder, and touches nothing else there. Only the file with secret values is kept from other
+// users.
 func WriteProject(dir string, p *render.Project, value func(string) string) error {
-	wanted := map[string]bool{}
 	for _, f := range content(p, value) {
 		mode := os.FileMode(0o644)
 		if f.Path == envFile {
 			mode = 0o600
 		}
-		wanted[filepath.FromSlash(f.Path)] = true
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
 		if now, err := os.ReadFile(path); err == nil && string(now) == string(f.Content) {
 			continue
@@ -40,6 +38,18 @@ func WriteProject(dir string, p *render.Project, value func(string) string) erro
 		if err := replace(path, f.Content, mode); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// ReplaceProject writes a rendered project to a folder that is berth's own, and removes files there that are no longer part of it.
+func ReplaceProject(dir string, p *render.Project, value func(string) string) error {
+	if err := WriteProject(dir, p, value); err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	for _, f := range content(p, value) {
+		wanted[filepath.FromSlash(f.Path)] = true
 	}
 	names, err := files(dir)
 	if err != nil {

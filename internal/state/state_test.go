@@ -160,7 +160,7 @@ func TestProject(t *testing.T) {
 		t.Errorf("nothing is there, and its hash is %q, %v", h, err)
 	}
 	first := project("caddy/Caddyfile=one", "docker-compose.yaml=x", "old.yml=o")
-	if err := WriteProject(dir, first, value); err != nil {
+	if err := ReplaceProject(dir, first, value); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.Stat(filepath.Join(dir, "caddy", "Caddyfile"))
@@ -171,7 +171,7 @@ func TestProject(t *testing.T) {
 	if h, _ := DiskHash(dir); h == ProjectHash(second, value) || h != ProjectHash(first, value) {
 		t.Error("the hash on disk is not that of what was written")
 	}
-	if err := WriteProject(dir, second, value); err != nil {
+	if err := ReplaceProject(dir, second, value); err != nil {
 		t.Fatal(err)
 	}
 	if h, _ := DiskHash(dir); h != ProjectHash(second, value) {
