@@ -64,7 +64,7 @@ func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
 	if err != nil || l == nil {
 		return problems, err
 	}
-	i, err := e.open(ctx, file)
+	i, err := e.connect(ctx, l)
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}

@@ -45,6 +45,11 @@ func (e *Env) open(ctx context.Context, file string) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.connect(ctx, l)
+}
+
+// connect renders what a config asks for and finds its engine.
+func (e *Env) connect(ctx context.Context, l *loaded) (*installation, error) {
 	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name)}
 	generated, err := i.state.Generated()
 	if err != nil {

@@ -220,17 +220,12 @@ func dependsOn(deps []stack.Dependency) mapping {
 func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
 	u := Unit{
 		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image,
-		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot, HasHealth: inst.Health != nil,
+		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot,
 		DependsOn: inst.DependsOn, Origins: inst.Origins,
 		Secrets: secretsOf(inst), Files: r.filesHash(inst), Env: map[string]string{}, Patience: patience(inst.Health), Probe: inst.Probe,
 	}
 	for _, e := range inst.Env {
 		u.Env[e.Name] = visible(e.Value)
-	}
-	for _, m := range inst.Mounts {
-		if m.Volume != "" {
-			u.Volumes = append(u.Volumes, r.stack.Name+"_"+m.Volume)
-		}
 	}
 	for _, p := range inst.Patches {
 		u.Patched = append(u.Patched, cmp.Or(p.Reason, "patch"))

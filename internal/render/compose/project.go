@@ -43,9 +43,7 @@ type Unit struct {
 	CPUs      float64  // cores; 0: no limit
 	Memory    int64    // bytes; 0: no limit
 	OneShot   bool
-	HasHealth bool
 	DependsOn []stack.Dependency
-	Volumes   []string // named volumes, as the engine knows them: "sourcegraph_gitserver-0"
 	Origins   []stack.Origin
 	Patched   []string          // reasons of the admin's patches
 	Env       map[string]string // values without secrets; a variable that holds one has an empty value here
