@@ -20,7 +20,7 @@ import (
 func TestContract(t *testing.T) {
 	t.Run("fake", func(t *testing.T) {
 		_, e := newFakeEngine(t)
-		contract(t, e, "any")
+		contract(t, e, official(t, client.WithHost("tcp://"+strings.TrimPrefix(e.host, "http://")), client.WithAPIVersion("1.41")), "any")
 	})
 	t.Run("real", func(t *testing.T) {
 		if os.Getenv("BERTH_E2E") == "" {
@@ -30,15 +30,27 @@ func TestContract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { e.Close() })
-		contract(t, e, anImage(t, e))
+		t.Cleanup(e.Close)
+		other := official(t, client.FromEnv)
+		contract(t, e, other, anImage(t, other))
 	})
 }
 
-// anImage finds an image that has a shell: of the testbed's, which stand for whole services.
-func anImage(t *testing.T, e *Engine) string {
+// official is the engine's own client: it does what berth does not, and is a second witness.
+func official(t *testing.T, opts ...client.Opt) *client.Client {
 	t.Helper()
-	list, err := e.api.ImageList(t.Context(), client.ImageListOptions{})
+	c, err := client.New(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// anImage finds an image that has a shell: of the testbed's, which stand for whole services.
+func anImage(t *testing.T, c *client.Client) string {
+	t.Helper()
+	list, err := c.ImageList(t.Context(), client.ImageListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,11 +67,11 @@ func anImage(t *testing.T, e *Engine) string {
 
 const contractName = "berth-contract"
 
-func contract(t *testing.T, e *Engine, image string) {
+func contract(t *testing.T, e *Engine, other *client.Client, image string) {
 	ctx := t.Context()
 	name := contractName + "-shell"
 	_ = e.Remove(ctx, name) // of a test that was killed
-	_, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{Name: name,
+	_, err := other.ContainerCreate(ctx, client.ContainerCreateOptions{Name: name,
 		Config: &container.Config{Image: image, Entrypoint: []string{"sh", "-c", "echo hello; trap 'exit 0' TERM; while :; do sleep 0.1; done"}, Env: []string{"COLOUR=red"},
 			Labels: map[string]string{render.LabelInstallation: contractName, render.LabelService: "shell", render.LabelSpec: "s1", render.LabelFiles: "f1", "com.docker.compose.service": "shell-0"}},
 		HostConfig: &container.HostConfig{Resources: container.Resources{Memory: 64 << 20, MemorySwap: 128 << 20}}})
@@ -104,7 +116,7 @@ func contract(t *testing.T, e *Engine, image string) {
 	if again := looked(t, e, name); !again.Started.After(first.Started) || again.Restarts != 0 || again.Status != plan.Running {
 		t.Errorf("restarted: %+v, before %+v", again, first)
 	}
-	_, err = e.api.ContainerPause(ctx, name, client.ContainerPauseOptions{})
+	_, err = other.ContainerPause(ctx, name, client.ContainerPauseOptions{})
 	must(err)
 	if c := see(); c.Status != plan.Paused {
 		t.Errorf("paused: %+v", c)
@@ -113,7 +125,7 @@ func contract(t *testing.T, e *Engine, image string) {
 	if c := see(); c.Status != plan.Running {
 		t.Errorf("started after a pause: %+v", c)
 	}
-	_, err = e.api.ContainerStop(ctx, name, client.ContainerStopOptions{})
+	_, err = other.ContainerStop(ctx, name, client.ContainerStopOptions{})
 	must(err)
 	if c := see(); c.Status != plan.Stopped {
 		t.Errorf("stopped: %+v", c)

@@ -19,12 +19,11 @@ import (
 	"sync"
 
 	"berth/internal/diag"
-	"github.com/moby/moby/client"
 )
 
 // Engine is a Docker Engine.
 type Engine struct {
-	api     *client.Client
+	api     *api
 	host    string     // as DOCKER_HOST has it, so that docker compose talks to the same engine
 	compose []string   // the program that is Docker Compose
 	one     sync.Mutex // held while Compose runs: two at the same time would each make the project's network
@@ -33,15 +32,11 @@ type Engine struct {
 // Connect finds the engine that the docker program would use, and asks whether it is there. The error is a diag.List when it is not.
 func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
 	host := engineHost(ctx, getenv)
-	opts := []client.Opt{client.FromEnv}
-	if host != "" {
-		opts = append(opts, client.WithHost(host))
-	}
-	api, err := client.New(opts...)
+	api, err := dial(host, getenv)
 	if err != nil {
 		return nil, unreachable(host, err)
 	}
-	if _, err := api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
+	if err := api.negotiate(ctx, getenv); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -102,8 +97,8 @@ func unreachable(host string, err error) diag.List {
 	return diag.List{d}
 }
 
-// Close ends the connection.
-func (e *Engine) Close() error { return e.api.Close() }
+// Close ends the connections.
+func (e *Engine) Close() { e.api.http.CloseIdleConnections() }
 
 // run runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a step in hand is to be
 // finished; and it dies with berth, since nobody would watch over it any more.

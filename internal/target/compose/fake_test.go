@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 )
 
 // fakeEngine is a Docker Engine in memory: as much of API 1.41 as we use, with the same answers and the same refusals. contract_test.go
@@ -45,12 +44,7 @@ func newFakeEngine(t *testing.T) (*fakeEngine, *Engine) {
 	f := &fakeEngine{containers: map[string]*fakeContainer{}, images: map[string]bool{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	api, err := client.New(client.WithHost("tcp://"+strings.TrimPrefix(server.URL, "http://")), client.WithAPIVersion("1.41"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { api.Close() })
-	return f, &Engine{api: api, host: server.URL}
+	return f, &Engine{api: &api{http: server.Client(), base: server.URL + "/v1.41"}, host: server.URL}
 }
 
 func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +15,6 @@ import (
 
 	"berth/internal/diag"
 	render "berth/internal/render/compose"
-	"github.com/moby/moby/client"
 )
 
 // Facts are what there is to know of a host before anything is put on it.
@@ -56,18 +56,22 @@ type Storage struct {
 
 // Facts asks the engine and this host.
 func (e *Engine) Facts(ctx context.Context, composeVersion, installation string) (Facts, error) {
-	info, err := e.api.Info(ctx, client.InfoOptions{})
-	if err != nil {
+	var info struct {
+		ServerVersion, Architecture, DockerRootDir string
+		NCPU                                       int
+		MemTotal                                   int64
+	}
+	if err := e.api.call(ctx, http.MethodGet, "/info", nil, nil, &info); err != nil {
 		return Facts{}, fmt.Errorf("ask the engine about itself: %w", err)
 	}
-	running, err := e.api.ContainerList(ctx, client.ContainerListOptions{Filters: client.Filters{}.Add("label", render.LabelInstallation+"="+installation)})
+	running, err := e.api.containers(ctx, labelled(render.LabelInstallation+"="+installation))
 	if err != nil {
-		return Facts{}, fmt.Errorf("list containers: %w", err)
+		return Facts{}, err
 	}
-	f := Facts{Engine: info.Info.ServerVersion, Compose: composeVersion, Architecture: info.Info.Architecture, CPUs: info.Info.NCPU,
-		Memory: info.Info.MemTotal, FreeDisk: -1, Taken: taken, Running: len(running.Items) > 0}
+	f := Facts{Engine: info.ServerVersion, Compose: composeVersion, Architecture: info.Architecture, CPUs: info.NCPU,
+		Memory: info.MemTotal, FreeDisk: -1, Taken: taken, Running: len(running) > 0}
 	var disk syscall.Statfs_t
-	if syscall.Statfs(filepath.Join(info.Info.DockerRootDir, "volumes"), &disk) == nil {
+	if syscall.Statfs(filepath.Join(info.DockerRootDir, "volumes"), &disk) == nil {
 		f.FreeDisk = int64(disk.Bavail) * int64(disk.Bsize)
 	}
 	if text, err := os.ReadFile("/proc/sys/vm/max_map_count"); err == nil {

@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"berth/internal/diag"
 	"berth/internal/plan"
 	render "berth/internal/render/compose"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -21,17 +21,17 @@ const parallel = 8
 // Observe tells what runs of an installation, and of the images that would have to be there. Containers of others that bear a name of
 // ours are problems: they are not touched. applied says, by container ID, which file contents a container's last start saw.
 func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[string]string) (plan.State, diag.List, error) {
-	list, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true})
+	list, err := e.api.containers(ctx, url.Values{"all": {"1"}})
 	if err != nil {
-		return plan.State{}, nil, fmt.Errorf("list containers: %w", err)
+		return plan.State{}, nil, err
 	}
-	var ours []container.Summary
+	var ours []listed
 	var problems diag.List
 	wanted := map[string]bool{}
 	for _, u := range p.Units {
 		wanted[u.Container] = true
 	}
-	for _, c := range list.Items {
+	for _, c := range list {
 		switch {
 		case c.Labels["com.docker.compose.oneoff"] == "True":
 			// docker compose run: the admin's own
@@ -46,12 +46,9 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 	g.SetLimit(parallel)
 	for i, c := range ours {
 		g.Go(func() error {
-			full, err := e.api.ContainerInspect(inspecting, c.ID, client.ContainerInspectOptions{})
-			if err != nil {
-				return fmt.Errorf("inspect container %s: %w", nameOf(c), err)
-			}
-			state.Containers[i] = observed(full.Container, applied)
-			return nil
+			full, err := e.api.inspect(inspecting, c.ID)
+			state.Containers[i] = observed(full, applied)
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -62,7 +59,7 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 	return state, problems, err
 }
 
-func nameOf(c container.Summary) string {
+func nameOf(c listed) string {
 	if len(c.Names) == 0 {
 		return c.ID
 	}
@@ -70,7 +67,7 @@ func nameOf(c container.Summary) string {
 }
 
 // foreign tells of a container that is in the way.
-func foreign(c container.Summary) diag.Diagnostic {
+func foreign(c listed) diag.Diagnostic {
 	owner := "was made without berth"
 	if project := c.Labels["com.docker.compose.project"]; project != "" {
 		owner = "belongs to the Compose project " + project
@@ -84,14 +81,14 @@ func foreign(c container.Summary) diag.Diagnostic {
 }
 
 // observed is what a plan needs to know of a container.
-func observed(c container.InspectResponse, applied map[string]string) plan.Container {
+func observed(c inspected, applied map[string]string) plan.Container {
 	labels := c.Config.Labels
 	out := plan.Container{
 		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Unit: labels["com.docker.compose.service"],
 		Service: labels[render.LabelService], Release: labels[render.LabelRelease],
 		Image: c.Config.Image, Spec: labels[render.LabelSpec], Files: labels[render.LabelFiles],
-		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory,
-		Status: status(c.State), Exit: c.State.ExitCode, Env: map[string]string{},
+		CPUs: float64(c.HostConfig.NanoCpus) / 1e9, Memory: c.HostConfig.Memory,
+		Status: c.status(), Exit: c.State.ExitCode, Env: map[string]string{},
 	}
 	if saw, ok := applied[c.ID]; ok {
 		out.Files = saw
@@ -103,18 +100,18 @@ func observed(c container.InspectResponse, applied map[string]string) plan.Conta
 	return out
 }
 
-func status(s *container.State) plan.Status {
-	switch s.Status {
+func (c *inspected) status() plan.Status {
+	switch c.State.Status {
 	case "running":
-		if s.Health == nil {
+		if c.State.Health == nil {
 			return plan.Running
 		}
-		switch s.Health.Status {
-		case container.Healthy:
+		switch c.State.Health.Status {
+		case "healthy":
 			return plan.Healthy
-		case container.Unhealthy:
+		case "unhealthy":
 			return plan.Unhealthy
-		case container.Starting:
+		case "starting":
 			return plan.Starting
 		}
 		return plan.Running
@@ -145,8 +142,7 @@ func (e *Engine) images(ctx context.Context, p *render.Project, containers []pla
 	g.SetLimit(parallel)
 	for i, ref := range refs {
 		g.Go(func() error {
-			_, err := e.api.ImageInspect(ctx, byDigest(ref))
-			there[i] = err == nil
+			there[i] = e.api.call(ctx, http.MethodGet, "/images/"+byDigest(ref)+"/json", nil, nil, nil) == nil
 			return nil
 		})
 	}
@@ -181,12 +177,12 @@ func byDigest(ref string) string {
 
 // Volumes gives the installation's volumes.
 func (e *Engine) Volumes(ctx context.Context, installation string) ([]string, error) {
-	list, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: ofProject(installation)})
-	if err != nil {
+	var list struct{ Volumes []struct{ Name string } }
+	if err := e.api.call(ctx, http.MethodGet, "/volumes", ofProject(installation), nil, &list); err != nil {
 		return nil, fmt.Errorf("list volumes: %w", err)
 	}
 	var names []string
-	for _, v := range list.Items {
+	for _, v := range list.Volumes {
 		names = append(names, v.Name)
 	}
 	slices.Sort(names)
@@ -195,16 +191,14 @@ func (e *Engine) Volumes(ctx context.Context, installation string) ([]string, er
 
 // Network gives the installation's network; "" when there is none.
 func (e *Engine) Network(ctx context.Context, installation string) (string, error) {
-	list, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: ofProject(installation)})
-	if err != nil {
+	var list []struct{ Name string }
+	if err := e.api.call(ctx, http.MethodGet, "/networks", ofProject(installation), nil, &list); err != nil {
 		return "", fmt.Errorf("list networks: %w", err)
 	}
-	if len(list.Items) == 0 {
+	if len(list) == 0 {
 		return "", nil
 	}
-	return list.Items[0].Name, nil
+	return list[0].Name, nil
 }
 
-func ofProject(name string) client.Filters {
-	return client.Filters{}.Add("label", "com.docker.compose.project="+name)
-}
+func ofProject(name string) url.Values { return labelled("com.docker.compose.project=" + name) }

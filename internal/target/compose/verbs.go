@@ -1,23 +1,22 @@
 package compose
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"berth/internal/registry"
-	"github.com/containerd/errdefs"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/moby/moby/api/pkg/stdcopy"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 )
 
 // Up makes and starts the containers of some units, in one go.
@@ -30,60 +29,57 @@ func (e *Engine) Replace(p Project, units []string) error {
 	return e.run(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate"}, units...)...)
 }
 
+// post asks the engine to do something with a container. One that is so already is as it should be.
+func (e *Engine) post(ctx context.Context, container, verb string, in any) error {
+	return e.api.call(ctx, http.MethodPost, "/containers/"+container+"/"+verb, nil, in, nil)
+}
+
+// remove asks the engine to remove something. What is gone already is as it should be.
+func (e *Engine) remove(ctx context.Context, path string, query url.Values) error {
+	if err := e.api.call(ctx, http.MethodDelete, path, query, nil, nil); !notFound(err) {
+		return err
+	}
+	return nil
+}
+
 // Start starts a container that does not run, or that is paused.
 func (e *Engine) Start(ctx context.Context, container string) error {
-	_, err := e.api.ContainerStart(ctx, container, client.ContainerStartOptions{})
+	err := e.post(ctx, container, "start", nil)
 	if err != nil && strings.Contains(err.Error(), "paused") {
-		_, err = e.api.ContainerUnpause(ctx, container, client.ContainerUnpauseOptions{})
+		err = e.post(ctx, container, "unpause", nil)
 	}
 	return named("start", container, err)
 }
 
 // Restart stops and starts a container, with the time to stop that it asks for.
 func (e *Engine) Restart(ctx context.Context, container string) error {
-	_, err := e.api.ContainerRestart(ctx, container, client.ContainerRestartOptions{})
-	return named("restart", container, err)
+	return named("restart", container, e.post(ctx, container, "restart", nil))
 }
 
 // Remove stops and removes a container; its named volumes stay. One that is gone already is as it should be.
 func (e *Engine) Remove(ctx context.Context, container string) error {
-	if _, err := e.api.ContainerStop(ctx, container, client.ContainerStopOptions{}); err != nil && !errdefs.IsNotFound(err) && !errdefs.IsNotModified(err) {
+	if err := e.post(ctx, container, "stop", nil); err != nil && !notFound(err) {
 		return named("stop", container, err)
 	}
-	_, err := e.api.ContainerRemove(ctx, container, client.ContainerRemoveOptions{Force: true})
-	if errdefs.IsNotFound(err) {
-		return nil
-	}
-	return named("remove", container, err)
+	return named("remove", container, e.remove(ctx, "/containers/"+container, url.Values{"force": {"1"}}))
 }
 
 // RemoveNetwork removes a network.
 func (e *Engine) RemoveNetwork(ctx context.Context, network string) error {
-	_, err := e.api.NetworkRemove(ctx, network, client.NetworkRemoveOptions{})
-	if errdefs.IsNotFound(err) {
-		return nil
-	}
-	return named("remove network", network, err)
+	return named("remove network", network, e.remove(ctx, "/networks/"+network, nil))
 }
 
 // DeleteVolume deletes a volume and the data in it.
 func (e *Engine) DeleteVolume(ctx context.Context, volume string) error {
-	_, err := e.api.VolumeRemove(ctx, volume, client.VolumeRemoveOptions{})
-	if errdefs.IsNotFound(err) {
-		return nil
-	}
-	return named("delete volume", volume, err)
+	return named("delete volume", volume, e.remove(ctx, "/volumes/"+volume, nil))
 }
 
 // Limit changes the limits of a container in place. A limit of 0 stays as it is: the engine can't take one away.
 func (e *Engine) Limit(ctx context.Context, name string, cpus float64, memory int64) error {
-	r := container.Resources{NanoCPUs: int64(cpus * 1e9), Memory: memory}
-	if memory > 0 {
-		// What the engine does itself when only memory is given at the start. Without it, a larger limit than the swap limit is refused.
-		r.MemorySwap = 2 * memory
-	}
-	_, err := e.api.ContainerUpdate(ctx, name, client.ContainerUpdateOptions{Resources: &r})
-	return named("change the limits of", name, err)
+	// Twice the memory is what the engine takes for the swap limit when only memory is given at the start. Without it, a memory limit
+	// above the swap limit is refused.
+	limits := map[string]int64{"NanoCpus": int64(cpus * 1e9), "Memory": memory, "MemorySwap": 2 * memory}
+	return named("change the limits of", name, e.post(ctx, name, "update", limits))
 }
 
 func named(verb, object string, err error) error {
@@ -99,20 +95,25 @@ func (e *Engine) Pull(ctx context.Context, login registry.Login, ref string, pro
 	if err != nil {
 		return err
 	}
-	resp, err := e.api.ImagePull(ctx, byDigest(ref), client.ImagePullOptions{RegistryAuth: auth})
+	repository, digest, _ := strings.Cut(byDigest(ref), "@")
+	resp, err := e.api.send(ctx, http.MethodPost, "/images/create", url.Values{"fromImage": {repository}, "tag": {digest}},
+		http.Header{"X-Registry-Auth": {auth}}, nil)
 	if err != nil {
 		return named("pull", ref, err)
 	}
-	defer resp.Close()
+	defer resp.Body.Close()
 	layers := map[string][2]int64{}
-	for m, err := range resp.JSONMessages(ctx) {
-		if err != nil {
+	for messages := json.NewDecoder(resp.Body); ; {
+		var m pullMessage
+		if err := messages.Decode(&m); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
 			return named("pull", ref, err)
 		}
-		if m.Error != nil {
-			return named("pull", ref, errors.New(m.Error.Message))
+		if m.Error != "" {
+			return named("pull", ref, errors.New(m.Error))
 		}
-		if m.Progress == nil || m.Progress.Total <= 0 || m.Status != "Downloading" {
+		if m.Progress.Total <= 0 || m.Status != "Downloading" {
 			if l, ok := layers[m.ID]; ok && (m.Status == "Download complete" || m.Status == "Pull complete") {
 				layers[m.ID] = [2]int64{l[1], l[1]}
 			}
@@ -125,7 +126,17 @@ func (e *Engine) Pull(ctx context.Context, login registry.Login, ref string, pro
 		}
 		progress(done, total)
 	}
-	return nil
+}
+
+// pullMessage is one of the messages that the engine sends while it pulls.
+type pullMessage struct {
+	ID       string `json:"id"` // the layer's
+	Status   string `json:"status"`
+	Error    string `json:"error"`
+	Progress struct {
+		Current int64 `json:"current"` // bytes
+		Total   int64 `json:"total"`
+	} `json:"progressDetail"`
 }
 
 // authHeader is how the engine is told who pulls.
@@ -157,24 +168,38 @@ func encodeAuth(c authn.AuthConfig) string {
 
 // Logs gives the last lines that a container wrote.
 func (e *Engine) Logs(ctx context.Context, container string, lines int) ([]string, error) {
-	r, err := e.api.ContainerLogs(ctx, container, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(lines)})
+	resp, err := e.api.send(ctx, http.MethodGet, "/containers/"+container+"/logs",
+		url.Values{"stdout": {"1"}, "stderr": {"1"}, "tail": {strconv.Itoa(lines)}}, nil, nil)
 	if err != nil {
 		return nil, named("read the log of", container, err)
 	}
-	defer r.Close()
-	var out bytes.Buffer
-	if _, err := stdcopy.StdCopy(&out, &out, r); err != nil {
+	defer resp.Body.Close()
+	text, err := frames(resp.Body)
+	if err != nil {
 		return nil, named("read the log of", container, err)
 	}
-	all := strings.Split(out.String(), "\n")
+	all := strings.Split(text, "\n")
 	return slices.DeleteFunc(all, func(l string) bool { return strings.TrimSpace(l) == "" }), nil
+}
+
+// frames puts the text of a log together. It comes in frames: which of the two streams wrote, three bytes of nothing, the length, the text.
+func frames(r io.Reader) (string, error) {
+	var text strings.Builder
+	var header [8]byte
+	for {
+		if _, err := io.ReadFull(r, header[:]); errors.Is(err, io.EOF) {
+			return text.String(), nil
+		} else if err != nil {
+			return "", err
+		}
+		if _, err := io.CopyN(&text, r, int64(binary.BigEndian.Uint32(header[4:]))); err != nil {
+			return "", err
+		}
+	}
 }
 
 // ID gives a container's ID.
 func (e *Engine) ID(ctx context.Context, name string) (string, error) {
-	full, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
-	if err != nil {
-		return "", named("inspect", name, err)
-	}
-	return full.Container.ID, nil
+	c, err := e.api.inspect(ctx, name)
+	return c.ID, err
 }

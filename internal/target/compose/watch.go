@@ -3,7 +3,6 @@ package compose
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"runtime"
@@ -15,9 +14,6 @@ import (
 	"berth/catalogue"
 	"berth/internal/plan"
 	render "berth/internal/render/compose"
-	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 )
 
 // Watched is how a container is while it is waited for.
@@ -58,14 +54,15 @@ func (e *Engine) Watcher(installation string, now func() time.Time) *Watcher {
 
 // Look tells how some containers are. It is not safe for concurrent use.
 func (w *Watcher) Look(ctx context.Context, names []string) (map[string]Watched, error) {
-	list, err := w.engine.api.ContainerList(ctx, client.ContainerListOptions{All: true,
-		Filters: client.Filters{}.Add("label", render.LabelInstallation+"="+w.installation)})
+	query := labelled(render.LabelInstallation + "=" + w.installation)
+	query.Set("all", "1")
+	list, err := w.engine.api.containers(ctx, query)
 	if err != nil {
-		return nil, fmt.Errorf("list containers: %w", err)
+		return nil, err
 	}
 	states := map[string]string{}
-	for _, c := range list.Items {
-		states[nameOf(c)] = c.ID + " " + string(c.State) + " " + healthOf(c.Status)
+	for _, c := range list {
+		states[nameOf(c)] = c.ID + " " + c.State + " " + healthOf(c.Status)
 	}
 	out := map[string]Watched{}
 	for _, n := range names {
@@ -98,24 +95,22 @@ func healthOf(status string) string {
 
 // Closely tells how one container is.
 func (e *Engine) Closely(ctx context.Context, name string) (Watched, error) {
-	full, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
-	if errdefs.IsNotFound(err) {
+	full, err := e.api.inspect(ctx, name)
+	if notFound(err) {
 		return Watched{Missing: true}, nil
 	}
 	if err != nil {
-		return Watched{}, fmt.Errorf("inspect container %s: %w", name, err)
+		return Watched{}, err
 	}
-	return watched(full.Container), nil
+	return watched(full), nil
 }
 
-func watched(c container.InspectResponse) Watched {
-	w := Watched{Status: status(c.State), Exit: c.State.ExitCode, Restarts: c.RestartCount, OOM: c.State.OOMKilled}
+func watched(c inspected) Watched {
+	w := Watched{Status: c.status(), Exit: c.State.ExitCode, Restarts: c.RestartCount, OOM: c.State.OOMKilled}
 	w.Started, _ = time.Parse(time.RFC3339Nano, c.State.StartedAt)
-	if c.NetworkSettings != nil {
-		for _, n := range c.NetworkSettings.Networks {
-			if n.IPAddress.IsValid() {
-				w.Address = n.IPAddress.String()
-			}
+	for _, n := range c.NetworkSettings.Networks {
+		if n.IPAddress != "" {
+			w.Address = n.IPAddress
 		}
 	}
 	if h := c.State.Health; h != nil && len(h.Log) > 0 {
