@@ -1,0 +1,3 @@
+module build/tools
+
+go 1.26
