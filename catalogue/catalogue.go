@@ -27,6 +27,7 @@ func ManifestFile(minor string) string { return "releases/" + minor + ".yaml" }
 // Catalogue reads releases from its files, each when it is asked for. It is safe for concurrent use.
 type Catalogue struct {
 	fsys     fs.FS
+	fast     bool // the fast form fits: this is the embedded catalogue
 	index    func() *Index
 	notices  func() *notices
 	services func() map[string]ServiceInfo
@@ -34,7 +35,7 @@ type Catalogue struct {
 
 // Open gives the catalogue in a folder, after reading all but its manifests.
 func Open(fsys fs.FS) (*Catalogue, error) {
-	index, err := readIndex(fsys)
+	index, err := read[Index](fsys, IndexFile)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +59,9 @@ func Open(fsys fs.FS) (*Catalogue, error) {
 func Embedded() *Catalogue {
 	return &Catalogue{
 		fsys:     files,
-		index:    sync.OnceValue(func() *Index { return must(readIndex(files)) }),
-		notices:  sync.OnceValue(func() *notices { return must(read[notices](files, NoticesFile)) }),
+		fast:     true,
+		index:    sync.OnceValue(func() *Index { return must(readFast[Index](fastOf(IndexFile))) }),
+		notices:  sync.OnceValue(func() *notices { return must(readFast[notices](fastOf(NoticesFile))) }),
 		services: sync.OnceValue(func() map[string]ServiceInfo { return *must(read[map[string]ServiceInfo](files, ServicesFile)) }),
 	}
 }
@@ -130,7 +132,7 @@ func (c *Catalogue) newest(minor string, target Target) string {
 // the target has no such release.
 func (c *Catalogue) Resolve(name string, target Target) (string, error) {
 	name = strings.TrimPrefix(name, "v")
-	if c.index().Releases[name][target] != "" {
+	if c.hasFast(name, target) || c.index().Releases[name][target] != "" {
 		return name, nil
 	}
 	if strings.Count(name, ".") == 1 {

@@ -4,88 +4,104 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-
-	"go.yaml.in/yaml/v4"
+	"path"
 )
 
-// The fast form is what most commands need of the catalogue, in JSON, which is read several times faster than YAML: the index, and of each
-// manifest the Compose half of its newest patch. It is made from the files that people read and says which of them; where it does not fit
-// them it is not used.
+// The fast form is what most commands need of the embedded catalogue, in JSON, which is read several times faster than YAML: the index, the
+// notices, and the newest release of each minor and target, put together. It is made from the files that people read;
+// TestFastFormsAreFresh proves that it fits them.
 
-// FastIndex is the index in its fast form.
-const FastIndex = "fast/index.json"
+// FastDir is where the fast form is kept.
+const FastDir = "fast"
 
-// FastFile is where the fast form of a minor release's manifest is kept.
-func FastFile(minor string) string { return "fast/" + minor + ".json" }
-
-// fast is the fast form of a file.
-type fast[T any] struct {
-	Of   string // digest of the file that it was made from
-	Form T
+func fastRelease(version string, target Target) string {
+	return path.Join(FastDir, string(target), version+".json")
 }
 
-// Fast makes the fast form of a manifest with a digest.
-func Fast(manifest []byte, digest string) ([]byte, error) {
-	var m Manifest
-	if err := yaml.Load(filter(manifest, "", Compose), &m); err != nil {
-		return nil, err
-	}
-	m.Objects = nil
-	for version := range m.Older {
-		m.Older[version] = nil // only that it has differences
-	}
-	return json.Marshal(fast[Manifest]{Of: digest, Form: m})
-}
+func fastOf(name string) string { return path.Join(FastDir, name+".json") }
 
-// FastOfIndex makes the fast form of the index.
-func FastOfIndex(index []byte) ([]byte, error) {
-	var i Index
-	if err := yaml.Load(index, &i); err != nil {
-		return nil, err
-	}
-	return json.Marshal(fast[Index]{Of: digestOf(index), Form: i})
-}
-
-// readFast reads a fast form; nil when there is none, or it was made from something else.
-func readFast[T any](fsys fs.FS, name, digest string) *T {
-	content, err := fs.ReadFile(fsys, name)
+// Fast makes the fast form of a catalogue's files, by name.
+func Fast(fsys fs.FS) (map[string][]byte, error) {
+	c, err := Open(fsys)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	var f fast[T]
-	if json.Unmarshal(content, &f) != nil || f.Of != digest {
-		return nil
+	forms := map[string]any{fastOf(IndexFile): c.index(), fastOf(NoticesFile): c.notices()}
+	for minor := range c.index().Manifests {
+		for _, target := range []Target{Compose, Kubernetes} {
+			newest := c.highest(minor, target)
+			if newest == "" {
+				continue
+			}
+			if forms[fastRelease(newest, target)], err = c.Release(newest, target); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return &f.Form
+	files := map[string][]byte{}
+	for name, form := range forms {
+		if files[name], err = json.Marshal(form); err != nil {
+			return nil, fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return files, nil
 }
 
-// readIndex reads the index, from its fast form where that fits.
-func readIndex(fsys fs.FS) (*Index, error) {
-	content, err := fs.ReadFile(fsys, IndexFile)
+// highest is the highest version that a minor release has on a target, offered or not; "" when it has none.
+func (c *Catalogue) highest(minor string, target Target) string {
+	highest := ""
+	for version, dates := range c.index().Releases {
+		if Minor(version) == minor && dates[target] != "" && (highest == "" || CompareVersions(version, highest) > 0) {
+			highest = version
+		}
+	}
+	return highest
+}
+
+// readFast reads a file of the embedded catalogue's fast form.
+func readFast[T any](name string) (*T, error) {
+	content, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)
 	}
-	if i := readFast[Index](fsys, FastIndex, digestOf(content)); i != nil {
-		return i, nil
+	value := new(T)
+	if err := json.Unmarshal(content, value); err != nil {
+		return nil, fmt.Errorf("read catalogue: %s: %w", name, err)
 	}
-	return read[Index](fsys, IndexFile)
+	return value, nil
 }
 
-// readFastManifest reads a manifest's fast form; nil when there is none that fits.
-func readFastManifest(fsys fs.FS, minor, digest string) *Manifest {
-	m := readFast[Manifest](fsys, FastFile(minor), digest)
-	if m == nil {
-		return nil
+// hasFast reports whether a release can be had in the fast form.
+func (c *Catalogue) hasFast(version string, target Target) bool {
+	if !c.fast {
+		return false
 	}
-	for name, content := range m.Files.YAML {
-		m.Files.YAML[name] = integers(content)
+	f, err := files.Open(fastRelease(version, target))
+	if err != nil {
+		return false
 	}
-	for _, s := range m.Services {
+	return f.Close() == nil
+}
+
+// readFastRelease reads a release.
+func readFastRelease(version string, target Target) (*Release, error) {
+	r, err := readFast[Release](fastRelease(version, target))
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range r.Files.YAML {
+		r.Files.YAML[name] = integers(content)
+	}
+	for _, s := range r.Services {
 		if s.Compose != nil {
 			integers(s.Compose.Other)
 		}
+		if s.Kubernetes != nil {
+			integers(s.Kubernetes.Objects)
+		}
 	}
-	return m
+	integers(r.Objects)
+	return r, nil
 }
 
 // integers makes whole numbers of a decoded tree integers, as YAML has them and JSON does not.
@@ -93,16 +109,26 @@ func integers(tree any) any {
 	switch tree := tree.(type) {
 	case map[string]any:
 		for k, v := range tree {
-			tree[k] = integers(v)
+			switch v := v.(type) {
+			case map[string]any, []any:
+				integers(v)
+			case float64:
+				tree[k] = integer(v)
+			}
 		}
 	case []any:
 		for i, v := range tree {
 			tree[i] = integers(v)
 		}
 	case float64:
-		if tree == float64(int(tree)) {
-			return int(tree)
-		}
+		return integer(tree)
 	}
 	return tree
+}
+
+func integer(f float64) any {
+	if f == float64(int(f)) {
+		return int(f)
+	}
+	return f
 }

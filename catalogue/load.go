@@ -13,18 +13,14 @@ import (
 // Release loads one version for one target. Only its manifest's parts that the target needs are parsed. The error is an *UnknownError when
 // the target has no such release.
 func (c *Catalogue) Release(version string, target Target) (*Release, error) {
+	if c.hasFast(version, target) {
+		return readFastRelease(version, target)
+	}
 	index := c.index()
 	if index.Releases[version][target] == "" {
 		return nil, c.unknown(version, target)
 	}
 	minor := Minor(version)
-	if target == Compose {
-		if m := readFastManifest(c.fsys, minor, index.Manifests[minor]); m != nil {
-			if _, differs := m.Older[version]; !differs {
-				return m.release(version, target)
-			}
-		}
-	}
 	content, err := fs.ReadFile(c.fsys, ManifestFile(minor))
 	if err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)

@@ -46,39 +46,39 @@ type Tag struct {
 
 // Service is one part of Sourcegraph. It stands once; what differs between targets stands under it.
 type Service struct {
-	Compose    *ComposeService    `yaml:"compose,omitempty"`    // nil: not part of a Compose installation
-	Kubernetes *KubernetesService `yaml:"kubernetes,omitempty"` // nil: not part of a Kubernetes installation, or not loaded
+	Compose    *ComposeService    `json:",omitempty" yaml:"compose,omitempty"`    // nil: not part of a Compose installation
+	Kubernetes *KubernetesService `json:",omitempty" yaml:"kubernetes,omitempty"` // nil: not part of a Kubernetes installation, or not loaded
 }
 
 // ComposeService is a service as Sourcegraph's Compose file ships it, with Compose's own escapes undone ("$$" is "$" here). "{i}" in a
 // text is the shard's number, from 0.
 type ComposeService struct {
-	Image      string               `yaml:"image,omitempty"`     // a key of Release.Images
-	Container  string               `yaml:"container,omitempty"` // container and Compose service name: "gitserver-{i}"
-	Hostname   string               `yaml:"hostname,omitempty"`  // where it is set
-	Command    []string             `yaml:"command,omitempty"`
-	CPUs       string               `yaml:"cpus,omitempty"`   // limit, in cores: "0.5"
-	Memory     string               `yaml:"memory,omitempty"` // limit, as Compose writes it: "500m", "8g"
-	Env        map[string]Value     `yaml:"env,omitempty"`
-	Ports      []string             `yaml:"ports,omitempty"`   // published: "0.0.0.0:80:80"
-	Expose     []string             `yaml:"expose,omitempty"`  // documented, not published
-	Volumes    map[string]Mount     `yaml:"volumes,omitempty"` // by path in the container
-	Health     *Health              `yaml:"health,omitempty"`
-	Probe      *Probe               `yaml:"probe,omitempty"`     // what the Helm chart asks the same image, where the Compose file has no health check
-	DependsOn  map[string]Condition `yaml:"dependsOn,omitempty"` // by service name (not container name)
-	Restart    string               `yaml:"restart,omitempty"`
-	StopGrace  string               `yaml:"stopGrace,omitempty"` // a duration: "120s"
-	ShmSize    string               `yaml:"shmSize,omitempty"`
-	Pid        string               `yaml:"pid,omitempty"`
-	Privileged bool                 `yaml:"privileged,omitempty"`
-	Devices    []string             `yaml:"devices,omitempty"`
-	User       string               `yaml:"user,omitempty"`
+	Image      string               `json:",omitempty" yaml:"image,omitempty"`     // a key of Release.Images
+	Container  string               `json:",omitempty" yaml:"container,omitempty"` // container and Compose service name: "gitserver-{i}"
+	Hostname   string               `json:",omitempty" yaml:"hostname,omitempty"`  // where it is set
+	Command    []string             `json:",omitempty" yaml:"command,omitempty"`
+	CPUs       string               `json:",omitempty" yaml:"cpus,omitempty"`   // limit, in cores: "0.5"
+	Memory     string               `json:",omitempty" yaml:"memory,omitempty"` // limit, as Compose writes it: "500m", "8g"
+	Env        map[string]Value     `json:",omitempty" yaml:"env,omitempty"`
+	Ports      []string             `json:",omitempty" yaml:"ports,omitempty"`   // published: "0.0.0.0:80:80"
+	Expose     []string             `json:",omitempty" yaml:"expose,omitempty"`  // documented, not published
+	Volumes    map[string]Mount     `json:",omitempty" yaml:"volumes,omitempty"` // by path in the container
+	Health     *Health              `json:",omitempty" yaml:"health,omitempty"`
+	Probe      *Probe               `json:",omitempty" yaml:"probe,omitempty"`     // what the Helm chart asks the same image, where the Compose file has no health check
+	DependsOn  map[string]Condition `json:",omitempty" yaml:"dependsOn,omitempty"` // by service name (not container name)
+	Restart    string               `json:",omitempty" yaml:"restart,omitempty"`
+	StopGrace  string               `json:",omitempty" yaml:"stopGrace,omitempty"` // a duration: "120s"
+	ShmSize    string               `json:",omitempty" yaml:"shmSize,omitempty"`
+	Pid        string               `json:",omitempty" yaml:"pid,omitempty"`
+	Privileged bool                 `json:",omitempty" yaml:"privileged,omitempty"`
+	Devices    []string             `json:",omitempty" yaml:"devices,omitempty"`
+	User       string               `json:",omitempty" yaml:"user,omitempty"`
 	// Overlay is the override file of Sourcegraph's that adds the service ("executors", "jaeger", "embeddings"); "": every
 	// installation has it.
-	Overlay string `yaml:"overlay,omitempty"`
+	Overlay string `json:",omitempty" yaml:"overlay,omitempty"`
 	// Other holds what the Compose file sets and this type has no field for, by its Compose key. It is rendered as it is, so that a
 	// new release needs no new code.
-	Other map[string]any `yaml:"other,omitempty"`
+	Other map[string]any `json:",omitempty" yaml:"other,omitempty"`
 }
 
 // Scalable reports whether more than one container of the service can run: Sourcegraph numbers those.
@@ -96,39 +96,39 @@ const (
 
 // Value is an environment value: a text, or a list whose items may stand once for each shard of a service.
 type Value struct {
-	Text  string
-	Items []Item // not nil: a list
-	Join  string // between Items: a separator, or "json" for a JSON array of the items, which are JSON texts themselves
+	Text  string `json:",omitempty"`
+	Items []Item `json:",omitempty"` // not nil: a list
+	Join  string `json:",omitempty"` // between Items: a separator, or "json" for a JSON array of the items, which are JSON texts themselves
 }
 
 // Item is one item of a list.
 type Item struct {
-	Each string `yaml:"each,omitempty"` // a service: the item stands once for each of its shards, with "{i}" its number; "" : once
+	Each string `json:",omitempty" yaml:"each,omitempty"` // a service: the item stands once for each of its shards, with "{i}" its number; "" : once
 	Text string `yaml:"text"`
 }
 
 // Mount is what is mounted at a path: exactly one of the three.
 type Mount struct {
-	Volume   string `yaml:"volume,omitempty"` // a named volume: "gitserver-{i}"
-	File     string `yaml:"file,omitempty"`   // a file or folder of the rendered project: "caddy/builtins/http.Caddyfile", "prometheus"
-	Host     string `yaml:"host,omitempty"`   // a path of the host
-	ReadOnly bool   `yaml:"readOnly,omitempty"`
+	Volume   string `json:",omitempty" yaml:"volume,omitempty"` // a named volume: "gitserver-{i}"
+	File     string `json:",omitempty" yaml:"file,omitempty"`   // a file or folder of the rendered project: "caddy/builtins/http.Caddyfile", "prometheus"
+	Host     string `json:",omitempty" yaml:"host,omitempty"`   // a path of the host
+	ReadOnly bool   `json:",omitempty" yaml:"readOnly,omitempty"`
 }
 
 // Health is a container's health check, as Sourcegraph ships it.
 type Health struct {
-	Shell       string   `yaml:"shell,omitempty"`    // run by a shell
-	Exec        []string `yaml:"exec,omitempty"`     // run as it is
-	Interval    string   `yaml:"interval,omitempty"` // durations: "5s"
-	Timeout     string   `yaml:"timeout,omitempty"`
-	Retries     int      `yaml:"retries,omitempty"`
-	StartPeriod string   `yaml:"startPeriod,omitempty"`
+	Shell       string   `json:",omitempty" yaml:"shell,omitempty"`    // run by a shell
+	Exec        []string `json:",omitempty" yaml:"exec,omitempty"`     // run as it is
+	Interval    string   `json:",omitempty" yaml:"interval,omitempty"` // durations: "5s"
+	Timeout     string   `json:",omitempty" yaml:"timeout,omitempty"`
+	Retries     int      `json:",omitempty" yaml:"retries,omitempty"`
+	StartPeriod string   `json:",omitempty" yaml:"startPeriod,omitempty"`
 }
 
 // Probe is a request that a service answers when it is ready.
 type Probe struct {
 	Port int    `yaml:"port"`
-	Path string `yaml:"path,omitempty"` // of an HTTP request; "": a TCP connection is enough
+	Path string `json:",omitempty" yaml:"path,omitempty"` // of an HTTP request; "": a TCP connection is enough
 }
 
 // KubernetesService is a service as Sourcegraph's Helm chart renders it with default values.
@@ -136,28 +136,28 @@ type KubernetesService struct {
 	// Objects by "Kind/name". Images stand as "image:NAME", a key of Release.Images. The data of ConfigMaps and Secrets is parsed
 	// where it has a format of its own: settings of a postgresql.conf as a map, YAML as YAML. Labels that name the release hold
 	// "{version}", and the namespace is "{namespace}". See Release.Recompose.
-	Objects map[string]any `yaml:"objects,omitempty"`
+	Objects map[string]any `json:",omitempty" yaml:"objects,omitempty"`
 	// In is the service in whose pods this one runs, as a container of its own; "" when it has pods of its own.
-	In string `yaml:"in,omitempty"`
+	In string `json:",omitempty" yaml:"in,omitempty"`
 }
 
 // Files are the facts of the settings files that services mount. Rendering makes files of them.
 type Files struct {
 	// Postgres settings by database service: shared_buffers: 1GB.
-	Postgres map[string]map[string]string `yaml:"postgres,omitempty"`
+	Postgres map[string]map[string]string `json:",omitempty" yaml:"postgres,omitempty"`
 	// PrometheusTargets is what Compose scrapes: job, and addresses ("gitserver-{i}:6060").
-	PrometheusTargets []ScrapeJob `yaml:"prometheusTargets,omitempty"`
+	PrometheusTargets []ScrapeJob `json:",omitempty" yaml:"prometheusTargets,omitempty"`
 	// YAML files, parsed, by path in the project ("prometheus/prometheus.yml", "grafana/datasources/datasources.yaml",
 	// "otel-collector/config.yaml", "prometheus/docker_rules.yml").
-	YAML map[string]any `yaml:"yaml,omitempty"`
+	YAML map[string]any `json:",omitempty" yaml:"yaml,omitempty"`
 	// Caddyfiles by path in the project, as directives without comments, one line an entry.
-	Caddyfiles map[string][]string `yaml:"caddyfiles,omitempty"`
+	Caddyfiles map[string][]string `json:",omitempty" yaml:"caddyfiles,omitempty"`
 }
 
 // ScrapeJob is one group of targets of Prometheus.
 type ScrapeJob struct {
 	Job     string            `yaml:"job"`
-	Labels  map[string]string `yaml:"labels,omitempty"` // further labels
+	Labels  map[string]string `json:",omitempty" yaml:"labels,omitempty"` // further labels
 	Targets []Item            `yaml:"targets"`
 }
 

@@ -1,12 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"berth/internal/diag"
 	"berth/internal/render/compose"
@@ -81,10 +82,24 @@ func foreignFolder(dir, out string) error {
 	if err != nil {
 		return fmt.Errorf("read the folder to render to: %w", err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, compose.ComposeFile))
-	if err == nil && strings.Contains(string(text), "made by berth from sourcegraph.yaml") {
+	if ours, err := startsAsOurs(filepath.Join(dir, compose.ComposeFile)); err == nil && ours {
 		return nil
 	}
 	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: out, Summary: "the folder holds other files; nothing was written",
 		Hint: "name a new or empty folder, or one that berth render wrote"}}
+}
+
+// startsAsOurs reports whether a file begins with the comment that berth writes.
+func startsAsOurs(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, err
+	}
+	return bytes.Contains(head[:n], []byte("made by berth from sourcegraph.yaml")), nil
 }

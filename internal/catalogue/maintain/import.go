@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,26 +35,40 @@ func Import(ctx context.Context, from Repositories, out string, progress func(st
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(out, "releases"), 0o755); err != nil {
+	if err := writeAll(out, "releases", files); err != nil {
 		return err
 	}
-	old, err := filepath.Glob(filepath.Join(out, "releases", "*.yaml"))
+	// The fast form is made from what is there now, what is written by hand included.
+	fast, err := catalogue.Fast(os.DirFS(out))
 	if err != nil {
 		return err
 	}
-	for _, name := range old {
-		if files["releases/"+filepath.Base(name)] == nil {
-			if err := os.Remove(name); err != nil {
-				return err
-			}
+	if err := writeAll(out, catalogue.FastDir, fast); err != nil {
+		return err
+	}
+	progress(fmt.Sprintf("wrote %d files", len(files)+len(fast)))
+	return nil
+}
+
+// writeAll writes files, and takes away those in a folder that are not among them.
+func writeAll(out, folder string, files map[string][]byte) error {
+	err := filepath.WalkDir(filepath.Join(out, folder), func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
 		}
+		if inside, err := filepath.Rel(out, name); err != nil || files[filepath.ToSlash(inside)] != nil {
+			return err
+		}
+		return os.Remove(name)
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	for _, name := range sortedKeys(files) {
 		if err := writeChanged(filepath.Join(out, filepath.FromSlash(name)), files[name]); err != nil {
 			return err
 		}
 	}
-	progress(fmt.Sprintf("wrote %d files", len(files)))
 	return nil
 }
 
@@ -92,14 +108,8 @@ func build(ctx context.Context, from Repositories, rules *rules, progress func(s
 		sum := sha256.Sum256(content)
 		digests[minor] = hex.EncodeToString(sum[:])
 		files[catalogue.ManifestFile(minor)] = content
-		if files[catalogue.FastFile(minor)], err = catalogue.Fast(content, digests[minor]); err != nil {
-			return nil, fmt.Errorf("write the fast form of %s: %w", minor, err)
-		}
 	}
 	files[catalogue.IndexFile] = index(minors, digests)
-	if files[catalogue.FastIndex], err = catalogue.FastOfIndex(files[catalogue.IndexFile]); err != nil {
-		return nil, fmt.Errorf("write the fast form of the index: %w", err)
-	}
 	return files, nil
 }
 

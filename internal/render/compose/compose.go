@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -230,11 +229,12 @@ func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
 	for _, p := range inst.Patches {
 		u.Patched = append(u.Patched, cmp.Or(p.Reason, "patch"))
 	}
-	text, _ := json.Marshal(plain(body)) // maps, lists, strings and numbers always marshal
+	var text writer
+	text.block(body, 0)
 	for _, s := range u.Secrets {
-		text = append(text, s+"="+r.fingerprints[s]+"\n"...)
+		text.WriteString(s + "=" + r.fingerprints[s] + "\n")
 	}
-	u.Spec = digest(text)
+	u.Spec = digest(text.Bytes())
 	return u
 }
 

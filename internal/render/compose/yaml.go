@@ -24,6 +24,7 @@ type sequenceOf []any
 // writes only what rendering has, and a test reads all of it back with the library.
 func encode(comment string, v any) []byte {
 	var w writer
+	w.Grow(32 << 10) // about what a project has
 	for line := range strings.SplitSeq(comment, "\n") {
 		w.WriteString("# " + line + "\n")
 	}
@@ -31,6 +32,7 @@ func encode(comment string, v any) []byte {
 	return w.Bytes()
 }
 
+// writer writes YAML. A container's spec hash is one of its bytes, so writing the same in another way makes all containers anew.
 type writer struct{ bytes.Buffer }
 
 // block writes a value on lines of its own.
@@ -145,7 +147,7 @@ func scalar(v any) string {
 	return fmt.Sprint(v) // a bool or whole number
 }
 
-// plain turns a mapping into maps and lists, for hashing and for patches. Keys are sorted when it is marshalled.
+// plain turns a mapping into maps and lists, as the YAML library has them.
 func plain(v any) any {
 	switch v := v.(type) {
 	case mapping:
