@@ -238,6 +238,15 @@ func TestRenderedProjectWorksWithDockerComposeAlone(t *testing.T) {
 	t.Cleanup(func() { compose("down", "-v", "--timeout", "5") })
 	compose("config", "--quiet")
 	compose("up", "-d", "--quiet-pull")
+	// docker compose returns when the containers that others wait for are up; berth would wait for the rest, here the test does.
+	await(t, 2*time.Minute, "the front door to answer", func() bool {
+		resp, err := http.Get(s.url("/healthz"))
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 	s.firstUse("example/alone", "needle-alone")
 	s.search("example/alone", "needle-alone")
 	// What docker compose brought up is what berth would have: there is nothing to do.

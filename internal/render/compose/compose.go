@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"maps"
 	"path"
 	"slices"
@@ -96,10 +97,12 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	for _, p := range inst.Patches {
 		body = r.patch(inst, body, p)
 	}
-	unit := r.unit(inst, body)
+	var text writer // also what the spec hash is of
+	text.block(body, serviceIndent)
+	unit := r.unit(inst, text.Bytes())
 	r.project.Units = append(r.project.Units, unit)
 	out := mapping{{"container_name", unit.Container}}
-	out = append(out, body...)
+	out = append(out, field{"", written(text.Bytes())})
 	if inst.CPUs > 0 {
 		out = append(out, field{"cpus", inst.CPUs})
 	}
@@ -114,6 +117,9 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	}
 	return append(out, field{"labels", labels})
 }
+
+// serviceIndent is how far the fields of a service are indented in the Compose file.
+const serviceIndent = 4
 
 // body is the service without its name, limits and labels: what its spec hash is about.
 func (r *renderer) body(inst stack.Instance) mapping {
@@ -216,7 +222,7 @@ func dependsOn(deps []stack.Dependency) mapping {
 }
 
 // unit notes what a plan needs to know of an instance.
-func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
+func (r *renderer) unit(inst stack.Instance, body []byte) Unit {
 	u := Unit{
 		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image,
 		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot,
@@ -229,12 +235,12 @@ func (r *renderer) unit(inst stack.Instance, body mapping) Unit {
 	for _, p := range inst.Patches {
 		u.Patched = append(u.Patched, cmp.Or(p.Reason, "patch"))
 	}
-	var text writer
-	text.block(body, 0)
+	spec := sha256.New()
+	spec.Write(body)
 	for _, s := range u.Secrets {
-		text.WriteString(s + "=" + r.fingerprints[s] + "\n")
+		fmt.Fprintf(spec, "%s=%s\n", s, r.fingerprints[s])
 	}
-	u.Spec = digest(text.Bytes())
+	u.Spec = short(spec)
 	return u
 }
 
@@ -294,13 +300,11 @@ func (r *renderer) filesHash(inst stack.Instance) string {
 	if !found {
 		return ""
 	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
+	return short(h)
 }
 
-func digest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])[:16]
-}
+// short is as much of a hash as tells two apart.
+func short(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil))[:16] }
 
 // Variable is the name under which a secret stands in the .env file.
 func Variable(secret string) string {

@@ -24,7 +24,6 @@ type sequenceOf []any
 // writes only what rendering has, and a test reads all of it back with the library.
 func encode(comment string, v any) []byte {
 	var w writer
-	w.Grow(32 << 10) // about what a project has
 	for line := range strings.SplitSeq(comment, "\n") {
 		w.WriteString("# " + line + "\n")
 	}
@@ -55,7 +54,14 @@ func (w *writer) block(v any, indent int) {
 	}
 }
 
+// written stands for fields that are YAML already, with their indentation. The field's key means nothing.
+type written []byte
+
 func (w *writer) field(key string, v any, indent int) {
+	if text, ok := v.(written); ok {
+		w.Write(text)
+		return
+	}
 	w.pad(indent)
 	w.WriteString(scalar(key) + ":")
 	w.after(v, indent+2)
