@@ -76,12 +76,16 @@ type Ports struct {
 
 // Service are the settings that every service has.
 type Service struct {
-	Enabled  *bool             `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph can do without."`
-	Replicas *int              `yaml:"replicas" min:"1" doc:"How many of it run. Volumes, addresses and scrape targets follow. Not for singletons." example:"2"`
-	CPU      Quantity          `yaml:"cpu" unit:"cores" doc:"The most processor cores that it may use: 4, 0.5 or 500m." example:"4"`
-	Memory   Quantity          `yaml:"memory" unit:"bytes" doc:"The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s." example:"8Gi"`
-	Storage  Quantity          `yaml:"storage" unit:"bytes" doc:"The size of its volume. On Compose a volume is a folder of the host, so this is checked against the disk, not enforced." example:"400Gi"`
-	Env      map[string]EnvVar `yaml:"env" each:"NAME" doc:"Further environment variables, or other values for Sourcegraph's own. A value is a text, or {env: NAME} or {file: PATH} for a secret."`
+	Enabled       *bool             `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph can do without."`
+	Replicas      *int              `yaml:"replicas" min:"1" doc:"How many of it run. Volumes, addresses and scrape targets follow. Not for singletons." example:"2"`
+	CPU           Quantity          `yaml:"cpu" unit:"cores" doc:"The most processor cores that it may use: 4, 0.5 or 500m." example:"4"`
+	Memory        Quantity          `yaml:"memory" unit:"bytes" doc:"The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s." example:"8Gi"`
+	Storage       Quantity          `yaml:"storage" unit:"bytes" doc:"The size of its volume. On Compose a volume is a folder of the host, so this is checked against the disk, not enforced." example:"400Gi"`
+	CPURequest    Quantity          `yaml:"cpuRequest" unit:"cores" doc:"The processor cores that are kept for it." on:"kubernetes" default:"as the release ships it, at most cpu" example:"2"`
+	MemoryRequest Quantity          `yaml:"memoryRequest" unit:"bytes" doc:"The memory that is kept for it." on:"kubernetes" default:"as the release ships it, at most memory" example:"4Gi"`
+	StorageClass  string            `yaml:"storageClass" doc:"The class of its volume." on:"kubernetes" default:"kubernetes.storageClass" example:"fast"`
+	Pods          *Pods             `yaml:"pods" doc:"Where and how its pods run, over kubernetes.pods." on:"kubernetes"`
+	Env           map[string]EnvVar `yaml:"env" each:"NAME" doc:"Further environment variables, or other values for Sourcegraph's own. A value is a text, or {env: NAME} or {file: PATH} for a secret."`
 }
 
 // EnvVar is a text or a secret.
@@ -178,15 +182,11 @@ type Tracing struct {
 	Collector string `yaml:"collector" file:"text" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
 }
 
-// KubernetesOptions is filled by the Kubernetes target.
-type KubernetesOptions struct {
-	Context   string `yaml:"context" doc:"The kube context." default:"the current one"`
-	Namespace string `yaml:"namespace" doc:"The namespace." default:"the context's" example:"sourcegraph"`
-}
-
 // Patch changes what berth renders for one service.
 type Patch struct {
-	Service string         `yaml:"service" doc:"The service whose rendered form is changed." example:"cadvisor"`
-	Reason  string         `yaml:"reason" doc:"Why, for the next reader; plans show it." example:"our hosts have no /dev/kmsg"`
-	Compose map[string]any `yaml:"compose" doc:"Merged into the service of the Compose file: maps merge, lists and values replace, null removes." on:"compose" example:"{privileged: false}"`
+	Service    string         `yaml:"service" doc:"The service whose rendered form is changed." example:"cadvisor"`
+	Reason     string         `yaml:"reason" doc:"Why, for the next reader; plans show it." example:"our hosts have no /dev/kmsg"`
+	Kind       string         `yaml:"kind" doc:"The kind of the object that is changed, where the service has several." default:"the one with the pods" on:"kubernetes" example:"Service"`
+	Compose    map[string]any `yaml:"compose" doc:"Merged into the service of the Compose file: maps merge, lists and values replace, null removes." on:"compose" example:"{privileged: false}"`
+	Kubernetes map[string]any `yaml:"kubernetes" doc:"Merged into the object: maps merge, lists of named items (containers, env, volumes, ports) merge by name, other lists and values replace, null removes." on:"kubernetes" example:"{spec: {template: {spec: {hostNetwork: true}}}}"`
 }
