@@ -43,7 +43,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			Summary: fmt.Sprintf("this installation is named %s, not %s; nothing was touched", i.stack.Name, data),
 			Hint:    "to delete its data for good: berth down --delete-data " + i.stack.Name}}
 	}
-	release, err := i.state.Lock("down", e.Now())
+	ctx, release, err := i.state.Lock(ctx, "down", e.Now)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 	}
 	if data != "" {
 		fmt.Fprintf(e.Stdout, "%s is gone, with its data and passwords\n", i.stack.Name)
-		return i.state.Forget()
+		return i.state.Forget(ctx)
 	}
 	fmt.Fprintf(e.Stdout, "%s is stopped; its data is kept. Back with: berth up\n", i.stack.Name)
 	return nil

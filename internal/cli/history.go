@@ -15,12 +15,12 @@ func newHistoryCmd(env *Env) *cobra.Command {
 		Use:   "history",
 		Short: "Show what was done, when, by whom, and how it ended",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := env.must(file)
 			if err != nil {
 				return err
 			}
-			runs, err := state.At(l.dir, l.stack.Name).History()
+			runs, err := state.At(l.dir, l.stack.Name).History(cmd.Context())
 			if err != nil {
 				return err
 			}

@@ -51,7 +51,7 @@ func (e *Env) open(ctx context.Context, file string) (*installation, error) {
 // connect renders what a config asks for and finds its engine.
 func (e *Env) connect(ctx context.Context, l *loaded) (*installation, error) {
 	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name)}
-	generated, err := i.state.Generated()
+	generated, err := i.state.Generated(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +90,8 @@ func (i *installation) render(e *Env, generated map[string]string) error {
 }
 
 // generate makes the secrets that are not there yet, before anything uses them.
-func (i *installation) generate(e *Env) error {
-	values, err := i.state.Generate(generatedNames(i.stack.Secrets))
+func (i *installation) generate(ctx context.Context, e *Env) error {
+	values, err := i.state.Generate(ctx, generatedNames(i.stack.Secrets))
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (i *installation) observe(ctx context.Context) (plan.State, error) {
 
 // passwordsLost tells when data is there whose generated passwords are not: new ones would lock everybody out.
 func (i *installation) passwordsLost(ctx context.Context) error {
-	generated, err := i.state.Generated()
+	generated, err := i.state.Generated(ctx)
 	if err != nil {
 		return err
 	}

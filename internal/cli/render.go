@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,11 +28,11 @@ func newRenderCmd(env *Env) *cobra.Command {
 
 Secret values go into DIR/.env, which only you can read. Rendering twice gives the same bytes, and keeps the secrets that are there.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if as != "compose" {
 				return fmt.Errorf("--as %s: can only be compose so far", as)
 			}
-			return env.render(file, out)
+			return env.render(cmd.Context(), file, out)
 		},
 	}
 	configFlag(cmd, &file)
@@ -41,7 +42,7 @@ Secret values go into DIR/.env, which only you can read. Rendering twice gives t
 	return cmd
 }
 
-func (e *Env) render(file, out string) error {
+func (e *Env) render(ctx context.Context, file, out string) error {
 	l, err := e.must(file)
 	if err != nil {
 		return err
@@ -52,12 +53,12 @@ func (e *Env) render(file, out string) error {
 	}
 	// An installation that is there has its passwords already; otherwise those that an earlier rendering made here are kept.
 	secrets := state.At(l.dir, l.stack.Name)
-	if there, err := secrets.Generated(); err != nil {
+	if there, err := secrets.Generated(ctx); err != nil {
 		return err
 	} else if len(there) == 0 {
 		secrets = state.Rendering(dir)
 	}
-	generated, err := secrets.Generate(generatedNames(l.stack.Secrets))
+	generated, err := secrets.Generate(ctx, generatedNames(l.stack.Secrets))
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func (e *Env) status(ctx context.Context, i *installation) (*Status, error) {
 		}
 	}
 	s.Answers, s.Door, s.Milliseconds = i.knock(ctx, e.Now)
-	runs, err := i.state.History()
+	runs, err := i.state.History(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 		return err
 	}
 	defer i.engine.Close()
-	release, err := i.state.Lock("up", e.Now())
+	ctx, release, err := i.state.Lock(ctx, "up", e.Now)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	}
 	if saved == "" {
 		// A saved plan was made with the secrets that there were; new ones would make it stale.
-		if err := i.generate(e); err != nil {
+		if err := i.generate(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 		return err
 	}
 	if saved != "" {
-		if err := i.generate(e); err != nil {
+		if err := i.generate(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -109,15 +109,15 @@ func (e *Env) preflight(ctx context.Context, i *installation, p *plan.Plan) erro
 
 // execute runs a plan and records it.
 func (e *Env) execute(ctx context.Context, i *installation, p *plan.Plan, timeout time.Duration) error {
-	usual, err := usually(i.state)
+	usual, err := usually(ctx, i.state)
 	if err != nil {
 		return err
 	}
-	record, err := i.state.Begin(p.Action, i.text, p, e.Now())
+	record, err := i.state.Begin(ctx, p.Action, i.text, p, e.Now())
 	if err != nil {
 		return err
 	}
-	journal, err := i.state.Journal()
+	journal, err := i.state.Journal(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,11 +129,14 @@ func (e *Env) execute(ctx context.Context, i *installation, p *plan.Plan, timeou
 	}
 	err = r.Execute(ctx)
 	progress.Close()
-	return e.ended(i, r, record, err)
+	if errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx) // the lock may have been lost
+	}
+	return e.ended(ctx, i, r, record, err)
 }
 
 // ended writes a run's end into the history and tells what was and was not done.
-func (e *Env) ended(i *installation, r *run.Run, record *state.Record, err error) error {
+func (e *Env) ended(ctx context.Context, i *installation, r *run.Run, record *state.Record, err error) error {
 	var problems diag.List
 	result := state.Done
 	switch {
@@ -144,7 +147,7 @@ func (e *Env) ended(i *installation, r *run.Run, record *state.Record, err error
 	case err != nil:
 		result = state.Failed
 	}
-	if saveErr := i.state.Finish(record, result, problems, e.Now()); saveErr != nil {
+	if saveErr := i.state.Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
 		err = errors.Join(err, saveErr)
 	}
 	if err == nil {
@@ -172,8 +175,8 @@ func listed(names []string, most int) string {
 }
 
 // usually gives how many seconds each object took in the runs before, the last time that counts.
-func usually(dir state.Dir) (map[string]float64, error) {
-	runs, err := dir.History()
+func usually(ctx context.Context, log state.Log) (map[string]float64, error) {
+	runs, err := log.History(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,11 @@ type Target interface {
 	Patience(step plan.Step) time.Duration
 }
 
+// Journal is where a run writes down what it does.
+type Journal interface {
+	Add(entries ...state.Entry) error
+}
+
 // Readiness is how far a started step is.
 type Readiness struct {
 	Ready  bool
@@ -71,7 +76,7 @@ const (
 type Run struct {
 	Plan    *plan.Plan
 	Target  Target
-	Journal *state.Journal
+	Journal Journal
 	Record  *state.Record
 	Now     func() time.Time
 	Watch   func(Event) // called from several goroutines
@@ -428,7 +433,12 @@ func (r *Run) note(event string, steps ...plan.Step) {
 		entries = append(entries, state.Entry{Time: r.Now(), Event: event, Step: s.ID, Verb: s.Verb, What: s.Object})
 	}
 	err := r.Journal.Add(entries...)
-	if err != nil && len(r.problems) == 0 {
+	var told diag.List
+	switch {
+	case err == nil || len(r.problems) > 0:
+	case errors.As(err, &told):
+		r.problems = append(r.problems, told...)
+	default:
 		r.problems = append(r.problems, diag.Diagnostic{Code: "BERTH3202", Severity: diag.Error, Subject: "journal", Summary: "the journal can't be written",
 			Detail: []string{err.Error()}, Hint: "make room on the disk, then run berth up again"})
 	}

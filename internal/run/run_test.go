@@ -110,11 +110,11 @@ func planOf(steps ...plan.Step) *plan.Plan {
 func newRun(t testing.TB, f *fake, p *plan.Plan) (*Run, *[]Event) {
 	t.Helper()
 	dir := state.At(t.TempDir(), "sourcegraph")
-	record, err := dir.Begin(plan.Up, nil, p, time.Now())
+	record, err := dir.Begin(t.Context(), plan.Up, nil, p, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	journal, err := dir.Journal()
+	journal, err := dir.Journal(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		r, _ := newRun(t, f, planOf(step(plan.Create, "pgsql"), step(plan.Create, "frontend", 1)))
-		r.Journal.Close()
+		r.Journal.(state.Journal).Close()
 		err := r.Execute(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "BERTH3202") {
 			t.Errorf("Execute: %v", err)
@@ -307,7 +307,7 @@ func TestJournalTellsOfEachStep(t *testing.T) {
 		if err := d.Make(); err != nil {
 			t.Fatal(err)
 		}
-		journal, err := d.Journal()
+		journal, err := d.Journal(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

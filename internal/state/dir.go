@@ -3,6 +3,7 @@
 package state
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -101,21 +102,21 @@ func (d Dir) writeJSON(name string, v any, mode os.FileMode) error {
 const secretsFile = "secrets.json"
 
 // Generated gives the generated secrets, by name.
-func (d Dir) Generated() (map[string]string, error) {
+func (d Dir) Generated(context.Context) (map[string]string, error) {
 	values := map[string]string{}
 	return values, d.readJSON(secretsFile, &values)
 }
 
 // Generate makes the secrets of some names that are not there yet, and gives all. They are on disk before anything uses them.
-func (d Dir) Generate(names []string) (map[string]string, error) {
-	values, err := d.Generated()
+func (d Dir) Generate(ctx context.Context, names []string) (map[string]string, error) {
+	values, err := d.Generated(ctx)
 	if err != nil {
 		return nil, err
 	}
 	missing := false
 	for _, name := range names {
 		if values[name] == "" {
-			values[name] = random()
+			values[name] = Random()
 			missing = true
 		}
 	}
@@ -128,8 +129,8 @@ func (d Dir) Generate(names []string) (map[string]string, error) {
 	return values, d.writeJSON(secretsFile, values, 0o600)
 }
 
-// random is a secret of 32 letters and digits: about 190 bits.
-func random() string {
+// Random is a new secret of 32 letters and digits: about 190 bits.
+func Random() string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	var b strings.Builder
 	for b.Len() < 32 {
@@ -146,7 +147,7 @@ func random() string {
 }
 
 // Forget deletes everything, the generated secrets included, once the data that they protect is deleted.
-func (d Dir) Forget() error {
+func (d Dir) Forget(context.Context) error {
 	if err := os.RemoveAll(d.path); err != nil {
 		return fmt.Errorf("delete the state: %w", err)
 	}

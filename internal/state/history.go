@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,8 +47,19 @@ type StepTime struct {
 	Done    bool    `json:"done"`
 }
 
-// Begin adds a run to the history. Until it is finished it counts as killed: that is what it is if nothing more is heard of it.
-func (d Dir) Begin(action plan.Action, config []byte, p *plan.Plan, now time.Time) (*Record, error) {
+// NewRecord is the record of a run that begins. Until it is finished it counts as killed: that is what it is if nothing more is heard of it.
+func NewRecord(number int, action plan.Action, config []byte, p *plan.Plan, now time.Time) *Record {
+	return &Record{Number: number, Action: action, Who: Self(string(action), now), Started: now, Result: Killed,
+		Release: p.Release, Config: string(config), Plan: p, Steps: []StepTime{}}
+}
+
+// End notes how a run ended.
+func (r *Record) End(result string, problems diag.List, now time.Time) {
+	r.Result, r.Problems, r.Ended = result, problems, now
+}
+
+// Begin adds a run to the history.
+func (d Dir) Begin(_ context.Context, action plan.Action, config []byte, p *plan.Plan, now time.Time) (*Record, error) {
 	names, err := d.records()
 	if err != nil {
 		return nil, err
@@ -57,14 +69,13 @@ func (d Dir) Begin(action plan.Action, config []byte, p *plan.Plan, now time.Tim
 		// Not their count: old ones may have been cleared away.
 		last, _ = strconv.Atoi(strings.TrimSuffix(names[len(names)-1], ".json"))
 	}
-	r := &Record{Number: last + 1, Action: action, Who: self(string(action), now), Started: now, Result: Killed,
-		Release: p.Release, Config: string(config), Plan: p, Steps: []StepTime{}}
+	r := NewRecord(last+1, action, config, p, now)
 	return r, d.save(r)
 }
 
 // Finish writes a run's end.
-func (d Dir) Finish(r *Record, result string, problems diag.List, now time.Time) error {
-	r.Result, r.Problems, r.Ended = result, problems, now
+func (d Dir) Finish(_ context.Context, r *Record, result string, problems diag.List, now time.Time) error {
+	r.End(result, problems, now)
 	return d.save(r)
 }
 
@@ -91,7 +102,7 @@ func (d Dir) records() ([]string, error) {
 }
 
 // History gives all runs, oldest first.
-func (d Dir) History() ([]Record, error) {
+func (d Dir) History(context.Context) ([]Record, error) {
 	names, err := d.records()
 	if err != nil {
 		return nil, err
@@ -105,8 +116,8 @@ func (d Dir) History() ([]Record, error) {
 	return runs, nil
 }
 
-// Journal records what a run does while it does it, so that the next one can tell what a killed one was about.
-type Journal struct{ file *os.File }
+// fileJournal is a journal in a file.
+type fileJournal struct{ file *os.File }
 
 // Entry is one line of a journal.
 type Entry struct {
@@ -118,16 +129,16 @@ type Entry struct {
 }
 
 // Journal begins the journal of a run, in place of that of the run before.
-func (d Dir) Journal() (*Journal, error) {
+func (d Dir) Journal(context.Context) (Journal, error) {
 	f, err := os.OpenFile(filepath.Join(d.path, "journal.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	return &Journal{f}, nil
+	return &fileJournal{f}, nil
 }
 
 // Add writes entries; they are on disk when Add returns.
-func (j *Journal) Add(entries ...Entry) error {
+func (j *fileJournal) Add(entries ...Entry) error {
 	var lines []byte
 	for _, e := range entries {
 		text, err := json.Marshal(e)
@@ -150,4 +161,4 @@ func (j *Journal) Add(entries ...Entry) error {
 }
 
 // Close closes the file.
-func (j *Journal) Close() error { return j.file.Close() }
+func (j *fileJournal) Close() error { return j.file.Close() }

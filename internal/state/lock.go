@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,8 +24,13 @@ type Holder struct {
 }
 
 // Lock keeps others from working on the installation until release is called, or the process ends in whatever way. When somebody else
-// holds it, the error is a diag.List that tells who.
-func (d Dir) Lock(command string, now time.Time) (release func(), err error) {
+// holds it, the error is a diag.List that tells who. It can't be lost, so the context comes back as it is.
+func (d Dir) Lock(ctx context.Context, command string, now func() time.Time) (held context.Context, release func(), err error) {
+	release, err = d.lock(command, now())
+	return ctx, release, err
+}
+
+func (d Dir) lock(command string, now time.Time) (release func(), err error) {
 	if err := d.Make(); err != nil {
 		return nil, err
 	}
@@ -36,11 +42,11 @@ func (d Dir) Lock(command string, now time.Time) (release func(), err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, held(path)
+			return nil, holderOf(path)
 		}
 		return nil, fmt.Errorf("take the lock: %w", err)
 	}
-	text, err := json.Marshal(self(command, now))
+	text, err := json.Marshal(Self(command, now))
 	if err == nil {
 		err = f.Truncate(0)
 	}
@@ -57,7 +63,8 @@ func (d Dir) Lock(command string, now time.Time) (release func(), err error) {
 	}, nil
 }
 
-func self(command string, now time.Time) Holder {
+// Self is this process, as the holder of a lock.
+func Self(command string, now time.Time) Holder {
 	h := Holder{PID: os.Getpid(), Command: command, Since: now, User: os.Getenv("USER")}
 	if u, err := user.Current(); err == nil {
 		h.User = u.Username
@@ -66,10 +73,19 @@ func self(command string, now time.Time) Holder {
 	return h
 }
 
-func held(path string) diag.List {
+// holderOf tells who holds a lock.
+func holderOf(path string) diag.List {
 	var h Holder
+	if text, err := os.ReadFile(path); err != nil || json.Unmarshal(text, &h) != nil {
+		h = Holder{}
+	}
+	return h.AtWork()
+}
+
+// AtWork is the problem that the holder of the lock is, for anybody else. The zero Holder is somebody who did not say who.
+func (h Holder) AtWork() diag.List {
 	who := "somebody"
-	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &h) == nil && h.PID != 0 {
+	if h.PID != 0 {
 		who = fmt.Sprintf("%s (berth %s, pid %d on %s) since %s", h.User, h.Command, h.PID, h.Host, h.Since.Format(time.DateTime))
 	}
 	return diag.List{{Code: "BERTH3201", Severity: diag.Error, Subject: "lock", Summary: "the installation is being worked on by " + who,

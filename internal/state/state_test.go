@@ -18,7 +18,7 @@ import (
 
 func TestSecretsAreMadeOnceAndKept(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
-	first, err := d.Generate([]string{"pgsql-password", "redis-password"})
+	first, err := d.Generate(t.Context(), []string{"pgsql-password", "redis-password"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,14 +30,14 @@ func TestSecretsAreMadeOnceAndKept(t *testing.T) {
 	if first["pgsql-password"] == first["redis-password"] {
 		t.Error("two secrets are the same")
 	}
-	again, err := d.Generate([]string{"pgsql-password", "redis-password", "new-password"})
+	again, err := d.Generate(t.Context(), []string{"pgsql-password", "redis-password", "new-password"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again["pgsql-password"] != first["pgsql-password"] || again["redis-password"] != first["redis-password"] || again["new-password"] == "" {
 		t.Errorf("secrets changed: %v, before %v", again, first)
 	}
-	onDisk, err := d.Generated()
+	onDisk, err := d.Generated(t.Context())
 	if diff := cmp.Diff(again, onDisk); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -53,7 +53,7 @@ func TestSecretsThatCannotBeReadAreNotMadeAnew(t *testing.T) {
 	if err := WriteFile(filepath.Join(d.Path(), secretsFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Generate([]string{"pgsql-password"}); err == nil {
+	if _, err := d.Generate(t.Context(), []string{"pgsql-password"}); err == nil {
 		t.Error("new secrets were made over a file that holds the old ones")
 	}
 }
@@ -72,11 +72,11 @@ func mode(t *testing.T, path string, want os.FileMode) {
 func TestSecondIsToldWhoHoldsTheLock(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	since := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
-	release, err := d.Lock("up", since)
+	release, err := d.lock("up", since)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = d.Lock("down", since.Add(time.Hour))
+	_, err = d.lock("down", since.Add(time.Hour))
 	var problems diag.List
 	if !errors.As(err, &problems) || problems[0].Code != "BERTH3201" {
 		t.Fatalf("Lock: %v", err)
@@ -87,7 +87,7 @@ func TestSecondIsToldWhoHoldsTheLock(t *testing.T) {
 		}
 	}
 	release()
-	release, err = d.Lock("down", since)
+	release, err = d.lock("down", since)
 	if err != nil {
 		t.Fatalf("the lock is still held: %v", err)
 	}
@@ -97,7 +97,7 @@ func TestSecondIsToldWhoHoldsTheLock(t *testing.T) {
 // TestLockEndsWithItsProcess: nobody has to clean up after kill -9.
 func TestLockEndsWithItsProcess(t *testing.T) {
 	if dir := os.Getenv("HOLD_LOCK_OF"); dir != "" {
-		if _, err := At(dir, "sourcegraph").Lock("up", time.Now()); err != nil {
+		if _, err := At(dir, "sourcegraph").lock("up", time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		os.Stdout.WriteString("held\n")
@@ -116,12 +116,12 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 	if _, err := out.Read(make([]byte, 8)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := At(dir, "sourcegraph").Lock("up", time.Now()); err == nil {
+	if _, err := At(dir, "sourcegraph").lock("up", time.Now()); err == nil {
 		t.Error("two hold the lock")
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	release, err := At(dir, "sourcegraph").Lock("up", time.Now())
+	release, err := At(dir, "sourcegraph").lock("up", time.Now())
 	if err != nil {
 		t.Fatalf("the lock of a killed process is still held: %v", err)
 	}
@@ -197,18 +197,18 @@ func TestHistory(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	p := &plan.Plan{Release: "7.5.0", Steps: []plan.Step{{ID: 1, Verb: plan.Create, Object: "pgsql"}}}
 	start := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
-	first, err := d.Begin(plan.Up, []byte("on: compose\n"), p, start)
+	first, err := d.Begin(t.Context(), plan.Up, []byte("on: compose\n"), p, start)
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.Steps = append(first.Steps, StepTime{Step: 1, Seconds: 2, Done: true})
-	if err := d.Finish(first, Done, nil, start.Add(time.Minute)); err != nil {
+	if err := d.Finish(t.Context(), first, Done, nil, start.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Begin(plan.Down, nil, p, start.Add(time.Hour)); err != nil { // and nothing more is heard of it
+	if _, err := d.Begin(t.Context(), plan.Down, nil, p, start.Add(time.Hour)); err != nil { // and nothing more is heard of it
 		t.Fatal(err)
 	}
-	runs, err := d.History()
+	runs, err := d.History(t.Context())
 	if err != nil || len(runs) != 2 {
 		t.Fatalf("History: %+v, %v", runs, err)
 	}
@@ -221,7 +221,7 @@ func TestHistory(t *testing.T) {
 	if err := os.Remove(filepath.Join(d.Path(), "history", "0001.json")); err != nil {
 		t.Fatal(err)
 	}
-	third, err := d.Begin(plan.Up, nil, p, start)
+	third, err := d.Begin(t.Context(), plan.Up, nil, p, start)
 	if err != nil || third.Number != 3 {
 		t.Errorf("after the first was cleared away, the third has number %d, %v", third.Number, err)
 	}
@@ -232,7 +232,7 @@ func TestJournalIsOnDiskAtOnce(t *testing.T) {
 	if err := d.Make(); err != nil {
 		t.Fatal(err)
 	}
-	j, err := d.Journal()
+	j, err := d.Journal(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

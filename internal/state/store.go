@@ -1,0 +1,50 @@
+package state
+
+import (
+	"context"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+)
+
+// Store keeps the state of one installation, wherever that lies: in a folder beside its config, or in its namespace of a cluster.
+type Store interface {
+	// Lock keeps others from working on the installation until release is called. When somebody else holds it, the error is a diag.List
+	// that tells who. The context that it gives is for the work: it ends when the lock is lost, with a diag.List as its cause.
+	Lock(ctx context.Context, command string, now func() time.Time) (held context.Context, release func(), err error)
+	// Forget deletes everything, the generated secrets included, once the data that they protect is deleted.
+	Forget(ctx context.Context) error
+	Secrets
+	Log
+}
+
+// Secrets are the secrets that were generated for an installation.
+type Secrets interface {
+	// Generated gives them, by name.
+	Generated(ctx context.Context) (map[string]string, error)
+	// Generate makes those of some names that are not there yet, and gives all. They are kept before anything uses them.
+	Generate(ctx context.Context, names []string) (map[string]string, error)
+}
+
+// Log is what was done to an installation.
+type Log interface {
+	// Begin adds a run to the history.
+	Begin(ctx context.Context, action plan.Action, config []byte, p *plan.Plan, now time.Time) (*Record, error)
+	// Finish writes a run's end.
+	Finish(ctx context.Context, r *Record, result string, problems diag.List, now time.Time) error
+	// History gives the runs that are remembered, oldest first.
+	History(ctx context.Context) ([]Record, error)
+	// Journal begins the journal of a run, in place of that of the run before.
+	Journal(ctx context.Context) (Journal, error)
+}
+
+// Journal records what a run does while it does it, so that the next one can tell what a killed one was about.
+type Journal interface {
+	// Add writes entries; they are kept when Add returns.
+	Add(entries ...Entry) error
+	// Close ends the journal. It stays to be read.
+	Close() error
+}
+
+var _ Store = Dir{}
