@@ -32,6 +32,7 @@ var ranges = []struct{ Prefix, About string }{
 	{"31", "Plans"},
 	{"32", "Runs"},
 	{"33", "The engine, and services that don't start"},
+	{"34", "The cluster, and workloads that don't get ready"},
 }
 
 // Codes are all registered codes, in order.

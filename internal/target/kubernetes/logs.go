@@ -1,0 +1,45 @@
+package kubernetes
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// LogQuery says whose log, and how much of it.
+type LogQuery struct {
+	Namespace string
+	Pod       string
+	Container string
+	Previous  bool // of the container's run before this one
+	Tail      int  // lines from the end
+}
+
+// PodLogs gives the last lines that a container wrote, without empty ones.
+func (c *Client) PodLogs(ctx context.Context, q LogQuery) ([]string, error) {
+	query := url.Values{"tailLines": {strconv.Itoa(q.Tail)}, "limitBytes": {strconv.Itoa(64 << 10)}}
+	if q.Container != "" {
+		query.Set("container", q.Container)
+	}
+	if q.Previous {
+		query.Set("previous", "true")
+	}
+	pod := Ref{APIVersion: "v1", Kind: "Pod", Namespace: q.Namespace, Name: q.Pod}
+	path, err := c.at(ctx, pod)
+	if err != nil {
+		return nil, err
+	}
+	text, err := c.send(ctx, request{method: http.MethodGet, path: path + "/log", query: query})
+	if err != nil {
+		return nil, about("read the log of", pod, err)
+	}
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines, nil
+}

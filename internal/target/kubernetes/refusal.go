@@ -1,0 +1,99 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Refusal is an answer of the API server that is not what was asked for.
+type Refusal struct {
+	Status  int
+	Reason  string // "NotFound", "Invalid"; "" when what answered is no API server
+	Message string
+	Causes  []Cause
+
+	after time.Duration // how long it asks to wait
+}
+
+// Cause is one reason of a refusal.
+type Cause struct {
+	Field   string `json:"field"` // "spec.selector"
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+// refusal reads an answer that is a refusal.
+func refusal(resp *http.Response) *Refusal {
+	r := &Refusal{Status: resp.StatusCode, after: after(resp.Header)}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	var status struct {
+		Kind    string `json:"kind"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
+		Details struct {
+			Causes []Cause `json:"causes"`
+			After  int     `json:"retryAfterSeconds"`
+		} `json:"details"`
+	}
+	if err == nil && json.Unmarshal(text, &status) == nil && status.Kind == "Status" && status.Message != "" {
+		r.Reason, r.Message, r.Causes = status.Reason, status.Message, status.Details.Causes
+		r.after = max(r.after, time.Duration(status.Details.After)*time.Second)
+		return r
+	}
+	// Something in between answered: a proxy, a load balancer.
+	said := strings.Join(strings.Fields(string(text[:min(len(text), 300)])), " ")
+	r.Message = strings.TrimSpace(fmt.Sprintf("%s %s", resp.Status, said))
+	return r
+}
+
+func refused(err error, status int, reason string) bool {
+	var r *Refusal
+	return errors.As(err, &r) && r.Status == status && (reason == "" || r.Reason == reason)
+}
+
+// NotFound reports whether an object, or its whole kind, is not there.
+func NotFound(err error) bool { return refused(err, http.StatusNotFound, "") }
+
+// Forbidden reports whether we may not do it, or an admission plugin or quota is against it.
+func Forbidden(err error) bool { return refused(err, http.StatusForbidden, "") }
+
+// Invalid reports whether an object is not as the API server wants it; the causes tell the fields.
+func Invalid(err error) bool { return refused(err, http.StatusUnprocessableEntity, "") }
+
+// Exists reports whether an object that was to be made is there already.
+func Exists(err error) bool { return refused(err, http.StatusConflict, "AlreadyExists") }
+
+// Conflict reports whether somebody else changed the object meanwhile, or owns fields of it: see Owners.
+func Conflict(err error) bool { return refused(err, http.StatusConflict, "Conflict") }
+
+// Owner is who else sets a field that was to be applied.
+type Owner struct {
+	Field   string // ".spec.replicas"
+	Manager string // "kubectl-client-side-apply"
+}
+
+// Owners are the owners of fields that kept an object from being applied without force.
+func Owners(err error) []Owner {
+	var r *Refusal
+	if !Conflict(err) || !errors.As(err, &r) {
+		return nil
+	}
+	var owners []Owner
+	for _, c := range r.Causes {
+		if c.Reason != "FieldManagerConflict" {
+			continue
+		}
+		// conflict with "kubectl" using apps/v1
+		_, rest, _ := strings.Cut(c.Message, `"`)
+		manager, _, _ := strings.Cut(rest, `"`)
+		owners = append(owners, Owner{Field: c.Field, Manager: manager})
+	}
+	return owners
+}
