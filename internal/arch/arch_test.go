@@ -12,17 +12,19 @@ import (
 
 // allowed are the rooms that a room may import; those of pure functions may import nothing else but the standard library.
 var allowed = map[string][]string{
-	"catalogue":               {},
-	"internal/diag":           {},
-	"internal/config":         {"catalogue", "internal/diag"},
-	"internal/stack":          {"catalogue", "internal/config", "internal/diag"},
-	"internal/plan":           {"catalogue", "internal/config", "internal/diag", "internal/stack"},
-	"internal/render/compose": {"catalogue", "internal/diag", "internal/stack"},
-	"internal/registry":       {"internal/diag"},
+	"catalogue":                  {},
+	"internal/diag":              {},
+	"internal/config":            {"catalogue", "internal/diag"},
+	"internal/stack":             {"catalogue", "internal/config", "internal/diag"},
+	"internal/plan":              {"catalogue", "internal/config", "internal/diag", "internal/stack"},
+	"internal/render/yaml":       {},
+	"internal/render/compose":    {"catalogue", "internal/diag", "internal/render/yaml", "internal/stack"},
+	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/yaml", "internal/stack"},
+	"internal/registry":          {"internal/diag"},
 }
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
-var pure = []string{"internal/stack", "internal/plan", "internal/render/compose"}
+var pure = []string{"internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes"}
 
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall"}
 

@@ -37,6 +37,9 @@ func FileNames(c *config.Config) []string {
 	if c.Tracing != nil {
 		names = append(names, c.Tracing.Collector)
 	}
+	if c.Kubernetes != nil {
+		names = append(names, c.Kubernetes.Objects...)
+	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return n == "" })
 }
@@ -339,6 +342,14 @@ func (b *builder) proxy() {
 	inside := map[string]bool{"localhost": true, "127.0.0.1": true}
 	for _, inst := range b.stack.Instances {
 		inside[inst.Name] = true
+	}
+	if c := b.stack.Cluster; c != nil {
+		for key := range c.Objects {
+			if name, ok := strings.CutPrefix(key, "Service/"); ok {
+				inside[name] = true
+			}
+		}
+		inside["kubernetes.default.svc"], inside[".svc"], inside[".cluster.local"] = true, true, true
 	}
 	for _, host := range p.None {
 		inside[host] = true

@@ -13,7 +13,7 @@ import (
 func (i *Instance) set(name string, value ...Part) {
 	for k := range i.Env {
 		if i.Env[k].Name == name {
-			i.Env[k].Value = value
+			i.Env[k].Value, i.Env[k].Shipped = value, false
 			return
 		}
 	}

@@ -17,22 +17,28 @@ const DefaultName = "sourcegraph"
 
 // Input is what a Stack is made from.
 type Input struct {
-	Config  *config.Config
-	At      func(path string) diag.Range // the place of a key's value in the config
-	Release *catalogue.Release
-	Files   map[string][]byte // content of the files that the config names (see FileNames), by the name that it gives
-	Lock    map[string]string // digests that the admin recorded for their own registry, by image name
+	Config    *config.Config
+	At        func(path string) diag.Range // the place of a key's value in the config
+	Release   *catalogue.Release
+	Files     map[string][]byte // content of the files that the config names (see FileNames), by the name that it gives
+	Namespace string            // of the kube context, where the config names none
+	Lock      map[string]string // digests that the admin recorded for their own registry, by image name
 }
 
 // Resolve says what should run for a config and a release. It takes a config that config.Check found nothing wrong with.
 func Resolve(in Input) *Stack {
-	b := &builder{Input: in, counts: counts(in.Config, in.Release), secrets: map[string]Secret{}}
+	b := &builder{Input: in, secrets: map[string]Secret{}}
 	b.stack = &Stack{
 		Name:    cmp.Or(in.Config.Name, DefaultName),
 		URL:     in.Config.URL,
 		Release: in.Release.Version,
 		Target:  in.Config.On,
 	}
+	if in.Config.On == catalogue.Kubernetes {
+		b.cluster()
+		return b.finish()
+	}
+	b.counts = counts(in.Config, in.Release)
 	b.settings()
 	b.ship()
 	for _, apply := range features {
@@ -316,6 +322,19 @@ func (b *builder) finish() *Stack {
 			for _, p := range e.Value {
 				b.use(p.Secret, used)
 			}
+		}
+	}
+	if c := s.Cluster; c != nil {
+		for _, data := range c.Secrets {
+			for _, value := range data {
+				for _, p := range value {
+					b.use(p.Secret, used)
+				}
+			}
+		}
+		b.use(c.TLSKey, used)
+		for _, p := range c.RegistryLogin {
+			b.use(p.Secret, used)
 		}
 	}
 	s.Volumes = slices.Sorted(maps.Keys(volumes))

@@ -17,6 +17,7 @@ type Stack struct {
 	Volumes   []string   // named volumes, ordered
 	Secrets   []Secret   // that instances need, ordered by name
 	Settings  Settings   // of the files that instances mount
+	Cluster   *Cluster   // what only Kubernetes has; nil on Compose
 }
 
 // Settings are the facts of the files that instances mount; rendering makes files of them.
@@ -35,7 +36,8 @@ type Scrape struct {
 	Targets []string
 }
 
-// Instance is one container: a service, or one shard of it.
+// Instance is one container: a service, or one shard of it. On Kubernetes it is a service's container, and holds only what differs from the
+// release.
 type Instance struct {
 	Name       string // container name: "gitserver-0"
 	Service    string // "gitserver"
@@ -74,8 +76,9 @@ type Origin struct {
 
 // EnvVar is a variable whose value may hold secrets.
 type EnvVar struct {
-	Name  string
-	Value []Part
+	Name    string
+	Value   []Part
+	Shipped bool // as the release has it; only on Kubernetes, where its value is in the release's object
 }
 
 // Part is a piece of a value: a text or a secret.

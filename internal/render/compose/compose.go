@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -15,8 +16,31 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
+
+// mapping is a YAML mapping whose keys stand in the order in which a person would write them.
+type mapping []field
+
+type field struct {
+	key   string
+	value any
+}
+
+// Len is how many keys there are.
+func (m mapping) Len() int { return len(m) }
+
+// All gives the keys and values in order.
+func (m mapping) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for _, f := range m {
+			if !yield(f.key, f.value) {
+				return
+			}
+		}
+	}
+}
 
 // network is the one network of an installation, as in Sourcegraph's own file.
 const network = "sourcegraph"
@@ -36,7 +60,7 @@ func Render(s *stack.Stack, fingerprints map[string]string) (*Project, diag.List
 	for _, inst := range s.Instances {
 		services = append(services, field{inst.Name, r.service(inst)})
 	}
-	r.project.Files = append(r.project.Files, stack.File{Path: ComposeFile, Content: encode(header(s), r.file(services))})
+	r.project.Files = append(r.project.Files, stack.File{Path: ComposeFile, Content: yaml.Encode(header(s), r.file(services))})
 	slices.SortFunc(r.project.Files, func(a, b stack.File) int { return cmp.Compare(a.Path, b.Path) })
 	return r.project, r.problems
 }
@@ -97,12 +121,11 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	for _, p := range inst.Patches {
 		body = r.patch(inst, body, p)
 	}
-	var text writer // also what the spec hash is of
-	text.block(body, serviceIndent)
-	unit := r.unit(inst, text.Bytes())
+	text := yaml.Block(body, serviceIndent) // also what the spec hash is of
+	unit := r.unit(inst, text)
 	r.project.Units = append(r.project.Units, unit)
 	out := mapping{{"container_name", unit.Container}}
-	out = append(out, field{"", written(text.Bytes())})
+	out = append(out, field{"", yaml.Written(text)})
 	if inst.CPUs > 0 {
 		out = append(out, field{"cpus", inst.CPUs})
 	}
@@ -169,7 +192,7 @@ func environment(env []stack.EnvVar) mapping {
 	return out
 }
 
-func (r *renderer) mounts(mounts []stack.Mount) (volumes, secrets sequenceOf) {
+func (r *renderer) mounts(mounts []stack.Mount) (volumes, secrets []any) {
 	for _, m := range mounts {
 		if m.Secret != "" {
 			secrets = append(secrets, mapping{{"source", m.Secret}, {"target", m.Path}})
@@ -340,16 +363,16 @@ func quote(v string) string {
 // literal protects "$", which Compose would take for a variable.
 func literal(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
-func literals(texts []string) sequenceOf {
-	var out sequenceOf
+func literals(texts []string) []any {
+	var out []any
 	for _, t := range texts {
 		out = append(out, literal(t))
 	}
 	return out
 }
 
-func sequence(texts []string) sequenceOf {
-	var out sequenceOf
+func sequence(texts []string) []any {
+	var out []any
 	for _, t := range texts {
 		out = append(out, t)
 	}

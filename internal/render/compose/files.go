@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
 
@@ -43,11 +44,11 @@ func mounted(s *stack.Stack, path string) bool {
 	})
 }
 
-func yamlFile(v any) []byte { return encode(madeByText, v) }
+func yamlFile(v any) []byte { return yaml.Encode(madeByText, v) }
 
 // scrape is the targets file in Prometheus' file_sd form.
-func scrape(jobs []stack.Scrape) sequenceOf {
-	var out sequenceOf
+func scrape(jobs []stack.Scrape) []any {
+	var out []any
 	for _, j := range jobs {
 		labels := map[string]any{"job": j.Job}
 		for name, value := range j.Labels {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"berth/internal/diag"
+	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
 
@@ -59,7 +60,7 @@ func merge(m mapping, patch map[string]any) (mapping, bool) {
 			out[i].value = merged
 			changed = changed || c
 		default:
-			changed = changed || fmt.Sprint(plain(out[i].value)) != fmt.Sprint(value)
+			changed = changed || fmt.Sprint(yaml.Plain(out[i].value)) != fmt.Sprint(value)
 			out[i].value = ordered(value)
 		}
 	}
@@ -81,7 +82,7 @@ func ordered(v any) any {
 		}
 		return m
 	case []any:
-		var l sequenceOf
+		var l []any
 		for _, item := range v {
 			l = append(l, ordered(item))
 		}

@@ -1,0 +1,149 @@
+package kubernetes
+
+import (
+	"cmp"
+	"net/url"
+
+	"berth/internal/stack"
+)
+
+// frontend is the service that people reach.
+const frontend = "sourcegraph-frontend"
+
+// ingress shapes the way in from outside: host, class, annotations, certificate. On OpenShift it is a Route.
+func (r *renderer) ingress() {
+	key := "Ingress/" + frontend
+	o := r.objects[key]
+	if o == nil {
+		return
+	}
+	i := r.options.Ingress
+	if i != nil && i.Enabled != nil && !*i.Enabled {
+		delete(r.objects, key)
+		return
+	}
+	host := ""
+	if u, err := url.Parse(r.stack.URL); err == nil {
+		host = u.Hostname()
+	}
+	secret := r.certificate()
+	if i != nil {
+		secret = cmp.Or(i.TLSSecret, secret)
+	}
+	if r.options.OpenShift {
+		delete(r.objects, key)
+		r.route(host, secret)
+		return
+	}
+	if host != "" && host != "localhost" {
+		for _, rule := range items(at(o.Body, "spec")["rules"]) {
+			rule["host"] = host
+		}
+	}
+	if secret != "" {
+		tls := map[string]any{"secretName": secret}
+		if host != "" {
+			tls["hosts"] = []any{host}
+		}
+		at(o.Body, "spec")["tls"] = []any{tls}
+	}
+	if i == nil {
+		return
+	}
+	annotations := at(o.Body, "metadata", "annotations")
+	if i.Class != "" {
+		// The annotation is the old form of the same.
+		at(o.Body, "spec")["ingressClassName"] = i.Class
+		delete(annotations, "kubernetes.io/ingress.class")
+		if i.Class != "nginx" {
+			delete(annotations, "nginx.ingress.kubernetes.io/proxy-body-size")
+		}
+	}
+	for k, v := range i.Annotations {
+		annotations[k] = v
+	}
+}
+
+// certificate keeps the admin's certificate in a Secret, and gives its name; "" when there is none.
+func (r *renderer) certificate() string {
+	if r.cluster.Certificate == "" {
+		return ""
+	}
+	const name = frontend + "-tls"
+	o := r.add(frontend, map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+		"metadata": map[string]any{"name": name, "labels": map[string]any{"deploy": "sourcegraph"}}})
+	o.Values = map[string][]stack.Part{"tls.crt": {{Text: r.cluster.Certificate}}, "tls.key": {{Secret: r.cluster.TLSKey}}}
+	return name
+}
+
+// route is OpenShift's way in. Its router ends TLS with its own certificate; a certificate in a Secret is beyond a Route without rights for
+// the router to read it.
+//
+// Source: https://docs.openshift.com/container-platform/latest/networking/routes/route-configuration.html
+func (r *renderer) route(host, secret string) {
+	spec := map[string]any{"to": map[string]any{"kind": "Service", "name": frontend, "weight": 100}, "port": map[string]any{"targetPort": "http"},
+		"wildcardPolicy": "None"}
+	if host != "" && host != "localhost" {
+		spec["host"] = host
+	}
+	u, err := url.Parse(r.stack.URL)
+	if secret != "" || err == nil && u.Scheme == "https" {
+		tls := map[string]any{"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
+		if secret != "" {
+			tls["externalCertificate"] = map[string]any{"name": secret}
+		}
+		spec["tls"] = tls
+	}
+	metadata := map[string]any{"name": frontend, "labels": map[string]any{"deploy": "sourcegraph"},
+		"annotations": map[string]any{"haproxy.router.openshift.io/timeout": "5m"}}
+	r.add(frontend, map[string]any{"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": metadata, "spec": spec})
+}
+
+// frontService is the frontend's Service, where it is the way in itself.
+func (r *renderer) frontService() {
+	f := r.options.Service
+	o := r.objects["Service/"+frontend]
+	if f == nil || o == nil {
+		return
+	}
+	spec := at(o.Body, "spec")
+	if f.Type != "" {
+		spec["type"] = f.Type
+	}
+	if f.NodePort != nil {
+		spec["type"] = cmp.Or(f.Type, "NodePort")
+		if port := named(spec["ports"], "http"); port != nil {
+			port["nodePort"] = *f.NodePort
+		}
+	}
+	if f.SourceRanges != nil {
+		spec["loadBalancerSourceRanges"] = list(f.SourceRanges)
+	}
+	for k, v := range f.Annotations {
+		at(o.Body, "metadata", "annotations")[k] = v
+	}
+}
+
+// pullSecrets signs pods in to registries.
+func (r *renderer) pullSecrets() {
+	names := r.options.ImagePullSecrets
+	if r.cluster.RegistryLogin != nil {
+		const name = "berth-registry"
+		o := r.add("", map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
+			"metadata": map[string]any{"name": name, "labels": map[string]any{"deploy": "sourcegraph"}}})
+		o.Values = map[string][]stack.Part{".dockerconfigjson": r.cluster.RegistryLogin}
+		names = append([]string{name}, names...)
+	}
+	if len(names) == 0 {
+		return
+	}
+	var refs []any
+	for _, name := range names {
+		refs = append(refs, map[string]any{"name": name})
+	}
+	for _, o := range r.objects {
+		if template := pods(o); template != nil {
+			at(template, "spec")["imagePullSecrets"] = refs
+		}
+	}
+}

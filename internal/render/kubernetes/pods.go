@@ -1,0 +1,259 @@
+package kubernetes
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/internal/config"
+	"berth/internal/stack"
+)
+
+type options = config.KubernetesOptions
+
+// readable is the mode of secret files: all in the container may read them. They belong to root there, and ssh asks for stricter rights only
+// of a key that belongs to its own user.
+const readable = 0o444
+
+// instance changes a service's container as the config says: variables, files, command.
+func (r *renderer) instance(inst stack.Instance) {
+	place, ok := r.cluster.Containers[inst.Service]
+	if !ok {
+		return
+	}
+	o := r.objects[place.Object]
+	c := container(o, place)
+	o.Origins = append(o.Origins, inst.Origins...)
+	r.environment(inst, c)
+	r.mounts(inst, o, c)
+	if inst.Command != nil {
+		c["command"] = list(inst.Command)
+	}
+}
+
+// container finds a container in its object.
+func container(o *Object, place stack.Container) map[string]any {
+	group := "containers"
+	if place.Init {
+		group = "initContainers"
+	}
+	return named(at(pods(o), "spec")[group], place.Name)
+}
+
+// environment sets the variables that differ from the release, and takes away those that are no longer wanted.
+func (r *renderer) environment(inst stack.Instance, c map[string]any) {
+	wanted := map[string]stack.EnvVar{}
+	for _, e := range inst.Env {
+		wanted[e.Name] = e
+	}
+	var env []any
+	done := map[string]bool{}
+	for _, there := range items(c["env"]) {
+		name := text(there, "name")
+		e, ok := wanted[name]
+		switch {
+		case !ok:
+			continue
+		case e.Shipped:
+			env = append(env, there)
+		default:
+			env = append(env, r.variable(inst.Service, e))
+		}
+		done[name] = true
+	}
+	for _, e := range inst.Env {
+		if !done[e.Name] {
+			env = append(env, r.variable(inst.Service, e))
+		}
+	}
+	if env != nil {
+		c["env"] = env
+	} else {
+		delete(c, "env")
+	}
+}
+
+// variable is an environment variable; one with a secret in it comes from a Secret.
+func (r *renderer) variable(service string, e stack.EnvVar) map[string]any {
+	plain := ""
+	secret := false
+	for _, p := range e.Value {
+		plain += p.Text
+		secret = secret || p.Secret != ""
+	}
+	if !secret {
+		// $(NAME) means another variable to Kubernetes.
+		return map[string]any{"name": e.Name, "value": strings.ReplaceAll(plain, "$(", "$$(")}
+	}
+	key := "env-" + e.Name
+	o := r.ownSecret(service)
+	o.Values[key] = e.Value
+	return map[string]any{"name": e.Name, "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": o.Name(), "key": key}}}
+}
+
+// ownSecret is the Secret with what the config keeps secret for a service.
+func (r *renderer) ownSecret(service string) *Object {
+	return r.ownMap("Secret", service)
+}
+
+// ownMap is the ConfigMap or Secret with what the config adds for a service.
+func (r *renderer) ownMap(kind, service string) *Object {
+	name := service + "-berth"
+	key := kind + "/" + name
+	if o := r.objects[key]; o != nil {
+		return o
+	}
+	body := map[string]any{"apiVersion": "v1", "kind": kind, "metadata": map[string]any{"name": name, "labels": map[string]any{"deploy": "sourcegraph", "app": service}}}
+	if kind == "Secret" {
+		body["type"] = "Opaque"
+	}
+	o := r.add(service, body)
+	if kind == "Secret" {
+		o.Values = map[string][]stack.Part{}
+	}
+	r.touch(key)
+	return o
+}
+
+// mounts mounts the files that the config adds, each by itself, so that what the image has beside it stays.
+func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
+	spec := at(pods(o), "spec")
+	for _, m := range inst.Mounts {
+		key := strings.ReplaceAll(strings.Trim(m.Path, "/"), "/", "-")
+		key = strings.TrimLeft(strings.ReplaceAll(key, "-.", "-"), ".-")
+		var volume string
+		switch {
+		case m.Secret != "":
+			own := r.ownMap("Secret", inst.Service)
+			own.Values[key] = []stack.Part{{Secret: m.Secret}}
+			volume = "berth-secret"
+			put(spec, "volumes", map[string]any{"name": volume, "secret": map[string]any{"secretName": own.Name(), "defaultMode": readable}})
+		case m.File != "":
+			own := r.ownMap("ConfigMap", inst.Service)
+			at(own.Body, "data")[key] = string(r.file(m.File))
+			volume = "berth-config"
+			put(spec, "volumes", map[string]any{"name": volume, "configMap": map[string]any{"name": own.Name()}})
+		default:
+			continue
+		}
+		mount(c, map[string]any{"name": volume, "mountPath": m.Path, "subPath": key, "readOnly": true})
+	}
+}
+
+// mount mounts something at a path, in place of what is there.
+func mount(c, m map[string]any) {
+	mounts := slices.DeleteFunc(listOf(c["volumeMounts"]), func(there any) bool {
+		other, _ := there.(map[string]any)
+		return other["mountPath"] == m["mountPath"]
+	})
+	c["volumeMounts"] = append(mounts, m)
+}
+
+// file is a file of the stack's settings.
+func (r *renderer) file(name string) []byte {
+	for _, f := range r.stack.Settings.Files {
+		if f.Path == path.Clean(name) {
+			return f.Content
+		}
+	}
+	return nil
+}
+
+// settings does what the config says of single services: numbers, resources, places.
+func (r *renderer) settings() {
+	for _, service := range sortedKeys(r.cluster.Settings) {
+		w := r.cluster.Settings[service]
+		place, ok := r.cluster.Containers[service]
+		if !ok {
+			continue
+		}
+		o := r.objects[place.Object]
+		o.Origins = append(o.Origins, w.Origins...)
+		r.resources(container(o, place), w)
+		if o.Service != service {
+			continue // it lives in another service's pods
+		}
+		if r.cluster.Demo {
+			for _, c := range containers(at(pods(o), "spec")) {
+				delete(c, "resources")
+			}
+			r.resources(container(o, place), w)
+		}
+		if w.Replicas != nil && o.Kind() != "DaemonSet" {
+			at(o.Body, "spec")["replicas"] = *w.Replicas
+		}
+		r.place(o, w.Pods)
+	}
+}
+
+// resources sets limits and requests. A request above its limit is refused by Kubernetes, so a lower limit takes the request with it.
+func (r *renderer) resources(c map[string]any, w stack.Wanted) {
+	set := func(name string, limit, request config.Quantity) {
+		if limit == "" && request == "" {
+			return
+		}
+		res := at(c, "resources")
+		if limit != "" {
+			at(res, "limits")[name] = string(limit)
+			if there := text(res, "requests", name); there != "" && more(there, string(limit)) {
+				at(res, "requests")[name] = string(limit)
+			}
+		}
+		if request != "" {
+			at(res, "requests")[name] = string(request)
+		}
+	}
+	set("cpu", w.CPU, w.CPURequest)
+	set("memory", w.Memory, w.MemoryRequest)
+}
+
+// more reports whether one quantity is more than another.
+func more(a, b string) bool { return amount(a) > amount(b) }
+
+// amount is a quantity as a number.
+func amount(q string) float64 {
+	end := strings.IndexFunc(q, func(c rune) bool { return (c < '0' || c > '9') && c != '.' })
+	if end < 0 {
+		end = len(q)
+	}
+	n, _ := strconv.ParseFloat(q[:end], 64)
+	return n * map[string]float64{"": 1, "m": 1e-3, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15,
+		"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "Pi": 1 << 50}[q[end:]]
+}
+
+// place says where pods run.
+func (r *renderer) place(o *Object, p config.Pods) {
+	template := pods(o)
+	spec := at(template, "spec")
+	for k, v := range p.NodeSelector {
+		at(spec, "nodeSelector")[k] = v
+	}
+	if p.Tolerations != nil {
+		spec["tolerations"] = append(slices.Clone(listOf(spec["tolerations"])), list(p.Tolerations)...)
+	}
+	if p.Affinity != nil {
+		spec["affinity"] = p.Affinity
+	}
+	for _, c := range p.TopologySpread {
+		constraint := withoutNulls(c).(map[string]any)
+		if constraint["labelSelector"] == nil {
+			constraint["labelSelector"] = at(o.Body, "spec", "selector")
+		}
+		spec["topologySpreadConstraints"] = append(listOf(spec["topologySpreadConstraints"]), constraint)
+	}
+	if p.PriorityClass != "" {
+		spec["priorityClassName"] = p.PriorityClass
+	}
+	for k, v := range p.Labels {
+		at(template, "metadata", "labels")[k] = v
+	}
+	for k, v := range p.Annotations {
+		at(template, "metadata", "annotations")[k] = v
+	}
+}
+
+func listOf(v any) []any {
+	l, _ := v.([]any)
+	return l
+}

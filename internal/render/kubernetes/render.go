@@ -1,0 +1,274 @@
+package kubernetes
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"berth/internal/diag"
+	"berth/internal/stack"
+)
+
+// Labels of everything that berth makes. They stand on objects only, never in selectors or pod templates.
+const (
+	LabelInstallation = "dev.berth.installation"
+	LabelRelease      = "dev.berth.release"
+	LabelService      = "dev.berth.service"
+	managedBy         = "app.kubernetes.io/managed-by"
+	helmChart         = "helm.sh/chart"
+)
+
+// annotationConfig is a hash of what a pod reads at its start and the config changes, so that a change is a new pod.
+const annotationConfig = "dev.berth/config"
+
+// Render makes the objects of a stack. fingerprints are short hashes of the secrets whose value the admin keeps, by name, so that a changed
+// password is a new pod. A patch that changes nothing is a problem.
+func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
+	r := &renderer{stack: s, cluster: s.Cluster, options: &s.Cluster.Options, fingerprints: fingerprints, objects: map[string]*Object{}}
+	for key, body := range s.Cluster.Objects {
+		r.take(key, body)
+	}
+	for _, inst := range s.Instances {
+		r.instance(inst)
+	}
+	for _, change := range changes {
+		change(r)
+	}
+	r.patches()
+	for key, o := range r.objects {
+		r.label(key, o)
+	}
+	r.checksums()
+	r.migrator()
+	return r.finish(), r.problems
+}
+
+// changes are the parts of the config that reach into objects, each by itself. The order matters where one takes away what another would
+// change.
+var changes = []func(*renderer){
+	(*renderer).settings,
+	(*renderer).storage,
+	(*renderer).storageClass,
+	(*renderer).ingress,
+	(*renderer).frontService,
+	(*renderer).existingSecrets,
+	(*renderer).pullSecrets,
+	(*renderer).serviceAccounts,
+	(*renderer).security,
+	(*renderer).scope,
+	(*renderer).mesh,
+	(*renderer).budgets,
+	(*renderer).policies,
+	(*renderer).extra,
+}
+
+type renderer struct {
+	stack        *stack.Stack
+	cluster      *stack.Cluster
+	options      *options
+	fingerprints map[string]string
+	objects      map[string]*Object
+	touched      map[string]bool // ConfigMaps and Secrets that the config changes or adds
+	problems     diag.List
+}
+
+// take takes an object of the release over. What is null there says nothing, and a Secret's data may hold secrets of ours.
+func (r *renderer) take(key string, body map[string]any) {
+	o := &Object{Body: withoutNulls(body).(map[string]any), Service: r.cluster.Owners[key]}
+	if o.Namespace() == "" && !clusterScoped[o.Kind()] {
+		at(o.Body, "metadata")["namespace"] = r.cluster.Namespace
+	}
+	r.objects[key] = o
+	if o.Kind() != "Secret" {
+		return
+	}
+	o.Values = map[string][]stack.Part{}
+	for name, encoded := range at(o.Body, "data") {
+		text, _ := encoded.(string)
+		plain, _ := base64.StdEncoding.DecodeString(text) // as the catalogue encoded it
+		o.Values[name] = []stack.Part{{Text: string(plain)}}
+	}
+	delete(o.Body, "data")
+	for name, value := range r.cluster.Secrets[o.Name()] {
+		o.Values[name] = value
+	}
+}
+
+// add adds an object that the release does not have.
+func (r *renderer) add(service string, body map[string]any) *Object {
+	o := &Object{Body: body, Service: service}
+	if !clusterScoped[o.Kind()] && o.Namespace() == "" {
+		at(body, "metadata")["namespace"] = r.cluster.Namespace
+	}
+	r.objects[o.Key()] = o
+	return o
+}
+
+func (r *renderer) problem(code string, where diag.Range, summary, hint string) {
+	r.problems = append(r.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: summary, Hint: hint, Range: where})
+}
+
+// touch notes that the config changes what pods read at their start.
+func (r *renderer) touch(key string) {
+	if r.touched == nil {
+		r.touched = map[string]bool{}
+	}
+	r.touched[key] = true
+}
+
+// label says whose an object is. The chart's own label of its manager would be a lie.
+func (r *renderer) label(key string, o *Object) {
+	labels := at(o.Body, "metadata", "labels")
+	delete(labels, helmChart)
+	if labels[managedBy] != nil {
+		labels[managedBy] = "berth"
+	}
+	labels[LabelInstallation] = r.stack.Name
+	labels[LabelRelease] = r.stack.Release
+	if o.Service != "" {
+		labels[LabelService] = o.Service
+	}
+}
+
+// checksums gives pods a hash of the ConfigMaps and Secrets that they read at their start, where the config changes one of them. Pods of
+// an untouched installation are exactly the chart's.
+func (r *renderer) checksums() {
+	for _, o := range r.objects {
+		template := pods(o)
+		if template == nil {
+			continue
+		}
+		sum := sha256.New()
+		changed := false
+		for _, key := range reads(template) {
+			read := r.objects[key]
+			if read == nil {
+				continue
+			}
+			changed = changed || r.touched[key]
+			text, _ := json.Marshal([]any{key, read.Body["data"], r.valuesOf(read)}) // maps of texts always marshal
+			sum.Write(text)
+		}
+		if changed {
+			at(template, "metadata", "annotations")[annotationConfig] = hex.EncodeToString(sum.Sum(nil))[:16]
+		}
+	}
+}
+
+// valuesOf is a Secret's data with fingerprints for the secrets in it; generated ones never change.
+func (r *renderer) valuesOf(o *Object) map[string]string {
+	out := map[string]string{}
+	for key, parts := range o.Values {
+		for _, p := range parts {
+			out[key] += p.Text
+			if p.Secret != "" {
+				out[key] += "{" + p.Secret + " " + r.fingerprints[p.Secret] + "}"
+			}
+		}
+	}
+	return out
+}
+
+// reads lists the ConfigMaps and Secrets that pods read at their start.
+func reads(template map[string]any) []string {
+	var keys []string
+	spec := at(template, "spec")
+	for _, v := range items(spec["volumes"]) {
+		if name := text(v, "configMap", "name"); name != "" {
+			keys = append(keys, "ConfigMap/"+name)
+		}
+		if name := text(v, "secret", "secretName"); name != "" {
+			keys = append(keys, "Secret/"+name)
+		}
+	}
+	for _, c := range containers(spec) {
+		for _, e := range items(c["env"]) {
+			if name := text(e, "valueFrom", "secretKeyRef", "name"); name != "" {
+				keys = append(keys, "Secret/"+name)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// rank is the order of kinds: what others need comes first.
+var rank = map[string]int{"Namespace": 0, "PriorityClass": 1, "StorageClass": 1, "ServiceAccount": 2, "ClusterRole": 3, "ClusterRoleBinding": 4, "Role": 3,
+	"RoleBinding": 4, "ConfigMap": 5, "Secret": 5, "PersistentVolumeClaim": 6, "Service": 7, "NetworkPolicy": 7, "PodDisruptionBudget": 8,
+	"DaemonSet": 9, "StatefulSet": 10, "Deployment": 11, "Job": 12, "Ingress": 13, "Route": 13}
+
+// stores are the services that all others need.
+var stores = []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-cache", "redis-store", "blobstore"}
+
+// helpers are the services that need no schema: they start with the stores.
+var helpers = []string{"cadvisor", "node-exporter", "otel-agent", "otel-collector", "prometheus", "grafana", "syntect-server"}
+
+// finish orders the objects, and says what must be ready before what: the databases before the migrator, and that before all that read
+// the schema, the frontend first.
+func (r *renderer) finish() *Set {
+	set := &Set{Name: r.stack.Name, Namespace: r.cluster.Namespace, Release: r.stack.Release}
+	var databases, migrators []string
+	for key, o := range r.objects {
+		if o.OneShot {
+			migrators = append(migrators, key)
+		}
+		if pods(o) != nil && slices.Contains(stores[:3], o.Service) {
+			databases = append(databases, key)
+		}
+	}
+	slices.Sort(databases)
+	for _, o := range r.objects {
+		switch {
+		case o.OneShot:
+			o.Needs = databases
+		case pods(o) != nil && !slices.Contains(stores, o.Service) && !slices.Contains(helpers, o.Service):
+			o.Needs = migrators
+		}
+		set.Objects = append(set.Objects, *o)
+	}
+	slices.SortFunc(set.Objects, func(a, b Object) int {
+		return cmp.Or(cmp.Compare(order(&a), order(&b)), cmp.Compare(a.Key(), b.Key()))
+	})
+	return set
+}
+
+func order(o *Object) int {
+	n, known := rank[o.Kind()]
+	if !known {
+		n = 14
+	}
+	switch {
+	case pods(o) == nil:
+	case slices.Contains(stores, o.Service), slices.Contains(helpers, o.Service):
+		n = 9
+	case o.Service == frontend && !o.OneShot:
+		n = 15
+	default:
+		n += 10
+	}
+	if o.OneShot {
+		n = 14
+	}
+	return n
+}
+
+// header is the comment that rendered files begin with.
+func header(release string) string {
+	return fmt.Sprintf("Sourcegraph %s, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew.", release)
+}
+
+// sortedKeys are a map's keys in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// shortHash tells contents apart in names.
+func shortHash(v any) string {
+	content, _ := json.Marshal(v) // trees always marshal
+	sum := sha256.Sum256(content)
+	return strings.ToLower(hex.EncodeToString(sum[:]))[:8]
+}

@@ -1,0 +1,225 @@
+package kubernetes
+
+import (
+	"slices"
+	"strings"
+)
+
+// existingSecrets points pods to the admin's own Secrets.
+func (r *renderer) existingSecrets() {
+	for ours, theirs := range r.options.ExistingSecrets {
+		if r.objects["Secret/"+ours] == nil {
+			continue
+		}
+		delete(r.objects, "Secret/"+ours)
+		for _, o := range r.objects {
+			template := pods(o)
+			if template == nil {
+				continue
+			}
+			for _, c := range containers(at(template, "spec")) {
+				for _, e := range items(c["env"]) {
+					if text(e, "valueFrom", "secretKeyRef", "name") == ours {
+						at(e, "valueFrom", "secretKeyRef")["name"] = theirs
+					}
+				}
+			}
+		}
+	}
+}
+
+// serviceAccounts says who pods are. A service whose account the release makes keeps it; another is given one when the config says
+// something of it.
+func (r *renderer) serviceAccounts() {
+	for _, service := range sortedKeys(r.cluster.Settings) {
+		place := r.cluster.Containers[service]
+		o := r.objects[place.Object]
+		account := r.cluster.Settings[service].Pods.ServiceAccount
+		if account == nil || o == nil || o.Service != service {
+			continue
+		}
+		spec := at(pods(o), "spec")
+		shipped := text(spec, "serviceAccountName")
+		if account.Name != "" {
+			spec["serviceAccountName"] = account.Name
+			if shipped != "" {
+				delete(r.objects, "ServiceAccount/"+shipped)
+				r.rebind(shipped, account.Name)
+			}
+			continue
+		}
+		if shipped == "" {
+			shipped = service
+			spec["serviceAccountName"] = service
+			r.add(service, map[string]any{"apiVersion": "v1", "kind": "ServiceAccount",
+				"metadata": map[string]any{"name": service, "labels": map[string]any{"deploy": "sourcegraph"}}})
+		}
+		for k, v := range account.Annotations {
+			if sa := r.objects["ServiceAccount/"+shipped]; sa != nil {
+				at(sa.Body, "metadata", "annotations")[k] = v
+			}
+		}
+	}
+}
+
+// rebind gives the rights of one account to another.
+func (r *renderer) rebind(from, to string) {
+	for _, o := range r.objects {
+		for _, subject := range items(o.Body["subjects"]) {
+			if subject["kind"] == "ServiceAccount" && subject["name"] == from {
+				subject["name"] = to
+			}
+		}
+	}
+}
+
+// hostServices look at the node itself, which no pod security level below privileged allows.
+var hostServices = []string{"cadvisor", "node-exporter"}
+
+// security keeps pods to a level of Kubernetes' pod security standards, and runs them as the users that the config names.
+//
+// Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+func (r *renderer) security() {
+	restricted := r.options.PodSecurity == "restricted" || r.options.OpenShift
+	if restricted || r.options.PodSecurity == "baseline" {
+		r.leaveOut(hostServices...)
+		r.withoutAgent()
+	}
+	for _, o := range r.objects {
+		template := pods(o)
+		if template == nil {
+			continue
+		}
+		spec := at(template, "spec")
+		r.runAs(spec)
+		if restricted {
+			context := at(spec, "securityContext")
+			context["runAsNonRoot"] = true
+			context["seccompProfile"] = map[string]any{"type": "RuntimeDefault"}
+			for _, c := range containers(spec) {
+				own := at(c, "securityContext")
+				own["allowPrivilegeEscalation"] = false
+				own["capabilities"] = map[string]any{"drop": []any{"ALL"}}
+			}
+		}
+	}
+}
+
+// runAs sets the users of a pod. On OpenShift, without users of the config, the namespace's own range is left to choose.
+func (r *renderer) runAs(spec map[string]any) {
+	who := r.options.RunAs
+	if who == nil && !r.options.OpenShift {
+		return
+	}
+	contexts := []map[string]any{at(spec, "securityContext")}
+	for _, c := range containers(spec) {
+		contexts = append(contexts, at(c, "securityContext"))
+	}
+	for i, context := range contexts {
+		for _, key := range []string{"runAsUser", "runAsGroup", "fsGroup"} {
+			delete(context, key)
+		}
+		if who == nil || who.User == nil {
+			continue
+		}
+		group := *who.User
+		if who.Group != nil {
+			group = *who.Group
+		}
+		context["runAsUser"], context["runAsGroup"] = *who.User, group
+		if i == 0 {
+			context["fsGroup"] = group
+			if who.FSGroup != nil {
+				context["fsGroup"] = *who.FSGroup
+			}
+		}
+	}
+}
+
+// leaveOut takes services out.
+func (r *renderer) leaveOut(services ...string) {
+	for key, o := range r.objects {
+		if slices.Contains(services, o.Service) {
+			delete(r.objects, key)
+		}
+	}
+}
+
+// withoutAgent sends traces straight to the collector: the agent listens on the nodes' own addresses, which takes rights.
+func (r *renderer) withoutAgent() {
+	r.leaveOut("otel-agent")
+	for _, o := range r.objects {
+		template := pods(o)
+		if template == nil {
+			continue
+		}
+		for _, c := range containers(at(template, "spec")) {
+			if e := named(c["env"], "OTEL_EXPORTER_OTLP_ENDPOINT"); e != nil {
+				e["value"] = "http://otel-collector:4317"
+			}
+			env := slices.DeleteFunc(listOf(c["env"]), func(v any) bool {
+				m, _ := v.(map[string]any)
+				return m["name"] == "OTEL_AGENT_HOST"
+			})
+			if len(env) > 0 {
+				c["env"] = env
+			}
+		}
+	}
+}
+
+// scope leaves out all that is outside the namespace. Prometheus then looks at its own namespace, with rights there only.
+func (r *renderer) scope() {
+	if r.options.ClusterScoped == nil || *r.options.ClusterScoped {
+		return
+	}
+	r.leaveOut(hostServices...)
+	for key, o := range r.objects {
+		switch {
+		case o.Kind() == "ClusterRole":
+			delete(r.objects, key)
+			role := map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+				"metadata": map[string]any{"name": o.Name(), "labels": at(o.Body, "metadata", "labels")}, "rules": namespacedRules(o.Body["rules"])}
+			r.add(o.Service, role)
+		case o.Kind() == "ClusterRoleBinding":
+			delete(r.objects, key)
+			ref := at(o.Body, "roleRef")
+			ref["kind"] = "Role"
+			r.add(o.Service, map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+				"metadata": map[string]any{"name": o.Name(), "labels": at(o.Body, "metadata", "labels")}, "roleRef": ref, "subjects": o.Body["subjects"]})
+		case clusterScoped[o.Kind()]:
+			delete(r.objects, key)
+		}
+	}
+	r.ownNamespaceOnly()
+}
+
+// namespacedRules are the rules that mean something inside a namespace.
+func namespacedRules(rules any) []any {
+	var out []any
+	for _, rule := range items(rules) {
+		resources := slices.DeleteFunc(slices.Clone(listOf(rule["resources"])), func(v any) bool {
+			name, _ := v.(string)
+			return strings.HasPrefix(name, "nodes") || name == "namespaces"
+		})
+		if len(resources) > 0 {
+			copied := withoutNulls(rule).(map[string]any)
+			copied["resources"] = resources
+			out = append(out, copied)
+		}
+	}
+	return out
+}
+
+// ownNamespaceOnly makes Prometheus look for what it scrapes in its own namespace, as its Role lets it.
+func (r *renderer) ownNamespaceOnly() {
+	o := r.objects["ConfigMap/prometheus"]
+	if o == nil {
+		return
+	}
+	if at(o.Body, "data")["prometheus.yml"] == nil {
+		return
+	}
+	at(o.Body, "data")["prometheus.yml"] = ownNamespace(text(o.Body, "data", "prometheus.yml"), r.cluster.Namespace)
+	r.touch("ConfigMap/prometheus")
+}

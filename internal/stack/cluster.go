@@ -1,0 +1,363 @@
+package stack
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
+)
+
+// Cluster is what only an installation on Kubernetes has. The objects are the release's, with images and namespace filled in; rendering
+// changes them as Instances and this say.
+type Cluster struct {
+	Namespace     string
+	Options       config.KubernetesOptions
+	Owners        map[string]string            // service by object: "sourcegraph-frontend" by "Ingress/sourcegraph-frontend"
+	Objects       map[string]map[string]any    // by "Kind/name"
+	Containers    map[string]Container         // where each instance's container stands, by service
+	Secrets       map[string]map[string][]Part // the data of Secrets of the release, by name and key
+	Settings      map[string]Wanted            // what the config says of single services
+	TLSKey        string                       // secret with the key of the front door's certificate; "" without one
+	Certificate   string                       // the front door's certificate, PEM
+	RegistryLogin []Part                       // a docker config with the sign-in to the admin's registry; nil without one
+	Demo          bool                         // as small as it runs
+	Extra         []File                       // the admin's own objects
+}
+
+// Container is where a service's container stands.
+type Container struct {
+	Object string // "Deployment/sourcegraph-frontend"
+	Name   string // "frontend"
+	Init   bool   // among the containers that run before the others
+}
+
+// Wanted is what the config says of a service's pods; zero values leave them as the release has them.
+type Wanted struct {
+	Replicas                  *int
+	CPU, Memory               config.Quantity // limits
+	CPURequest, MemoryRequest config.Quantity
+	Storage                   config.Quantity
+	StorageClass              string
+	Pods                      config.Pods
+	Patches                   []ObjectPatch
+	Origins                   []Origin
+}
+
+// ObjectPatch is the admin's own change to one of a service's objects.
+type ObjectPatch struct {
+	Kind   string // "": the one with the pods
+	Change map[string]any
+	Reason string
+	Range  diag.Range
+}
+
+// DefaultNamespace is where an installation is when neither config nor context says.
+const DefaultNamespace = "default"
+
+// clusterFeatures are the parts of the config that reach into Kubernetes objects, in place of those that only Compose has.
+var clusterFeatures = []func(*builder){
+	(*builder).storeSecrets,
+	(*builder).objectStorage,
+	(*builder).siteConfig,
+	(*builder).codeHostsAndSettings,
+	(*builder).git,
+	(*builder).ingressTLS,
+	(*builder).registryLogin,
+	(*builder).collector,
+	(*builder).proxy,
+}
+
+// cluster says what should run on Kubernetes. Each service's container is one instance, whatever the number of its pods. Its variables
+// are those that the release gives it, without their values; features set others over them.
+func (b *builder) cluster() {
+	c := &Cluster{Objects: map[string]map[string]any{}, Owners: map[string]string{}, Containers: map[string]Container{},
+		Secrets: map[string]map[string][]Part{}, Settings: map[string]Wanted{}, Demo: b.Config.Size == "demo"}
+	if o := b.Config.Kubernetes; o != nil {
+		c.Options = *o
+	}
+	c.Namespace = cmp.Or(c.Options.Namespace, b.Namespace, DefaultNamespace)
+	b.stack.Cluster = c
+	b.counts = map[string]int{}
+	for name, s := range b.Release.Services {
+		want := b.Config.Services[name]
+		if s.Kubernetes != nil && (want.Enabled == nil || *want.Enabled) && !replaced(b.Config, name) {
+			b.counts[name] = 1
+		}
+	}
+	b.objects()
+	for _, name := range slices.Sorted(maps.Keys(b.counts)) {
+		b.container(name)
+	}
+	for _, apply := range clusterFeatures {
+		apply(b)
+	}
+	for i := range b.stack.Instances {
+		b.env(&b.stack.Instances[i])
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.counts)) {
+		c.Settings[name] = b.wanted(name)
+	}
+	for _, name := range c.Options.Objects {
+		c.Extra = append(c.Extra, File{Path: name, Content: b.Files[name]})
+	}
+}
+
+// objects takes over the objects of all services that run. Secrets of services that are replaced stay: they tell the others where to go.
+func (b *builder) objects() {
+	c := b.stack.Cluster
+	release := *b.Release
+	release.Images = map[string]string{}
+	for name := range b.Release.Images {
+		release.Images[name] = b.image(name)
+	}
+	b.postgresSettings(&release)
+	all, _ := release.Recompose(c.Namespace) // the catalogue's test proves that every release can be put together
+	for name, s := range b.Release.Services {
+		if s.Kubernetes == nil {
+			continue
+		}
+		for key := range s.Kubernetes.Objects {
+			if b.counts[name] > 0 || replaced(b.Config, name) && strings.HasPrefix(key, "Secret/") {
+				c.Objects[key], c.Owners[key] = all[key].(map[string]any), name
+			}
+		}
+	}
+	for key := range b.Release.Objects {
+		c.Objects[key] = all[key].(map[string]any)
+	}
+}
+
+// postgresSettings puts the admin's settings over those that the release ships.
+func (b *builder) postgresSettings(release *catalogue.Release) {
+	release.Services = maps.Clone(release.Services)
+	for name, d := range b.Config.Databases {
+		s := release.Services[name]
+		if len(d.Settings) == 0 || s.Kubernetes == nil {
+			continue
+		}
+		key := "ConfigMap/" + name + "-conf"
+		conf, ok := s.Kubernetes.Objects[key].(map[string]any)
+		if !ok {
+			continue
+		}
+		conf = maps.Clone(conf)
+		data, _ := conf["data"].(map[string]any)
+		data = maps.Clone(data)
+		settings, _ := data["postgresql.conf"].(map[string]any)
+		settings = maps.Clone(settings)
+		for k, v := range d.Settings {
+			settings[k] = v
+		}
+		data["postgresql.conf"], conf["data"] = settings, data
+		k := *s.Kubernetes
+		k.Objects = maps.Clone(k.Objects)
+		k.Objects[key] = conf
+		s.Kubernetes = &k
+		release.Services[name] = s
+	}
+}
+
+// podKinds are the kinds of objects that have pods.
+var podKinds = []string{"Deployment", "StatefulSet", "DaemonSet"}
+
+// container finds a service's container, and makes an instance of it.
+func (b *builder) container(name string) {
+	c := b.stack.Cluster
+	home := cmp.Or(b.Release.Services[name].Kubernetes.In, name)
+	for key, owner := range c.Owners {
+		kind, _, _ := strings.Cut(key, "/")
+		if owner != home || !slices.Contains(podKinds, kind) {
+			continue
+		}
+		place, body := find(name, home, c.Objects[key])
+		if body == nil {
+			continue
+		}
+		place.Object = key
+		c.Containers[name] = place
+		inst := Instance{Name: name, Service: name}
+		for _, e := range list(body["env"]) {
+			variable, _ := e["name"].(string)
+			inst.Env = append(inst.Env, EnvVar{Name: variable, Shipped: true})
+		}
+		b.add(inst)
+	}
+}
+
+// find looks for a service's container in an object with pods: it has the service's name, or is the one for metrics beside a database, or
+// the first of its own pods.
+func find(name, home string, object map[string]any) (Container, map[string]any) {
+	pods := tree(object, "spec", "template", "spec")
+	for _, group := range []string{"initContainers", "containers"} {
+		for _, c := range list(pods[group]) {
+			own, _ := c["name"].(string)
+			if own == name || name != home && strings.HasSuffix(name, "-exporter") && strings.HasSuffix(own, "-exporter") {
+				return Container{Name: own, Init: group == "initContainers"}, c
+			}
+		}
+	}
+	if first := list(pods["containers"]); name == home && len(first) > 0 {
+		own, _ := first[0]["name"].(string)
+		return Container{Name: own}, first[0]
+	}
+	return Container{}, nil
+}
+
+// tree goes down into a tree of maps; nil when there is none.
+func tree(m map[string]any, path ...string) map[string]any {
+	for _, key := range path {
+		m, _ = m[key].(map[string]any)
+	}
+	return m
+}
+
+// list gives a list's maps.
+func list(v any) []map[string]any {
+	items, _ := v.([]any)
+	var out []map[string]any
+	for _, item := range items {
+		if m, ok := item.(map[string]any); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// wanted gathers what the config says of one service.
+func (b *builder) wanted(name string) Wanted {
+	s := b.Config.Services[name]
+	w := Wanted{Replicas: s.Replicas, CPU: s.CPU, Memory: s.Memory, CPURequest: s.CPURequest, MemoryRequest: s.MemoryRequest,
+		Storage: s.Storage, StorageClass: s.StorageClass, Pods: merged(b.stack.Cluster.Options.Pods, s.Pods)}
+	if s.Replicas == nil && (b.stack.Cluster.Demo || b.stack.Cluster.Options.SingleNode) {
+		one := 1
+		w.Replicas = &one
+	}
+	at := "services." + name
+	for _, said := range []struct {
+		key   string
+		value string
+	}{{"cpu", string(s.CPU)}, {"memory", string(s.Memory)}, {"cpuRequest", string(s.CPURequest)}, {"memoryRequest", string(s.MemoryRequest)},
+		{"storage", string(s.Storage)}, {"storageClass", s.StorageClass}} {
+		if said.value != "" {
+			w.Origins = append(w.Origins, Origin{Text: said.key + " " + said.value, Range: b.At(at + "." + said.key)})
+		}
+	}
+	if s.Replicas != nil {
+		w.Origins = append(w.Origins, Origin{Text: "replicas", Range: b.At(at + ".replicas")})
+	}
+	if s.Pods != nil {
+		w.Origins = append(w.Origins, Origin{Text: "pods", Range: b.At(at + ".pods")})
+	}
+	for i, p := range b.Config.Patches {
+		if p.Service == name && p.Kubernetes != nil {
+			w.Patches = append(w.Patches, ObjectPatch{Kind: p.Kind, Change: p.Kubernetes, Reason: p.Reason, Range: b.At("patches." + strconv.Itoa(i))})
+		}
+	}
+	return w
+}
+
+// merged is what is said of all pods, with what is said of a service's over it.
+func merged(all config.Pods, own *config.Pods) config.Pods {
+	if own == nil {
+		return all
+	}
+	out := all
+	out.NodeSelector = over(all.NodeSelector, own.NodeSelector)
+	out.Labels = over(all.Labels, own.Labels)
+	out.Annotations = over(all.Annotations, own.Annotations)
+	if own.Tolerations != nil {
+		out.Tolerations = own.Tolerations
+	}
+	if own.Affinity != nil {
+		out.Affinity = own.Affinity
+	}
+	if own.TopologySpread != nil {
+		out.TopologySpread = own.TopologySpread
+	}
+	out.PriorityClass = cmp.Or(own.PriorityClass, all.PriorityClass)
+	out.ServiceAccount = cmp.Or(own.ServiceAccount, all.ServiceAccount)
+	return out
+}
+
+func over(a, b map[string]string) map[string]string {
+	if len(a) == 0 {
+		return b
+	}
+	out := maps.Clone(a)
+	maps.Copy(out, b)
+	return out
+}
+
+// storeSecrets fills the Secrets that tell services where databases and Redis are: generated passwords for the built-in ones, the admin's
+// own addresses otherwise. The keys are the chart's.
+func (b *builder) storeSecrets() {
+	c := b.stack.Cluster
+	for name := range databases {
+		secret := name + "-auth"
+		if c.Objects["Secret/"+secret] == nil || c.Options.ExistingSecrets[secret] != "" {
+			continue
+		}
+		e := b.Config.Databases[name].External
+		if e == nil {
+			c.Secrets[secret] = map[string][]Part{"password": {b.password(name)}}
+			continue
+		}
+		at := b.At("databases." + name + ".external")
+		port := 5432
+		if e.Port != nil {
+			port = *e.Port
+		}
+		c.Secrets[secret] = map[string][]Part{"host": {{Text: e.Host}}, "port": {{Text: strconv.Itoa(port)}}, "user": {{Text: e.User}}, "database": {{Text: e.Database}},
+			"sslmode": {{Text: cmp.Or(e.SSLMode, "require")}}, "password": {{}}}
+		if e.Password != nil {
+			c.Secrets[secret]["password"] = []Part{{Secret: b.secret(name+"-password", e.Password, at)}}
+		}
+	}
+	for name := range redisVariables {
+		if r := b.Config.Redis[name]; r.External != nil && c.Objects["Secret/"+name] != nil {
+			c.Secrets[name] = map[string][]Part{"endpoint": {{Secret: b.secret(name+"-address", r.External, b.At("redis."+name+".external"))}}}
+		}
+	}
+}
+
+// ingressTLS keeps the admin's certificate for the front door.
+func (b *builder) ingressTLS() {
+	if t := b.Config.TLS; t.Certificate != "" {
+		b.stack.Cluster.Certificate = string(b.Files[t.Certificate])
+		b.stack.Cluster.TLSKey = b.secret("tls-key", &config.Secret{File: t.Key}, b.At("tls.key"))
+	}
+}
+
+// registryLogin puts the sign-in to the admin's registry into the form that Kubernetes takes.
+func (b *builder) registryLogin() {
+	l := b.Config.Images.Login
+	if l == nil || l.Password == nil || b.Config.Images.Registry == "" {
+		return
+	}
+	host, _, _ := strings.Cut(b.Config.Images.Registry, "/")
+	head, _ := json.Marshal(host) // texts always marshal
+	username, _ := json.Marshal(l.Username)
+	b.stack.Cluster.RegistryLogin = []Part{{Text: `{"auths":{` + string(head) + `:{"username":` + string(username) + `,"password":"`},
+		{Secret: b.secret("registry-password", l.Password, b.At("images.login.password")), JSON: true}, {Text: `"}}}`}}
+}
+
+// collector gives the collector of traces the admin's configuration.
+func (b *builder) collector() {
+	t := b.Config.Tracing
+	if t == nil || t.Collector == "" {
+		return
+	}
+	const path = "/etc/otel-collector/berth/config.yaml"
+	b.file("otel-collector/admin.yaml", t.Collector)
+	b.each([]string{"otel-collector"}, func(inst *Instance) {
+		inst.mount(Mount{Path: path, File: "otel-collector/admin.yaml", ReadOnly: true})
+		inst.Command = []string{"/bin/otelcol-sourcegraph", "--config=" + path}
+		inst.origin("tracing", b.At("tracing"))
+	})
+}
