@@ -7,7 +7,6 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/diag"
-	"berth/internal/registry"
 	"berth/internal/stack"
 	"berth/internal/target/compose"
 	"github.com/spf13/cobra"
@@ -71,12 +70,8 @@ func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer i.engine.Close()
-	problems = append(problems, e.hostProblems(ctx, i)...)
-	if l.doc.Config.Images.Registry != "" {
-		problems = append(problems, registry.Check(ctx, i.login, images(l))...)
-	}
-	return problems, nil
+	defer i.close()
+	return append(problems, i.survey(ctx, e)...), nil
 }
 
 // hostProblems are those of this host for this installation.

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
@@ -16,11 +18,7 @@ func newHistoryCmd(env *Env) *cobra.Command {
 		Short: "Show what was done, when, by whom, and how it ended",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := env.must(file)
-			if err != nil {
-				return err
-			}
-			runs, err := state.At(l.dir, l.stack.Name).History(cmd.Context())
+			runs, err := env.history(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
@@ -46,4 +44,21 @@ func newHistoryCmd(env *Env) *cobra.Command {
 	configFlag(cmd, &file)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, with each run's config, plan and times")
 	return cmd
+}
+
+// history reads what was done. On a Docker host it needs no engine.
+func (e *Env) history(ctx context.Context, file string) ([]state.Record, error) {
+	l, err := e.must(file)
+	if err != nil {
+		return nil, err
+	}
+	if l.stack.Target == catalogue.Compose {
+		return state.At(l.dir, l.stack.Name).History(ctx)
+	}
+	s, err := e.clusterToStop(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	return s.store().History(ctx)
 }

@@ -9,18 +9,20 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
+	"berth/internal/run"
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/compose"
 )
 
-// installation is a config, what it is rendered to, and the engine that it runs on.
+// installation is a site on a Docker Engine.
 type installation struct {
 	*loaded
 	state   state.Dir
@@ -39,17 +41,8 @@ func (secretValues) String() string { return "(secret)" }
 // MarshalJSON keeps the values out of JSON.
 func (secretValues) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil }
 
-// open loads a config and finds its engine. Problems of the file stop it; warnings are printed.
-func (e *Env) open(ctx context.Context, file string) (*installation, error) {
-	l, err := e.must(file)
-	if err != nil {
-		return nil, err
-	}
-	return e.connect(ctx, l)
-}
-
-// connect renders what a config asks for and finds its engine.
-func (e *Env) connect(ctx context.Context, l *loaded) (*installation, error) {
+// engine finds the Docker Engine of an installation.
+func (e *Env) engine(ctx context.Context, l *loaded) (site, error) {
 	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name)}
 	generated, err := i.state.Generated(ctx)
 	if err != nil {
@@ -65,17 +58,69 @@ func (e *Env) connect(ctx context.Context, l *loaded) (*installation, error) {
 	return i, err
 }
 
-// must loads a config, with problems as an error.
-func (e *Env) must(file string) (*loaded, error) {
-	l, problems, err := e.load(file)
+// engineToStop is engine for an installation of which only the name is known.
+func (e *Env) engineToStop(ctx context.Context, l *loaded) (site, error) {
+	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name), project: &render.Project{Name: l.stack.Name}}
+	var err error
+	i.engine, err = compose.Connect(ctx, e.Getenv)
+	return i, err
+}
+
+func (i *installation) of() *loaded { return i.loaded }
+
+func (i *installation) store() state.Store { return i.state }
+
+func (i *installation) close() { i.engine.Close() }
+
+func (i *installation) hint() string { return "docker logs " + i.project.Prefix + "caddy" }
+
+func (i *installation) runner(e *Env, timeout time.Duration) run.Target {
+	return &run.Compose{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: e.Now}
+}
+
+func (i *installation) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
+	s, err := i.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if problems.Failed() {
-		return nil, problems
+	return plan.Difference(i.desired(e), s), nil
+}
+
+func (i *installation) teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error) {
+	s, err := i.observe(ctx)
+	if err != nil {
+		return nil, err
 	}
-	problems.WriteText(e.Stderr, e.Color)
-	return l, nil
+	network, err := i.engine.Network(ctx, i.stack.Name)
+	if err != nil {
+		return nil, err
+	}
+	var volumes []string
+	if data {
+		if volumes, err = i.engine.Volumes(ctx, i.stack.Name); err != nil {
+			return nil, err
+		}
+	}
+	return plan.Teardown(plan.Desired{Installation: i.stack.Name, Target: i.stack.Target, Catalogue: e.catalogue().Digest()}, s, network, volumes), nil
+}
+
+// preflight asks the host, and the registry for the images that are to be pulled.
+func (i *installation) preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {
+	var refs []string
+	for _, s := range p.Steps {
+		if s.Verb == plan.Pull {
+			refs = append(refs, s.Object)
+		}
+	}
+	return append(e.hostProblems(ctx, i), registry.Check(ctx, i.login, refs)...)
+}
+
+func (i *installation) survey(ctx context.Context, e *Env) diag.List {
+	problems := e.hostProblems(ctx, i)
+	if i.doc.Config.Images.Registry != "" {
+		problems = append(problems, registry.Check(ctx, i.login, images(i.loaded))...)
+	}
+	return problems
 }
 
 // render renders the project with the secrets that there are.
@@ -87,15 +132,6 @@ func (i *installation) render(e *Env, generated map[string]string) error {
 	project, problems := render.Render(i.stack, fingerprints(i.stack.Secrets, i.values))
 	i.project = project
 	return problems.Err()
-}
-
-// generate makes the secrets that are not there yet, before anything uses them.
-func (i *installation) generate(ctx context.Context, e *Env) error {
-	values, err := i.state.Generate(ctx, generatedNames(i.stack.Secrets))
-	if err != nil {
-		return err
-	}
-	return i.render(e, values)
 }
 
 func generatedNames(secrets []stack.Secret) []string {
@@ -219,8 +255,8 @@ func (i *installation) observe(ctx context.Context) (plan.State, error) {
 	return s, err
 }
 
-// passwordsLost tells when data is there whose generated passwords are not: new ones would lock everybody out.
-func (i *installation) passwordsLost(ctx context.Context) error {
+// lost: new passwords would lock everybody out of the data that is there.
+func (i *installation) lost(ctx context.Context) error {
 	generated, err := i.state.Generated(ctx)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,12 +25,12 @@ func newPlanCmd(env *Env) *cobra.Command {
 Exit code 2 says that there is something to do, 0 that there is nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			i, err := env.open(cmd.Context(), file)
+			s, err := env.open(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			defer i.engine.Close()
-			p, err := env.plan(cmd.Context(), i)
+			defer s.close()
+			p, err := s.plan(cmd.Context(), env)
 			if err != nil {
 				return err
 			}
@@ -59,15 +58,6 @@ Exit code 2 says that there is something to do, 0 that there is nothing.`,
 	cmd.Flags().StringVar(&out, "out", "", "also save the plan, for: berth up --plan FILE")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
-}
-
-// plan observes and compares.
-func (e *Env) plan(ctx context.Context, i *installation) (*plan.Plan, error) {
-	s, err := i.observe(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return plan.Difference(i.desired(e), s), nil
 }
 
 // saved reads a saved plan and refuses it when it was made from something that is another now.

@@ -46,12 +46,12 @@ func newStatusCmd(env *Env) *cobra.Command {
 		Long:  "Show what runs, how it is, and whether Sourcegraph answers through its front door. Exit code 1 says that something is not ready.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			i, err := env.open(cmd.Context(), file)
+			at, err := env.open(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			defer i.engine.Close()
-			s, err := env.status(cmd.Context(), i)
+			defer at.close()
+			s, err := env.status(cmd.Context(), at)
 			if err != nil {
 				return err
 			}
@@ -71,31 +71,16 @@ func newStatusCmd(env *Env) *cobra.Command {
 	return cmd
 }
 
-func (e *Env) status(ctx context.Context, i *installation) (*Status, error) {
-	observed, err := i.observe(ctx)
+func (e *Env) status(ctx context.Context, at site) (*Status, error) {
+	want := at.of().stack
+	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []ServiceStatus{}, Missing: []string{}}
+	services, missing, release, err := at.services(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	s := &Status{Installation: i.stack.Name, Wanted: i.stack.Release, URL: i.stack.URL, Services: []ServiceStatus{}, Missing: []string{}}
-	p := plan.Difference(i.desired(e), observed)
-	s.Release = p.From
-	there := map[string]bool{}
-	for _, c := range observed.Containers {
-		there[c.Unit] = true
-		oneShot := slices.ContainsFunc(i.stack.Instances, func(inst stack.Instance) bool { return inst.Name == c.Unit && inst.OneShot })
-		status, ready := string(c.Status), c.Status == plan.Healthy || c.Status == plan.Running
-		if oneShot && c.Status == plan.Stopped {
-			status, ready = fmt.Sprintf("ended with exit code %d", c.Exit), c.Exit == 0
-		}
-		s.Services = append(s.Services, ServiceStatus{Name: c.Unit, Release: c.Release, Status: status, Ready: ready})
-	}
-	for _, inst := range i.stack.Instances {
-		if !there[inst.Name] {
-			s.Missing = append(s.Missing, inst.Name)
-		}
-	}
-	s.Answers, s.Door, s.Milliseconds = i.knock(ctx, e.Now)
-	runs, err := i.state.History(ctx)
+	s.Services, s.Missing, s.Release = append(s.Services, services...), append(s.Missing, missing...), release
+	s.Answers, s.Door, s.Milliseconds = at.knock(ctx, e.Now)
+	runs, err := at.store().History(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +89,29 @@ func (e *Env) status(ctx context.Context, i *installation) (*Status, error) {
 		s.LastRun = fmt.Sprintf("%s %s, %s", last.Action, last.Result, last.Started.Format(time.DateTime))
 	}
 	return s, nil
+}
+
+func (i *installation) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
+	observed, err := i.observe(ctx)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	there := map[string]bool{}
+	for _, c := range observed.Containers {
+		there[c.Unit] = true
+		oneShot := slices.ContainsFunc(i.stack.Instances, func(inst stack.Instance) bool { return inst.Name == c.Unit && inst.OneShot })
+		status, ready := string(c.Status), c.Status == plan.Healthy || c.Status == plan.Running
+		if oneShot && c.Status == plan.Stopped {
+			status, ready = fmt.Sprintf("ended with exit code %d", c.Exit), c.Exit == 0
+		}
+		services = append(services, ServiceStatus{Name: c.Unit, Release: c.Release, Status: status, Ready: ready})
+	}
+	for _, inst := range i.stack.Instances {
+		if !there[inst.Name] {
+			missing = append(missing, inst.Name)
+		}
+	}
+	return services, missing, plan.Difference(i.desired(e), observed).From, nil
 }
 
 func (s *Status) well() bool {
@@ -143,12 +151,12 @@ func (s *Status) write(w io.Writer) {
 }
 
 // answers tells where Sourcegraph answers at the end of up, after it has.
-func (e *Env) answers(ctx context.Context, i *installation) error {
+func (e *Env) answers(ctx context.Context, s site) error {
 	var ok bool
 	var door string
 	var ms int64
 	for end := e.Now().Add(30 * time.Second); ; {
-		if ok, door, ms = i.knock(ctx, e.Now); ok || e.Now().After(end) || ctx.Err() != nil {
+		if ok, door, ms = s.knock(ctx, e.Now); ok || e.Now().After(end) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -161,9 +169,9 @@ func (e *Env) answers(ctx context.Context, i *installation) error {
 		return nil
 	}
 	if !ok {
-		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: docker logs %s", door, i.project.Prefix+"caddy")
+		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.hint())
 	}
-	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", i.stack.URL, ms)
+	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.of().stack.URL, ms)
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
-	"berth/internal/registry"
 	"berth/internal/run"
 	"berth/internal/state"
 	"berth/internal/view"
@@ -42,26 +41,26 @@ Ctrl-C finishes the step in hand and says what was and was not done. Running it 
 }
 
 func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration) error {
-	i, err := e.open(ctx, file)
+	s, err := e.open(ctx, file)
 	if err != nil {
 		return err
 	}
-	defer i.engine.Close()
-	ctx, release, err := i.state.Lock(ctx, "up", e.Now)
+	defer s.close()
+	ctx, release, err := s.store().Lock(ctx, "up", e.Now)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := i.passwordsLost(ctx); err != nil {
+	if err := s.lost(ctx); err != nil {
 		return err
 	}
 	if saved == "" {
 		// A saved plan was made with the secrets that there were; new ones would make it stale.
-		if err := i.generate(ctx, e); err != nil {
+		if err := e.generate(ctx, s); err != nil {
 			return err
 		}
 	}
-	p, err := e.plan(ctx, i)
+	p, err := s.plan(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -74,32 +73,25 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 		view.Plan(e.Stdout, p)
 		return nil
 	}
-	if err := e.preflight(ctx, i, p); err != nil {
+	if err := e.preflight(ctx, s, p); err != nil {
 		return err
 	}
 	if saved != "" {
-		if err := i.generate(ctx, e); err != nil {
+		if err := e.generate(ctx, s); err != nil {
 			return err
 		}
 	}
 	view.Plan(e.Stdout, p)
 	fmt.Fprintln(e.Stdout)
-	if err := e.execute(ctx, i, p, timeout); err != nil {
+	if err := e.execute(ctx, s, p, timeout); err != nil {
 		return err
 	}
-	return e.answers(ctx, i)
+	return e.answers(ctx, s)
 }
 
 // preflight proves that the plan can be carried out, before anything is touched.
-func (e *Env) preflight(ctx context.Context, i *installation, p *plan.Plan) error {
-	problems := e.hostProblems(ctx, i)
-	var refs []string
-	for _, s := range p.Steps {
-		if s.Verb == plan.Pull {
-			refs = append(refs, s.Object)
-		}
-	}
-	problems = append(problems, registry.Check(ctx, i.login, refs)...)
+func (e *Env) preflight(ctx context.Context, s site, p *plan.Plan) error {
+	problems := s.preflight(ctx, e, p)
 	if problems.Failed() {
 		return problems
 	}
@@ -108,16 +100,16 @@ func (e *Env) preflight(ctx context.Context, i *installation, p *plan.Plan) erro
 }
 
 // execute runs a plan and records it.
-func (e *Env) execute(ctx context.Context, i *installation, p *plan.Plan, timeout time.Duration) error {
-	usual, err := usually(ctx, i.state)
+func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Duration) error {
+	usual, err := usually(ctx, s.store())
 	if err != nil {
 		return err
 	}
-	record, err := i.state.Begin(ctx, p.Action, i.text, p, e.Now())
+	record, err := s.store().Begin(ctx, p.Action, s.of().text, p, e.Now())
 	if err != nil {
 		return err
 	}
-	journal, err := i.state.Journal(ctx)
+	journal, err := s.store().Journal(ctx)
 	if err != nil {
 		return err
 	}
@@ -125,18 +117,18 @@ func (e *Env) execute(ctx context.Context, i *installation, p *plan.Plan, timeou
 	progress := &view.Progress{Out: e.Stdout, Terminal: e.Terminal, Now: e.Now, Usual: usual}
 	r := &run.Run{
 		Plan: p, Journal: journal, Record: record, Now: e.Now, Watch: progress.Show,
-		Target: &run.Compose{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: e.Now},
+		Target: s.runner(e, timeout),
 	}
 	err = r.Execute(ctx)
 	progress.Close()
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx) // the lock may have been lost
 	}
-	return e.ended(ctx, i, r, record, err)
+	return e.ended(ctx, s, r, record, err)
 }
 
 // ended writes a run's end into the history and tells what was and was not done.
-func (e *Env) ended(ctx context.Context, i *installation, r *run.Run, record *state.Record, err error) error {
+func (e *Env) ended(ctx context.Context, s site, r *run.Run, record *state.Record, err error) error {
 	var problems diag.List
 	result := state.Done
 	switch {
@@ -147,7 +139,7 @@ func (e *Env) ended(ctx context.Context, i *installation, r *run.Run, record *st
 	case err != nil:
 		result = state.Failed
 	}
-	if saveErr := i.state.Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
+	if saveErr := s.store().Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
 		err = errors.Join(err, saveErr)
 	}
 	if err == nil {
