@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -256,11 +255,6 @@ func order(o *Object) int {
 		n = 14
 	}
 	return n
-}
-
-// header is the comment that rendered files begin with.
-func header(release string) string {
-	return fmt.Sprintf("Sourcegraph %s, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew.", release)
 }
 
 // sortedKeys are a map's keys in order.

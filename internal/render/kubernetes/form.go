@@ -1,0 +1,121 @@
+package kubernetes
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"berth/internal/render/yaml"
+	"berth/internal/stack"
+)
+
+// Form is a set as files for other tools, and what these files may hold of its secrets.
+type Form struct {
+	Set *Set
+	// Sources say where the values of secrets come from, for the people who make the Secrets.
+	Sources []stack.Secret
+	// Seal gives the file of a Secret with its values encrypted. Without it, Secrets with secret values are left out.
+	Seal func(name string, secret *Object) ([]byte, error)
+}
+
+// madeBy is the comment that every file begins with. It has no release in it: files that a release leaves as they are don't change.
+const madeBy = "Sourcegraph, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew."
+
+// objects are the objects that stand in files: all but the Job that only berth's own apply runs. The frontend's pods migrate there.
+func (f *Form) objects() []*Object {
+	var out []*Object
+	for i := range f.Set.Objects {
+		if o := &f.Set.Objects[i]; !o.OneShot {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// expected are the Secrets that the files need, but don't hold.
+func (f *Form) expected() []*Object {
+	var out []*Object
+	for _, o := range f.objects() {
+		if o.Secret() && f.Seal == nil {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// Secret reports whether an object holds secret values.
+func (o *Object) Secret() bool {
+	for _, parts := range o.Values {
+		for _, p := range parts {
+			if p.Secret != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Whole is the object as the API takes it, with a Secret's data.
+func (o *Object) Whole(value func(secret stack.Part) string) map[string]any {
+	if o.Values == nil {
+		return o.Body
+	}
+	body := make(map[string]any, len(o.Body)+1)
+	for k, v := range o.Body {
+		body[k] = v
+	}
+	data := make(map[string]any, len(o.Values))
+	for key, parts := range o.Values {
+		var text strings.Builder
+		for _, p := range parts {
+			if p.Secret != "" {
+				text.WriteString(value(p))
+			} else {
+				text.WriteString(p.Text)
+			}
+		}
+		data[key] = base64.StdEncoding.EncodeToString([]byte(text.String()))
+	}
+	body["data"] = data
+	return body
+}
+
+// plain is the object without secret values.
+func (o *Object) plain() map[string]any {
+	return o.Whole(func(stack.Part) string { return "" })
+}
+
+// fileName names an object's file: its place in the order of kinds, so that a folder's files stand in the order in which they are applied,
+// and one more object renames no other.
+func fileName(o *Object) string {
+	name := strings.NewReplacer(":", "-", "/", "-").Replace(o.Name())
+	return fmt.Sprintf("%02d-%s-%s.yaml", order(o), strings.ToLower(o.Kind()), name)
+}
+
+// Manifests gives one file for each object, for kubectl or a GitOps repository.
+func (f *Form) Manifests() ([]stack.File, error) {
+	files, err := f.files("")
+	if err != nil {
+		return nil, err
+	}
+	return append(files, stack.File{Path: "README.md", Content: f.manifestsReadme()}), nil
+}
+
+// files gives a file for each object, in a folder.
+func (f *Form) files(folder string) ([]stack.File, error) {
+	var files []stack.File
+	for _, o := range f.objects() {
+		name := folder + fileName(o)
+		switch {
+		case !o.Secret():
+			files = append(files, stack.File{Path: name, Content: yaml.Encode(madeBy, o.plain())})
+		case f.Seal != nil:
+			content, err := f.Seal(name, o)
+			if err != nil {
+				return nil, fmt.Errorf("encrypt %s: %w", o.Key(), err)
+			}
+			files = append(files, stack.File{Path: name, Content: content})
+		}
+	}
+	return files, nil
+}

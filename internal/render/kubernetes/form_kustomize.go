@@ -1,0 +1,39 @@
+package kubernetes
+
+import (
+	"berth/internal/render/yaml"
+	"berth/internal/stack"
+)
+
+// Overlay is the folder of a kustomization that belongs to the admin.
+const Overlay = "overlay"
+
+// overlay is what the admin's folder begins with.
+const overlay = `# Yours: berth made this file once, and never writes it again. Put your own changes here, and apply this folder.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+- ../base
+# patches:
+# - target: {kind: StatefulSet, name: gitserver}
+#   patch: |
+#     - {op: add, path: /spec/template/metadata/annotations/example.com~1team, value: code}
+`
+
+// Kustomize gives a base that is written anew each time, and an overlay. What is in the second list belongs to the admin: it is written when
+// it is not there.
+func (f *Form) Kustomize() (files, once []stack.File, err error) {
+	files, err = f.files("base/")
+	if err != nil {
+		return nil, nil, err
+	}
+	var resources []any
+	for _, file := range files {
+		resources = append(resources, file.Path[len("base/"):])
+	}
+	base := map[string]any{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
+	files = append(files,
+		stack.File{Path: "base/kustomization.yaml", Content: yaml.Encode(madeBy, base)},
+		stack.File{Path: "README.md", Content: f.kustomizeReadme()})
+	return files, []stack.File{{Path: Overlay + "/kustomization.yaml", Content: []byte(overlay)}}, nil
+}

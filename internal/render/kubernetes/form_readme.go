@@ -1,0 +1,167 @@
+package kubernetes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"berth/internal/stack"
+)
+
+// readme writes a folder's README: what it is, how it is applied, and which Secrets it needs.
+func (f *Form) readme(what, apply string) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", madeBy, f.Set.Release, what)
+	b.WriteString(f.secretsText())
+	fmt.Fprintf(&b, "## Apply\n\n```sh\nkubectl create namespace %s    # once\n%s\n```\n", f.Set.Namespace, apply)
+	return []byte(b.String())
+}
+
+func (f *Form) manifestsReadme() []byte {
+	return f.readme("One file for each object. The numbers are the order in which they are applied; the frontend's pods bring the databases' schemas to\n"+
+		"this release before they start.",
+		"kubectl apply --server-side -f .\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+}
+
+func (f *Form) kustomizeReadme() []byte {
+	return f.readme("`base/` is written anew by each `berth render`. `"+Overlay+"/` is yours: your patches go there, and berth never writes in it again.",
+		"kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+}
+
+// secretsText tells which Secrets are expected and how they are made. Values are never in it.
+func (f *Form) secretsText() string {
+	if f.Seal != nil {
+		return "## Secrets\n\nSecrets are encrypted with SOPS for the age recipients that `berth render` was given. Flux decrypts them by itself; kubectl needs\n" +
+			"`sops -d FILE | kubectl apply --server-side -f -`.\n\n"
+	}
+	expected := f.expected()
+	if len(expected) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("## Secrets\n\nThese files hold no secret values. Pods refer to the Secrets below, which must be in the namespace; a Secret that is there already is\n" +
+		"left as it is, with its passwords. Pods read them when they start: after a change, `kubectl rollout restart` those that use it.\n\n" +
+		"| Secret | keys |\n|---|---|\n")
+	for _, o := range expected {
+		fmt.Fprintf(&b, "| %s | %s |\n", o.Name(), strings.Join(sortedKeys(o.Values), ", "))
+	}
+	b.WriteString("\n```sh\n" + f.secretCommands(expected) + "```\n\n")
+	return b.String()
+}
+
+// secretCommands are shell commands that make Secrets: first each secret value as a variable, then the Secrets.
+func (f *Form) secretCommands(secrets []*Object) string {
+	var b strings.Builder
+	needed := f.neededSources(secrets)
+	for _, s := range f.Sources {
+		if slices.Contains(needed, s.Name) {
+			fmt.Fprintf(&b, "%s=%s\n", shellName(s.Name), source(s))
+		}
+	}
+	for _, o := range secrets {
+		kind, _ := o.Body["type"].(string)
+		fmt.Fprintf(&b, "kubectl -n %s create secret generic %s --type=%s", f.Set.Namespace, o.Name(), kind)
+		for _, key := range sortedKeys(o.Values) {
+			if file := f.wholeFile(key, o.Values[key]); file != "" {
+				fmt.Fprintf(&b, " \\\n  --from-file=%s=%s", key, quoted(file))
+				continue
+			}
+			fmt.Fprintf(&b, " \\\n  --from-literal=%s=%s", key, shell(o.Values[key]))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// wholeFile is the file whose content stands under a key as it is, its last line break included, such as an SSH key; "" for others.
+func (f *Form) wholeFile(key string, parts []stack.Part) string {
+	if len(parts) != 1 || strings.HasPrefix(key, "env-") || key == "password" || key == "endpoint" {
+		return ""
+	}
+	for _, s := range f.Sources {
+		if s.Name == parts[0].Secret {
+			return s.File
+		}
+	}
+	return ""
+}
+
+// neededSources are the names of secrets that go into Secrets, by themselves or inside others. Those that are put together come after
+// their parts.
+func (f *Form) neededSources(secrets []*Object) []string {
+	var names []string
+	var need func(parts []stack.Part)
+	need = func(parts []stack.Part) {
+		for _, p := range parts {
+			if p.Secret == "" || slices.Contains(names, p.Secret) {
+				continue
+			}
+			names = append(names, p.Secret)
+			for _, s := range f.Sources {
+				if s.Name == p.Secret {
+					need(s.Parts)
+				}
+			}
+		}
+	}
+	for _, o := range secrets {
+		for _, key := range sortedKeys(o.Values) {
+			need(o.Values[key])
+		}
+	}
+	return names
+}
+
+// source is where a secret's value comes from, for a shell.
+func source(s stack.Secret) string {
+	switch {
+	case s.Env != "":
+		return `"${` + s.Env + `:?}"`
+	case s.File != "":
+		return `"$(cat ` + quoted(s.File) + `)"`
+	case s.Parts != nil:
+		return shell(s.Parts)
+	}
+	return `"$(openssl rand -hex 16)"`
+}
+
+// shell is a value as one word of a shell.
+func shell(parts []stack.Part) string {
+	var b strings.Builder
+	for _, p := range parts {
+		switch {
+		case p.Secret != "" && p.JSON:
+			// As the text inside a JSON string.
+			fmt.Fprintf(&b, `"$(printf %%s "$%s" | sed 's/[\\"]/\\&/g')"`, shellName(p.Secret))
+		case p.Secret != "":
+			b.WriteString(`"$` + shellName(p.Secret) + `"`)
+		default:
+			b.WriteString(quoted(p.Text))
+		}
+	}
+	if b.Len() == 0 {
+		return "''"
+	}
+	return b.String()
+}
+
+// quoted is a text that a shell takes as it stands.
+func quoted(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:@-", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// shellName is a shell variable for a secret: "pgsql-password" is in PGSQL_PASSWORD.
+func shellName(secret string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(secret))
+}
