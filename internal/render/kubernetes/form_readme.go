@@ -8,33 +8,32 @@ import (
 	"berth/internal/stack"
 )
 
-// readme writes a folder's README: what it is, how it is applied, and which Secrets it needs.
-func (f *Form) readme(what, apply string) []byte {
+// readme writes a folder's README: what it is, which Secrets it expects, and how it is applied.
+func (f *Form) readme(what string, expected []*Object, namespace, apply string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", madeBy, f.Set.Release, what)
-	b.WriteString(f.secretsText())
-	fmt.Fprintf(&b, "## Apply\n\n```sh\nkubectl create namespace %s    # once\n%s\n```\n", f.Set.Namespace, apply)
+	b.WriteString(f.secretsText(expected, namespace))
+	fmt.Fprintf(&b, "## Apply\n\n```sh\nkubectl create namespace %s    # once, before the Secrets\n%s\n```\n", namespace, apply)
 	return []byte(b.String())
 }
 
 func (f *Form) manifestsReadme() []byte {
 	return f.readme("One file for each object. The numbers are the order in which they are applied; the frontend's pods bring the databases' schemas to\n"+
 		"this release before they start.",
-		"kubectl apply --server-side -f .\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+		f.expected(), f.Set.Namespace, "kubectl apply --server-side -f .\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
 }
 
 func (f *Form) kustomizeReadme() []byte {
 	return f.readme("`base/` is written anew by each `berth render`. `"+Overlay+"/` is yours: your patches go there, and berth never writes in it again.",
-		"kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+		f.expected(), f.Set.Namespace, "kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
 }
 
 // secretsText tells which Secrets are expected and how they are made. Values are never in it.
-func (f *Form) secretsText() string {
+func (f *Form) secretsText(expected []*Object, namespace string) string {
 	if f.Seal != nil {
 		return "## Secrets\n\nSecrets are encrypted with SOPS for the age recipients that `berth render` was given. Flux decrypts them by itself; kubectl needs\n" +
 			"`sops -d FILE | kubectl apply --server-side -f -`.\n\n"
 	}
-	expected := f.expected()
 	if len(expected) == 0 {
 		return ""
 	}
@@ -45,22 +44,24 @@ func (f *Form) secretsText() string {
 	for _, o := range expected {
 		fmt.Fprintf(&b, "| %s | %s |\n", o.Name(), strings.Join(sortedKeys(o.Values), ", "))
 	}
-	b.WriteString("\n```sh\n" + f.secretCommands(expected) + "```\n\n")
+	b.WriteString("\n```sh\n" + f.secretCommands(expected, namespace) + "```\n\n")
 	return b.String()
 }
 
 // secretCommands are shell commands that make Secrets: first each secret value as a variable, then the Secrets.
-func (f *Form) secretCommands(secrets []*Object) string {
+func (f *Form) secretCommands(secrets []*Object, namespace string) string {
 	var b strings.Builder
 	needed := f.neededSources(secrets)
-	for _, s := range f.Sources {
-		if slices.Contains(needed, s.Name) {
-			fmt.Fprintf(&b, "%s=%s\n", shellName(s.Name), source(s))
+	for _, composed := range []bool{false, true} { // values that are put together come after their parts
+		for _, s := range f.Sources {
+			if slices.Contains(needed, s.Name) && composed == (s.Parts != nil) {
+				fmt.Fprintf(&b, "%s=%s\n", shellName(s.Name), source(s))
+			}
 		}
 	}
 	for _, o := range secrets {
 		kind, _ := o.Body["type"].(string)
-		fmt.Fprintf(&b, "kubectl -n %s create secret generic %s --type=%s", f.Set.Namespace, o.Name(), kind)
+		fmt.Fprintf(&b, "kubectl -n %s create secret generic %s --type=%s", namespace, o.Name(), kind)
 		for _, key := range sortedKeys(o.Values) {
 			if file := f.wholeFile(key, o.Values[key]); file != "" {
 				fmt.Fprintf(&b, " \\\n  --from-file=%s=%s", key, quoted(file))
@@ -86,8 +87,7 @@ func (f *Form) wholeFile(key string, parts []stack.Part) string {
 	return ""
 }
 
-// neededSources are the names of secrets that go into Secrets, by themselves or inside others. Those that are put together come after
-// their parts.
+// neededSources are the names of secrets that go into Secrets, by themselves or inside others.
 func (f *Form) neededSources(secrets []*Object) []string {
 	var names []string
 	var need func(parts []stack.Part)
@@ -106,7 +106,9 @@ func (f *Form) neededSources(secrets []*Object) []string {
 	}
 	for _, o := range secrets {
 		for _, key := range sortedKeys(o.Values) {
-			need(o.Values[key])
+			if f.wholeFile(key, o.Values[key]) == "" {
+				need(o.Values[key])
+			}
 		}
 	}
 	return names
