@@ -1,6 +1,5 @@
 // Command kube is all of Kubernetes that a test cluster needs, in one program: etcd, the control plane, kubelet, kube-proxy, kubectl
-// and a provisioner of local volumes. Its name, or its first argument, says which of them it is. One program links the shared
-// packages once, which is a fifth of the disk and of the link time of eight.
+// and a provisioner of local volumes. Its name, or its first argument, says which of them it is. What they share is linked once.
 package main
 
 import (
