@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +28,10 @@ func Encode(comment string, v any) []byte {
 }
 
 // writer writes YAML. A container's spec hash is one of its bytes, so writing the same in another way makes all containers anew.
-type writer struct{ bytes.Buffer }
+type writer struct {
+	bytes.Buffer
+	keys []string // of the maps that are being written, the innermost last
+}
 
 // Block writes a value's lines, each with an indentation.
 func Block(v any, indent int) []byte {
@@ -42,27 +44,52 @@ func Block(v any, indent int) []byte {
 func (w *writer) block(v any, indent int) {
 	switch v := v.(type) {
 	case Ordered, map[string]any:
-		all, _ := fields(v)
-		for key, value := range all {
-			w.field(key, value, indent)
-		}
+		w.mapping(v, indent, false)
 	case []any:
 		w.items(v, indent)
 	default:
-		w.WriteString(scalar(v) + "\n")
+		w.scalar(v)
+		w.WriteByte('\n')
 	}
 }
 
 // Written stands for fields that are YAML already, with their indentation. The field's key means nothing.
 type Written []byte
 
-func (w *writer) field(key string, v any, indent int) {
+// mapping writes the fields of a mapping; behind a dash, the first one stands on the dash's line.
+func (w *writer) mapping(v any, indent int, dash bool) {
+	if ordered, ok := v.(Ordered); ok {
+		for key, value := range ordered.All() {
+			w.field(key, value, indent, dash)
+			dash = false
+		}
+		return
+	}
+	m := v.(map[string]any)
+	first := len(w.keys)
+	for key := range m {
+		w.keys = append(w.keys, key)
+	}
+	slices.Sort(w.keys[first:])
+	for i := first; i < first+len(m); i++ {
+		w.field(w.keys[i], m[w.keys[i]], indent, dash)
+		dash = false
+	}
+	w.keys = w.keys[:first]
+}
+
+func (w *writer) field(key string, v any, indent int, dash bool) {
 	if text, ok := v.(Written); ok {
 		w.Write(text)
 		return
 	}
-	w.pad(indent)
-	w.WriteString(scalar(key) + ":")
+	if dash {
+		w.WriteByte(' ')
+	} else {
+		w.pad(indent)
+	}
+	w.scalar(key)
+	w.WriteByte(':')
 	w.after(v, indent+2)
 }
 
@@ -70,53 +97,54 @@ func (w *writer) items(items []any, indent int) {
 	for _, item := range items {
 		w.pad(indent)
 		w.WriteByte('-')
-		if all, n := fields(item); n > 0 {
-			// The first key stands on the line of the dash.
-			first := true
-			for key, value := range all {
-				if first {
-					w.WriteString(" " + scalar(key) + ":")
-					w.after(value, indent+4)
-					first = false
-					continue
-				}
-				w.field(key, value, indent+2)
-			}
+		if size(item) > 0 && isMapping(item) {
+			w.mapping(item, indent+2, true)
 			continue
 		}
 		w.after(item, indent+2)
 	}
 }
 
-// fields are the keys and values of a mapping, and how many there are.
-func fields(v any) (iter.Seq2[string, any], int) {
+func isMapping(v any) bool {
+	switch v.(type) {
+	case Ordered, map[string]any:
+		return true
+	}
+	return false
+}
+
+// size is how many values stand in a mapping or a list; -1 for anything else.
+func size(v any) int {
 	switch v := v.(type) {
 	case Ordered:
-		return v.All(), v.Len()
+		return v.Len()
 	case map[string]any:
-		return func(yield func(string, any) bool) {
-			for _, key := range slices.Sorted(maps.Keys(v)) {
-				if !yield(key, v[key]) {
-					return
-				}
-			}
-		}, len(v)
+		return len(v)
+	case []any:
+		return len(v)
 	}
-	return nil, 0
+	return -1
 }
 
 // after writes a value behind a key or a dash.
 func (w *writer) after(v any, indent int) {
-	if text, ok := v.(string); ok && lines(text) {
+	text, isText := v.(string)
+	n := size(v)
+	switch {
+	case isText && lines(text):
 		w.literal(text, indent)
-		return
+	case n > 0:
+		w.WriteByte('\n')
+		w.block(v, indent)
+	case n == 0 && isMapping(v):
+		w.WriteString(" {}\n")
+	case n == 0:
+		w.WriteString(" []\n")
+	default:
+		w.WriteByte(' ')
+		w.scalar(v)
+		w.WriteByte('\n')
 	}
-	if text, ok := inline(v); ok {
-		w.WriteString(" " + text + "\n")
-		return
-	}
-	w.WriteByte('\n')
-	w.block(v, indent)
 }
 
 // lines reports whether a text is best read line by line, and can be: YAML's literal form has no escapes, and an indented first line or an
@@ -151,25 +179,27 @@ func (w *writer) literal(text string, indent int) {
 }
 
 func (w *writer) pad(n int) {
-	for range n {
-		w.WriteByte(' ')
+	const blanks = "                                        "
+	for ; n > len(blanks); n -= len(blanks) {
+		w.WriteString(blanks)
 	}
+	w.WriteString(blanks[:n])
 }
 
-// inline is the text of a value that fits behind its key.
-func inline(v any) (string, bool) {
-	switch v := v.(type) {
-	case Ordered, map[string]any:
-		_, n := fields(v)
-		return "{}", n == 0
-	case []any:
-		return "[]", len(v) == 0
+// otherType reports whether YAML reads a word, or once read it, as something else than a text.
+func otherType(s string) bool {
+	if len(s) > 5 {
+		return false
 	}
-	return scalar(v), true
+	switch strings.ToLower(s) {
+	case "true", "false", "yes", "no", "on", "off", "y", "n", "null":
+		return true
+	}
+	return false
 }
 
-// otherTypes are words that YAML reads, or once read, as something else than a text.
-var otherTypes = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
+// harmless are the characters, beside letters and digits, that mean nothing inside a text.
+const harmless = "_./@+=,-"
 
 // plainText reports whether YAML reads a text as it stands: it begins like a name or a path, so it is no number, and goes on with
 // harmless characters; a colon or a space only between them.
@@ -180,7 +210,7 @@ func plainText(s string) bool {
 	between := false // the last character was a colon or a space
 	for i := range len(s) {
 		switch c := s[i]; {
-		case isLetter(c) || c >= '0' && c <= '9' || strings.IndexByte("_./@+=,-", c) >= 0:
+		case isLetter(c) || c >= '0' && c <= '9' || strings.IndexByte(harmless, c) >= 0:
 			between = false
 		case (c == ':' || c == ' ') && !between:
 			between = true
@@ -188,33 +218,43 @@ func plainText(s string) bool {
 			return false
 		}
 	}
-	return !between && !slices.Contains(otherTypes, strings.ToLower(s))
+	return !between && !otherType(s)
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-func scalar(v any) string {
+// scalar writes a text, number, bool or null.
+func (w *writer) scalar(v any) {
 	switch v := v.(type) {
 	case nil:
-		return "null"
+		w.WriteString("null")
 	case string:
 		if plainText(v) {
-			return v
+			w.WriteString(v)
+		} else {
+			w.Write(strconv.AppendQuote(w.AvailableBuffer(), v)) // its escapes are YAML's too
 		}
-		return strconv.Quote(v) // its escapes are YAML's too
+	case int:
+		w.Write(strconv.AppendInt(w.AvailableBuffer(), int64(v), 10))
 	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
+		w.Write(strconv.AppendFloat(w.AvailableBuffer(), v, 'f', -1, 64))
+	default:
+		fmt.Fprint(w, v) // a bool, or a whole number of another type
 	}
-	return fmt.Sprint(v) // a bool or whole number
 }
 
 // Plain turns what is ordered into maps, as the YAML library has them.
 func Plain(v any) any {
 	switch v := v.(type) {
-	case Ordered, map[string]any:
-		all, n := fields(v)
-		m := make(map[string]any, n)
-		for key, value := range all {
+	case Ordered:
+		m := make(map[string]any, v.Len())
+		for key, value := range v.All() {
+			m[key] = Plain(value)
+		}
+		return m
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for key, value := range v {
 			m[key] = Plain(value)
 		}
 		return m
