@@ -72,6 +72,7 @@ var rules = []func(*check){
 	(*check).tracing,
 	(*check).siteConfigKeys,
 	(*check).patches,
+	(*check).cluster,
 }
 
 type check struct {
@@ -129,9 +130,15 @@ func (c *check) needed() {
 func (c *check) otherTarget() {
 	c.each(func(k *Key, path string, _ reflect.Value) {
 		if k.On != "" && c.On != "" && k.On != c.On {
-			c.keyf("BERTH1162", path, "take it out", "%s is for %s only, and this config is for %s", path, Title(k.On), Title(c.On))
+			c.keyf("BERTH1162", path, cmp.Or(insteadOf[path], "take it out"), "%s is for %s only, and this config is for %s", path, Title(k.On), Title(c.On))
 		}
 	})
+}
+
+// insteadOf says what the other target has in place of a key.
+var insteadOf = map[string]string{
+	"ports":           "write  kubernetes: {service: {type: NodePort, nodePort: 30080}}, or nothing: the Ingress listens on 80 and 443",
+	"tls.letsEncrypt": "let cert-manager do it:  kubernetes: {ingress: {tlsSecret: sourcegraph-tls, annotations: {cert-manager.io/cluster-issuer: ISSUER}}}",
 }
 
 // Title is a target's name for people.

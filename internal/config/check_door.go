@@ -80,9 +80,10 @@ func (c *check) tlsChoice() {
 		c.errorf("BERTH1141", "tls.external", "keep one", "tls.external says that something else ends TLS, and tls has a certificate too")
 	}
 	switch {
-	case u == nil || c.On == catalogue.Kubernetes:
+	case u == nil:
 	case u.Scheme == "http" && (own || t.LetsEncrypt != nil):
 		c.errorf("BERTH1132", "url", "write  url: https://"+u.Host, "tls is on, but the url begins with http://")
+	case c.On == catalogue.Kubernetes: // certificates looks at the Ingress
 	case u.Scheme == "https" && !own && t.LetsEncrypt == nil && !t.External && !c.doc.broken:
 		c.warnf("BERTH1132", "url", "set tls, or  tls: {external: true}  when a load balancer in front ends TLS",
 			"the url begins with https://, but tls is not set: Sourcegraph would speak HTTP")

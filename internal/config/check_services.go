@@ -18,10 +18,22 @@ func (c *check) serviceNames() []string { return slices.Sorted(maps.Keys(c.Servi
 func (c *check) services() {
 	for _, name := range c.serviceNames() {
 		c.service("services."+name, name)
-		if s := c.compose(name); s != nil && c.Services[name].Storage != "" && !hasVolume(s) {
-			c.errorf("BERTH1167", "services."+name+".storage", "take it out", "%s has no volume, so it can't be given storage", name)
+		if c.Services[name].Storage != "" {
+			c.storage(name)
 		}
 	}
+}
+
+// storage: only a service with a volume has a size of it.
+func (c *check) storage(name string) {
+	w, s, hint := workloadOf(c.rel, name), c.compose(name), "take it out"
+	switch {
+	case w == nil && (s == nil || hasVolume(s)), w != nil && !w.guest() && w.claim != nil:
+		return
+	case w != nil && w.guest() && w.claim != nil:
+		hint = "write it under services." + w.home + ", whose pods have the volume"
+	}
+	c.errorf("BERTH1167", "services."+name+".storage", hint, "%s has no volume of its own, so it can't be given storage", name)
 }
 
 func hasVolume(s *catalogue.ComposeService) bool {
@@ -119,38 +131,66 @@ func boundary(versions []string, from string, has func(string) bool) (found, bef
 
 // features: keys that stand for a service are refused when the release has no such service.
 func (c *check) features() {
-	if c.rel == nil || c.On != catalogue.Compose {
+	if c.rel == nil {
 		return
 	}
 	for _, f := range []struct {
 		key, service string
+		on           catalogue.Target // "": both
 	}{
-		{"executors", "executor"}, {"tracing.jaeger", "jaeger"}, {"tracing.collector", "otel-collector"}, {"objectStorage", "blobstore"},
-		{"databases.pgsql", "pgsql"}, {"databases.codeintel-db", "codeintel-db"}, {"databases.codeinsights-db", "codeinsights-db"},
-		{"redis.redis-cache", "redis-cache"}, {"redis.redis-store", "redis-store"},
-		{"tls", "caddy"}, {"ports.prometheus", "prometheus"}, {"ports.grafana", "grafana"},
+		{"executors", "executor", catalogue.Compose}, {"tracing.jaeger", "jaeger", catalogue.Compose},
+		{"tracing.collector", "otel-collector", ""}, {"objectStorage", "blobstore", ""},
+		{"databases.pgsql", "pgsql", ""}, {"databases.codeintel-db", "codeintel-db", ""}, {"databases.codeinsights-db", "codeinsights-db", ""},
+		{"redis.redis-cache", "redis-cache", ""}, {"redis.redis-store", "redis-store", ""},
+		{"tls", "caddy", catalogue.Compose}, {"ports.prometheus", "prometheus", catalogue.Compose}, {"ports.grafana", "grafana", catalogue.Compose},
 	} {
-		if c.doc.Has(f.key) {
+		if c.doc.Has(f.key) && (f.on == "" || f.on == c.On) {
 			c.service(f.key, f.service)
 		}
 	}
 }
 
-// replicas: only services that Sourcegraph numbers can be more than one.
+// replicas: only some services can be more than one.
 func (c *check) replicas() {
 	for _, name := range c.serviceNames() {
-		s, n := c.compose(name), c.Services[name].Replicas
-		if s == nil || n == nil || *n == 1 || s.Scalable() {
+		n := c.Services[name].Replicas
+		if n == nil || !c.has(name) {
+			continue
+		}
+		path := "services." + name + ".replicas"
+		if w := workloadOf(c.rel, name); w != nil && w.guest() {
+			hint := "take it out"
+			if w.scalable() {
+				hint = "write it under services." + w.home
+			}
+			c.errorf("BERTH1303", path, hint, "%s runs in the pods of %s, so there are as many", name, w.home)
+			continue
+		}
+		if *n == 1 || c.scalable(name) {
 			continue
 		}
 		var can []string
 		for _, other := range slices.Sorted(maps.Keys(c.rel.Services)) {
-			if o := c.compose(other); o != nil && o.Scalable() && o.Overlay == "" {
+			if c.scalable(other) {
 				can = append(can, other)
 			}
 		}
-		c.errorf("BERTH1151", "services."+name+".replicas", "these can: "+list(can, "and"), "%s can't run more than once", name)
+		c.errorf("BERTH1151", path, "these can: "+list(can, "and"), "%s can't run more than once", name)
 	}
+}
+
+// has reports whether the release has the service for the config's target.
+func (c *check) has(name string) bool {
+	return c.compose(name) != nil || workloadOf(c.rel, name) != nil
+}
+
+// scalable reports whether the service can run more than once.
+func (c *check) scalable(name string) bool {
+	if w := workloadOf(c.rel, name); w != nil {
+		return !w.guest() && w.scalable()
+	}
+	s := c.compose(name)
+	return s != nil && s.Scalable() && s.Overlay == ""
 }
 
 // sharedVolumes: services that share the volume of a shard, as zoekt's two do, are scaled together.
@@ -192,7 +232,7 @@ func (c *check) turnedOff() {
 	for _, name := range c.serviceNames() {
 		s := c.Services[name]
 		info, known := c.world.Catalogue.Describe()[name]
-		if s.Enabled == nil || *s.Enabled || !known || c.replaced(name) {
+		if s.Enabled == nil || *s.Enabled || !known || c.replaced(name) || c.elsewhere(name) {
 			continue
 		}
 		path := "services." + name + ".enabled"
@@ -249,10 +289,29 @@ func (c *check) patches() {
 		} else {
 			c.service(path+".service", p.Service)
 		}
-		if len(p.Compose) == 0 && c.On == catalogue.Compose {
+		switch {
+		case len(p.Compose) == 0 && c.On == catalogue.Compose:
 			c.missingf("BERTH1161", path, "add  compose: {KEY: VALUE}", "patches.%d changes nothing", i)
+		case len(p.Kubernetes) == 0 && c.On == catalogue.Kubernetes && !c.doc.Has(path+".compose"):
+			c.missingf("BERTH1161", path, "add  kubernetes: {KEY: VALUE}", "patches.%d changes nothing", i)
+		}
+		if w := workloadOf(c.rel, p.Service); w != nil && p.Kind != "" && !slices.Contains(w.kinds, p.Kind) {
+			hint := p.Service + " has: " + list(w.kinds, "and")
+			if guess := closest(p.Kind, w.kinds); guess != "" {
+				hint = "did you mean " + guess + "?"
+			}
+			c.errorf("BERTH1315", path+".kind", hint, "Sourcegraph %s has no %s for %s", c.rel.Version, p.Kind, p.Service)
 		}
 	}
+}
+
+// optional reports whether Sourcegraph can do without a service.
+func (c *check) optional(name string) bool {
+	if c.world.Catalogue == nil {
+		return true
+	}
+	info, known := c.world.Catalogue.Describe()[name]
+	return !known || info.Optional()
 }
 
 // replaced reports whether the admin brings their own instead of a built-in store.

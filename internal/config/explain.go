@@ -107,7 +107,7 @@ func (f Facts) below(k *Key, path string) []*Key {
 	}
 	names := f.names(k)
 	if k.Name == "settings" && f.Release != nil {
-		names = slices.Sorted(maps.Keys(f.Release.Files.Postgres[strings.Split(path+".", ".")[1]]))
+		names = slices.Sorted(maps.Keys(postgresSettings(f.Release, strings.Split(path+".", ".")[1])))
 	}
 	var keys []*Key
 	for _, name := range names {
@@ -175,8 +175,17 @@ func (f Facts) shipped(path string) string {
 	case path == "ports.grafana":
 		return portText(shippedPort(f.Release, "grafana", "3370"))
 	case len(p) == 4 && p[0] == "databases" && p[2] == "settings":
-		return f.Release.Files.Postgres[p[1]][p[3]]
-	case len(p) < 3 || p[0] != "services" || f.Release.Services[p[1]].Compose == nil:
+		return postgresSettings(f.Release, p[1])[p[3]]
+	case len(p) < 3 || p[0] != "services":
+		return ""
+	}
+	if w := workloadOf(f.Release, p[1]); w != nil {
+		if len(p) == 4 && p[2] == "env" {
+			return w.variable(p[3])
+		}
+		return w.shipped(strings.Join(p[2:], "."))
+	}
+	if f.Release.Services[p[1]].Compose == nil {
 		return ""
 	}
 	s := f.Release.Services[p[1]].Compose
@@ -203,9 +212,11 @@ func portText(port int) string {
 	return strconv.Itoa(port)
 }
 
+const noLimit = "no limit"
+
 func orNone(limit string) string {
 	if limit == "" {
-		return "no limit"
+		return noLimit
 	}
 	return limit
 }

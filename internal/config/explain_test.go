@@ -78,6 +78,46 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainKubernetes: on Kubernetes, defaults are those of the release's objects.
+func TestExplainKubernetes(t *testing.T) {
+	cat := catalogue.Embedded()
+	release, err := cat.Release("7.5.4453", catalogue.Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, problems := Load("sourcegraph.yaml", []byte("on: kubernetes\nservices:\n  gitserver:\n    memory: 16Gi\n"))
+	if len(problems) > 0 {
+		t.Fatal(rendered(problems))
+	}
+	facts := Facts{Doc: doc, Release: release, Services: cat.Describe()}
+	for key, want := range map[string][2]string{ // default, value in force
+		"services.gitserver.memory":                          {"8G", "16Gi"},
+		"services.gitserver.memoryRequest":                   {"8G", "8G"},
+		"services.gitserver.storage":                         {"200Gi", "200Gi"},
+		"services.gitserver.replicas":                        {"1", "1"},
+		"services.sourcegraph-frontend.replicas":             {"2", "2"},
+		"services.cadvisor.replicas":                         {"one on each node", "one on each node"},
+		"services.pgsql.storage":                             {"200Gi", "200Gi"},
+		"services.zoekt-indexserver.cpu":                     {"8", "8"},
+		"services.zoekt-indexserver.replicas":                {"as zoekt-webserver has", "as zoekt-webserver has"},
+		"services.migrator.memory":                           {"100M", "100M"},
+		"services.pgsql-exporter.cpu":                        {"10m", "10m"},
+		"services.worker.storage":                            {"", ""},
+		"services.prometheus.enabled":                        {"true", "true"},
+		"databases.pgsql.settings.shared_buffers":            {"1GB", "1GB"},
+		"services.gitserver.env.OTEL_EXPORTER_OTLP_ENDPOINT": {"http://$(OTEL_AGENT_HOST):4317", "http://$(OTEL_AGENT_HOST):4317"},
+	} {
+		got, err := Explain(key, facts)
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		if got.Default != want[0] || got.Value != want[1] {
+			t.Errorf("%s: default %q, value %q, want %q", key, got.Default, got.Value, want)
+		}
+	}
+}
+
 // TestExplainEveryKey: none is without a meaning, and all can be asked for.
 func TestExplainEveryKey(t *testing.T) {
 	var walk func(k *Key, path string)
@@ -119,6 +159,7 @@ func TestInit(t *testing.T) {
 		{On: "compose", Release: "7.5.4453", URL: "https://sourcegraph.example.com", Email: "ops@example.com"},
 		{On: "compose", Release: "5.0.6", URL: "https://sourcegraph.example.com:8443", Certificate: "tls/a b.pem", Key: "k.key"},
 		{On: "kubernetes", Release: "7.6.0", URL: "https://sourcegraph.example.com"},
+		{On: "kubernetes", Release: "7.5.4453", URL: "http://sourcegraph.example.com", Size: "demo", Namespace: "sourcegraph"},
 	} {
 		text := Init(a)
 		doc, _, problems := Read("sourcegraph.yaml", text, world.Catalogue, world)
@@ -127,6 +168,9 @@ func TestInit(t *testing.T) {
 		}
 		got := Answers{On: doc.Config.On, Release: doc.Config.Release, URL: doc.Config.URL, Size: doc.Config.Size, Name: doc.Config.Name,
 			Certificate: doc.Config.TLS.Certificate, Key: doc.Config.TLS.Key}
+		if k := doc.Config.Kubernetes; k != nil {
+			got.Namespace = k.Namespace
+		}
 		if le := doc.Config.TLS.LetsEncrypt; le != nil {
 			got.Email = le.Email
 		}

@@ -17,6 +17,7 @@ type Answers struct {
 	Name             string // "": the default
 	Email            string // not "": a certificate from Let's Encrypt
 	Certificate, Key string // not "": a certificate of your own
+	Namespace        string // on Kubernetes; "": the context's
 }
 
 // Init writes a new config: a few lines, with what people ask next as comments.
@@ -46,6 +47,11 @@ func Init(a Answers) []byte {
 		line("tls", fmt.Sprintf("{letsEncrypt: {email: %s}}", scalar(a.Email)), "")
 	case https && a.On == catalogue.Compose:
 		line("tls", "{external: true}", "a load balancer in front ends TLS; or: berth explain tls")
+	case https:
+		line("tls", "{external: true}", "or kubernetes.ingress.tlsSecret; see: berth explain tls")
+	}
+	if a.On == catalogue.Kubernetes && a.Namespace != "" {
+		line("kubernetes", fmt.Sprintf("{namespace: %s}", scalar(a.Namespace)), "made when it is not there")
 	}
 	return []byte(b.String())
 }

@@ -28,6 +28,7 @@ var codeFiles embed.FS
 var ranges = []struct{ Prefix, About string }{
 	{"11", "The config, sourcegraph.yaml"},
 	{"12", "Releases and their images"},
+	{"13", "The config, where it is about Kubernetes"},
 	{"21", "The host"},
 	{"31", "Plans"},
 	{"32", "Runs"},

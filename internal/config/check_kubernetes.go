@@ -1,0 +1,348 @@
+package config
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/catalogue"
+)
+
+// kubernetesRules look at what only a config for Kubernetes has.
+var kubernetesRules = []func(*check, *KubernetesOptions){
+	(*check).objectNames,
+	(*check).storageClasses,
+	(*check).frontDoor,
+	(*check).ingressKeys,
+	(*check).wayIn,
+	(*check).certificates,
+	(*check).hostServices,
+	(*check).existingSecrets,
+	(*check).runAs,
+	(*check).mesh,
+}
+
+// cluster: the settings for Kubernetes, and how the rest of the config goes with them.
+func (c *check) cluster() {
+	if c.On != catalogue.Kubernetes {
+		return
+	}
+	o := c.Kubernetes
+	if o == nil {
+		o = &KubernetesOptions{}
+	}
+	for _, rule := range kubernetesRules {
+		rule(c, o)
+	}
+	c.allPods(o)
+	c.absent()
+	c.requests()
+	c.guests()
+}
+
+var (
+	labelForm     = lazy(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	subdomainForm = lazy(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+)
+
+// objectName reports a name that no object can have.
+func (c *check) objectName(path, name string) {
+	if name != "" && (len(name) > 253 || !subdomainForm().MatchString(name)) {
+		c.errorf("BERTH1301", path, nameInstead(path, name), "%s must be a name of small letters, digits, dashes and dots, got %q", path, name)
+	}
+}
+
+// nameInstead is the name that was most likely meant.
+func nameInstead(path, name string) string {
+	better := strings.Trim(strings.ToLower(strings.NewReplacer("_", "-", " ", "-").Replace(name)), "-.")
+	if !subdomainForm().MatchString(better) {
+		return ""
+	}
+	key := path[strings.LastIndexByte(path, '.')+1:]
+	if _, err := strconv.Atoi(key); err == nil {
+		return "write " + better
+	}
+	return "write  " + key + ": " + better
+}
+
+// objectNames: names of the namespace and of objects are names that Kubernetes takes.
+func (c *check) objectNames(o *KubernetesOptions) {
+	if n := o.Namespace; n != "" && !labelForm().MatchString(n) {
+		hint := nameInstead("kubernetes.namespace", strings.ReplaceAll(n, ".", "-"))
+		c.errorf("BERTH1301", "kubernetes.namespace", hint, "a namespace is of small letters, digits and dashes, at most 63, got %q", n)
+	}
+	for i, name := range o.ImagePullSecrets {
+		c.objectName("kubernetes.imagePullSecrets."+strconv.Itoa(i), name)
+	}
+	for ours, theirs := range o.ExistingSecrets {
+		c.objectName("kubernetes.existingSecrets."+ours, theirs)
+	}
+	if o.StorageClass != nil {
+		c.objectName("kubernetes.storageClass.name", o.StorageClass.Name)
+	}
+	if o.Ingress != nil {
+		c.objectName("kubernetes.ingress.class", o.Ingress.Class)
+		c.objectName("kubernetes.ingress.tlsSecret", o.Ingress.TLSSecret)
+	}
+	for _, name := range c.serviceNames() {
+		c.objectName("services."+name+".storageClass", c.Services[name].StorageClass)
+	}
+}
+
+// storageClasses: a class is named or made, and is made only with a provisioner.
+func (c *check) storageClasses(o *KubernetesOptions) {
+	s, path := o.StorageClass, "kubernetes.storageClass"
+	switch {
+	case s == nil || s.Provisioner != "":
+	case s.Name == "":
+		c.missingf("BERTH1313", path, "add  name: CLASS  for one that exists, or  provisioner: NAME  to make one", "%s says neither which class nor how to make one", path)
+	default:
+		for _, key := range []string{"parameters", "reclaimPolicy", "bindingMode"} {
+			if c.doc.Has(path + "." + key) {
+				c.keyf("BERTH1313", path+"."+key, "add  provisioner: NAME  to make the class, or take this out",
+					"%s.%s is for a class that berth makes, and %s exists already", path, key, s.Name)
+			}
+		}
+	}
+	if o.ClusterScoped != nil && !*o.ClusterScoped && s != nil && s.Provisioner != "" {
+		c.errorf("BERTH1313", path+".provisioner", "have the class made by somebody with the right, and name it here",
+			"a storage class is not in a namespace, and clusterScoped: false allows no such object")
+	}
+}
+
+// Node ports lie in the range that clusters keep for them, unless their API server is told otherwise.
+//
+// Source: https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport
+const firstNodePort, lastNodePort = 30000, 32767
+
+// frontDoor: ports and ranges go with the type of the frontend's Service.
+func (c *check) frontDoor(o *KubernetesOptions) {
+	f, path := o.Service, "kubernetes.service"
+	if f == nil {
+		return
+	}
+	if p := f.NodePort; p != nil {
+		switch {
+		case f.Type == "ClusterIP":
+			c.errorf("BERTH1306", path+".nodePort", "write  type: NodePort", "a Service of type ClusterIP has no node port")
+		case *p < firstNodePort || *p > lastNodePort:
+			c.errorf("BERTH1306", path+".nodePort", "for example  nodePort: 30080", "%s.nodePort must be from %d to %d, got %d", path, firstNodePort, lastNodePort, *p)
+		}
+	}
+	if len(f.SourceRanges) > 0 && f.Type != "LoadBalancer" {
+		c.keyf("BERTH1306", path+".sourceRanges", "add  type: LoadBalancer, or take this out", "%s.sourceRanges is for a load balancer", path)
+	}
+	for i, text := range f.SourceRanges {
+		at := path + ".sourceRanges." + strconv.Itoa(i)
+		prefix, err := netip.ParsePrefix(text)
+		if err == nil && prefix.Masked() == prefix {
+			continue
+		}
+		hint := "write it as 10.0.0.0/8"
+		if a, wrong := netip.ParseAddr(text); wrong == nil {
+			hint = "write " + netip.PrefixFrom(a, a.BitLen()).String() + " for one address"
+		} else if err == nil {
+			hint = "write " + prefix.Masked().String()
+		}
+		c.errorf("BERTH1307", at, hint, "%q is no range of addresses", text)
+	}
+	c.annotations(path+".annotations", f.Annotations)
+}
+
+// ingressOff reports whether there is no Ingress.
+func ingressOff(o *KubernetesOptions) bool {
+	return o.Ingress != nil && o.Ingress.Enabled != nil && !*o.Ingress.Enabled
+}
+
+// ingressKeys: settings of an Ingress are for one that is there.
+func (c *check) ingressKeys(o *KubernetesOptions) {
+	if o.Ingress == nil {
+		return
+	}
+	c.annotations("kubernetes.ingress.annotations", o.Ingress.Annotations)
+	why, keys := "", []string{"class", "annotations", "tlsSecret"}
+	switch {
+	case ingressOff(o):
+		why = "the Ingress is turned off"
+	case o.OpenShift:
+		why, keys = "OpenShift gets a Route instead of an Ingress", keys[:2]
+	default:
+		return
+	}
+	for _, key := range keys {
+		if c.doc.Has("kubernetes.ingress." + key) {
+			c.keyf("BERTH1310", "kubernetes.ingress."+key, "take it out", "kubernetes.ingress.%s does nothing: %s", key, why)
+		}
+	}
+}
+
+// wayIn: something leads to the frontend from outside the cluster.
+func (c *check) wayIn(o *KubernetesOptions) {
+	inside := o.Service == nil || cmp.Or(o.Service.Type, "ClusterIP") == "ClusterIP" && o.Service.NodePort == nil
+	if ingressOff(o) && inside {
+		c.warnf("BERTH1309", "kubernetes.ingress.enabled", "add  service: {type: LoadBalancer}, or a way in of your own with kubernetes.objects",
+			"nothing leads to Sourcegraph from outside the cluster")
+	}
+}
+
+// certificates: the Ingress has one certificate, and whoever makes it knows where it goes.
+func (c *check) certificates(o *KubernetesOptions) {
+	secret := ""
+	if o.Ingress != nil {
+		secret = o.Ingress.TLSSecret
+		for _, name := range slices.Sorted(maps.Keys(o.Ingress.Annotations)) {
+			if strings.HasPrefix(name, "cert-manager.io/") && strings.HasSuffix(name, "issuer") && secret == "" && !ingressOff(o) {
+				c.keyf("BERTH1308", "kubernetes.ingress.annotations."+name, "add  tlsSecret: sourcegraph-tls  under kubernetes.ingress",
+					"cert-manager makes no certificate for an Ingress that does not say in which Secret")
+			}
+		}
+	}
+	own := c.TLS.Certificate != ""
+	if own && secret != "" {
+		c.errorf("BERTH1308", "kubernetes.ingress.tlsSecret", "keep one", "both tls.certificate and kubernetes.ingress.tlsSecret give a certificate")
+	}
+	if own && ingressOff(o) && !o.OpenShift {
+		c.errorf("BERTH1310", "tls.certificate", "let the load balancer end TLS, with  tls: {external: true}", "tls.certificate is for the Ingress, and the Ingress is turned off")
+	}
+	switch u := c.parsedURL(); {
+	case u == nil:
+	case u.Scheme == "http" && secret != "":
+		c.errorf("BERTH1132", "url", "write  url: https://"+u.Host, "kubernetes.ingress.tlsSecret is set, but the url begins with http://")
+	case u.Scheme == "https" && !own && secret == "" && !c.TLS.External && c.TLS.LetsEncrypt == nil && !o.OpenShift && !c.doc.broken:
+		c.warnf("BERTH1132", "url", "set kubernetes.ingress.tlsSecret or tls.certificate, or  tls: {external: true}  when a load balancer ends TLS",
+			"the url begins with https://, but nothing here ends TLS: Sourcegraph would speak HTTP")
+	}
+}
+
+// hostServices: services that look at the nodes run only with the rights for it.
+func (c *check) hostServices(o *KubernetesOptions) {
+	why := ""
+	switch {
+	case o.OpenShift:
+		why = "OpenShift's default security does not let it"
+	case o.PodSecurity == "baseline" || o.PodSecurity == "restricted":
+		why = "kubernetes.podSecurity is " + o.PodSecurity
+	case o.ClusterScoped != nil && !*o.ClusterScoped:
+		why = "clusterScoped is false"
+	default:
+		return
+	}
+	for _, name := range []string{"cadvisor", "node-exporter"} {
+		s, set := c.Services[name]
+		if set && (s.Enabled == nil || *s.Enabled) {
+			c.keyf("BERTH1311", "services."+name, "take it out", "%s does not run: %s", name, why)
+		}
+	}
+}
+
+// storeOfSecret is the store that one of Sourcegraph's own Secrets leads to.
+func storeOfSecret(secret string) string { return strings.TrimSuffix(secret, "-auth") }
+
+// existingSecrets: the admin's Secret and the config do not both say where a store is.
+func (c *check) existingSecrets(o *KubernetesOptions) {
+	for _, secret := range slices.Sorted(maps.Keys(o.ExistingSecrets)) {
+		path, store := "kubernetes.existingSecrets."+secret, storeOfSecret(secret)
+		if w := workloadOf(c.rel, store); c.rel != nil && (w == nil || !slices.Contains(w.kinds, "Secret")) {
+			c.keyf("BERTH1312", path, "take it out", "Sourcegraph %s has no Secret %s", c.rel.Version, secret)
+		}
+		if key := strings.TrimSuffix(storeKey(store), ".external") + ".external"; c.Databases[store].External != nil || c.Redis[store].External != nil {
+			c.keyf("BERTH1312", path, "keep one; with the Secret, write  services: {"+store+": {enabled: false}}  instead of "+key,
+				"your Secret stands for %s, so %s would be ignored", secret, key)
+		}
+	}
+}
+
+// elsewhere reports whether a store's own Secret says where it is, so that the built-in one need not run.
+func (c *check) elsewhere(store string) bool {
+	if c.Kubernetes == nil {
+		return false
+	}
+	for secret := range c.Kubernetes.ExistingSecrets {
+		if storeOfSecret(secret) == store {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *check) runAs(o *KubernetesOptions) {
+	if o.RunAs != nil && o.RunAs.User == nil {
+		c.missingf("BERTH1314", "kubernetes.runAs", "add  user: 1000", "kubernetes.runAs names no user")
+	}
+}
+
+// mesh: what redirects a pod's network needs rights, unless the mesh does it from outside the pods.
+//
+// Source: https://istio.io/latest/docs/setup/additional-setup/cni/ and https://linkerd.io/2/features/cni/
+func (c *check) mesh(o *KubernetesOptions) {
+	if o.Mesh != "" && o.PodSecurity == "restricted" {
+		c.warnf("BERTH1317", "kubernetes.mesh", "install the mesh's CNI plugin, unless it is there already",
+			"%s's containers need rights that podSecurity restricted does not give, but for its CNI plugin", o.Mesh)
+	}
+}
+
+// absent: what the config can ask for on Compose, and the chart of this release does not have.
+func (c *check) absent() {
+	if c.Executors != nil && workloadOf(c.rel, "executor") == nil {
+		c.keyf("BERTH1316", "executors", "install Sourcegraph's executor chart beside it, sourcegraph-executor-k8s, and take this out",
+			"executors are not part of a Kubernetes installation")
+	}
+	if c.Tracing != nil && c.Tracing.Jaeger && workloadOf(c.rel, "jaeger") == nil {
+		c.errorf("BERTH1316", "tracing.jaeger", "name a file that sends traces to your own Jaeger:  tracing: {collector: otel.yaml}",
+			"Jaeger is not part of a Kubernetes installation")
+	}
+}
+
+// requests: what is kept for a container is not more than it may use.
+func (c *check) requests() {
+	for _, name := range c.serviceNames() {
+		s, w := c.Services[name], workloadOf(c.rel, name)
+		for _, r := range []struct {
+			request        string
+			want, ownLimit Quantity
+			limit          string
+		}{{"cpuRequest", s.CPURequest, s.CPU, "cpu"}, {"memoryRequest", s.MemoryRequest, s.Memory, "memory"}} {
+			path := "services." + name + "." + r.request
+			if r.want == "" {
+				continue
+			}
+			if r.ownLimit != "" {
+				if measure(string(r.want)) > measure(string(r.ownLimit)) {
+					c.errorf("BERTH1302", path, "write at most  "+r.request+": "+string(r.ownLimit), "%s is more than the limit, %s %s", path, r.limit, r.ownLimit)
+				}
+				continue
+			}
+			if w == nil || c.Size == "demo" {
+				continue
+			}
+			if limit := w.shipped(r.limit); limit != noLimit && measure(string(r.want)) > measure(limit) {
+				c.errorf("BERTH1302", path, "add  "+r.limit+": "+string(r.want), "%s is more than the limit that Sourcegraph %s has, %s", path, c.rel.Version, limit)
+			}
+		}
+	}
+}
+
+// guests: services that run in another's pods have only what a container has.
+func (c *check) guests() {
+	for _, name := range c.serviceNames() {
+		w := workloadOf(c.rel, name)
+		if w == nil || !w.guest() {
+			continue
+		}
+		s := c.Services[name]
+		if s.Pods != nil {
+			c.keyf("BERTH1303", "services."+name+".pods", "write it under services."+w.home, "%s runs in the pods of %s", name, w.home)
+		}
+		if s.StorageClass != "" {
+			c.keyf("BERTH1303", "services."+name+".storageClass", "write it under services."+w.home, "%s runs in the pods of %s", name, w.home)
+		}
+		if own, _ := w.container["name"].(string); s.Enabled != nil && !*s.Enabled && c.optional(name) {
+			c.errorf("BERTH1303", "services."+name+".enabled",
+				"patch "+w.home+":  kubernetes: {spec: {template: {spec: {containers: [{name: "+own+", $patch: delete}]}}}}",
+				"%s runs in the pods of %s, so it is taken out of them", name, w.home)
+		}
+	}
+}
