@@ -30,6 +30,7 @@ type Query struct {
 	Namespace  string // "" is all
 	Labels     string // a selector, such as "dev.berth.installation=sourcegraph"
 	Fields     string // a selector, such as "type=Warning"
+	Metadata   bool   // nothing but metadata is wanted
 }
 
 // page is how many objects come with one answer.
@@ -58,6 +59,10 @@ func Items[T any](ctx context.Context, c *Client, q Query) ([]T, error) {
 	if q.Fields != "" {
 		query.Set("fieldSelector", q.Fields)
 	}
+	accept := ""
+	if q.Metadata {
+		accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+	}
 	var all []T
 	for {
 		var list struct {
@@ -66,7 +71,7 @@ func Items[T any](ctx context.Context, c *Client, q Query) ([]T, error) {
 			} `json:"metadata"`
 			Items []T `json:"items"`
 		}
-		err := c.call(ctx, request{method: http.MethodGet, path: r.path(q.Namespace, ""), query: query}, &list)
+		err := c.call(ctx, request{method: http.MethodGet, path: r.path(q.Namespace, ""), query: query, accept: accept}, &list)
 		if refused(err, http.StatusGone, "") && query.Has("continue") {
 			// The API server forgot where we were. From the start, all at once.
 			query.Del("continue")

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,8 @@ type request struct {
 	query  url.Values
 	kind   string // of the body; "" is application/json
 	body   any
-	once   bool // doing it twice is not the same as doing it once
+	accept string // what the answer should be; "" is application/json
+	once   bool   // doing it twice is not the same as doing it once
 }
 
 // call sends a request, and reads its answer into out if that is not nil.
@@ -90,14 +92,10 @@ func (c *Client) try(ctx context.Context, r request, body []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", cmp.Or(r.accept, "application/json"))
 	req.Header.Set("User-Agent", "berth")
 	if body != nil {
-		kind := "application/json"
-		if r.kind != "" {
-			kind = r.kind
-		}
-		req.Header.Set("Content-Type", kind)
+		req.Header.Set("Content-Type", cmp.Or(r.kind, "application/json"))
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/state"
+	"berth/internal/target/kubernetes"
+)
+
+const (
+	// remembered is how many runs are kept: a cluster's own store is no archive.
+	remembered = 30
+	// big is from which size a record is compressed: no object may be larger than 1 MiB.
+	big = 500_000
+
+	recordKey     = "record.json"
+	compressedKey = "record.json.gz"
+)
+
+// runs lists the objects that keep runs, oldest first.
+func (s *Store) runs(ctx context.Context, metadata bool) ([]configMap, error) {
+	found, err := kubernetes.Items[configMap](ctx, s.client, kubernetes.Query{APIVersion: "v1", Kind: "ConfigMap", Namespace: s.namespace,
+		Labels: LabelInstallation + "=" + s.name + "," + LabelState + "=run", Metadata: metadata})
+	if err != nil {
+		return nil, s.explain("read the history", err)
+	}
+	slices.SortFunc(found, func(a, b configMap) int { return cmp.Compare(s.number(a), s.number(b)) })
+	return found, nil
+}
+
+// number is the number of the run that an object keeps.
+func (s *Store) number(c configMap) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(c.Metadata.Name, s.configMap("-run-").Name))
+	return n
+}
+
+func (s *Store) run(number int) kubernetes.Ref { return s.configMap(fmt.Sprintf("-run-%04d", number)) }
+
+// Begin adds a run to the history, and forgets the oldest ones.
+func (s *Store) Begin(ctx context.Context, action plan.Action, config []byte, p *plan.Plan, now time.Time) (*state.Record, error) {
+	before, err := s.runs(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	number := 1
+	if len(before) > 0 {
+		number = s.number(before[len(before)-1]) + 1
+	}
+	r := state.NewRecord(number, action, config, p, now)
+	if err := s.save(ctx, r); err != nil {
+		return nil, err
+	}
+	for _, old := range before[:max(0, len(before)-remembered+1)] {
+		if err := s.client.Delete(ctx, s.run(s.number(old)), kubernetes.DeleteOptions{}); err != nil && !kubernetes.NotFound(err) {
+			return nil, s.explain("forget old runs", err)
+		}
+	}
+	return r, nil
+}
+
+// Finish writes a run's end.
+func (s *Store) Finish(ctx context.Context, r *state.Record, result string, problems diag.List, now time.Time) error {
+	r.End(result, problems, now)
+	return s.save(ctx, r)
+}
+
+func (s *Store) save(ctx context.Context, r *state.Record) error {
+	content, err := packed(r)
+	if err == nil {
+		err = s.put(ctx, s.object(s.run(r.Number), "run", content))
+	}
+	if err != nil {
+		return s.explain("write the history", err)
+	}
+	return nil
+}
+
+// packed is a record as a ConfigMap keeps it.
+func packed(r *state.Record) (map[string]any, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) <= big {
+		return map[string]any{"data": map[string]any{recordKey: string(text)}}, nil
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err = w.Write(text)
+	if err == nil {
+		err = w.Close()
+	}
+	return map[string]any{"binaryData": map[string]any{compressedKey: base64.StdEncoding.EncodeToString(b.Bytes())}}, err
+}
+
+func unpacked(c configMap) (r state.Record, err error) {
+	text := []byte(c.Data[recordKey])
+	if compressed, ok := c.Binary[compressedKey]; ok {
+		reader, err := gzip.NewReader(bytes.NewReader(compressed))
+		if err != nil {
+			return r, err
+		}
+		if text, err = io.ReadAll(reader); err != nil {
+			return r, err
+		}
+	}
+	return r, json.Unmarshal(text, &r)
+}
+
+// History gives the runs that are remembered, oldest first.
+func (s *Store) History(ctx context.Context) ([]state.Record, error) {
+	found, err := s.runs(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]state.Record, len(found))
+	for i, c := range found {
+		if records[i], err = unpacked(c); err != nil {
+			return nil, s.unreadable(s.run(s.number(c)), err)
+		}
+	}
+	return records, nil
+}
+
+// journal is a journal in a ConfigMap. Each call adds a key, so that what stands there is not sent again.
+type journal struct {
+	store *Store
+	ctx   context.Context // of the run; what was done is written down even when it is cancelled
+	mu    sync.Mutex
+	calls int
+}
+
+// Journal begins the journal of a run, in place of that of the run before.
+func (s *Store) Journal(ctx context.Context) (state.Journal, error) {
+	if err := s.put(ctx, s.object(s.configMap("-journal"), "journal", nil)); err != nil {
+		return nil, s.explain("begin the journal", err)
+	}
+	return &journal{store: s, ctx: context.WithoutCancel(ctx)}, nil
+}
+
+// Add writes entries; they are in the cluster when Add returns. The error is a diag.List.
+func (j *journal) Add(entries ...state.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var lines strings.Builder
+	encoder := json.NewEncoder(&lines) // a line each
+	for _, e := range entries {
+		if err := encoder.Encode(e); err != nil {
+			return fmt.Errorf("write the journal: %w", err)
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.calls++
+	_, err := j.store.client.Patch(j.ctx, j.store.configMap("-journal"), map[string]any{"data": map[string]any{fmt.Sprintf("%06d", j.calls): lines.String()}}, manager)
+	return asProblem(err, diag.Diagnostic{Code: "BERTH3202", Subject: "journal", Summary: "the journal can't be written to namespace " + j.store.namespace,
+		Hint: "see that the cluster answers (kubectl get configmaps -n " + j.store.namespace + "), then run berth up again"})
+}
+
+// Close ends the journal. It stays to be read.
+func (j *journal) Close() error { return nil }
+
+// Written gives what the journal of the last run has.
+func (s *Store) Written(ctx context.Context) ([]state.Entry, error) {
+	var c configMap
+	if err := s.client.Read(ctx, s.configMap("-journal"), &c); kubernetes.NotFound(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, s.explain("read the journal", err)
+	}
+	var entries []state.Entry
+	keys := make([]string, 0, len(c.Data))
+	for k := range c.Data {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		for d := json.NewDecoder(strings.NewReader(c.Data[k])); d.More(); {
+			var e state.Entry
+			if err := d.Decode(&e); err != nil {
+				return nil, s.unreadable(s.configMap("-journal"), err)
+			}
+			entries = append(entries, e)
+		}
+	}
+	return entries, nil
+}
