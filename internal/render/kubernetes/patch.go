@@ -67,7 +67,7 @@ func merge(tree, change map[string]any) {
 
 // mergeKey is what the items of two lists are named by, as in the Kubernetes API; "" when they are not.
 func mergeKey(lists ...[]any) string {
-	for _, key := range []string{"name", "mountPath", "containerPort", "port", "key"} {
+	for _, key := range []string{"mountPath", "name", "containerPort", "port", "key"} {
 		if !slices.ContainsFunc(slices.Concat(lists...), func(v any) bool {
 			m, ok := v.(map[string]any)
 			return !ok || m[key] == nil

@@ -162,6 +162,7 @@ func (r *renderer) file(name string) []byte {
 
 // settings does what the config says of single services: numbers, resources, places.
 func (r *renderer) settings() {
+	r.small()
 	for _, service := range sortedKeys(r.cluster.Settings) {
 		w := r.cluster.Settings[service]
 		place, ok := r.cluster.Containers[service]
@@ -174,16 +175,38 @@ func (r *renderer) settings() {
 		if o.Service != service {
 			continue // it lives in another service's pods
 		}
-		if r.cluster.Demo {
-			for _, c := range containers(at(pods(o), "spec")) {
-				delete(c, "resources")
-			}
-			r.resources(container(o, place), w)
-		}
 		if w.Replicas != nil && o.Kind() != "DaemonSet" {
 			at(o.Body, "spec")["replicas"] = *w.Replicas
 		}
 		r.place(o, w.Pods)
+	}
+}
+
+// What is kept for a container of an installation on a single machine, where the release keeps more: all of them together then fit one,
+// and take what is free up to their limits.
+const smallCPU, smallMemory = "50m", "128Mi"
+
+// small makes the release's resources small: none for a trial, and little that is kept on a single machine.
+func (r *renderer) small() {
+	for _, o := range r.objects {
+		template := pods(o)
+		if template == nil {
+			continue
+		}
+		for _, c := range containers(at(template, "spec")) {
+			resources, _ := c["resources"].(map[string]any)
+			requests, _ := resources["requests"].(map[string]any)
+			switch {
+			case r.cluster.Demo:
+				delete(c, "resources")
+			case r.options.SingleNode:
+				for name, most := range map[string]string{"cpu": smallCPU, "memory": smallMemory} {
+					if more(text(requests, name), most) {
+						requests[name] = most
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -60,6 +60,8 @@ var cases = map[string]string{
 	"existing-secrets":  "kubernetes: {existingSecrets: {pgsql-auth: my-pgsql, redis-cache: my-redis}, imagePullSecrets: [regcred]}",
 	"workload-identity": "services: {sourcegraph-frontend: {pods: {serviceAccount: {annotations: {role: a}}}}, worker: {pods: {serviceAccount: {annotations: {role: b}}}}, prometheus: {pods: {serviceAccount: {name: mine}}}}",
 	"objects":           "kubernetes: {objects: [extra.yaml]}",
+	"demo-limits":       "size: demo\nservices: {zoekt-indexserver: {memory: 2Gi}, worker: {memory: 2Gi}}",
+	"store-by-secret":   "services: {pgsql: {enabled: false}}\nkubernetes: {existingSecrets: {pgsql-auth: my-pgsql}}",
 }
 
 const extra = "apiVersion: cloud.google.com/v1\nkind: BackendConfig\nmetadata: {name: sourcegraph-frontend}\nspec: {healthCheck: {port: 6060}}\n"

@@ -8,9 +8,6 @@ import (
 // existingSecrets points pods to the admin's own Secrets.
 func (r *renderer) existingSecrets() {
 	for ours, theirs := range r.options.ExistingSecrets {
-		if r.objects["Secret/"+ours] == nil {
-			continue
-		}
 		delete(r.objects, "Secret/"+ours)
 		for _, o := range r.objects {
 			template := pods(o)
