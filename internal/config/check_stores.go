@@ -29,7 +29,7 @@ func (c *check) externalDatabases() {
 		for _, f := range []struct {
 			key   string
 			unset bool
-		}{{"host", e.Host == ""}, {"user", e.User == ""}, {"password", e.Password == nil}, {"database", e.Database == ""}} {
+		}{{"host", e.Host == ""}, {"user", e.User == ""}, {"password", e.Password == nil && !c.cloudLogin()}, {"database", e.Database == ""}} {
 			if f.unset && !c.doc.Has(path+"."+f.key) {
 				lacks = append(lacks, f.key)
 			}
@@ -41,6 +41,14 @@ func (c *check) externalDatabases() {
 			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only, got %q", path, e.Host)
 		}
 	}
+}
+
+// cloudLogin reports whether Sourcegraph gets its databases' passwords from the cloud that it runs in.
+//
+// Source: charts/sourcegraph/examples/aws of Sourcegraph's Helm repository.
+func (c *check) cloudLogin() bool {
+	_, set := c.Services["sourcegraph-frontend"].Env["PG_CONNECTION_UPDATER"]
+	return set
 }
 
 // sameDatabase: Sourcegraph refuses to start when these two are one.
