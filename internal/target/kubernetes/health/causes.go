@@ -1,0 +1,192 @@
+package health
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// unscheduled is a pod that no node takes. It is told at once, but nodes may be added, so it is waited for.
+func (e Evidence) unscheduled(o Object, p Pod, message string) Finding {
+	if f, ok := e.claim(p); ok {
+		return f
+	}
+	reasons := reasonsOf(message)
+	f := Finding{How: "no node takes it: " + strings.Join(reasons, "; ")}
+	f.Code, f.Summary = "BERTH3421", "no node takes "+p.Metadata.Name
+	f.Detail = append([]string{"the nodes:"}, indented(reasons)...)
+	f.Hint = "see what the nodes have:  kubectl describe nodes"
+	text := strings.ToLower(message)
+	for _, h := range []struct{ words, hint string }{
+		{"volume node affinity conflict", "its volume is in another zone than the nodes that have room; let it go where its volume is:  kubernetes.pods.nodeSelector"},
+		{"persistentvolumeclaim", "see the claim:  kubectl describe pvc"},
+		{"untolerated taint", "tolerate the taint:  kubernetes: {pods: {tolerations: [...]}}  or add nodes without it"},
+		{"node affinity/selector", "no node has the labels of kubernetes.pods.nodeSelector or affinity; label one, or change them"},
+		{"insufficient", "add a node, or ask for less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}  or a smaller size:  berth explain size"},
+		{"too many pods", "add a node"},
+	} {
+		if strings.Contains(text, h.words) {
+			f.Hint = h.hint
+			break
+		}
+	}
+	return f
+}
+
+// reasonsOf takes apart what a scheduler says: "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b}.
+// preemption: ...". What it would have evicted is of no interest.
+func reasonsOf(message string) []string {
+	message, _, _ = strings.Cut(message, " preemption:")
+	if _, reasons, ok := strings.Cut(message, "nodes are available: "); ok {
+		message = reasons
+	}
+	var out []string
+	for _, part := range strings.Split(strings.TrimRight(strings.TrimSpace(message), "."), ", ") {
+		if len(out) > 0 && strings.Count(out[len(out)-1], "{") > strings.Count(out[len(out)-1], "}") {
+			out[len(out)-1] += ", " + part // a comma inside of a taint
+			continue
+		}
+		out = append(out, part)
+	}
+	return out
+}
+
+// claim is a pod's volume that can't be had.
+func (e Evidence) claim(p Pod) (Finding, bool) {
+	for _, v := range p.Spec.Volumes {
+		i := slices.IndexFunc(e.Claims, func(c Object) bool { return v.Claim.Name != "" && c.Metadata.Name == v.Claim.Name })
+		if i < 0 || e.Claims[i].Status.Phase == "Bound" {
+			continue
+		}
+		f := Finding{Failed: true}
+		f.Code = "BERTH3426"
+		f.Subject = v.Claim.Name
+		class := e.Claims[i].Spec.StorageClass
+		said := e.about("PersistentVolumeClaim", v.Claim.Name, "ProvisioningFailed", "FailedBinding")
+		switch {
+		case class == nil:
+			f.Summary = fmt.Sprintf("the volume of %s can't be made: the cluster has no default storage class", p.Metadata.Name)
+			f.Hint = "set  kubernetes: {storageClass: {name: ...}}  to one of:  kubectl get storageclass"
+		case len(said) > 0 && strings.Contains(said[0].Message, "storageclass") && strings.Contains(said[0].Message, "not found"):
+			f.Summary = fmt.Sprintf("the volume of %s can't be made: there is no storage class %s", p.Metadata.Name, *class)
+			f.Hint = "set  kubernetes: {storageClass: {name: ...}}  to one of:  kubectl get storageclass"
+		case len(said) > 0:
+			f.Failed = false
+			f.Summary = fmt.Sprintf("the volume of %s is not made", p.Metadata.Name)
+			f.Detail, f.Hint = lines(said[0].Message), "see what the storage's provisioner says:  kubectl describe pvc "+v.Claim.Name
+		default:
+			continue
+		}
+		f.How = f.Summary
+		return f, true
+	}
+	return Finding{}, false
+}
+
+// volume is a pod that has a node, but whose volumes are not there yet.
+func (e Evidence) volume(o Object, p Pod) (Finding, bool) {
+	said := e.ofPod(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
+	if len(said) == 0 || e.Now.Sub(said[0].at()) > 2*recent || running(p) {
+		return Finding{}, false
+	}
+	message := said[0].Message
+	if text := strings.ToLower(message); strings.Contains(text, "not found") && (strings.Contains(text, "secret ") || strings.Contains(text, "configmap ")) ||
+		strings.Contains(text, "references non-existent") {
+		return e.config(o, p, message), true
+	}
+	f := Finding{How: "waiting for its volumes: " + firstLine(message)}
+	f.Code, f.Summary = "BERTH3426", "a volume of "+p.Metadata.Name+" can't be mounted"
+	f.Detail, f.Hint = lines(message), "see the volume and its node:  kubectl describe pod "+p.Metadata.Name
+	switch text := strings.ToLower(message); {
+	case said[0].Reason == "FailedCreatePodSandBox":
+		f.How = "waiting for its network"
+		f.Code, f.Summary, f.Hint = "BERTH3431", "the node can't make the network of "+p.Metadata.Name, "see the node's network plugin:  kubectl describe node "+p.Spec.Node
+	case strings.Contains(text, "multi-attach"):
+		f.Hint = "another node still has the volume; it is given back some minutes after its pod is gone"
+	}
+	return f, true
+}
+
+func running(p Pod) bool {
+	return slices.ContainsFunc(append(p.Status.Init, p.Status.Containers...), func(c ContainerStatus) bool { return c.State.Running != nil })
+}
+
+// image is a container whose image is not there.
+func (e Evidence) image(o Object, p Pod, c ContainerStatus, reason, message string) Finding {
+	tries := 0
+	for _, v := range e.ofPod(p, "Failed", "InspectFailed") {
+		if strings.HasPrefix(v.Message, "Failed to pull image") && strings.Contains(v.Message, c.Image) {
+			tries += v.times()
+			if !strings.Contains(message, ": ") || reason == "ImagePullBackOff" {
+				message = v.Message // the state itself only says that it will be tried again
+			}
+		}
+	}
+	text := strings.ToLower(message)
+	denied := containsAny(text, "unauthorized", "denied", "forbidden", "authentication required", "no basic auth")
+	missing := containsAny(text, "not found", "manifest unknown", "name unknown", "does not exist")
+	f := Finding{How: "its image can't be had: " + cause(message)}
+	f.Code, f.Summary = "BERTH3422", fmt.Sprintf("the image of %s can't be had%s", p.Metadata.Name, containerName(o, c.Name))
+	f.Detail = []string{"image: " + c.Image, cause(message)}
+	switch {
+	case reason == "InvalidImageName", reason == "ErrImageNeverPull":
+		f.Failed, f.Hint = true, "see images.registry and patches in the config"
+	case denied:
+		f.Failed, f.Hint = tries >= 2, "let the cluster sign in:  kubernetes: {imagePullSecrets: [NAME]}  then: berth up"
+	case missing:
+		f.Failed, f.Hint = tries >= 2, "berth check tells which images the registry lacks"
+	default:
+		f.Hint = "the nodes have to reach the registry; see what the message says of it"
+	}
+	return f
+}
+
+// cause is the end of a long message, which tells what happened; its beginning tells who asked whom.
+func cause(message string) string {
+	message = firstLine(message)
+	for _, mark := range []string{"desc = ", "ErrImagePull: "} {
+		if i := strings.LastIndex(message, mark); i >= 0 {
+			message = message[i+len(mark):]
+		}
+	}
+	return message
+}
+
+// refused is a workload whose pods can't even be made. What was said before the work began may be mended, and is tried again.
+func (e Evidence) refused(o Object, v Event) Finding {
+	text := strings.ToLower(v.Message)
+	f := Finding{Failed: v.at().After(e.Since), How: "its pods can't be made: " + cause(v.Message)}
+	f.Detail = lines(v.Message)
+	switch {
+	case strings.Contains(text, "exceeded quota"), strings.Contains(text, "failed quota"):
+		f.Code, f.Summary = "BERTH3427", "the namespace's quota leaves no room for the pods of "+o.Metadata.Name
+		f.Hint = "raise the quota (kubectl describe quota), or ask for less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}"
+	case strings.Contains(text, "violates podsecurity"):
+		f.Code, f.Summary = "BERTH3428", "the namespace's pod security does not allow the pods of "+o.Metadata.Name
+		f.Hint = "set  kubernetes: {podSecurity: restricted}  or relax the namespace's label pod-security.kubernetes.io/enforce"
+	case strings.Contains(text, "failed calling webhook"), strings.Contains(text, "internal error"), strings.Contains(text, "timeout"):
+		f.Failed = false // a webhook that is being restarted
+		f.Code, f.Summary = "BERTH3428", "an admission webhook does not answer for the pods of "+o.Metadata.Name
+		f.Hint = "see whether the webhook's own pods run; the message names it"
+	case containsAny(text, "denied", "admission webhook", "is forbidden", "invalid"):
+		f.Code, f.Summary = "BERTH3428", "the cluster does not allow the pods of "+o.Metadata.Name
+		f.Hint = "the message names the policy or webhook that is against it; keep to it with kubernetes.pods or a patch"
+	default:
+		f.Failed = false
+		f.Code, f.Summary = "BERTH3428", "the pods of "+o.Metadata.Name+" can't be made"
+		f.Hint = "mend what the message says, then: berth up"
+	}
+	return f
+}
+
+func containsAny(text string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+}
+
+func indented(list []string) []string {
+	out := make([]string, len(list))
+	for i, l := range list {
+		out[i] = "  " + l
+	}
+	return out
+}

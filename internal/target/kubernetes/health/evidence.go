@@ -1,0 +1,79 @@
+package health
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Evidence is what is known around the objects of an installation.
+type Evidence struct {
+	Pods   []Pod
+	Claims []Object
+	Events []Event   // warnings
+	Now    time.Time // by the cluster's clock as well as by ours; a minute of difference does no harm
+	Since  time.Time // when the work began: what was said before may be mended since
+}
+
+// pods are those of a workload that should run, the newest first.
+func (e Evidence) pods(o Object) []Pod {
+	var mine []Pod
+	for _, p := range e.Pods {
+		if p.Metadata.Deleted == nil && owns(o, p) {
+			mine = append(mine, p)
+		}
+	}
+	slices.SortStableFunc(mine, func(a, b Pod) int { return b.Metadata.Created.Compare(a.Metadata.Created) })
+	return mine
+}
+
+// owns reports whether a pod is a workload's. A Deployment's pods are its ReplicaSets', whose names end in the hash that is a label of
+// their pods; so nobody has to ask for ReplicaSets.
+func owns(o Object, p Pod) bool {
+	for _, owner := range p.Metadata.Owners {
+		switch {
+		case !owner.Controller:
+		case owner.UID == o.Metadata.UID && o.Metadata.UID != "":
+			return true
+		case o.Kind == "Deployment" && owner.Kind == "ReplicaSet":
+			return owner.Name == o.Metadata.Name+"-"+p.Metadata.Labels["pod-template-hash"]
+		}
+	}
+	return false
+}
+
+// about are the events about an object of one of some reasons, the newest first. No reasons are all.
+func (e Evidence) about(kind, name string, reasons ...string) []Event {
+	var found []Event
+	for _, v := range e.Events {
+		if v.About.Kind == kind && v.About.Name == name && (len(reasons) == 0 || slices.Contains(reasons, v.Reason)) {
+			found = append(found, v)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Event) int { return b.at().Compare(a.at()) })
+	return found
+}
+
+// ofPod are the events about a pod; those about one of the same name before it, as StatefulSets have, do not count.
+func (e Evidence) ofPod(p Pod, reasons ...string) []Event {
+	return slices.DeleteFunc(e.about("Pod", p.Metadata.Name, reasons...), func(v Event) bool {
+		return v.About.UID != "" && v.About.UID != p.Metadata.UID
+	})
+}
+
+// refusals are the events that tell that a workload's pods can't even be made, unless one was made since.
+func (e Evidence) refusals(o Object, pods []Pod) []Event {
+	found := e.about(o.Kind, o.Metadata.Name, "FailedCreate")
+	if o.Kind == "Deployment" {
+		for _, v := range e.Events {
+			hash, ok := strings.CutPrefix(v.About.Name, o.Metadata.Name+"-")
+			if ok && v.About.Kind == "ReplicaSet" && v.Reason == "FailedCreate" && !strings.Contains(hash, "-") {
+				found = append(found, v)
+			}
+		}
+		slices.SortStableFunc(found, func(a, b Event) int { return b.at().Compare(a.at()) })
+	}
+	return slices.DeleteFunc(found, func(v Event) bool {
+		return len(pods) > 0 && pods[0].Metadata.Created.After(v.at())
+	})
+}

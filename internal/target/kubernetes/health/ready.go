@@ -1,0 +1,139 @@
+package health
+
+import "fmt"
+
+// Readiness is how far an object is.
+type Readiness struct {
+	Ready  bool
+	Failed bool   // it will not get ready by waiting
+	How    string // in a word: "2 of 3 ready", "crashed 3 times"
+}
+
+// Ready tells how far an object is, from what it says itself. Kinds that are not known are ready when they are there.
+func Ready(o Object) Readiness {
+	if o.Metadata.Deleted != nil {
+		return Readiness{How: "being deleted"}
+	}
+	switch o.Kind {
+	case "Deployment", "StatefulSet", "DaemonSet":
+		if o.Status.Observed < o.Metadata.Generation {
+			return Readiness{How: "waiting for the cluster to take it up"}
+		}
+	}
+	switch o.Kind {
+	case "Deployment":
+		return deployment(o)
+	case "StatefulSet":
+		return statefulSet(o)
+	case "DaemonSet":
+		return daemonSet(o)
+	case "Job":
+		return job(o)
+	case "PersistentVolumeClaim":
+		return claim(o)
+	case "Service":
+		if o.Spec.Type == "LoadBalancer" && len(o.Status.LoadBalancer.Ingress) == 0 {
+			return Readiness{How: "waiting for an address of the load balancer"}
+		}
+	}
+	// An Ingress among them: many controllers never write down its address.
+	return Readiness{Ready: true, How: "there"}
+}
+
+// replicas is how many pods an object should have.
+func (o Object) replicas() int {
+	if o.Spec.Replicas == nil {
+		return 1
+	}
+	return *o.Spec.Replicas
+}
+
+func deployment(o Object) Readiness {
+	want, s := o.replicas(), o.Status
+	switch {
+	case s.Updated < want && o.Spec.Paused:
+		return Readiness{How: "paused, with " + of(s.Updated, want, "updated")}
+	case s.Updated < want:
+		return Readiness{How: of(s.Updated, want, "updated")}
+	case s.Replicas > s.Updated:
+		return Readiness{How: fmt.Sprintf("%d old still ending", s.Replicas-s.Updated)}
+	case s.Available < want:
+		return Readiness{How: of(s.Available, want, "ready")}
+	}
+	return Readiness{Ready: true, How: of(s.Available, want, "ready")}
+}
+
+func statefulSet(o Object) Readiness {
+	want, s := o.replicas(), o.Status
+	ready := s.Ready
+	if o.Spec.MinReady > 0 {
+		ready = s.Available
+	}
+	toUpdate := max(0, want-o.Spec.UpdateStrategy.RollingUpdate.Partition)
+	manual := o.Spec.UpdateStrategy.Type == "OnDelete"
+	switch {
+	case s.Replicas > want:
+		return Readiness{How: fmt.Sprintf("%d surplus still ending", s.Replicas-want)}
+	case !manual && s.Updated < toUpdate:
+		return Readiness{How: of(s.Updated, toUpdate, "updated")}
+	case ready < want:
+		return Readiness{How: of(ready, want, "ready")}
+	case manual && s.Updated < want:
+		// Its pods are updated when somebody deletes them: nothing to wait for.
+		return Readiness{Ready: true, How: fmt.Sprintf("%s, %d to be deleted for the update", of(ready, want, "ready"), want-s.Updated)}
+	}
+	return Readiness{Ready: true, How: of(ready, want, "ready")}
+}
+
+func daemonSet(o Object) Readiness {
+	s := o.Status
+	switch {
+	case o.Spec.UpdateStrategy.Type != "OnDelete" && s.UpdatedScheduled < s.Desired:
+		return Readiness{How: of(s.UpdatedScheduled, s.Desired, "updated")}
+	case s.NumberAvailable < s.Desired:
+		return Readiness{How: of(s.NumberAvailable, s.Desired, "ready")}
+	}
+	return Readiness{Ready: true, How: of(s.NumberAvailable, s.Desired, "ready")}
+}
+
+func job(o Object) Readiness {
+	if _, ok := condition(o.Status.Conditions, "Complete", "True"); ok {
+		return Readiness{Ready: true, How: "finished"}
+	}
+	if c, ok := condition(o.Status.Conditions, "Failed", "True"); ok {
+		return Readiness{Failed: true, How: "failed: " + sentence(c.Message, c.Reason)}
+	}
+	switch {
+	case o.Spec.Suspend:
+		return Readiness{How: "suspended"}
+	case o.Status.Failed == 1:
+		return Readiness{How: "running again, 1 attempt failed"}
+	case o.Status.Failed > 1:
+		return Readiness{How: fmt.Sprintf("running again, %d attempts failed", o.Status.Failed)}
+	case o.Status.Active > 0:
+		return Readiness{How: "running"}
+	}
+	return Readiness{How: "waiting to be started"}
+}
+
+// claim is never waited for alone: most volumes are made for the first pod that wants them.
+func claim(o Object) Readiness {
+	switch o.Status.Phase {
+	case "Lost":
+		return Readiness{Failed: true, How: "its volume is lost"}
+	case "Bound":
+		return Readiness{Ready: true, How: "bound"}
+	}
+	return Readiness{Ready: true, How: "waiting for its first pod"}
+}
+
+func of(some, all int, what string) string { return fmt.Sprintf("%d of %d %s", some, all, what) }
+
+func sentence(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return "for no reason that it tells"
+}

@@ -1,0 +1,205 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/target/kubernetes"
+	"golang.org/x/sync/errgroup"
+)
+
+// Watcher looks at an installation's objects again and again, at little cost: a list of each kind that is waited for and, while something
+// is not ready, one of pods, one of claims and one of warnings. Nothing is asked for one by one.
+type Watcher struct {
+	client    *kubernetes.Client
+	namespace string
+	now       func() time.Time
+	since     time.Time
+
+	mu    sync.Mutex
+	at    time.Time // of the last look
+	known map[kubernetes.Ref]Readiness
+	found map[kubernetes.Ref]Finding
+}
+
+const (
+	// fresh is how long a look holds: who asks more often gets the same answer.
+	fresh = 500 * time.Millisecond
+	// lastLines is how much of a log is shown.
+	lastLines = 20
+)
+
+// NewWatcher watches a namespace. What the cluster said before now is known, but nothing is given up for it.
+func NewWatcher(c *kubernetes.Client, namespace string, now func() time.Time) *Watcher {
+	return &Watcher{client: c, namespace: namespace, now: now, since: now()}
+}
+
+// judged are the kinds that are not ready by being there.
+func judged(kind string) bool {
+	switch kind {
+	case "Deployment", "StatefulSet", "DaemonSet", "Job", "PersistentVolumeClaim", "Service":
+		return true
+	}
+	return false
+}
+
+// Look tells how far some objects are.
+func (w *Watcher) Look(ctx context.Context, refs []kubernetes.Ref) (map[kubernetes.Ref]Readiness, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.holds(refs) {
+		if err := w.look(ctx, refs); err != nil {
+			return nil, err
+		}
+	}
+	out := map[kubernetes.Ref]Readiness{}
+	for _, r := range refs {
+		out[r] = w.known[r]
+	}
+	return out, nil
+}
+
+// holds reports whether the last look was just now, and at all of some objects.
+func (w *Watcher) holds(refs []kubernetes.Ref) bool {
+	for _, r := range refs {
+		if _, ok := w.known[r]; !ok {
+			return false
+		}
+	}
+	return w.now().Sub(w.at) < fresh
+}
+
+// Forget makes the next look a new one, as after something was applied.
+func (w *Watcher) Forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = time.Time{}
+}
+
+func (w *Watcher) look(ctx context.Context, refs []kubernetes.Ref) error {
+	objects, err := w.objects(ctx, refs)
+	if err != nil {
+		return err
+	}
+	known, waiting := map[kubernetes.Ref]Readiness{}, false
+	for _, r := range refs {
+		o, there := objects[r]
+		switch {
+		case !judged(r.Kind):
+			known[r] = Readiness{Ready: true, How: "there"}
+		case !there:
+			known[r] = Readiness{How: "not there"}
+		default:
+			known[r] = Ready(o)
+			waiting = waiting || !known[r].Ready
+		}
+	}
+	found := map[kubernetes.Ref]Finding{}
+	if waiting {
+		e, err := w.evidence(ctx)
+		if err != nil {
+			return err
+		}
+		for r, o := range objects {
+			if known[r].Ready {
+				continue
+			}
+			if f, ok := Diagnose(o, e); ok {
+				found[r], known[r] = f, Readiness{Failed: f.Failed || known[r].Failed, How: f.How}
+			}
+		}
+	}
+	w.known, w.found, w.at = known, found, w.now()
+	return nil
+}
+
+// objects fetches what is waited for, by kind.
+func (w *Watcher) objects(ctx context.Context, refs []kubernetes.Ref) (map[kubernetes.Ref]Object, error) {
+	wanted := map[kubernetes.Ref]bool{}
+	kinds := map[kubernetes.Ref]bool{} // without names
+	for _, r := range refs {
+		if judged(r.Kind) {
+			wanted[r] = true
+			kinds[kubernetes.Ref{APIVersion: r.APIVersion, Kind: r.Kind, Namespace: r.Namespace}] = true
+		}
+	}
+	out := map[kubernetes.Ref]Object{}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	for k := range kinds {
+		g.Go(func() error {
+			list, err := kubernetes.Items[Object](ctx, w.client, kubernetes.Query{APIVersion: k.APIVersion, Kind: k.Kind, Namespace: k.Namespace})
+			mu.Lock()
+			defer mu.Unlock()
+			for _, o := range list {
+				r := kubernetes.Ref{APIVersion: k.APIVersion, Kind: k.Kind, Namespace: k.Namespace, Name: o.Metadata.Name}
+				if wanted[r] {
+					o.Kind = k.Kind // lists have it once
+					out[r] = o
+				}
+			}
+			return err
+		})
+	}
+	return out, g.Wait()
+}
+
+// evidence fetches what tells why something is not ready.
+func (w *Watcher) evidence(ctx context.Context) (Evidence, error) {
+	e := Evidence{Now: w.now(), Since: w.since}
+	g, ctx := errgroup.WithContext(ctx)
+	in := func(kind, fields string) kubernetes.Query {
+		return kubernetes.Query{APIVersion: "v1", Kind: kind, Namespace: w.namespace, Fields: fields}
+	}
+	g.Go(func() (err error) {
+		e.Pods, err = kubernetes.Items[Pod](ctx, w.client, in("Pod", ""))
+		return err
+	})
+	g.Go(func() (err error) {
+		e.Claims, err = kubernetes.Items[Object](ctx, w.client, in("PersistentVolumeClaim", ""))
+		return err
+	})
+	g.Go(func() (err error) {
+		e.Events, err = kubernetes.Items[Event](ctx, w.client, in("Event", "type=Warning"))
+		return err
+	})
+	return e, g.Wait()
+}
+
+// Explain says why an object is not ready, as of the last look, with the last lines of the container that is to blame.
+func (w *Watcher) Explain(ctx context.Context, r kubernetes.Ref) diag.Diagnostic {
+	w.mu.Lock()
+	f, ok := w.found[r]
+	how := w.known[r].How
+	w.mu.Unlock()
+	if !ok {
+		return diag.Diagnostic{Code: "BERTH3433", Severity: diag.Error, Subject: r.Name, Summary: fmt.Sprintf("%s is not ready: %s", r, sentence(how)),
+			Hint: "see:  kubectl describe " + r.String() + " -n " + w.namespace}
+	}
+	d := f.Diagnostic
+	if f.Log == nil {
+		return d
+	}
+	q := kubernetes.LogQuery{Namespace: w.namespace, Pod: f.Log.Pod, Container: f.Log.Container, Previous: f.Log.Previous, Tail: lastLines}
+	text, err := w.client.PodLogs(ctx, q)
+	if err != nil || len(text) == 0 {
+		// The run before may be cleared away, or this one may have said nothing yet.
+		q.Previous = !q.Previous
+		text, err = w.client.PodLogs(ctx, q)
+	}
+	if err == nil && len(text) > 0 {
+		d.Detail = append(append(d.Detail[:len(d.Detail):len(d.Detail)], "its last lines:"), barred(text)...)
+	}
+	return d
+}
+
+func barred(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = "  | " + l
+	}
+	return out
+}

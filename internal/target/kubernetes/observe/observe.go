@@ -1,0 +1,208 @@
+// Package observe sees what a cluster has of an installation, and asks the API server what would come of the objects that are wanted,
+// without changing anything.
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"berth/internal/plan"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/health"
+	"golang.org/x/sync/errgroup"
+)
+
+// parallel is how many requests are under way at once.
+const parallel = 16
+
+// labelRelease is the label with the release that an object was made for.
+const labelRelease = "dev.berth.release"
+
+// Cluster sees what there is of the wanted objects, and of those that an inventory lists beside them.
+func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, inventory []kubernetes.Ref) (plan.Cluster, error) {
+	out := plan.Cluster{Seen: map[string]plan.Seen{}}
+	var err error
+	if out.Namespace, err = exists(ctx, c, d.Namespace); err != nil {
+		return out, err
+	}
+	if !out.Namespace {
+		for _, o := range d.Objects {
+			out.Seen[o.Key] = plan.Seen{Soon: true}
+		}
+		return out, nil
+	}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	var watch *health.Snapshot
+	g.Go(func() (err error) {
+		watch, err = health.Take(ctx, c, d.Namespace)
+		return err
+	})
+	for _, o := range d.Objects {
+		g.Go(func() error {
+			seen, err := ask(ctx, c, o)
+			mu.Lock()
+			defer mu.Unlock()
+			out.Seen[o.Key] = seen
+			return err
+		})
+	}
+	for _, ref := range beside(inventory, d) {
+		g.Go(func() error {
+			live, err := c.Get(ctx, ref)
+			if kubernetes.NotFound(err) {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out.Unwanted = append(out.Unwanted, plan.Unwanted{Key: ref.String(), Service: label(live, "dev.berth.service"), Live: live})
+			return err
+		})
+	}
+	g.Go(func() (err error) {
+		out.Claims, err = claims(ctx, c, d.Namespace)
+		return err
+	})
+	g.Go(func() (err error) {
+		out.Classes, err = classes(ctx, c)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return out, err
+	}
+	slices.SortFunc(out.Unwanted, func(a, b plan.Unwanted) int { return strings.Compare(a.Key, b.Key) })
+	for key, seen := range out.Seen {
+		if seen.Live == nil {
+			continue
+		}
+		r := watch.Of(seen.Live)
+		seen.Health = plan.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
+		out.Seen[key] = seen
+	}
+	out.Release = release(d, out.Seen)
+	return out, nil
+}
+
+// exists reports whether a namespace exists. Who may not ask is in it: namespaces that one may work in can often not be looked at.
+func exists(ctx context.Context, c *kubernetes.Client, namespace string) (bool, error) {
+	_, err := c.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace})
+	switch {
+	case err == nil, kubernetes.Forbidden(err):
+		return true, nil
+	case kubernetes.NotFound(err):
+		return false, nil
+	}
+	return false, err
+}
+
+// ask looks at one object, and asks what would come of applying it: first without force, so that who else wants its fields is told, and
+// then with it.
+func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, error) {
+	live, err := c.Get(ctx, kubernetes.RefOf(o.Body))
+	if err != nil && !kubernetes.NotFound(err) {
+		return plan.Seen{}, err
+	}
+	seen := plan.Seen{Live: live}
+	options := kubernetes.ApplyOptions{Manager: plan.Manager, DryRun: true}
+	seen.Applied, err = c.Apply(ctx, o.Body, options)
+	if owners := kubernetes.Owners(err); owners != nil {
+		for _, owner := range owners {
+			seen.Conflicts = append(seen.Conflicts, plan.Owner(owner))
+		}
+		options.Force = true
+		seen.Applied, err = c.Apply(ctx, o.Body, options)
+	}
+	var refusal *kubernetes.Refusal
+	switch {
+	case err == nil:
+		return seen, nil
+	case kubernetes.NotFound(err):
+		return plan.Seen{Soon: true}, nil // its kind is not there
+	case errors.As(err, &refusal):
+		seen.Applied = nil
+		seen.Refused = &plan.Refusal{Status: refusal.Status, Reason: refusal.Reason, Message: refusal.Message}
+		for _, cause := range refusal.Causes {
+			seen.Refused.Causes = append(seen.Refused.Causes, plan.RefusalCause{Field: cause.Field, Reason: cause.Reason, Message: cause.Message})
+		}
+		return seen, nil
+	}
+	return seen, err
+}
+
+// beside are the objects of an inventory that are no longer wanted.
+func beside(inventory []kubernetes.Ref, d plan.DesiredObjects) []kubernetes.Ref {
+	wanted := map[string]bool{}
+	for _, o := range d.Objects {
+		wanted[o.Key] = true
+	}
+	return slices.DeleteFunc(slices.Clone(inventory), func(r kubernetes.Ref) bool { return wanted[r.String()] })
+}
+
+func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]plan.Claim, error) {
+	type claim struct {
+		Metadata struct{ Name string }
+		Spec     struct {
+			StorageClassName string
+			Resources        struct{ Requests map[string]string }
+		}
+		Status struct{ Phase string }
+	}
+	list, err := kubernetes.Items[claim](ctx, c, kubernetes.Query{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: namespace})
+	if err != nil {
+		return nil, fmt.Errorf("look at the volumes: %w", err)
+	}
+	var out []plan.Claim
+	for _, c := range list {
+		out = append(out, plan.Claim{Name: c.Metadata.Name, Size: c.Spec.Resources.Requests["storage"], Class: c.Spec.StorageClassName, Phase: c.Status.Phase})
+	}
+	return out, nil
+}
+
+// classes are the cluster's storage classes; nil when one may not see them.
+func classes(ctx context.Context, c *kubernetes.Client) ([]plan.Class, error) {
+	type class struct {
+		Metadata struct {
+			Name        string
+			Annotations map[string]string
+		}
+		AllowVolumeExpansion bool
+	}
+	list, err := kubernetes.Items[class](ctx, c, kubernetes.Query{APIVersion: "storage.k8s.io/v1", Kind: "StorageClass"})
+	if kubernetes.Forbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at the storage classes: %w", err)
+	}
+	out := []plan.Class{}
+	for _, c := range list {
+		out = append(out, plan.Class{Name: c.Metadata.Name, Expandable: c.AllowVolumeExpansion,
+			Default: c.Metadata.Annotations["storageclass.kubernetes.io/is-default-class"] == "true"})
+	}
+	return out, nil
+}
+
+// release is the release that runs: that of the frontend's Deployment, or else of any object that is there.
+func release(d plan.DesiredObjects, seen map[string]plan.Seen) string {
+	if r := label(seen["Deployment/sourcegraph-frontend"].Live, labelRelease); r != "" {
+		return r
+	}
+	for _, o := range d.Objects {
+		if r := label(seen[o.Key].Live, labelRelease); r != "" {
+			return r
+		}
+	}
+	return ""
+}
+
+func label(object map[string]any, name string) string {
+	metadata, _ := object["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	value, _ := labels[name].(string)
+	return value
+}
