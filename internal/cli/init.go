@@ -26,6 +26,9 @@ func newInitCmd(env *Env) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.On = catalogue.Target(on)
+			if a.Namespace != "" && a.On != catalogue.Kubernetes {
+				return fmt.Errorf("--namespace is for --on kubernetes")
+			}
 			if env.Interactive {
 				if err := env.ask(cmd, &a); err != nil {
 					return err
@@ -35,11 +38,12 @@ func newInitCmd(env *Env) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&on, "on", string(catalogue.Compose), "where Sourcegraph runs: compose")
+	f.StringVar(&on, "on", string(catalogue.Compose), "where Sourcegraph runs: compose or kubernetes")
 	f.StringVar(&a.URL, "url", "", "the address that people type (default http://localhost)")
 	f.StringVar(&a.Release, "release", "", "the Sourcegraph release (default the newest for this target)")
 	f.StringVar(&a.Size, "size", "", "demo, or nothing for what Sourcegraph ships")
 	f.StringVar(&a.Name, "name", "", "the installation's name, to run two on one machine")
+	f.StringVar(&a.Namespace, "namespace", "", "on Kubernetes, the namespace (default the context's)")
 	f.StringVarP(&output, "output", "o", DefaultConfig, "where to write it")
 	return cmd
 }
@@ -50,11 +54,13 @@ func (e *Env) ask(cmd *cobra.Command, a *config.Answers) error {
 	for _, q := range []struct {
 		flag, question, def string
 		answer              *string
+		on                  catalogue.Target // "": both
 	}{
-		{"url", "The address that people will type", "http://localhost", &a.URL},
-		{"size", "Size: demo for a laptop, nothing for what Sourcegraph ships", "", &a.Size},
+		{"url", "The address that people will type", "http://localhost", &a.URL, ""},
+		{"size", "Size: demo for a laptop, nothing for what Sourcegraph ships", "", &a.Size, ""},
+		{"namespace", "Namespace, made when it is not there; nothing for the current one", "", &a.Namespace, catalogue.Kubernetes},
 	} {
-		if cmd.Flags().Changed(q.flag) {
+		if cmd.Flags().Changed(q.flag) || q.on != "" && q.on != a.On {
 			continue
 		}
 		fmt.Fprintf(e.Stderr, "%s [%s]: ", q.question, q.def)
@@ -82,12 +88,7 @@ func (e *Env) init(a config.Answers, output string) error {
 	}
 	text := config.Init(a)
 	// The new file passes the same checks as any other, before it is written.
-	doc, problems := config.Load(output, text)
-	if !problems.Failed() {
-		_, more := config.Release(doc, cat)
-		problems = append(append(problems, more...), targetProblems(doc)...)
-	}
-	if problems.Failed() {
+	if _, _, problems := config.Read(output, text, cat, e.world(filepath.Dir(e.abs(output)))); problems.Failed() {
 		return problems
 	}
 	file, err := os.OpenFile(e.abs(output), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
