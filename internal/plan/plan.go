@@ -25,6 +25,9 @@ type Plan struct {
 	Basis        Basis            `json:"basis"`
 	Steps        []Step           `json:"steps"`
 	Unchanged    []string         `json:"unchanged"` // objects that stay as they are
+
+	Kept      []string   `json:"kept,omitempty"`      // objects that nothing asks for any more, but that hold data, so they stay
+	Conflicts []Conflict `json:"conflicts,omitempty"` // fields that others want otherwise, each with what is done about it
 }
 
 // Action is what the plan is for.
@@ -51,7 +54,7 @@ const (
 	Pull     Verb = "pull"     // fetch an image
 	Write    Verb = "write"    // write the rendered project
 	Create   Verb = "create"   // make and start a container
-	Update   Verb = "update"   // change limits of a running container
+	Update   Verb = "update"   // change a running container's limits, or an object in place: its pods may be replaced, one after the other
 	Start    Verb = "start"    // start a container that does not run
 	Restart  Verb = "restart"  // stop and start the same container
 	Recreate Verb = "recreate" // replace the container; volumes stay
@@ -61,6 +64,11 @@ const (
 	Delete   Verb = "delete"   // delete a volume and the data in it
 
 	RemoveNetwork Verb = "remove network"
+
+	// Grow makes a claim larger: to the size that the step's change of SizeField has.
+	Grow Verb = "grow"
+	// Orphan deletes a StatefulSet alone. Its pods run on and its claims stay; the next step makes it again, and that takes them back.
+	Orphan Verb = "orphan"
 )
 
 // Effect is what people notice of a step.
@@ -86,6 +94,16 @@ type Step struct {
 	Why       []Cause `json:"why"`
 	Effect    Effect  `json:"effect"`
 	After     []int   `json:"after,omitempty"` // steps that must be done first
+	// Changes are the fields of an object that differ.
+	Changes []Change `json:"changes,omitempty"`
+}
+
+// Change is a field of an object that gets another value. Secrets are never in it: such values are Hidden.
+type Change struct {
+	Field string `json:"field"`           // "spec.template.spec.containers[name=frontend].resources.limits.cpu"
+	From  string `json:"from,omitempty"`  // "" when it is not there
+	To    string `json:"to,omitempty"`    // "" when it is taken away
+	Owner string `json:"owner,omitempty"` // who set what is there: "berth", "kubectl-edit"; "" when nobody did
 }
 
 // Touches reports whether the step changes a container, rather than fetching, writing or waiting.

@@ -1,0 +1,267 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"berth/internal/diag"
+)
+
+// Objects is the work that leads a cluster to the objects that are desired. What can't be done is told as problems; the plan has the rest,
+// so that both can be shown, but a plan with problems that are errors, or with undecided conflicts, is not to be carried out.
+//
+// A step's Object is an object's key. Create, Update, Grow and Recreate of a wanted object mean its whole body, but for the fields that
+// are Yielded; Grow of a claim that a StatefulSet made sets the size only. Recreate deletes first and waits until the object is gone;
+// Execute of a Job that exists does so too. A namespace that does not exist gets a Create step, though it may be none of the objects.
+func Objects(d DesiredObjects, c Cluster) (*Plan, diag.List) {
+	b := &objectDiffer{desired: &d, cluster: &c, byKey: map[string]int{}, first: -1}
+	held := make([][]Conflict, len(d.Objects))
+	var all []Conflict
+	for i := range d.Objects {
+		seen := c.Seen[d.Objects[i].Key]
+		held[i] = conflicts(&d.Objects[i], &seen, d.Rules)
+		all = append(all, held[i]...)
+	}
+	b.plan = d.empty(&c, all)
+	b.namespace()
+	for i := range d.Objects {
+		seen := c.Seen[d.Objects[i].Key]
+		b.object(&d.Objects[i], &seen, held[i])
+	}
+	b.undecided()
+	b.unread()
+	b.unwanted()
+	b.order()
+	b.problems.Sort()
+	return b.plan, b.problems
+}
+
+type objectDiffer struct {
+	desired  *DesiredObjects
+	cluster  *Cluster
+	plan     *Plan
+	problems diag.List
+	byKey    map[string]int // index of the step after which a wanted object is as it should be
+	needs    [][]int        // by step, indexes of those that come before it whatever objects need
+	first    int            // index of the step that makes the namespace, or -1
+}
+
+func (b *objectDiffer) add(s Step, after ...int) int {
+	if s.Why == nil {
+		s.Why = []Cause{}
+	}
+	b.plan.Steps = append(b.plan.Steps, s)
+	b.needs = append(b.needs, after)
+	return len(b.plan.Steps) - 1
+}
+
+// namespace makes the namespace, unless it is one of the wanted objects.
+func (b *objectDiffer) namespace() {
+	key := "Namespace/" + b.desired.Namespace
+	wanted := slices.ContainsFunc(b.desired.Objects, func(o Object) bool { return o.Key == key })
+	if !b.cluster.Namespace && !wanted && b.desired.Namespace != "" {
+		b.first = b.add(Step{Verb: Create, Object: key, Effect: None, Why: []Cause{{Text: "does not exist yet"}}})
+	}
+}
+
+// object decides what is done for one object.
+func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
+	if seen.Live == nil {
+		b.missing(o, seen)
+		return
+	}
+	if textAt(seen.Live, "metadata", "deletionTimestamp") != "" {
+		b.goes(o, seen)
+		return
+	}
+	all := unyielded(changes(o, seen), held)
+	if len(all) == 0 && seen.Refused == nil {
+		b.asWanted(o, seen)
+		return
+	}
+	step := Step{Verb: Update, Object: o.Key, Service: o.Service, Changes: all}
+	if o.OneShot && seen.Applied == nil {
+		step.Verb, step.Effect, step.Why = Execute, None, append(b.why(o, seen, all, held), Cause{Text: "a Job can't be changed: it is made again"})
+		b.byKey[o.Key] = b.add(step)
+		return
+	}
+	switch kindOf(o.Key) {
+	case "PersistentVolumeClaim":
+		grown, problems := claim(o, seen, all, b.cluster)
+		step.Verb, step.Why = grown.Verb, grown.Why
+		b.problems = append(b.problems, problems...)
+		if b.unsolved(o, seen, len(problems) > 0 || step.Verb == Grow) {
+			return
+		}
+	case "StatefulSet":
+		if b.remake(o, seen, all, held) {
+			return
+		}
+		if b.unsolved(o, seen, false) {
+			return
+		}
+	default:
+		if seen.Applied == nil {
+			if step.Why = replaced(o, seen, all); step.Why != nil {
+				step.Verb = Recreate
+			} else if b.unsolved(o, seen, false) {
+				return
+			}
+		}
+	}
+	step.Effect = b.effectOf(o, seen, step.Verb, all)
+	step.Why = append(b.why(o, seen, all, held), step.Why...)
+	b.byKey[o.Key] = b.add(step)
+}
+
+// undecided tells of conflicts that nobody decided.
+func (b *objectDiffer) undecided() {
+	for _, c := range b.plan.Undecided() {
+		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3508", Severity: diag.Error, Subject: c.Object,
+			Summary: fmt.Sprintf("%s set %s to %s, and %s is wanted", c.Manager, c.Field, orNone(c.Theirs), orNone(c.Ours)),
+			Hint:    "say who is to have it: take makes it ours, yield leaves it to " + c.Manager})
+	}
+}
+
+// unsolved reports a refusal that nothing of what we know explains: there is no step then that would work.
+func (b *objectDiffer) unsolved(o *Object, seen *Seen, explained bool) bool {
+	if seen.Refused == nil || explained {
+		return false
+	}
+	b.problems = append(b.problems, refused(o, seen.Refused))
+	return true
+}
+
+// missing makes an object that is not there.
+func (b *objectDiffer) missing(o *Object, seen *Seen) {
+	if b.unsolved(o, seen, seen.Soon) {
+		return
+	}
+	step := Step{Verb: Create, Object: o.Key, Service: o.Service, Effect: None, Why: o.Origins}
+	switch {
+	case seen.Soon && b.cluster.Namespace:
+		step.Why = append(slices.Clone(o.Origins), Cause{Text: "(its kind does not exist yet)"})
+	case seen.Soon:
+		step.Why = append(slices.Clone(o.Origins), Cause{Text: "(its namespace does not exist yet)"})
+	case o.OneShot:
+		step.Why = []Cause{{Text: "has not run for this release"}}
+	case b.plan.From != "":
+		step.Why = orElse(o.Origins, "is not there")
+	}
+	if o.OneShot {
+		step.Verb = Execute
+	}
+	b.byKey[o.Key] = b.add(step)
+}
+
+// goes is about an object that is being deleted. It is made again once it is gone, but for what holds data.
+func (b *objectDiffer) goes(o *Object, seen *Seen) {
+	if slices.Contains(stays, kindOf(o.Key)) {
+		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3507", Severity: diag.Error, Subject: o.Key,
+			Summary: "somebody is deleting it, and with it the data in it", Detail: []string{"it goes as soon as nothing uses it any more"},
+			Hint: "save the data now, before its pods stop; then find out who deletes it"})
+		return
+	}
+	verb := Recreate
+	if o.OneShot {
+		verb = Execute
+	}
+	b.byKey[o.Key] = b.add(Step{Verb: verb, Object: o.Key, Service: o.Service, Effect: b.effectOf(o, seen, verb, nil), Why: []Cause{{Text: "is being deleted"}}})
+}
+
+// asWanted is about an object of which no field differs. Only workloads are waited for: a claim may be bound no sooner than its pod starts.
+func (b *objectDiffer) asWanted(o *Object, seen *Seen) {
+	switch {
+	case podsOf(o.Body) == nil || seen.Health.Ready:
+		b.plan.Unchanged = append(b.plan.Unchanged, o.Key)
+	case o.OneShot && seen.Health.Failed:
+		b.byKey[o.Key] = b.add(Step{Verb: Execute, Object: o.Key, Service: o.Service, Effect: None, Why: []Cause{{Text: cmp.Or(seen.Health.How, "failed")}}})
+	default:
+		b.byKey[o.Key] = b.add(Step{Verb: Wait, Object: o.Key, Service: o.Service, Effect: None, Why: []Cause{{Text: cmp.Or(seen.Health.How, "is not ready")}}})
+	}
+}
+
+// remake adds the steps for a StatefulSet that can't be changed in place; it reports whether it is such a one.
+func (b *objectDiffer) remake(o *Object, seen *Seen, all []Change, held []Conflict) bool {
+	if seen.Applied != nil {
+		return false
+	}
+	r, problems := statefulSet(o, seen, all, b.cluster)
+	b.problems = append(b.problems, problems...)
+	if r == nil || len(problems) > 0 {
+		return r != nil
+	}
+	var grown []int
+	for _, s := range r.grow {
+		grown = append(grown, b.add(s))
+	}
+	why := b.why(o, seen, all, held)
+	if r.recreate {
+		why = append(why, append(r.why, Cause{Text: "its pods stop before the new ones start; its claims stay"})...)
+		b.byKey[o.Key] = b.add(Step{Verb: Recreate, Object: o.Key, Service: o.Service, Changes: all, Why: why, Effect: b.effectOf(o, seen, Recreate, all)}, grown...)
+		return true
+	}
+	orphan := b.add(Step{Verb: Orphan, Object: o.Key, Service: o.Service, Effect: None,
+		Why: append(r.why, Cause{Text: "deleted alone: its pods run on, its claims stay"})}, grown...)
+	b.byKey[o.Key] = b.add(Step{Verb: Create, Object: o.Key, Service: o.Service, Changes: all, Why: append(why, Cause{Text: "made again around its pods"}),
+		Effect: b.effectOf(o, seen, Create, all)}, orphan)
+	return true
+}
+
+// unwanted removes what nothing asks for any more, but for what holds data.
+func (b *objectDiffer) unwanted() {
+	for _, u := range b.cluster.Unwanted {
+		kind := kindOf(u.Key)
+		switch {
+		case slices.Contains(stays, kind):
+			b.plan.Kept = append(b.plan.Kept, u.Key)
+			continue
+		case kind == "StatefulSet" && claimsGoAlong(u.Live):
+			b.problems = append(b.problems, goAlong(u.Key))
+			continue
+		}
+		step := Step{Verb: Remove, Object: u.Key, Service: u.Service, Effect: None, Why: []Cause{{Text: "nothing asks for it any longer"}}}
+		if podsOf(u.Live) != nil && kind != "Job" {
+			step.Effect = Brief
+		}
+		if kind == "StatefulSet" {
+			step.Why = []Cause{{Text: "nothing asks for it any longer; its claims are kept"}}
+		}
+		b.add(step)
+	}
+	slices.Sort(b.plan.Kept)
+}
+
+// words of the config, and the fields that they shape.
+var shapes = []struct{ word, field string }{
+	{"cpu", ".cpu"}, {"memory", ".memory"}, {"replicas", "spec.replicas"}, {"storage", "storage"}, {"storageClass", "storageClassName"},
+	{"image", ".image"}, {"env", ".env["}, {"pods", "spec.template"}, {"your patch", ""}, {"", ""},
+}
+
+// why says what makes an object differ: what others changed, another image, and the config's lines about fields that differ.
+func (b *objectDiffer) why(o *Object, seen *Seen, all []Change, held []Conflict) []Cause {
+	out := drift(seen, all, held)
+	for _, c := range all {
+		if strings.HasSuffix(c.Field, ".image") && tag(c.From) != tag(c.To) {
+			cause := Cause{Text: fmt.Sprintf("image %s -> %s", tag(c.From), tag(c.To))}
+			if !slices.Contains(out, cause) {
+				out = append(out, cause)
+			}
+		}
+	}
+	for _, origin := range o.Origins {
+		word, _, _ := strings.Cut(origin.Text, " ")
+		i := slices.IndexFunc(shapes, func(s struct{ word, field string }) bool {
+			return s.word == word || s.word == "" || strings.HasPrefix(origin.Text, s.word+":")
+		})
+		if slices.ContainsFunc(all, func(c Change) bool { return contentField(c.Field) && strings.Contains(c.Field, shapes[i].field) }) {
+			out = append(out, origin)
+		}
+	}
+	return out
+}
+
+// contentField reports whether a field is more than a label of the object itself, such as that of its release.
+func contentField(field string) bool { return !within(field, "metadata.labels") }

@@ -1,0 +1,147 @@
+package plan
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"berth/internal/diag"
+)
+
+// fixed are the fields that the API server lets nobody change, by kind. An object of these kinds is replaced when one of them is to change:
+// nothing is lost with it but the time that it takes. StatefulSets and claims, which hold data, are dealt with apart.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/
+var fixed = map[string][]string{
+	"Deployment":         {"spec.selector"},
+	"DaemonSet":          {"spec.selector"},
+	"Service":            {"spec.clusterIP", "spec.clusterIPs"},
+	"Job":                {"spec.template", "spec.selector", "spec.completions", "spec.completionMode"},
+	"RoleBinding":        {"roleRef"},
+	"ClusterRoleBinding": {"roleRef"},
+	"StorageClass":       {"provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"},
+	"PriorityClass":      {"value", "preemptionPolicy"},
+	"Secret":             {"type"},
+	"ConfigMap":          {},
+}
+
+// costs say what replacing an object of a kind means, where that is not plain.
+var costs = map[string]string{
+	"Deployment":         "its pods stop before the new ones start",
+	"DaemonSet":          "its pods stop before the new ones start",
+	"Service":            "it gets another address in the cluster",
+	"RoleBinding":        "its rights are gone for a moment",
+	"ClusterRoleBinding": "its rights are gone for a moment",
+	"StorageClass":       "volumes that exist stay as they are",
+}
+
+// replaced says why an object has to be replaced rather than changed; nothing when it can be changed.
+func replaced(o *Object, seen *Seen, all []Change) []Cause {
+	kind := kindOf(o.Key)
+	reasons := []string{}
+	for _, c := range all {
+		if slices.ContainsFunc(fixed[kind], func(f string) bool { return within(c.Field, f) }) || sealed(kind, seen.Live, c.Field) {
+			reasons = append(reasons, firstPart(c.Field))
+		}
+	}
+	if _, may := fixed[kind]; may && len(reasons) == 0 && seen.Refused.immutable() {
+		for _, cause := range seen.Refused.Causes {
+			reasons = append(reasons, fieldOf(cause.Field))
+		}
+		if len(reasons) == 0 {
+			reasons = []string{"what differs"}
+		}
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	slices.Sort(reasons)
+	why := []Cause{{Text: strings.Join(slices.Compact(reasons), ", ") + " can't be changed in place"}}
+	if cost := costs[kind]; cost != "" {
+		why = append(why, Cause{Text: cost})
+	}
+	if kind == "Service" && textAt(seen.Live, "spec", "type") == "LoadBalancer" {
+		why = append(why, Cause{Text: "its load balancer's address may become another one"})
+	}
+	return why
+}
+
+// sealed reports whether a field lies in a ConfigMap or Secret that is marked immutable.
+func sealed(kind string, live map[string]any, field string) bool {
+	if kind != "ConfigMap" && kind != "Secret" || live["immutable"] != true {
+		return false
+	}
+	return within(field, "data") || within(field, "binaryData") || field == "immutable"
+}
+
+// firstPart is a field up to its second name: "spec.selector".
+func firstPart(field string) string {
+	parts := strings.SplitN(field, ".", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ".")
+}
+
+// immutable reports whether the API server refused a change of what can't change: the net under what we know ourselves.
+func (r *Refusal) immutable() bool {
+	if r == nil || r.Status != http.StatusUnprocessableEntity {
+		return false
+	}
+	said := r.Message
+	for _, c := range r.Causes {
+		said += " " + c.Message
+	}
+	return slices.ContainsFunc([]string{"immutable", "may not be changed", "may not change", "can not be unset", "may not be unset", "cannot change"},
+		func(words string) bool { return strings.Contains(said, words) })
+}
+
+// refused is a refusal as a problem.
+func refused(o *Object, r *Refusal) diag.Diagnostic {
+	d := diag.Diagnostic{Code: "BERTH3504", Severity: diag.Error, Subject: o.Key, Summary: "the cluster does not take it as it is wanted",
+		Hint: "mend what it says; berth explain BERTH3504", Range: originOf(o, "")}
+	for _, c := range r.Causes {
+		d.Detail = append(d.Detail, strings.TrimSpace(fieldOf(c.Field)+": "+c.Message))
+	}
+	if len(d.Detail) == 0 || r.Status != http.StatusUnprocessableEntity {
+		d.Detail = []string{r.Message}
+	}
+	if strings.HasPrefix(o.Key, "Secret/") {
+		d.Detail = []string{cmp.Or(r.Reason, "refused") + "; what it said is not shown, since it may hold the secret"}
+	}
+	return d
+}
+
+// originOf is the place of the config's line about a word; of its first line without one.
+func originOf(o *Object, word string) diag.Range {
+	for _, origin := range o.Origins {
+		if strings.HasPrefix(origin.Text, word) {
+			return origin.Range
+		}
+	}
+	return diag.Range{}
+}
+
+func kindOf(key string) string {
+	kind, _, _ := strings.Cut(key, "/")
+	return kind
+}
+
+func nameOf(key string) string {
+	_, name, _ := strings.Cut(key, "/")
+	return name
+}
+
+// textAt is a text inside a tree, or "".
+func textAt(tree map[string]any, path ...string) string {
+	for _, name := range path[:len(path)-1] {
+		tree, _ = tree[name].(map[string]any)
+	}
+	s, _ := tree[path[len(path)-1]].(string)
+	return s
+}
+
+// treeAt is a tree inside a tree, or nil.
+func treeAt(from map[string]any, path ...string) map[string]any {
+	for _, name := range path {
+		from, _ = from[name].(map[string]any)
+	}
+	return from
+}

@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"slices"
+)
+
+// order numbers the steps: what objects need first, whether they say so or not, and removals last.
+func (b *objectDiffer) order() {
+	var base []int // steps of what workloads stand on: rights, settings, claims, Services
+	for i := range b.desired.Objects {
+		o := &b.desired.Objects[i]
+		if k, ok := b.byKey[o.Key]; ok && podsOf(o.Body) == nil && kindOf(o.Key) != "Ingress" {
+			base = append(base, k)
+		}
+	}
+	for i := range b.desired.Objects {
+		if k, ok := b.byKey[b.desired.Objects[i].Key]; ok {
+			b.after(&b.desired.Objects[i], k, base)
+		}
+	}
+	b.afterNamespace()
+	for i, s := range b.plan.Steps {
+		if s.Verb != Remove {
+			continue
+		}
+		for k := range b.plan.Steps {
+			if b.plan.Steps[k].Verb != Remove {
+				b.needs[i] = append(b.needs[i], k)
+			}
+		}
+	}
+	b.plan.Steps = sorted(b.plan.Steps, b.needs)
+}
+
+// after says what comes before the step that makes an object what it should be. A workload whose needs have steps waits for these only:
+// they wait for the base.
+func (b *objectDiffer) after(o *Object, step int, base []int) {
+	if b.plan.Steps[step].Verb == Wait {
+		return
+	}
+	var needs []int
+	for _, key := range o.Needs {
+		if k, ok := b.byKey[key]; ok {
+			needs = append(needs, k)
+		}
+	}
+	switch {
+	case podsOf(o.Body) != nil && !slices.ContainsFunc(needs, func(k int) bool { return b.plan.Steps[k].Verb != Wait }):
+		needs = append(needs, base...)
+	case podsOf(o.Body) == nil:
+		for _, key := range named(o) {
+			if k, ok := b.byKey[key]; ok {
+				needs = append(needs, k)
+			}
+		}
+	}
+	for _, k := range b.parts(step) {
+		b.needs[k] = append(b.needs[k], needs...)
+	}
+}
+
+// parts are a step and those that only prepare it: a StatefulSet is not deleted before its time to be made again has come.
+func (b *objectDiffer) parts(step int) []int {
+	out := []int{step}
+	for i := 0; i < len(out); i++ {
+		for _, k := range b.needs[out[i]] {
+			if v := b.plan.Steps[k].Verb; v == Orphan || v == Grow {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}
+
+// named are the objects that one without pods is about: the API server wants a role before it gives it to anybody.
+func named(o *Object) []string {
+	if ref := treeAt(o.Body, "roleRef"); ref != nil {
+		return []string{textAt(ref, "kind") + "/" + textAt(ref, "name")}
+	}
+	if class := textAt(o.Body, "spec", "storageClassName"); class != "" && kindOf(o.Key) == "PersistentVolumeClaim" {
+		return []string{"StorageClass/" + class}
+	}
+	return nil
+}
+
+// afterNamespace puts everything after the namespace, when there is a step for it.
+func (b *objectDiffer) afterNamespace() {
+	first, wanted := b.byKey["Namespace/"+b.desired.Namespace]
+	if b.first >= 0 {
+		first, wanted = b.first, true
+	}
+	if !wanted {
+		return
+	}
+	for i := range b.plan.Steps {
+		if i != first && len(b.needs[i]) == 0 {
+			b.needs[i] = append(b.needs[i], first)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"berth/internal/diag"
+)
+
+// stays are kinds that are never removed: there is data in them.
+var stays = []string{"PersistentVolumeClaim", "PersistentVolume", "Namespace", "CustomResourceDefinition"}
+
+// remake is how a StatefulSet is changed in what can't be changed: its claims grow, it is deleted without its pods, and made again around
+// them.
+type remake struct {
+	grow     []Step
+	why      []Cause
+	recreate bool // its pods can't be kept
+}
+
+// statefulSet says how a change of a StatefulSet is made; nil when it is made in place. Its replicas, its template and how it is updated
+// can be changed in place, and nothing else of it.
+// https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
+func statefulSet(o *Object, seen *Seen, all []Change, c *Cluster) (*remake, diag.List) {
+	r := &remake{}
+	var problems diag.List
+	var parts []string
+	for _, change := range all {
+		switch part := firstPart(change.Field); {
+		case part == "spec.serviceName", part == "spec.podManagementPolicy":
+			parts = append(parts, part)
+		case part == "spec.selector":
+			parts, r.recreate = append(parts, part), true
+		case strings.HasPrefix(part, "spec.volumeClaimTemplates"):
+			parts = append(parts, "spec.volumeClaimTemplates")
+		}
+	}
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	slices.Sort(parts)
+	r.why = []Cause{{Text: strings.Join(slices.Compact(parts), ", ") + " can't be changed in place"}}
+	if claimsGoAlong(seen.Live) {
+		problems = append(problems, goAlong(o.Key))
+	}
+	if slices.Contains(parts, "spec.volumeClaimTemplates") {
+		for _, template := range templates(o.Body) {
+			problems = append(problems, r.template(o, template, templateOf(seen.Live, textAt(template, "metadata", "name")), c)...)
+		}
+	}
+	return r, problems
+}
+
+// template is about one claim template: its live claims grow when it wants more.
+func (r *remake) template(o *Object, want, live map[string]any, c *Cluster) diag.List {
+	var problems diag.List
+	size, class := sizeOf(want), textAt(want, "spec", "storageClassName")
+	if live != nil && larger(sizeOf(live), size) > 0 {
+		return diag.List{shrinks(o, o.Key, sizeOf(live), size)}
+	}
+	prefix := textAt(want, "metadata", "name") + "-" + nameOf(o.Key) + "-"
+	for _, claim := range c.Claims {
+		if shard, ok := strings.CutPrefix(claim.Name, prefix); !ok || !digits(shard) {
+			continue
+		}
+		key := "PersistentVolumeClaim/" + claim.Name
+		switch {
+		case class != "" && claim.Class != "" && class != claim.Class:
+			problems = append(problems, otherClass(o, key, claim.Class, class))
+		case larger(size, claim.Size) > 0:
+			step, list := grow(o, key, Change{Field: SizeField, From: claim.Size, To: size}, claim.Class, c.Classes)
+			r.grow, problems = append(r.grow, step), append(problems, list...)
+		}
+	}
+	return problems
+}
+
+// grow is the step that makes a claim larger; a problem when its class does not let it.
+func grow(o *Object, key string, change Change, class string, classes []Class) (Step, diag.List) {
+	step := Step{Verb: Grow, Object: key, Service: o.Service, Effect: None, Changes: []Change{change},
+		Why: []Cause{{Text: "storage " + change.From + " -> " + change.To, Range: originOf(o, "storage")}}}
+	i := slices.IndexFunc(classes, func(c Class) bool { return c.Name == class || class == "" && c.Default })
+	switch {
+	case i < 0:
+		step.Why = append(step.Why, Cause{Text: "whether its storage class lets it grow could not be seen"})
+	case !classes[i].Expandable:
+		return step, diag.List{{Code: "BERTH3502", Severity: diag.Error, Subject: key, Range: originOf(o, "storage"),
+			Summary: fmt.Sprintf("it can't grow from %s to %s: its storage class %s does not let volumes grow", change.From, change.To, classes[i].Name),
+			Hint:    fmt.Sprintf(`if its storage can, allow it:  kubectl patch storageclass %s -p '{"allowVolumeExpansion": true}'`, classes[i].Name)}}
+	}
+	return step, nil
+}
+
+// claim says how a change of a claim is made: it can grow, its labels can change, and nothing else.
+func claim(o *Object, seen *Seen, all []Change, c *Cluster) (Step, diag.List) {
+	step := Step{Verb: Update, Object: o.Key, Service: o.Service, Effect: None, Changes: all}
+	var problems diag.List
+	for _, change := range all {
+		switch {
+		case change.Field == SizeField && larger(change.From, change.To) > 0:
+			problems = append(problems, shrinks(o, o.Key, change.From, change.To))
+		case change.Field == SizeField:
+			grown, list := grow(o, o.Key, change, textAt(seen.Live, "spec", "storageClassName"), c.Classes)
+			step.Verb, step.Why, problems = Grow, grown.Why, append(problems, list...)
+		case change.Field == "spec.storageClassName" && change.From != "" && change.To != "":
+			problems = append(problems, otherClass(o, o.Key, change.From, change.To))
+		case within(change.Field, "spec") && !within(change.Field, "spec.resources") && seen.Applied == nil:
+			problems = append(problems, diag.Diagnostic{Code: "BERTH3505", Severity: diag.Error, Subject: o.Key, Range: originOf(o, ""),
+				Summary: fmt.Sprintf("%s of a claim can't change: %s -> %s", change.Field, orNone(change.From), orNone(change.To)),
+				Hint:    "set it back, or copy the data to a new claim"})
+		}
+	}
+	return step, problems
+}
+
+func shrinks(o *Object, key, from, to string) diag.Diagnostic {
+	return diag.Diagnostic{Code: "BERTH3501", Severity: diag.Error, Subject: key, Range: originOf(o, "storage"),
+		Summary: fmt.Sprintf("a volume can't shrink: %s -> %s", from, to),
+		Hint:    fmt.Sprintf("set storage back to %s", from)}
+}
+
+func otherClass(o *Object, key, from, to string) diag.Diagnostic {
+	return diag.Diagnostic{Code: "BERTH3503", Severity: diag.Error, Subject: key, Range: originOf(o, "storageClass"),
+		Summary: fmt.Sprintf("a claim keeps its storage class: it has %s, and %s is wanted", from, to),
+		Hint:    fmt.Sprintf("set storageClass back to %s; to move the data, copy it to a new claim", from)}
+}
+
+// claimsGoAlong reports whether a StatefulSet's claims are deleted with it.
+func claimsGoAlong(live map[string]any) bool {
+	return textAt(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete"
+}
+
+func goAlong(key string) diag.Diagnostic {
+	return diag.Diagnostic{Code: "BERTH3506", Severity: diag.Error, Subject: key, Summary: "its claims, and the data in them, would be deleted with it",
+		Hint: fmt.Sprintf(`keep them first:  kubectl patch statefulset %s -p '{"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain"}}}'`, nameOf(key))}
+}
+
+// dropsClaims reports whether having fewer pods deletes the claims of those that go.
+func dropsClaims(live map[string]any, all []Change) bool {
+	return textAt(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" &&
+		slices.ContainsFunc(all, func(c Change) bool { return c.Field == "spec.replicas" && larger(cmp.Or(c.From, "1"), c.To) > 0 })
+}
+
+func templates(body map[string]any) []map[string]any {
+	items, _ := treeAt(body, "spec")["volumeClaimTemplates"].([]any)
+	var out []map[string]any
+	for _, i := range items {
+		if m, ok := i.(map[string]any); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func templateOf(body map[string]any, name string) map[string]any {
+	for _, t := range templates(body) {
+		if textAt(t, "metadata", "name") == name {
+			return t
+		}
+	}
+	return nil
+}
+
+func sizeOf(claim map[string]any) string {
+	v := treeAt(claim, "spec", "resources", "requests")["storage"]
+	if v == nil {
+		return ""
+	}
+	return plain(v)
+}

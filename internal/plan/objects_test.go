@@ -1,0 +1,401 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"github.com/google/go-cmp/cmp"
+)
+
+// textOfObjects is a plan in short, with fields, conflicts and what is kept.
+func textOfObjects(p *Plan, problems diag.List) string {
+	var b strings.Builder
+	for line := range strings.Lines(text(&Plan{Steps: p.Steps})) {
+		b.WriteString(line)
+		var id int
+		fmt.Sscan(line, &id)
+		for _, c := range p.Steps[id-1].Changes {
+			fmt.Fprintf(&b, "    %s  %s -> %s  (%s)\n", c.Field, c.From, c.To, c.Owner)
+		}
+	}
+	for _, k := range p.Kept {
+		fmt.Fprintf(&b, "kept %s\n", k)
+	}
+	for _, c := range p.Conflicts {
+		fmt.Fprintf(&b, "conflict %s %s %s: %s, ours %s: %s\n", c.Object, c.Field, c.Manager, c.Theirs, c.Ours, c.Decision)
+	}
+	for _, d := range problems {
+		fmt.Fprintf(&b, "%s %s: %s\n", d.Code, d.Subject, d.Summary)
+	}
+	return b.String()
+}
+
+// clone is a tree as the API server's JSON has it.
+func clone(tree map[string]any) map[string]any {
+	text, _ := json.Marshal(tree)
+	var out map[string]any
+	_ = json.Unmarshal(text, &out)
+	return out
+}
+
+// fieldsOf are the fields of a tree as managedFields have them.
+func fieldsOf(tree map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, v := range tree {
+		if name == "apiVersion" || name == "kind" || name == "name" && tree["labels"] != nil {
+			continue
+		}
+		out["f:"+name] = fieldsOfValue(name, v)
+	}
+	return out
+}
+
+func fieldsOfValue(name string, v any) map[string]any {
+	switch x := v.(type) {
+	case map[string]any:
+		if slices.Contains([]string{"selector", "nodeSelector"}, name) {
+			return map[string]any{}
+		}
+		return fieldsOf(x)
+	case []any:
+		keys := keysOf(name, x)
+		out := map[string]any{}
+		if keys == nil || keys[0] == templateName {
+			return out
+		}
+		for _, item := range x {
+			m := item.(map[string]any)
+			k := map[string]any{}
+			for _, key := range keys {
+				k[key] = keyValue(m, key)
+			}
+			text, _ := json.Marshal(k)
+			inner := fieldsOf(m)
+			inner["."] = map[string]any{}
+			out["k:"+string(text)] = inner
+		}
+		return out
+	}
+	return map[string]any{}
+}
+
+// served is an object as it is once we applied it.
+func served(body map[string]any) map[string]any {
+	live := clone(encoded(body))
+	meta := live["metadata"].(map[string]any)
+	meta["uid"], meta["resourceVersion"], meta["generation"] = "uid-"+meta["name"].(string), "41", 1.0
+	meta["managedFields"] = []any{
+		map[string]any{"manager": Manager, "operation": "Apply", "time": "2026-11-20T10:00:00Z", "fieldsV1": fieldsOf(live)},
+		map[string]any{"manager": "kube-controller-manager", "operation": "Update", "subresource": "status", "time": "2026-11-21T10:00:00Z",
+			"fieldsV1": map[string]any{"f:status": map[string]any{}}},
+	}
+	live["status"] = map[string]any{"observedGeneration": 1.0}
+	return live
+}
+
+// instance is Sourcegraph's own objects, all applied and ready.
+func instance(t testing.TB) (DesiredObjects, Cluster) {
+	t.Helper()
+	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies, err := release.Recompose("sg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := DesiredObjects{Installation: "sourcegraph", Namespace: "sg", Release: "7.5.4453", Project: "p", Secrets: "s", Catalogue: "c"}
+	c := Cluster{Release: "7.5.4453", Namespace: true, Seen: map[string]Seen{}, Classes: []Class{{Name: "sourcegraph", Expandable: true}, {Name: "fixed"}}}
+	databases := []string{"StatefulSet/codeinsights-db", "StatefulSet/codeintel-db", "StatefulSet/pgsql"}
+	for key, body := range bodies {
+		o := Object{Key: key, Body: body.(map[string]any)}
+		if podsOf(o.Body) != nil {
+			o.Service = nameOf(key)
+			if !slices.Contains(databases, key) && !strings.Contains(key, "redis") {
+				o.Needs = []string{"Job/migrator"}
+			}
+		}
+		d.Objects = append(d.Objects, o)
+	}
+	d.Objects = append(d.Objects, Object{Key: "Job/migrator", Service: "migrator", OneShot: true, Needs: databases, Body: map[string]any{
+		"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": "migrator", "labels": map[string]any{"deploy": "sourcegraph"}},
+		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "migrator", "image": "r/migrator:7.5.4453"}}}}}}})
+	slices.SortFunc(d.Objects, func(a, b Object) int { return strings.Compare(a.Key, b.Key) })
+	for _, o := range d.Objects {
+		live := served(o.Body)
+		c.Seen[o.Key] = Seen{Live: live, Applied: served(o.Body), Health: Health{Ready: true}}
+	}
+	return d, c
+}
+
+// objectChange is a change of what is desired or of the cluster.
+type objectChange func(*DesiredObjects, *Cluster)
+
+func want(key string, f func(*Object)) objectChange {
+	return func(d *DesiredObjects, c *Cluster) {
+		i := slices.IndexFunc(d.Objects, func(o Object) bool { return o.Key == key })
+		o := &d.Objects[i]
+		// The body as Go has it from YAML, and then the dry run of it.
+		f(o)
+		if seen := c.Seen[key]; seen.Applied != nil {
+			seen.Applied = served(o.Body)
+			c.Seen[key] = seen
+		}
+	}
+}
+
+func see(key string, f func(*Seen)) objectChange {
+	return func(_ *DesiredObjects, c *Cluster) {
+		seen := c.Seen[key]
+		f(&seen)
+		c.Seen[key] = seen
+	}
+}
+
+// refuse is a dry run that the API server refused.
+func refuse(key, field, message string) objectChange {
+	return see(key, func(s *Seen) {
+		s.Applied = nil
+		s.Refused = &Refusal{Status: 422, Reason: "Invalid", Message: message, Causes: []RefusalCause{{field, "FieldValueForbidden", message}}}
+	})
+}
+
+// put sets a field of a tree; the way to it must be there, and items of lists are the first ones.
+func put(tree map[string]any, value any, path ...string) {
+	for _, name := range path[:len(path)-1] {
+		next, ok := tree[name].(map[string]any)
+		if items, isList := tree[name].([]any); isList {
+			next, ok = items[0].(map[string]any), true
+		}
+		if !ok {
+			next = map[string]any{}
+			tree[name] = next
+		}
+		tree = next
+	}
+	tree[path[len(path)-1]] = value
+}
+
+var toContainer = []string{"spec", "template", "spec", "containers"}
+
+func limit(name string, value any) func(*Object) {
+	return func(o *Object) { put(o.Body, value, append(slices.Clone(toContainer), "resources", "limits", name)...) }
+}
+
+func storage(value any) func(*Object) {
+	return func(o *Object) {
+		put(o.Body, value, "spec", "volumeClaimTemplates", "spec", "resources", "requests", "storage")
+	}
+}
+
+// byHand is a field that somebody changed, and took over.
+func byHand(key, manager string, value any, path ...string) objectChange {
+	return see(key, func(s *Seen) {
+		put(s.Live, value, path...)
+		fields := map[string]any{}
+		node := fields
+		tree := s.Live
+		field := ""
+		for _, name := range path {
+			next := map[string]any{}
+			node["f:"+name] = next
+			node = next
+			field += "." + name
+			if items, ok := tree[name].([]any); ok {
+				item := map[string]any{}
+				tree = items[0].(map[string]any)
+				node[fmt.Sprintf(`k:{"name":%q}`, tree["name"])] = item
+				field += fmt.Sprintf("[name=%q]", tree["name"])
+				node = item
+			} else {
+				tree, _ = tree[name].(map[string]any)
+			}
+		}
+		entries := s.Live["metadata"].(map[string]any)["managedFields"].([]any)
+		disown(entries[0].(map[string]any)["fieldsV1"].(map[string]any), fields)
+		s.Live["metadata"].(map[string]any)["managedFields"] = append(entries,
+			map[string]any{"manager": manager, "operation": "Update", "time": "2026-11-22T10:00:00Z", "fieldsV1": fields})
+		s.Conflicts = append(s.Conflicts, Owner{Field: field, Manager: manager})
+	})
+}
+
+func disown(from, fields map[string]any) {
+	for name, inner := range fields {
+		node, ok := from[name].(map[string]any)
+		if !ok {
+			continue
+		}
+		if next := inner.(map[string]any); len(next) > 0 {
+			disown(node, next)
+		} else {
+			delete(from, name)
+		}
+	}
+}
+
+func claims(size, class string, names ...string) objectChange {
+	return func(_ *DesiredObjects, c *Cluster) {
+		for _, n := range names {
+			c.Claims = append(c.Claims, Claim{Name: n, Size: size, Class: class, Phase: "Bound"})
+		}
+	}
+}
+
+func TestObjects(t *testing.T) {
+	immutable := "updates to statefulset spec for fields other than 'replicas' are forbidden"
+	for _, tt := range []struct {
+		name    string
+		changes []objectChange
+		want    string
+	}{
+		{"nothing to do", nil, ""},
+		{"a limit of a StatefulSet", []objectChange{want("StatefulSet/gitserver", limit("memory", "16Gi")), want("StatefulSet/gitserver", func(o *Object) {
+			o.Origins = []Cause{{Text: "memory 16Gi", Range: diag.Range{Line: 9, Column: 13}}, {Text: "cpu 4", Range: diag.Range{Line: 8, Column: 13}}}
+		})}, `
+1 [] update StatefulSet/gitserver [restart]: memory 16Gi @9:13
+    spec.template.spec.containers[name=gitserver].resources.limits.memory  8G -> 16Gi  (berth)
+`},
+		{"quantities in another form", []objectChange{want("StatefulSet/gitserver", limit("cpu", "4000m")), see("StatefulSet/gitserver", func(s *Seen) { s.Applied = nil })}, ""},
+		{"an image of the frontend, which rolls", []objectChange{want("Deployment/sourcegraph-frontend", func(o *Object) {
+			put(o.Body, "r/frontend:7.6.0@sha256:1", append(slices.Clone(toContainer), "image")...)
+		})}, `
+1 [] update Deployment/sourcegraph-frontend: image 7.5.4453 -> 7.6.0
+    spec.template.spec.containers[name=frontend].image  index.docker.io/sourcegraph/frontend:7.5.4453@sha256:IMAGE -> r/frontend:7.6.0@sha256:1  (berth)
+`},
+		{"somebody changed a limit by hand", []objectChange{byHand("Deployment/sourcegraph-frontend", "kubectl-edit", "8", append(slices.Clone(toContainer), "resources", "limits", "cpu")...)}, `
+1 [] update Deployment/sourcegraph-frontend: kubectl-edit changed resources.limits.cpu by hand: 2 -> 8, put back
+    spec.template.spec.containers[name=frontend].resources.limits.cpu  8 -> 2  (kubectl-edit)
+conflict Deployment/sourcegraph-frontend spec.template.spec.containers[name=frontend].resources.limits.cpu kubectl-edit: 8, ours 2: take
+`},
+		{"an autoscaler has the replicas", []objectChange{byHand("Deployment/worker", "kube-controller-manager", 5.0, "spec", "replicas")}, `
+conflict Deployment/worker spec.replicas kube-controller-manager: 5, ours 1: yield
+`},
+		{"the admin takes the replicas back", []objectChange{byHand("Deployment/worker", "keda", 5.0, "spec", "replicas"), func(d *DesiredObjects, _ *Cluster) {
+			d.Rules = []Rule{{"Deployment/*", "spec.replicas", Take}}
+		}}, `
+1 [] update Deployment/worker: keda changed spec.replicas: 1 -> 5, put back
+    spec.replicas  5 -> 1  (keda)
+conflict Deployment/worker spec.replicas keda: 5, ours 1: take
+`},
+		{"a program that nobody decided about", []objectChange{byHand("Service/gitserver", "istio-pilot", "x", "metadata", "labels", "app")}, `
+1 [] update Service/gitserver: istio-pilot set metadata.labels.app; who is to have it?
+    metadata.labels.app  x -> gitserver  (istio-pilot)
+conflict Service/gitserver metadata.labels.app istio-pilot: x, ours gitserver: 
+BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, and gitserver is wanted
+`},
+		{"volumes grow", []objectChange{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable),
+			claims("200Gi", "sourcegraph", "repos-gitserver-0", "repos-gitserver-1", "repos-gitserver-x", "data-pgsql-0")}, `
+1 [] grow PersistentVolumeClaim/repos-gitserver-0: storage 200Gi -> 400Gi
+    spec.resources.requests.storage  200Gi -> 400Gi  ()
+2 [] grow PersistentVolumeClaim/repos-gitserver-1: storage 200Gi -> 400Gi
+    spec.resources.requests.storage  200Gi -> 400Gi  ()
+3 [1 2] orphan StatefulSet/gitserver: spec.volumeClaimTemplates can't be changed in place; deleted alone: its pods run on, its claims stay
+4 [3] create StatefulSet/gitserver: made again around its pods
+    spec.volumeClaimTemplates[name=repos].spec.resources.requests.storage  200Gi -> 400Gi  (berth)
+`},
+		{"volumes can't grow", []objectChange{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "fixed", "repos-gitserver-0"),
+			want("StatefulSet/gitserver", func(o *Object) {
+				put(o.Body, "fixed", "spec", "volumeClaimTemplates", "spec", "storageClassName")
+			})}, `
+BERTH3502 PersistentVolumeClaim/repos-gitserver-0: it can't grow from 200Gi to 400Gi: its storage class fixed does not let volumes grow
+`},
+		{"volumes can't shrink", []objectChange{want("StatefulSet/gitserver", storage("100Gi")), refuse("StatefulSet/gitserver", "spec", immutable)}, `
+BERTH3501 StatefulSet/gitserver: a volume can't shrink: 200Gi -> 100Gi
+`},
+		{"claims keep their class", []objectChange{want("StatefulSet/gitserver", func(o *Object) {
+			put(o.Body, "ssd", "spec", "volumeClaimTemplates", "spec", "storageClassName")
+		}), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "sourcegraph", "repos-gitserver-0")}, `
+BERTH3503 PersistentVolumeClaim/repos-gitserver-0: a claim keeps its storage class: it has sourcegraph, and ssd is wanted
+`},
+		{"a StatefulSet that would take its claims along", []objectChange{want("StatefulSet/gitserver", func(o *Object) { put(o.Body, "other", "spec", "serviceName") }),
+			refuse("StatefulSet/gitserver", "spec", immutable), see("StatefulSet/gitserver", func(s *Seen) {
+				put(s.Live, "Delete", "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted")
+			})}, `
+BERTH3506 StatefulSet/gitserver: its claims, and the data in them, would be deleted with it
+`},
+		{"a claim of its own grows", []objectChange{want("PersistentVolumeClaim/pgsql", func(o *Object) { put(o.Body, "300Gi", "spec", "resources", "requests", "storage") })}, `
+1 [] grow PersistentVolumeClaim/pgsql: storage 200Gi -> 300Gi
+    spec.resources.requests.storage  200Gi -> 300Gi  (berth)
+`},
+		{"a Deployment's selector", []objectChange{want("Deployment/sourcegraph-frontend", func(o *Object) { put(o.Body, "web", "spec", "selector", "matchLabels", "app") }),
+			refuse("Deployment/sourcegraph-frontend", "spec.selector", "field is immutable")}, `
+1 [] recreate Deployment/sourcegraph-frontend [downtime]: spec.selector can't be changed in place; its pods stop before the new ones start
+    spec.selector.matchLabels.app  sourcegraph-frontend -> web  (berth)
+`},
+		{"a headless Service becomes another one, which only the refusal tells", []objectChange{want("Service/gitserver", func(o *Object) { delete(o.Body["spec"].(map[string]any), "clusterIP") }),
+			refuse("Service/gitserver", "spec.clusterIPs[0]", "primary clusterIP can not be unset")}, `
+1 [] recreate Service/gitserver [restart]: spec.clusterIP can't be changed in place; it gets another address in the cluster
+    spec.clusterIP  None ->   (berth)
+`},
+		{"an admission plugin refuses", []objectChange{want("Deployment/worker", limit("cpu", "64")), see("Deployment/worker", func(s *Seen) {
+			s.Applied, s.Refused = nil, &Refusal{Status: 403, Reason: "Forbidden", Message: "exceeded quota: cpu"}
+		})}, `
+BERTH3504 Deployment/worker: the cluster does not take it as it is wanted
+`},
+		{"a Secret", []objectChange{want("Secret/pgsql-auth", func(o *Object) { put(o.Body, "aHVudGVyMg==", "data", "password") })}, `
+1 [] update Secret/pgsql-auth: does not restart SECRETREADERS; programs that read it only when they start keep the old content
+    data.password  (secret) -> (secret)  (berth)
+`},
+		{"a password that somebody set by hand", []objectChange{want("Deployment/worker", func(o *Object) {
+			put(o.Body, []any{map[string]any{"name": "HOST", "value": "postgres://sg:hunter2@db/sg"}, map[string]any{"name": "LICENSE_KEY", "value": "k1"}}, append(slices.Clone(toContainer), "env")...)
+		}), see("Deployment/worker", func(s *Seen) {
+			put(s.Live, []any{map[string]any{"name": "HOST", "value": "db"}, map[string]any{"name": "LICENSE_KEY", "value": "k2"}, map[string]any{"name": "LOG", "value": "info"}}, append(slices.Clone(toContainer), "env")...)
+		})}, `
+1 [] update Deployment/worker [restart]
+    spec.template.spec.containers[name=worker].env[name=HOST].value  (secret) -> (secret)  ()
+    spec.template.spec.containers[name=worker].env[name=LICENSE_KEY].value  (secret) -> (secret)  ()
+    spec.template.spec.containers[name=worker].env[name=LOG].value  info ->   ()
+`},
+		{"what nothing asks for goes last, and its data stays", []objectChange{want("StatefulSet/gitserver", limit("memory", "16Gi")), func(_ *DesiredObjects, c *Cluster) {
+			c.Unwanted = []Unwanted{{Key: "PersistentVolumeClaim/old"}, {Key: "Deployment/old", Service: "old", Live: c.Seen["Deployment/worker"].Live}, {Key: "Namespace/sg"}}
+		}}, `
+1 [] update StatefulSet/gitserver [restart]
+    spec.template.spec.containers[name=gitserver].resources.limits.memory  8G -> 16Gi  (berth)
+2 [1] remove Deployment/old [restart]: nothing asks for it any longer
+kept Namespace/sg
+kept PersistentVolumeClaim/old
+`},
+		{"what needs something that is not ready waits for it", []objectChange{see("StatefulSet/pgsql", func(s *Seen) { s.Health = Health{How: "0 of 1 pods ready"} }),
+			see("Job/migrator", func(s *Seen) { s.Health = Health{Failed: true, How: "ended with an error"} }), want("Deployment/worker", limit("memory", "1Gi"))}, `
+1 [] wait StatefulSet/pgsql: 0 of 1 pods ready
+2 [1] run Job/migrator: ended with an error
+3 [2] update Deployment/worker [restart]
+    spec.template.spec.containers[name=worker].resources.limits.memory  4G -> 1Gi  (berth)
+`},
+		{"a claim that somebody deletes", []objectChange{see("PersistentVolumeClaim/pgsql", func(s *Seen) { put(s.Live, "2026-11-22T10:00:00Z", "metadata", "deletionTimestamp") })}, `
+BERTH3507 PersistentVolumeClaim/pgsql: somebody is deleting it, and with it the data in it
+`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, c := instance(t)
+			for _, change := range tt.changes {
+				change(&d, &c)
+			}
+			got := steady(textOfObjects(Objects(d, c)))
+			if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// steady replaces what the catalogue may change.
+func steady(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if before, after, ok := strings.Cut(line, "4453@sha256:"); ok {
+			line = before + "4453@sha256:IMAGE" + after[64:]
+		}
+		if before, after, ok := strings.Cut(line, "does not restart "); ok && strings.Contains(line, "Secret/") {
+			_, after, _ = strings.Cut(after, ";")
+			line = before + "does not restart SECRETREADERS;" + after
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
