@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
@@ -32,8 +33,8 @@ func (f *Form) objects() []*Object {
 	return out
 }
 
-// expected are the Secrets that the files need, but don't hold.
-func (f *Form) expected() []*Object {
+// Expected are the Secrets that the files need, but don't hold.
+func (f *Form) Expected() []*Object {
 	var out []*Object
 	for _, o := range f.objects() {
 		if o.Secret() && f.Seal == nil {
@@ -118,4 +119,20 @@ func (f *Form) files(folder string) ([]stack.File, error) {
 		}
 	}
 	return files, nil
+}
+
+// Files gives the files of a form, by its name on the command line. What is in the second list belongs to the admin: it is written when it
+// is not there.
+func (f *Form) Files(form string, release *catalogue.Release) (files, once []stack.File, err error) {
+	switch form {
+	case "kustomize":
+		return f.Kustomize()
+	case "helm":
+		files, err = f.Chart()
+	case "helm-values":
+		files, err = f.ChartValues(release)
+	default:
+		files, err = f.Manifests()
+	}
+	return files, nil, err
 }

@@ -132,7 +132,7 @@ func (c *chart) schema() map[string]any {
 	}
 	name := map[string]any{"type": "object", "required": []any{"name"}, "properties": map[string]any{"name": map[string]any{"type": "string"}},
 		"additionalProperties": false}
-	return map[string]any{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": false, "properties": map[string]any{
+	return map[string]any{"$comment": madeBy, "$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": false, "properties": map[string]any{
 		"existingSecrets":  map[string]any{"type": "object", "additionalProperties": false, "properties": existing},
 		"imagePullSecrets": map[string]any{"type": "array", "items": name},
 		"global":           map[string]any{"type": "object"}}}
@@ -231,10 +231,11 @@ func expression(parts []stack.Part) string {
 func variable(secret string) string { return "$" + strings.ToLower(shellName(secret)) }
 
 func (c *chart) notes() string {
-	return strings.ReplaceAll(fmt.Sprintf(`Sourcegraph %s starts in the namespace {{ .Release.Namespace }}:
+	return strings.ReplaceAll(fmt.Sprintf(`{{/* %s */ -}}
+Sourcegraph %s starts in the namespace {{ .Release.Namespace }}:
 
   kubectl -n {{ .Release.Namespace }} rollout status deployment/%s
-`, c.Set.Release, frontend), ChartNamespace, "{{ .Release.Namespace }}")
+`, madeBy, c.Set.Release, frontend), ChartNamespace, "{{ .Release.Namespace }}")
 }
 
 func (c *chart) readme() []byte {

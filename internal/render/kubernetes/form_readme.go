@@ -20,12 +20,12 @@ func (f *Form) readme(what string, expected []*Object, namespace, apply string) 
 func (f *Form) manifestsReadme() []byte {
 	return f.readme("One file for each object. The numbers are the order in which they are applied; the frontend's pods bring the databases' schemas to\n"+
 		"this release before they start.",
-		f.expected(), f.Set.Namespace, "kubectl apply --server-side -f .\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+		f.Expected(), f.Set.Namespace, "kubectl apply --server-side -f .\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
 }
 
 func (f *Form) kustomizeReadme() []byte {
 	return f.readme("`base/` is written anew by each `berth render`. `"+Overlay+"/` is yours: your patches go there, and berth never writes in it again.",
-		f.expected(), f.Set.Namespace, "kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+		f.Expected(), f.Set.Namespace, "kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
 }
 
 // secretsText tells which Secrets are expected and how they are made. Values are never in it.

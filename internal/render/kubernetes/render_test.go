@@ -41,6 +41,7 @@ var cases = map[string]string{
 	"registry":          "images: {registry: registry.example.com/mirror, login: {username: robot, password: {env: PW}}}",
 	"collector":         "tracing: {collector: otel.yaml}",
 	"patch":             "patches: [{service: cadvisor, reason: no kmsg, kubernetes: {spec: {template: {spec: {containers: [{name: cadvisor, securityContext: {privileged: false}}], volumes: [{name: disk, $patch: delete}]}}}}}, {service: worker, kind: Service, kubernetes: {metadata: {annotations: {a: b}}}}]",
+	"patch-claim":       "patches: [{service: gitserver, kubernetes: {spec: {volumeClaimTemplates: [{metadata: {name: repos}, spec: {volumeName: old-repos}}]}}}, {service: pgsql, kind: PersistentVolumeClaim, kubernetes: {spec: {volumeName: old-pgsql}}}]",
 	"ingress":           "kubernetes: {ingress: {class: alb, annotations: {a: b}, tlsSecret: my-tls}}",
 	"load-balancer":     "kubernetes: {ingress: {enabled: false}, service: {type: LoadBalancer, annotations: {a: b}, sourceRanges: [10.0.0.0/8]}}",
 	"node-port":         "kubernetes: {service: {nodePort: 30080}}",
@@ -66,7 +67,7 @@ var cases = map[string]string{
 
 const extra = "apiVersion: cloud.google.com/v1\nkind: BackendConfig\nmetadata: {name: sourcegraph-frontend}\nspec: {healthCheck: {port: 6060}}\n"
 
-func resolve(t *testing.T, version, text string) *stack.Stack {
+func resolve(t *testing.T, version, text string, namespace ...string) *stack.Stack {
 	t.Helper()
 	doc, problems := config.Load("sourcegraph.yaml", []byte("on: kubernetes\nurl: https://sourcegraph.example.com\n"+text+"\n"))
 	if problems.Failed() {
@@ -82,7 +83,7 @@ func resolve(t *testing.T, version, text string) *stack.Stack {
 			files[name] = []byte("the content of " + name + "\n")
 		}
 	}
-	return stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: rel, Files: files, Namespace: "sg"})
+	return stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: rel, Files: files, Namespace: strings.Join(append(namespace, "sg")[:1], "")})
 }
 
 func render(t *testing.T, version, text string) *kubernetes.Set {

@@ -1,0 +1,335 @@
+package kubernetes_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/render/kubernetes"
+	"berth/internal/stack"
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v4"
+)
+
+// confirmed are the configs whose forms are read by the real tools, on all releases of confirmedReleases.
+var confirmed = map[string]string{
+	"untouched":      "",
+	"demo":           "size: demo",
+	"replicas":       cases["replicas"],
+	"limits":         "services: {gitserver: {cpu: 500m, memory: 16Gi, storage: 1Ti}, pgsql: {memory: 900Mi, storage: 500Gi}, worker: {cpuRequest: 1, memoryRequest: 3Gi}}",
+	"env":            cases["env"],
+	"disabled":       cases["disabled"],
+	"database":       cases["database"],
+	"settings":       cases["settings"],
+	"redis":          cases["redis"],
+	"object-storage": cases["object-storage"],
+	"tls":            cases["tls"],
+	"proxy":          cases["proxy"],
+	"site-config":    cases["site-config"],
+	"registry":       cases["registry"],
+	"ingress":        cases["ingress"],
+	"no-ingress":     "kubernetes: {ingress: {enabled: false}, service: {type: LoadBalancer, annotations: {a: b}}}",
+	"placement":      "kubernetes: {pods: {nodeSelector: {disk: ssd}, tolerations: [{key: dedicated, operator: Exists}], labels: {team: code}, annotations: {text: \"{{ x }}\"}}}",
+	"storage-class":  cases["storage-class"],
+	"existing-class": cases["existing-class"],
+	"budgets":        cases["budgets"],
+	"network-policy": cases["network-policy"],
+	"existing":       cases["existing-secrets"],
+	"accounts":       cases["workload-identity"],
+	"objects":        cases["objects"],
+	"istio":          cases["istio"],
+	"restricted":     cases["restricted"],
+	"openshift":      cases["openshift"],
+	"namespaced":     cases["namespaced"],
+}
+
+// noValues are the configs that Sourcegraph's own chart has no values for, by the first release that has; "" for none.
+var noValues = map[string]string{}
+
+// confirmedReleases are releases with charts of each shape.
+func confirmedReleases(t *testing.T, name string) []string {
+	t.Helper()
+	if name != "untouched" {
+		return []string{"5.0.6", "6.0.0", "7.5.4453"}
+	}
+	var all []string
+	for _, v := range catalogue.Embedded().Versions(catalogue.Kubernetes) {
+		if len(all) > 0 && catalogue.Minor(all[len(all)-1]) == catalogue.Minor(v.Version) {
+			all[len(all)-1] = v.Version
+			continue
+		}
+		all = append(all, v.Version)
+	}
+	return all
+}
+
+// TestFormsAgree: what the real tools make of each form is what berth applies itself.
+func TestFormsAgree(t *testing.T) {
+	for _, tool := range []string{"helm", "kustomize"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("NOT CHECKED: %s is not on the PATH; make test builds it", tool)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(confirmed)) {
+		for _, version := range confirmedReleases(t, name) {
+			t.Run(name+"/"+version, func(t *testing.T) {
+				t.Parallel()
+				s := resolve(t, version, confirmed[name])
+				form := formOf(t, s)
+				want := map[string]any{}
+				for _, o := range form.Set.Objects {
+					if !o.OneShot && !o.Secret() {
+						want[o.Key()] = o.Whole(nil)
+					}
+				}
+				t.Run("manifests", func(t *testing.T) { sameObjects(t, want, manifests(t, form)) })
+				t.Run("kustomize", func(t *testing.T) { sameObjects(t, want, kustomized(t, form)) })
+				t.Run("helm", func(t *testing.T) { sameObjects(t, want, charted(t, version, confirmed[name])) })
+				t.Run("helm-values", func(t *testing.T) { valued(t, name, version, form, want) })
+			})
+		}
+	}
+}
+
+func formOf(t *testing.T, s *stack.Stack) *kubernetes.Form {
+	t.Helper()
+	set, problems := kubernetes.Render(s, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return &kubernetes.Form{Set: set, Sources: s.Secrets}
+}
+
+func manifests(t *testing.T, form *kubernetes.Form) map[string]any {
+	files, err := form.Manifests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, f := range files {
+		if strings.HasSuffix(f.Path, ".yaml") {
+			all = append(append(all, f.Content...), "---\n"...)
+		}
+	}
+	return split(t, all)
+}
+
+func kustomized(t *testing.T, form *kubernetes.Form) map[string]any {
+	files, once, err := form.Kustomize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return split(t, tool(t, "kustomize", "build", filepath.Join(folderOf(t, append(files, once...)), "overlay")))
+}
+
+func charted(t *testing.T, version, text string) map[string]any {
+	s := resolve(t, version, text, kubernetes.ChartNamespace)
+	files, err := formOf(t, s).Chart()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := folderOf(t, files)
+	tool(t, "helm", "lint", "--strict", dir)
+	objects := split(t, tool(t, "helm", "template", "sourcegraph", dir, "--namespace", "sg"))
+	for key, o := range objects {
+		metadata := o.(map[string]any)["metadata"].(map[string]any)
+		annotations, _ := metadata["annotations"].(map[string]any)
+		if annotations["helm.sh/resource-policy"] == "keep" && strings.HasPrefix(key, "Secret/") {
+			delete(objects, key) // generated in the cluster
+		}
+		delete(annotations, "helm.sh/resource-policy")
+	}
+	return objects
+}
+
+// valued has the official chart make its objects with our values.
+func valued(t *testing.T, name, version string, form *kubernetes.Form, want map[string]any) {
+	release, err := catalogue.Embedded().Release(version, catalogue.Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := form.ChartValues(release)
+	var lost diag.List
+	if errors.As(err, &lost) {
+		t.Skip(lost)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := split(t, tool(t, "helm", "template", "sourcegraph", officialChart(t, version), "--namespace", "sg",
+		"--values", filepath.Join(folderOf(t, files), "values.yaml")))
+	sameObjects(t, want, got)
+}
+
+// officialChart is Sourcegraph's own chart. Nothing of it is in this repository.
+func officialChart(t *testing.T, version string) string {
+	t.Helper()
+	repository := os.Getenv("BERTH_HELM_REPOSITORY")
+	if repository == "" {
+		t.Skip("NOT CHECKED: BERTH_HELM_REPOSITORY is no clone of github.com/sourcegraph/deploy-sourcegraph-helm")
+	}
+	dir := t.TempDir()
+	for _, tag := range []string{"v" + version, "sourcegraph-" + version} {
+		if exec.Command("git", "-C", repository, "rev-parse", "--verify", "--quiet", tag).Run() != nil {
+			continue
+		}
+		archive := exec.Command("tar", "x", "-C", dir)
+		archive.Stdin = bytes.NewReader(tool(t, "git", "-C", repository, "archive", tag, "charts/sourcegraph"))
+		if out, err := archive.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return filepath.Join(dir, "charts", "sourcegraph")
+	}
+	t.Fatalf("the repository has no chart %s", version)
+	return ""
+}
+
+func folderOf(t *testing.T, files []stack.File) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range files {
+		path := filepath.Join(dir, f.Path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func tool(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, stderr.Bytes(), out)
+	}
+	return out
+}
+
+func split(t *testing.T, stream []byte) map[string]any {
+	t.Helper()
+	objects := map[string]any{}
+	decoder := yaml.NewDecoder(bytes.NewReader(stream))
+	for {
+		var o map[string]any
+		err := decoder.Decode(&o)
+		if err == io.EOF {
+			return objects
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		metadata, _ := o["metadata"].(map[string]any)
+		annotations, _ := metadata["annotations"].(map[string]any)
+		if o == nil || annotations["helm.sh/hook"] != nil {
+			continue
+		}
+		key := o["kind"].(string) + "/" + metadata["name"].(string)
+		if objects[key] != nil {
+			t.Errorf("two objects are %s", key)
+		}
+		objects[key] = o
+	}
+}
+
+// sameObjects compares objects but for what tells whose they are, and hashes that only restart pods.
+func sameObjects(t *testing.T, want, got map[string]any) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		if got[key] == nil {
+			t.Errorf("%s is missing", key)
+			continue
+		}
+		if d := cmp.Diff(plainly("", want[key]), plainly("", got[key])); d != "" {
+			t.Errorf("%s: applied by berth (-), by the other tool (+)\n%s", key, d)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(got)) {
+		if want[key] == nil {
+			t.Errorf("%s is too much", key)
+		}
+	}
+}
+
+// plainly is a tree without what is empty, whose it is, and in which order lists of named things are.
+func plainly(under string, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range v {
+			if key == "namespace" && under == "metadata" || strings.HasPrefix(key, "checksum/") || key == "dev.berth/config" ||
+				strings.HasPrefix(key, "dev.berth.") || key == "helm.sh/chart" || key == "app.kubernetes.io/managed-by" {
+				continue
+			}
+			if p := plainly(key, value); p != nil {
+				out[key] = p
+			}
+		}
+		if len(out) == 0 {
+			return nil
+		}
+		return out
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		byName := map[string]any{}
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = plainly("", item)
+			m, _ := item.(map[string]any)
+			if name, ok := m["name"].(string); ok && (under == "env" || under == "volumes") {
+				byName[name] = list[i]
+			}
+			if path, ok := m["mountPath"].(string); ok {
+				byName[path] = list[i]
+			}
+		}
+		if len(byName) == len(v) {
+			return byName
+		}
+		return list
+	case string:
+		return text(under, v)
+	case int:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	}
+	return v
+}
+
+// text reads the files in ConfigMaps: comments and the order of settings say nothing.
+func text(name, content string) any {
+	switch filepath.Ext(name) {
+	case ".yml", ".yaml":
+		var tree any
+		if yaml.Unmarshal([]byte(content), &tree) == nil {
+			return plainly("", tree)
+		}
+	case ".conf":
+		settings := map[string]any{}
+		for line := range strings.Lines(content) {
+			line, _, _ = strings.Cut(line, "#")
+			if key, value, ok := strings.Cut(line, "="); ok {
+				settings[strings.TrimSpace(key)] = strings.ReplaceAll(strings.Trim(strings.TrimSpace(value), "'"), "''", "'")
+			}
+		}
+		return settings
+	}
+	return content
+}

@@ -1,0 +1,289 @@
+package kubernetes
+
+import (
+	"encoding/base64"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/render/yaml"
+	"berth/internal/stack"
+)
+
+// ChartValues gives values with which Sourcegraph's own chart of the same release makes the same objects. What differs between our objects
+// and those of the chart is translated, difference by difference. What the chart has no value for is a problem, and there are no values then:
+// a file with something missing would look like the whole.
+func (f *Form) ChartValues(release *catalogue.Release) ([]stack.File, error) {
+	t, err := f.translation(release)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range []func(){t.switches, t.ingress, t.secrets, t.configMaps, t.accounts, t.added, t.objects, t.settle, t.leftOver} {
+		step()
+	}
+	if len(t.lost) > 0 {
+		return nil, t.lost
+	}
+	return []stack.File{
+		{Path: "values.yaml", Content: yaml.Encode(madeBy+"\nValues for Sourcegraph's own Helm chart, version "+release.Version+".", t.values)},
+		{Path: "README.md", Content: f.valuesReadme()},
+	}, nil
+}
+
+func (f *Form) valuesReadme() []byte {
+	return f.readme("Values for Sourcegraph's own Helm chart, with which it makes the objects that sourcegraph.yaml asks for.", f.Expected(), f.Set.Namespace,
+		"helm repo add sourcegraph https://helm.sourcegraph.com/release\nhelm upgrade --install sourcegraph sourcegraph/sourcegraph --version "+
+			f.Set.Release+" --values values.yaml --namespace "+f.Set.Namespace)
+}
+
+// translation turns differences into values. Each step takes what it translated out of the difference, so what is left over at the end has no
+// value.
+type translation struct {
+	*Form
+	release *catalogue.Release
+	ours    map[string]*Object        // copies
+	chart   map[string]map[string]any // the chart's objects with default values, and what values change in them
+	values  map[string]any
+	demands map[string]*demand
+	extra   []any
+	lost    diag.List
+}
+
+// demand is what objects want of one value. Several objects may share it.
+type demand struct {
+	shipped any
+	wanted  []any
+	objects []*Object
+}
+
+func (f *Form) translation(release *catalogue.Release) (*translation, error) {
+	shipped, err := release.Recompose(f.Set.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	t := &translation{Form: f, release: release, ours: map[string]*Object{}, chart: map[string]map[string]any{}, values: map[string]any{}, demands: map[string]*demand{}}
+	for key, body := range shipped {
+		t.chart[key] = normal(body)
+	}
+	for _, o := range f.objects() {
+		body := normal(o.plain())
+		if o.Secret() {
+			delete(body, "data")
+		}
+		t.ours[o.Key()] = &Object{Body: body, Service: o.Service, Values: o.Values, Origins: o.Origins}
+	}
+	return t, nil
+}
+
+// normal copies an object without what tells whose it is.
+func normal(v any) map[string]any {
+	body := withoutNulls(v).(map[string]any)
+	metadata := at(body, "metadata")
+	delete(metadata, "namespace")
+	labels := at(metadata, "labels")
+	for _, name := range []string{LabelInstallation, LabelRelease, LabelService, managedBy, helmChart} {
+		delete(labels, name)
+	}
+	return body
+}
+
+// set sets a value.
+func (t *translation) set(path string, v any) {
+	keys := strings.Split(path, ".")
+	at(t.values, keys[:len(keys)-1]...)[keys[len(keys)-1]] = v
+}
+
+// want notes what an object wants of a value; settle decides.
+func (t *translation) want(path string, shipped, wanted any, o *Object) {
+	d := t.demands[path]
+	if d == nil {
+		d = &demand{shipped: shipped}
+		t.demands[path] = d
+	}
+	d.wanted = append(d.wanted, wanted)
+	d.objects = append(d.objects, o)
+}
+
+// settle sets the values that objects agree on.
+func (t *translation) settle() {
+	for _, path := range sortedKeys(t.demands) {
+		d := t.demands[path]
+		agreed := !slices.ContainsFunc(d.wanted, func(v any) bool { return !same(v, d.wanted[0]) })
+		switch {
+		case !agreed:
+			t.lose(d.objects[0], "has one value for all: "+path)
+		case !same(d.shipped, d.wanted[0]):
+			t.set(path, override(d.shipped, d.wanted[0]))
+		}
+	}
+	if len(t.extra) > 0 {
+		t.values["extraResources"] = t.extra
+	}
+}
+
+// lose notes that the chart can't make something.
+func (t *translation) lose(o *Object, what string) {
+	p := diag.Diagnostic{Code: "BERTH3601", Severity: diag.Error, Subject: o.Key(), Summary: "Sourcegraph's chart " + what,
+		Hint: "render another form, such as --as helm; or change what asks for it in sourcegraph.yaml"}
+	if len(o.Origins) > 0 {
+		p.Range = o.Origins[len(o.Origins)-1].Range
+	}
+	t.lost = append(t.lost, p)
+}
+
+// leftOver loses all differences that no step translated.
+func (t *translation) leftOver() {
+	for _, key := range sortedKeys(t.chart) {
+		o := t.ours[key]
+		if o == nil {
+			t.lose(&Object{Body: t.chart[key]}, "can't leave it out")
+			continue
+		}
+		for _, path := range differences("", t.chart[key], o.Body) {
+			t.lose(o, "has no value for "+path)
+		}
+	}
+}
+
+// same reports whether two trees say the same; what is empty says nothing.
+func same(a, b any) bool { return reflect.DeepEqual(slim(a), slim(b)) }
+
+// slim is a tree without what is empty; nil when nothing is left.
+func slim(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range v {
+			if s := slim(value); s != nil {
+				out[key] = s
+			}
+		}
+		if len(out) == 0 {
+			return nil
+		}
+		return out
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		out := make([]any, len(v))
+		for i, value := range v {
+			out[i] = slim(value)
+		}
+		return out
+	case map[string]string:
+		return slim(texts(v))
+	case int:
+		return float64(v)
+	case int64:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	}
+	return v
+}
+
+// override is what Helm has to merge over one tree to get another: null takes away.
+func override(shipped, wanted any) any {
+	from, ok := shipped.(map[string]any)
+	to, both := wanted.(map[string]any)
+	if !ok || !both {
+		return wanted
+	}
+	out := map[string]any{}
+	for key, value := range to {
+		if !same(from[key], value) {
+			out[key] = override(from[key], value)
+		}
+	}
+	for key := range from {
+		if _, kept := to[key]; !kept {
+			out[key] = nil
+		}
+	}
+	return out
+}
+
+// differences lists the places where two trees differ. Items of lists that have names go by them.
+func differences(path string, a, b any) []string {
+	if same(a, b) {
+		return nil
+	}
+	x, isMap := a.(map[string]any)
+	y, bothMaps := b.(map[string]any)
+	if l, ok := a.([]any); ok {
+		if m, ok := b.([]any); ok && mergeKey(l, m) == "name" {
+			x, y, isMap, bothMaps = byName(l), byName(m), true, true
+		}
+	}
+	if !isMap || !bothMaps {
+		return []string{path}
+	}
+	var out []string
+	all := map[string]bool{}
+	for key := range x {
+		all[key] = true
+	}
+	for key := range y {
+		all[key] = true
+	}
+	for _, key := range sortedKeys(all) {
+		out = append(out, differences(strings.TrimPrefix(path+"."+key, "."), x[key], y[key])...)
+	}
+	return out
+}
+
+func byName(list []any) map[string]any {
+	out := map[string]any{}
+	for _, item := range items(list) {
+		out[text(item, "name")] = item
+	}
+	return out
+}
+
+// escaped is a tree whose texts Helm takes as they are: some values are templates.
+func escaped(v any) any {
+	switch v := v.(type) {
+	case string:
+		return strings.ReplaceAll(v, "{{", "{{`{{`}}")
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = escaped(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, value := range v {
+			out[i] = escaped(value)
+		}
+		return out
+	}
+	return v
+}
+
+// since reports whether the release is a minor or a later one.
+func (t *translation) since(minor string) bool {
+	return catalogue.CompareVersions(t.release.Version, minor+".0") >= 0
+}
+
+// plainValue is what a key of a Secret holds, when it is no secret.
+func plainValue(parts []stack.Part) string {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p.Text)
+	}
+	return b.String()
+}
+
+func decoded(v any) string {
+	encoded, _ := v.(string)
+	text, _ := base64.StdEncoding.DecodeString(encoded) // as the catalogue encoded it
+	return string(text)
+}
+
+// keyOf is an object's key by its kind and name.
+func keyOf(kind, name string) string { return fmt.Sprintf("%s/%s", kind, name) }

@@ -1,0 +1,402 @@
+package kubernetes
+
+import (
+	"slices"
+	"strings"
+)
+
+// chartNames are the chart's names for the values of an object's service, where they differ from the object's name.
+//
+// Source: charts/sourcegraph/values.yaml of https://github.com/sourcegraph/deploy-sourcegraph-helm, releases 5.0 to 7.5.
+var chartNames = map[string]string{"sourcegraph-frontend": "frontend", "indexed-search": "indexedSearch", "precise-code-intel-worker": "preciseCodeIntel",
+	"syntactic-code-intel-worker": "syntacticCodeIntel", "syntect-server": "syntectServer", "redis-cache": "redisCache", "redis-store": "redisStore",
+	"codeintel-db": "codeIntelDB", "codeinsights-db": "codeInsightsDB", "otel-collector": "openTelemetry.gateway", "otel-agent": "openTelemetry.agent",
+	"node-exporter": "nodeExporter", "repo-updater": "repoUpdater", "github-proxy": "githubProxy"}
+
+// chartName is the chart's name for an object's service.
+func chartName(object string) string {
+	if name, ok := chartNames[object]; ok {
+		return name
+	}
+	return object
+}
+
+// scaled are the services whose number of pods is a value.
+var scaled = []string{"frontend", "gitserver", "indexedSearch", "jaeger", "preciseCodeIntel", "searcher", "symbols", "syntacticCodeIntel", "syntectServer", "worker"}
+
+// switched are the services that a value turns off, by the object that tells.
+var switched = []string{"DaemonSet/cadvisor", "StatefulSet/codeinsights-db", "StatefulSet/codeintel-db", "StatefulSet/pgsql", "StatefulSet/grafana", "Deployment/blobstore",
+	"DaemonSet/node-exporter", "Deployment/otel-collector", "Deployment/prometheus", "Deployment/redis-cache", "Deployment/redis-store", "Deployment/embeddings",
+	"StatefulSet/qdrant"}
+
+// switches turns off what our objects don't have.
+func (t *translation) switches() {
+	for _, key := range switched {
+		if t.chart[key] == nil || t.ours[key] != nil {
+			continue
+		}
+		name := strings.TrimSuffix(chartName(strings.SplitN(key, "/", 2)[1]), ".gateway")
+		t.set(name+".enabled", false)
+		services := []string{strings.SplitN(key, "/", 2)[1]}
+		switch name {
+		case "openTelemetry":
+			services = append(services, "otel-agent")
+			t.withoutVariables(func(e map[string]any) bool {
+				return strings.HasPrefix(text(e, "name"), "OTEL_") || text(e, "name") == "OPENTELEMETRY_DISABLED"
+			})
+		case "blobstore":
+			t.withoutVariables(func(e map[string]any) bool { return e["value"] == "blobstore" || e["value"] == "http://blobstore:9000" })
+		}
+		for _, service := range services {
+			t.turnedOff(service)
+		}
+	}
+	t.agent()
+	if t.chart["ClusterRole/prometheus"] != nil && t.ours["ClusterRole/prometheus"] == nil && t.since("6.6") {
+		t.set("prometheus.privileged", false)
+		t.set("prometheus.createRoleBinding", false)
+		delete(t.chart, "ClusterRole/prometheus")
+		delete(t.chart, "ClusterRoleBinding/prometheus")
+	}
+	if t.ours["StorageClass/"+shippedClass] == nil {
+		t.set("storageClass.create", false)
+		delete(t.chart, "StorageClass/"+shippedClass)
+	}
+}
+
+// turnedOff takes the objects of a service out of the chart's. Secrets stay: they tell others where to go.
+func (t *translation) turnedOff(service string) {
+	s := t.release.Services[service]
+	if s.Kubernetes == nil {
+		return
+	}
+	for key := range s.Kubernetes.Objects {
+		if !strings.HasPrefix(key, "Secret/") {
+			delete(t.chart, key)
+		}
+	}
+}
+
+// withoutVariables takes variables out of all of the chart's containers.
+func (t *translation) withoutVariables(which func(map[string]any) bool) {
+	for _, body := range t.chart {
+		template := pods(&Object{Body: body})
+		if template == nil {
+			continue
+		}
+		for _, c := range containers(at(template, "spec")) {
+			c["env"] = slices.DeleteFunc(listOf(c["env"]), func(v any) bool {
+				e, _ := v.(map[string]any)
+				return which(e)
+			})
+		}
+	}
+}
+
+// agent sends traces straight to the collector where ours go there. The agent's ConfigMap stays, and nothing reads it.
+func (t *translation) agent() {
+	if t.chart["DaemonSet/otel-agent"] == nil || t.ours["DaemonSet/otel-agent"] != nil || !t.since("7.3") {
+		return
+	}
+	t.set("openTelemetry.agent.kind", "Deployment")
+	t.turnedOff("otel-agent")
+	t.withoutVariables(func(e map[string]any) bool {
+		if e["name"] == "OTEL_EXPORTER_OTLP_ENDPOINT" {
+			e["value"] = "http://otel-collector:4317"
+		}
+		return e["name"] == "OTEL_AGENT_HOST"
+	})
+}
+
+// ingress translates the way in.
+func (t *translation) ingress() {
+	const key, values = "Ingress/" + frontend, "frontend.ingress."
+	there := t.chart[key]
+	if there == nil {
+		return
+	}
+	o := t.ours[key]
+	if o == nil {
+		t.set(values+"enabled", false)
+		delete(t.chart, key)
+		return
+	}
+	t.replace(values+"annotations", o, there, "metadata", "annotations")
+	if class := text(o.Body, "spec", "ingressClassName"); class != "" {
+		t.set(values+"ingressClassName", class)
+		at(there, "spec")["ingressClassName"] = class
+	}
+	rules := items(at(o.Body, "spec")["rules"])
+	if len(rules) != 1 || text(rules[0], "host") == "" {
+		return
+	}
+	host := text(rules[0], "host")
+	t.set(values+"host", host)
+	for _, rule := range items(at(there, "spec")["rules"]) {
+		rule["host"] = host
+	}
+	for _, tls := range items(at(o.Body, "spec")["tls"]) {
+		t.set(values+"tlsSecret", tls["secretName"])
+		at(there, "spec")["tls"] = []any{map[string]any{"hosts": []any{host}, "secretName": tls["secretName"]}}
+	}
+}
+
+// replace wants a value to be what stands at a place of our object, and puts it there in the chart's.
+func (t *translation) replace(value string, o *Object, there map[string]any, path ...string) {
+	last := path[len(path)-1]
+	mine, theirs := at(o.Body, path[:len(path)-1]...), at(there, path[:len(path)-1]...)
+	t.want(value, theirs[last], mine[last], o)
+	theirs[last] = mine[last]
+}
+
+// secretValues are the chart's values of its Secrets.
+var secretValues = map[string]string{"pgsql-auth": "pgsql.auth", "codeintel-db-auth": "codeIntelDB.auth", "codeinsights-db-auth": "codeInsightsDB.auth",
+	"grafana-auth": "grafana.auth", "redis-cache": "redisCache.connection", "redis-store": "redisStore.connection"}
+
+// secrets names Secrets that exist, and sets what Secrets without a secret hold.
+func (t *translation) secrets() {
+	for _, name := range sortedKeys(secretValues) {
+		key := keyOf("Secret", name)
+		there := t.chart[key]
+		if there == nil {
+			continue
+		}
+		o := t.ours[key]
+		if o != nil && !o.Secret() {
+			for _, k := range sortedKeys(o.Values) {
+				if value := plainValue(o.Values[k]); value != decoded(at(there, "data")[k]) {
+					t.set(secretValues[name]+"."+k, value)
+				}
+			}
+			delete(t.chart, key)
+			delete(t.ours, key)
+			continue
+		}
+		theirs := name
+		if o == nil {
+			theirs = t.refersTo(name)
+		}
+		if theirs == "" {
+			continue
+		}
+		t.set(secretValues[name]+".existingSecret", theirs)
+		t.rename(name, theirs)
+		delete(t.chart, key)
+		delete(t.ours, key)
+	}
+}
+
+// references gives the Secrets that an object's variables refer to, by container and variable.
+func references(body map[string]any) map[string]map[string]any {
+	out := map[string]map[string]any{}
+	template := pods(&Object{Body: body})
+	if template == nil {
+		return out
+	}
+	for _, c := range containers(at(template, "spec")) {
+		for _, e := range items(c["env"]) {
+			if text(e, "valueFrom", "secretKeyRef", "name") != "" {
+				out[text(c, "name")+" "+text(e, "name")] = at(e, "valueFrom", "secretKeyRef")
+			}
+		}
+	}
+	return out
+}
+
+// refersTo is the Secret that our pods use where the chart's use another.
+func (t *translation) refersTo(name string) string {
+	for _, key := range sortedKeys(t.ours) {
+		mine := references(t.ours[key].Body)
+		for variable, reference := range references(t.chart[key]) {
+			if reference["name"] == name && mine[variable] != nil {
+				return text(mine[variable], "name")
+			}
+		}
+	}
+	return name
+}
+
+// rename points the chart's pods to another Secret.
+func (t *translation) rename(from, to string) {
+	for _, body := range t.chart {
+		for _, reference := range references(body) {
+			if reference["name"] == from {
+				reference["name"] = to
+			}
+		}
+	}
+}
+
+// configs are the ConfigMaps that may be the admin's own instead of the chart's.
+var configs = map[string]string{"pgsql-conf": "pgsql", "codeintel-db-conf": "codeIntelDB", "codeinsights-db-conf": "codeInsightsDB", "grafana": "grafana",
+	"prometheus": "prometheus"}
+
+// configMaps sets settings of databases, and brings other ConfigMaps of its own, which the chart then doesn't make.
+func (t *translation) configMaps() {
+	for _, name := range sortedKeys(configs) {
+		key := keyOf("ConfigMap", name)
+		o, there := t.ours[key], t.chart[key]
+		if o == nil || there == nil || same(o.Body, there) {
+			continue
+		}
+		if lines, ok := addedSettings(text(there, "data", "postgresql.conf"), text(o.Body, "data", "postgresql.conf")); ok {
+			t.set(configs[name]+".additionalConfig", escaped(lines))
+			at(there, "data")["postgresql.conf"] = text(o.Body, "data", "postgresql.conf")
+			continue
+		}
+		t.set(configs[name]+".existingConfig", name)
+		t.bring(key)
+		delete(t.chart, key)
+	}
+}
+
+// addedSettings are the lines of one postgresql.conf that another does not have. It is not ok when the other has settings that this lacks.
+func addedSettings(shipped, wanted string) (lines string, ok bool) {
+	if shipped == "" || wanted == "" {
+		return "", false
+	}
+	names := map[string]bool{}
+	for line := range strings.Lines(wanted) {
+		name, _, _ := strings.Cut(line, " = ")
+		names[name] = true
+		if !strings.Contains("\n"+shipped, "\n"+line) {
+			lines += line
+		}
+	}
+	for line := range strings.Lines(shipped) {
+		if name, _, _ := strings.Cut(line, " = "); !names[name] {
+			return "", false
+		}
+	}
+	return lines, true
+}
+
+// bring adds an object of ours beside the chart's.
+func (t *translation) bring(key string) {
+	for _, o := range t.Form.objects() {
+		if o.Key() == key {
+			t.extra = append(t.extra, escaped(o.plain()))
+		}
+	}
+	delete(t.ours, key)
+}
+
+// added brings the objects that the chart does not have. Secrets with secret values are made by people.
+func (t *translation) added() {
+	for _, o := range t.Form.objects() {
+		key := o.Key()
+		if t.ours[key] == nil || t.chart[key] != nil {
+			continue
+		}
+		if o.Secret() {
+			delete(t.ours, key)
+			continue
+		}
+		t.bring(key)
+	}
+}
+
+// accounts says who pods are. Chart's accounts that ours don't have are not made; those that differ are brought.
+func (t *translation) accounts() {
+	pulls := false
+	for key, there := range t.chart {
+		o := t.ours[key]
+		if o == nil || pods(o) == nil {
+			continue
+		}
+		spec := at(pods(o), "spec")
+		pulls = pulls || len(listOf(spec["imagePullSecrets"])) > 0
+		mine, theirs := text(spec, "serviceAccountName"), text(there, "spec", "template", "spec", "serviceAccountName")
+		if mine == theirs {
+			continue
+		}
+		values := chartName(o.Name()) + ".serviceAccount."
+		t.set(values+"create", false)
+		t.set(values+"name", mine)
+		at(there, "spec", "template", "spec")["serviceAccountName"] = mine
+		if theirs != "" && t.ours[keyOf("ServiceAccount", theirs)] == nil {
+			delete(t.chart, keyOf("ServiceAccount", theirs))
+			for _, body := range t.chart {
+				for _, subject := range items(body["subjects"]) {
+					if subject["name"] == theirs {
+						subject["name"] = mine
+					}
+				}
+			}
+		}
+	}
+	for _, name := range []string{"cadvisor", "grafana", "prometheus", frontend} {
+		key := keyOf("ServiceAccount", name)
+		o, there := t.ours[key], t.chart[key]
+		if o == nil || there == nil || same(o.Body, there) && (!pulls || name != "grafana") {
+			continue
+		}
+		// The chart puts image pull secrets into Grafana's account, too.
+		values := chartName(name) + ".serviceAccount."
+		t.set(values+"create", false)
+		t.set(values+"name", name)
+		t.bring(key)
+		delete(t.chart, key)
+	}
+}
+
+// objects translates what differs inside objects.
+func (t *translation) objects() {
+	for _, key := range sortedKeys(t.chart) {
+		o, there := t.ours[key], t.chart[key]
+		if o == nil {
+			continue
+		}
+		switch {
+		case pods(o) != nil:
+			t.workload(o, there)
+		case o.Kind() == "Service":
+			t.service(o, there)
+		case o.Kind() == "PersistentVolumeClaim":
+			t.claim(chartName(o.Name()), o, there)
+		}
+	}
+}
+
+// service translates a Service's type and annotations.
+func (t *translation) service(o *Object, there map[string]any) {
+	name := chartName(o.Name())
+	t.add(name+".serviceAnnotations", o, there, "metadata", "annotations")
+	t.add(name+".serviceLabels", o, there, "metadata", "labels")
+	if name != "searcher" && name != "symbols" && text(o.Body, "spec", "type") != text(there, "spec", "type") {
+		t.set(name+".serviceType", text(o.Body, "spec", "type"))
+		at(there, "spec")["type"] = text(o.Body, "spec", "type")
+	}
+}
+
+// add adds the entries of a map that the chart's object lacks. Those that it has can't be changed.
+func (t *translation) add(value string, o *Object, there map[string]any, path ...string) {
+	mine, theirs := at(o.Body, path...), at(there, path...)
+	more := map[string]any{}
+	for key, v := range mine {
+		if theirs[key] == nil {
+			more[key] = v
+			theirs[key] = v
+		}
+	}
+	if len(more) > 0 {
+		t.want(value, nil, more, o)
+	}
+}
+
+// claim translates a volume's size and class. The chart has one class for all.
+func (t *translation) claim(name string, o *Object, there map[string]any) {
+	mine := o.Body
+	if o.Kind() == "StatefulSet" {
+		all, theirs := items(at(o.Body, "spec")["volumeClaimTemplates"]), items(at(there, "spec")["volumeClaimTemplates"])
+		if len(all) != 1 || len(theirs) != 1 {
+			return
+		}
+		mine, there = all[0], theirs[0]
+	}
+	storage := func(body map[string]any) any { return at(body, "spec", "resources", "requests")["storage"] }
+	t.want(name+".storageSize", storage(there), storage(mine), o)
+	at(there, "spec", "resources", "requests")["storage"] = storage(mine)
+	t.want("storageClass.name", at(there, "spec")["storageClassName"], at(mine, "spec")["storageClassName"], o)
+	at(there, "spec")["storageClassName"] = at(mine, "spec")["storageClassName"]
+}

@@ -1,0 +1,214 @@
+package kubernetes
+
+import (
+	"slices"
+	"strings"
+)
+
+// shippedVariables are the variables that stand among the chart's default values, where they can be changed. Others are in its templates.
+var shippedVariables = map[string][]string{"frontend": {"DEPLOY_TYPE", "GRAFANA_SERVER_URL", "JAEGER_SERVER_URL", "PROMETHEUS_URL"}, "preciseCodeIntel": {"NUM_WORKERS"}}
+
+// workload translates what differs in an object with pods.
+func (t *translation) workload(o *Object, there map[string]any) {
+	name := chartName(o.Name())
+	mine, theirs := pods(o), at(there, "spec", "template")
+	t.sums(mine, theirs)
+	t.add(name+".podAnnotations", &Object{Body: mine, Origins: o.Origins}, theirs, "metadata", "annotations")
+	t.add(name+".podLabels", &Object{Body: mine, Origins: o.Origins}, theirs, "metadata", "labels")
+	if slices.Contains(scaled, name) {
+		t.replace(name+".replicaCount", o, there, "spec", "replicas")
+	}
+	if o.Kind() == "StatefulSet" {
+		t.claim(name, o, there)
+	}
+	t.places(name, o, there)
+	t.volumes(name, at(mine, "spec"), at(theirs, "spec"), o)
+	for _, c := range containers(at(mine, "spec")) {
+		for _, group := range []string{"initContainers", "containers"} {
+			if same := named(at(theirs, "spec")[group], text(c, "name")); same != nil {
+				t.container(name, o, c, same)
+			}
+		}
+	}
+}
+
+// sums takes over the hashes with which the chart restarts pods.
+func (t *translation) sums(mine, theirs map[string]any) {
+	annotations, shipped := at(mine, "metadata", "annotations"), at(theirs, "metadata", "annotations")
+	for key := range shipped {
+		if strings.HasPrefix(key, "checksum/") {
+			annotations[key] = shipped[key]
+		}
+	}
+}
+
+// places says where pods run, and as whom.
+func (t *translation) places(name string, o *Object, there map[string]any) {
+	spec := []string{"spec", "template", "spec"}
+	mine, theirs := at(o.Body, spec...), at(there, spec...)
+	home, _, nested := strings.Cut(name, ".") // both of OpenTelemetry's share these
+	fields := []string{"nodeSelector", "tolerations", "affinity"}
+	if t.since("6.12") {
+		fields = append(fields, "priorityClassName")
+	}
+	for _, field := range fields {
+		wanted := mine[field]
+		if field == "affinity" {
+			wanted = escaped(wanted) // a template
+		}
+		t.want(home+"."+field, theirs[field], wanted, o)
+		theirs[field] = mine[field]
+	}
+	if !nested {
+		t.replace(name+".podSecurityContext", o, there, append(spec, "securityContext")...)
+	}
+	t.want("sourcegraph.imagePullSecrets", nil, mine["imagePullSecrets"], o)
+	theirs["imagePullSecrets"] = mine["imagePullSecrets"]
+}
+
+// volumes adds volumes.
+func (t *translation) volumes(name string, mine, theirs map[string]any, o *Object) {
+	if strings.Contains(name, ".") {
+		return
+	}
+	var more []any
+	for _, v := range items(mine["volumes"]) {
+		if named(theirs["volumes"], text(v, "name")) == nil {
+			more = append(more, v)
+			theirs["volumes"] = append(listOf(theirs["volumes"]), v)
+		}
+	}
+	if more != nil {
+		t.want(name+".extraVolumes", nil, more, o)
+	}
+}
+
+// containerValues are the chart's values of a container: its image, its resources, its security context, its variables, its mounts. ""
+// where there are none.
+type containerValues struct{ image, resources, security, env, mounts string }
+
+// valuesOfContainer finds them. Some containers stand in the pods of several services, and share one set of values.
+func (t *translation) valuesOfContainer(service, container string) containerValues {
+	switch {
+	case container == "migrator":
+		v := containerValues{"migrator", "migrator", "migrator", "migrator", "migrator"}
+		if !t.since("5.3") {
+			v.mounts = ""
+		}
+		return v
+	case container == "zoekt-indexserver":
+		return containerValues{"indexedSearchIndexer", "indexedSearchIndexer", "indexedSearchIndexer", "indexedSearchIndexer", "indexedSearchIndexer"}
+	case container == "redis-exporter":
+		return containerValues{"redisExporter", "redisExporter", "redisExporter", "redisExporter", ""}
+	case strings.HasSuffix(container, "-exporter") && container != "node-exporter":
+		return containerValues{"postgresExporter", "postgresExporter", "postgresExporter", service + ".postgresExporter", ""}
+	case container == "correct-data-dir-permissions" && service == "codeInsightsDB":
+		return containerValues{"alpine", "alpine", "codeInsightsDB.init", "", ""}
+	case container == "correct-data-dir-permissions":
+		return containerValues{"alpine", "alpine", "alpine", "", ""}
+	case strings.Contains(service, "."):
+		v := containerValues{"openTelemetry", service, service, service, ""}
+		if !t.since("5.7") {
+			v.security = ""
+		}
+		return v
+	}
+	return containerValues{service, service, service, service, service}
+}
+
+// container translates what differs in a container.
+func (t *translation) container(service string, o *Object, mine, theirs map[string]any) {
+	values := t.valuesOfContainer(service, text(mine, "name"))
+	t.image(values.image, o, mine, theirs)
+	for _, f := range []struct{ value, home, field string }{{"resources", values.resources, "resources"}, {"containerSecurityContext", values.security, "securityContext"}} {
+		if f.home != "" {
+			t.want(f.home+"."+f.value, theirs[f.field], mine[f.field], o)
+			theirs[f.field] = mine[f.field]
+		}
+	}
+	if values.env != "" {
+		t.variables(values.env, o, mine, theirs)
+	}
+	if values.mounts != "" {
+		t.mountsOf(values.mounts, o, mine, theirs)
+	}
+}
+
+// image translates another registry, name or tag.
+func (t *translation) image(values string, o *Object, mine, theirs map[string]any) {
+	registry, name, tag := splitImage(text(mine, "image"))
+	shippedRegistry, shippedName, shippedTag := splitImage(text(theirs, "image"))
+	t.want("sourcegraph.image.repository", shippedRegistry, registry, o)
+	t.want(values+".image.name", shippedName, name, o)
+	if tag != shippedTag {
+		t.want(values+".image.tag", nil, tag, o)
+	}
+	theirs["image"] = mine["image"]
+}
+
+// splitImage takes a reference apart.
+func splitImage(reference string) (registry, name, tag string) {
+	slash := strings.LastIndexByte(reference[:len(reference)-len(afterAt(reference))], '/')
+	name, tag, _ = strings.Cut(reference[slash+1:], ":")
+	return reference[:max(slash, 0)], name, tag
+}
+
+func afterAt(reference string) string {
+	_, digest, _ := strings.Cut(reference, "@")
+	return digest
+}
+
+// variables translates environment variables. Those of the chart's templates can't be changed.
+func (t *translation) variables(values string, o *Object, mine, theirs map[string]any) {
+	var list []any
+	for _, e := range items(mine["env"]) {
+		name := text(e, "name")
+		there := named(theirs["env"], name)
+		list = append(list, e)
+		switch {
+		case there == nil:
+			t.want(values+".env."+name, nil, without(e, "name"), o)
+		case !same(e, there) && slices.Contains(shippedVariables[values], name):
+			t.want(values+".env."+name, without(there, "name"), without(e, "name"), o)
+		case !same(e, there):
+			list[len(list)-1] = there
+			t.lose(o, "can't change the variable "+name+" of "+text(mine, "name"))
+		}
+	}
+	for _, e := range items(theirs["env"]) {
+		name := text(e, "name")
+		switch {
+		case named(mine["env"], name) != nil:
+		case slices.Contains(shippedVariables[values], name):
+			t.want(values+".env."+name, e, nil, o)
+		default:
+			t.lose(o, "can't leave out the variable "+name+" of "+text(mine, "name"))
+		}
+	}
+	mine["env"], theirs["env"] = list, list
+}
+
+func without(m map[string]any, key string) map[string]any {
+	out := map[string]any{}
+	for k, v := range m {
+		if k != key {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// mountsOf adds mounts.
+func (t *translation) mountsOf(values string, o *Object, mine, theirs map[string]any) {
+	var more []any
+	for _, m := range items(mine["volumeMounts"]) {
+		there := slices.ContainsFunc(items(theirs["volumeMounts"]), func(other map[string]any) bool { return other["mountPath"] == m["mountPath"] })
+		if !there {
+			more = append(more, m)
+			theirs["volumeMounts"] = append(listOf(theirs["volumeMounts"]), m)
+		}
+	}
+	if more != nil {
+		t.want(values+".extraVolumeMounts", nil, more, o)
+	}
+}
