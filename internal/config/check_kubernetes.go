@@ -219,18 +219,18 @@ func (c *check) certificates(o *KubernetesOptions) {
 
 // hostServices: services that look at the nodes run only with the rights for it.
 func (c *check) hostServices(o *KubernetesOptions) {
-	why := ""
+	why, names := "", []string{"cadvisor", "node-exporter", "otel-agent"}
 	switch {
 	case o.OpenShift:
 		why = "OpenShift's default security does not let it"
 	case o.PodSecurity == "baseline" || o.PodSecurity == "restricted":
 		why = "kubernetes.podSecurity is " + o.PodSecurity
 	case o.ClusterScoped != nil && !*o.ClusterScoped:
-		why = "clusterScoped is false"
+		why, names = "clusterScoped is false", names[:2]
 	default:
 		return
 	}
-	for _, name := range []string{"cadvisor", "node-exporter"} {
+	for _, name := range names {
 		s, set := c.Services[name]
 		if set && (s.Enabled == nil || *s.Enabled) {
 			c.keyf("BERTH1311", "services."+name, "take it out", "%s does not run: %s", name, why)

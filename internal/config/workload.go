@@ -101,7 +101,7 @@ func (w *workload) shipped(setting string) string {
 		case strings.HasPrefix(w.key, "DaemonSet/"):
 			return "one on each node"
 		}
-		return plain(w.spec["replicas"])
+		return cmp.Or(plain(w.spec["replicas"]), "1")
 	case "enabled":
 		return "true"
 	}

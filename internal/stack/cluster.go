@@ -21,6 +21,7 @@ type Cluster struct {
 	Owners        map[string]string            // service by object: "sourcegraph-frontend" by "Ingress/sourcegraph-frontend"
 	Objects       map[string]map[string]any    // by "Kind/name"
 	Containers    map[string]Container         // where each instance's container stands, by service
+	Tuned         []string                     // keys of the release's ConfigMaps that the config's Postgres settings change
 	Secrets       map[string]map[string][]Part // the data of Secrets of the release, by name and key
 	Settings      map[string]Wanted            // what the config says of single services
 	TLSKey        string                       // secret with the key of the front door's certificate; "" without one
@@ -160,6 +161,7 @@ func (b *builder) postgresSettings(release *catalogue.Release) {
 		k.Objects[key] = conf
 		s.Kubernetes = &k
 		release.Services[name] = s
+		b.stack.Cluster.Tuned = append(b.stack.Cluster.Tuned, key)
 	}
 }
 

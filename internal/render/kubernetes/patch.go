@@ -65,17 +65,27 @@ func merge(tree, change map[string]any) {
 	}
 }
 
+// ownName is the name of an object in a list, such as a claim template.
+const ownName = "metadata.name"
+
 // mergeKey is what the items of two lists are named by, as in the Kubernetes API; "" when they are not.
 func mergeKey(lists ...[]any) string {
-	for _, key := range []string{"mountPath", "name", "containerPort", "port", "key"} {
-		if !slices.ContainsFunc(slices.Concat(lists...), func(v any) bool {
-			m, ok := v.(map[string]any)
-			return !ok || m[key] == nil
-		}) {
+	for _, key := range []string{"mountPath", "name", "containerPort", "port", "key", ownName} {
+		if !slices.ContainsFunc(slices.Concat(lists...), func(v any) bool { return nameBy(v, key) == nil }) {
 			return key
 		}
 	}
 	return ""
+}
+
+// nameBy is what a list's item is named by a key; nil when it is not.
+func nameBy(item any, key string) any {
+	m, _ := item.(map[string]any)
+	if key == ownName {
+		m, _ = m["metadata"].(map[string]any)
+		key = "name"
+	}
+	return m[key]
 }
 
 // mergeLists merges items by name. An item with  $patch: delete  takes the other out.
@@ -83,7 +93,7 @@ func mergeLists(list, with []any, key string) []any {
 	out := slices.Clone(list)
 	for _, v := range with {
 		change := v.(map[string]any)
-		i := slices.IndexFunc(out, func(there any) bool { return there.(map[string]any)[key] == change[key] })
+		i := slices.IndexFunc(out, func(there any) bool { return nameBy(there, key) == nameBy(change, key) })
 		switch {
 		case i >= 0 && change["$patch"] == "delete":
 			out = slices.Delete(out, i, i+1)

@@ -33,6 +33,9 @@ func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
 	for key, body := range s.Cluster.Objects {
 		r.take(key, body)
 	}
+	for _, key := range s.Cluster.Tuned {
+		r.touch(key)
+	}
 	for _, inst := range s.Instances {
 		r.instance(inst)
 	}
@@ -96,6 +99,9 @@ func (r *renderer) take(key string, body map[string]any) {
 	delete(o.Body, "data")
 	for name, value := range r.cluster.Secrets[o.Name()] {
 		o.Values[name] = value
+		if _, runs := r.cluster.Settings[o.Service]; !runs {
+			r.touch(key) // where the admin's own store is
+		}
 	}
 }
 

@@ -1,0 +1,43 @@
+package config
+
+import (
+	"testing"
+
+	"berth/catalogue"
+)
+
+// TestWorkloads: each release's objects say of each service where it runs, what it may use, and what it keeps.
+func TestWorkloads(t *testing.T) {
+	cat := catalogue.Embedded()
+	done := map[string]bool{}
+	for _, v := range cat.Versions(catalogue.Kubernetes) {
+		minor := catalogue.Minor(v.Version)
+		if done[minor] {
+			continue
+		}
+		done[minor] = true
+		rel, err := cat.Release(v.Version, catalogue.Kubernetes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scalable := 0
+		for name, s := range rel.Services {
+			if s.Kubernetes == nil {
+				continue
+			}
+			w := workloadOf(rel, name)
+			if w.key == "" || w.container == nil || w.shipped("replicas") == "" {
+				t.Errorf("%s: %s has no workload, but %q", v.Version, name, w.key)
+			}
+			if w.scalable() && !w.guest() {
+				scalable++
+			}
+			if w.claim != nil && !w.guest() && w.shipped("storage") == "" {
+				t.Errorf("%s: %s has a volume without a size", v.Version, name)
+			}
+		}
+		if scalable < 6 {
+			t.Errorf("%s: only %d services can be more than one", v.Version, scalable)
+		}
+	}
+}
