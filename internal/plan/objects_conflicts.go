@@ -58,6 +58,9 @@ var people = []string{"kubectl", "k9s", "rancher", "agent"}
 func conflicts(o *Object, seen *Seen, rules []Rule) []Conflict {
 	var out []Conflict
 	for _, owner := range seen.Conflicts {
+		if owner.Manager == Manager {
+			continue // what we set otherwise than by applying, such as a claim's size, is ours all the same
+		}
 		field := fieldOf(owner.Field)
 		theirs, _ := lookup(seen.Live, field)
 		ours, wanted := lookup(encoded(o.Body), field)
@@ -118,11 +121,14 @@ func secretField(o *Object, field string, values ...any) bool {
 	return secretAt(o, name, top, values...)
 }
 
-// unyielded drops the changes that are yielded: what stays theirs does not differ.
-func unyielded(all []Change, conflicts []Conflict) []Change {
-	return slices.DeleteFunc(all, func(c Change) bool {
-		return slices.ContainsFunc(conflicts, func(other Conflict) bool { return other.Decision == Yield && within(c.Field, other.Field) })
-	})
+// left drops what is yielded from an object and from what was seen of it: what stays theirs does not differ.
+func left(o Object, seen Seen, held []Conflict) (Object, Seen) {
+	for _, c := range held {
+		if c.Decision == Yield {
+			o.Body, seen.Live, seen.Applied = without(o.Body, c.Field), without(seen.Live, c.Field), without(seen.Applied, c.Field)
+		}
+	}
+	return o, seen
 }
 
 // drift says which changes put back what somebody else did. An object that we never applied has none: it is taken over as it is.

@@ -12,8 +12,8 @@ import (
 // Objects is the work that leads a cluster to the objects that are desired. What can't be done is told as problems; the plan has the rest,
 // so that both can be shown, but a plan with problems that are errors, or with undecided conflicts, is not to be carried out.
 //
-// A step's Object is an object's key. Create, Update, Grow and Recreate of a wanted object mean its whole body, but for the fields that
-// are Yielded; Grow of a claim that a StatefulSet made sets the size only. Recreate deletes first and waits until the object is gone;
+// A step's Object is an object's key. Create, Update and Recreate mean its whole body, but for the fields that are Yielded; Grow sets the
+// size of a claim only, be it one of the objects or one that a StatefulSet made. Recreate deletes first and waits until the object is gone;
 // Execute of a Job that exists does so too. A namespace that does not exist gets a Create step, though it may be none of the objects.
 func Objects(d DesiredObjects, c Cluster) (*Plan, diag.List) {
 	b := &objectDiffer{desired: &d, cluster: &c, byKey: map[string]int{}, first: -1}
@@ -27,8 +27,8 @@ func Objects(d DesiredObjects, c Cluster) (*Plan, diag.List) {
 	b.plan = d.empty(&c, all)
 	b.namespace()
 	for i := range d.Objects {
-		seen := c.Seen[d.Objects[i].Key]
-		b.object(&d.Objects[i], &seen, held[i])
+		o, seen := left(d.Objects[i], c.Seen[d.Objects[i].Key], held[i])
+		b.object(&o, &seen, held[i])
 	}
 	b.undecided()
 	b.unread()
@@ -76,7 +76,7 @@ func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
 		b.goes(o, seen)
 		return
 	}
-	all := unyielded(changes(o, seen), held)
+	all := changes(o, seen)
 	if len(all) == 0 && seen.Refused == nil {
 		b.asWanted(o, seen)
 		return
@@ -89,12 +89,8 @@ func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
 	}
 	switch kindOf(o.Key) {
 	case "PersistentVolumeClaim":
-		grown, problems := claim(o, seen, all, b.cluster)
-		step.Verb, step.Why = grown.Verb, grown.Why
-		b.problems = append(b.problems, problems...)
-		if b.unsolved(o, seen, len(problems) > 0 || step.Verb == Grow) {
-			return
-		}
+		b.claim(o, seen, all, held)
+		return
 	case "StatefulSet":
 		if b.remake(o, seen, all, held) {
 			return
@@ -180,6 +176,23 @@ func (b *objectDiffer) asWanted(o *Object, seen *Seen) {
 		b.byKey[o.Key] = b.add(Step{Verb: Execute, Object: o.Key, Service: o.Service, Effect: None, Why: []Cause{{Text: cmp.Or(seen.Health.How, "failed")}}})
 	default:
 		b.byKey[o.Key] = b.add(Step{Verb: Wait, Object: o.Key, Service: o.Service, Effect: None, Why: []Cause{{Text: cmp.Or(seen.Health.How, "is not ready")}}})
+	}
+}
+
+// claim adds the steps for a claim: one that sets its size, and one for the rest.
+func (b *objectDiffer) claim(o *Object, seen *Seen, all []Change, held []Conflict) {
+	grown, rest, problems := claim(o, seen, all, b.cluster)
+	b.problems = append(b.problems, problems...)
+	if len(problems) > 0 || b.unsolved(o, seen, len(grown) > 0) {
+		return
+	}
+	var after []int
+	for _, s := range grown {
+		after = append(after, b.add(s))
+		b.byKey[o.Key] = after[0]
+	}
+	if len(rest) > 0 {
+		b.byKey[o.Key] = b.add(Step{Verb: Update, Object: o.Key, Service: o.Service, Effect: None, Changes: rest, Why: b.why(o, seen, rest, held)}, after...)
 	}
 }
 

@@ -93,26 +93,27 @@ func grow(o *Object, key string, change Change, class string, classes []Class) (
 	return step, nil
 }
 
-// claim says how a change of a claim is made: it can grow, its labels can change, and nothing else.
-func claim(o *Object, seen *Seen, all []Change, c *Cluster) (Step, diag.List) {
-	step := Step{Verb: Update, Object: o.Key, Service: o.Service, Effect: None, Changes: all}
-	var problems diag.List
+// claim says how a change of a claim is made: it can grow, its labels can change, and nothing else. It gives the step that makes it grow,
+// if it is to, and the changes besides.
+func claim(o *Object, seen *Seen, all []Change, c *Cluster) (grown []Step, rest []Change, problems diag.List) {
 	for _, change := range all {
 		switch {
 		case change.Field == SizeField && larger(change.From, change.To) > 0:
 			problems = append(problems, shrinks(o, o.Key, change.From, change.To))
 		case change.Field == SizeField:
-			grown, list := grow(o, o.Key, change, textAt(seen.Live, "spec", "storageClassName"), c.Classes)
-			step.Verb, step.Why, problems = Grow, grown.Why, append(problems, list...)
+			step, list := grow(o, o.Key, change, textAt(seen.Live, "spec", "storageClassName"), c.Classes)
+			grown, problems = append(grown, step), append(problems, list...)
 		case change.Field == "spec.storageClassName" && change.From != "" && change.To != "":
 			problems = append(problems, otherClass(o, o.Key, change.From, change.To))
 		case within(change.Field, "spec") && !within(change.Field, "spec.resources") && seen.Applied == nil:
 			problems = append(problems, diag.Diagnostic{Code: "BERTH3505", Severity: diag.Error, Subject: o.Key, Range: originOf(o, ""),
 				Summary: fmt.Sprintf("%s of a claim can't change: %s -> %s", change.Field, orNone(change.From), orNone(change.To)),
 				Hint:    "set it back, or copy the data to a new claim"})
+		default:
+			rest = append(rest, change)
 		}
 	}
-	return step, problems
+	return grown, rest, problems
 }
 
 func shrinks(o *Object, key, from, to string) diag.Diagnostic {

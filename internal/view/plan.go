@@ -2,12 +2,12 @@
 package view
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/plan"
 )
 
@@ -15,6 +15,7 @@ import (
 var symbols = map[plan.Verb]string{
 	plan.Pull: "+", plan.Write: "~", plan.Create: "+", plan.Execute: "+", plan.Update: "~", plan.Start: "~", plan.Restart: "~",
 	plan.Recreate: "~", plan.Wait: ".", plan.Remove: "-", plan.RemoveNetwork: "-", plan.Delete: "!",
+	plan.Grow: "~", plan.Orphan: "~",
 }
 
 var words = map[plan.Verb]string{plan.Update: "in place", plan.Recreate: "recreate", plan.Delete: "DELETE"}
@@ -27,32 +28,54 @@ func Plan(w io.Writer, p *plan.Plan) {
 	}
 	fmt.Fprintf(w, "Sourcegraph %s · installation %s on %s\n\n", release, p.Installation, p.Target)
 	if p.Empty() {
-		fmt.Fprintf(w, "  = %d services, as they should be\n\nnothing to do\n", len(p.Unchanged))
+		fmt.Fprintf(w, "  = %d %ss, as they should be\n", len(p.Unchanged), thing(p))
+		others(w, p)
+		fmt.Fprint(w, "\nnothing to do\n")
 		return
 	}
-	pulls := 0
+	pulls, labelled := 0, 0
 	width := 0
 	for _, s := range p.Steps {
-		if s.Verb != plan.Pull {
+		if s.Verb != plan.Pull && !labelsOnly(s) {
 			width = max(width, len(s.Object))
 		}
 	}
 	for _, s := range p.Steps {
-		if s.Verb == plan.Pull {
+		switch {
+		case s.Verb == plan.Pull:
 			pulls++
-			continue
+		case labelsOnly(s):
+			labelled++
+		default:
+			fmt.Fprintf(w, "  %s %-*s  %-8s", symbols[s.Verb], width, s.Object, word(s))
+			causes(w, s.Why, width)
+			fields(w, s)
 		}
-		fmt.Fprintf(w, "  %s %-*s  %-8s", symbols[s.Verb], width, s.Object, cmp.Or(words[s.Verb], string(s.Verb)))
-		causes(w, s.Why, width)
 	}
 	if pulls > 0 {
 		fmt.Fprintf(w, "  + %s to pull\n", count(pulls, "image"))
 	}
-	if len(p.Unchanged) > 0 {
-		fmt.Fprintf(w, "  = %s\n", count(len(p.Unchanged), "service"))
+	if labelled > 0 {
+		fmt.Fprintf(w, "  ~ %s, of which only labels change\n", count(labelled, "object"))
 	}
+	if len(p.Unchanged) > 0 {
+		fmt.Fprintf(w, "  = %s\n", count(len(p.Unchanged), thing(p)))
+	}
+	others(w, p)
 	fmt.Fprintf(w, "\neffect   %s\ndata     %s\n", effect(p), data(p))
+	if n := len(p.Undecided()); n > 0 {
+		fmt.Fprintf(w, "plan %s can't be carried out: %s to decide\n", p.ID(), count(n, "conflict"))
+		return
+	}
 	fmt.Fprintf(w, "plan %s; carry it out with: berth %s\n", p.ID(), p.Action)
+}
+
+// thing is what a plan's steps are about.
+func thing(p *plan.Plan) string {
+	if p.Target == catalogue.Kubernetes {
+		return "object"
+	}
+	return "service"
 }
 
 func count(n int, thing string) string {

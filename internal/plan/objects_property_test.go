@@ -1,0 +1,298 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// anyTree is a tree as objects have them, with lists whose items have keys.
+func anyTree(depth int) *rapid.Generator[map[string]any] {
+	return rapid.Custom(func(t *rapid.T) map[string]any {
+		names := []string{"name", "spec", "app.kubernetes.io/name", "zone", "containers", "env", "args", "limits"}
+		out := map[string]any{"name": rapid.SampledFrom([]string{"a", "b.c"}).Draw(t, "name")}
+		for range rapid.IntRange(0, 3).Draw(t, "size") {
+			name := rapid.SampledFrom(names).Draw(t, "field")
+			switch {
+			case name == "name":
+			case depth > 0 && (name == "containers" || name == "env"):
+				items := []any{}
+				for i := range rapid.IntRange(1, 3).Draw(t, "items") {
+					item := anyTree(depth-1).Draw(t, "item")
+					item["name"] = fmt.Sprint("i", i)
+					items = append(items, item)
+				}
+				out[name] = items
+			case depth > 0 && (name == "spec" || name == "limits"):
+				out[name] = anyTree(depth-1).Draw(t, "tree")
+			case name == "args":
+				out[name] = []any{"x", "y"}
+			default:
+				out[name] = rapid.SampledFrom([]any{"x", "1", true, 1.0, "1000m"}).Draw(t, "value")
+			}
+		}
+		return out
+	})
+}
+
+// paths are all fields of a tree, written as plans have them.
+func paths(tree map[string]any, before string) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		at := strings.TrimPrefix(before+"."+name, ".")
+		out = append(out, at)
+		switch x := tree[name].(type) {
+		case map[string]any:
+			out = append(out, paths(x, at)...)
+		case []any:
+			keys := keysOf(name, x)
+			for i, item := range x {
+				out = append(out, at+itemText(x, i, keys))
+				if m, ok := item.(map[string]any); ok {
+					out = append(out, paths(m, at+itemText(x, i, keys))...)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func TestWithoutRemovesExactlyTheFields(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tree := anyTree(3).Draw(t, "tree")
+		before := clone(tree)
+		all := paths(tree, "")
+		field := rapid.SampledFrom(all).Draw(t, "field")
+		if strings.HasSuffix(field, "].name") {
+			return // without its key, an item is another one
+		}
+		got := Without(tree, []string{field, "not.there[name=x]"})
+		if diff := cmp.Diff(before, clone(tree)); diff != "" {
+			t.Fatalf("the tree itself changed\n%s", diff)
+		}
+		if strings.HasSuffix(field, "]") && strings.Contains(field, "args[") {
+			return // the items after it have another place then
+		}
+		want := slices.DeleteFunc(slices.Clone(all), func(f string) bool { return within(f, field) })
+		if diff := cmp.Diff(append([]string{}, want...), append([]string{}, paths(got, "")...)); diff != "" {
+			t.Fatalf("without %s\n%s", field, diff)
+		}
+	})
+}
+
+// disorder changes live objects, what is wanted and what the API server said, in ways that people and clusters do.
+func disorder(t *rapid.T, d *DesiredObjects, c *Cluster) {
+	for i := range d.Objects {
+		key := d.Objects[i].Key
+		seen := c.Seen[key]
+		switch rapid.IntRange(0, 12).Draw(t, key) {
+		case 0:
+			seen = Seen{}
+		case 1:
+			put(seen.Live, "x", "metadata", "labels", "deploy")
+		case 2:
+			seen.Applied = nil
+			put(seen.Live, "x", "spec", "selector", "matchLabels", "app")
+			seen.Refused = &Refusal{Status: 422, Message: "field is immutable"}
+		case 3:
+			seen.Applied = nil
+			put(seen.Live, "10Ti", "spec", "resources", "requests", "storage")
+		case 4:
+			seen.Health = Health{}
+		case 5:
+			put(seen.Live, "now", "metadata", "deletionTimestamp")
+		case 6:
+			c.Unwanted = append(c.Unwanted, Unwanted{Key: key + "-old", Live: seen.Live})
+		case 7:
+			seen.Conflicts = []Owner{{".metadata.labels.deploy", "somebody"}}
+		}
+		c.Seen[key] = seen
+	}
+	c.Namespace = rapid.Bool().Draw(t, "namespace")
+}
+
+// part is a part of an instance that may be changed: every sixth object, and what the order is about.
+func part(d DesiredObjects, c Cluster) (DesiredObjects, Cluster) {
+	some := d
+	some.Objects = nil
+	seen := map[string]Seen{}
+	for i, o := range d.Objects {
+		if i%6 != 0 && !slices.Contains([]string{"StatefulSet/pgsql", "StatefulSet/gitserver", "Job/migrator", "Namespace/sg", "PersistentVolumeClaim/pgsql"}, o.Key) {
+			continue
+		}
+		some.Objects = append(some.Objects, o)
+		s := c.Seen[o.Key]
+		s.Live, s.Applied = clone(s.Live), clone(s.Applied)
+		seen[o.Key] = s
+	}
+	c.Seen = seen
+	return some, c
+}
+
+func TestWhateverTheClusterIs(t *testing.T) {
+	whole, all := instance(t)
+	rapid.Check(t, func(r *rapid.T) {
+		d, c := part(whole, all)
+		disorder(r, &d, &c)
+		p, problems := Objects(d, c)
+		said := map[string]bool{}
+		for _, s := range problems {
+			said[s.Subject] = true
+		}
+		for i, s := range p.Steps {
+			if s.ID != i+1 || slices.ContainsFunc(s.After, func(id int) bool { return id >= s.ID || id < 1 }) {
+				r.Fatalf("step %d comes before what it needs: %v", s.ID, s.After)
+			}
+			if v := s.Verb; (v == Remove || v == Delete || v == Recreate || v == Orphan) && slices.Contains(stays, kindOf(s.Object)) {
+				r.Fatalf("%s %s: there is data in it", v, s.Object)
+			}
+			if s.Verb == Remove && slices.ContainsFunc(p.Steps[i:], func(o Step) bool { return o.Verb != Remove }) {
+				r.Fatalf("%s is removed before all the rest is done", s.Object)
+			}
+			said[s.Object] = true
+		}
+		for _, key := range p.Unchanged {
+			said[key] = true
+		}
+		for _, o := range d.Objects {
+			if !said[o.Key] {
+				r.Fatalf("the plan says nothing about %s", o.Key)
+			}
+		}
+		again, _ := Objects(d, c)
+		if p.ID() != again.ID() {
+			r.Fatal("the same cluster gives another plan")
+		}
+	})
+}
+
+func TestNothingToDoOnceApplied(t *testing.T) {
+	d, c := instance(t)
+	for key, seen := range c.Seen {
+		// What the API server and controllers add is no difference, with a dry run and without.
+		put(seen.Live, "3", "metadata", "annotations", "deployment.kubernetes.io/revision")
+		if podsOf(seen.Live) != nil {
+			put(seen.Live, "Always", "spec", "template", "spec", "restartPolicy")
+		}
+		seen.Applied = nil
+		c.Seen[key] = seen
+	}
+	p, problems := Objects(d, c)
+	if text := textOfObjects(p, problems); text != "" || len(p.Unchanged) != len(d.Objects) {
+		t.Error(text)
+	}
+}
+
+func TestBasisOfObjects(t *testing.T) {
+	d, c := instance(t)
+	before, _ := Objects(d, c)
+	for _, tt := range []struct {
+		name   string
+		stale  bool
+		change objectChange
+	}{
+		{"another version of an object", false, see("Deployment/worker", func(s *Seen) { put(s.Live, "99", "metadata", "resourceVersion") })},
+		{"its status", false, see("Deployment/worker", func(s *Seen) { put(s.Live, 0.0, "status", "readyReplicas") })},
+		{"its health", false, see("Deployment/worker", func(s *Seen) { s.Health = Health{Ready: false} })},
+		{"a note of a controller", false, see("Deployment/worker", func(s *Seen) { put(s.Live, "4", "metadata", "annotations", "deployment.kubernetes.io/revision") })},
+		{"what an autoscaler sets", true, byHand("Deployment/worker", "keda", 5.0, "spec", "replicas")},
+		{"made anew", true, see("Deployment/worker", func(s *Seen) { put(s.Live, "other", "metadata", "uid") })},
+		{"a field", true, see("Deployment/worker", func(s *Seen) { put(s.Live, 9.0, "spec", "minReadySeconds") })},
+		{"a secret", true, see("Secret/pgsql-auth", func(s *Seen) { put(s.Live, "eA==", "data", "password") })},
+		{"a claim that grew", true, claims("1Gi", "", "repos-gitserver-0")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, c := instance(t)
+			tt.change(&d, &c)
+			after, _ := Objects(d, c)
+			if stale := len(Stale(before.Basis, after.Basis)) > 0; stale != tt.stale {
+				t.Errorf("stale: %v", stale)
+			}
+		})
+	}
+	// Once it is known that an autoscaler has the number, another number is no news.
+	d, c = instance(t)
+	byHand("Deployment/worker", "keda", 5.0, "spec", "replicas")(&d, &c)
+	five, _ := Objects(d, c)
+	see("Deployment/worker", func(s *Seen) { put(s.Live, 6.0, "spec", "replicas") })(&d, &c)
+	six, _ := Objects(d, c)
+	if diff := cmp.Diff(five.Basis, six.Basis); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFirstDeployWaitsInOrder(t *testing.T) {
+	d, c := instance(t)
+	c = Cluster{Seen: map[string]Seen{}}
+	for _, o := range d.Objects {
+		c.Seen[o.Key] = Seen{Soon: true}
+	}
+	p, problems := Objects(d, c)
+	if len(problems) > 0 || len(p.Steps) != len(d.Objects)+1 {
+		t.Fatalf("%d steps, %v", len(p.Steps), problems)
+	}
+	at := map[string]int{}
+	for _, s := range p.Steps {
+		at[s.Object] = s.ID
+		if s.Effect != None {
+			t.Errorf("%s has the effect %s, but nothing runs yet", s.Object, s.Effect)
+		}
+	}
+	order := []string{"Namespace/sg", "ConfigMap/pgsql-conf", "StatefulSet/pgsql", "Job/migrator", "Deployment/sourcegraph-frontend"}
+	for i := range order[1:] {
+		if at[order[i]] == 0 || at[order[i]] > at[order[i+1]] {
+			t.Errorf("%s is not before %s", order[i], order[i+1])
+		}
+	}
+	if why := p.Steps[at["Service/gitserver"]-1].Why; len(why) != 1 || why[0].Text != "(its namespace does not exist yet)" {
+		t.Error(why)
+	}
+}
+
+func TestYieldedIsExact(t *testing.T) {
+	d, c := instance(t)
+	// The one name begins with the other.
+	byHand("Deployment/worker", "somebody", "x", "metadata", "labels", "app.kubernetes.io")(&d, &c)
+	want("Deployment/worker", func(o *Object) { put(o.Body, "y", "metadata", "labels", "app.kubernetes.io") })(&d, &c)
+	want("Deployment/worker", func(o *Object) { put(o.Body, "z", "metadata", "labels", "app.kubernetes.io/name") })(&d, &c)
+	d.Rules = []Rule{{"*", "metadata.labels.app.kubernetes.io", Yield}}
+	p, _ := Objects(d, c)
+	if len(p.Steps) != 1 || len(p.Steps[0].Changes) != 1 || p.Steps[0].Changes[0].Field != "metadata.labels.app.kubernetes.io/name" {
+		t.Error(text(p))
+	}
+	if fields := p.Yielded("Deployment/worker"); !slices.Equal(fields, []string{"metadata.labels.app.kubernetes.io"}) {
+		t.Error(fields)
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"Deployment/*", "Deployment/worker", true}, {"*", "", true}, {"spec.replicas", "spec.replicas", true}, {"spec.replicas", "spec.replicasX", false},
+		{"spec.*.cpu", "spec.template.limits.cpu", true}, {"a*a", "a", false}, {"*b*d", "abcd", true}, {"*b*d", "abdc", false},
+	} {
+		if got := matches(tt.pattern, tt.text); got != tt.want {
+			t.Errorf("%q on %q: %v", tt.pattern, tt.text, got)
+		}
+	}
+}
+
+func TestQuantities(t *testing.T) {
+	for _, same := range [][2]any{{"1000m", "1"}, {"1Gi", "1024Mi"}, {"1", 1}, {"0.5", "500m"}, {"1e3", "1k"}, {"2E", "2000P"}, {"100u", "100000n"}, {0.5, "500m"}} {
+		if !sameQuantity(same[0], same[1]) {
+			t.Errorf("%v is not %v", same[0], same[1])
+		}
+	}
+	for _, other := range [][2]any{{"1G", "1Gi"}, {"1", "2"}, {"x", "x"}, {"", ""}, {"1/2", "500m"}, {"1e999999999", "1"}} {
+		if sameQuantity(other[0], other[1]) {
+			t.Errorf("%v is %v", other[0], other[1])
+		}
+	}
+}
