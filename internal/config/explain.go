@@ -306,14 +306,18 @@ func (e *Explanation) WriteText(w io.Writer) {
 
 func (e *Explanation) name() string { return e.Key[strings.LastIndexByte(e.Key, '.')+1:] }
 
-// brief is one line: the first sentence, or else the value.
+// brief is one line: the first sentence with the release's value (8Gi), or with one of the config [16Gi].
 func (e *Explanation) brief() string {
 	first, _, _ := strings.Cut(e.Means, ". ")
 	if e.Means == "" {
 		first = e.Default
 	}
-	if e.From != "" && e.Value != "" && e.From != "default" && !strings.HasPrefix(e.From, "release ") {
-		return strings.TrimSuffix(first, ".") + " [" + e.Value + "]"
+	first = strings.TrimSuffix(first, ".")
+	switch {
+	case e.Value == "" || e.From == "" || e.From == "default" || e.Value == first:
+		return first
+	case strings.HasPrefix(e.From, "release "):
+		return first + " (" + e.Value + ")"
 	}
-	return strings.TrimSuffix(first, ".")
+	return first + " [" + e.Value + "]"
 }

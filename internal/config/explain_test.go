@@ -237,3 +237,27 @@ func TestJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainBriefly: what stands below a key is told in a line each, with the release's value or the config's.
+func TestExplainBriefly(t *testing.T) {
+	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, _ := Load("sourcegraph.yaml", []byte("on: kubernetes\nservices: {gitserver: {memory: 16Gi}}\n"))
+	for key, want := range map[string]string{
+		"services.gitserver":       "memory         The most memory that it may use: 8Gi, 500Mi [16Gi]\n",
+		"services.pgsql":           "storage        The size of its volume (200Gi)\n",
+		"databases.pgsql.settings": "shared_buffers                    1GB\n",
+	} {
+		x, err := Explain(key, Facts{Doc: doc, Release: release})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		x.WriteText(&b)
+		if !bytes.Contains(b.Bytes(), []byte("  "+want)) {
+			t.Errorf("%s lacks %q:\n%s", key, want, b.String())
+		}
+	}
+}

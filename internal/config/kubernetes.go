@@ -3,7 +3,7 @@ package config
 // KubernetesOptions are what only Kubernetes has.
 type KubernetesOptions struct {
 	Context   string `yaml:"context" doc:"The kube context." default:"the current one"`
-	Namespace string `yaml:"namespace" doc:"The namespace. It is made when it does not exist, and never deleted." default:"the context's" example:"sourcegraph"`
+	Namespace string `yaml:"namespace" doc:"The namespace. It is made when it does not exist, and never deleted." default:"the context's, or sourcegraph" example:"sourcegraph"`
 
 	Pods              Pods              `yaml:"pods" doc:"Where and how the pods of all services run; services.SERVICE.pods says it for one."`
 	StorageClass      *StorageClass     `yaml:"storageClass" doc:"The class of all volumes, one that exists or one to make." default:"the cluster's own default class"`
