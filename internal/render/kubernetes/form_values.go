@@ -28,7 +28,7 @@ func (f *Form) ChartValues(release *catalogue.Release) ([]stack.File, error) {
 		return nil, t.lost
 	}
 	return []stack.File{
-		{Path: "values.yaml", Content: yaml.Encode(madeBy+"\nValues for Sourcegraph's own Helm chart, version "+release.Version+".", t.values)},
+		{Path: "values.yaml", Content: yaml.Encode(t.comment(), t.values)},
 		{Path: "README.md", Content: f.valuesReadme()},
 	}, nil
 }
@@ -49,6 +49,7 @@ type translation struct {
 	values  map[string]any
 	demands map[string]*demand
 	extra   []any
+	notes   []string // what the chart does beside, without harm
 	lost    diag.List
 }
 
@@ -83,6 +84,9 @@ func normal(v any) map[string]any {
 	body := withoutNulls(v).(map[string]any)
 	metadata := at(body, "metadata")
 	delete(metadata, "namespace")
+	if kind := body["kind"]; (kind == "Deployment" || kind == "StatefulSet") && at(body, "spec")["replicas"] == nil {
+		at(body, "spec")["replicas"] = 1 // what the API server makes of none
+	}
 	labels := at(metadata, "labels")
 	for _, name := range []string{LabelInstallation, LabelRelease, LabelService, managedBy, helmChart} {
 		delete(labels, name)
@@ -122,6 +126,17 @@ func (t *translation) settle() {
 	if len(t.extra) > 0 {
 		t.values["extraResources"] = t.extra
 	}
+}
+
+// beside notes what the chart does, without harm, that our objects don't.
+func (t *translation) beside(what string) { t.notes = append(t.notes, what) }
+
+func (t *translation) comment() string {
+	text := madeBy + "\nValues for Sourcegraph's own Helm chart, version " + t.release.Version + "."
+	for _, note := range t.notes {
+		text += "\nWith them the chart " + note + "."
+	}
+	return text
 }
 
 // lose notes that the chart can't make something.

@@ -93,13 +93,14 @@ func (t *translation) withoutVariables(which func(map[string]any) bool) {
 	}
 }
 
-// agent sends traces straight to the collector where ours go there. The agent's ConfigMap stays, and nothing reads it.
+// agent sends traces straight to the collector where ours go there.
 func (t *translation) agent() {
 	if t.chart["DaemonSet/otel-agent"] == nil || t.ours["DaemonSet/otel-agent"] != nil || !t.since("7.3") {
 		return
 	}
 	t.set("openTelemetry.agent.kind", "Deployment")
 	t.turnedOff("otel-agent")
+	t.beside("makes the ConfigMap otel-agent, which nothing reads")
 	t.withoutVariables(func(e map[string]any) bool {
 		if e["name"] == "OTEL_EXPORTER_OTLP_ENDPOINT" {
 			e["value"] = "http://otel-collector:4317"
@@ -328,10 +329,10 @@ func (t *translation) accounts() {
 	for _, name := range []string{"cadvisor", "grafana", "prometheus", frontend} {
 		key := keyOf("ServiceAccount", name)
 		o, there := t.ours[key], t.chart[key]
-		if o == nil || there == nil || same(o.Body, there) && (!pulls || name != "grafana") {
+		// The chart puts image pull secrets into two accounts, too.
+		if o == nil || there == nil || same(o.Body, there) && (!pulls || name != "grafana" && name != frontend) {
 			continue
 		}
-		// The chart puts image pull secrets into Grafana's account, too.
 		values := chartName(name) + ".serviceAccount."
 		t.set(values+"create", false)
 		t.set(values+"name", name)
@@ -361,7 +362,9 @@ func (t *translation) objects() {
 // service translates a Service's type and annotations.
 func (t *translation) service(o *Object, there map[string]any) {
 	name := chartName(o.Name())
-	t.add(name+".serviceAnnotations", o, there, "metadata", "annotations")
+	if t.add(name+".serviceAnnotations", o, there, "metadata", "annotations") && name == "frontend" {
+		t.beside("gives these annotations to the Service sourcegraph-frontend-internal, too")
+	}
 	t.add(name+".serviceLabels", o, there, "metadata", "labels")
 	if name != "searcher" && name != "symbols" && text(o.Body, "spec", "type") != text(there, "spec", "type") {
 		t.set(name+".serviceType", text(o.Body, "spec", "type"))
@@ -369,8 +372,8 @@ func (t *translation) service(o *Object, there map[string]any) {
 	}
 }
 
-// add adds the entries of a map that the chart's object lacks. Those that it has can't be changed.
-func (t *translation) add(value string, o *Object, there map[string]any, path ...string) {
+// add adds the entries of a map that the chart's object lacks, and reports whether there are any. Those that it has can't be changed.
+func (t *translation) add(value string, o *Object, there map[string]any, path ...string) bool {
 	mine, theirs := at(o.Body, path...), at(there, path...)
 	more := map[string]any{}
 	for key, v := range mine {
@@ -382,20 +385,24 @@ func (t *translation) add(value string, o *Object, there map[string]any, path ..
 	if len(more) > 0 {
 		t.want(value, nil, more, o)
 	}
+	return len(more) > 0
 }
 
-// claim translates a volume's size and class. The chart has one class for all.
+// claim translates a volume's size and class. The chart has one class for all, and sizes caches as we do, but reads sizes in Gi only.
 func (t *translation) claim(name string, o *Object, there map[string]any) {
-	mine := o.Body
+	mine, template := o.Body, map[string]any{}
 	if o.Kind() == "StatefulSet" {
 		all, theirs := items(at(o.Body, "spec")["volumeClaimTemplates"]), items(at(there, "spec")["volumeClaimTemplates"])
 		if len(all) != 1 || len(theirs) != 1 {
 			return
 		}
-		mine, there = all[0], theirs[0]
+		mine, there, template = all[0], theirs[0], pods(&Object{Body: there})
 	}
 	storage := func(body map[string]any) any { return at(body, "spec", "resources", "requests")["storage"] }
 	t.want(name+".storageSize", storage(there), storage(mine), o)
+	if before, _ := storage(there).(string); strings.HasSuffix(text(mine, "spec", "resources", "requests", "storage"), "Gi") {
+		scaleCaches(template, withoutNulls(template).(map[string]any), before, text(mine, "spec", "resources", "requests", "storage"))
+	}
 	at(there, "spec", "resources", "requests")["storage"] = storage(mine)
 	t.want("storageClass.name", at(there, "spec")["storageClassName"], at(mine, "spec")["storageClassName"], o)
 	at(there, "spec")["storageClassName"] = at(mine, "spec")["storageClassName"]

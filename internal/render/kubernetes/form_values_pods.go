@@ -23,11 +23,34 @@ func (t *translation) workload(o *Object, there map[string]any) {
 	}
 	t.places(name, o, there)
 	t.volumes(name, at(mine, "spec"), at(theirs, "spec"), o)
+	if name == "frontend" && !t.since("5.9") {
+		t.migratorVariables(at(mine, "spec"), at(theirs, "spec"))
+	}
 	for _, c := range containers(at(mine, "spec")) {
 		for _, group := range []string{"initContainers", "containers"} {
 			if same := named(at(theirs, "spec")[group], text(c, "name")); same != nil {
 				t.container(name, o, c, same)
 			}
+		}
+	}
+}
+
+// migratorVariables gives the migrator the frontend's variables, as older charts do.
+func (t *translation) migratorVariables(mine, theirs map[string]any) {
+	migrator, shipped := named(mine["initContainers"], "migrator"), named(theirs["initContainers"], "migrator")
+	variables := named(mine["containers"], "frontend")["env"]
+	if migrator == nil || shipped == nil {
+		return
+	}
+	for _, e := range items(variables) {
+		name := text(e, "name")
+		if named(named(theirs["containers"], "frontend")["env"], name) != nil || named(shipped["env"], name) != nil {
+			continue
+		}
+		put(shipped, "env", e)
+		if named(migrator["env"], name) == nil {
+			put(migrator, "env", e)
+			t.beside("gives the migrator the variable " + name + ", too, which it does not read")
 		}
 	}
 }

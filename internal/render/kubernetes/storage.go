@@ -1,6 +1,10 @@
 package kubernetes
 
-import "cmp"
+import (
+	"cmp"
+	"math"
+	"strconv"
+)
 
 // shippedClass is the storage class that the chart makes and asks for: a disk of Google's cloud.
 const shippedClass = "sourcegraph"
@@ -17,7 +21,7 @@ func (r *renderer) storage() {
 			class = shippedClass
 		}
 	}
-	for _, o := range r.objects {
+	for key, o := range r.objects {
 		w := r.cluster.Settings[o.Service]
 		var claims []map[string]any
 		if o.Kind() == "PersistentVolumeClaim" {
@@ -35,12 +39,14 @@ func (r *renderer) storage() {
 				delete(spec, "storageClassName")
 			}
 			requests := at(spec, "resources", "requests")
+			before := text(requests, "storage")
 			if r.cluster.Demo {
 				requests["storage"] = demoStorage
 			}
 			if w.Storage != "" {
 				requests["storage"] = string(w.Storage)
 			}
+			scaleCaches(pods(o), pods(&Object{Body: r.cluster.Objects[key]}), before, text(requests, "storage"))
 		}
 	}
 }
@@ -60,4 +66,23 @@ func (r *renderer) storageClass() {
 		body["parameters"] = texts(c.Parameters)
 	}
 	r.add("", body)
+}
+
+// scaleCaches sizes the caches that fill a volume with it: the release gives them a share of its own volume. One that the config sets stays.
+//
+// Source: charts/sourcegraph/templates/searcher/searcher.StatefulSet.yaml of Sourcegraph's Helm repository.
+func scaleCaches(template, shipped map[string]any, before, after string) {
+	if template == nil || before == after {
+		return
+	}
+	for i, c := range items(at(template, "spec")["containers"]) {
+		for _, name := range []string{"SEARCHER_CACHE_SIZE_MB", "SYMBOLS_CACHE_SIZE_MB"} {
+			e := named(c["env"], name)
+			was := named(items(at(shipped, "spec")["containers"])[i]["env"], name)
+			megabytes, err := strconv.ParseFloat(text(was, "value"), 64)
+			if e != nil && err == nil && e["value"] == was["value"] {
+				e["value"] = strconv.FormatFloat(math.Floor(megabytes*amount(after)/amount(before)), 'f', 0, 64)
+			}
+		}
+	}
 }
