@@ -73,6 +73,9 @@ func (r *renderer) rebind(from, to string) {
 // hostServices look at the node itself, which no pod security level below privileged allows.
 var hostServices = []string{"cadvisor", "node-exporter"}
 
+// plainUser is who a container runs as whose user an older chart leaves to its image: otel-collector's, as later charts say it.
+const plainUser, plainGroup = 100, 101
+
 // security keeps pods to a level of Kubernetes' pod security standards, and runs them as the users that the config names.
 //
 // Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
@@ -97,6 +100,9 @@ func (r *renderer) security() {
 				own := at(c, "securityContext")
 				own["allowPrivilegeEscalation"] = false
 				own["capabilities"] = map[string]any{"drop": []any{"ALL"}}
+				if !r.options.OpenShift && own["runAsUser"] == nil && context["runAsUser"] == nil {
+					own["runAsUser"], own["runAsGroup"] = plainUser, plainGroup
+				}
 			}
 		}
 	}
