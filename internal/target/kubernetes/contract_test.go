@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestContract(t *testing.T) {
 		wrong := object(nil)
 		wrong["date"] = map[string]any{}
 		_, err := c.Apply(ctx, wrong, ApplyOptions{Manager: "berth"})
-		if err == nil || !strings.Contains(err.Error(), "date") {
+		if !Invalid(err) || !strings.Contains(err.Error(), "date") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -187,4 +188,39 @@ func TestTable(t *testing.T) {
 func service(namespace, ip string) map[string]any {
 	return map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "s", "namespace": namespace},
 		"spec": map[string]any{"clusterIP": ip, "ports": []any{map[string]any{"port": 80}}}}
+}
+
+// TestAPIServerRestarts: one that is killed in the middle of the work ends nothing. BERTH_E2E_RESTART_API is the command that restarts it.
+func TestAPIServerRestarts(t *testing.T) {
+	c, namespace := cluster(t)
+	command := strings.Fields(os.Getenv("BERTH_E2E_RESTART_API"))
+	if len(command) == 0 {
+		t.Skip(`disturbs everybody else:  BERTH_E2E_RESTART_API="$PWD/testbed/kubernetes restart-api control"`)
+	}
+	done := make(chan error, 1)
+	go func() { done <- exec.Command(command[0], command[1:]...).Run() }()
+	var g errgroup.Group
+	for i := range 8 {
+		g.Go(func() error {
+			for n := 0; ; n++ {
+				select {
+				case err := <-done:
+					done <- err // for the others
+					return err
+				default:
+				}
+				o := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": fmt.Sprint("restart-", i), "namespace": namespace},
+					"data": map[string]any{"n": fmt.Sprint(n)}}
+				if _, err := c.Apply(t.Context(), o, ApplyOptions{Manager: "berth"}); err != nil {
+					return err
+				}
+				if _, err := c.List(t.Context(), Query{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace}); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
 }

@@ -136,7 +136,7 @@ func (r request) again(err error, try int, away bool) (time.Duration, bool) {
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return pause, !r.once
 	case http.StatusInternalServerError:
-		return pause, !r.once && try < mishaps
+		return pause, !r.once && try < mishaps && !refused.misshapen()
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return pause, away && try < 10
 	}
