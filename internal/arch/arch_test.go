@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"internal/render/compose":    {"catalogue", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/registry":          {"internal/diag"},
+	"internal/sops":              {},
 }
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.

@@ -19,8 +19,8 @@ type Form struct {
 	Seal func(name string, secret *Object) ([]byte, error)
 }
 
-// madeBy is the comment that every file begins with. It has no release in it: files that a release leaves as they are don't change.
-const madeBy = "Sourcegraph, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew."
+// MadeBy is the comment that every file begins with. It has no release in it: files that a release leaves as they are don't change.
+const MadeBy = "Sourcegraph, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew."
 
 // objects are the objects that stand in files: all but the Job that only berth's own apply runs. The frontend's pods migrate there.
 func (f *Form) objects() []*Object {
@@ -109,7 +109,7 @@ func (f *Form) files(folder string) ([]stack.File, error) {
 		name := folder + fileName(o)
 		switch {
 		case !o.Secret():
-			files = append(files, stack.File{Path: name, Content: yaml.Encode(madeBy, o.plain())})
+			files = append(files, stack.File{Path: name, Content: yaml.Encode(MadeBy, o.plain())})
 		case f.Seal != nil:
 			content, err := f.Seal(name, o)
 			if err != nil {

@@ -27,9 +27,9 @@ func (f *Form) Chart() ([]stack.File, error) {
 	c := &chart{Form: f, places: map[string]place{}}
 	c.find()
 	files := []stack.File{
-		{Path: "Chart.yaml", Content: yaml.Encode(madeBy, map[string]any{"apiVersion": "v2", "type": "application", "name": f.Set.Name, "version": f.Set.Release,
+		{Path: "Chart.yaml", Content: yaml.Encode(MadeBy, map[string]any{"apiVersion": "v2", "type": "application", "name": f.Set.Name, "version": f.Set.Release,
 			"appVersion": f.Set.Release, "description": "Sourcegraph " + f.Set.Release + " as sourcegraph.yaml has it"})},
-		{Path: "values.yaml", Content: yaml.Encode(madeBy+"\n"+valuesComment, c.values())},
+		{Path: "values.yaml", Content: yaml.Encode(MadeBy+"\n"+valuesComment, c.values())},
 		{Path: "README.md", Content: c.readme()},
 		{Path: "templates/NOTES.txt", Content: []byte(c.notes())},
 	}
@@ -132,7 +132,7 @@ func (c *chart) schema() map[string]any {
 	}
 	name := map[string]any{"type": "object", "required": []any{"name"}, "properties": map[string]any{"name": map[string]any{"type": "string"}},
 		"additionalProperties": false}
-	return map[string]any{"$comment": madeBy, "$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": false, "properties": map[string]any{
+	return map[string]any{"$comment": MadeBy, "$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": false, "properties": map[string]any{
 		"existingSecrets":  map[string]any{"type": "object", "additionalProperties": false, "properties": existing},
 		"imagePullSecrets": map[string]any{"type": "array", "items": name},
 		"global":           map[string]any{"type": "object"}}}
@@ -148,7 +148,7 @@ func (c *chart) template(o *Object) []byte {
 		c.refer(template)
 		at(template, "spec")["imagePullSecrets"] = markPull
 	}
-	return c.hooks(yaml.Encode(madeBy, body))
+	return c.hooks(yaml.Encode(MadeBy, body))
 }
 
 // refer marks the names of Secrets that the chart makes or expects.
@@ -192,7 +192,7 @@ func secretName(name string) string {
 // cluster already is kept.
 func (c *chart) secrets() []byte {
 	var b strings.Builder
-	b.WriteString("# " + madeBy + "\n")
+	b.WriteString("# " + MadeBy + "\n")
 	for _, name := range sortedKeys(c.places) {
 		p := c.places[name]
 		fmt.Fprintf(&b, "{{- %s := dig \"data\" %q \"\" (lookup \"v1\" \"Secret\" .Release.Namespace %s) | b64dec | default (randAlphaNum 32) }}\n",
@@ -235,7 +235,7 @@ func (c *chart) notes() string {
 Sourcegraph %s starts in the namespace {{ .Release.Namespace }}:
 
   kubectl -n {{ .Release.Namespace }} rollout status deployment/%s
-`, madeBy, c.Set.Release, frontend), ChartNamespace, "{{ .Release.Namespace }}")
+`, MadeBy, c.Set.Release, frontend), ChartNamespace, "{{ .Release.Namespace }}")
 }
 
 func (c *chart) readme() []byte {

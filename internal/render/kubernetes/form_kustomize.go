@@ -33,7 +33,7 @@ func (f *Form) Kustomize() (files, once []stack.File, err error) {
 	}
 	base := map[string]any{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
 	files = append(files,
-		stack.File{Path: "base/kustomization.yaml", Content: yaml.Encode(madeBy, base)},
+		stack.File{Path: "base/kustomization.yaml", Content: yaml.Encode(MadeBy, base)},
 		stack.File{Path: "README.md", Content: f.kustomizeReadme()})
 	return files, []stack.File{{Path: Overlay + "/kustomization.yaml", Content: []byte(overlay)}}, nil
 }

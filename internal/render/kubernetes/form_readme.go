@@ -11,7 +11,7 @@ import (
 // readme writes a folder's README: what it is, which Secrets it expects, and how it is applied.
 func (f *Form) readme(what string, expected []*Object, namespace, apply string) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", madeBy, f.Set.Release, what)
+	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", MadeBy, f.Set.Release, what)
 	b.WriteString(f.secretsText(expected, namespace))
 	fmt.Fprintf(&b, "## Apply\n\n```sh\nkubectl create namespace %s    # once, before the Secrets\n%s\n```\n", namespace, apply)
 	return []byte(b.String())

@@ -132,7 +132,7 @@ func (t *translation) settle() {
 func (t *translation) beside(what string) { t.notes = append(t.notes, what) }
 
 func (t *translation) comment() string {
-	text := madeBy + "\nValues for Sourcegraph's own Helm chart, version " + t.release.Version + "."
+	text := MadeBy + "\nValues for Sourcegraph's own Helm chart, version " + t.release.Version + "."
 	for _, note := range t.notes {
 		text += "\nWith them the chart " + note + "."
 	}
