@@ -35,6 +35,7 @@ var ranges = []struct{ Prefix, About string }{
 	{"33", "The engine, and services that don't start"},
 	{"34", "The cluster, and workloads that don't get ready"},
 	{"35", "Changes that a cluster does not take"},
+	{"36", "Rendering for other tools"},
 }
 
 // Codes are all registered codes, in order.
