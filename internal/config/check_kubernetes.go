@@ -245,7 +245,7 @@ func storeOfSecret(secret string) string { return strings.TrimSuffix(secret, "-a
 func (c *check) existingSecrets(o *KubernetesOptions) {
 	for _, secret := range slices.Sorted(maps.Keys(o.ExistingSecrets)) {
 		path, store := "kubernetes.existingSecrets."+secret, storeOfSecret(secret)
-		if w := workloadOf(c.rel, store); c.rel != nil && (w == nil || !slices.Contains(w.kinds, "Secret")) {
+		if w := c.workload(store); c.rel != nil && (w == nil || !slices.Contains(w.Kinds, "Secret")) {
 			c.keyf("BERTH1312", path, "take it out", "Sourcegraph %s has no Secret %s", c.rel.Version, secret)
 		}
 		if key := strings.TrimSuffix(storeKey(store), ".external") + ".external"; c.Databases[store].External != nil || c.Redis[store].External != nil {
@@ -286,11 +286,11 @@ func (c *check) mesh(o *KubernetesOptions) {
 
 // absent: what the config can ask for on Compose, and the chart of this release does not have.
 func (c *check) absent() {
-	if c.Executors != nil && workloadOf(c.rel, "executor") == nil {
+	if c.Executors != nil && c.workload("executor") == nil {
 		c.keyf("BERTH1316", "executors", "install Sourcegraph's executor chart beside it, sourcegraph-executor-k8s, and take this out",
 			"executors are not part of a Kubernetes installation")
 	}
-	if c.Tracing != nil && c.Tracing.Jaeger && workloadOf(c.rel, "jaeger") == nil {
+	if c.Tracing != nil && c.Tracing.Jaeger && c.workload("jaeger") == nil {
 		c.errorf("BERTH1316", "tracing.jaeger", "name a file that sends traces to your own Jaeger:  tracing: {collector: otel.yaml}",
 			"Jaeger is not part of a Kubernetes installation")
 	}
@@ -299,7 +299,7 @@ func (c *check) absent() {
 // requests: what is kept for a container is not more than it may use.
 func (c *check) requests() {
 	for _, name := range c.serviceNames() {
-		s, w := c.Services[name], workloadOf(c.rel, name)
+		s, w := c.Services[name], c.workload(name)
 		for _, r := range []struct {
 			request        string
 			want, ownLimit Quantity
@@ -318,7 +318,7 @@ func (c *check) requests() {
 			if w == nil || c.Size == "demo" {
 				continue
 			}
-			if limit := w.shipped(r.limit); limit != noLimit && measure(string(r.want)) > measure(limit) {
+			if limit := shipped(w, r.limit); limit != noLimit && measure(string(r.want)) > measure(limit) {
 				c.errorf("BERTH1302", path, "add  "+r.limit+": "+string(r.want), "%s is more than the limit that Sourcegraph %s has, %s", path, c.rel.Version, limit)
 			}
 		}
@@ -328,21 +328,21 @@ func (c *check) requests() {
 // guests: services that run in another's pods have only what a container has.
 func (c *check) guests() {
 	for _, name := range c.serviceNames() {
-		w := workloadOf(c.rel, name)
-		if w == nil || !w.guest() {
+		w := c.workload(name)
+		if w == nil || !w.Guest() {
 			continue
 		}
 		s := c.Services[name]
 		if s.Pods != nil {
-			c.keyf("BERTH1303", "services."+name+".pods", "write it under services."+w.home, "%s runs in the pods of %s", name, w.home)
+			c.keyf("BERTH1303", "services."+name+".pods", "write it under services."+w.Home, "%s runs in the pods of %s", name, w.Home)
 		}
 		if s.StorageClass != "" {
-			c.keyf("BERTH1303", "services."+name+".storageClass", "write it under services."+w.home, "%s runs in the pods of %s", name, w.home)
+			c.keyf("BERTH1303", "services."+name+".storageClass", "write it under services."+w.Home, "%s runs in the pods of %s", name, w.Home)
 		}
-		if own, _ := w.container["name"].(string); s.Enabled != nil && !*s.Enabled && c.optional(name) {
+		if own, _ := w.Container["name"].(string); s.Enabled != nil && !*s.Enabled && c.optional(name) {
 			c.errorf("BERTH1303", "services."+name+".enabled",
-				"patch "+w.home+":  kubernetes: {spec: {template: {spec: {containers: [{name: "+own+", $patch: delete}]}}}}",
-				"%s runs in the pods of %s, so it is taken out of them", name, w.home)
+				"patch "+w.Home+":  kubernetes: {spec: {template: {spec: {containers: [{name: "+own+", $patch: delete}]}}}}",
+				"%s runs in the pods of %s, so it is taken out of them", name, w.Home)
 		}
 	}
 }

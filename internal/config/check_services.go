@@ -26,12 +26,12 @@ func (c *check) services() {
 
 // storage: only a service with a volume has a size of it.
 func (c *check) storage(name string) {
-	w, s, hint := workloadOf(c.rel, name), c.compose(name), "take it out"
+	w, s, hint := c.workload(name), c.compose(name), "take it out"
 	switch {
-	case w == nil && (s == nil || hasVolume(s)), w != nil && !w.guest() && w.claim != nil:
+	case w == nil && (s == nil || hasVolume(s)), w != nil && !w.Guest() && w.Claim != nil:
 		return
-	case w != nil && w.guest() && w.claim != nil:
-		hint = "write it under services." + w.home + ", whose pods have the volume"
+	case w != nil && w.Guest() && w.Claim != nil:
+		hint = "write it under services." + w.Home + ", whose pods have the volume"
 	}
 	c.errorf("BERTH1167", "services."+name+".storage", hint, "%s has no volume of its own, so it can't be given storage", name)
 }
@@ -158,12 +158,12 @@ func (c *check) replicas() {
 			continue
 		}
 		path := "services." + name + ".replicas"
-		if w := workloadOf(c.rel, name); w != nil && w.guest() {
+		if w := c.workload(name); w != nil && w.Guest() {
 			hint := "take it out"
-			if w.scalable() {
-				hint = "write it under services." + w.home
+			if w.Scalable() {
+				hint = "write it under services." + w.Home
 			}
-			c.errorf("BERTH1303", path, hint, "%s runs in the pods of %s, so there are as many", name, w.home)
+			c.errorf("BERTH1303", path, hint, "%s runs in the pods of %s, so there are as many", name, w.Home)
 			continue
 		}
 		if *n == 1 || c.scalable(name) {
@@ -181,13 +181,13 @@ func (c *check) replicas() {
 
 // has reports whether the release has the service for the config's target.
 func (c *check) has(name string) bool {
-	return c.compose(name) != nil || workloadOf(c.rel, name) != nil
+	return c.compose(name) != nil || c.workload(name) != nil
 }
 
 // scalable reports whether the service can run more than once.
 func (c *check) scalable(name string) bool {
-	if w := workloadOf(c.rel, name); w != nil {
-		return !w.guest() && w.scalable()
+	if w := c.workload(name); w != nil {
+		return !w.Guest() && w.Scalable()
 	}
 	s := c.compose(name)
 	return s != nil && s.Scalable() && s.Overlay == ""
@@ -295,9 +295,9 @@ func (c *check) patches() {
 		case len(p.Kubernetes) == 0 && c.On == catalogue.Kubernetes && !c.doc.Has(path+".compose"):
 			c.missingf("BERTH1161", path, "add  kubernetes: {KEY: VALUE}", "patches.%d changes nothing", i)
 		}
-		if w := workloadOf(c.rel, p.Service); w != nil && p.Kind != "" && !slices.Contains(w.kinds, p.Kind) {
-			hint := p.Service + " has: " + list(w.kinds, "and")
-			if guess := closest(p.Kind, w.kinds); guess != "" {
+		if w := c.workload(p.Service); w != nil && p.Kind != "" && !slices.Contains(w.Kinds, p.Kind) {
+			hint := p.Service + " has: " + list(w.Kinds, "and")
+			if guess := closest(p.Kind, w.Kinds); guess != "" {
 				hint = "did you mean " + guess + "?"
 			}
 			c.errorf("BERTH1315", path+".kind", hint, "Sourcegraph %s has no %s for %s", c.rel.Version, p.Kind, p.Service)

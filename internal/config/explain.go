@@ -179,11 +179,11 @@ func (f Facts) shipped(path string) string {
 	case len(p) < 3 || p[0] != "services":
 		return ""
 	}
-	if w := workloadOf(f.Release, p[1]); w != nil {
+	if w := f.Release.Workload(p[1]); w != nil {
 		if len(p) == 4 && p[2] == "env" {
-			return w.variable(p[3])
+			return shippedVariable(w, p[3])
 		}
-		return w.shipped(strings.Join(p[2:], "."))
+		return shipped(w, strings.Join(p[2:], "."))
 	}
 	if f.Release.Services[p[1]].Compose == nil {
 		return ""

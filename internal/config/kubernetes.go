@@ -19,7 +19,15 @@ type KubernetesOptions struct {
 	Mesh              string            `yaml:"mesh" enum:"istio|linkerd" doc:"A service mesh that puts sidecars into the pods: gRPC ports are named for it, Jobs end in spite of it."`
 	OpenShift         bool              `yaml:"openshift" doc:"OpenShift: a Route instead of an Ingress, nothing that its default security refuses."`
 	SingleNode        bool              `yaml:"singleNode" doc:"A cluster of one machine, such as k3s: one instance of each service, requests small enough for one machine."`
+	Conflicts         []Conflict        `yaml:"conflicts" each:"N" doc:"What to do about fields that something else in the cluster sets to other values, such as an operator. Replicas are left to autoscalers and kubectl scale without a word here; hand-made changes of other fields are put back."`
 	Objects           []string          `yaml:"objects" file:"text" doc:"Files with further objects of yours, applied and removed with the rest." example:"[backend-config.yaml]"`
+}
+
+// Conflict is a decision about fields that something else sets too.
+type Conflict struct {
+	Object string `yaml:"object" doc:"The object; * stands for anything." default:"*" example:"Deployment/worker"`
+	Field  string `yaml:"field" doc:"The field, as plans write it; * stands for anything." default:"*" example:"spec.template.spec.tolerations"`
+	Choice string `yaml:"choice" enum:"take|yield" doc:"take: the value of this config holds. yield: the other one stays." example:"yield"`
 }
 
 // Pods is where and how pods run. The maps and lists are those of the Kubernetes API, under its own names.

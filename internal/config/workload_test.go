@@ -25,14 +25,14 @@ func TestWorkloads(t *testing.T) {
 			if s.Kubernetes == nil {
 				continue
 			}
-			w := workloadOf(rel, name)
-			if w.key == "" || w.container == nil || w.shipped("replicas") == "" {
-				t.Errorf("%s: %s has no workload, but %q", v.Version, name, w.key)
+			w := rel.Workload(name)
+			if w.Object == "" || w.Container == nil || shipped(w, "replicas") == "" {
+				t.Errorf("%s: %s has no workload, but %q", v.Version, name, w.Object)
 			}
-			if w.scalable() && !w.guest() {
+			if w.Scalable() && !w.Guest() {
 				scalable++
 			}
-			if w.claim != nil && !w.guest() && w.shipped("storage") == "" {
+			if w.Claim != nil && !w.Guest() && shipped(w, "storage") == "" {
 				t.Errorf("%s: %s has a volume without a size", v.Version, name)
 			}
 		}

@@ -165,70 +165,20 @@ func (b *builder) postgresSettings(release *catalogue.Release) {
 	}
 }
 
-// podKinds are the kinds of objects that have pods.
-var podKinds = []string{"Deployment", "StatefulSet", "DaemonSet"}
-
 // container finds a service's container, and makes an instance of it.
 func (b *builder) container(name string) {
 	c := b.stack.Cluster
-	home := cmp.Or(b.Release.Services[name].Kubernetes.In, name)
-	for key, owner := range c.Owners {
-		kind, _, _ := strings.Cut(key, "/")
-		if owner != home || !slices.Contains(podKinds, kind) {
-			continue
-		}
-		place, body := find(name, home, c.Objects[key])
-		if body == nil {
-			continue
-		}
-		place.Object = key
-		c.Containers[name] = place
-		inst := Instance{Name: name, Service: name}
-		for _, e := range list(body["env"]) {
-			variable, _ := e["name"].(string)
-			inst.Env = append(inst.Env, EnvVar{Name: variable, Shipped: true})
-		}
-		b.add(inst)
+	w := b.Release.Workload(name)
+	if w.Container == nil || c.Objects[w.Object] == nil {
+		return
 	}
-}
-
-// find looks for a service's container in an object with pods: it has the service's name, or is the one for metrics beside a database, or
-// the first of its own pods.
-func find(name, home string, object map[string]any) (Container, map[string]any) {
-	pods := tree(object, "spec", "template", "spec")
-	for _, group := range []string{"initContainers", "containers"} {
-		for _, c := range list(pods[group]) {
-			own, _ := c["name"].(string)
-			if own == name || name != home && strings.HasSuffix(name, "-exporter") && strings.HasSuffix(own, "-exporter") {
-				return Container{Name: own, Init: group == "initContainers"}, c
-			}
-		}
+	c.Containers[name] = Container{Object: w.Object, Name: w.Name, Init: w.Init}
+	inst := Instance{Name: name, Service: name}
+	for _, e := range catalogue.Maps(w.Container["env"]) {
+		variable, _ := e["name"].(string)
+		inst.Env = append(inst.Env, EnvVar{Name: variable, Shipped: true})
 	}
-	if first := list(pods["containers"]); name == home && len(first) > 0 {
-		own, _ := first[0]["name"].(string)
-		return Container{Name: own}, first[0]
-	}
-	return Container{}, nil
-}
-
-// tree goes down into a tree of maps; nil when there is none.
-func tree(m map[string]any, path ...string) map[string]any {
-	for _, key := range path {
-		m, _ = m[key].(map[string]any)
-	}
-	return m
-}
-
-// list gives a list's maps.
-func list(v any) []map[string]any {
-	items, _ := v.([]any)
-	var out []map[string]any
-	for _, item := range items {
-		if m, ok := item.(map[string]any); ok {
-			out = append(out, m)
-		}
-	}
-	return out
+	b.add(inst)
 }
 
 // wanted gathers what the config says of one service.

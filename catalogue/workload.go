@@ -1,0 +1,99 @@
+package catalogue
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Workload is where a service runs on Kubernetes, as a release's objects have it.
+type Workload struct {
+	Service   string
+	Home      string         // the service in whose pods it runs: itself, mostly
+	Object    string         // the one with these pods: "StatefulSet/gitserver"
+	Spec      map[string]any // of that object
+	Container map[string]any // the service's own
+	Name      string         // of the container
+	Init      bool           // the container runs before the others
+	Claim     map[string]any // of its disk; nil without one
+	PerPod    bool           // each pod has a claim of its own
+	Kinds     []string       // of the service's objects, ordered
+}
+
+// Workload finds a service's pods and its container in them; nil when the release has none for Kubernetes.
+func (r *Release) Workload(service string) *Workload {
+	k := r.Services[service].Kubernetes
+	if k == nil {
+		return nil
+	}
+	w := &Workload{Service: service, Home: cmp.Or(k.In, service)}
+	objects := r.Services[w.Home].Kubernetes.Objects
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		kind, _, _ := strings.Cut(key, "/")
+		if !slices.Contains(w.Kinds, kind) {
+			w.Kinds = append(w.Kinds, kind)
+		}
+		switch spec := Branch(objects[key], "spec"); kind {
+		case "Deployment", "StatefulSet", "DaemonSet":
+			w.Object, w.Spec = key, spec
+			w.find(Branch(spec, "template", "spec"))
+			if templates := Maps(spec["volumeClaimTemplates"]); len(templates) > 0 {
+				w.Claim, w.PerPod = Branch(templates[0], "spec"), true
+			}
+		case "PersistentVolumeClaim":
+			w.Claim = spec
+		}
+	}
+	return w
+}
+
+// find finds the service's container in its pods: the one with its name, or the one for metrics beside a database, or the first of its own.
+func (w *Workload) find(pods map[string]any) {
+	for _, group := range []string{"initContainers", "containers"} {
+		for _, c := range Maps(pods[group]) {
+			name, _ := c["name"].(string)
+			if name == w.Service || w.Guest() && strings.HasSuffix(w.Service, "-exporter") && strings.HasSuffix(name, "-exporter") {
+				w.Container, w.Name, w.Init = c, name, group == "initContainers"
+				return
+			}
+		}
+	}
+	if first := Maps(pods["containers"]); !w.Guest() && len(first) > 0 {
+		w.Container = first[0]
+		w.Name, _ = w.Container["name"].(string)
+	}
+}
+
+// Guest reports whether the service runs in the pods of another.
+func (w *Workload) Guest() bool { return w.Home != w.Service }
+
+// singletons keep what they know on a disk of their own, and would each know something else.
+var singletons = []string{"grafana"}
+
+// Scalable reports whether several pods of it can run: they share no disk, and there is not one on each node anyhow.
+func (w *Workload) Scalable() bool {
+	kind, _, _ := strings.Cut(w.Object, "/")
+	return w.Object != "" && kind != "DaemonSet" && (w.Claim == nil || w.PerPod) && !slices.Contains(singletons, w.Home)
+}
+
+// Branch goes down into a tree of maps; nil when there is none.
+func Branch(tree any, path ...string) map[string]any {
+	m, _ := tree.(map[string]any)
+	for _, key := range path {
+		m, _ = m[key].(map[string]any)
+	}
+	return m
+}
+
+// Maps gives a list's maps.
+func Maps(v any) []map[string]any {
+	items, _ := v.([]any)
+	var list []map[string]any
+	for _, item := range items {
+		if m, ok := item.(map[string]any); ok {
+			list = append(list, m)
+		}
+	}
+	return list
+}
