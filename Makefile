@@ -24,8 +24,11 @@ testbed: ## Docker Engine, registry and stand-in images on this machine
 bin/helm:
 	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath helm.sh/helm/v3/cmd/helm@v3.19.0
 
-test: unit build testbed bin/helm ## all tests, end to end on a real Docker Engine included
-	PATH="$(CURDIR)/bin:$$PATH" $(GO) test $(TESTFLAGS) -count=1 ./internal/catalogue/...
+bin/kustomize:
+	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+
+test: unit build testbed bin/helm bin/kustomize ## all tests, end to end on a real Docker Engine included
+	PATH="$(CURDIR)/bin:$$PATH" $(GO) test $(TESTFLAGS) -count=1 ./internal/catalogue/... ./internal/render/kubernetes
 	eval "$$(testbed/engine env)" && BERTH_E2E=1 $(GO) test $(TESTFLAGS) -count=1 ./internal/target/...
 	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 20m -tags e2e ./e2e/...
 

@@ -50,10 +50,18 @@ var confirmed = map[string]string{
 	"restricted":     cases["restricted"],
 	"openshift":      cases["openshift"],
 	"namespaced":     cases["namespaced"],
+	"baseline":       cases["baseline"],
+	"single-node":    cases["single-node"],
+	"priority":       "kubernetes: {pods: {priorityClass: high}}",
+	"run-as":         cases["run-as"],
+	"git":            cases["git"],
+	"collector":      cases["collector"],
+	"patch":          cases["patch"],
 }
 
 // noValues are the configs that Sourcegraph's own chart has no values for before a release, or never.
-var noValues = map[string]string{"restricted": "never", "openshift": "never", "namespaced": "6.6.0"}
+var noValues = map[string]string{"restricted": "never", "openshift": "never", "namespaced": "6.6.0", "baseline": "7.3.0", "priority": "6.12.0",
+	"run-as": "never", "collector": "never", "patch": "never"}
 
 // confirmedReleases are releases with charts of each shape.
 func confirmedReleases(t *testing.T, name string) []string {
