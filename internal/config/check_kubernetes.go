@@ -23,6 +23,7 @@ var kubernetesRules = []func(*check, *KubernetesOptions){
 	(*check).existingSecrets,
 	(*check).runAs,
 	(*check).mesh,
+	(*check).conflicts,
 }
 
 // cluster: the settings for Kubernetes, and how the rest of the config goes with them.
@@ -281,6 +282,19 @@ func (c *check) mesh(o *KubernetesOptions) {
 	if o.Mesh != "" && o.PodSecurity == "restricted" {
 		c.warnf("BERTH1317", "kubernetes.mesh", "install the mesh's CNI plugin, unless it is there already",
 			"%s's containers need rights that podSecurity restricted does not give, but for its CNI plugin", o.Mesh)
+	}
+}
+
+// conflicts: each decision says for which objects, and what.
+func (c *check) conflicts(o *KubernetesOptions) {
+	for i, d := range o.Conflicts {
+		path := "kubernetes.conflicts." + strconv.Itoa(i)
+		if d.Choice == "" && !c.doc.Has(path+".choice") {
+			c.missingf("BERTH1318", path, "add  choice: take  or  choice: yield", "the decision does not say which value holds")
+		}
+		if kind, name, ok := strings.Cut(d.Object, "/"); d.Object != "" && d.Object != "*" && (!ok || kind == "" || name == "") {
+			c.errorf("BERTH1318", path+".object", "write it as  object: Deployment/worker", "%q is no object", d.Object)
+		}
 	}
 }
 
