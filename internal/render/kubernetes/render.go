@@ -204,7 +204,8 @@ func reads(template map[string]any) []string {
 }
 
 // rank is the order of kinds: what others need comes first.
-var rank = map[string]int{"Namespace": 0, "PriorityClass": 1, "StorageClass": 1, "ServiceAccount": 2, "ClusterRole": 3, "ClusterRoleBinding": 4, "Role": 3,
+var rank = map[string]int{"Namespace": 0, "CustomResourceDefinition": 0, "PriorityClass": 1, "StorageClass": 1, "ServiceAccount": 2, "ClusterRole": 3,
+	"ClusterRoleBinding": 4, "Role": 3,
 	"RoleBinding": 4, "ConfigMap": 5, "Secret": 5, "PersistentVolumeClaim": 6, "Service": 7, "NetworkPolicy": 7, "PodDisruptionBudget": 8,
 	"DaemonSet": 9, "StatefulSet": 10, "Deployment": 11, "Job": 12, "Ingress": 13, "Route": 13}
 
@@ -246,7 +247,7 @@ func (r *renderer) finish() *Set {
 func order(o *Object) int {
 	n, known := rank[o.Kind()]
 	if !known {
-		n = 14
+		n = 5 // pods may need it: many an operator's object makes a Secret
 	}
 	switch {
 	case pods(o) == nil:

@@ -88,9 +88,12 @@ func list[T any](l []T) []any {
 	return out
 }
 
-// clusterScoped are the kinds that have no namespace.
+// clusterScoped are the kinds that have no namespace: Kubernetes' own, and those that admins bring with objects of theirs.
 var clusterScoped = map[string]bool{"Namespace": true, "ClusterRole": true, "ClusterRoleBinding": true, "StorageClass": true, "PersistentVolume": true,
-	"PriorityClass": true}
+	"PriorityClass": true, "CustomResourceDefinition": true, "IngressClass": true, "RuntimeClass": true, "APIService": true, "CSIDriver": true,
+	"ValidatingWebhookConfiguration": true, "MutatingWebhookConfiguration": true, "ValidatingAdmissionPolicy": true,
+	"ValidatingAdmissionPolicyBinding": true, "VolumeSnapshotClass": true, "GatewayClass": true, "ClusterIssuer": true, "ClusterSecretStore": true,
+	"SecurityContextConstraints": true, "ClusterPolicy": true}
 
 // pods is the pod template of an object; nil when it has none.
 func pods(o *Object) map[string]any {
