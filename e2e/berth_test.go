@@ -1,10 +1,12 @@
-//go:build e2e || faults
+//go:build e2e || faults || cluster
 
-// Package e2e runs the berth program as a site admin would, against a real Docker Engine with stand-in images (see testbed/).
+// Package e2e runs the berth program as a site admin would, against a real Docker Engine and real Kubernetes
+// clusters with stand-in images (see testbed/).
 package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +39,7 @@ type site struct {
 	dir  string
 	name string
 	port int
+	host string // where its front door is; "" is this machine
 }
 
 // newSite makes a folder with a short config. The installation is deleted when the test ends.
@@ -188,7 +191,9 @@ func (s *site) containers() map[string]string {
 	return ids
 }
 
-func (s *site) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path) }
+func (s *site) url(path string) string {
+	return fmt.Sprintf("http://%s:%d%s", cmp.Or(s.host, "127.0.0.1"), s.port, path)
+}
 
 // post sends a request through the front door.
 func (s *site) post(path, contentType string, body io.Reader) {

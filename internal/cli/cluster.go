@@ -1,11 +1,355 @@
 package cli
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
-func (e *Env) cluster(ctx context.Context, l *loaded) (site, error) {
-	return nil, targetProblems(l.doc)
+	"berth/internal/config"
+	"berth/internal/diag"
+	"berth/internal/plan"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/run"
+	"berth/internal/state"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/health"
+	"berth/internal/target/kubernetes/kubeconfig"
+	"berth/internal/target/kubernetes/observe"
+	"berth/internal/target/kubernetes/rbac"
+	"berth/internal/target/kubernetes/store"
+)
+
+// clusterSite is a site in a Kubernetes cluster.
+type clusterSite struct {
+	*loaded
+	state     *store.Store
+	namespace string
+	set       *render.Set
+	values    secretValues
+	client    *kubernetes.Client
+	owned     map[string]kubernetes.Ref // by key, as of the last plan
+	planned   *plan.Plan                // the last one: it knows which fields are left to others
+	executor  *run.Kubernetes
 }
 
-func (e *Env) clusterToStop(ctx context.Context, l *loaded) (site, error) {
-	return nil, targetProblems(l.doc)
+// cluster finds the cluster of an installation.
+func (e *Env) cluster(ctx context.Context, l *loaded) (site, error) {
+	c, err := e.reach(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	generated, err := c.state.Generated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.render(e, generated)
+}
+
+// clusterToStop is cluster for an installation of which only the name is known.
+func (e *Env) clusterToStop(ctx context.Context, l *loaded) (site, error) { return e.reach(ctx, l) }
+
+// reach talks to the cluster of a config. Where the config names no namespace, the kube context's holds.
+func (e *Env) reach(ctx context.Context, l *loaded) (*clusterSite, error) {
+	name, namespace := "", ""
+	if o := l.doc.Config.Kubernetes; o != nil {
+		name, namespace = o.Context, o.Namespace
+	}
+	outside := kubeconfig.Outside{Getenv: e.Getenv, Now: e.Now, Tell: e.Stderr}
+	if e.Interactive {
+		outside.Ask = e.Stdin
+	}
+	client, err := kubernetes.Connect(ctx, outside, name)
+	if err != nil {
+		return nil, err
+	}
+	if namespace == "" {
+		namespace = client.Namespace()
+		if l.stack.Cluster != nil {
+			if err := l.resolve(namespace); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &clusterSite{loaded: l, client: client, namespace: namespace, state: store.At(client, namespace, l.stack.Name)}, nil
+}
+
+func (c *clusterSite) of() *loaded { return c.loaded }
+
+func (c *clusterSite) store() state.Store { return c.state }
+
+func (c *clusterSite) close() { c.client.Close() }
+
+func (c *clusterSite) hint() string {
+	return "kubectl --namespace " + c.namespace + " logs deployment/sourcegraph-frontend"
+}
+
+func (c *clusterSite) render(e *Env, generated map[string]string) error {
+	var err error
+	if c.values, err = e.secrets(c.loaded, generated); err != nil {
+		return err
+	}
+	set, problems := render.Render(c.stack, fingerprints(c.stack.Secrets, c.values))
+	c.set = set
+	return problems.Err()
+}
+
+// body is an object as it is applied, with the secrets in it.
+func (c *clusterSite) body(o *render.Object) map[string]any {
+	if o.Values == nil {
+		return o.Body
+	}
+	data := map[string]any{}
+	for key, parts := range o.Values {
+		data[key] = base64.StdEncoding.EncodeToString([]byte(assembled(parts, c.values)))
+	}
+	filled := maps.Clone(o.Body)
+	filled["data"] = data
+	return filled
+}
+
+// desired are the objects in the words of a plan.
+func (c *clusterSite) desired(e *Env) plan.DesiredObjects {
+	d := plan.DesiredObjects{Installation: c.stack.Name, Namespace: c.namespace, Release: c.stack.Release, Catalogue: e.catalogue().Digest()}
+	for _, rule := range c.conflicts() {
+		d.Rules = append(d.Rules, plan.Rule{Object: cmp.Or(rule.Object, "*"), Field: cmp.Or(rule.Field, "*"), Choice: plan.Choice(rule.Choice)})
+	}
+	project := sha256.New()
+	for i := range c.set.Objects {
+		o := &c.set.Objects[i]
+		object := plan.Object{Key: o.Key(), Service: o.Service, Body: c.body(o), Needs: o.Needs, OneShot: o.OneShot}
+		for _, origin := range o.Origins {
+			object.Origins = append(object.Origins, plan.Cause{Text: origin.Text, Range: origin.Range})
+		}
+		d.Objects = append(d.Objects, object)
+		text, _ := json.Marshal(object.Body) // trees always marshal
+		project.Write(text)
+	}
+	d.Project = hex.EncodeToString(project.Sum(nil))[:16]
+	return d
+}
+
+// conflicts are the admin's decisions about fields that others set too.
+func (c *clusterSite) conflicts() []config.Conflict {
+	if o := c.doc.Config.Kubernetes; o != nil {
+		return o.Conflicts
+	}
+	return nil
+}
+
+func (c *clusterSite) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
+	inventory, err := c.state.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.owned = map[string]kubernetes.Ref{}
+	for _, ref := range inventory.All() {
+		c.owned[ref.String()] = ref
+	}
+	d := c.desired(e)
+	seen, err := observe.Cluster(ctx, c.client, d, inventory.All(), e.Now)
+	if err != nil {
+		return nil, err
+	}
+	p, problems := plan.Objects(d, seen)
+	c.planned = p
+	return p, problems.Err()
+}
+
+func (c *clusterSite) runner(e *Env, timeout time.Duration) run.Target {
+	bodies := map[string]map[string]any{}
+	if c.set != nil {
+		for i := range c.set.Objects {
+			o := &c.set.Objects[i]
+			bodies[o.Key()] = plan.Without(c.body(o), c.planned.Yielded(o.Key()))
+		}
+	}
+	c.executor = &run.Kubernetes{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Owned: c.owned, Timeout: timeout, Now: e.Now,
+		Secrets: slices.Collect(maps.Values(c.values))}
+	return c.executor
+}
+
+// teardown takes away what the inventory lists. With data, claims go as well, those that StatefulSets made included.
+func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error) {
+	inventory, err := c.state.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.owned = map[string]kubernetes.Ref{}
+	live := map[string]string{}
+	from := ""
+	for _, ref := range inventory.All() {
+		o, err := c.client.Get(ctx, ref)
+		if kubernetes.NotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.owned[ref.String()] = ref
+		labels := labelsOf(o)
+		live[ref.String()] = labels[render.LabelService]
+		if r := labels[render.LabelRelease]; r != "" {
+			from = r
+		}
+	}
+	var claims []string
+	if data {
+		if claims, err = c.claims(ctx); err != nil {
+			return nil, err
+		}
+		for _, key := range claims {
+			_, name, _ := strings.Cut(key, "/")
+			c.owned[key] = kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name}
+		}
+	}
+	d := plan.DesiredObjects{Installation: c.stack.Name, Namespace: c.namespace, Catalogue: e.catalogue().Digest()}
+	return plan.TeardownObjects(d, from, live, claims), nil
+}
+
+// claims are the keys of the installation's volumes: its own, and those that its StatefulSets made, which carry the labels
+// of their selectors.
+func (c *clusterSite) claims(ctx context.Context) ([]string, error) {
+	list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace})
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, o := range list {
+		labels := labelsOf(o)
+		if labels[render.LabelInstallation] == c.stack.Name || labels["app.kubernetes.io/name"] == "sourcegraph" {
+			keys = append(keys, kubernetes.RefOf(o).String())
+		}
+	}
+	return keys, nil
+}
+
+func labelsOf(object map[string]any) map[string]string {
+	metadata, _ := object["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	out := map[string]string{}
+	for k, v := range labels {
+		out[k], _ = v.(string)
+	}
+	return out
+}
+
+// lost: a new password would not open a database that is there.
+func (c *clusterSite) lost(ctx context.Context) error {
+	generated, err := c.state.Generated(ctx)
+	if err != nil {
+		return err
+	}
+	claims, err := c.claims(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range generatedNames(c.stack.Secrets) {
+		database, isPassword := strings.CutSuffix(name, "-password")
+		if isPassword && generated[name] == "" && slices.Contains(claims, "PersistentVolumeClaim/"+database) {
+			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
+				Summary: "there is data of " + database + ", but its generated password is not in the " + c.state.Place(),
+				Detail:  []string{"a new password would not open the database that is there"},
+				Hint:    "bring the Secret berth-" + c.stack.Name + "-secrets back; to give the data up: kubectl --namespace " + c.namespace + " delete pvc " + database}}
+		}
+	}
+	return nil
+}
+
+// prepare makes the namespace. Before that, as before anything, it is proved that the rights are there.
+func (c *clusterSite) prepare(ctx context.Context, e *Env) error {
+	namespace := kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: c.namespace}
+	if _, err := c.client.Get(ctx, namespace); !kubernetes.NotFound(err) {
+		return nil // it is there, or one may not look: then the lock tells
+	}
+	if err := c.survey(ctx, e).Err(); err != nil {
+		return err
+	}
+	_, err := c.client.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": c.namespace}}, plan.Manager)
+	if kubernetes.Exists(err) {
+		return nil
+	}
+	return err
+}
+
+func (c *clusterSite) settle(ctx context.Context) error { return c.executor.Settle(ctx) }
+
+// preflight asks for the rights that the objects take, and for the classes of their volumes.
+func (c *clusterSite) preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {
+	return c.survey(ctx, e)
+}
+
+func (c *clusterSite) survey(ctx context.Context, _ *Env) diag.List {
+	problems, err := rbac.Check(ctx, c.client, c.namespace, rightsFor(c.set))
+	if err != nil {
+		return diag.List{{Code: "BERTH2201", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which rights you have",
+			Detail: []string{err.Error()}, Hint: "see the API server's message"}}
+	}
+	return problems
+}
+
+// rightsFor are the rights that berth needs for some objects.
+func rightsFor(set *render.Set) []rbac.Rule {
+	var bodies []map[string]any
+	for i := range set.Objects {
+		bodies = append(bodies, set.Objects[i].Body)
+	}
+	return rbac.Needed(bodies)
+}
+
+func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
+	var refs []kubernetes.Ref
+	live := map[kubernetes.Ref]map[string]string{}
+	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet"} {
+		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.stack.Name})
+		if err != nil {
+			return nil, nil, "", err
+		}
+		for _, o := range list {
+			live[kubernetes.RefOf(o)] = labelsOf(o)
+		}
+	}
+	for i := range c.set.Objects {
+		o := &c.set.Objects[i]
+		if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, o.Kind()) {
+			continue
+		}
+		ref := kubernetes.RefOf(o.Body)
+		if live[ref] == nil {
+			missing = append(missing, o.Name())
+			continue
+		}
+		refs = append(refs, ref)
+	}
+	how, err := health.NewWatcher(c.client, c.namespace, e.Now).Look(ctx, refs)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	for _, ref := range refs {
+		is := live[ref][render.LabelRelease]
+		if release == "" || ref.Name == "sourcegraph-frontend" {
+			release = is
+		}
+		services = append(services, ServiceStatus{Name: ref.Name, Release: is, Status: how[ref].How, Ready: how[ref].Ready})
+	}
+	return services, missing, release, nil
+}
+
+// knock asks the frontend's Service through the API server, which can reach it from wherever berth runs.
+func (c *clusterSite) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
+	start := now()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := c.client.Through(ctx, c.namespace, "sourcegraph-frontend", "http", "/healthz")
+	if kubernetes.Forbidden(err) || kubernetes.Unavailable(err) {
+		return false, "", 0 // the API server may not be asked this, or does not reach pods itself
+	}
+	return err == nil, fmt.Sprintf("the Service sourcegraph-frontend in namespace %s", c.namespace), now().Sub(start).Milliseconds()
 }

@@ -21,16 +21,20 @@ func newExplainCmd(env *Env) *cobra.Command {
 	var file string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "explain [KEY | CODE]",
+		Use:   "explain [KEY | CODE | rbac]",
 		Short: "Say what a key of the config means, or a BERTH code",
 		Long: `Say what a key means, its default in your release, and the value in force with the line that it comes from.
-Without a key: all top keys. With the code of a message: what is behind it, and what to do.`,
+Without a key: all top keys. With the code of a message: what is behind it, and what to do.
+With rbac: the rights in a Kubernetes cluster that berth needs for this config, as a Role and where needed a ClusterRole to apply.`,
 		Example: "  berth explain services.gitserver.memory\n  berth explain BERTH1140",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			key := ""
 			if len(args) == 1 {
 				key = args[0]
+			}
+			if key == "rbac" {
+				return env.explainRights(file)
 			}
 			if codeForm.MatchString(key) {
 				return env.explainCode(key, asJSON)

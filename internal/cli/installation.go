@@ -72,6 +72,10 @@ func (i *installation) store() state.Store { return i.state }
 
 func (i *installation) close() { i.engine.Close() }
 
+func (i *installation) prepare(context.Context, *Env) error { return nil }
+
+func (i *installation) settle(context.Context) error { return nil }
+
 func (i *installation) hint() string { return "docker logs " + i.project.Prefix + "caddy" }
 
 func (i *installation) runner(e *Env, timeout time.Duration) run.Target {
@@ -118,7 +122,7 @@ func (i *installation) preflight(ctx context.Context, e *Env, p *plan.Plan) diag
 func (i *installation) survey(ctx context.Context, e *Env) diag.List {
 	problems := e.hostProblems(ctx, i)
 	if i.doc.Config.Images.Registry != "" {
-		problems = append(problems, registry.Check(ctx, i.login, images(i.loaded))...)
+		problems = append(problems, registry.Check(ctx, i.login, i.stack.Images())...)
 	}
 	return problems
 }

@@ -52,30 +52,28 @@ func (e *Env) load(file string) (*loaded, diag.List, error) {
 	}
 	// The meaning is checked even where the form has problems, so that all are told at once.
 	l.doc, l.release, problems = config.Read(file, l.text, e.catalogue(), e.world(l.dir))
-	problems = append(problems, targetProblems(l.doc)...)
 	if problems.Failed() {
 		return nil, problems, nil
 	}
-	files, err := l.files()
-	if err != nil {
+	if err := l.resolve(""); err != nil {
 		return nil, nil, err
 	}
-	lock, err := l.lock()
-	if err != nil {
-		return nil, nil, err
-	}
-	l.stack = stack.Resolve(stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files,
-		Lock: lock.For(l.doc.Config.Images.Registry, l.release.Version)})
 	return l, problems, nil
 }
 
-// targetProblems refuses what a config may say, but this berth can't do yet.
-func targetProblems(doc *config.Doc) diag.List {
-	if doc.Config.On != catalogue.Kubernetes {
-		return nil
+// resolve works out what should run. namespace is that of the kube context; it counts where the config names none.
+func (l *loaded) resolve(namespace string) error {
+	files, err := l.files()
+	if err != nil {
+		return err
 	}
-	return diag.List{{Code: "BERTH1170", Severity: diag.Error, Range: doc.At("on"), Summary: "this version of berth deploys with Docker Compose only",
-		Hint: "write  on: compose"}}
+	lock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	l.stack = stack.Resolve(stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files, Namespace: namespace,
+		Lock: lock.For(l.doc.Config.Images.Registry, l.release.Version)})
+	return nil
 }
 
 // world is what a config in a folder refers to.

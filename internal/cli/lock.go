@@ -3,10 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"berth/internal/diag"
@@ -43,7 +41,7 @@ func (e *Env) lock(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	found, problems := registry.Digests(ctx, login, images(l))
+	found, problems := registry.Digests(ctx, login, l.stack.Images())
 	if problems.Failed() {
 		return problems
 	}
@@ -64,15 +62,6 @@ func (e *Env) lock(ctx context.Context, file string) error {
 	fmt.Fprintf(e.Stdout, "wrote %s: %d images of %s in %s, %d of them as Sourcegraph published them\n",
 		registry.LockName, len(lock.Images), lock.Release, own, same)
 	return nil
-}
-
-// images are the references of all images that the installation runs.
-func images(l *loaded) []string {
-	refs := map[string]bool{}
-	for _, inst := range l.stack.Instances {
-		refs[inst.Image] = true
-	}
-	return slices.Sorted(maps.Keys(refs))
 }
 
 // login is who pulls: the config's user, or what docker login left.

@@ -21,6 +21,8 @@ type site interface {
 	store() state.Store
 	// render renders what the config asks for, with the secrets that were generated.
 	render(e *Env, generated map[string]string) error
+	// prepare makes the place where the state is kept, after it proved that it can be worked in.
+	prepare(ctx context.Context, e *Env) error
 	// plan observes and compares.
 	plan(ctx context.Context, e *Env) (*plan.Plan, error)
 	// teardown is the plan that stops everything, and deletes the data when asked to.
@@ -33,6 +35,8 @@ type site interface {
 	survey(ctx context.Context, e *Env) diag.List
 	// runner does a plan's steps.
 	runner(e *Env, timeout time.Duration) run.Target
+	// settle notes what is there, after a run that came to its end.
+	settle(ctx context.Context) error
 	// services tells how everything is.
 	services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error)
 	// knock asks the front door whether Sourcegraph is healthy. Without a way to it, door is "".

@@ -115,7 +115,7 @@ func (i *installation) services(ctx context.Context, e *Env) (services []Service
 }
 
 func (s *Status) well() bool {
-	return s.Answers && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v ServiceStatus) bool { return !v.Ready })
+	return (s.Answers || s.Door == "") && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v ServiceStatus) bool { return !v.Ready })
 }
 
 func (s *Status) write(w io.Writer) {
@@ -136,9 +136,12 @@ func (s *Status) write(w io.Writer) {
 		fmt.Fprintf(w, "  - %-30s is not there\n", m)
 	}
 	fmt.Fprintf(w, "  = %d of %d services are ready\n\n", ready, len(s.Services)+len(s.Missing))
-	if s.Answers {
+	switch {
+	case s.Door == "":
+		fmt.Fprintf(w, "answers   can't be asked from here\n")
+	case s.Answers:
 		fmt.Fprintf(w, "answers   %s, in %d ms\n", s.Door, s.Milliseconds)
-	} else {
+	default:
 		fmt.Fprintf(w, "answers   NOT: %s\n", s.Door)
 	}
 	fmt.Fprintf(w, "url       %s\n", s.URL)
@@ -156,7 +159,7 @@ func (e *Env) answers(ctx context.Context, s site) error {
 	var door string
 	var ms int64
 	for end := e.Now().Add(30 * time.Second); ; {
-		if ok, door, ms = s.knock(ctx, e.Now); ok || e.Now().After(end) || ctx.Err() != nil {
+		if ok, door, ms = s.knock(ctx, e.Now); ok || door == "" || e.Now().After(end) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -179,7 +182,7 @@ func (e *Env) answers(ctx context.Context, s site) error {
 func (i *installation) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
 	at := i.frontDoor()
 	if at == "" {
-		return true, "", 0
+		return false, "", 0
 	}
 	start := now()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

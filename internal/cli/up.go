@@ -46,6 +46,9 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 		return err
 	}
 	defer s.close()
+	if err := s.prepare(ctx, e); err != nil {
+		return err
+	}
 	ctx, release, err := s.store().Lock(ctx, "up", e.Now)
 	if err != nil {
 		return err
@@ -121,6 +124,9 @@ func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Du
 	}
 	err = r.Execute(ctx)
 	progress.Close()
+	if err == nil {
+		err = s.settle(ctx)
+	}
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx) // the lock may have been lost
 	}

@@ -30,6 +30,7 @@ var ranges = []struct{ Prefix, About string }{
 	{"12", "Releases and their images"},
 	{"13", "The config, where it is about Kubernetes"},
 	{"21", "The host"},
+	{"22", "Rights in a cluster"},
 	{"31", "Plans"},
 	{"32", "Runs"},
 	{"33", "The engine, and services that don't start"},

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -24,6 +23,9 @@ var fixed = map[string][]string{
 	"Secret":             {"type"},
 	"ConfigMap":          {},
 }
+
+// invalid is the status of an object that the API server finds wrong.
+const invalid = 422
 
 // costs say what replacing an object of a kind means, where that is not plain.
 var costs = map[string]string{
@@ -82,7 +84,7 @@ func firstPart(field string) string {
 
 // immutable reports whether the API server refused a change of what can't change: the net under what we know ourselves.
 func (r *Refusal) immutable() bool {
-	if r == nil || r.Status != http.StatusUnprocessableEntity {
+	if r == nil || r.Status != invalid {
 		return false
 	}
 	said := r.Message
@@ -100,7 +102,7 @@ func refused(o *Object, r *Refusal) diag.Diagnostic {
 	for _, c := range r.Causes {
 		d.Detail = append(d.Detail, strings.TrimSpace(fieldOf(c.Field)+": "+c.Message))
 	}
-	if len(d.Detail) == 0 || r.Status != http.StatusUnprocessableEntity {
+	if len(d.Detail) == 0 || r.Status != invalid {
 		d.Detail = []string{r.Message}
 	}
 	if strings.HasPrefix(o.Key, "Secret/") {

@@ -8,9 +8,6 @@ import (
 	"berth/catalogue"
 )
 
-// untouched are the kinds that hold data, or that may hold things of others: taking an installation down leaves them.
-var untouched = []string{"PersistentVolumeClaim", "PersistentVolume", "Namespace"}
-
 // TeardownObjects is the plan that takes an installation's objects away. live are the keys of those that are there, with their services.
 // claims are the volumes to delete with all that is in them; none keeps the data.
 func TeardownObjects(d DesiredObjects, from string, live map[string]string, claims []string) *Plan {
@@ -24,7 +21,7 @@ func TeardownObjects(d DesiredObjects, from string, live map[string]string, clai
 	for key := range live {
 		kind, _, _ := strings.Cut(key, "/")
 		switch {
-		case slices.Contains(untouched, kind):
+		case slices.Contains(stays, kind):
 		case kind == "Deployment" || kind == "StatefulSet" || kind == "DaemonSet" || kind == "Job":
 			workloads = append(workloads, key)
 		default:

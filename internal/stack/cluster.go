@@ -59,7 +59,28 @@ type ObjectPatch struct {
 }
 
 // DefaultNamespace is where an installation is when neither config nor context says.
-const DefaultNamespace = "default"
+const DefaultNamespace = "sourcegraph"
+
+// Images are the references of all images that the installation runs, in order.
+func (s *Stack) Images() []string {
+	refs := map[string]bool{}
+	for _, inst := range s.Instances {
+		refs[inst.Image] = true
+	}
+	if s.Cluster != nil {
+		for _, object := range s.Cluster.Objects {
+			pods := catalogue.Branch(object, "spec", "template", "spec")
+			for _, group := range []string{"initContainers", "containers"} {
+				for _, c := range catalogue.Maps(pods[group]) {
+					ref, _ := c["image"].(string)
+					refs[ref] = true
+				}
+			}
+		}
+	}
+	delete(refs, "")
+	return slices.Sorted(maps.Keys(refs))
+}
 
 // clusterFeatures are the parts of the config that reach into Kubernetes objects, in place of those that only Compose has.
 var clusterFeatures = []func(*builder){

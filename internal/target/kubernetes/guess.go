@@ -1,6 +1,10 @@
 package kubernetes
 
-import "strings"
+import (
+	"errors"
+	"net/http"
+	"strings"
+)
 
 // Guess says where the objects of a kind most likely are, without asking a cluster: right for all kinds that Sourcegraph has, and by
 // convention for others.
@@ -13,4 +17,10 @@ func Guess(apiVersion, kind string) Resource {
 		plural = strings.TrimSuffix(plural, "ys") + "ies"
 	}
 	return Resource{APIVersion: apiVersion, Kind: kind, Plural: plural, Namespaced: true}
+}
+
+// Unavailable reports whether the API server could not do a request now, such as reach a pod.
+func Unavailable(err error) bool {
+	var r *Refusal
+	return errors.As(err, &r) && (r.Status == http.StatusServiceUnavailable || r.Status == http.StatusBadGateway || r.Status == http.StatusGatewayTimeout)
 }

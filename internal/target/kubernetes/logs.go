@@ -46,6 +46,6 @@ func (c *Client) PodLogs(ctx context.Context, q LogQuery) ([]string, error) {
 
 // Through asks a Service by way of the API server, which reaches it from wherever we are. An answer of 400 and above is a Refusal.
 func (c *Client) Through(ctx context.Context, namespace, service, port, path string) error {
-	_, err := c.send(ctx, request{method: http.MethodGet, path: "/api/v1/namespaces/" + namespace + "/services/" + service + ":" + port + "/proxy" + path})
+	_, err := c.try(ctx, request{method: http.MethodGet, path: "/api/v1/namespaces/" + namespace + "/services/" + service + ":" + port + "/proxy" + path}, nil)
 	return err
 }

@@ -66,6 +66,7 @@ var table = []image{
 	{name: "redis_exporter", layer: "redis", entry: "prometheus-redis-exporter", user: "999:1000", real: "Debian's redis_exporter"},
 	{name: "prometheus", layer: "prometheus", entry: "/prometheus.sh", user: "100:100", real: "Debian's Prometheus"},
 	{name: "node-exporter", layer: "node-exporter", entry: "prometheus-node-exporter", user: "65534:65534", real: "Debian's node exporter"},
+	{name: "alpine-3.14", layer: "node-exporter", entry: "sh", user: "0:0", real: "Debian, for its shell"},
 	{name: "postgres_exporter", layer: "postgres_exporter", entry: "/postgres_exporter.sh", user: "65534:65534", real: "Debian's Postgres exporter"},
 	postgres("postgresql-16", "999:999", pgdata+"16").since("5.9"),
 	postgres("postgresql-16-codeinsights", "70:70", "/var/lib/postgresql/data/pgdata").since("5.9"),

@@ -85,7 +85,7 @@ func Check(service, version string, env Env) []error {
 		names := strings.Split(r.name, "|")
 		name, value := first(names, env)
 		switch {
-		case value == "" && r.found && env("KUBERNETES_SERVICE_HOST") != "":
+		case r.found && env("KUBERNETES_SERVICE_HOST") != "" && (value == "" || name == "HOSTNAME"): // a pod's host name is its own
 		case value == "":
 			problems = append(problems, fmt.Errorf("%s is not set", strings.Join(names, " or ")))
 		case r.check != nil:

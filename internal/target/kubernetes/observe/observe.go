@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"berth/internal/plan"
 	"berth/internal/target/kubernetes"
@@ -23,7 +24,7 @@ const parallel = 16
 const labelRelease = "dev.berth.release"
 
 // Cluster sees what there is of the wanted objects, and of those that an inventory lists beside them.
-func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, inventory []kubernetes.Ref) (plan.Cluster, error) {
+func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, inventory []kubernetes.Ref, now func() time.Time) (plan.Cluster, error) {
 	out := plan.Cluster{Seen: map[string]plan.Seen{}}
 	var err error
 	if out.Namespace, err = exists(ctx, c, d.Namespace); err != nil {
@@ -38,9 +39,13 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	var watch *health.Snapshot
+	var how map[kubernetes.Ref]health.Readiness
 	g.Go(func() (err error) {
-		watch, err = health.Take(ctx, c, d.Namespace)
+		var refs []kubernetes.Ref
+		for _, o := range d.Objects {
+			refs = append(refs, kubernetes.RefOf(o.Body))
+		}
+		how, err = health.NewWatcher(c, d.Namespace, now).Look(ctx, refs)
 		return err
 	})
 	for _, o := range d.Objects {
@@ -80,7 +85,7 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 		if seen.Live == nil {
 			continue
 		}
-		r := watch.Of(seen.Live)
+		r := how[kubernetes.RefOf(seen.Live)]
 		seen.Health = plan.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
 		out.Seen[key] = seen
 	}

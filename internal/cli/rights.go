@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"fmt"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/render/yaml"
+	"berth/internal/target/kubernetes/rbac"
+)
+
+// explainRights prints the rights that berth needs for a config.
+func (e *Env) explainRights(file string) error {
+	l, err := e.must(file)
+	if err != nil {
+		return err
+	}
+	if l.stack.Target != catalogue.Kubernetes {
+		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.doc.At("on"), Summary: "this config needs no rights in a cluster",
+			Hint: "on a Docker host, berth needs what docker needs: root, or the group docker"}}
+	}
+	set, problems := render.Render(l.stack, nil)
+	if problems.Failed() {
+		return problems
+	}
+	for i, o := range rbac.Objects(rightsFor(set), set.Namespace, set.Name) {
+		comment := "What berth does in the cluster for this config. Bind it to who runs berth."
+		if i > 0 {
+			fmt.Fprintln(e.Stdout, "---")
+			comment = "What is outside the namespace. Without it:  kubernetes: {clusterScoped: false}"
+		}
+		if _, err := e.Stdout.Write(yaml.Encode(comment, o)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,233 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/health"
+	"berth/internal/target/kubernetes/store"
+)
+
+// Kubernetes does steps in a cluster.
+type Kubernetes struct {
+	Client    *kubernetes.Client
+	State     *store.Store
+	Namespace string
+	Bodies    map[string]map[string]any // the objects as they are applied, by key, without fields that are left to others
+	Owned     map[string]kubernetes.Ref // what the inventory lists, by key: only that is ever removed
+	Timeout   time.Duration             // how long every object may take to be ready; 0: as usual
+	Now       func() time.Time
+	Secrets   []string // values that are not to be shown
+
+	began    time.Time
+	intend   sync.Once
+	intent   error
+	watching sync.Once
+	watcher  *health.Watcher
+}
+
+const (
+	// applies is how many objects are applied at once.
+	applies = 8
+	// readiness is how long an object may take to be ready: images are pulled and volumes made meanwhile.
+	readiness = 15 * time.Minute
+	// removal is how long an object may take to be gone that is made anew.
+	removal = 5 * time.Minute
+)
+
+// Do does steps of one verb. Before the first one, the inventory says what is about to be there.
+func (t *Kubernetes) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
+	defer t.watch().Forget()
+	return each(ctx, applies, steps, func(ctx context.Context, s plan.Step) error { return t.one(ctx, verb, s) })
+}
+
+func (t *Kubernetes) begin(ctx context.Context) error {
+	t.intend.Do(func() {
+		t.began = t.Now()
+		var refs []kubernetes.Ref
+		for _, body := range t.Bodies {
+			refs = append(refs, kubernetes.RefOf(body))
+		}
+		t.intent = t.State.Intend(ctx, refs)
+	})
+	return t.intent
+}
+
+// Settle notes what is there at the end of a run that came to its end.
+func (t *Kubernetes) Settle(ctx context.Context) error {
+	var refs []kubernetes.Ref
+	for _, body := range t.Bodies {
+		refs = append(refs, kubernetes.RefOf(body))
+	}
+	return t.State.Settle(ctx, refs)
+}
+
+func (t *Kubernetes) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
+	body := t.Bodies[s.Object]
+	switch verb {
+	case plan.Wait:
+		return t.renew(ctx, body)
+	case plan.Create, plan.Update:
+		if err := t.apply(ctx, body); err != nil {
+			return err
+		}
+		return t.renew(ctx, body)
+	case plan.Recreate, plan.Execute: // a Job that failed has to go before it can run again
+		if err := t.remove(ctx, kubernetes.RefOf(body), kubernetes.Foreground); err != nil {
+			return err
+		}
+		return t.apply(ctx, body)
+	case plan.Orphan:
+		return t.remove(ctx, kubernetes.RefOf(body), kubernetes.Orphan)
+	case plan.Grow:
+		return t.grow(ctx, s)
+	case plan.Remove, plan.Delete:
+		ref, ok := t.Owned[s.Object]
+		if !ok {
+			return fmt.Errorf("%s is not in the inventory, so it is not removed", s.Object)
+		}
+		// In the foreground: when the object is gone, its pods are.
+		err := t.Client.Delete(ctx, ref, kubernetes.DeleteOptions{Propagation: kubernetes.Foreground})
+		if kubernetes.NotFound(err) {
+			return nil
+		}
+		return err
+	}
+	return fmt.Errorf("no way to %s on Kubernetes", verb)
+}
+
+// renew deletes pods that were broken before the run: they serve nobody, and keep what is mended from starting.
+func (t *Kubernetes) renew(ctx context.Context, body map[string]any) error {
+	ref := kubernetes.RefOf(body)
+	if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, ref.Kind) {
+		return nil
+	}
+	_, err := health.Renew(ctx, t.Client, ref, t.began)
+	return err
+}
+
+// apply applies an object. What others want otherwise was decided in the plan: fields that are left to them are not in the body.
+func (t *Kubernetes) apply(ctx context.Context, body map[string]any) error {
+	_, err := t.Client.Apply(ctx, body, kubernetes.ApplyOptions{Manager: plan.Manager, Force: true})
+	return err
+}
+
+// remove deletes an object and waits until it is gone.
+func (t *Kubernetes) remove(ctx context.Context, ref kubernetes.Ref, how kubernetes.Propagation) error {
+	err := t.Client.Delete(ctx, ref, kubernetes.DeleteOptions{Propagation: how})
+	for end := t.Now().Add(removal); err == nil; {
+		if _, err = t.Client.Get(ctx, ref); kubernetes.NotFound(err) {
+			return nil
+		}
+		if t.Now().After(end) {
+			return fmt.Errorf("%s is still there %s after it was deleted", ref, removal)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+	if kubernetes.NotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// grow asks for a larger volume.
+func (t *Kubernetes) grow(ctx context.Context, s plan.Step) error {
+	for _, c := range s.Changes {
+		if c.Field != plan.SizeField {
+			continue
+		}
+		ref := kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: t.Namespace, Name: nameOfKey(s.Object)}
+		patch := map[string]any{"spec": map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": c.To}}}}
+		if _, err := t.Client.Patch(ctx, ref, patch, plan.Manager); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Patience is how long an object may take.
+func (t *Kubernetes) Patience(plan.Step) time.Duration {
+	if t.Timeout > 0 {
+		return t.Timeout
+	}
+	return readiness
+}
+
+// Ready tells how far what steps started is.
+func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Readiness, error) {
+	out := map[int]Readiness{}
+	refs := map[int]kubernetes.Ref{}
+	for _, s := range steps {
+		switch s.Verb {
+		case plan.Create, plan.Update, plan.Recreate, plan.Execute, plan.Wait:
+			refs[s.ID] = kubernetes.RefOf(t.Bodies[s.Object])
+		case plan.Remove, plan.Delete:
+			_, err := t.Client.Get(ctx, t.Owned[s.Object])
+			if err != nil && !kubernetes.NotFound(err) {
+				return nil, err
+			}
+			out[s.ID] = Readiness{Ready: err != nil, How: map[bool]string{true: "gone", false: "going"}[err != nil]}
+		default:
+			out[s.ID] = Readiness{Ready: true, How: "done"}
+		}
+	}
+	if len(refs) == 0 {
+		return out, nil
+	}
+	how, err := t.watch().Look(ctx, slices.Collect(maps.Values(refs)))
+	if err != nil {
+		return nil, err
+	}
+	for id, ref := range refs {
+		out[id] = Readiness{Ready: how[ref].Ready, Failed: how[ref].Failed, How: how[ref].How}
+	}
+	return out, nil
+}
+
+// watch is the watcher of this run: it begins when the run does, so that nothing is given up for what was before.
+func (t *Kubernetes) watch() *health.Watcher {
+	t.watching.Do(func() { t.watcher = health.NewWatcher(t.Client, t.Namespace, t.Now) })
+	return t.watcher
+}
+
+// Explain says why a step failed.
+func (t *Kubernetes) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
+	if errors.Is(err, ErrNotReady) {
+		d := t.watch().Explain(ctx, kubernetes.RefOf(t.Bodies[s.Object]))
+		d.Detail = Masked(append(d.Detail, "everything else stays as it is; nothing was lost"), t.Secrets)
+		return d
+	}
+	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Code: "BERTH3203", Summary: fmt.Sprintf("%s %s did not work", s.Verb, s.Object),
+		Detail: Masked([]string{err.Error()}, t.Secrets), Hint: "when it is mended, go on with: berth up"}
+	var refusal *kubernetes.Refusal
+	if errors.As(err, &refusal) {
+		for _, c := range refusal.Causes {
+			d.Detail = append(d.Detail, Masked([]string{c.Field + ": " + c.Message}, t.Secrets)...)
+		}
+	}
+	return d
+}
+
+func nameOfKey(key string) string {
+	for i := range key {
+		if key[i] == '/' {
+			return key[i+1:]
+		}
+	}
+	return key
+}
