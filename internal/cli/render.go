@@ -1,54 +1,86 @@
 package cli
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 
-	"berth/internal/diag"
+	"berth/catalogue"
 	"berth/internal/render/compose"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
 
+// renderFlags are what berth render is asked for.
+type renderFlags struct {
+	as, out, secrets string
+	recipients       []string
+}
+
 func newRenderCmd(env *Env) *cobra.Command {
-	var file, as, out string
+	var file string
+	var r renderFlags
 	cmd := &cobra.Command{
 		Use:   "render",
-		Short: "Write the Compose project, for docker compose alone",
-		Long: `Write the project that berth up would run: docker-compose.yaml and all files that it mounts. It works with docker compose alone:
+		Short: "Write what berth up would run, for other tools",
+		Long: `Write what berth up would run as files, for other tools.
+
+With on: compose, a project that works with docker compose alone. Secret values go into DIR/.env, which only you can read:
 
   berth render --as compose --out DIR
   docker compose --project-directory DIR up -d
 
-Secret values go into DIR/.env, which only you can read. Rendering twice gives the same bytes, and keeps the secrets that are there.`,
+With on: kubernetes, one of four forms of the same objects. No cluster is asked:
+
+  berth render --as manifests --out DIR     one file for each object, for kubectl, Argo CD or Flux
+  berth render --as kustomize --out DIR     a base that berth writes, and an overlay that is yours
+  berth render --as helm --out DIR          a Helm chart of its own
+  berth render --as helm-values --out DIR   values for Sourcegraph's own Helm chart
+
+Secrets are never in these files in clear. With --secrets reference, Secrets are left out and DIR/README.md says how to make them; with
+--secrets age, they are encrypted in the form of SOPS for those whom --recipient names.
+
+Rendering twice gives the same bytes. Files of yours in DIR stay as they are.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if as != "compose" {
-				return fmt.Errorf("--as %s: can only be compose so far", as)
-			}
-			return env.render(cmd.Context(), file, out)
+			return env.render(cmd.Context(), file, r)
 		},
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&as, "as", "compose", "the form: compose")
-	cmd.Flags().StringVar(&out, "out", "", "the folder to write to")
+	cmd.Flags().StringVar(&r.as, "as", "", "the form: compose, manifests, kustomize, helm or helm-values (default: compose or manifests, as the config's target)")
+	cmd.Flags().StringVar(&r.out, "out", "", "the folder to write to")
+	cmd.Flags().StringVar(&r.secrets, "secrets", "reference", "secrets of Kubernetes objects: reference or age")
+	cmd.Flags().StringArrayVar(&r.recipients, "recipient", nil, "who may read encrypted secrets: a public key of age, age1...")
 	_ = cmd.MarkFlagRequired("out") // the flag exists
 	return cmd
 }
 
-func (e *Env) render(ctx context.Context, file, out string) error {
+func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 	l, err := e.must(file)
 	if err != nil {
 		return err
 	}
+	if l.stack.Target == catalogue.Kubernetes {
+		r.as = cmp.Or(r.as, "manifests")
+		if clusterForms[r.as] == "" {
+			return fmt.Errorf("--as %s: with on: kubernetes it can be manifests, kustomize, helm or helm-values", r.as)
+		}
+		if err := r.checkSecrets(); err != nil {
+			return err
+		}
+		return e.renderCluster(ctx, l, r)
+	}
+	if as := cmp.Or(r.as, "compose"); as != "compose" {
+		return fmt.Errorf("--as %s: with on: compose it can only be compose", as)
+	}
+	return e.renderProject(ctx, l, r.out)
+}
+
+// renderProject writes a config's Compose project.
+func (e *Env) renderProject(ctx context.Context, l *loaded, out string) error {
 	dir := e.abs(out)
-	if err := foreignFolder(dir, out); err != nil {
+	f := &folder{path: dir, name: out, marker: compose.ComposeFile}
+	if err := f.foreign(); err != nil {
 		return err
 	}
 	// An installation that is there has its passwords already; otherwise those that an earlier rendering made here are kept.
@@ -72,35 +104,4 @@ func (e *Env) render(ctx context.Context, file, out string) error {
 	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(i.project.Files)+1, out)
 	fmt.Fprintf(e.Stdout, "next: docker compose --project-directory %s up -d\n", out)
 	return nil
-}
-
-// foreignFolder refuses a folder that holds something else than a project of berth's: rendering would write over it.
-func foreignFolder(dir, out string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the folder to render to: %w", err)
-	}
-	if ours, err := startsAsOurs(filepath.Join(dir, compose.ComposeFile)); err == nil && ours {
-		return nil
-	}
-	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: out, Summary: "the folder holds other files; nothing was written",
-		Hint: "name a new or empty folder, or one that berth render wrote"}}
-}
-
-// startsAsOurs reports whether a file begins with the comment that berth writes.
-func startsAsOurs(path string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	head := make([]byte, 512)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	return bytes.Contains(head[:n], []byte("made by berth from sourcegraph.yaml")), nil
 }

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"berth/internal/config"
+	"berth/internal/render/kubernetes"
+)
+
+// renderedNamespace is the namespace of rendered files where the config names none: a cluster is never asked.
+const renderedNamespace = "sourcegraph"
+
+// clusterForms are the forms for Kubernetes, with what to do next.
+var clusterForms = map[string]string{
+	"manifests":   "kubectl apply --server-side -f %s",
+	"kustomize":   "kubectl apply --server-side -k %s/" + kubernetes.Overlay,
+	"helm":        "helm upgrade --install sourcegraph %s --namespace sourcegraph",
+	"helm-values": "helm upgrade --install sourcegraph sourcegraph/sourcegraph --values %s/values.yaml",
+}
+
+// renderCluster writes a config's Kubernetes objects in one of their forms.
+func (e *Env) renderCluster(ctx context.Context, l *loaded, r renderFlags) error {
+	if r.as == "helm" {
+		// The namespace is the release's, whatever the config says.
+		options := config.KubernetesOptions{}
+		if l.doc.Config.Kubernetes != nil {
+			options = *l.doc.Config.Kubernetes
+		}
+		options.Namespace = kubernetes.ChartNamespace
+		l.doc.Config.Kubernetes = &options
+	}
+	// A kube context's namespace does not count: the same file gives the same files everywhere.
+	if l.stack.Cluster.Options.Namespace == "" || r.as == "helm" {
+		if err := l.resolve(renderedNamespace); err != nil {
+			return err
+		}
+	}
+	// Hashes of passwords don't belong into a repository, so a changed password is no new pod here.
+	set, problems := kubernetes.Render(l.stack, nil)
+	if problems.Failed() {
+		return problems
+	}
+	f := &folder{path: e.abs(r.out), name: r.out, marker: "README.md"}
+	if err := f.foreign(); err != nil {
+		return err
+	}
+	form := &kubernetes.Form{Set: set, Sources: l.stack.Secrets}
+	if r.secrets == "age" {
+		seal, err := e.sealer(ctx, l, f, r.recipients)
+		if err != nil {
+			return err
+		}
+		form.Seal = seal
+	}
+	files, once, err := form.Files(r.as, l.release)
+	if err != nil {
+		return err
+	}
+	if err := f.replace(files, once); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(files), r.out)
+	if n := len(form.Expected()); n > 0 && r.as != "helm" {
+		fmt.Fprintf(e.Stdout, "%d Secrets are left out; %s/README.md says how to make them\n", n, r.out)
+	}
+	fmt.Fprintf(e.Stdout, "next: "+clusterForms[r.as]+"\n", r.out)
+	return nil
+}
+
+// checkSecrets refuses flags that contradict each other.
+func (r renderFlags) checkSecrets() error {
+	switch {
+	case r.secrets != "reference" && r.secrets != "age":
+		return fmt.Errorf("--secrets %s: can be reference or age", r.secrets)
+	case r.secrets == "age" && r.as != "manifests" && r.as != "kustomize":
+		return fmt.Errorf("--secrets age: only --as manifests and --as kustomize hold Secrets")
+	case r.secrets == "age" && len(r.recipients) == 0:
+		return fmt.Errorf("--secrets age: name who may read them with --recipient")
+	case r.secrets != "age" && len(r.recipients) > 0:
+		return fmt.Errorf("--recipient: only with --secrets age")
+	}
+	return nil
+}
