@@ -69,14 +69,22 @@ func TestSearchFromPods(t *testing.T) {
 	s.search("example/pods", "needle-pods")
 }
 
+// in is the site with its failures told to a subtest.
+func (s *site) in(t *testing.T) *site {
+	inner := *s
+	inner.t = t
+	return &inner
+}
+
 // TestClusterLife is the life of an installation on simulated nodes: plan, apply, drift, conflict, prune, growth, down.
 func TestClusterLife(t *testing.T) {
 	s := newCluster(t, "control", "life", namespaced("life", ""))
 	const ns = "--namespace=life"
 	s.must(2, "plan")
 	s.must(0, "up")
-	t.Run("the plan is empty afterwards", func(t *testing.T) { s.must(0, "plan") })
+	t.Run("the plan is empty afterwards", func(t *testing.T) { s.in(t).must(0, "plan") })
 	t.Run("an edited field of ours is found and put back", func(t *testing.T) {
+		s := s.in(t)
 		kubectl(t, ns, "patch", "deployment", "worker", "--field-manager=kubectl-edit", "--type=json",
 			`-p=[{"op":"replace","path":"/spec/template/spec/containers/0/livenessProbe/timeoutSeconds","value":7}]`)
 		if out := s.must(2, "plan"); !strings.Contains(out, "kubectl-edit") || !strings.Contains(out, "livenessProbe.timeoutSeconds") {
@@ -89,11 +97,14 @@ func TestClusterLife(t *testing.T) {
 		s.must(0, "plan")
 	})
 	t.Run("a field of somebody else's is left alone", func(t *testing.T) {
+		s := s.in(t)
 		kubectl(t, ns, "annotate", "deployment", "worker", "example.com/owner=ada")
 		s.must(0, "plan")
 	})
 	t.Run("kubectl scale is yielded to", func(t *testing.T) {
+		s := s.in(t)
 		kubectl(t, ns, "scale", "deployment", "sourcegraph-frontend", "--replicas=3")
+		kubectl(t, ns, "rollout", "status", "deployment", "sourcegraph-frontend", "--timeout=60s")
 		out := s.must(0, "plan")
 		if !strings.Contains(out, "replicas") {
 			t.Errorf("the plan does not tell of it:\n%s", out)
@@ -104,6 +115,7 @@ func TestClusterLife(t *testing.T) {
 		}
 	})
 	t.Run("what is no longer wanted is removed, volumes stay", func(t *testing.T) {
+		s := s.in(t)
 		s.edit("size: demo\n", "size: demo\nservices: {grafana: {enabled: false}}\n")
 		if out := s.must(2, "plan"); !strings.Contains(out, "- StatefulSet/grafana") {
 			t.Errorf("the plan does not remove grafana:\n%s", out)
@@ -115,6 +127,7 @@ func TestClusterLife(t *testing.T) {
 		s.must(0, "plan")
 	})
 	t.Run("a volume grows", func(t *testing.T) {
+		s := s.in(t)
 		s.edit("services: {grafana: {enabled: false}}", "services: {grafana: {enabled: false}, gitserver: {storage: 20Gi}}")
 		uid := kubectl(t, ns, "get", "pod", "gitserver-0", "-o=jsonpath={.metadata.uid}")
 		if out := s.must(2, "plan"); !strings.Contains(out, "grow") || !strings.Contains(out, "orphan") {
@@ -130,12 +143,14 @@ func TestClusterLife(t *testing.T) {
 		s.must(0, "plan")
 	})
 	t.Run("history", func(t *testing.T) {
+		s := s.in(t)
 		var runs []struct{ Action, Result string }
 		if err := json.Unmarshal([]byte(s.must(0, "history", "--json")), &runs); err != nil || len(runs) < 4 || runs[0].Result != "done" {
 			t.Errorf("history: %v, %v", runs, err)
 		}
 	})
 	t.Run("down keeps claims", func(t *testing.T) {
+		s := s.in(t)
 		s.must(0, "down")
 		if out := kubectl(t, ns, "get", "deployment,statefulset,daemonset,service", "-o=name"); out != "" {
 			t.Errorf("left:\n%s", out)
