@@ -32,6 +32,26 @@ test: unit build testbed bin/helm bin/kustomize ## all tests, end to end on a re
 	eval "$$(testbed/engine env)" && BERTH_E2E=1 $(GO) test $(TESTFLAGS) -count=1 ./internal/target/...
 	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 20m -tags e2e ./e2e/...
 
+kubernetes: ## Kubernetes clusters on this machine: simulated nodes, and a real one (the first time, they are built from source)
+	testbed/kubernetes up control && testbed/kubernetes up node
+
+test-kubernetes: build testbed kubernetes ## tests on real API servers and a real kubelet (about ten minutes)
+	eval "$$(testbed/kubernetes env control)" && BERTH_E2E_KUBERNETES=1 $(GO) test $(TESTFLAGS) -count=1 ./internal/target/kubernetes/...
+	eval "$$(testbed/kubernetes env node)" && BERTH_E2E_KUBERNETES=1 $(GO) test $(TESTFLAGS) -count=1 ./internal/target/kubernetes/health/...
+	$(GO) test $(TESTFLAGS) -count=1 -v -timeout 30m -tags cluster ./e2e/...
+
+# The versions of Kubernetes that the test bed can build, beside the one that everything else is tested on.
+MINORS ?= v1.34.4 v1.37.2
+
+test-minors: build testbed ## the life of an installation on other versions of Kubernetes (builds each from source)
+	set -e; for v in $(MINORS); do \
+	  testbed/kubernetes down control --purge; KUBE_VERSION=$$v testbed/kubernetes up control; \
+	  KUBE_VERSION=$$v $(GO) test $(TESTFLAGS) -count=1 -v -timeout 20m -tags cluster -run TestClusterLife ./e2e/...; \
+	done; testbed/kubernetes down control --purge
+
+faults-kubernetes: build testbed kubernetes ## kill API server, etcd, nodes and berth itself; quotas, webhooks, rights
+	$(GO) test $(TESTFLAGS) -count=1 -v -timeout 40m -tags clusterfaults ./e2e/...
+
 faults: build testbed ## kill berth at every step, break containers, fill a disk, restart the engine (about ten minutes)
 	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 40m -tags faults ./e2e/...
 
@@ -40,9 +60,9 @@ race: ## tests without an engine under the race detector
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags e2e,faults ./e2e/... && cd testbed && $(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags e2e,faults,cluster,clusterfaults ./e2e/... && cd testbed && $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	$(GO) run $(STATICCHECK) -tags e2e,faults ./e2e/...
+	$(GO) run $(STATICCHECK) -tags e2e,faults,cluster,clusterfaults ./e2e/...
 
 vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
@@ -63,7 +83,11 @@ size: build ## what the binary weighs, and what it does before main
 demo: build ## all of Sourcegraph's services with stand-in images on this machine, and a search
 	testbed/demo up
 
-demo-down: ## take the demo away, with all that make demo brought up
-	testbed/demo down
+demo-kubernetes: build ## the same on a real Kubernetes node of this machine
+	testbed/demo up kubernetes
 
-.PHONY: help build unit testbed test faults race lint vuln gen golden bench size demo demo-down
+demo-down: ## take the demos away, with all that they brought up
+	testbed/demo down
+	testbed/demo down kubernetes
+
+.PHONY: help build unit testbed kubernetes test test-kubernetes test-minors faults faults-kubernetes race lint vuln gen golden bench size demo demo-kubernetes demo-down
