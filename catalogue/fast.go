@@ -109,7 +109,7 @@ func readFastRelease(version string, target Target) (*Release, error) {
 // The fast form's encoding, which is the same for the same content.
 var (
 	fastEncoding = must(cbor.EncOptions{Sort: cbor.SortBytewiseLexical}.EncMode())
-	fastDecoding = must(cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), IntDec: cbor.IntDecConvertSigned}.DecMode())
+	fastDecoding = must(cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), IntDec: cbor.IntDecConvertSignedOrFail}.DecMode())
 )
 
 // integers makes the whole numbers of a decoded tree the type that YAML's have.
