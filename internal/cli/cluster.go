@@ -16,6 +16,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/registry"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
 	"berth/internal/state"
@@ -286,11 +287,30 @@ func (c *clusterSite) preflight(ctx context.Context, e *Env, p *plan.Plan) diag.
 	return c.survey(ctx, e)
 }
 
-func (c *clusterSite) survey(ctx context.Context, _ *Env) diag.List {
+func (c *clusterSite) survey(ctx context.Context, e *Env) diag.List {
 	problems, err := rbac.Check(ctx, c.client, c.namespace, rightsFor(c.set))
 	if err != nil {
 		return diag.List{{Code: "BERTH2201", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which rights you have",
 			Detail: []string{err.Error()}, Hint: "see the API server's message"}}
+	}
+	return append(problems, c.images(ctx, e)...)
+}
+
+// images asks the admin's own registry for the release's images. The nodes pull, not this machine: a registry that can't be asked from here
+// is only warned of.
+func (c *clusterSite) images(ctx context.Context, e *Env) diag.List {
+	if c.doc.Config.Images.Registry == "" {
+		return nil
+	}
+	login, err := e.login(c.loaded)
+	if err != nil {
+		return diag.List{{Code: "BERTH1212", Severity: diag.Error, Subject: c.doc.Config.Images.Registry, Summary: "the sign-in to the registry can't be read", Detail: []string{err.Error()}}}
+	}
+	problems := registry.Check(ctx, login, c.stack.Images())
+	for i := range problems {
+		if problems[i].Code == "BERTH1212" {
+			problems[i].Severity = diag.Warning
+		}
 	}
 	return problems
 }
