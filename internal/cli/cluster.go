@@ -293,7 +293,12 @@ func (c *clusterSite) survey(ctx context.Context, e *Env) diag.List {
 		return diag.List{{Code: "BERTH2201", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which rights you have",
 			Detail: []string{err.Error()}, Hint: "see the API server's message"}}
 	}
-	return append(problems, c.images(ctx, e)...)
+	volumes, err := observe.Storage(ctx, c.client, c.namespace, bodiesOf(c.set))
+	if err != nil {
+		return append(problems, diag.Diagnostic{Code: "BERTH2203", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which storage classes it has",
+			Detail: []string{err.Error()}, Hint: "see the API server's message"})
+	}
+	return slices.Concat(problems, volumes, c.images(ctx, e))
 }
 
 // images asks the admin's own registry for the release's images. The nodes pull, not this machine: a registry that can't be asked from here
@@ -317,11 +322,15 @@ func (c *clusterSite) images(ctx context.Context, e *Env) diag.List {
 
 // rightsFor are the rights that berth needs for some objects.
 func rightsFor(set *render.Set) []rbac.Rule {
-	var bodies []map[string]any
+	return rbac.Needed(bodiesOf(set))
+}
+
+func bodiesOf(set *render.Set) []map[string]any {
+	bodies := make([]map[string]any, len(set.Objects))
 	for i := range set.Objects {
-		bodies = append(bodies, set.Objects[i].Body)
+		bodies[i] = set.Objects[i].Body
 	}
-	return rbac.Needed(bodies)
+	return bodies
 }
 
 func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
