@@ -73,7 +73,7 @@ func (e *Env) reach(ctx context.Context, l *loaded) (*clusterSite, error) {
 	}
 	if namespace == "" {
 		namespace = client.Namespace()
-		if l.stack.Cluster != nil {
+		if l.stack.Cluster != nil && l.stack.Cluster.Namespace != namespace {
 			if err := l.resolve(namespace); err != nil {
 				return nil, err
 			}
@@ -160,6 +160,7 @@ func (c *clusterSite) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 		return nil, err
 	}
 	p, problems := plan.Objects(d, seen)
+	problems = append(observe.Foreign(d, seen), problems...)
 	c.planned = p
 	return p, problems.Err()
 }

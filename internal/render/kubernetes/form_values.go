@@ -88,7 +88,7 @@ func normal(v any) map[string]any {
 		at(body, "spec")["replicas"] = 1 // what the API server makes of none
 	}
 	labels := at(metadata, "labels")
-	for _, name := range []string{LabelInstallation, LabelRelease, LabelService, managedBy, helmChart} {
+	for _, name := range []string{LabelInstallation, LabelRelease, LabelService, LabelNamespace, managedBy, helmChart} {
 		delete(labels, name)
 	}
 	return body

@@ -19,6 +19,7 @@ const (
 	LabelInstallation = "dev.berth.installation"
 	LabelRelease      = "dev.berth.release"
 	LabelService      = "dev.berth.service"
+	LabelNamespace    = "dev.berth.namespace" // of the installation, on objects outside of it
 	managedBy         = "app.kubernetes.io/managed-by"
 	helmChart         = "helm.sh/chart"
 )
@@ -136,6 +137,9 @@ func (r *renderer) label(key string, o *Object) {
 	}
 	labels[LabelInstallation] = r.stack.Name
 	labels[LabelRelease] = r.stack.Release
+	if o.Namespace() == "" {
+		labels[LabelNamespace] = r.cluster.Namespace
+	}
 	if o.Service != "" {
 		labels[LabelService] = o.Service
 	}
