@@ -161,6 +161,18 @@ func TestClusterLife(t *testing.T) {
 	})
 }
 
+// TestLargest: all that the config can ask for, as often as it can.
+func TestLargest(t *testing.T) {
+	s := newCluster(t, "control", "largest", namespaced("largest", ", disruptionBudgets: true, networkPolicy: true"),
+		"services: {gitserver: {replicas: 20}, searcher: {replicas: 20}, zoekt-webserver: {replicas: 20}, sourcegraph-frontend: {replicas: 10}, "+
+			"worker: {replicas: 4}, precise-code-intel-worker: {replicas: 8}, syntect-server: {replicas: 4}}")
+	s.must(0, "up")
+	s.must(0, "plan")
+	if got := kubectl(t, "--namespace=largest", "get", "pod", "--field-selector=status.phase=Running", "-o=name"); strings.Count(got, "gitserver-") != 20 {
+		t.Errorf("there are %d gitservers, want 20", strings.Count(got, "gitserver-"))
+	}
+}
+
 // TestSecondAdmin: while one works, another is told who and since when.
 func TestSecondAdmin(t *testing.T) {
 	s := newCluster(t, "control", "second", namespaced("second", ""))

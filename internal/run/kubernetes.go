@@ -32,6 +32,7 @@ type Kubernetes struct {
 	intent   error
 	watching sync.Once
 	watcher  *health.Watcher
+	heard    map[string]int // lines of a pod's log that were told already
 }
 
 const (
@@ -195,6 +196,13 @@ func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Read
 	}
 	for id, ref := range refs {
 		out[id] = Readiness{Ready: how[ref].Ready, Failed: how[ref].Failed, How: how[ref].How}
+	}
+	for _, s := range steps {
+		if s.Verb == plan.Execute {
+			r := out[s.ID]
+			r.Said = t.said(ctx, s)
+			out[s.ID] = r
+		}
 	}
 	return out, nil
 }

@@ -36,8 +36,9 @@ type Journal interface {
 // Readiness is how far a started step is.
 type Readiness struct {
 	Ready  bool
-	Failed bool   // it will not get ready by waiting
-	How    string // in a word: "healthy", "starting"
+	Failed bool     // it will not get ready by waiting
+	How    string   // in a word: "healthy", "starting"
+	Said   []string // lines that it wrote since the look before, of what runs to its end
 }
 
 // Event is something that people who watch a run want to know.
@@ -59,6 +60,7 @@ const (
 	Begun    Kind = "begun"
 	Progress Kind = "progress"
 	Finished Kind = "finished" // and ready
+	Said     Kind = "said"     // a line of its log
 	Waiting  Kind = "waiting"
 	Stopping Kind = "stopping"
 )
@@ -356,6 +358,9 @@ func (r *Run) judge(ctx context.Context, l look) {
 	for _, s := range l.steps {
 		h := l.how[s.ID]
 		r.how[s.ID] = h.How
+		for _, line := range h.Said {
+			r.Watch(Event{Kind: Said, Step: s, Text: line})
+		}
 		took := r.Now().Sub(r.began[s.ID])
 		switch {
 		case h.Ready:
@@ -374,12 +379,22 @@ var inHand = map[plan.Verb]string{plan.Write: "being written", plan.Create: "bei
 	plan.Start: "being started", plan.Restart: "being restarted", plan.Recreate: "being replaced", plan.Remove: "being removed",
 	plan.RemoveNetwork: "being removed", plan.Delete: "being deleted"}
 
+// mostHow is how much of a state is told while it is waited for: a cluster's reasons can be long.
+const mostHow = 90
+
+func brief(how string) string {
+	if r := []rune(how); len(r) > mostHow {
+		return string(r[:mostHow-3]) + "..."
+	}
+	return how
+}
+
 // tell says what is waited for. Pulls tell of themselves.
 func (r *Run) tell() {
 	var names []string
 	for _, s := range r.Plan.Steps {
 		if !r.began[s.ID].IsZero() && !r.ready[s.ID] && s.Verb != plan.Pull {
-			names = append(names, s.Object+" ("+cmp.Or(r.how[s.ID], inHand[s.Verb])+")")
+			names = append(names, s.Object+" ("+brief(cmp.Or(r.how[s.ID], inHand[s.Verb]))+")")
 		}
 	}
 	if !r.lost.IsZero() {

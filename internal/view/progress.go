@@ -52,6 +52,8 @@ func (p *Progress) Show(e run.Event) {
 	case run.Finished:
 		delete(p.began, e.Step.Object)
 		p.finished(e)
+	case run.Said:
+		p.line("  | " + e.Text)
 	case run.Waiting:
 		p.waiting = e.Waiting
 	case run.Stopping:
