@@ -76,6 +76,9 @@ func (m *Manifest) release(version string, target Target) (*Release, error) {
 		if target == Kubernetes && service.Kubernetes != nil {
 			r.Services[name] = Service{Kubernetes: service.Kubernetes}
 			imagesIn(service.Kubernetes.Objects, used)
+			if err := writeData(service.Kubernetes.Objects); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if target == Compose {

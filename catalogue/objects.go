@@ -3,7 +3,9 @@ package catalogue
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,7 +18,8 @@ const (
 	Namespace      = "{namespace}" // anywhere
 )
 
-// Recompose gives the objects as Sourcegraph's chart with default values makes them for a namespace, by "Kind/name".
+// Recompose gives the objects as Sourcegraph's chart with default values makes them for a namespace, by "Kind/name". They share trees with the
+// release: who changes them makes copies.
 func (r *Release) Recompose(namespace string) (map[string]any, error) {
 	objects := map[string]any{}
 	add := func(from map[string]any) error {
@@ -41,7 +44,7 @@ func (r *Release) Recompose(namespace string) (map[string]any, error) {
 }
 
 func (r *Release) recompose(object any, namespace string) (any, error) {
-	filled, err := r.fill(object, namespace)
+	filled, err := r.fill("", object, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -50,76 +53,125 @@ func (r *Release) recompose(object any, namespace string) (any, error) {
 	if !ok {
 		return whole, nil
 	}
+	texts := make(map[string]any, len(data))
 	for name, value := range data {
-		if data[name], err = dataText(whole["kind"] == "Secret", name, value); err != nil {
-			return nil, err
-		}
+		texts[name] = dataText(whole["kind"] == "Secret", value)
 	}
+	whole = maps.Clone(whole)
+	whole["data"] = texts
 	return whole, nil
 }
 
-// fill puts values for placeholders, in a copy of a tree.
-func (r *Release) fill(tree any, namespace string) (any, error) {
+// fill puts values for placeholders. What has none is not copied.
+func (r *Release) fill(key string, tree any, namespace string) (any, error) {
 	switch tree := tree.(type) {
 	case string:
-		return strings.ReplaceAll(tree, Namespace, namespace), nil
+		return r.fillText(key, tree, namespace)
 	case []any:
-		list := make([]any, len(tree))
+		list := tree
 		for i, value := range tree {
-			filled, err := r.fill(value, namespace)
+			filled, err := r.fill("", value, namespace)
 			if err != nil {
 				return nil, err
+			}
+			if same(filled, value) {
+				continue
+			}
+			if &list[0] == &tree[0] {
+				list = slices.Clone(tree)
 			}
 			list[i] = filled
 		}
 		return list, nil
 	case map[string]any:
-		all := make(map[string]any, len(tree))
-		for key, value := range tree {
-			filled, err := r.fill(value, namespace)
+		var all map[string]any
+		for name, value := range tree {
+			in := name
+			if key == "labels" {
+				in = key
+			}
+			filled, err := r.fill(in, value, namespace)
 			if err != nil {
 				return nil, err
 			}
-			text, _ := filled.(string)
-			name, isImage := strings.CutPrefix(text, ImagePrefix)
-			switch {
-			case isImage && key == "image":
-				if filled = r.Images[name]; filled == "" {
-					return nil, fmt.Errorf("image %s has no reference", name)
-				}
-			case key == "labels":
-				fillVersion(filled, r.Version)
+			if same(filled, value) {
+				continue
 			}
-			all[key] = filled
+			if all == nil {
+				all = maps.Clone(tree)
+			}
+			all[name] = filled
+		}
+		if all == nil {
+			return tree, nil
 		}
 		return all, nil
 	}
 	return tree, nil
 }
 
-func fillVersion(labels any, version string) {
-	all, _ := labels.(map[string]any)
-	for name, label := range all {
-		if text, ok := label.(string); ok {
-			all[name] = strings.ReplaceAll(text, ReleaseVersion, version)
+// fillText fills a text that stands under a key: labels are told the release, images their reference.
+func (r *Release) fillText(key, text, namespace string) (string, error) {
+	if strings.IndexByte(text, '{') >= 0 {
+		text = strings.ReplaceAll(text, Namespace, namespace)
+	}
+	switch key {
+	case "labels":
+		text = strings.ReplaceAll(text, ReleaseVersion, r.Version)
+	case "image":
+		name, isImage := strings.CutPrefix(text, ImagePrefix)
+		if !isImage {
+			return text, nil
+		}
+		if text = r.Images[name]; text == "" {
+			return "", fmt.Errorf("image %s has no reference", name)
 		}
 	}
+	return text, nil
 }
 
-// dataText writes one entry of a ConfigMap or Secret.
-func dataText(secret bool, name string, value any) (any, error) {
+// same reports whether two trees are one, as far as fill copies.
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case string:
+		return a == b.(string)
+	case []any:
+		return len(a) == 0 || &a[0] == &b.([]any)[0]
+	case map[string]any:
+		return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
+	}
+	return true
+}
+
+// writeData writes the files in ConfigMaps that a manifest has as trees. Settings of databases stay trees: the config is merged into them.
+func writeData(objects map[string]any) error {
+	for key, object := range objects {
+		data := Branch(object, "data")
+		for name, value := range data {
+			if _, isText := value.(string); isText || path.Ext(name) == ".conf" {
+				continue
+			}
+			content, err := yaml.Dump(value, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
+			if err != nil {
+				return fmt.Errorf("write %s of %s: %w", name, key, err)
+			}
+			data[name] = string(content)
+		}
+	}
+	return nil
+}
+
+// dataText is one entry of a ConfigMap or Secret.
+func dataText(secret bool, value any) any {
 	text, isText := value.(string)
 	settings, isMap := value.(map[string]any)
 	switch {
 	case isText && secret:
-		return base64.StdEncoding.EncodeToString([]byte(text)), nil
-	case isText:
-		return text, nil
-	case isMap && path.Ext(name) == ".conf":
-		return PostgresConf(settings), nil
+		return base64.StdEncoding.EncodeToString([]byte(text))
+	case isMap:
+		return PostgresConf(settings)
 	}
-	content, err := yaml.Dump(value, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
-	return string(content), err
+	return value
 }
 
 // PostgresConf writes settings as a postgresql.conf.

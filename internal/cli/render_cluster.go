@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -31,7 +32,7 @@ func (e *Env) renderCluster(ctx context.Context, l *loaded, r renderFlags) error
 		l.doc.Config.Kubernetes = &options
 	}
 	// A kube context's namespace does not count: the same file gives the same files everywhere.
-	if l.stack.Cluster.Options.Namespace == "" || r.as == "helm" {
+	if r.as == "helm" || l.stack.Cluster.Namespace != cmp.Or(l.stack.Cluster.Options.Namespace, renderedNamespace) {
 		if err := l.resolve(renderedNamespace); err != nil {
 			return err
 		}
