@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"berth/internal/catalogue/maintain"
 	"berth/internal/config"
 	"berth/internal/render/compose"
+	"berth/internal/render/kubernetes"
 	"berth/internal/stack"
 	"github.com/spf13/cobra"
 )
@@ -111,7 +113,7 @@ func newCatalogueVerifyCmd(env *Env) *cobra.Command {
 
   importing again gives the same files;
   what berth renders for an untouched config is what Sourcegraph's Compose file says, with the files that it mounts;
-  the Kubernetes objects of the catalogue are those of Sourcegraph's chart.
+  the Kubernetes objects that berth renders for an untouched config are those that Sourcegraph's chart makes with default values.
 
 Each difference is printed. The ones that are meant to be are listed with their reason in catalogue/intended.yaml. Exit code 3 when there are
 others. Needs the programs git and helm.`,
@@ -148,18 +150,27 @@ func (e *Env) verify(ctx context.Context, from maintain.Repositories, dir string
 			return nil, err
 		}
 	}
-	return maintain.Verify(ctx, from, cat, renderUntouched, e.say)
+	return maintain.Verify(ctx, from, cat, maintain.Renders{Compose: untouchedProject, Kubernetes: untouchedObjects}, e.say)
 }
 
 func (e *Env) say(text string) { fmt.Fprintln(e.Stderr, text) }
 
-// renderUntouched renders a release for a config that says nothing but where.
-func renderUntouched(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error) {
-	doc, problems := config.Load("sourcegraph.yaml", []byte("on: compose\nurl: http://localhost\n"))
+// untouched resolves a release for a config that says nothing but where.
+func untouched(release *catalogue.Release, text, namespace string) (*stack.Stack, error) {
+	doc, problems := config.Load("sourcegraph.yaml", []byte(text))
 	if problems.Failed() {
-		return nil, nil, problems
+		return nil, problems
 	}
-	project, problems := compose.Render(stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: release}), nil)
+	return stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: release, Namespace: namespace}), nil
+}
+
+// untouchedProject renders a release as a Compose project.
+func untouchedProject(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error) {
+	s, err := untouched(release, "on: compose\nurl: http://localhost\n", "")
+	if err != nil {
+		return nil, nil, err
+	}
+	project, problems := compose.Render(s, nil)
 	if problems.Failed() {
 		return nil, nil, problems
 	}
@@ -170,6 +181,37 @@ func renderUntouched(release *catalogue.Release) (composeFile []byte, files map[
 	composeFile = files[compose.ComposeFile]
 	delete(files, compose.ComposeFile)
 	return composeFile, files, nil
+}
+
+// untouchedObjects renders a release as Kubernetes objects. {NAME} stands in Secrets for the values that are generated.
+func untouchedObjects(release *catalogue.Release, namespace string) (map[string]any, error) {
+	s, err := untouched(release, "on: kubernetes\nurl: https://sourcegraph.example.com\n", namespace)
+	if err != nil {
+		return nil, err
+	}
+	set, problems := kubernetes.Render(s, nil)
+	if problems.Failed() {
+		return nil, problems
+	}
+	objects := map[string]any{}
+	for _, o := range set.Objects {
+		if o.Values != nil {
+			data := map[string]any{}
+			for key, parts := range o.Values {
+				text := ""
+				for _, p := range parts {
+					text += p.Text
+					if p.Secret != "" {
+						text += "{" + p.Secret + "}"
+					}
+				}
+				data[key] = base64.StdEncoding.EncodeToString([]byte(text))
+			}
+			o.Body["data"] = data
+		}
+		objects[o.Key()] = o.Body
+	}
+	return objects, nil
 }
 
 func writeJSON(w io.Writer, value any) error {

@@ -122,3 +122,38 @@ func TestExplain(t *testing.T) {
 		t.Error("a report with unexplained differences is clean")
 	}
 }
+
+func TestCompareObjects(t *testing.T) {
+	from := parse(t, `
+Secret/s: {kind: Secret, data: {password: cGFzc3dvcmQ=}}
+ConfigMap/c: {kind: ConfigMap, data: {a.yaml: "x: 1 # a comment\n", a.conf: "a = 1 # b"}}
+Service/gone: {kind: Service}
+`)
+	to := parse(t, `
+Secret/s: {kind: Secret, data: {password: e3NlY3JldH0=}}
+ConfigMap/c: {kind: ConfigMap, data: {a.yaml: "{x: 1}", a.conf: "a = '2'"}}
+Job/new: {kind: Job}
+`)
+	var lines []string
+	for _, d := range compareObjects(from, to) {
+		lines = append(lines, strings.TrimSpace(d.String()))
+	}
+	want := []string{
+		`ConfigMap/c data.a.conf.a: shipped "1", rendered "2"`,
+		"Job/new: shipped nothing, rendered an object",
+		`Secret/s data.password: shipped "password", rendered "{secret}"`,
+		"Service/gone: shipped an object, rendered nothing",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An intended difference may be meant for one value only.
+func TestExplainValues(t *testing.T) {
+	differences := []Difference{{Path: "a", Shipped: "null", Rendered: nothing}, {Path: "b", Shipped: "1", Rendered: nothing}, {Path: "c", Shipped: "null", Rendered: "1"}}
+	explain(differences, []Intended{{Part: "*", Path: "*", Shipped: "null", Rendered: nothing, Reason: "says nothing"}})
+	if got := []string{differences[0].Reason, differences[1].Reason, differences[2].Reason}; !cmp.Equal(got, []string{"says nothing", "", ""}) {
+		t.Errorf("reasons: %q", got)
+	}
+}

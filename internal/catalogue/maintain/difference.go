@@ -1,6 +1,7 @@
 package maintain
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -98,10 +99,12 @@ func show(value any) string {
 
 // Intended is a difference that is meant to be. Its patterns may hold * for any text.
 type Intended struct {
-	Target catalogue.Target `yaml:"target" json:"target"`
-	Part   string           `yaml:"part" json:"part"`
-	Path   string           `yaml:"path" json:"path"`
-	Reason string           `yaml:"reason" json:"reason"`
+	Target   catalogue.Target `yaml:"target" json:"target"`
+	Part     string           `yaml:"part" json:"part"`
+	Path     string           `yaml:"path" json:"path"`
+	Shipped  string           `yaml:"shipped,omitempty" json:"shipped,omitempty"`   // "": whatever is shipped
+	Rendered string           `yaml:"rendered,omitempty" json:"rendered,omitempty"` // "": whatever is rendered
+	Reason   string           `yaml:"reason" json:"reason"`
 }
 
 func readIntended(fsys fs.FS) ([]Intended, error) {
@@ -121,15 +124,16 @@ func readIntended(fsys fs.FS) ([]Intended, error) {
 // explain gives intended differences their reasons, and lists the entries that explain none.
 func explain(differences []Difference, intended []Intended) (unused []Intended) {
 	used := make([]bool, len(intended))
-	type entry struct{ part, path *regexp.Regexp }
+	type entry struct{ part, path, shipped, rendered *regexp.Regexp }
 	entries := make([]entry, len(intended))
 	for i, e := range intended {
-		entries[i] = entry{glob(e.Part), glob(e.Path)}
+		entries[i] = entry{glob(e.Part), glob(e.Path), glob(cmp.Or(e.Shipped, "*")), glob(cmp.Or(e.Rendered, "*"))}
 	}
 	for i := range differences {
 		d := &differences[i]
 		for j, e := range entries {
-			if intended[j].Target == d.Target && e.part.MatchString(d.Part) && e.path.MatchString(d.Path) {
+			if intended[j].Target == d.Target && e.part.MatchString(d.Part) && e.path.MatchString(d.Path) &&
+				e.shipped.MatchString(d.Shipped) && e.rendered.MatchString(d.Rendered) {
 				d.Reason, used[j] = intended[j].Reason, true
 				break
 			}

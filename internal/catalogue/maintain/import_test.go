@@ -235,7 +235,7 @@ func checkTinyVerify(t *testing.T, from Repositories, c *catalogue.Catalogue) {
 				"pgsql/conf/postgresql.conf": []byte("a = 2"), "pgsql/conf/README.md": []byte("not carried"),
 			}, nil
 		}
-		report, err := Verify(t.Context(), from, c, render, func(string) {})
+		report, err := Verify(t.Context(), from, c, Renders{Compose: render, Kubernetes: (*catalogue.Release).Recompose}, func(string) {})
 		if err != nil {
 			t.Fatal(err)
 		}

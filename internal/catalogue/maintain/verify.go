@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"path"
@@ -15,8 +16,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Render makes the Compose project of a release for an untouched config: the Compose file, and the other files by path beside it.
-type Render func(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error)
+// Renders make what berth runs of a release for an untouched config.
+type Renders struct {
+	// Compose makes the Compose file, and the other files by path beside it.
+	Compose func(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error)
+	// Kubernetes makes the objects by "Kind/name", as they are applied to a namespace. In the data of Secrets {NAME} stands for what is
+	// generated.
+	Kubernetes func(release *catalogue.Release, namespace string) (map[string]any, error)
+}
 
 // Report is what Verify found.
 type Report struct {
@@ -35,9 +42,9 @@ func (r *Report) Unexplained() []Difference {
 // Clean reports whether the catalogue is proven right: nothing is stale, unexplained, or explained in vain.
 func (r *Report) Clean() bool { return len(r.Stale)+len(r.Unexplained())+len(r.Unused) == 0 }
 
-// Verify proves a catalogue against Sourcegraph's repositories: importing again gives the same files; what render makes of each release is
-// what its Compose file says; and the Kubernetes objects recomposed of each release are those of its chart.
-func Verify(ctx context.Context, from Repositories, c *catalogue.Catalogue, render Render, progress func(string)) (*Report, error) {
+// Verify proves a catalogue against Sourcegraph's repositories: importing again gives the same files, and what berth renders of each release
+// is what its Compose file says, and what its chart makes.
+func Verify(ctx context.Context, from Repositories, c *catalogue.Catalogue, render Renders, progress func(string)) (*Report, error) {
 	rules, err := readRules(c.Files())
 	if err != nil {
 		return nil, err
@@ -69,7 +76,7 @@ type verifier struct {
 	from      Repositories
 	catalogue *catalogue.Catalogue
 	rules     *rules
-	render    Render
+	render    Renders
 }
 
 func (v *verifier) reimport(progress func(string)) error {
@@ -127,27 +134,46 @@ func (v *verifier) chart(ctx context.Context, t tag) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	recomposed, err := release.Recompose("default")
+	rendered, err := v.render.Kubernetes(release, "default")
 	if err != nil {
 		return nil, err
 	}
-	var all []Difference
-	for _, key := range sortedKeys(union(shipped, recomposed)) {
-		all = append(all, compareTrees(key, "", normalObject(shipped[key]), normalObject(recomposed[key]))...)
-	}
-	return all, nil
+	return compareObjects(shipped, rendered), nil
 }
 
-// normalObject parses what stands as a text in a ConfigMap, so that layout and comments make no difference.
+// compareObjects lists what differs between two sets of objects.
+func compareObjects(shipped, rendered map[string]any) []Difference {
+	var all []Difference
+	for _, key := range sortedKeys(union(shipped, rendered)) {
+		switch {
+		case shipped[key] == nil:
+			all = append(all, Difference{Part: key, Shipped: nothing, Rendered: "an object"})
+		case rendered[key] == nil:
+			all = append(all, Difference{Part: key, Shipped: "an object", Rendered: nothing})
+		default:
+			all = append(all, compareTrees(key, "", normalObject(shipped[key]), normalObject(rendered[key]))...)
+		}
+	}
+	return all
+}
+
+// normalObject parses what stands as a text in a ConfigMap, so that layout and comments make no difference, and decodes Secrets.
 func normalObject(object any) any {
 	whole, _ := object.(map[string]any)
 	data, ok := whole["data"].(map[string]any)
-	if !ok || whole["kind"] != "ConfigMap" {
+	if !ok || whole["kind"] != "ConfigMap" && whole["kind"] != "Secret" {
 		return object
 	}
 	normal := make(map[string]any, len(data))
 	for name, value := range data {
-		normal[name] = normalFile(name, []byte(text(value)))
+		if whole["kind"] == "ConfigMap" {
+			normal[name] = normalFile(name, []byte(text(value)))
+			continue
+		}
+		normal[name] = value
+		if plain, err := base64.StdEncoding.DecodeString(text(value)); err == nil {
+			normal[name] = string(plain)
+		}
 	}
 	copied := make(map[string]any, len(whole))
 	for key, value := range whole {
@@ -191,7 +217,7 @@ func (v *verifier) project(ctx context.Context, t tag) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	composeFile, files, err := v.render(release)
+	composeFile, files, err := v.render.Compose(release)
 	if err != nil {
 		return nil, err
 	}
