@@ -22,6 +22,14 @@ var allowed = map[string][]string{
 	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/registry":          {"internal/diag"},
 	"internal/sops":              {},
+
+	"internal/target/compose":               {"catalogue", "internal/diag", "internal/plan", "internal/registry", "internal/render/compose"},
+	"internal/target/kubernetes/kubeconfig": {"internal/diag"},
+	"internal/target/kubernetes":            {"internal/diag", "internal/target/kubernetes/kubeconfig"},
+	"internal/target/kubernetes/health":     {"internal/diag", "internal/target/kubernetes"},
+	"internal/target/kubernetes/observe":    {"internal/diag", "internal/plan", "internal/target/kubernetes", "internal/target/kubernetes/health"},
+	"internal/target/kubernetes/rbac":       {"internal/diag", "internal/target/kubernetes"},
+	"internal/target/kubernetes/store":      {"internal/diag", "internal/plan", "internal/state", "internal/target/kubernetes"},
 }
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
