@@ -37,6 +37,8 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 		return out, nil
 	}
 	var mu sync.Mutex
+	var rest []plan.Object // that the API server has to be asked about, one by one
+	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	var how map[kubernetes.Ref]health.Readiness
@@ -48,13 +50,22 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 		how, err = health.NewWatcher(c, d.Namespace, now).Look(ctx, refs)
 		return err
 	})
-	for _, o := range d.Objects {
+	for kind, objects := range kinds(d) {
 		g.Go(func() error {
-			seen, err := ask(ctx, c, o)
+			live, err := listed(ctx, c, d, kind)
+			if err != nil {
+				return err
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			out.Seen[o.Key] = seen
-			return err
+			for _, o := range objects {
+				if l := live[kubernetes.RefOf(o.Body)]; l != nil && settled(o.Body, l) {
+					out.Seen[o.Key] = plan.Seen{Live: l, Applied: l}
+				} else {
+					rest = append(rest, o)
+				}
+			}
+			return nil
 		})
 	}
 	for _, ref := range beside(inventory, d) {
@@ -80,6 +91,9 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 	if err := g.Wait(); err != nil {
 		return out, err
 	}
+	if err := askAll(outer, c, rest, out.Seen); err != nil {
+		return out, err
+	}
 	slices.SortFunc(out.Unwanted, func(a, b plan.Unwanted) int { return strings.Compare(a.Key, b.Key) })
 	for key, seen := range out.Seen {
 		if seen.Live == nil {
@@ -103,6 +117,48 @@ func exists(ctx context.Context, c *kubernetes.Client, namespace string) (bool, 
 		return false, nil
 	}
 	return false, err
+}
+
+// kinds are the wanted objects by kind and namespace.
+func kinds(d plan.DesiredObjects) map[kubernetes.Ref][]plan.Object {
+	out := map[kubernetes.Ref][]plan.Object{}
+	for _, o := range d.Objects {
+		kind := kubernetes.RefOf(o.Body)
+		kind.Name = ""
+		out[kind] = append(out[kind], o)
+	}
+	return out
+}
+
+// listed gives the installation's objects of a kind, all with one request. Those that one may not list are asked for one by one.
+func listed(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, kind kubernetes.Ref) (map[kubernetes.Ref]map[string]any, error) {
+	list, err := c.List(ctx, kubernetes.Query{APIVersion: kind.APIVersion, Kind: kind.Kind, Namespace: kind.Namespace,
+		Labels: labelInstallation + "=" + d.Installation + ",!dev.berth.state"})
+	if err != nil && !kubernetes.NotFound(err) && !kubernetes.Forbidden(err) {
+		return nil, err
+	}
+	out := make(map[kubernetes.Ref]map[string]any, len(list))
+	for _, o := range list {
+		out[kubernetes.RefOf(o)] = o
+	}
+	return out, nil
+}
+
+// askAll asks about some objects, many at once.
+func askAll(ctx context.Context, c *kubernetes.Client, objects []plan.Object, seen map[string]plan.Seen) error {
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for _, o := range objects {
+		g.Go(func() error {
+			s, err := ask(ctx, c, o)
+			mu.Lock()
+			defer mu.Unlock()
+			seen[o.Key] = s
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // ask looks at one object, and asks what would come of applying it: first without force, so that who else wants its fields is told, and

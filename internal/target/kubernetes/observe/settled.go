@@ -1,0 +1,217 @@
+package observe
+
+import (
+	"encoding/json"
+	"strings"
+
+	"berth/internal/plan"
+)
+
+// settled reports whether applying an object again is sure to change nothing, so that the API server need not be asked what would come of it:
+// its own books say that our last apply set exactly these fields, and each has the wanted value now. Where another has changed one since, the
+// books no longer say so. In doubt it is not settled.
+func settled(want, live map[string]any) bool {
+	fields := applied(want, live)
+	if fields == nil {
+		return false
+	}
+	metadata := without(branch(want, "metadata"), "name", "namespace")
+	rest := without(want, "apiVersion", "kind", "metadata")
+	if len(metadata) > 0 {
+		rest["metadata"] = metadata
+	}
+	return mapSettled(fields, rest, live)
+}
+
+// applied are the fields that our last apply set; nil when there are none, or they are those of another version of the kind.
+func applied(want, live map[string]any) map[string]any {
+	entries, _ := branch(live, "metadata")["managedFields"].([]any)
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		if entry["manager"] == plan.Manager && entry["operation"] == "Apply" && entry["subresource"] == nil && entry["apiVersion"] == want["apiVersion"] {
+			return branch(entry, "fieldsV1")
+		}
+	}
+	return nil
+}
+
+// valueSettled compares a value with a set of fields, as managedFields write it: nothing in it means the value as a whole.
+func valueSettled(fields map[string]any, name string, want, live any) bool {
+	if inner(fields) == 0 {
+		return wholeSettled(name, want, live)
+	}
+	switch want := want.(type) {
+	case map[string]any:
+		live, ok := live.(map[string]any)
+		return ok && mapSettled(fields, want, live)
+	case []any:
+		live, ok := live.([]any)
+		return ok && listSettled(fields, want, live)
+	}
+	return false
+}
+
+func mapSettled(fields, want, live map[string]any) bool {
+	if inner(fields) != len(want) {
+		return false
+	}
+	for name, value := range want {
+		set, ok := fields["f:"+name].(map[string]any)
+		if !ok || !valueSettled(set, name, value, live[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// listSettled compares a list whose items have keys, or are a set. Others may have added items; ours have to stand in our order.
+func listSettled(fields map[string]any, want, live []any) bool {
+	if inner(fields) != len(want) {
+		return false
+	}
+	keyed := make(map[string]map[string]any, len(fields)) // the keys by how the fields have them
+	for name := range fields {
+		var keys map[string]any
+		if text, ok := strings.CutPrefix(name, "k:"); ok && json.Unmarshal([]byte(text), &keys) == nil {
+			keyed[name] = keys
+		}
+	}
+	next := 0
+	for _, value := range want {
+		item, ok := value.(map[string]any)
+		if !ok {
+			return false
+		}
+		name, keys := "", map[string]any(nil)
+		for n, k := range keyed {
+			if hasKeys(item, k) {
+				name, keys = n, k
+			}
+		}
+		if keys == nil {
+			return false
+		}
+		delete(keyed, name)
+		for next < len(live) {
+			there, _ := live[next].(map[string]any)
+			if hasKeys(there, keys) {
+				break
+			}
+			next++
+		}
+		if next == len(live) {
+			return false
+		}
+		if !mapSettled(fields[name].(map[string]any), item, live[next].(map[string]any)) {
+			return false
+		}
+		next++
+	}
+	return true
+}
+
+// hasKeys reports whether a list's item is the one with some keys. A port without a protocol has TCP.
+func hasKeys(item, keys map[string]any) bool {
+	for name, key := range keys {
+		value, said := item[name]
+		if !said && name == "protocol" {
+			value = "TCP"
+		}
+		if !sameValue(value, key) {
+			return false
+		}
+	}
+	return item != nil
+}
+
+// defaults are what the API server adds to values that are owned as a whole.
+var defaults = map[string]any{"fieldRef.apiVersion": "v1", "volumeClaimTemplates.apiVersion": "v1", "volumeClaimTemplates.kind": "PersistentVolumeClaim",
+	"spec.volumeMode": "Filesystem"}
+
+// wholeSettled compares a value that is owned as a whole. What the API server adds to it is known, or makes it another value.
+func wholeSettled(name string, want, live any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		if len(want) == 0 && live == nil && (name == "annotations" || name == "labels") {
+			return true // the API server keeps no empty ones
+		}
+		live, ok := live.(map[string]any)
+		if !ok {
+			return false
+		}
+		for key, value := range want {
+			if there, ok := live[key]; !ok || !wholeSettled(key, value, there) {
+				return false
+			}
+		}
+		for key, value := range live {
+			if _, said := want[key]; !said && (key != "status" || name != "volumeClaimTemplates") && (value != defaults[name+"."+key] || value == nil) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		live, ok := live.([]any)
+		if !ok || len(live) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !wholeSettled(name, want[i], live[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return sameValue(want, live)
+}
+
+// sameValue compares scalars; numbers may be of any type.
+func sameValue(a, b any) bool {
+	x, isNumber := number(a)
+	y, alsoNumber := number(b)
+	if isNumber || alsoNumber {
+		return isNumber && alsoNumber && x == y
+	}
+	switch a.(type) {
+	case string, bool:
+		return a == b
+	}
+	return false
+}
+
+func number(v any) (float64, bool) {
+	switch n := v.(type) {
+	case int:
+		return float64(n), true
+	case int64:
+		return float64(n), true
+	case float64:
+		return n, true
+	}
+	return 0, false
+}
+
+// inner is how many fields there are in a set of fields, without the thing itself.
+func inner(fields map[string]any) int {
+	if fields["."] != nil {
+		return len(fields) - 1
+	}
+	return len(fields)
+}
+
+func branch(tree map[string]any, name string) map[string]any {
+	m, _ := tree[name].(map[string]any)
+	return m
+}
+
+// without is a map without some of its keys.
+func without(m map[string]any, names ...string) map[string]any {
+	out := make(map[string]any, len(m))
+	for key, value := range m {
+		out[key] = value
+	}
+	for _, name := range names {
+		delete(out, name)
+	}
+	return out
+}
