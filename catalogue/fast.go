@@ -103,6 +103,9 @@ func readFastRelease(version string, target Target) (*Release, error) {
 		}
 	}
 	integers(r.Objects)
+	for _, changes := range r.ObjectOverlays {
+		integers(changes)
+	}
 	return r, nil
 }
 

@@ -65,7 +65,7 @@ func unneeded(path []string, version string, target Target) bool {
 	switch len(path) {
 	case 1:
 		if target == Compose {
-			return path[0] == "objects"
+			return path[0] == "objects" || path[0] == "objectOverlays"
 		}
 		return path[0] == "files" || path[0] == "overlays"
 	case 2:

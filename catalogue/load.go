@@ -84,8 +84,11 @@ func (m *Manifest) release(version string, target Target) (*Release, error) {
 	if target == Compose {
 		r.Files, r.Overlays = m.Files, m.Overlays
 	} else {
-		r.Objects = m.Objects
+		r.Objects, r.ObjectOverlays = m.Objects, m.ObjectOverlays
 		imagesIn(m.Objects, used)
+		for _, changes := range m.ObjectOverlays {
+			imagesIn(changes, used)
+		}
 	}
 	delete(used, "")
 	for name := range used {

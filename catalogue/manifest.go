@@ -17,6 +17,8 @@ type Manifest struct {
 	Overlays map[string]map[string]ComposeService `yaml:"overlays,omitempty"`
 	Files    Files                                `yaml:"files,omitempty"`
 	Objects  map[string]any                       `yaml:"objects,omitempty"`
+	// ObjectOverlays is as in Release.
+	ObjectOverlays map[string]map[string]any `yaml:"objectOverlays,omitempty"`
 	// Older has, by version, what a patch's services, overlays, files and objects have different, as a JSON merge patch (RFC 7386).
 	// The text "{null}" stands for a null in the result, which such a patch cannot say.
 	Older map[string]any `yaml:"older,omitempty"`

@@ -18,8 +18,8 @@ const (
 	Namespace      = "{namespace}" // anywhere
 )
 
-// Recompose gives the objects as Sourcegraph's chart with default values makes them for a namespace, by "Kind/name". They share trees with the
-// release: who changes them makes copies.
+// Recompose gives the objects as Sourcegraph's chart with default values makes them for a namespace, by "Kind/name". With overlays: see
+// With. They share trees with the release: who changes them makes copies.
 func (r *Release) Recompose(namespace string) (map[string]any, error) {
 	objects := map[string]any{}
 	add := func(from map[string]any) error {
@@ -33,7 +33,7 @@ func (r *Release) Recompose(namespace string) (map[string]any, error) {
 		return nil
 	}
 	for _, service := range r.Services {
-		if service.Kubernetes == nil {
+		if service.Kubernetes == nil || service.Kubernetes.Overlay != "" {
 			continue
 		}
 		if err := add(service.Kubernetes.Objects); err != nil {

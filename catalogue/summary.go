@@ -22,7 +22,7 @@ type ServiceSummary struct {
 	Image   string   `json:"image,omitempty"`   // under Compose
 	In      string   `json:"in,omitempty"`      // on Kubernetes: the service in whose pods it runs
 	Scales  bool     `json:"scales"`            // Compose can run several
-	Overlay string   `json:"overlay,omitempty"` // Compose only has it when asked for
+	Overlay string   `json:"overlay,omitempty"` // only has it when asked for
 }
 
 // Summarise tells about a release, for every target that has it. name is as in Resolve; of a minor release's two newest patches it takes
@@ -75,7 +75,7 @@ func (c *Catalogue) resolveAny(name string) (string, error) {
 func (s *ServiceSummary) add(release *Release, target Target, service Service) {
 	s.On = append(s.On, target)
 	if target == Kubernetes {
-		s.In = service.Kubernetes.In
+		s.In, s.Overlay = service.Kubernetes.In, service.Kubernetes.Overlay
 		return
 	}
 	s.Image = release.Images[service.Compose.Image]

@@ -36,6 +36,9 @@ type Release struct {
 	// fields that are set, and of Env single variables. Services that an overlay adds are among Services, with their Overlay set. An
 	// untouched installation has nothing of either. Only loaded for Compose.
 	Overlays map[string]map[string]ComposeService
+	// ObjectOverlays is what an overlay changes in Kubernetes objects, by overlay and "Kind/name", as JSON merge patches. See With. Only
+	// loaded for Kubernetes.
+	ObjectOverlays map[string]map[string]any
 }
 
 // Tag is where one target's form of a release comes from.
@@ -131,7 +134,7 @@ type Probe struct {
 	Path string `json:",omitempty" yaml:"path,omitempty"` // of an HTTP request; "": a TCP connection is enough
 }
 
-// KubernetesService is a service as Sourcegraph's Helm chart renders it with default values.
+// KubernetesService is a service as Sourcegraph's Helm chart renders it with default values, or with those that an overlay stands for.
 type KubernetesService struct {
 	// Objects by "Kind/name". Images stand as "image:NAME", a key of Release.Images. The data of ConfigMaps and Secrets is parsed
 	// where it has a format of its own: settings of a postgresql.conf as a map, YAML as YAML. Labels that name the release hold
@@ -139,6 +142,8 @@ type KubernetesService struct {
 	Objects map[string]any `json:",omitempty" yaml:"objects,omitempty"`
 	// In is the service in whose pods this one runs, as a container of its own; "" when it has pods of its own.
 	In string `json:",omitempty" yaml:"in,omitempty"`
+	// Overlay is what has to be asked for ("jaeger", "executors"); "": every installation has the service.
+	Overlay string `json:",omitempty" yaml:"overlay,omitempty"`
 }
 
 // Files are the facts of the settings files that services mount. Rendering makes files of them.

@@ -19,6 +19,7 @@ type Workload struct {
 	Claim     map[string]any // of its disk; nil without one
 	PerPod    bool           // each pod has a claim of its own
 	Kinds     []string       // of the service's objects, ordered
+	Overlay   string         // what has to be asked for; "": it always runs
 }
 
 // Workload finds a service's pods and its container in them; nil when the release has none for Kubernetes.
@@ -27,7 +28,7 @@ func (r *Release) Workload(service string) *Workload {
 	if k == nil {
 		return nil
 	}
-	w := &Workload{Service: service, Home: cmp.Or(k.In, service)}
+	w := &Workload{Service: service, Home: cmp.Or(k.In, service), Overlay: k.Overlay}
 	objects := r.Services[w.Home].Kubernetes.Objects
 	for _, key := range slices.Sorted(maps.Keys(objects)) {
 		kind, _, _ := strings.Cut(key, "/")
@@ -68,8 +69,8 @@ func (w *Workload) find(pods map[string]any) {
 // Guest reports whether the service runs in the pods of another.
 func (w *Workload) Guest() bool { return w.Home != w.Service }
 
-// singletons keep what they know on a disk of their own, and would each know something else.
-var singletons = []string{"grafana"}
+// singletons keep what they know to themselves: grafana on a disk of its own, Jaeger in memory, the executor which jobs it started.
+var singletons = []string{"grafana", "jaeger", "executor"}
 
 // Scalable reports whether several pods of it can run: they share no disk, and there is not one on each node anyhow.
 func (w *Workload) Scalable() bool {

@@ -113,7 +113,8 @@ func newCatalogueVerifyCmd(env *Env) *cobra.Command {
 
   importing again gives the same files;
   what berth renders for an untouched config is what Sourcegraph's Compose file says, with the files that it mounts;
-  the Kubernetes objects that berth renders for an untouched config are those that Sourcegraph's chart makes with default values.
+  the Kubernetes objects that berth renders for an untouched config are those that Sourcegraph's chart makes with default values,
+  and with those for Jaeger and executors.
 
 Each difference is printed. The ones that are meant to be are listed with their reason in catalogue/intended.yaml. Exit code 3 when there are
 others. Needs the programs git and helm.`,
@@ -183,9 +184,13 @@ func untouchedProject(release *catalogue.Release) (composeFile []byte, files map
 	return composeFile, files, nil
 }
 
-// untouchedObjects renders a release as Kubernetes objects. {NAME} stands in Secrets for the values that are generated.
-func untouchedObjects(release *catalogue.Release, namespace string) (map[string]any, error) {
-	s, err := untouched(release, "on: kubernetes\nurl: https://sourcegraph.example.com\n", namespace)
+// asking are the lines of a config that ask for an overlay, and for nothing else.
+var asking = map[string]string{"": "", catalogue.Jaeger: "tracing: {jaeger: true}\n", catalogue.Executors: "executors: {}\n"}
+
+// untouchedObjects renders a release as Kubernetes objects, with an overlay or without. {NAME} stands in Secrets for the values that are
+// generated.
+func untouchedObjects(release *catalogue.Release, overlay, namespace string) (map[string]any, error) {
+	s, err := untouched(release, "on: kubernetes\nurl: https://sourcegraph.example.com\n"+asking[overlay], namespace)
 	if err != nil {
 		return nil, err
 	}

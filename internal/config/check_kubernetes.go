@@ -39,7 +39,7 @@ func (c *check) cluster() {
 		rule(c, o)
 	}
 	c.allPods(o)
-	c.absent()
+	c.executorRights(o)
 	c.requests()
 	c.guests()
 }
@@ -298,16 +298,21 @@ func (c *check) conflicts(o *KubernetesOptions) {
 	}
 }
 
-// absent: what the config can ask for on Compose, and the chart of this release does not have.
-func (c *check) absent() {
-	if c.Executors != nil && c.workload("executor") == nil {
-		c.keyf("BERTH1316", "executors", "install Sourcegraph's executor chart beside it, sourcegraph-executor-k8s, and take this out",
-			"executors are not part of a Kubernetes installation")
+// executorRights: the executor makes the pods that its jobs run in, and makes them as no restricted namespace and no OpenShift lets them in.
+func (c *check) executorRights(o *KubernetesOptions) {
+	why := ""
+	switch {
+	case c.Executors == nil:
+		return
+	case o.OpenShift:
+		why = "OpenShift's default security does not let the pods of jobs in"
+	case o.PodSecurity == "restricted":
+		why = "podSecurity restricted does not let the pods of jobs in"
+	default:
+		return
 	}
-	if c.Tracing != nil && c.Tracing.Jaeger && c.workload("jaeger") == nil {
-		c.errorf("BERTH1316", "tracing.jaeger", "name a file that sends traces to your own Jaeger:  tracing: {collector: otel.yaml}",
-			"Jaeger is not part of a Kubernetes installation")
-	}
+	c.keyf("BERTH1316", "executors", "run executors elsewhere, such as on a virtual machine, with a token of your own in the site configuration; and take this out",
+		"executors can't run their jobs here: %s", why)
 }
 
 // requests: what is kept for a container is not more than it may use.

@@ -138,7 +138,7 @@ func (c *check) features() {
 		key, service string
 		on           catalogue.Target // "": both
 	}{
-		{"executors", "executor", catalogue.Compose}, {"tracing.jaeger", "jaeger", catalogue.Compose},
+		{"executors", "executor", ""}, {"tracing.jaeger", "jaeger", ""},
 		{"tracing.collector", "otel-collector", ""}, {"objectStorage", "blobstore", ""},
 		{"databases.pgsql", "pgsql", ""}, {"databases.codeintel-db", "codeintel-db", ""}, {"databases.codeinsights-db", "codeinsights-db", ""},
 		{"redis.redis-cache", "redis-cache", ""}, {"redis.redis-store", "redis-store", ""},
@@ -248,17 +248,19 @@ func (c *check) turnedOff() {
 // notRun: settings of a service that another key of the config turns on.
 func (c *check) notRun() {
 	for _, name := range c.serviceNames() {
-		s := c.compose(name)
-		if s == nil {
-			continue
+		overlay := ""
+		if s := c.compose(name); s != nil {
+			overlay = s.Overlay
+		} else if w := c.workload(name); w != nil {
+			overlay = w.Overlay
 		}
 		hint := ""
 		switch {
-		case s.Overlay == "executors" && c.Executors == nil:
+		case overlay == catalogue.Executors && c.Executors == nil:
 			hint = "add  executors: {}"
-		case s.Overlay == "jaeger" && (c.Tracing == nil || !c.Tracing.Jaeger):
+		case overlay == catalogue.Jaeger && (c.Tracing == nil || !c.Tracing.Jaeger):
 			hint = "add  tracing: {jaeger: true}"
-		case s.Overlay == "embeddings":
+		case overlay == "embeddings":
 			hint = "berth does not run it; take this out"
 		}
 		if hint != "" {

@@ -43,7 +43,7 @@ func shipped(w *catalogue.Workload, setting string) string {
 		}
 		return cmp.Or(plain(w.Spec["replicas"]), "1")
 	case "enabled":
-		return "true"
+		return strconv.FormatBool(w.Overlay == "")
 	}
 	return ""
 }

@@ -92,6 +92,8 @@ var clusterFeatures = []func(*builder){
 	(*builder).ingressTLS,
 	(*builder).registryLogin,
 	(*builder).collector,
+	(*builder).clusterJaeger,
+	(*builder).clusterExecutors,
 	(*builder).proxy,
 }
 
@@ -105,6 +107,7 @@ func (b *builder) cluster() {
 	}
 	c.Namespace = cmp.Or(c.Options.Namespace, b.Namespace, DefaultNamespace)
 	b.stack.Cluster = c
+	b.overlayObjects()
 	b.counts = map[string]int{}
 	for name, s := range b.Release.Services {
 		want := b.Config.Services[name]

@@ -321,13 +321,9 @@ func (b *builder) executors() {
 	if e == nil {
 		return
 	}
-	queues := e.Queues
-	if len(queues) == 0 {
-		queues = []string{"batches", "codeintel"}
-	}
-	b.each([]string{"executor"}, func(inst *Instance) {
+	b.each([]string{executor}, func(inst *Instance) {
 		inst.unset("EXECUTOR_QUEUE_NAME")
-		inst.set("EXECUTOR_QUEUE_NAMES", Part{Text: strings.Join(queues, ",")})
+		inst.set("EXECUTOR_QUEUE_NAMES", Part{Text: strings.Join(b.queues(), ",")})
 		inst.set("EXECUTOR_FRONTEND_PASSWORD", Part{Secret: b.executorToken()})
 		inst.origin("executors", b.At("executors"))
 	})

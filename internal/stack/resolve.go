@@ -96,14 +96,14 @@ func counts(c *config.Config, rel *catalogue.Release) map[string]int {
 	return n
 }
 
-// overlaid reports whether the config asks for the services of one of Sourcegraph's override files.
+// overlaid reports whether the config asks for the services of one of Sourcegraph's override files, or of one of its charts' further parts.
 func overlaid(c *config.Config, overlay string) bool {
 	switch overlay {
 	case "":
 		return true
-	case "executors":
+	case catalogue.Executors:
 		return c.Executors != nil
-	case "jaeger":
+	case catalogue.Jaeger:
 		return c.Tracing != nil && c.Tracing.Jaeger
 	}
 	return false

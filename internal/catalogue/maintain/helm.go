@@ -9,15 +9,33 @@ import (
 	"os"
 	"path/filepath"
 
+	"berth/catalogue"
 	"go.yaml.in/yaml/v4"
 )
 
-// chartFolder is where the chart lies in the Helm repository.
-const chartFolder = "charts/sourcegraph"
+// Where charts lie in the Helm repository.
+const (
+	chartsFolder   = "charts"
+	mainChart      = "charts/sourcegraph"
+	executorsChart = "charts/sourcegraph-executor/k8s"
+)
 
-// renderChart gives the objects of a tag's chart with default values, by "Kind/name", without the chart's tests.
-func renderChart(ctx context.Context, repository, ref, namespace string) (map[string]any, error) {
-	files, err := archive(ctx, repository, ref, chartFolder)
+// charts are the objects that a tag's charts make, by "Kind/name", without the charts' tests.
+type charts struct {
+	objects  map[string]any            // with default values
+	overlays map[string]map[string]any // the same with an overlay, by overlay
+}
+
+// executorsValues are what the chart for executors can't do without. Queues are those of a config that names none. The token stays empty:
+// each installation has its own.
+func executorsValues(namespace string) []string {
+	return []string{"--set", "executor.queueNames={batches,codeintel}", "--set", "executor.namespace=" + namespace,
+		"--set", "executor.frontendUrl=http://sourcegraph-frontend:30080"}
+}
+
+// renderCharts runs helm on a tag, with default values and with each overlay.
+func renderCharts(ctx context.Context, repository, ref, namespace string) (*charts, error) {
+	files, err := archive(ctx, repository, ref, chartsFolder)
 	if err != nil {
 		return nil, err
 	}
@@ -27,20 +45,41 @@ func renderChart(ctx context.Context, repository, ref, namespace string) (map[st
 	}
 	defer os.RemoveAll(dir)
 	for name, content := range files {
-		name = filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(name, content, 0o644); err != nil {
+		if err := writeChanged(filepath.Join(dir, filepath.FromSlash(name)), content); err != nil {
 			return nil, err
 		}
 	}
-	chart := filepath.Join(dir, filepath.FromSlash(chartFolder))
-	out, err := run(ctx, "helm", "template", "sourcegraph", chart, "--namespace", namespace)
+	template := func(release, folder string, values ...string) (map[string]any, error) {
+		args := append([]string{"template", release, filepath.Join(dir, filepath.FromSlash(folder)), "--namespace", namespace}, values...)
+		out, err := run(ctx, "helm", args...)
+		if err != nil {
+			return nil, fmt.Errorf("render %s of %s: %w", folder, ref, err)
+		}
+		return splitObjects(out)
+	}
+	c := &charts{overlays: map[string]map[string]any{}}
+	if c.objects, err = template("sourcegraph", mainChart); err != nil {
+		return nil, err
+	}
+	if c.overlays[catalogue.Jaeger], err = template("sourcegraph", mainChart, "--set", "jaeger.enabled=true"); err != nil {
+		return nil, err
+	}
+	// Before 5.1 there are only executors that run Docker in a privileged container, from images without digests.
+	if files[executorsChart+"/Chart.yaml"] == nil {
+		return c, nil
+	}
+	executors, err := template("executor", executorsChart, executorsValues(namespace)...)
 	if err != nil {
-		return nil, fmt.Errorf("render chart of %s: %w", ref, err)
+		return nil, err
 	}
-	return splitObjects(out)
+	for key, object := range c.objects {
+		if executors[key] != nil {
+			return nil, fmt.Errorf("two charts of %s have %s", ref, key)
+		}
+		executors[key] = object
+	}
+	c.overlays[catalogue.Executors] = executors
+	return c, nil
 }
 
 func splitObjects(stream []byte) (map[string]any, error) {

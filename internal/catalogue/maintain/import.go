@@ -179,11 +179,11 @@ func readCompose(ctx context.Context, repository string, t tag, rules *rules) (*
 }
 
 func readChart(ctx context.Context, repository string, t tag, rules *rules) (*form, error) {
-	objects, err := renderChart(ctx, repository, t.ref, namespaceToken)
+	charts, err := renderCharts(ctx, repository, t.ref, namespaceToken)
 	if err != nil {
 		return nil, err
 	}
-	f, err := kubernetesForm(objects, t.version, rules)
+	f, err := kubernetesForm(charts, t.version, rules)
 	if err != nil {
 		return nil, fmt.Errorf("import %s for Kubernetes: %w", t.version, err)
 	}

@@ -235,7 +235,7 @@ func checkTinyVerify(t *testing.T, from Repositories, c *catalogue.Catalogue) {
 				"pgsql/conf/postgresql.conf": []byte("a = 2"), "pgsql/conf/README.md": []byte("not carried"),
 			}, nil
 		}
-		report, err := Verify(t.Context(), from, c, Renders{Compose: render, Kubernetes: (*catalogue.Release).Recompose}, func(string) {})
+		report, err := Verify(t.Context(), from, c, Renders{Compose: render, Kubernetes: recompose}, func(string) {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,6 +247,11 @@ func checkTinyVerify(t *testing.T, from Repositories, c *catalogue.Catalogue) {
 			t.Errorf("stale %v, %d and %d compared, differences:\n%s", report.Stale, report.Compose, report.Kubernetes, diff)
 		}
 	}
+}
+
+// recompose gives the objects of a release with an overlay.
+func recompose(r *catalogue.Release, overlay, namespace string) (map[string]any, error) {
+	return r.With(overlay).Recompose(namespace)
 }
 
 // An encoded tree is block style with two spaces an indentation, as the catalogue's line filter expects.

@@ -3,7 +3,9 @@ package maintain
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"path"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -14,21 +16,89 @@ import (
 // namespaceToken is rendered as the namespace, so that every place of it is found.
 const namespaceToken = "berth-namespace-token"
 
-// kubernetesForm reduces the objects of a chart.
-func kubernetesForm(objects map[string]any, version string, rules *rules) (*form, error) {
+// kubernetesForm reduces the objects of a tag's charts.
+func kubernetesForm(c *charts, version string, rules *rules) (*form, error) {
 	f := &form{services: map[string]catalogue.Service{}, objects: map[string]any{}, images: map[string]string{}}
+	if err := f.reduceObjects(c.objects, version); err != nil {
+		return nil, err
+	}
+	f.objects = f.assign(c.objects, "", rules)
+	for _, overlay := range sortedKeys(c.overlays) {
+		objects := c.overlays[overlay]
+		if err := f.reduceObjects(objects, version); err != nil {
+			return nil, fmt.Errorf("%s: %w", overlay, err)
+		}
+		if err := f.addOverlay(overlay, c.objects, objects, rules); err != nil {
+			return nil, fmt.Errorf("%s: %w", overlay, err)
+		}
+	}
+	return f, nil
+}
+
+func (f *form) reduceObjects(objects map[string]any, version string) error {
 	for _, key := range sortedKeys(objects) {
 		// Data is parsed before placeholders are put: "{namespace}" would mean something in YAML.
 		parsed, err := reduceData(objects[key].(map[string]any))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
+			return fmt.Errorf("%s: %w", key, err)
 		}
 		if objects[key], err = f.reduce(parsed, version); err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
+			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	f.assign(objects, rules)
-	return f, nil
+	return nil
+}
+
+// addOverlay notes the services that an overlay adds, and what else it has different from the objects of every installation. Nulls say
+// nothing, and are not carried.
+func (f *form) addOverlay(overlay string, base, objects map[string]any, rules *rules) error {
+	added, before, after := map[string]any{}, map[string]any{}, map[string]any{}
+	for key, object := range objects {
+		if base[key] == nil {
+			added[key] = object
+			continue
+		}
+		before[key], after[key] = withoutNulls(base[key]), withoutNulls(object)
+		if !reflect.DeepEqual(before[key], after[key]) && at(object, "data") != nil {
+			return fmt.Errorf("%s has other data, which the catalogue has no place for", key)
+		}
+	}
+	for key, object := range f.assign(added, overlay, rules) {
+		after[key] = withoutNulls(object)
+	}
+	for key := range base {
+		if objects[key] == nil {
+			return fmt.Errorf("%s is missing, which the catalogue has no place for", key)
+		}
+	}
+	if changes := mergePatch(before, after); changes != nil {
+		if f.objectOverlays == nil {
+			f.objectOverlays = map[string]map[string]any{}
+		}
+		f.objectOverlays[overlay] = changes
+	}
+	return nil
+}
+
+// withoutNulls copies a tree without what is null.
+func withoutNulls(tree any) any {
+	switch tree := tree.(type) {
+	case []any:
+		list := make([]any, len(tree))
+		for i, value := range tree {
+			list[i] = withoutNulls(value)
+		}
+		return list
+	case map[string]any:
+		all := make(map[string]any, len(tree))
+		for key, value := range tree {
+			if value != nil {
+				all[key] = withoutNulls(value)
+			}
+		}
+		return all
+	}
+	return tree
 }
 
 // reduce puts placeholders for what differs between patches and installations.
@@ -104,12 +174,14 @@ func reduceData(object map[string]any) (map[string]any, error) {
 			}
 		}
 	}
-	object["data"] = parsed
-	return object, nil
+	copied := maps.Clone(object) // overlays are read from the same object
+	copied["data"] = parsed
+	return copied, nil
 }
 
-// assign gives each object to the service that it belongs to.
-func (f *form) assign(objects map[string]any, rules *rules) {
+// assign gives each object to the service that it belongs to, of an overlay or of every installation (""). It gives back those of none.
+func (f *form) assign(objects map[string]any, overlay string, rules *rules) (loose map[string]any) {
+	loose = map[string]any{}
 	owners := map[string]bool{} // services with pods of their own
 	for _, key := range sortedKeys(objects) {
 		if containers := podContainers(objects[key]); containers != nil {
@@ -120,7 +192,7 @@ func (f *form) assign(objects map[string]any, rules *rules) {
 	for _, key := range sortedKeys(objects) {
 		service := rules.owner(objects[key].(map[string]any), owners)
 		if service == "" {
-			f.objects[key] = objects[key]
+			loose[key] = objects[key]
 			continue
 		}
 		if owned[service] == nil {
@@ -129,11 +201,12 @@ func (f *form) assign(objects map[string]any, rules *rules) {
 		owned[service][key] = objects[key]
 	}
 	for service, objects := range owned {
-		f.services[service] = catalogue.Service{Kubernetes: &catalogue.KubernetesService{Objects: objects}}
+		f.services[service] = catalogue.Service{Kubernetes: &catalogue.KubernetesService{Objects: objects, Overlay: overlay}}
 	}
 	for _, key := range sortedKeys(objects) {
 		f.assignContainers(path.Base(key), podContainers(objects[key]), rules)
 	}
+	return loose
 }
 
 // assignContainers notes the services that run inside the pods of another one.

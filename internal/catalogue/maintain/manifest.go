@@ -61,7 +61,7 @@ func fillManifest(m *catalogue.Manifest, forms map[catalogue.Target]*form) {
 		}
 	}
 	if f := forms[catalogue.Kubernetes]; f != nil {
-		m.Objects = f.objects
+		m.Objects, m.ObjectOverlays = f.objects, f.objectOverlays
 		for name, service := range f.services {
 			m.Services[name] = catalogue.Service{Compose: m.Services[name].Compose, Kubernetes: service.Kubernetes}
 		}
@@ -71,7 +71,8 @@ func fillManifest(m *catalogue.Manifest, forms map[catalogue.Target]*form) {
 
 // patchable is the tree that older patches differ in.
 func patchable(m *catalogue.Manifest) (map[string]any, error) {
-	content, err := encode(map[string]any{"services": m.Services, "overlays": m.Overlays, "files": m.Files, "objects": m.Objects})
+	content, err := encode(map[string]any{"services": m.Services, "overlays": m.Overlays, "files": m.Files, "objects": m.Objects,
+		"objectOverlays": m.ObjectOverlays})
 	if err != nil {
 		return nil, err
 	}

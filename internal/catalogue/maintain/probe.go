@@ -7,7 +7,7 @@ import "berth/catalogue"
 func fillProbes(services map[string]catalogue.Service) {
 	probes := map[string]*catalogue.Probe{}
 	for _, name := range sortedKeys(services) {
-		if k := services[name].Kubernetes; k != nil {
+		if k := services[name].Kubernetes; k != nil && k.Overlay == "" {
 			for _, object := range sortedKeys(k.Objects) {
 				findProbes(k.Objects[object], probes)
 			}

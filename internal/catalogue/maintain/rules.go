@@ -50,7 +50,9 @@ type form struct {
 	overlays map[string]map[string]catalogue.ComposeService
 	files    catalogue.Files
 	objects  map[string]any
-	images   map[string]string
+	// objectOverlays is as in catalogue.Release.
+	objectOverlays map[string]map[string]any
+	images         map[string]string
 }
 
 // addImage notes a reference under the image's name and gives the name.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,9 +21,9 @@ import (
 type Renders struct {
 	// Compose makes the Compose file, and the other files by path beside it.
 	Compose func(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error)
-	// Kubernetes makes the objects by "Kind/name", as they are applied to a namespace. In the data of Secrets {NAME} stands for what is
-	// generated.
-	Kubernetes func(release *catalogue.Release, namespace string) (map[string]any, error)
+	// Kubernetes makes the objects by "Kind/name", as they are applied to a namespace, for a config that asks for an overlay, or for none
+	// (""). In the data of Secrets {NAME} stands for what is generated.
+	Kubernetes func(release *catalogue.Release, overlay, namespace string) (map[string]any, error)
 }
 
 // Report is what Verify found.
@@ -124,9 +125,9 @@ func (v *verifier) each(target catalogue.Target, repository string, compare func
 	return nil
 }
 
-// chart compares the objects of one tag's chart.
+// chart compares the objects of one tag's charts.
 func (v *verifier) chart(ctx context.Context, t tag) ([]Difference, error) {
-	shipped, err := renderChart(ctx, v.from.Helm, t.ref, "default")
+	shipped, err := renderCharts(ctx, v.from.Helm, t.ref, "default")
 	if err != nil {
 		return nil, err
 	}
@@ -134,11 +135,30 @@ func (v *verifier) chart(ctx context.Context, t tag) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := v.render.Kubernetes(release, "default")
+	rendered, err := v.render.Kubernetes(release, "", "default")
 	if err != nil {
 		return nil, err
 	}
-	return compareObjects(shipped, rendered), nil
+	all := compareObjects(shipped.objects, rendered)
+	for _, overlay := range sortedKeys(shipped.overlays) {
+		with, err := v.render.Kubernetes(release, overlay, "default")
+		if err != nil {
+			return nil, err
+		}
+		for key, object := range shipped.overlays[overlay] {
+			if reflect.DeepEqual(object, shipped.objects[key]) && reflect.DeepEqual(with[key], rendered[key]) {
+				delete(shipped.overlays[overlay], key) // compared above
+				delete(with, key)
+			}
+		}
+		for key, object := range with {
+			if shipped.overlays[overlay][key] == nil && reflect.DeepEqual(object, rendered[key]) {
+				delete(with, key)
+			}
+		}
+		all = append(all, compareObjects(shipped.overlays[overlay], with)...)
+	}
+	return all, nil
 }
 
 // compareObjects lists what differs between two sets of objects.

@@ -56,6 +56,8 @@ var confirmed = map[string]string{
 	"run-as":         cases["run-as"],
 	"git":            cases["git"],
 	"collector":      cases["collector"],
+	"jaeger":         cases["jaeger"],
+	"executors":      cases["executors"],
 	"patch":          cases["patch"],
 }
 

@@ -61,11 +61,16 @@ type demand struct {
 }
 
 func (f *Form) translation(release *catalogue.Release) (*translation, error) {
+	values := map[string]any{}
+	if jaeger := func(o *Object) bool { return o.Service == catalogue.Jaeger }; slices.ContainsFunc(f.objects(), jaeger) {
+		values["jaeger"] = map[string]any{"enabled": true}
+		release = release.With(catalogue.Jaeger)
+	}
 	shipped, err := release.Recompose(f.Set.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	t := &translation{Form: f, release: release, ours: map[string]*Object{}, chart: map[string]map[string]any{}, values: map[string]any{}, demands: map[string]*demand{}}
+	t := &translation{Form: f, release: release, ours: map[string]*Object{}, chart: map[string]map[string]any{}, values: values, demands: map[string]*demand{}}
 	for key, body := range shipped {
 		t.chart[key] = normal(body)
 	}

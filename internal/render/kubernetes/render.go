@@ -217,7 +217,7 @@ var rank = map[string]int{"Namespace": 0, "CustomResourceDefinition": 0, "Priori
 var stores = []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-cache", "redis-store", "blobstore"}
 
 // helpers are the services that need no schema: they start with the stores.
-var helpers = []string{"cadvisor", "node-exporter", "otel-agent", "otel-collector", "prometheus", "grafana", "syntect-server"}
+var helpers = []string{"cadvisor", "node-exporter", "otel-agent", "otel-collector", "prometheus", "grafana", "syntect-server", "jaeger"}
 
 // finish orders the objects, and says what must be ready before what: the databases before the migrator, and that before all that read
 // the schema, the frontend first.

@@ -1,0 +1,84 @@
+package stack
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/config"
+)
+
+// Overlays are what a config asks for of the parts of a release that not every installation on Kubernetes has.
+func Overlays(c *config.Config) []string {
+	return slices.DeleteFunc([]string{catalogue.Executors, catalogue.Jaeger}, func(name string) bool { return !overlaid(c, name) })
+}
+
+const executor = "executor"
+
+// The queues of executors when the config names none. The objects of the release are named after them.
+var defaultQueues = []string{"batches", "codeintel"}
+
+func (b *builder) queues() []string {
+	if e := b.Config.Executors; len(e.Queues) > 0 {
+		return e.Queues
+	}
+	return defaultQueues
+}
+
+// overlayObjects makes the release's overlays that the config asks for a part of it. Objects of executors are named after their queues, as
+// Sourcegraph's chart names them.
+func (b *builder) overlayObjects() {
+	b.Release = b.Release.With(Overlays(b.Config)...)
+	s, runs := b.Release.Services[executor]
+	if !runs || slices.Equal(b.queues(), defaultQueues) {
+		return
+	}
+	names := strings.NewReplacer(strings.Join(defaultQueues, "-"), strings.Join(b.queues(), "-"), strings.Join(defaultQueues, ","), strings.Join(b.queues(), ","))
+	k := *s.Kubernetes
+	k.Objects = make(map[string]any, len(s.Kubernetes.Objects))
+	for key, object := range s.Kubernetes.Objects {
+		k.Objects[names.Replace(key)] = withTexts(object, names)
+	}
+	b.Release.Services[executor] = catalogue.Service{Kubernetes: &k}
+}
+
+// clusterExecutors gives the executor its token, and says what asks for it.
+func (b *builder) clusterExecutors() {
+	if b.Config.Executors == nil {
+		return
+	}
+	b.each([]string{executor}, func(inst *Instance) {
+		_, name, _ := strings.Cut(b.stack.Cluster.Containers[executor].Object, "/")
+		b.stack.Cluster.Secrets[name] = map[string][]Part{"EXECUTOR_FRONTEND_PASSWORD": {{Secret: b.executorToken()}}}
+		inst.origin("executors", b.At("executors"))
+	})
+}
+
+// clusterJaeger says what asks for Jaeger, and for the collector's sending traces there.
+func (b *builder) clusterJaeger() {
+	if overlaid(b.Config, catalogue.Jaeger) {
+		b.each([]string{"jaeger", "otel-collector"}, func(inst *Instance) { inst.origin("tracing", b.At("tracing")) })
+	}
+}
+
+// withTexts copies a tree with other texts.
+func withTexts(tree any, texts *strings.Replacer) any {
+	switch tree := tree.(type) {
+	case string:
+		return texts.Replace(tree)
+	case []any:
+		list := slices.Clone(tree)
+		for i, value := range list {
+			list[i] = withTexts(value, texts)
+		}
+		return list
+	case map[string]any:
+		all := maps.Clone(tree)
+		for key, value := range all {
+			all[key] = withTexts(value, texts)
+		}
+		return all
+	}
+	return tree
+}
