@@ -23,6 +23,11 @@ type Object struct {
 				Partition int `json:"partition"`
 			} `json:"rollingUpdate"`
 		} `json:"updateStrategy"`
+		Template struct {
+			Spec struct {
+				Containers []probed `json:"containers"`
+			} `json:"spec"`
+		} `json:"template"`
 		StorageClass *string `json:"storageClassName"` // of a claim; nil is that there is no default class
 	} `json:"spec"`
 	Status struct {
@@ -38,6 +43,7 @@ type Object struct {
 		Desired          int `json:"desiredNumberScheduled"`
 		UpdatedScheduled int `json:"updatedNumberScheduled"`
 		NumberAvailable  int `json:"numberAvailable"`
+		NumberReady      int `json:"numberReady"`
 
 		Active int `json:"active"`
 		Failed int `json:"failed"`
@@ -47,6 +53,11 @@ type Object struct {
 			Ingress []struct{} `json:"ingress"`
 		} `json:"loadBalancer"`
 	} `json:"status"`
+}
+
+// probed is a container, as far as it says how it is asked whether it is ready.
+type probed struct {
+	Readiness *struct{} `json:"readinessProbe"`
 }
 
 // Metadata is what is read of the metadata of objects.

@@ -1,6 +1,9 @@
 package health
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Readiness is how far an object is.
 type Readiness struct {
@@ -48,8 +51,18 @@ func (o Object) replicas() int {
 	return *o.Spec.Replicas
 }
 
+// probed reports whether pods are asked whether they are ready. One that is and says so, serves; minReadySeconds then only makes the cluster
+// wait before it takes the next old pod away. Of one that is not asked, ready says no more than that it runs: it has to stay that long.
+func (o Object) probed() bool {
+	return slices.ContainsFunc(o.Spec.Template.Spec.Containers, func(c probed) bool { return c.Readiness != nil })
+}
+
 func deployment(o Object) Readiness {
 	want, s := o.replicas(), o.Status
+	ready := s.Available
+	if o.probed() {
+		ready = s.Ready
+	}
 	switch {
 	case s.Updated < want && o.Spec.Paused:
 		return Readiness{How: "paused, with " + of(s.Updated, want, "updated")}
@@ -57,16 +70,16 @@ func deployment(o Object) Readiness {
 		return Readiness{How: of(s.Updated, want, "updated")}
 	case s.Replicas > s.Updated:
 		return Readiness{How: fmt.Sprintf("%d old still ending", s.Replicas-s.Updated)}
-	case s.Available < want:
-		return Readiness{How: of(s.Available, want, "ready")}
+	case ready < want:
+		return Readiness{How: of(ready, want, "ready")}
 	}
-	return Readiness{Ready: true, How: of(s.Available, want, "ready")}
+	return Readiness{Ready: true, How: of(ready, want, "ready")}
 }
 
 func statefulSet(o Object) Readiness {
 	want, s := o.replicas(), o.Status
 	ready := s.Ready
-	if o.Spec.MinReady > 0 {
+	if o.Spec.MinReady > 0 && !o.probed() {
 		ready = s.Available
 	}
 	toUpdate := max(0, want-o.Spec.UpdateStrategy.RollingUpdate.Partition)
@@ -87,13 +100,17 @@ func statefulSet(o Object) Readiness {
 
 func daemonSet(o Object) Readiness {
 	s := o.Status
+	ready := s.NumberAvailable
+	if o.probed() {
+		ready = s.NumberReady
+	}
 	switch {
 	case o.Spec.UpdateStrategy.Type != "OnDelete" && s.UpdatedScheduled < s.Desired:
 		return Readiness{How: of(s.UpdatedScheduled, s.Desired, "updated")}
-	case s.NumberAvailable < s.Desired:
-		return Readiness{How: of(s.NumberAvailable, s.Desired, "ready")}
+	case ready < s.Desired:
+		return Readiness{How: of(ready, s.Desired, "ready")}
 	}
-	return Readiness{Ready: true, How: of(s.NumberAvailable, s.Desired, "ready")}
+	return Readiness{Ready: true, How: of(ready, s.Desired, "ready")}
 }
 
 func job(o Object) Readiness {
