@@ -77,6 +77,33 @@ metadata: {name: test, annotations: {"helm.sh/hook": test}}
 	}
 }
 
+// withExecutors adds the chart for executors, which there is since 9.1.1.
+func withExecutors(version string) map[string]string {
+	files := tinyChart(version)
+	files["charts/sourcegraph-executor/k8s/Chart.yaml"] = "apiVersion: v2\nname: executor\nversion: " + version + "\n"
+	files["charts/sourcegraph-executor/k8s/templates/all.yaml"] = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: executor-batches-codeintel}
+spec:
+  template:
+    spec:
+      containers:
+      - name: executor
+        image: hub.example.com/executor:` + version + `@sha256:x` + version + `
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: executor-batches-codeintel}
+data: {token: ""}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: loose}
+data: {namespace: "{{ .Release.Namespace }}"}
+`
+	return files
+}
+
 // repository makes a git repository with a tag for each tree.
 func repository(t *testing.T, tagged map[string]map[string]string) string {
 	t.Helper()
@@ -133,10 +160,10 @@ func TestImport(t *testing.T) {
 func testImport(t *testing.T) {
 	from := Repositories{
 		Compose: repository(t, map[string]map[string]string{"v9.1.0": tinyCompose("9.1.0", "1g"), "v9.1.1": tinyCompose("9.1.1", "2g")}),
-		Helm:    repository(t, map[string]map[string]string{"sourcegraph-9.1.0": tinyChart("9.1.0"), "v9.1.1": tinyChart("9.1.1"), "v9.2.0": tinyChart("9.2.0")}),
+		Helm:    repository(t, map[string]map[string]string{"sourcegraph-9.1.0": tinyChart("9.1.0"), "v9.1.1": withExecutors("9.1.1"), "v9.2.0": withExecutors("9.2.0")}),
 	}
 	out := t.TempDir()
-	write(t, filepath.Join(out, catalogue.RulesFile), "leaveOut: ['*.md']\n", 0o644)
+	write(t, filepath.Join(out, catalogue.RulesFile), "leaveOut: ['*.md']\nworkloads: {executor-batches-codeintel: executor}\n", 0o644)
 	write(t, filepath.Join(out, catalogue.NoticesFile), "notices: []\nsupport: {majors: 2}\n", 0o644)
 	write(t, filepath.Join(out, catalogue.ServicesFile), "{}\n", 0o644)
 	write(t, filepath.Join(out, catalogue.IntendedFile), "intended: []\n", 0o644)
@@ -160,6 +187,7 @@ func testImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkTinyRelease(t, c)
+	checkTinyOverlay(t, c)
 	checkTinyVerify(t, from, c)
 }
 
@@ -215,6 +243,40 @@ func checkTinyRelease(t *testing.T, c *catalogue.Catalogue) {
 	}
 	if len(objects) != 3 || len(kubernetes.Objects) != 1 || !strings.Contains(text(at(objects["ConfigMap/settings"], "data", "a.yaml")), "elsewhere") {
 		t.Errorf("objects: %v", objects)
+	}
+}
+
+// checkTinyOverlay looks at what has to be asked for, and is not in the oldest patch.
+func checkTinyOverlay(t *testing.T, c *catalogue.Catalogue) {
+	t.Helper()
+	for version, want := range map[string][]string{
+		"9.1.0": nil,
+		"9.1.1": {"ConfigMap/loose", "Deployment/executor-batches-codeintel", "Secret/executor-batches-codeintel"},
+	} {
+		r, err := c.Release(version, catalogue.Kubernetes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := r.Recompose("ns")
+		if err != nil {
+			t.Fatal(err)
+		}
+		with, err := r.With(catalogue.Executors).Recompose("ns")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var added []string
+		for _, key := range sortedKeys(with) {
+			if plain[key] == nil {
+				added = append(added, key)
+			}
+		}
+		if diff := cmp.Diff(want, added); diff != "" || len(plain) != 3 {
+			t.Errorf("%s: %d objects, and asked for: %s", version, len(plain), diff)
+		}
+		if want != nil && (at(with["ConfigMap/loose"], "data", "namespace") != "ns" || r.Workload("executor").Overlay != catalogue.Executors) {
+			t.Errorf("%s: %v", version, with["ConfigMap/loose"])
+		}
 	}
 }
 

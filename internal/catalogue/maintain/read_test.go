@@ -1,6 +1,7 @@
 package maintain
 
 import (
+	"strings"
 	"testing"
 
 	"berth/catalogue"
@@ -101,6 +102,44 @@ func TestImages(t *testing.T) {
 			if got := image.Reference(p.version, target); got != form.images["a"] {
 				t.Errorf("%s on %s: got %s, want %s", p.version, target, got, form.images["a"])
 			}
+		}
+	}
+}
+
+// An overlay adds services, changes objects of others, and is refused where the catalogue can't say what it does.
+func TestOverlays(t *testing.T) {
+	deployment := func(name, command string) map[string]any {
+		return parse(t, "{kind: Deployment, metadata: {name: "+name+"}, spec: {template: {spec: {tolerations: null, containers: [{name: "+name+", image: 'hub/"+name+":1', command: ["+command+"]}]}}}}")
+	}
+	base := func() map[string]any {
+		return map[string]any{"Deployment/collector": deployment("collector", "log"), "ConfigMap/c": map[string]any{"kind": "ConfigMap", "data": map[string]any{"a": "1"}}}
+	}
+	over := base()
+	over["Deployment/collector"], over["Deployment/jaeger"] = deployment("collector", "jaeger"), deployment("jaeger", "run")
+	f, err := kubernetesForm(&charts{objects: base(), overlays: map[string]map[string]any{"jaeger": over}}, "1.0.0", &rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.services["jaeger"].Kubernetes.Overlay != "jaeger" || f.services["collector"].Kubernetes.Overlay != "" {
+		t.Errorf("services: %v", f.services)
+	}
+	r := &catalogue.Release{Services: f.services, Objects: f.objects, ObjectOverlays: f.objectOverlays, Images: map[string]string{"collector": "c", "jaeger": "j"}}
+	for overlay, want := range map[string]string{"": "log", "jaeger": "jaeger"} {
+		objects, err := r.With(overlay).Recompose("ns")
+		if err != nil {
+			t.Fatal(err)
+		}
+		containers, _ := at(objects["Deployment/collector"], "spec", "template", "spec", "containers").([]any)
+		if command := at(containers[0], "command"); !cmp.Equal(command, []any{want}) || (objects["Deployment/jaeger"] != nil) != (overlay != "") {
+			t.Errorf("%q: the collector runs %v; %d objects", overlay, command, len(objects))
+		}
+	}
+	missing, data := base(), base()
+	delete(missing, "Deployment/collector")
+	data["ConfigMap/c"] = map[string]any{"kind": "ConfigMap", "data": map[string]any{"a": "2"}}
+	for want, objects := range map[string]map[string]any{"Deployment/collector is missing": missing, "ConfigMap/c has other data": data} {
+		if _, err := kubernetesForm(&charts{objects: base(), overlays: map[string]map[string]any{"o": objects}}, "1.0.0", &rules{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }
