@@ -9,8 +9,8 @@ import (
 	"berth/internal/config"
 )
 
-// Overlays are what a config asks for of the parts of a release that not every installation on Kubernetes has.
-func Overlays(c *config.Config) []string {
+// overlays are what a config asks for of the parts of a release that not every installation on Kubernetes has.
+func overlays(c *config.Config) []string {
 	return slices.DeleteFunc([]string{catalogue.Executors, catalogue.Jaeger}, func(name string) bool { return !overlaid(c, name) })
 }
 
@@ -29,7 +29,7 @@ func (b *builder) queues() []string {
 // overlayObjects makes the release's overlays that the config asks for a part of it. Objects of executors are named after their queues, as
 // Sourcegraph's chart names them.
 func (b *builder) overlayObjects() {
-	b.Release = b.Release.With(Overlays(b.Config)...)
+	b.Release = b.Release.With(overlays(b.Config)...)
 	s, runs := b.Release.Services[executor]
 	if !runs || slices.Equal(b.queues(), defaultQueues) {
 		return
