@@ -73,8 +73,9 @@ gen: ## make the generated references and schemas anew
 golden: ## make golden files anew; read the difference before you commit it
 	$(GO) test ./catalogue ./internal/config/... ./internal/render/... ./internal/cli/... -update
 
-bench: build testbed ## measure side by side against the tools that people use today
-	eval "$$(testbed/engine env)" && bench/run
+bench: build testbed bin/helm bin/kustomize ## measure side by side against the tools that people use today
+	testbed/kubernetes up control
+	eval "$$(testbed/engine env)" && eval "$$(testbed/kubernetes env control)" && PATH="$(CURDIR)/bin:$$PATH" bench/run
 
 size: build ## what the binary weighs, and what it does before main
 	@ls -l bin/berth | awk '{printf "%.1f MB\n", $$5/1000000}'

@@ -26,7 +26,11 @@ const (
 const port = 7680 // of the front door of the measured installation
 
 // bench is a scratch folder and the program that is measured.
-type bench struct{ dir, berth string }
+type bench struct {
+	dir, berth string
+	namespaces []string // that were made in a cluster
+	bounds     []bound
+}
 
 func newBench() (*bench, error) {
 	program, err := filepath.Abs("bin/berth")
@@ -48,6 +52,11 @@ func (b *bench) close() {
 			fmt.Fprintln(os.Stderr, "bench: left behind:", err)
 		}
 	}
+	if len(b.namespaces) > 0 {
+		if err := deleteNamespaces(b.namespaces...); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: left behind:", err)
+		}
+	}
 	os.RemoveAll(b.dir)
 }
 
@@ -57,7 +66,7 @@ func (b *bench) contests(groups []string) ([]contest, error) {
 	for _, g := range []struct {
 		name    string
 		prepare func() ([]contest, error)
-	}{{"start", b.start}, {"render", b.render}, {"engine", b.engine}} {
+	}{{"start", b.start}, {"render", b.render}, {"engine", b.engine}, {"kubernetes", b.kubernetes}} {
 		if len(groups) > 0 && !slices.Contains(groups, g.name) {
 			continue
 		}
@@ -83,7 +92,11 @@ func (b *bench) render() ([]contest, error) {
 	if err := os.WriteFile(filepath.Join(b.dir, "sourcegraph.yaml"), []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	ours := shell(b.dir, b.berth, "render", "--as", "compose", "--out", filepath.Join(b.dir, "project"))
+	return b.against("`berth render --as compose`", shell(b.dir, b.berth, "render", "--as", "compose", "--out", filepath.Join(b.dir, "project")))
+}
+
+// against compares a rendering with Sourcegraph's own ones.
+func (b *bench) against(what string, ours command) ([]contest, error) {
 	var list []contest
 	for _, c := range []struct {
 		variable, tag, folder string
@@ -98,12 +111,14 @@ func (b *bench) render() ([]contest, error) {
 			continue
 		}
 		tree := filepath.Join(b.dir, c.command[0])
-		if err := checkout(repository, c.tag, tree); err != nil {
+		if _, err := os.Stat(tree); err == nil {
+			// of another group
+		} else if err := checkout(repository, c.tag, tree); err != nil {
 			return nil, err
 		}
 		theirs := shell(b.dir, c.command[0], append(c.command[1:], filepath.Join(tree, c.folder))...)
 		theirs.name = strings.Join(c.command, " ") + " of Sourcegraph's own " + filepath.Base(c.folder)
-		list = append(list, contest{what: "render everything", ours: ours, theirs: theirs, rounds: 31, goal: 10})
+		list = append(list, contest{what: what, ours: ours, theirs: theirs, rounds: 31, goal: 10})
 	}
 	return list, nil
 }

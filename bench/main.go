@@ -27,7 +27,15 @@ type contest struct {
 	what         string
 	ours, theirs command
 	rounds       int
-	goal         float64 // theirs / ours must be at least this
+	goal         float64      // theirs / ours must be at least this
+	prepare      func() error // before the first round
+}
+
+// bound is something that must not grow beyond a limit.
+type bound struct {
+	what, unit string
+	most       float64
+	measure    func() (float64, error)
 }
 
 // command is a way to do the work once. before is not measured.
@@ -50,6 +58,11 @@ func run(w io.Writer) error {
 	fmt.Fprintf(w, "| what | berth | against | takes | ratio | goal |\n|---|---|---|---|---|---|\n")
 	failed := false
 	for _, c := range contests {
+		if c.prepare != nil {
+			if err := c.prepare(); err != nil {
+				return fmt.Errorf("prepare %s: %w", c.what, err)
+			}
+		}
 		ours, theirs, err := race(c)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.what, err)
@@ -60,6 +73,17 @@ func run(w io.Writer) error {
 			verdict, failed = " **missed**", true
 		}
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f | %.2f%s |\n", c.what, show(ours), c.theirs.name, show(theirs), ratio, c.goal, verdict)
+	}
+	for _, l := range bench.bounds {
+		is, err := l.measure()
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.what, err)
+		}
+		verdict := ""
+		if is > l.most {
+			verdict, failed = " **missed**", true
+		}
+		fmt.Fprintf(w, "| %s | %.0f %s | | | | under %.0f%s |\n", l.what, is, l.unit, l.most, verdict)
 	}
 	if failed {
 		return errors.New("a goal was missed")
