@@ -1,4 +1,4 @@
-//go:build e2e || faults || cluster
+//go:build e2e || faults || cluster || clusterfaults
 
 // Package e2e runs the berth program as a site admin would, against a real Docker Engine and real Kubernetes
 // clusters with stand-in images (see testbed/).
