@@ -87,6 +87,9 @@ func (c *Catalogue) hasFast(version string, target Target) bool {
 
 // readFastRelease reads a release.
 func readFastRelease(version string, target Target) (*Release, error) {
+	if target == Kubernetes {
+		return readFastObjects(version)
+	}
 	r, err := readFast[Release](fastRelease(version, target))
 	if err != nil {
 		return nil, err
@@ -98,13 +101,36 @@ func readFastRelease(version string, target Target) (*Release, error) {
 		if s.Compose != nil {
 			integers(s.Compose.Other)
 		}
-		if s.Kubernetes != nil {
-			integers(s.Kubernetes.Objects)
-		}
 	}
-	integers(r.Objects)
-	for _, changes := range r.ObjectOverlays {
-		integers(changes)
+	return r, nil
+}
+
+// readFastObjects reads a release for Kubernetes, which is objects for the most part. TestFastFormSaysTheSame tells of a field that is missing
+// here.
+func readFastObjects(version string) (*Release, error) {
+	f, err := readFast[struct {
+		Version, Minor string
+		Tags           map[Target]Tag
+		Images         map[string]string
+		Services       map[string]struct {
+			Kubernetes struct {
+				Objects     tree
+				In, Overlay string
+			}
+		}
+		Objects        tree
+		ObjectOverlays map[string]tree
+	}](fastRelease(version, Kubernetes))
+	if err != nil {
+		return nil, err
+	}
+	r := &Release{Version: f.Version, Minor: f.Minor, Tags: f.Tags, Images: f.Images, Objects: f.Objects,
+		Services: make(map[string]Service, len(f.Services)), ObjectOverlays: make(map[string]map[string]any, len(f.ObjectOverlays))}
+	for name, s := range f.Services {
+		r.Services[name] = Service{Kubernetes: &KubernetesService{Objects: s.Kubernetes.Objects, In: s.Kubernetes.In, Overlay: s.Kubernetes.Overlay}}
+	}
+	for name, changes := range f.ObjectOverlays {
+		r.ObjectOverlays[name] = changes
 	}
 	return r, nil
 }

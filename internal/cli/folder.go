@@ -19,6 +19,7 @@ type folder struct {
 	path   string
 	name   string // as the admin named it
 	marker string // the file that tells that berth wrote the folder
+	memory []byte // that files are read into
 }
 
 // foreign refuses a folder that holds something else than what berth rendered: rendering would write over it.
@@ -62,11 +63,10 @@ func (f *folder) at(name string) string { return filepath.Join(f.path, filepath.
 // write writes a file unless it is there with this content.
 func (f *folder) write(file stack.File) error {
 	path := f.at(file.Path)
-	now, err := os.ReadFile(path)
-	if err == nil && bytes.Equal(now, file.Content) {
+	if f.has(path, file.Content) {
 		return nil
 	}
-	err = os.WriteFile(path, file.Content, 0o644)
+	err := os.WriteFile(path, file.Content, 0o644)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
 			err = os.WriteFile(path, file.Content, 0o644)
@@ -76,6 +76,21 @@ func (f *folder) write(file stack.File) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// has reports whether a file has this content. All files are read into the same memory.
+func (f *folder) has(path string, content []byte) bool {
+	there, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer there.Close()
+	if len(f.memory) <= len(content) {
+		f.memory = make([]byte, max(2*len(content), 32<<10))
+	}
+	// One byte more than is wanted tells of a longer file.
+	n, err := io.ReadFull(there, f.memory[:len(content)+1])
+	return errors.Is(err, io.ErrUnexpectedEOF) && bytes.Equal(f.memory[:n], content)
 }
 
 // clean removes files of berth's that are not wanted any more.

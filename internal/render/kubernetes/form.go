@@ -105,11 +105,12 @@ func (f *Form) Manifests() ([]stack.File, error) {
 // files gives a file for each object, in a folder.
 func (f *Form) files(folder string) ([]stack.File, error) {
 	var files []stack.File
+	var encoder yaml.Encoder
 	for _, o := range f.objects() {
 		name := folder + fileName(o)
 		switch {
 		case !o.Secret():
-			files = append(files, stack.File{Path: name, Content: yaml.Encode(MadeBy, o.plain())})
+			files = append(files, stack.File{Path: name, Content: encoder.Encode(MadeBy, o.plain())})
 		case f.Seal != nil:
 			content, err := f.Seal(name, o)
 			if err != nil {

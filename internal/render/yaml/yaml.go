@@ -20,11 +20,34 @@ type Ordered interface {
 // Encode writes a value as YAML under a comment. The same value gives the same bytes.
 func Encode(comment string, v any) []byte {
 	var w writer
+	w.document(comment, v)
+	return w.Bytes()
+}
+
+// Encoder encodes many values in a row, into few large pieces of memory.
+type Encoder struct{ w writer }
+
+const (
+	piece = 64 << 10 // of memory
+	spare = 8 << 10  // what most values fit in
+)
+
+// Encode is as the function of this name.
+func (e *Encoder) Encode(comment string, v any) []byte {
+	if e.w.Available() < spare {
+		e.w.Buffer = *bytes.NewBuffer(make([]byte, 0, piece))
+	}
+	start := e.w.Len()
+	e.w.document(comment, v)
+	end := e.w.Len()
+	return e.w.Bytes()[start:end:end]
+}
+
+func (w *writer) document(comment string, v any) {
 	for line := range strings.SplitSeq(comment, "\n") {
 		w.WriteString("# " + line + "\n")
 	}
 	w.block(v, 0)
-	return w.Bytes()
 }
 
 // writer writes YAML. A container's spec hash is one of its bytes, so writing the same in another way makes all containers anew.
@@ -88,7 +111,7 @@ func (w *writer) field(key string, v any, indent int, dash bool) {
 	} else {
 		w.pad(indent)
 	}
-	w.scalar(key)
+	w.text(key)
 	w.WriteByte(':')
 	w.after(v, indent+2)
 }
@@ -223,17 +246,21 @@ func plainText(s string) bool {
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
+func (w *writer) text(s string) {
+	if plainText(s) {
+		w.WriteString(s)
+	} else {
+		w.Write(strconv.AppendQuote(w.AvailableBuffer(), s)) // its escapes are YAML's too
+	}
+}
+
 // scalar writes a text, number, bool or null.
 func (w *writer) scalar(v any) {
 	switch v := v.(type) {
 	case nil:
 		w.WriteString("null")
 	case string:
-		if plainText(v) {
-			w.WriteString(v)
-		} else {
-			w.Write(strconv.AppendQuote(w.AvailableBuffer(), v)) // its escapes are YAML's too
-		}
+		w.text(v)
 	case int:
 		w.Write(strconv.AppendInt(w.AvailableBuffer(), int64(v), 10))
 	case float64:

@@ -1,0 +1,102 @@
+package catalogue
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// tree is a map of the fast form that is read without reflection, which takes a third of the time. Its texts are parts of one: a release is
+// kept or dropped as a whole.
+type tree map[string]any
+
+// UnmarshalCBOR reads what fastEncoding writes of maps, lists, texts, numbers, bools and nulls.
+func (t *tree) UnmarshalCBOR(data []byte) error {
+	r := treeReader{text: string(data)}
+	v := r.value()
+	m, isMap := v.(map[string]any)
+	if r.broken || r.at != len(r.text) || !isMap && v != nil {
+		return errors.New("this is no tree")
+	}
+	*t = m
+	return nil
+}
+
+type treeReader struct {
+	text   string
+	at     int
+	broken bool
+}
+
+// take gives the next bytes.
+func (r *treeReader) take(n uint64) string {
+	if n > uint64(len(r.text)-r.at) {
+		r.broken = true
+		return ""
+	}
+	part := r.text[r.at : r.at+int(n)]
+	r.at += int(n)
+	return part
+}
+
+// head reads an item's kind, the detail that stands with it, and the number that follows from it.
+func (r *treeReader) head() (kind, detail byte, number uint64) {
+	first := r.take(1)
+	if r.broken {
+		return 0, 0, 0
+	}
+	kind, detail = first[0]>>5, first[0]&31
+	if detail < 24 {
+		return kind, detail, uint64(detail)
+	}
+	if detail > 27 {
+		r.broken = true
+		return 0, 0, 0
+	}
+	var whole [8]byte
+	size := 1 << (detail - 24)
+	copy(whole[8-size:], r.take(uint64(size)))
+	return kind, detail, binary.BigEndian.Uint64(whole[:])
+}
+
+func (r *treeReader) value() any {
+	kind, detail, n := r.head()
+	if r.broken || kind >= 2 && kind <= 5 && n > uint64(len(r.text)) || kind < 2 && n > math.MaxInt {
+		r.broken = true
+		return nil
+	}
+	switch kind {
+	case 0:
+		return int(n)
+	case 1:
+		return -1 - int(n)
+	case 3:
+		return r.take(n)
+	case 4:
+		list := make([]any, n)
+		for i := range list {
+			list[i] = r.value()
+		}
+		return list
+	case 5:
+		m := make(map[string]any, n)
+		for range n {
+			key, _ := r.value().(string)
+			m[key] = r.value()
+		}
+		return m
+	case 7:
+		switch detail {
+		case 20, 21:
+			return detail == 21
+		case 22:
+			return nil
+		case 26:
+			return float64(math.Float32frombits(uint32(n)))
+		case 27:
+			return math.Float64frombits(n)
+		}
+	}
+	r.broken = true
+	return nil
+}
