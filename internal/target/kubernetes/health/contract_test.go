@@ -27,11 +27,17 @@ func node(t *testing.T) (*kubernetes.Client, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	simulated, err := c.List(t.Context(), kubernetes.Query{APIVersion: "v1", Kind: "Node", Labels: "type=kwok"})
+	nodes, err := c.List(t.Context(), kubernetes.Query{APIVersion: "v1", Kind: "Node"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(simulated) > 0 || os.Getenv("BERTH_REGISTRY") == "" {
+	simulated := slices.ContainsFunc(nodes, func(n map[string]any) bool {
+		status, _ := n["status"].(map[string]any)
+		info, _ := status["nodeInfo"].(map[string]any)
+		runtime, _ := info["containerRuntimeVersion"].(string)
+		return strings.HasPrefix(runtime, "kwok")
+	})
+	if simulated || os.Getenv("BERTH_REGISTRY") == "" {
 		t.Skip(`needs a node that runs containers:  testbed/kubernetes up node; eval "$(testbed/kubernetes env node)"`)
 	}
 	namespace := fmt.Sprintf("berth-health-%d", time.Now().UnixNano()%1e9)
