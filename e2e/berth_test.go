@@ -121,10 +121,10 @@ func (s *site) remove() {
 	}
 }
 
-// program is the berth that is tested.
+// program is the berth that is tested: the one of make build, or that of BERTH_PROGRAM.
 func program(t *testing.T) string {
 	t.Helper()
-	p, err := filepath.Abs("../bin/berth")
+	p, err := filepath.Abs(cmp.Or(os.Getenv("BERTH_PROGRAM"), "../bin/berth"))
 	if err != nil {
 		t.Fatal(err)
 	}
