@@ -37,6 +37,7 @@ type clusterSite struct {
 	values    secretValues
 	client    *kubernetes.Client
 	owned     map[string]kubernetes.Ref // by key, as of the last plan
+	pending   bool                      // a run before was killed: the inventory is open
 	planned   *plan.Plan                // the last one: it knows which fields are left to others
 	executor  *run.Kubernetes
 }
@@ -150,6 +151,7 @@ func (c *clusterSite) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.pending = len(inventory.Pending) > 0
 	c.owned = map[string]kubernetes.Ref{}
 	for _, ref := range inventory.All() {
 		c.owned[ref.String()] = ref
@@ -281,7 +283,19 @@ func (c *clusterSite) prepare(ctx context.Context, e *Env) error {
 	return err
 }
 
-func (c *clusterSite) settle(ctx context.Context) error { return c.executor.Settle(ctx) }
+// settle closes the inventory. After a run that had nothing to do there is only something to close when one before it was killed.
+func (c *clusterSite) settle(ctx context.Context) error {
+	if c.executor == nil && !c.pending {
+		return nil
+	}
+	var refs []kubernetes.Ref
+	if c.set != nil {
+		for i := range c.set.Objects {
+			refs = append(refs, kubernetes.RefOf(c.set.Objects[i].Body))
+		}
+	}
+	return c.state.Settle(ctx, refs)
+}
 
 // preflight asks for the rights that the objects take, and for the classes of their volumes.
 func (c *clusterSite) preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {

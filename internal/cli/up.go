@@ -74,7 +74,7 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	}
 	if p.Empty() {
 		view.Plan(e.Stdout, p)
-		return nil
+		return s.settle(ctx)
 	}
 	if err := e.preflight(ctx, s, p); err != nil {
 		return err

@@ -65,15 +65,6 @@ func (t *Kubernetes) begin(ctx context.Context) error {
 	return t.intent
 }
 
-// Settle notes what is there at the end of a run that came to its end.
-func (t *Kubernetes) Settle(ctx context.Context) error {
-	var refs []kubernetes.Ref
-	for _, body := range t.Bodies {
-		refs = append(refs, kubernetes.RefOf(body))
-	}
-	return t.State.Settle(ctx, refs)
-}
-
 func (t *Kubernetes) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
 	body := t.Bodies[s.Object]
 	switch verb {
