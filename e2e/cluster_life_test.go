@@ -132,7 +132,11 @@ func TestSecondAdmin(t *testing.T) {
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1500 * time.Millisecond)
+	for end := time.Now().Add(30 * time.Second); kubectl(t, "--namespace=second", "get", "lease", "--ignore-not-found", "berth-second", "-o=name") == ""; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the first up takes no lease")
+		}
+	}
 	if code, out := s.berth("up"); code != 3 || !strings.Contains(out, "since") {
 		t.Errorf("the second up: exit %d, want 3 and who holds the lease\n%s", code, out)
 	}
