@@ -17,6 +17,15 @@ type Store interface {
 	Forget(ctx context.Context) error
 	Secrets
 	Log
+	Notes
+}
+
+// Notes are small documents that outlive a run, by name: how far an upgrade is, for one. They hold no secrets.
+type Notes interface {
+	// Note reads a note as JSON into out, which stays as it is when there is none.
+	Note(ctx context.Context, name string, out any) error
+	// SetNote writes a note whole; it is kept when SetNote returns.
+	SetNote(ctx context.Context, name string, note any) error
 }
 
 // Secrets are the secrets that were generated for an installation.

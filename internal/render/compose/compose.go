@@ -42,8 +42,8 @@ func (m mapping) All() iter.Seq2[string, any] {
 	}
 }
 
-// network is the one network of an installation, as in Sourcegraph's own file.
-const network = "sourcegraph"
+// Network is the one network of an installation, as in Sourcegraph's own file.
+const Network = "sourcegraph"
 
 // Render makes the project of a stack. fingerprints are short hashes of the secrets whose value the admin keeps, by name, so that a
 // changed password is a changed container. A patch that changes nothing, or that reaches for what the config has a key for, is a
@@ -82,7 +82,7 @@ func (r *renderer) file(services mapping) mapping {
 	out := mapping{
 		{"name", r.stack.Name},
 		{"services", services},
-		{"networks", mapping{{network, mapping{}}}},
+		{"networks", mapping{{Network, mapping{}}}},
 	}
 	volumes := mapping{}
 	for _, v := range r.stack.Volumes {
@@ -163,7 +163,7 @@ func (r *renderer) body(inst stack.Instance) mapping {
 	add("secrets", secrets, len(secrets) > 0)
 	add("healthcheck", healthcheck(inst), inst.Health != nil)
 	add("depends_on", dependsOn(inst.DependsOn), len(inst.DependsOn) > 0)
-	add("networks", sequence([]string{network}), true)
+	add("networks", sequence([]string{Network}), true)
 	add("restart", inst.Restart, inst.Restart != "")
 	add("stop_grace_period", inst.StopGrace, inst.StopGrace != "")
 	add("shm_size", inst.ShmSize, inst.ShmSize != "")

@@ -130,7 +130,7 @@ const (
 // Check finds what stands in the way of an installation on a host.
 func Check(f Facts, n Needs) diag.List {
 	var problems diag.List
-	for _, check := range []func(Facts, Needs) diag.List{engineVersion, composeVersion, architecture, cores, memory, disk, ports, maps} {
+	for _, check := range []func(Facts, Needs) diag.List{engineVersion, composeVersion, architecture, cores, memory, disk, ports, mapAreas} {
 		problems = append(problems, check(f, n)...)
 	}
 	return problems
@@ -245,7 +245,7 @@ func ports(f Facts, n Needs) diag.List {
 	return problems
 }
 
-func maps(f Facts, _ Needs) diag.List {
+func mapAreas(f Facts, _ Needs) diag.List {
 	if f.MapCount == 0 || f.MapCount >= leastMaps {
 		return nil
 	}

@@ -1,0 +1,105 @@
+package kubernetes
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"berth/internal/stack"
+)
+
+// pageName is the name of the objects that answer while Sourcegraph doesn't.
+const pageName = "berth-maintenance"
+
+// With gives the set with another front. The page is answered by Caddy, which Sourcegraph's Compose file has as its front door: no image of
+// the chart is a web server that needs nothing else.
+func (s *Set) With(front stack.Front, page, caddy string) *Set {
+	if front == stack.Open {
+		return s
+	}
+	out := *s
+	out.Objects = nil
+	for _, o := range s.Objects {
+		switch {
+		case front == stack.Closed && o.OneShot:
+			continue
+		case front == stack.Closed && writes(&o):
+			o.Body = withSpec(o.Body, "replicas", int64(0))
+			o.Needs = nil
+		case o.Kind() == "HorizontalPodAutoscaler" && front == stack.Closed:
+			continue // it would start again what was stopped
+		case o.Key() == "Service/"+frontend:
+			o.Body = withSpec(o.Body, "selector", map[string]any{"app": pageName})
+			o.Needs = append(slices.Clone(o.Needs), "Deployment/"+pageName)
+		}
+		out.Objects = append(out.Objects, o)
+	}
+	out.Objects = append(out.Objects, s.page(page, caddy)...)
+	return &out
+}
+
+// writes reports whether an object's pods may write to the databases. DaemonSets watch nodes, and know nothing of them.
+func writes(o *Object) bool {
+	return (o.Kind() == "Deployment" || o.Kind() == "StatefulSet") && !slices.Contains(stack.Databases(), o.Service)
+}
+
+// page are the objects of the page.
+func (s *Set) page(page, caddy string) []Object {
+	labels := map[string]any{LabelInstallation: s.Name, LabelRelease: s.Release, LabelService: pageName, "app": pageName}
+	metadata := func() map[string]any {
+		return map[string]any{"name": pageName, "namespace": s.Namespace, "labels": labels}
+	}
+	caddyfile := append([]string{"{", "  admin off", "}", ":3080"}, stack.PageDirectives(page)...)
+	locked := map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true, "runAsUser": int64(100),
+		"runAsGroup": int64(101), "capabilities": map[string]any{"drop": []any{"ALL"}}, "seccompProfile": map[string]any{"type": "RuntimeDefault"}}
+	container := map[string]any{
+		"name": "caddy", "image": caddy, "securityContext": locked,
+		"command":        []any{"caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"},
+		"env":            []any{map[string]any{"name": "XDG_DATA_HOME", "value": "/tmp"}, map[string]any{"name": "XDG_CONFIG_HOME", "value": "/tmp"}},
+		"ports":          []any{map[string]any{"name": "http", "containerPort": int64(3080)}},
+		"readinessProbe": map[string]any{"tcpSocket": map[string]any{"port": "http"}, "periodSeconds": int64(1)},
+		"resources": map[string]any{"limits": map[string]any{"cpu": "100m", "memory": "128Mi"},
+			"requests": map[string]any{"cpu": "10m", "memory": "32Mi"}},
+		"volumeMounts": []any{map[string]any{"name": "page", "mountPath": "/etc/caddy", "readOnly": true},
+			map[string]any{"name": "tmp", "mountPath": "/tmp"}},
+	}
+	pod := map[string]any{
+		"automountServiceAccountToken": false, "containers": []any{container},
+		"volumes": []any{map[string]any{"name": "page", "configMap": map[string]any{"name": pageName}},
+			map[string]any{"name": "tmp", "emptyDir": map[string]any{}}},
+	}
+	if like := s.find("Deployment/" + frontend); like != nil {
+		// Where the frontend may run and pull its image from, the page may too.
+		theirs := at(like.Body, "spec", "template", "spec")
+		for _, key := range []string{"nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName"} {
+			if v, ok := theirs[key]; ok {
+				pod[key] = v
+			}
+		}
+	}
+	template := map[string]any{"metadata": map[string]any{"labels": map[string]any{"app": pageName},
+		"annotations": map[string]any{annotationConfig: shortHash(caddyfile)}}, "spec": pod}
+	return []Object{
+		{Service: pageName, Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(),
+			"data": map[string]any{"Caddyfile": strings.Join(caddyfile, "\n") + "\n"}}},
+		{Service: pageName, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(),
+			"spec": map[string]any{"replicas": int64(1), "selector": map[string]any{"matchLabels": map[string]any{"app": pageName}}, "template": template}}},
+	}
+}
+
+// withSpec gives an object with another value in its spec.
+func withSpec(body map[string]any, key string, value any) map[string]any {
+	out := maps.Clone(body)
+	spec := maps.Clone(at(body, "spec"))
+	spec[key], out["spec"] = value, spec
+	return out
+}
+
+func (s *Set) find(key string) *Object {
+	for i := range s.Objects {
+		if s.Objects[i].Key() == key {
+			return &s.Objects[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,248 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/health"
+)
+
+// ClusterTasks runs tasks in a cluster.
+type ClusterTasks struct {
+	Client                  *kubernetes.Client
+	Namespace, Installation string
+	Job                     map[string]any            // the migrator's Job, as it is applied: a task is one with another program
+	Contexts                map[string]map[string]any // security contexts of services' containers
+	StorageClass            string                    // of volumes that are made; "": the cluster's default
+	Secrets                 []string                  // values that are not to be shown
+	Now                     func() time.Time
+}
+
+const (
+	labelTask   = "dev.berth.task"    // on a task's Job: its name
+	labelTaskOf = "dev.berth.task-of" // the installation that it works for
+	// annotationTask is a task's identity.
+	annotationTask = "dev.berth/task"
+	// lookAgain is how often a task is looked at.
+	lookAgain = 500 * time.Millisecond
+)
+
+func (t *ClusterTasks) ref(name string) kubernetes.Ref {
+	return kubernetes.Ref{APIVersion: "batch/v1", Kind: "Job", Namespace: t.Namespace, Name: "berth-" + t.Installation + "-" + name}
+}
+
+// Task runs a task as a Job.
+func (t *ClusterTasks) Task(ctx context.Context, task Task, line func(string)) (int, error) {
+	ref := t.ref(task.Name)
+	there, err := t.Client.Get(ctx, ref)
+	switch {
+	case kubernetes.NotFound(err):
+		if err := t.create(ctx, ref, task); err != nil {
+			return 0, err
+		}
+	case err != nil:
+		return 0, err
+	case identity(there) != task.Identity:
+		if !jobEnded(there) {
+			return 0, fmt.Errorf("%s is still running: %s", ref, identity(there))
+		}
+		if err := t.Forget(ctx, task.Name); err != nil {
+			return 0, err
+		}
+		if err := t.create(ctx, ref, task); err != nil {
+			return 0, err
+		}
+	}
+	return t.follow(ctx, ref, line)
+}
+
+func identity(job map[string]any) string {
+	metadata, _ := job["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	id, _ := annotations[annotationTask].(string)
+	return id
+}
+
+func (t *ClusterTasks) create(ctx context.Context, ref kubernetes.Ref, task Task) error {
+	if task.Volume != "" {
+		if err := t.claim(ctx, task); err != nil {
+			return err
+		}
+	}
+	_, err := t.Client.Create(ctx, t.body(ref, task), plan.Manager)
+	if kubernetes.Exists(err) {
+		return nil // the first try was answered too late
+	}
+	return err
+}
+
+// claim makes the volume of a task, unless it is there.
+func (t *ClusterTasks) claim(ctx context.Context, task Task) error {
+	spec := map[string]any{"accessModes": []any{"ReadWriteOnce"},
+		"resources": map[string]any{"requests": map[string]any{"storage": fmt.Sprintf("%dMi", task.Size>>20+1)}}}
+	if t.StorageClass != "" {
+		spec["storageClassName"] = t.StorageClass
+	}
+	_, err := t.Client.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": spec,
+		"metadata": map[string]any{"name": t.volume(task), "namespace": t.Namespace, "labels": map[string]any{labelKept: t.Installation}}}, plan.Manager)
+	if kubernetes.Exists(err) {
+		return nil
+	}
+	return err
+}
+
+func (t *ClusterTasks) volume(task Task) string { return "berth-" + t.Installation + "-" + task.Volume }
+
+// body is the migrator's Job with another program in it.
+func (t *ClusterTasks) body(ref kubernetes.Ref, task Task) map[string]any {
+	template, _ := t.Job["spec"].(map[string]any)["template"].(map[string]any)
+	pod := maps.Clone(template["spec"].(map[string]any))
+	containers, _ := pod["containers"].([]any)
+	c := maps.Clone(containers[0].(map[string]any))
+	c["image"] = task.Image
+	delete(c, "command")
+	delete(c, "args")
+	if len(task.Entry) > 0 {
+		c["command"] = anys(task.Entry)
+	}
+	if len(task.Command) > 0 {
+		c["args"] = anys(task.Command)
+	}
+	env, _ := c["env"].([]any)
+	env = slices.Clone(env)
+	for _, name := range slices.Sorted(maps.Keys(task.Env)) {
+		env = append(env, map[string]any{"name": name, "value": task.Env[name]})
+	}
+	c["env"] = env
+	if own := t.Contexts[task.As]; own != nil {
+		c["securityContext"] = own
+		if group, ok := own["runAsGroup"]; ok {
+			outer, _ := pod["securityContext"].(map[string]any)
+			outer = maps.Clone(outer)
+			if outer == nil {
+				outer = map[string]any{}
+			}
+			outer["fsGroup"] = group // so that it can write to its volume
+			pod["securityContext"] = outer
+		}
+	}
+	mounts, _ := c["volumeMounts"].([]any)
+	volumes, _ := pod["volumes"].([]any)
+	mounts = append(slices.Clone(mounts), map[string]any{"name": "berth-tmp", "mountPath": "/tmp"})
+	volumes = append(slices.Clone(volumes), map[string]any{"name": "berth-tmp", "emptyDir": map[string]any{}})
+	if task.Volume != "" {
+		mounts = append(mounts, map[string]any{"name": "berth-task", "mountPath": task.Path})
+		volumes = append(volumes, map[string]any{"name": "berth-task", "persistentVolumeClaim": map[string]any{"claimName": t.volume(task)}})
+	}
+	c["volumeMounts"], pod["volumes"], pod["containers"] = mounts, volumes, []any{c}
+	metadata, _ := template["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	metadata["labels"] = map[string]any{labelTask: task.Name, labelTaskOf: t.Installation, "app": "migrator", "deploy": "sourcegraph"}
+	return map[string]any{"apiVersion": ref.APIVersion, "kind": ref.Kind,
+		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": map[string]any{labelTask: task.Name, labelTaskOf: t.Installation},
+			"annotations": map[string]any{annotationTask: task.Identity}},
+		// A task that fails is looked into; what may be done again is berth's to say.
+		"spec": map[string]any{"backoffLimit": int64(0), "template": map[string]any{"metadata": metadata, "spec": pod}}}
+}
+
+func anys(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, s := range texts {
+		out[i] = s
+	}
+	return out
+}
+
+// follow gives the lines of a Job's pod until the Job ends. A pod that can't start ends it, with why as a diag.List.
+func (t *ClusterTasks) follow(ctx context.Context, ref kubernetes.Ref, line func(string)) (int, error) {
+	watcher := health.NewWatcher(t.Client, t.Namespace, t.Now)
+	told := 0
+	for {
+		how, err := watcher.Look(ctx, []kubernetes.Ref{ref})
+		if err != nil {
+			return 0, err
+		}
+		pod, err := t.pod(ctx, ref)
+		if err != nil {
+			return 0, err
+		}
+		if pod.Metadata.Name != "" {
+			lines, err := t.Client.PodLogs(ctx, kubernetes.LogQuery{Namespace: t.Namespace, Pod: pod.Metadata.Name, Tail: mostLines})
+			if err == nil {
+				for _, text := range Masked(lines[min(told, len(lines)):], t.Secrets) {
+					line(text)
+				}
+				told = max(told, len(lines))
+			}
+		}
+		exit, over := pod.exit()
+		switch {
+		case how[ref].Ready:
+			return 0, nil
+		case over && how[ref].Failed:
+			return exit, nil
+		case how[ref].Failed:
+			d := watcher.Explain(ctx, ref)
+			d.Detail = Masked(d.Detail, t.Secrets)
+			return 0, diag.List{d}
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(lookAgain):
+		}
+	}
+}
+
+// taskPod is what is read of a task's pod.
+type taskPod struct {
+	Metadata struct{ Name string }
+	Status   struct {
+		ContainerStatuses []struct {
+			State struct {
+				Terminated *struct{ ExitCode int }
+			}
+		}
+	}
+}
+
+func (p taskPod) exit() (code int, over bool) {
+	for _, c := range p.Status.ContainerStatuses {
+		if t := c.State.Terminated; t != nil {
+			return t.ExitCode, true
+		}
+	}
+	return 0, false
+}
+
+func (t *ClusterTasks) pod(ctx context.Context, job kubernetes.Ref) (taskPod, error) {
+	pods, err := kubernetes.Items[taskPod](ctx, t.Client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: t.Namespace, Labels: "job-name=" + job.Name})
+	if err != nil || len(pods) == 0 {
+		return taskPod{}, err
+	}
+	return pods[len(pods)-1], nil
+}
+
+// jobEnded reports whether a Job has come to an end, good or bad.
+func jobEnded(job map[string]any) bool {
+	status, _ := job["status"].(map[string]any)
+	conditions, _ := status["conditions"].([]any)
+	for _, c := range conditions {
+		if m, ok := c.(map[string]any); ok && m["status"] == "True" && (m["type"] == "Complete" || m["type"] == "Failed") {
+			return true
+		}
+	}
+	return false
+}
+
+// Forget deletes a task's Job, and waits until its pod is gone.
+func (t *ClusterTasks) Forget(ctx context.Context, name string) error {
+	k := &Kubernetes{Client: t.Client, Namespace: t.Namespace, Now: t.Now}
+	return k.remove(ctx, t.ref(name), kubernetes.Foreground)
+}

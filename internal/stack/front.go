@@ -1,0 +1,73 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+)
+
+// Front is what stands behind the front door: Sourcegraph, or a page that says why it does not answer.
+type Front string
+
+// The fronts.
+const (
+	Open   Front = ""       // Sourcegraph answers, as the config asks for
+	Behind Front = "behind" // everything runs, and the page answers: what was just changed is proved before people come
+	Closed Front = "closed" // the page answers, and only databases run: nothing else may write
+)
+
+// Databases are the services that stay while everything else is stopped.
+func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsights-db"} }
+
+// With gives the stack with another front, and page as the text of its page. On Kubernetes the objects are changed instead: see
+// render/kubernetes.
+func (s *Stack) With(front Front, page string) *Stack {
+	if front == Open || s.Cluster != nil {
+		return s
+	}
+	out := *s
+	out.Instances = nil
+	for _, inst := range s.Instances {
+		if front == Closed && !slices.Contains(Databases(), inst.Service) && inst.Service != frontDoor {
+			continue
+		}
+		if inst.Service == frontDoor {
+			inst.DependsOn = nil
+		}
+		out.Instances = append(out.Instances, inst)
+	}
+	out.Settings.Caddyfiles = map[string][]string{}
+	for path, lines := range s.Settings.Caddyfiles {
+		out.Settings.Caddyfiles[path] = answering(lines, page)
+	}
+	return &out
+}
+
+// answering gives a Caddyfile that answers everything with a page, where it asked Sourcegraph. Addresses and certificates stay.
+func answering(lines []string, page string) []string {
+	var out []string
+	inside := false
+	for _, line := range lines {
+		switch {
+		case strings.HasPrefix(line, "reverse_proxy"):
+			inside = strings.HasSuffix(line, "{")
+			out = append(out, PageDirectives(page)...)
+		case !inside:
+			out = append(out, line)
+		case line == "}":
+			inside = false
+		}
+	}
+	return out
+}
+
+// PageDirectives are the lines of a Caddyfile that answer everything with a page. The answer's status is 503: machines wait and ask again,
+// and no cache keeps it.
+func PageDirectives(page string) []string {
+	page = strings.ReplaceAll(page, "`", "'") // which ends a text of a Caddyfile
+	return []string{
+		"header Retry-After 30",
+		"header Cache-Control no-store",
+		`header Content-Type "text/html; charset=utf-8"`,
+		"respond `" + page + "` 503",
+	}
+}
