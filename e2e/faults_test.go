@@ -133,8 +133,8 @@ func TestImageThatIsNotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, after, _ := strings.Cut(string(text), "\n  worker: sha256:")
-	s.writeFile("sourcegraph.lock", before+"\n  worker: sha256:"+strings.Repeat("0", 64)+after[64:])
+	before, after, _ := strings.Cut(string(text), "\n    worker: sha256:")
+	s.writeFile("sourcegraph.lock", before+"\n    worker: sha256:"+strings.Repeat("0", 64)+after[64:])
 	out := s.must(3, "up")
 	if !strings.Contains(out, "BERTH1210") || !strings.Contains(out, "/worker") {
 		t.Errorf("the message has not the code and the image:\n%s", out)

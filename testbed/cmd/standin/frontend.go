@@ -236,6 +236,7 @@ func (f *frontend) web() http.Handler {
 	m := f.mux(f.ready)
 	m.HandleFunc("GET /{$}", f.home)
 	m.HandleFunc("GET /search", f.search)
+	m.HandleFunc("GET /.api/search/stream", f.stream)
 	m.HandleFunc("GET /api/status", f.status)
 	m.HandleFunc("POST /api/site-init", f.siteInit)
 	m.HandleFunc("POST /api/sign-in", f.signIn)

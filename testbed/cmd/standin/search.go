@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"net"
@@ -97,6 +98,25 @@ func (f *frontend) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.page(w, r, a)
+}
+
+// stream answers a search as Sourcegraph's stream API does: events, of which the last one is done. What went wrong on the way is an event, too,
+// since the status was sent before.
+func (f *frontend) stream(w http.ResponseWriter, r *http.Request) {
+	a := &answer{Query: r.FormValue("q"), Version: f.version, Results: []result{}, Alerts: []string{}}
+	w.Header().Set("Content-Type", "text/event-stream")
+	event := func(kind string, data any) {
+		text, _ := json.Marshal(data) // results and texts always marshal
+		fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, text)
+	}
+	if err := f.find(r.Context(), a); err != nil {
+		a.Alerts = append(a.Alerts, err.Error())
+	}
+	for _, text := range a.Alerts {
+		event("error", map[string]string{"message": text})
+	}
+	event("matches", a.Results)
+	event("done", struct{}{})
 }
 
 func since(t time.Time) float64 { return float64(time.Since(t).Microseconds()) / 1000 }
