@@ -70,7 +70,7 @@ func identity(job map[string]any) string {
 }
 
 func (t *ClusterTasks) create(ctx context.Context, ref kubernetes.Ref, task Task) error {
-	if task.Volume != "" {
+	if task.Volume != "" && !task.Own {
 		if err := t.claim(ctx, task); err != nil {
 			return err
 		}
@@ -97,7 +97,12 @@ func (t *ClusterTasks) claim(ctx context.Context, task Task) error {
 	return err
 }
 
-func (t *ClusterTasks) volume(task Task) string { return "berth-" + t.Installation + "-" + task.Volume }
+func (t *ClusterTasks) volume(task Task) string {
+	if task.Own {
+		return task.Volume
+	}
+	return "berth-" + t.Installation + "-" + task.Volume
+}
 
 // body is the migrator's Job with another program in it.
 func (t *ClusterTasks) body(ref kubernetes.Ref, task Task) map[string]any {

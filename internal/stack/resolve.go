@@ -190,15 +190,19 @@ func (b *builder) instance(name string, s *catalogue.ComposeService, i int) Inst
 	return inst
 }
 
-// image gives the reference of an image, from the admin's registry where there is one. The digest stays: it says what is run,
-// wherever it comes from.
 func (b *builder) image(name string) string {
-	ref := b.Release.Images[name]
-	if b.Config.Images.Registry == "" {
+	return Image(b.Config.Images.Registry, b.Release, b.Lock, name)
+}
+
+// Image gives the reference of a release's image, from the admin's registry where there is one. The digest stays: it says what is run,
+// wherever it comes from; lock has those that the admin recorded for their own registry.
+func Image(registry string, release *catalogue.Release, lock map[string]string, name string) string {
+	ref := release.Images[name]
+	if registry == "" || ref == "" {
 		return ref
 	}
 	tagged, digest, _ := strings.Cut(ref, "@")
-	return strings.TrimSuffix(b.Config.Images.Registry, "/") + tagged[strings.LastIndexByte(tagged, '/'):] + "@" + cmp.Or(b.Lock[name], digest)
+	return strings.TrimSuffix(registry, "/") + tagged[strings.LastIndexByte(tagged, '/'):] + "@" + cmp.Or(lock[name], digest)
 }
 
 // value writes an environment value out for instance i.

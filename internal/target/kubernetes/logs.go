@@ -49,3 +49,14 @@ func (c *Client) Through(ctx context.Context, namespace, service, port, path str
 	_, err := c.try(ctx, request{method: http.MethodGet, path: "/api/v1/namespaces/" + namespace + "/services/" + service + ":" + port + "/proxy" + path}, nil)
 	return err
 }
+
+// Ask asks a Service or a Pod, named with its port ("name:http"), by way of the API server. An answer of 400 and above is a Refusal: with a
+// reason it is the API server's own, without one it is what was asked that answered.
+func (c *Client) Ask(ctx context.Context, at Ref, path, query string) ([]byte, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	return c.try(ctx, request{method: http.MethodGet, query: values,
+		path: "/api/v1/namespaces/" + at.Namespace + "/" + strings.ToLower(at.Kind) + "s/" + at.Name + "/proxy" + path}, nil)
+}

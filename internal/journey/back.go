@@ -1,0 +1,161 @@
+package journey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/run"
+	"berth/internal/stack"
+	"berth/internal/upgrade"
+)
+
+// Way is how an installation gets back to the release before the hop in hand, and what that costs.
+type Way struct {
+	To     string  `json:"to"`
+	Stages []Stage `json:"stages"` // in order; empty: nothing was changed yet
+	Cost   string  `json:"cost"`   // what is lost
+	Page   bool    `json:"page"`   // Sourcegraph does not answer meanwhile
+}
+
+// Back is the way back from where a journey is. A problem tells why there is none.
+func (j *Journey) Back() (Way, diag.List) {
+	h := j.Hop()
+	way := Way{To: h.From, Cost: "nothing is lost"}
+	switch {
+	case !j.touched():
+		return way, nil
+	case h.Kind != upgrade.MultiVersion && !h.Irreversible():
+		// The release before works with the schema of the one after it.
+		way.Stages = []Stage{Redeploy}
+		return way, nil
+	case h.Kind == upgrade.MultiVersion && !j.begun(Migrate) && !(h.ConvertsPostgres && j.begun(Convert)):
+		way.Stages = []Stage{Redeploy}
+		return way, nil
+	}
+	way.Page = true
+	if !h.Irreversible() {
+		way.Stages, way.Cost = []Stage{Undo, Redeploy}, "what the newer release alone wrote: the migrator takes its columns and tables away"
+		return way, nil
+	}
+	if j.Backup == "" {
+		d := diag.Diagnostic{Code: "BERTH3720", Severity: diag.Error, Subject: h.To,
+			Summary: fmt.Sprintf("there is no way back from %s to %s but a backup, and berth made none", h.To, h.From), Detail: h.Hop.Irreversible,
+			Hint: "restore your own backup as its tool says, then: berth up"}
+		if j.Trusted != "" {
+			d.Hint = "restore your own backup (" + j.Trusted + ") as its tool says, then: berth up"
+		}
+		return way, diag.List{d}
+	}
+	way.To = j.BackupRelease
+	way.Stages = []Stage{Restore, Redeploy}
+	way.Cost = "what was written since the backup of " + j.BackupAt.Format(time.DateTime)
+	return way, nil
+}
+
+// touched reports whether the hop in hand changed the installation yet.
+func (j *Journey) touched() bool {
+	return j.begun(Close) || j.begun(Deploy) || j.passed(Settle)
+}
+
+// Return takes an installation back. It can be killed and begun again, as Walk can.
+func (w *Walker) Return(ctx context.Context, j *Journey, way Way) error {
+	j.Status, j.Problems = Returning, nil
+	if err := w.save(ctx, j); err != nil {
+		return err
+	}
+	config := j.configOf(way.To)
+	for _, stage := range way.Stages {
+		place := Place{j.At.Hop, stage}
+		begun := w.Now()
+		w.Tell(Event{Hop: j.Hop(), Place: place, Of: len(j.Hops), Begun: true})
+		if err := w.back(ctx, j, stage, config); err != nil {
+			j.Problems = nil
+			var problems diag.List
+			if errors.As(err, &problems) {
+				j.Problems = problems
+			}
+			return errors.Join(err, w.save(ctx, j))
+		}
+		w.Tell(Event{Hop: j.Hop(), Place: place, Of: len(j.Hops), Done: &Done{Place: place, Ended: w.Now(), Seconds: w.Now().Sub(begun).Seconds()}})
+	}
+	if err := w.Site.Write(config); err != nil {
+		return err
+	}
+	j.Status, j.Ended = Returned, w.Now()
+	return w.save(ctx, j)
+}
+
+// configOf is the config with which a release ran on this journey.
+func (j *Journey) configOf(release string) string {
+	for i := range j.Hops {
+		if j.Hops[i].From == release {
+			if i == 0 {
+				return j.Config
+			}
+			return j.Hops[i-1].Config
+		}
+	}
+	return j.before()
+}
+
+func (w *Walker) back(ctx context.Context, j *Journey, stage Stage, config string) error {
+	h := j.Hop()
+	page := Page(j, diag.List{{Code: "BERTH3721", Summary: "it goes back to " + h.From}})
+	switch stage {
+	case Redeploy:
+		return w.Site.Deploy(ctx, config, stack.Open, "")
+	case Undo:
+		if err := w.Site.Deploy(ctx, h.Config, stack.Closed, page); err != nil {
+			return err
+		}
+		facts, err := Inspect(ctx, w.Site, h.Config)
+		if err != nil {
+			return err
+		}
+		if same(facts.Release, h.From) {
+			return nil // a run before this one was killed after it
+		}
+		image, err := w.Site.Migrator(h.Migrator)
+		if err != nil {
+			return err
+		}
+		return w.task(ctx, j, run.Task{Name: "downgrade", Identity: j.identity("downgrade"), Image: image,
+			Command: []string{"downgrade", "--from=v" + h.To, "--to=v" + h.From, "--disable-animation", "--ignore-migrator-update", "--skip-drift-check"}},
+			"BERTH3722", "the migrator did not take the databases back to "+h.From)
+	case Restore:
+		if h.ConvertsPostgres {
+			if err := w.Site.SetAside(ctx, config); err != nil {
+				return err
+			}
+		}
+		if err := w.Site.Deploy(ctx, config, stack.Closed, page); err != nil {
+			return err
+		}
+		image, err := w.Site.Image(config, "pgsql")
+		if err != nil {
+			return err
+		}
+		return w.task(ctx, j, run.Task{Name: "restore", Identity: j.identity("restore"), Image: image, As: "pgsql", Entry: script(restoreScript),
+			Env: map[string]string{"DIR": folder, "BACKUP": j.Backup}, Volume: backups, Path: folder},
+			"BERTH3723", "the backup could not be restored; the databases are as they were before")
+	}
+	return fmt.Errorf("no way back by the stage %q", stage)
+}
+
+// task runs a task of the way back from its begin, whatever was there of it.
+func (w *Walker) task(ctx context.Context, j *Journey, t run.Task, code, summary string) error {
+	if err := w.Site.Forget(ctx, t.Name); err != nil {
+		return err
+	}
+	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
+	if err != nil {
+		return err
+	}
+	if exit != 0 {
+		return failed(t, exit, lines, code, summary, "when it is mended: berth rollback")
+	}
+	return w.Site.Forget(ctx, t.Name)
+}

@@ -1,0 +1,18 @@
+# After the databases' system was changed under their data: what its collations order is looked at again, and the planner learns anew.
+for database in $databases; do
+  use "$database" || continue
+  stale=$(ask --command "SELECT datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = current_database()" 2>/dev/null || echo f)
+  if [ "$stale" = t ]; then
+    echo "$database: its collation has another version now; indexes are made anew"
+    ask --command "REINDEX DATABASE \"$PGDATABASE\""
+    ask --command "ALTER DATABASE \"$PGDATABASE\" REFRESH COLLATION VERSION"
+  fi
+  if [ "$(ask --command "SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'")" = 1 ]; then
+    ask --output=/dev/null --command "CREATE EXTENSION IF NOT EXISTS amcheck" --command "SELECT bt_index_check(c.oid) FROM pg_class c
+      JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_am am ON am.oid = c.relam JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE am.amname = 'btree' AND i.indisready AND i.indisvalid AND c.relpersistence = 'p' AND n.nspname = 'public'"
+    echo "$database: indexes are sound"
+  fi
+  ask --command ANALYZE
+  echo "$database: analyzed"
+done

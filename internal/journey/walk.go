@@ -1,0 +1,498 @@
+package journey
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/run"
+	"berth/internal/stack"
+	"berth/internal/state"
+	"berth/internal/upgrade"
+)
+
+// Site is an installation as a journey needs it. A config's text says which release is meant, and everything else.
+type Site interface {
+	run.Tasks
+	// Ready proves, before anything is touched, that what a config asks for can be had and run here.
+	Ready(ctx context.Context, config string) error
+	// Fetch brings the images of a config's release here, where that can be done before they are needed.
+	Fetch(ctx context.Context, config string) error
+	// Deploy makes what runs what a config asks for, with a front, and waits until it is ready.
+	Deploy(ctx context.Context, config string, front stack.Front, page string) error
+	// SetAside stops everything, and moves the databases' data out of the way: it is kept beside.
+	SetAside(ctx context.Context, config string) error
+	// Image is the reference of a service's image, as a config's release has it.
+	Image(config, service string) (string, error)
+	// Migrator is the reference of a release's migrator.
+	Migrator(release string) (string, error)
+	// Search proves that a search is answered. direct asks the frontend itself, where a page is in front of it.
+	Search(ctx context.Context, config string, direct bool) (found string, err error)
+	// Write makes a text the admin's file.
+	Write(config string) error
+}
+
+// Walker walks a journey.
+type Walker struct {
+	Site     Site
+	Notes    state.Notes
+	Now      func() time.Time
+	Tell     func(Event)
+	Patience time.Duration // how long a background migration may stand still
+}
+
+// NoteName is the name of the note that a journey is kept in.
+const NoteName = "upgrade"
+
+// Load reads the journey of an installation; nil when there never was one.
+func Load(ctx context.Context, notes state.Notes) (*Journey, error) {
+	var j *Journey
+	return j, notes.Note(ctx, NoteName, &j)
+}
+
+// Event is something that people who watch a journey want to know.
+type Event struct {
+	Hop   *Hop
+	Place Place
+	Of    int    // hops
+	Begun bool   // a stage begins; else Line is said
+	Line  string // of what a stage says
+	Done  *Done  // a stage came to its end
+}
+
+// Walk goes on from where a journey is. What it begins is written down before, and what came to its end after it. A stage that fails leaves
+// the journey stopped there; a hop that only rolls goes back to the release before by itself.
+func (w *Walker) Walk(ctx context.Context, j *Journey) error {
+	again := j.Status == Stopped // the stage in hand was seen to fail: what is left of its task is not taken up
+	j.Status, j.Problems = Walking, nil
+	for {
+		j.Attempts++
+		if err := w.save(ctx, j); err != nil {
+			return err
+		}
+		if err := w.stage(ctx, j, again); err != nil {
+			return w.stop(ctx, j, err)
+		}
+		again, j.Attempts = false, 0
+		next, more := j.next()
+		if !more {
+			j.Status, j.Ended = Arrived, w.Now()
+			return w.save(ctx, j)
+		}
+		j.At = next
+	}
+}
+
+// stage does the stage in hand.
+func (w *Walker) stage(ctx context.Context, j *Journey, again bool) error {
+	begun := w.Now()
+	w.Tell(Event{Hop: j.Hop(), Place: j.At, Of: len(j.Hops), Begun: true})
+	note, err := w.do(ctx, j, again)
+	if err != nil {
+		return err
+	}
+	d := Done{Place: j.At, Ended: w.Now(), Seconds: w.Now().Sub(begun).Seconds(), Note: note}
+	j.Done = append(j.Done, d)
+	w.Tell(Event{Hop: j.Hop(), Place: j.At, Of: len(j.Hops), Done: &d})
+	return nil
+}
+
+func (w *Walker) save(ctx context.Context, j *Journey) error {
+	return w.Notes.SetNote(context.WithoutCancel(ctx), NoteName, j)
+}
+
+// stop writes down why a journey stops, and leaves the installation serving, or the page with the reason.
+func (w *Walker) stop(ctx context.Context, j *Journey, err error) error {
+	j.Status = Stopped
+	var problems diag.List
+	if errors.As(err, &problems) {
+		j.Problems = problems
+	}
+	if saveErr := w.save(ctx, j); saveErr != nil {
+		return errors.Join(err, saveErr)
+	}
+	if ctx.Err() != nil || len(problems) == 0 {
+		return err
+	}
+	h := j.Hop()
+	rolls := h.Kind != upgrade.MultiVersion && !h.Irreversible()
+	switch {
+	case rolls && (j.At.Stage == Deploy || j.At.Stage == Prove):
+		return w.bounce(ctx, j, problems)
+	case j.passed(Close) && !j.passed(OpenDoor):
+		w.say(j, "the page tells why")
+		front := stack.Closed
+		if j.passed(Deploy) {
+			front = stack.Behind
+		}
+		if pageErr := w.Site.Deploy(ctx, w.running(j), front, Page(j, problems)); pageErr != nil {
+			w.say(j, "the page could not be changed: "+pageErr.Error())
+		}
+	}
+	return err
+}
+
+// running is the config of what runs, or should, at the stage in hand.
+func (w *Walker) running(j *Journey) string {
+	if j.passed(Close) {
+		return j.Hop().Config
+	}
+	return j.before()
+}
+
+// bounce goes back to the release before a hop that only rolled: its schema serves that one as well.
+func (w *Walker) bounce(ctx context.Context, j *Journey, problems diag.List) error {
+	h := j.Hop()
+	w.say(j, fmt.Sprintf("%s did not work; going back to %s", h.To, h.From))
+	if err := w.Site.Deploy(ctx, j.before(), stack.Open, ""); err != nil {
+		return errors.Join(problems, err)
+	}
+	j.Done = slices.DeleteFunc(j.Done, func(d Done) bool { return d.Hop == j.At.Hop })
+	j.At = Place{j.At.Hop, Check}
+	if err := w.save(ctx, j); err != nil {
+		return errors.Join(problems, err)
+	}
+	return append(problems, diag.Diagnostic{Code: "BERTH3710", Severity: diag.Error, Subject: h.To,
+		Summary: fmt.Sprintf("%s did not work, so %s runs again; nothing was lost", h.To, h.From),
+		Hint:    "mend what is told above, then: berth upgrade   or leave it at that: berth rollback"})
+}
+
+// before is the config before the hop in hand.
+func (j *Journey) before() string {
+	if j.At.Hop == 0 {
+		return j.Config
+	}
+	return j.Hops[j.At.Hop-1].Config
+}
+
+func (w *Walker) say(j *Journey, line string) {
+	w.Tell(Event{Hop: j.Hop(), Place: j.At, Of: len(j.Hops), Line: line})
+}
+
+// do does a stage and gives what was found in a few words.
+func (w *Walker) do(ctx context.Context, j *Journey, again bool) (note string, err error) {
+	h := j.Hop()
+	switch j.At.Stage {
+	case Check:
+		return w.check(ctx, j)
+	case Save:
+		return w.backup(ctx, j)
+	case Close:
+		return "", w.Site.Deploy(ctx, j.before(), stack.Closed, Page(j, nil))
+	case Convert:
+		return w.convert(ctx, j)
+	case Migrate:
+		return w.migrate(ctx, j, again)
+	case Deploy:
+		front, page := stack.Open, ""
+		if h.Kind == upgrade.MultiVersion {
+			front, page = stack.Behind, Page(j, nil)
+		}
+		return "", w.Site.Deploy(ctx, h.Config, front, page)
+	case Prove:
+		return w.prove(ctx, j)
+	case OpenDoor:
+		return "", w.Site.Deploy(ctx, h.Config, stack.Open, "")
+	case Settle:
+		return "", w.Site.Write(h.Config)
+	case Finish:
+		return w.finish(ctx, j)
+	}
+	return "", fmt.Errorf("no way to do the stage %q", j.At.Stage)
+}
+
+// Inspect asks the databases, with the tools of a config's release.
+func Inspect(ctx context.Context, site Site, config string) (*Facts, error) {
+	image, err := site.Image(config, "pgsql")
+	if err != nil {
+		return nil, err
+	}
+	const name = "inspect"
+	if err := site.Forget(ctx, name); err != nil {
+		return nil, err
+	}
+	t := run.Task{Name: name, Identity: "inspect", Image: image, As: "pgsql", Entry: script(inspectScript)}
+	lines, exit, err := collect(ctx, site, t, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	if exit != 0 {
+		return nil, failed(t, exit, lines, "BERTH3701", "the databases can't be asked", "see that they run: berth status")
+	}
+	f := &Facts{}
+	if err := f.read(lines); err != nil {
+		return nil, failed(t, exit, lines, "BERTH3701", err.Error(), "see that the databases run: berth status")
+	}
+	return f, site.Forget(ctx, name)
+}
+
+// collect runs a task and gives the lines that it wrote.
+func collect(ctx context.Context, site run.Tasks, t run.Task, line func(string)) (lines []string, exit int, err error) {
+	exit, err = site.Task(ctx, t, func(text string) {
+		lines = append(lines, text)
+		line(text)
+	})
+	return lines, exit, err
+}
+
+// mostLines is how much of a task's output is told when it fails.
+const mostLines = 20
+
+// failed tells of a task that did not end well.
+func failed(t run.Task, exit int, lines []string, code, summary, hint string) diag.List {
+	d := diag.Diagnostic{Code: code, Severity: diag.Error, Subject: t.Name, Summary: summary, Hint: hint}
+	if exit != 0 {
+		d.Detail = append(d.Detail, fmt.Sprintf("%s ended with exit code %d; its last lines:", t.Name, exit))
+	}
+	for _, l := range lines[max(0, len(lines)-mostLines):] {
+		d.Detail = append(d.Detail, "  | "+l)
+	}
+	return diag.List{d}
+}
+
+// check proves that the databases are as the hop needs them.
+func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
+	h := j.Hop()
+	facts, err := Inspect(ctx, w.Site, j.before())
+	if err != nil {
+		return "", err
+	}
+	problems := Preflight(h, facts)
+	drift, err := w.drift(ctx, j, j.before(), cmp.Or(facts.Release, h.From))
+	if err == nil && len(drift) > 0 && h.Kind != upgrade.MultiVersion {
+		// An upgrade that was gone back from leaves the schema of the next release, and that is as good.
+		var ahead diag.List
+		if ahead, err = w.drift(ctx, j, j.before(), h.To); len(ahead) == 0 {
+			drift = nil
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	problems = append(problems, drift...)
+	if err := w.Site.Ready(ctx, h.Config); err != nil {
+		var more diag.List
+		if !errors.As(err, &more) {
+			return "", err
+		}
+		problems = append(problems, more...)
+	}
+	if problems.Failed() {
+		return "", problems
+	}
+	return fmt.Sprintf("release %s, Postgres %d, %s of data, no drift", facts.Release, facts.Postgres(), size(facts.Bytes())), w.Site.Fetch(ctx, h.Config)
+}
+
+// drift compares the databases' schemas with those of a release, by the newest migrator of the hop.
+func (w *Walker) drift(ctx context.Context, j *Journey, config, release string) (diag.List, error) {
+	image, err := w.Site.Migrator(j.Hop().Migrator)
+	if err != nil {
+		return nil, err
+	}
+	var problems diag.List
+	for _, schema := range []string{"frontend", "codeintel", "codeinsights"} {
+		t := run.Task{Name: "drift", Identity: j.identity("drift " + schema + " " + release), Image: image,
+			Command: []string{"drift", "--db=" + schema, "--version=v" + release, "--ignore-migrator-update"}}
+		if err := w.Site.Forget(ctx, t.Name); err != nil {
+			return nil, err
+		}
+		lines, exit, err := collect(ctx, w.Site, t, func(string) {})
+		if err != nil {
+			return nil, err
+		}
+		if exit != 0 {
+			problems = append(problems, failed(t, exit, lines, "BERTH3702", "the schema of "+schema+" is not that of "+release,
+				"apply what the migrator proposes above, where it is yours to mend, then: berth upgrade")...)
+		}
+	}
+	return problems, w.Site.Forget(ctx, "drift")
+}
+
+// identity names a task of this journey's stage.
+func (j *Journey) identity(what string) string {
+	return fmt.Sprintf("%s/%d/%s", j.ID, j.At.Hop, what)
+}
+
+// backups is the volume that backups lie in, and the folder where it is mounted: that of the databases' data, which their images prepare
+// for the user that they run as.
+const (
+	backups = "backups"
+	folder  = "/data"
+)
+
+// backup dumps the databases.
+func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
+	name := j.ID
+	if j.At.Hop > 0 {
+		name += fmt.Sprintf("-%d", j.At.Hop+1)
+	}
+	facts, err := Inspect(ctx, w.Site, j.before())
+	if err != nil {
+		return "", err
+	}
+	image, err := w.Site.Image(j.before(), "pgsql")
+	if err != nil {
+		return "", err
+	}
+	began := w.Now()
+	t := run.Task{Name: "backup", Identity: j.identity("backup"), Image: image, As: "pgsql", Entry: script(backupScript),
+		Env: map[string]string{"DIR": folder, "BACKUP": name}, Volume: backups, Path: folder, Size: room(facts.Bytes())}
+	if j.Attempts > 1 {
+		if err := w.Site.Forget(ctx, t.Name); err != nil {
+			return "", err
+		}
+	}
+	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
+	if err != nil {
+		return "", err
+	}
+	if exit != 0 {
+		return "", failed(t, exit, lines, "BERTH3703", "the databases could not be backed up; nothing was touched",
+			"make room or mend what is told above, then: berth upgrade   with a backup of your own: berth upgrade --trust-backup \"where it is\"")
+	}
+	j.Backup, j.BackupRelease, j.BackupAt = name, j.Hop().From, began
+	return "backup " + name + ", restored once and counted", w.Site.Forget(ctx, t.Name)
+}
+
+// room is how much a backup may take: the dumps, a scratch server that they are restored to, and some air.
+func room(bytes int64) int64 { return bytes*2 + bytes/4 + 1<<30 }
+
+// convert starts the databases with the release's images, which bring the data to their major Postgres, and looks at what came of it.
+func (w *Walker) convert(ctx context.Context, j *Journey) (string, error) {
+	h := j.Hop()
+	if err := w.Site.Deploy(ctx, h.Config, stack.Closed, Page(j, nil)); err != nil {
+		return "", err
+	}
+	facts, err := Inspect(ctx, w.Site, h.Config)
+	if err != nil {
+		return "", err
+	}
+	if !h.ConvertsPostgres {
+		return fmt.Sprintf("Postgres %d", facts.Postgres()), nil
+	}
+	image, err := w.Site.Image(h.Config, "pgsql")
+	if err != nil {
+		return "", err
+	}
+	t := run.Task{Name: "indexes", Identity: j.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript)}
+	if err := w.Site.Forget(ctx, t.Name); err != nil {
+		return "", err
+	}
+	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
+	if err != nil {
+		return "", err
+	}
+	if exit != 0 {
+		return "", failed(t, exit, lines, "BERTH3704", "the databases' indexes are not as they should be after the conversion",
+			"see what is told above; berth rollback restores the backup")
+	}
+	return fmt.Sprintf("Postgres %d, indexes checked, analyzed", facts.Postgres()), w.Site.Forget(ctx, t.Name)
+}
+
+// migrate brings the schemas to the hop's release. A migrator that is at work is taken up again, and one that came to its end is not begun
+// a second time: the databases tell.
+func (w *Walker) migrate(ctx context.Context, j *Journey, again bool) (string, error) {
+	h := j.Hop()
+	image, err := w.Site.Migrator(h.Migrator)
+	if err != nil {
+		return "", err
+	}
+	t := run.Task{Name: "migrate", Identity: j.identity("migrate"), Image: image,
+		Command: []string{"upgrade", "--from=v" + h.From, "--to=v" + h.To, "--disable-animation", "--ignore-migrator-update"}}
+	if again {
+		facts, err := Inspect(ctx, w.Site, h.Config)
+		if err != nil {
+			return "", err
+		}
+		if facts.Release == minorZero(h.To) || facts.Release == h.To {
+			return "was done before", w.Site.Forget(ctx, t.Name)
+		}
+		if err := w.Site.Forget(ctx, t.Name); err != nil {
+			return "", err
+		}
+	}
+	if j.Attempts > 1 {
+		// What a migrator that was stopped in the middle leaves is drift, which is no reason not to finish.
+		t.Command = append(t.Command, "--skip-drift-check")
+	}
+	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
+	if err != nil {
+		return "", err
+	}
+	if exit != 0 && j.Attempts > 1 && !again {
+		return w.migrate(ctx, j, true) // what was taken up had been killed, with the machine for one
+	}
+	if exit != 0 {
+		return "", failed(t, exit, lines, "BERTH3705", fmt.Sprintf("the migrator did not bring the databases from %s to %s", h.From, h.To),
+			"when it is mended, berth upgrade goes on; berth rollback goes back")
+	}
+	return "", w.Site.Forget(ctx, t.Name)
+}
+
+// minorZero is what the migrator's upgrade records as the release: its minor, with a zero after it.
+func minorZero(release string) string {
+	parts := strings.SplitN(release, ".", 3)
+	return strings.Join(append(parts[:min(2, len(parts))], "0"), ".")
+}
+
+// prove looks at what was deployed.
+func (w *Walker) prove(ctx context.Context, j *Journey) (string, error) {
+	h := j.Hop()
+	problems, err := w.drift(ctx, j, h.Config, h.To)
+	if err != nil {
+		return "", err
+	}
+	found, err := w.Site.Search(ctx, h.Config, h.Kind == upgrade.MultiVersion)
+	var more diag.List
+	if errors.As(err, &more) {
+		problems, err = append(problems, more...), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return "no drift; " + found, problems.Err()
+}
+
+// finish waits for the migrations that run in the background.
+func (w *Walker) finish(ctx context.Context, j *Journey) (string, error) {
+	h := j.Hop()
+	image, err := w.Site.Image(h.Config, "pgsql")
+	if err != nil {
+		return "", err
+	}
+	major, minor := "999", "0" // any release
+	if j.At.Hop+1 < len(j.Hops) {
+		next := strings.SplitN(j.Hops[j.At.Hop+1].To, ".", 3)
+		major, minor = next[0], next[1]
+	}
+	t := run.Task{Name: "background", Identity: j.identity("background"), Image: image, As: "pgsql", Entry: script(backgroundScript),
+		Env: map[string]string{"NEXT_MAJOR": major, "NEXT_MINOR": minor, "PATIENCE": fmt.Sprint(int(w.Patience.Seconds()))}}
+	if err := w.Site.Forget(ctx, t.Name); err != nil {
+		return "", err
+	}
+	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
+	if err != nil {
+		return "", err
+	}
+	if exit != 0 {
+		return "", failed(t, exit, lines, "BERTH3706", "background migrations do not come to their end; "+h.To+" runs and answers",
+			"see the log of the worker; berth upgrade waits again")
+	}
+	return "background migrations at 100 %", w.Site.Forget(ctx, t.Name)
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%d MiB", n>>20+1)
+}

@@ -1,0 +1,35 @@
+// Package upgrade knows the way from one release to another: which stops it must pass, and what each hop between them is. Pure: catalogue
+// and facts go in, hops and diagnostics come out.
+package upgrade
+
+// Kind is how a hop is done.
+type Kind string
+
+// The kinds.
+const (
+	Patch        Kind = "patch"         // a later patch of the same minor
+	Standard     Kind = "standard"      // the very next minor: the release before works with its schema
+	MultiVersion Kind = "multi-version" // several minors at once, by the migrator's upgrade
+)
+
+// Hop is one stop to the next.
+type Hop struct {
+	From    string   `json:"from"`
+	To      string   `json:"to"`
+	Kind    Kind     `json:"kind"`
+	Reasons []Reason `json:"reasons"` // why it ends where it does
+	// Migrator is the release whose migrator brings the databases from From to To.
+	Migrator string `json:"migrator"`
+	// Irreversible are the things that only a backup brings back, in words.
+	Irreversible []string `json:"irreversible,omitempty"`
+	// ConvertsPostgres says that the release's database images bring bundled databases to another major Postgres when they start.
+	ConvertsPostgres bool `json:"convertsPostgres,omitempty"`
+	// ByHand is what berth leaves to the admin.
+	ByHand []Reason `json:"byHand,omitempty"`
+}
+
+// Reason is a statement with where it comes from.
+type Reason struct {
+	Text   string `json:"text"`
+	Source string `json:"source,omitempty"`
+}
