@@ -51,17 +51,18 @@ func runFrontend(ctx context.Context, s *service) error {
 	if err != nil {
 		return err
 	}
-	go s.every(ctx, 2*time.Second, func(ctx context.Context) error {
-		if err := f.ready(ctx); err != nil {
-			return fmt.Errorf("not ready: %w", err)
-		}
-		return f.begin(ctx, services, settings)
-	})
-	return s.serve(ctx, map[string]http.Handler{
+	ctx, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
+	go f.boot(ctx, refuse, services, settings)
+	err = s.serve(ctx, map[string]http.Handler{
 		address(s.env("SRC_HTTP_ADDR"), ":3080"):          f.web(),
 		address(s.env("SRC_HTTP_ADDR_INTERNAL"), ":3090"): f.internal(),
 		":6060": s.debug(f.ready),
 	})
+	if why := context.Cause(ctx); why != nil && !errors.Is(why, context.Canceled) {
+		return why
+	}
+	return err
 }
 
 func address(set, standard string) string {
@@ -110,7 +111,10 @@ func (f *frontend) ready(ctx context.Context) error {
 	if len(bad) > 0 {
 		return errors.New(strings.Join(bad, "\n"))
 	}
-	return f.apart(ctx)
+	if err := f.apart(ctx); err != nil {
+		return err
+	}
+	return f.faulty(ctx)
 }
 
 // apart refuses one database for both purposes, as the real frontend does.
@@ -151,18 +155,9 @@ func (f *frontend) files() (services map[string][]json.RawMessage, settings stri
 	return services, "", nil
 }
 
-// begin writes this release and the files' content into the database, once they differ from what it has.
+// begin writes the files' content into the database, once it differs from what that has.
 func (f *frontend) begin(ctx context.Context, services map[string][]json.RawMessage, settings string) error {
 	db := f.db.frontend()
-	have, err := schema.Version(ctx, db)
-	if err != nil {
-		return err
-	}
-	if have != f.version {
-		if _, err := db.Exec(ctx, schema.SetVersion, f.version); err != nil {
-			return err
-		}
-	}
 	if settings != "" {
 		if _, err := db.Exec(ctx, `INSERT INTO settings (contents) SELECT $1
 			WHERE $1 IS DISTINCT FROM (SELECT contents FROM settings ORDER BY id DESC LIMIT 1)`, settings); err != nil {

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"sort"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +19,9 @@ type migrator struct {
 	*service
 	flags  *flag.FlagSet
 	db     string
+	quiet  bool // no look for a newer migrator
 	stores []schema.Store
+	faults schema.Faults
 }
 
 func runMigrator(ctx context.Context, s *service) error {
@@ -33,29 +31,58 @@ func runMigrator(ctx context.Context, s *service) error {
 		name, args = args[0], args[1:]
 	}
 	m := &migrator{service: s, flags: flag.NewFlagSet(name, flag.ContinueOnError)}
+	m.flags.SetOutput(os.Stdout)
 	commands := map[string]func(context.Context, []string) error{
-		"up": m.up, "validate": m.validate, "drift": m.drift, "describe": m.describe, "add-log": m.addLog,
-		"upgrade":   func(ctx context.Context, a []string) error { return m.move(ctx, a, true) },
-		"downgrade": func(ctx context.Context, a []string) error { return m.move(ctx, a, false) },
-
-		"run-out-of-band-migrations": m.outOfBand,
+		"up": m.up, "upto": m.upTo, "upgrade": m.upgrade, "downgrade": m.downgrade, "drift": m.drift, "validate": m.validate,
+		"describe": m.describe, "add-log": m.addLog, "run-out-of-band-migrations": m.outOfBand,
 	}
 	run, ok := commands[name]
 	if !ok {
 		return fmt.Errorf("unknown command %q", name)
 	}
+	defer func() {
+		for _, st := range m.stores {
+			_ = st.Conn.Close(context.WithoutCancel(ctx)) // what was done is done
+		}
+	}()
 	return run(ctx, args)
 }
 
-// open reads the flags and connects to the databases that --db names.
-func (m *migrator) open(ctx context.Context, args []string) error {
-	m.flags.StringVar(&m.db, "db", "all", "databases, with commas between them")
+// parse reads the flags of a command. Words that are no flags are refused, as the real one does.
+func (m *migrator) parse(args []string) error {
+	m.flags.BoolVar(&m.quiet, "ignore-migrator-update", false, "")
 	if err := m.flags.Parse(args); err != nil {
 		return err
 	}
+	if m.flags.NArg() > 0 {
+		return fmt.Errorf("too many arguments: %s", strings.Join(m.flags.Args(), " "))
+	}
+	return nil
+}
+
+// begin is parse and open, for the commands that check nothing in between.
+func (m *migrator) begin(ctx context.Context, args []string) error {
+	if err := m.parse(args); err != nil {
+		return err
+	}
+	return m.open(ctx)
+}
+
+// databases adds the flag --db, which names the databases of a command.
+func (m *migrator) databases(names ...string) {
+	for _, n := range append(names, "db") {
+		m.flags.StringVar(&m.db, n, m.db, "databases, with commas between them")
+	}
+}
+
+// open connects to the databases that --db names.
+func (m *migrator) open(ctx context.Context) error {
 	names := strings.Split(m.db, ",")
 	if m.db == "all" {
 		names = schema.Databases
+	}
+	if !m.quiet {
+		fmt.Println("⚠️ Failed to check for migrator update: a stand-in asks nobody. Continuing...")
 	}
 	for _, n := range names {
 		prefix := schema.Prefix(n)
@@ -70,75 +97,71 @@ func (m *migrator) open(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("✅ Connection to %s succeeded\n", n)
 		m.stores = append(m.stores, st)
-	}
-	return nil
-}
-
-func (m *migrator) store(name string) (schema.Store, bool) {
-	for _, s := range m.stores {
-		if s.Name == name {
-			return s, true
+		if err := schema.TooOld(ctx, st.Conn, m.minor); err != nil {
+			return fmt.Errorf("new db handle: %w", err)
 		}
-	}
-	return schema.Store{}, false
-}
-
-func (m *migrator) up(ctx context.Context, args []string) error {
-	var o schema.Options
-	skipUpgrade := m.flags.Bool("skip-upgrade-validation", false, "")
-	skipOutOfBand := m.flags.Bool("skip-oobmigration-validation", false, "")
-	m.flags.BoolVar(&o.UnprivilegedOnly, "unprivileged-only", false, "")
-	m.flags.BoolVar(&o.NoopPrivileged, "noop-privileged", false, "")
-	m.flags.BoolVar(&o.IgnoreDirty, "ignore-single-dirty-log", false, "")
-	m.flags.BoolVar(&o.IgnoreDirty, "ignore-single-pending-log", false, "")
-	m.flags.String("privileged-hash", "", "")
-	if err := m.open(ctx, args); err != nil {
-		return err
-	}
-	front, hasFrontend := m.store("frontend")
-	fresh := false
-	if hasFrontend {
-		before, err := schema.Version(ctx, front.Conn)
-		if err != nil {
-			return err
-		}
-		fresh = before == ""
-		if !fresh && !*skipUpgrade {
-			from, err := release.Parse(before)
-			if err != nil {
+		fmt.Printf("✅ Connection to %s succeeded\n", n)
+		if n == "frontend" {
+			if m.faults, err = schema.ReadFaults(ctx, st.Conn); err != nil {
 				return err
-			}
-			if !release.Direct(from, m.minor) {
-				return fmt.Errorf("upgrade from %s to %s is not allowed: it is more than one minor version; use the migrator's upgrade command", before, m.version)
-			}
-		}
-		if !*skipOutOfBand {
-			unfinished, err := schema.Unfinished(ctx, front.Conn, m.minor)
-			if err != nil {
-				return err
-			}
-			if len(unfinished) > 0 {
-				return fmt.Errorf("unfinished out of band migrations that %s no longer supports: %s", m.version, strings.Join(unfinished, ", "))
 			}
 		}
 	}
 	if m.env("STANDIN_FAIL") == "dirty" {
-		o.Break = "1/0"
+		m.faults = schema.Faults{schema.MigrationFails: "last"}
 	}
-	for _, st := range m.stores {
-		n, err := st.Up(ctx, m.minor, o)
+	return nil
+}
+
+// frontend is the database that has the version of the instance; nil when --db leaves it out.
+func (m *migrator) frontend() *schema.Store {
+	for _, s := range m.stores {
+		if s.Name == "frontend" {
+			return &s
+		}
+	}
+	return nil
+}
+
+// privileged adds the flags about migrations that need a superuser.
+func (m *migrator) privileged(o *schema.Options) {
+	m.flags.BoolVar(&o.UnprivilegedOnly, "unprivileged-only", false, "")
+	m.flags.BoolVar(&o.NoopPrivileged, "noop-privileged", false, "")
+	m.flags.String("privileged-hash", "", "")
+}
+
+func (m *migrator) up(ctx context.Context, args []string) error {
+	var o schema.Options
+	m.db = "all"
+	m.databases()
+	m.privileged(&o)
+	m.flags.BoolVar(&o.IgnoreFailed, "ignore-single-dirty-log", false, "")
+	m.flags.BoolVar(&o.IgnorePending, "ignore-single-pending-log", false, "")
+	skipPolicy := m.flags.Bool("skip-upgrade-validation", false, "")
+	skipOutOfBand := m.flags.Bool("skip-oobmigration-validation", false, "")
+	if err := m.begin(ctx, args); err != nil {
+		return err
+	}
+	if front := m.frontend(); front != nil {
+		before, _, err := schema.Version(ctx, front.Conn)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s: %d migrations applied\n", st.Name, n)
-	}
-	if hasFrontend {
-		if err := front.SyncOutOfBand(ctx, m.minor, fresh); err != nil {
-			return err
+		if !*skipPolicy {
+			if err := schema.NotAllowed(before, m.minor, m.version); err != nil {
+				return err
+			}
 		}
-		if _, err := front.Conn.Exec(ctx, schema.SetVersion, m.version); err != nil {
+		if before != "" && !*skipOutOfBand {
+			if err := schema.Unfinished(ctx, front.Conn, m.minor); err != nil {
+				return err
+			}
+		}
+	}
+	o.Faults = m.faults
+	for _, st := range m.stores {
+		if _, err := st.Up(ctx, m.minor, o); err != nil {
 			return err
 		}
 	}
@@ -146,9 +169,44 @@ func (m *migrator) up(ctx context.Context, args []string) error {
 	return nil
 }
 
+// upTo applies migrations up to one, with all before it.
+func (m *migrator) upTo(ctx context.Context, args []string) error {
+	var o schema.Options
+	var targets ids
+	m.databases("schema")
+	m.privileged(&o)
+	m.flags.BoolVar(&o.IgnoreFailed, "ignore-single-dirty-log", false, "")
+	m.flags.BoolVar(&o.IgnorePending, "ignore-single-pending-log", false, "")
+	m.flags.Var(&targets, "target", "")
+	if err := m.parse(args); err != nil {
+		return err
+	}
+	known := map[int]bool{}
+	for _, d := range schema.Migrations(m.db, m.minor) {
+		known[d.ID] = true
+	}
+	for _, id := range targets {
+		if !known[id] {
+			return fmt.Errorf("unknown migration %d of schema %q", id, m.db)
+		}
+		o.Last = max(o.Last, id)
+	}
+	if o.Last == 0 {
+		return errors.New("supply a target via -target")
+	}
+	if err := m.open(ctx); err != nil {
+		return err
+	}
+	o.Faults = m.faults
+	_, err := m.stores[0].Up(ctx, m.minor, o)
+	return err
+}
+
 func (m *migrator) validate(ctx context.Context, args []string) error {
+	m.db = "all"
+	m.databases()
 	skip := m.flags.Bool("skip-out-of-band-migrations", false, "")
-	if err := m.open(ctx, args); err != nil {
+	if err := m.begin(ctx, args); err != nil {
 		return err
 	}
 	for _, st := range m.stores {
@@ -156,216 +214,37 @@ func (m *migrator) validate(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	if front, ok := m.store("frontend"); ok && !*skip {
-		unfinished, err := schema.Unfinished(ctx, front.Conn, m.minor)
-		if err != nil {
+	fmt.Println("✅ schema okay!")
+	if front := m.frontend(); front != nil && !*skip {
+		if err := schema.Unfinished(ctx, front.Conn, m.minor); err != nil {
 			return err
 		}
-		if len(unfinished) > 0 {
-			return fmt.Errorf("unfinished out of band migrations: %s", strings.Join(unfinished, ", "))
-		}
-	}
-	fmt.Println("✅ All schemas are valid")
-	return nil
-}
-
-func (m *migrator) drift(ctx context.Context, args []string) error {
-	version := m.flags.String("version", "", "")
-	m.flags.Bool("ignore-migrator-update", false, "")
-	if err := m.open(ctx, args); err != nil {
-		return err
-	}
-	at, err := release.Parse(*version)
-	if err != nil {
-		return fmt.Errorf("--version: %w", err)
-	}
-	found := 0
-	for _, st := range m.stores {
-		lines, err := schema.Drift(ctx, st.Conn, st.Name, at)
-		if err != nil {
-			return err
-		}
-		for _, l := range lines {
-			fmt.Printf("❌ %s: %s\n", st.Name, l)
-		}
-		found += len(lines)
-	}
-	if found > 0 {
-		return errors.New("found drift")
-	}
-	fmt.Println("✅ No drift detected")
-	return nil
-}
-
-func (m *migrator) describe(ctx context.Context, args []string) (err error) {
-	format := m.flags.String("format", "psql", "")
-	out := m.flags.String("out", "", "")
-	m.flags.Bool("force", false, "")
-	m.flags.Bool("no-color", false, "")
-	if err := m.open(ctx, args); err != nil {
-		return err
-	}
-	w := io.Writer(os.Stdout)
-	if *out != "" {
-		f, created := os.Create(*out)
-		if created != nil {
-			return created
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		w = f
-	}
-	for _, st := range m.stores {
-		columns, err := schema.Existing(ctx, st.Conn)
-		if err != nil {
-			return err
-		}
-		if *format == "json" {
-			if err := json.NewEncoder(w).Encode(columns); err != nil {
-				return err
-			}
-			continue
-		}
-		names := make([]string, 0, len(columns))
-		for c := range columns {
-			names = append(names, c)
-		}
-		sort.Strings(names)
-		for _, c := range names {
-			fmt.Fprintf(w, "%s  %s\n", c, columns[c])
-		}
+		fmt.Println("✅ oobmigrations okay!")
 	}
 	return nil
 }
 
 func (m *migrator) addLog(ctx context.Context, args []string) error {
+	m.databases("schema")
 	id := m.flags.Int("version", 0, "")
 	up := m.flags.Bool("up", true, "")
-	if err := m.open(ctx, args); err != nil {
+	if err := m.parse(args); err != nil {
 		return err
 	}
-	if *id == 0 || len(m.stores) != 1 {
-		return errors.New("add-log needs --db with one database and --version with the id of a migration")
+	if *id == 0 || m.db == "" || strings.Contains(m.db, ",") {
+		return errors.New("add-log needs -db with one database and -version with the id of a migration")
+	}
+	if err := m.open(ctx); err != nil {
+		return err
 	}
 	return m.stores[0].AddLog(ctx, *id, *up)
 }
 
-// ids are the values of a flag that can be given several times.
-type ids []int
-
-func (i *ids) String() string { return fmt.Sprint(*i) }
-
-func (i *ids) Set(v string) error {
-	n, err := strconv.Atoi(v)
-	*i = append(*i, n)
-	return err
-}
-
-func (m *migrator) outOfBand(ctx context.Context, args []string) error {
-	which := ids{}
-	m.flags.Var(&which, "id", "")
-	reverse := m.flags.Bool("apply-reverse", false, "")
-	m.flags.Bool("disable-animation", false, "")
-	if err := m.open(ctx, append([]string{"--db=frontend"}, args...)); err != nil {
-		return err
-	}
-	n, err := m.stores[0].FinishOutOfBand(ctx, which, release.Minor{Major: 1 << 20}, *reverse)
+// versionOf reads --from and --to, which are a minor with or without a patch and a v.
+func versionOf(name, value string) (release.Minor, error) {
+	v, err := release.Parse(value)
 	if err != nil {
-		return err
+		return v, fmt.Errorf("bad format for -%s: %w", name, err)
 	}
-	fmt.Printf("✅ %d out of band migrations completed\n", n)
-	return nil
-}
-
-// move is upgrade and downgrade: over several minors, with the instance down.
-func (m *migrator) move(ctx context.Context, args []string, up bool) error {
-	fromFlag := m.flags.String("from", "", "")
-	toFlag := m.flags.String("to", "", "")
-	dryRun := m.flags.Bool("dry-run", false, "")
-	skipVersion := m.flags.Bool("skip-version-check", false, "")
-	skipDrift := m.flags.Bool("skip-drift-check", false, "")
-	var o schema.Options
-	m.flags.BoolVar(&o.UnprivilegedOnly, "unprivileged-only", false, "")
-	m.flags.BoolVar(&o.NoopPrivileged, "noop-privileged", false, "")
-	m.flags.String("privileged-hash", "", "")
-	m.flags.Bool("disable-animation", false, "")
-	m.flags.Bool("ignore-migrator-update", false, "")
-	if err := m.open(ctx, args); err != nil {
-		return err
-	}
-	from, err := release.Parse(*fromFlag)
-	if err != nil {
-		return fmt.Errorf("--from: %w", err)
-	}
-	to, err := release.Parse(*toFlag)
-	if err != nil {
-		return fmt.Errorf("--to: %w", err)
-	}
-	front, ok := m.store("frontend")
-	switch {
-	case !ok:
-		return errors.New("the frontend database has to be among them")
-	case up && !from.Less(to), !up && !to.Less(from):
-		return fmt.Errorf("--from=%s --to=%s: wrong way round", *fromFlag, *toFlag)
-	case m.minor.Less(to), m.minor.Less(from):
-		return fmt.Errorf("this migrator is %s and knows no later release", m.version)
-	}
-	have, err := schema.Version(ctx, front.Conn)
-	if err != nil {
-		return err
-	}
-	if at, err := release.Parse(have); !*skipVersion && (err != nil || at != from) {
-		return fmt.Errorf("--from=%s, and the instance is at %q; use --skip-version-check to go on", *fromFlag, have)
-	}
-	if !*skipDrift {
-		for _, st := range m.stores {
-			lines, err := schema.Drift(ctx, st.Conn, st.Name, from)
-			if err != nil {
-				return err
-			}
-			if len(lines) > 0 {
-				return fmt.Errorf("found drift: %s: %s", st.Name, strings.Join(lines, "; "))
-			}
-		}
-	}
-	steps := release.Between(from, to)
-	if !up {
-		steps = []release.Minor{to}
-	}
-	for _, step := range steps {
-		fmt.Printf("Migrating to v%s\n", step)
-		if *dryRun {
-			continue
-		}
-		if up {
-			if _, err := front.FinishOutOfBand(ctx, nil, step, false); err != nil {
-				return err
-			}
-		}
-		for _, st := range m.stores {
-			n, err := 0, error(nil)
-			if up {
-				n, err = st.Up(ctx, step, o)
-			} else {
-				n, err = st.Down(ctx, from, step)
-			}
-			if err != nil {
-				return err
-			}
-			fmt.Printf("%s: %d migrations applied\n", st.Name, n)
-		}
-		if up {
-			if err := front.SyncOutOfBand(ctx, step, false); err != nil {
-				return err
-			}
-		}
-		version := step.String() + ".0"
-		if step == to && strings.Count(*toFlag, ".") == 2 {
-			version = strings.TrimPrefix(*toFlag, "v")
-		}
-		if _, err := front.Conn.Exec(ctx, schema.SetVersion, version); err != nil {
-			return err
-		}
-	}
-	fmt.Printf("✅ At v%s\n", to)
-	return nil
+	return v, nil
 }

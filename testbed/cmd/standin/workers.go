@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"berth/testbed/internal/contract"
+	"berth/testbed/internal/schema"
 )
 
 // work is a background service: it gets the databases from the frontend and is healthy once it has them.
@@ -46,10 +47,9 @@ func (s *service) work(ctx context.Context, on []string, pause time.Duration, tu
 
 // runWorker moves background migrations ahead and counts what insights ask for.
 func runWorker(ctx context.Context, s *service) error {
-	return s.work(ctx, []string{":3189", ":6996"}, 2*time.Second, func(ctx context.Context, db pools) error {
-		if _, err := db.frontend().Exec(ctx, `UPDATE out_of_band_migrations SET last_updated = now(),
-			progress = CASE WHEN apply_reverse THEN greatest(progress - 0.25, 0) ELSE least(progress + 0.25, 1) END
-			WHERE progress <> CASE WHEN apply_reverse THEN 0 ELSE 1 END`); err != nil {
+	const pause = time.Second
+	return s.work(ctx, []string{":3189", ":6996"}, pause, func(ctx context.Context, db pools) error {
+		if _, err := schema.Advance(ctx, db.frontend(), nil, s.minor, pause, s.pace()); err != nil {
 			return err
 		}
 		if db["codeinsights"] == nil {

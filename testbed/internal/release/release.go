@@ -51,6 +51,14 @@ func (m Minor) Next() Minor {
 	return Minor{m.Major, m.Minor + 1}
 }
 
+// Previous is the minor before; before x.0 comes the last minor of the major before.
+func (m Minor) Previous() Minor {
+	if m.Minor > 0 {
+		return Minor{m.Major, m.Minor - 1}
+	}
+	return Minor{m.Major - 1, last[m.Major-1]}
+}
+
 // In is true for releases from the first up to and not including the second; an empty bound is none.
 func (m Minor) In(from, to string) bool {
 	return (from == "" || !m.Less(Must(from))) && (to == "" || m.Less(Must(to)))

@@ -170,18 +170,3 @@ func Columns(database string, at release.Minor) map[string]bool {
 	}
 	return out
 }
-
-// OutOfBand is a migration of data that runs in the background, beside a running instance.
-type OutOfBand struct {
-	ID                     int
-	Component, Description string
-	Introduced, Deprecated release.Minor
-}
-
-// OutOfBands are those of all releases. An instance may not reach a release at which one is deprecated before it is complete.
-var OutOfBands = []OutOfBand{
-	{21, "frontend-db.repo", "Fill in the shard of each repository", release.Must("5.1"), release.Must("5.4")},
-	{22, "codeintel-db.scip", "Compress documents", release.Must("6.2"), release.Must("6.6")},
-	{23, "frontend-db.settings", "Normalize settings", release.Must("7.3"), release.Must("7.5")},
-	{24, "codeinsights-db.series", "Round series points", release.Must("7.5"), release.Must("7.8")},
-}
