@@ -3,9 +3,7 @@ package catalogue
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"path"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -19,12 +17,12 @@ const (
 )
 
 // Recompose gives the objects as Sourcegraph's chart with default values makes them for a namespace, by "Kind/name". With overlays: see
-// With. They share trees with the release: who changes them makes copies.
+// With. Each is as Object gives it.
 func (r *Release) Recompose(namespace string) (map[string]any, error) {
 	objects := map[string]any{}
 	add := func(from map[string]any) error {
 		for key, object := range from {
-			whole, err := r.recompose(object, namespace)
+			whole, err := r.Object(object, namespace)
 			if err != nil {
 				return fmt.Errorf("recompose %s of %s: %w", key, r.Version, err)
 			}
@@ -43,49 +41,44 @@ func (r *Release) Recompose(namespace string) (map[string]any, error) {
 	return objects, add(r.Objects)
 }
 
-func (r *Release) recompose(object any, namespace string) (any, error) {
+// Object gives one of the release's objects for a namespace, with values for placeholders. It is a copy, so the caller may change it. What is
+// null there says nothing, and is left out. The error is that an image has no reference.
+func (r *Release) Object(object any, namespace string) (map[string]any, error) {
 	filled, err := r.fill("", object, namespace)
 	if err != nil {
 		return nil, err
 	}
 	whole := filled.(map[string]any)
-	data, ok := whole["data"].(map[string]any)
-	if !ok {
-		return whole, nil
-	}
-	texts := make(map[string]any, len(data))
+	data, _ := whole["data"].(map[string]any)
 	for name, value := range data {
-		texts[name] = dataText(whole["kind"] == "Secret", value)
+		data[name] = dataText(whole["kind"] == "Secret", value)
 	}
-	whole = maps.Clone(whole)
-	whole["data"] = texts
 	return whole, nil
 }
 
-// fill puts values for placeholders. What has none is not copied.
+// fill copies a tree with values for placeholders and without nulls. key is what it stands under.
 func (r *Release) fill(key string, tree any, namespace string) (any, error) {
 	switch tree := tree.(type) {
 	case string:
-		return r.fillText(key, tree, namespace)
+		text, err := r.fillText(key, tree, namespace)
+		if err != nil || text != tree {
+			return text, err
+		}
 	case []any:
-		list := tree
+		list := make([]any, len(tree))
 		for i, value := range tree {
-			filled, err := r.fill("", value, namespace)
-			if err != nil {
+			var err error
+			if list[i], err = r.fill("", value, namespace); err != nil {
 				return nil, err
 			}
-			if same(filled, value) {
-				continue
-			}
-			if &list[0] == &tree[0] {
-				list = slices.Clone(tree)
-			}
-			list[i] = filled
 		}
 		return list, nil
 	case map[string]any:
-		var all map[string]any
+		all := make(map[string]any, len(tree))
 		for name, value := range tree {
+			if value == nil {
+				continue
+			}
 			in := name
 			if key == "labels" {
 				in = key
@@ -94,20 +87,11 @@ func (r *Release) fill(key string, tree any, namespace string) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			if same(filled, value) {
-				continue
-			}
-			if all == nil {
-				all = maps.Clone(tree)
-			}
 			all[name] = filled
-		}
-		if all == nil {
-			return tree, nil
 		}
 		return all, nil
 	}
-	return tree, nil
+	return tree, nil // as it is: a text that was put into an any once more would be copied
 }
 
 // fillText fills a text that stands under a key: labels are told the release, images their reference.
@@ -128,19 +112,6 @@ func (r *Release) fillText(key, text, namespace string) (string, error) {
 		}
 	}
 	return text, nil
-}
-
-// same reports whether two trees are one, as far as fill copies.
-func same(a, b any) bool {
-	switch a := a.(type) {
-	case string:
-		return a == b.(string)
-	case []any:
-		return len(a) == 0 || &a[0] == &b.([]any)[0]
-	case map[string]any:
-		return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
-	}
-	return true
 }
 
 // writeData writes the files in ConfigMaps that a manifest has as trees. Settings of databases stay trees: the config is merged into them.

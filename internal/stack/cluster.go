@@ -13,13 +13,12 @@ import (
 	"berth/internal/diag"
 )
 
-// Cluster is what only an installation on Kubernetes has. The objects are the release's, with images and namespace filled in; rendering
-// changes them as Instances and this say.
+// Cluster is what only an installation on Kubernetes has. Rendering changes the release's objects as Instances and this say.
 type Cluster struct {
 	Namespace     string
 	Options       config.KubernetesOptions
 	Owners        map[string]string            // service by object: "sourcegraph-frontend" by "Ingress/sourcegraph-frontend"
-	Objects       map[string]map[string]any    // by "Kind/name"
+	Objects       map[string]map[string]any    // the release's, by "Kind/name", as it has them: see Object
 	Containers    map[string]Container         // where each instance's container stands, by service
 	Tuned         []string                     // keys of the release's ConfigMaps that the config's Postgres settings change
 	Secrets       map[string]map[string][]Part // the data of Secrets of the release, by name and key
@@ -29,6 +28,14 @@ type Cluster struct {
 	RegistryLogin []Part                       // a docker config with the sign-in to the admin's registry; nil without one
 	Demo          bool                         // as small as it runs
 	Extra         []File                       // the admin's own objects
+
+	release *catalogue.Release // with the images that are run
+}
+
+// Object is one of Objects with images and namespace filled in. It is a copy: the caller may change it.
+func (c *Cluster) Object(key string) map[string]any {
+	whole, _ := c.release.Object(c.Objects[key], c.Namespace) // the catalogue's test proves that every release can be put together
+	return whole
 }
 
 // Container is where a service's container stands.
@@ -72,8 +79,8 @@ func (s *Stack) Images() []string {
 			pods := catalogue.Branch(object, "spec", "template", "spec")
 			for _, group := range []string{"initContainers", "containers"} {
 				for _, c := range catalogue.Maps(pods[group]) {
-					ref, _ := c["image"].(string)
-					refs[ref] = true
+					image, _ := c["image"].(string)
+					refs[s.Cluster.release.Images[strings.TrimPrefix(image, catalogue.ImagePrefix)]] = true
 				}
 			}
 		}
@@ -142,19 +149,19 @@ func (b *builder) objects() {
 		release.Images[name] = b.image(name)
 	}
 	b.postgresSettings(&release)
-	all, _ := release.Recompose(c.Namespace) // the catalogue's test proves that every release can be put together
-	for name, s := range b.Release.Services {
+	c.release = &release
+	for name, s := range release.Services {
 		if s.Kubernetes == nil {
 			continue
 		}
-		for key := range s.Kubernetes.Objects {
+		for key, object := range s.Kubernetes.Objects {
 			if b.counts[name] > 0 || replaced(b.Config, name) && strings.HasPrefix(key, "Secret/") {
-				c.Objects[key], c.Owners[key] = all[key].(map[string]any), name
+				c.Objects[key], c.Owners[key] = object.(map[string]any), name
 			}
 		}
 	}
-	for key := range b.Release.Objects {
-		c.Objects[key] = all[key].(map[string]any)
+	for key, object := range release.Objects {
+		c.Objects[key] = object.(map[string]any)
 	}
 }
 

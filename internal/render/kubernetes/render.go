@@ -31,8 +31,8 @@ const annotationConfig = "dev.berth/config"
 // password is a new pod. A patch that changes nothing is a problem.
 func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
 	r := &renderer{stack: s, cluster: s.Cluster, options: &s.Cluster.Options, fingerprints: fingerprints, objects: map[string]*Object{}}
-	for key, body := range s.Cluster.Objects {
-		r.take(key, body)
+	for key := range s.Cluster.Objects {
+		r.take(key)
 	}
 	for _, key := range s.Cluster.Tuned {
 		r.touch(key)
@@ -81,9 +81,9 @@ type renderer struct {
 	problems     diag.List
 }
 
-// take takes an object of the release over. What is null there says nothing, and a Secret's data may hold secrets of ours.
-func (r *renderer) take(key string, body map[string]any) {
-	o := &Object{Body: withoutNulls(body).(map[string]any), Service: r.cluster.Owners[key]}
+// take takes an object of the release over. A Secret's data may hold secrets of ours.
+func (r *renderer) take(key string) {
+	o := &Object{Body: r.cluster.Object(key), Service: r.cluster.Owners[key]}
 	if o.Namespace() == "" && !clusterScoped[o.Kind()] {
 		at(o.Body, "metadata")["namespace"] = r.cluster.Namespace
 	}
