@@ -108,31 +108,36 @@ func readFastRelease(version string, target Target) (*Release, error) {
 // readFastObjects reads a release for Kubernetes, which is objects for the most part. TestFastFormSaysTheSame tells of a field that is missing
 // here.
 func readFastObjects(version string) (*Release, error) {
-	f, err := readFast[struct {
-		Version, Minor string
-		Tags           map[Target]Tag
-		Images         map[string]string
-		Services       map[string]struct {
-			Kubernetes struct {
-				Objects     tree
-				In, Overlay string
-			}
-		}
-		Objects        tree
-		ObjectOverlays map[string]tree
-	}](fastRelease(version, Kubernetes))
+	content, err := fs.ReadFile(files, fastRelease(version, Kubernetes))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read catalogue: %w", err)
 	}
-	r := &Release{Version: f.Version, Minor: f.Minor, Tags: f.Tags, Images: f.Images, Objects: f.Objects,
-		Services: make(map[string]Service, len(f.Services)), ObjectOverlays: make(map[string]map[string]any, len(f.ObjectOverlays))}
-	for name, s := range f.Services {
-		r.Services[name] = Service{Kubernetes: &KubernetesService{Objects: s.Kubernetes.Objects, In: s.Kubernetes.In, Overlay: s.Kubernetes.Overlay}}
+	f, err := readTree(content)
+	if err != nil {
+		return nil, fmt.Errorf("read catalogue: %s: %w", fastRelease(version, Kubernetes), err)
 	}
-	for name, changes := range f.ObjectOverlays {
-		r.ObjectOverlays[name] = changes
+	services, overlays := Branch(f, "Services"), Branch(f, "ObjectOverlays")
+	r := &Release{Version: textOf(f["Version"]), Minor: textOf(f["Minor"]), Tags: map[Target]Tag{}, Images: map[string]string{}, Objects: Branch(f, "Objects"),
+		Services: make(map[string]Service, len(services)), ObjectOverlays: make(map[string]map[string]any, len(overlays))}
+	for target, tag := range Branch(f, "Tags") {
+		r.Tags[Target(target)] = Tag{Date: textOf(Branch(tag)["date"]), Commit: textOf(Branch(tag)["commit"])}
+	}
+	for name, reference := range Branch(f, "Images") {
+		r.Images[name] = textOf(reference)
+	}
+	for name, s := range services {
+		k := Branch(s, "Kubernetes")
+		r.Services[name] = Service{Kubernetes: &KubernetesService{Objects: Branch(k, "Objects"), In: textOf(k["In"]), Overlay: textOf(k["Overlay"])}}
+	}
+	for name, changes := range overlays {
+		r.ObjectOverlays[name] = Branch(changes)
 	}
 	return r, nil
+}
+
+func textOf(v any) string {
+	text, _ := v.(string)
+	return text
 }
 
 // The fast form's encoding, which is the same for the same content.
