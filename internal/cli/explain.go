@@ -15,8 +15,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var codeForm = regexp.MustCompile(`^(?i:BERTH)[0-9]{4}$`)
-
 func newExplainCmd(env *Env) *cobra.Command {
 	var file string
 	var asJSON bool
@@ -36,7 +34,7 @@ With rbac: the rights in a Kubernetes cluster that berth needs for this config, 
 			if key == "rbac" {
 				return env.explainRights(file)
 			}
-			if codeForm.MatchString(key) {
+			if regexp.MustCompile(`^(?i:BERTH)[0-9]{4}$`).MatchString(key) {
 				return env.explainCode(key, asJSON)
 			}
 			return env.explainKey(key, file, asJSON)

@@ -11,11 +11,11 @@ import (
 	"berth/catalogue"
 )
 
-var nameForm = lazy(`^[a-z0-9][a-z0-9-]{0,52}$`)
+var nameForm = lazy(`^[a-z0-9][a-z0-9-]*$`)
 
 // name: it becomes part of the names of containers, volumes and Kubernetes objects, which know only these letters.
 func (c *check) name() {
-	if c.Name != "" && !nameForm().MatchString(c.Name) {
+	if c.Name != "" && (len(c.Name) > 53 || !nameForm().MatchString(c.Name)) {
 		c.errorf("BERTH1163", "name", "", "name must be of small letters, digits and dashes, at most 53, got %q", c.Name)
 	}
 }

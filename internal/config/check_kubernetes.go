@@ -45,7 +45,7 @@ func (c *check) cluster() {
 }
 
 var (
-	labelForm     = lazy(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	labelForm     = lazy(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 	subdomainForm = lazy(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 )
 
@@ -71,7 +71,7 @@ func nameInstead(path, name string) string {
 
 // objectNames: names of the namespace and of objects are names that Kubernetes takes.
 func (c *check) objectNames(o *KubernetesOptions) {
-	if n := o.Namespace; n != "" && !labelForm().MatchString(n) {
+	if n := o.Namespace; n != "" && (len(n) > 63 || !labelForm().MatchString(n)) {
 		hint := nameInstead("kubernetes.namespace", strings.ReplaceAll(n, ".", "-"))
 		c.errorf("BERTH1301", "kubernetes.namespace", hint, "a namespace is of small letters, digits and dashes, at most 63, got %q", n)
 	}

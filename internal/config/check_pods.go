@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,11 +171,11 @@ func (c *check) formKeys(path string, v any, f form) {
 	}
 }
 
-var itemNumber = regexp.MustCompile(`\.[0-9]+$`)
+var itemNumber = lazy(`\.[0-9]+$`)
 
 // short is the last name of a path, for messages that point at the place anyhow.
 func short(path string) string {
-	path = itemNumber.ReplaceAllString(path, "")
+	path = itemNumber().ReplaceAllString(path, "")
 	return path[strings.LastIndexByte(path, '.')+1:]
 }
 

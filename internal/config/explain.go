@@ -103,7 +103,7 @@ func (f Facts) names(k *Key) []string {
 // below are a key's children; for names that are known here, those.
 func (f Facts) below(k *Key, path string) []*Key {
 	if k.Elem == nil {
-		return k.Keys
+		return k.Keys()
 	}
 	names := f.names(k)
 	if k.Name == "settings" && f.Release != nil {
@@ -119,7 +119,7 @@ func (f Facts) below(k *Key, path string) []*Key {
 		keys = append(keys, &c)
 	}
 	if keys == nil && k.Elem.Kind == Object {
-		return k.Elem.Keys
+		return k.Elem.Keys()
 	}
 	return keys
 }

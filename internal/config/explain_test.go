@@ -132,7 +132,7 @@ func TestExplainEveryKey(t *testing.T) {
 				t.Errorf("%s says nothing", b.Key)
 			}
 		}
-		for _, c := range k.Keys {
+		for _, c := range k.Keys() {
 			walk(c, trimDot(path+"."+c.Name))
 		}
 		if k.Elem != nil {

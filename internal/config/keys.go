@@ -43,9 +43,17 @@ type Key struct {
 	File    string   // what kind of file a text names
 	Min     *int
 	Max     *int
-	Keys    []*Key // of an Object or a Hidden
-	Elem    *Key   // of an Items or a Named
+	Elem    *Key // of an Items or a Named
+	keys    func() []*Key
 	field   int
+}
+
+// Keys are the keys of an Object or a Hidden. They are made when they are asked for: most of them no file has.
+func (k *Key) Keys() []*Key {
+	if k.keys == nil {
+		return nil
+	}
+	return k.keys()
 }
 
 // Root is the whole file: an Object whose keys are the top keys.
@@ -55,7 +63,7 @@ var root = sync.OnceValue(func() *Key { return keyOf(reflect.TypeFor[Config](), 
 
 // Key is a key's child by name, or nil.
 func (k *Key) Key(name string) *Key {
-	for _, c := range k.Keys {
+	for _, c := range k.Keys() {
 		if c.Name == name {
 			return c
 		}
@@ -66,7 +74,7 @@ func (k *Key) Key(name string) *Key {
 // Names are the names of a key's children.
 func (k *Key) Names() []string {
 	var names []string
-	for _, c := range k.Keys {
+	for _, c := range k.Keys() {
 		names = append(names, c.Name)
 	}
 	return names
@@ -80,15 +88,15 @@ func keyOf(t reflect.Type, unit string) *Key {
 	k := &Key{}
 	switch {
 	case t == reflect.TypeFor[Secret]():
-		k.Kind, k.Keys = Hidden, fieldKeys(t)
+		k.Kind, k.keys = Hidden, fieldKeys(t)
 	case t == reflect.TypeFor[EnvVar]():
-		k.Kind, k.Keys = Variable, fieldKeys(reflect.TypeFor[Secret]())
+		k.Kind, k.keys = Variable, fieldKeys(reflect.TypeFor[Secret]())
 	case t == reflect.TypeFor[Quantity]():
 		k.Kind = Kind(unit)
 	case t == reflect.TypeFor[map[string]any]():
 		k.Kind = Anything
 	case t.Kind() == reflect.Struct:
-		k.Kind, k.Keys = Object, fieldKeys(t)
+		k.Kind, k.keys = Object, fieldKeys(t)
 	case t.Kind() == reflect.Map:
 		k.Kind, k.Elem = Named, keyOf(t.Elem(), "")
 	case t.Kind() == reflect.Slice:
@@ -103,30 +111,36 @@ func keyOf(t reflect.Type, unit string) *Key {
 	return k
 }
 
-func fieldKeys(t reflect.Type) []*Key {
-	var keys []*Key
-	for i := range t.NumField() {
-		tag := t.Field(i).Tag
-		k := keyOf(t.Field(i).Type, tag.Get("unit"))
-		k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), i
-		k.File, k.Default, k.Needed = tag.Get("file"), tag.Get("default"), tag.Get("needed") != ""
-		if k.Kind == Flag && t.Field(i).Type.Kind() == reflect.Bool {
-			k.Default = "false"
+func fieldKeys(t reflect.Type) func() []*Key {
+	return sync.OnceValue(func() []*Key {
+		keys := make([]*Key, t.NumField())
+		for i := range keys {
+			keys[i] = fieldKey(t.Field(i), i)
 		}
-		k.On = catalogue.Target(tag.Get("on"))
-		k.Min, k.Max = bound(tag.Get("min")), bound(tag.Get("max"))
-		if enum := tag.Get("enum"); enum != "" {
-			k.Enum = strings.Split(enum, "|")
-		}
-		if names := tag.Get("names"); names != "" {
-			k.Under = strings.Split(names, "|")
-		}
-		if k.Elem != nil {
-			k.Elem.Name, k.Elem.Enum, k.Elem.File = cmp.Or(tag.Get("each"), "N"), k.Enum, k.File
-		}
-		keys = append(keys, k)
+		return keys
+	})
+}
+
+func fieldKey(f reflect.StructField, i int) *Key {
+	tag := f.Tag
+	k := keyOf(f.Type, tag.Get("unit"))
+	k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), i
+	k.File, k.Default, k.Needed = tag.Get("file"), tag.Get("default"), tag.Get("needed") != ""
+	if k.Kind == Flag && f.Type.Kind() == reflect.Bool {
+		k.Default = "false"
 	}
-	return keys
+	k.On = catalogue.Target(tag.Get("on"))
+	k.Min, k.Max = bound(tag.Get("min")), bound(tag.Get("max"))
+	if enum := tag.Get("enum"); enum != "" {
+		k.Enum = strings.Split(enum, "|")
+	}
+	if names := tag.Get("names"); names != "" {
+		k.Under = strings.Split(names, "|")
+	}
+	if k.Elem != nil {
+		k.Elem.Name, k.Elem.Enum, k.Elem.File = cmp.Or(tag.Get("each"), "N"), k.Enum, k.File
+	}
+	return k
 }
 
 func bound(tag string) *int {
@@ -143,7 +157,7 @@ func (k *Key) paths(name, path string) []string {
 	if slices.Contains(k.Under, name) {
 		found = append(found, path)
 	}
-	for _, c := range k.Keys {
+	for _, c := range k.Keys() {
 		if c.Name == name && path != "" {
 			found = append(found, path)
 		}
@@ -169,7 +183,7 @@ func (k *Key) visit(v reflect.Value, path string, f func(k *Key, path string, v 
 	f(k, path, v)
 	switch k.Kind {
 	case Object:
-		for _, c := range k.Keys {
+		for _, c := range k.Keys() {
 			c.visit(v.Field(c.field), below(c.Name), f)
 		}
 	case Named:

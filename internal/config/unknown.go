@@ -50,7 +50,7 @@ func misplaced(name, path string, value *yaml.Node) string {
 	if len(keys) == 0 || path != "" {
 		return ""
 	}
-	for _, c := range Root().Keys {
+	for _, c := range Root().Keys() {
 		if c.Kind != Named || c.Elem.Kind != Object {
 			continue
 		}

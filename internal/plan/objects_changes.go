@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Hidden stands for a value that is a secret.
@@ -265,18 +266,20 @@ func (c *comparison) variable() string {
 }
 
 // telling are names of variables that hold secrets, whoever set them, and passwords in addresses.
-var telling = regexp.MustCompile(`(?i)passw|secret|token|credential|private|apikey|api_key|access_key|licen[cs]e|datasource|dsn|://[^/@\s]*:[^/@\s]*@`)
+var telling = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)passw|secret|token|credential|private|apikey|api_key|access_key|licen[cs]e|datasource|dsn|://[^/@\s]*:[^/@\s]*@`)
+})
 
 func secretAt(o *Object, variable, top string, values ...any) bool {
 	if strings.HasPrefix(o.Key, "Secret/") && (top == "data" || top == "stringData") {
 		return true
 	}
-	if variable != "" && (slices.Contains(o.Secret, variable) || telling.MatchString(variable)) {
+	if variable != "" && (slices.Contains(o.Secret, variable) || telling().MatchString(variable)) {
 		return true
 	}
 	return slices.ContainsFunc(values, func(v any) bool {
 		text, ok := v.(string)
-		return ok && strings.Contains(text, "://") && telling.MatchString(text)
+		return ok && strings.Contains(text, "://") && telling().MatchString(text)
 	})
 }
 
@@ -295,7 +298,7 @@ func show(v any) string {
 	case map[string]any:
 		return fmt.Sprintf("(%s)", counted(len(x), "field"))
 	case []any:
-		if len(x) > 8 || slices.ContainsFunc(x, func(v any) bool { s, ok := v.(string); return !ok || len(s) > 60 || telling.MatchString(s) }) {
+		if len(x) > 8 || slices.ContainsFunc(x, func(v any) bool { s, ok := v.(string); return !ok || len(s) > 60 || telling().MatchString(s) }) {
 			return fmt.Sprintf("(%s)", counted(len(x), "item"))
 		}
 		words := make([]string, len(x))

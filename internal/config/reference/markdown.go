@@ -35,7 +35,7 @@ func Markdown() []byte {
 	b.WriteString(head)
 	b.WriteString("\n## First of all\n")
 	var plain []*config.Key
-	for _, k := range config.Root().Keys {
+	for _, k := range config.Root().Keys() {
 		if !deep(k) {
 			plain = append(plain, k)
 		}
@@ -45,7 +45,7 @@ func Markdown() []byte {
 			row(k, k.Name)
 		}
 	})
-	for _, k := range config.Root().Keys {
+	for _, k := range config.Root().Keys() {
 		if !deep(k) {
 			continue
 		}
@@ -66,7 +66,7 @@ func deep(k *config.Key) bool {
 
 // rows visits what is below a key, leaves only.
 func rows(k *config.Key, path string, row func(k *config.Key, path string)) {
-	for _, c := range k.Keys {
+	for _, c := range k.Keys() {
 		at := path + "." + c.Name
 		if c.Kind == config.Object {
 			if c.Doc != "" {

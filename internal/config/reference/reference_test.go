@@ -114,7 +114,7 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%v: %s: %v", path, k.Example, problems)
 			}
 		}
-		for _, c := range k.Keys {
+		for _, c := range k.Keys() {
 			walk(c, append(path[:len(path):len(path)], c.Name))
 		}
 		if k.Elem != nil {

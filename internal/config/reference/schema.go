@@ -96,7 +96,7 @@ func secret() *node {
 
 func object(k *config.Key) *node {
 	n := &node{Type: "object", Properties: &properties{}, AdditionalProperties: false}
-	for _, c := range k.Keys {
+	for _, c := range k.Keys() {
 		n.Properties.add(c.Name, describe(c))
 		if c.Needed {
 			n.Required = append(n.Required, c.Name)

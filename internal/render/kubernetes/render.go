@@ -148,25 +148,24 @@ func (r *renderer) label(key string, o *Object) {
 // checksums gives pods a hash of the ConfigMaps and Secrets that they read at their start, where the config changes one of them. Pods of
 // an untouched installation are exactly the chart's.
 func (r *renderer) checksums() {
+	if len(r.touched) == 0 {
+		return
+	}
 	for _, o := range r.objects {
 		template := pods(o)
 		if template == nil {
 			continue
 		}
+		keys := slices.DeleteFunc(reads(template), func(key string) bool { return r.objects[key] == nil })
+		if !slices.ContainsFunc(keys, func(key string) bool { return r.touched[key] }) {
+			continue
+		}
 		sum := sha256.New()
-		changed := false
-		for _, key := range reads(template) {
-			read := r.objects[key]
-			if read == nil {
-				continue
-			}
-			changed = changed || r.touched[key]
-			text, _ := json.Marshal([]any{key, read.Body["data"], r.valuesOf(read)}) // maps of texts always marshal
+		for _, key := range keys {
+			text, _ := json.Marshal([]any{key, r.objects[key].Body["data"], r.valuesOf(r.objects[key])}) // maps of texts always marshal
 			sum.Write(text)
 		}
-		if changed {
-			at(template, "metadata", "annotations")[annotationConfig] = hex.EncodeToString(sum.Sum(nil))[:16]
-		}
+		at(template, "metadata", "annotations")[annotationConfig] = hex.EncodeToString(sum.Sum(nil))[:16]
 	}
 }
 
@@ -233,18 +232,24 @@ func (r *renderer) finish() *Set {
 		}
 	}
 	slices.Sort(databases)
-	for _, o := range r.objects {
+	type place struct {
+		order int
+		key   string
+	}
+	places := make([]place, 0, len(r.objects))
+	for key, o := range r.objects {
 		switch {
 		case o.OneShot:
 			o.Needs = databases
 		case pods(o) != nil && !slices.Contains(stores, o.Service) && !slices.Contains(helpers, o.Service):
 			o.Needs = migrators
 		}
-		set.Objects = append(set.Objects, *o)
+		places = append(places, place{order(o), key})
 	}
-	slices.SortFunc(set.Objects, func(a, b Object) int {
-		return cmp.Or(cmp.Compare(order(&a), order(&b)), cmp.Compare(a.Key(), b.Key()))
-	})
+	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.key, b.key)) })
+	for _, p := range places {
+		set.Objects = append(set.Objects, *r.objects[p.key])
+	}
 	return set
 }
 
