@@ -3,6 +3,7 @@ package catalogue
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -44,74 +45,78 @@ func (r *Release) Recompose(namespace string) (map[string]any, error) {
 // Object gives one of the release's objects for a namespace, with values for placeholders. It is a copy, so the caller may change it. What is
 // null there says nothing, and is left out. The error is that an image has no reference.
 func (r *Release) Object(object any, namespace string) (map[string]any, error) {
-	filled, err := r.fill("", object, namespace)
-	if err != nil {
-		return nil, err
-	}
-	whole := filled.(map[string]any)
+	f := filler{release: r, namespace: namespace}
+	whole := f.copy("", object).(map[string]any)
 	data, _ := whole["data"].(map[string]any)
 	for name, value := range data {
 		data[name] = dataText(whole["kind"] == "Secret", value)
 	}
-	return whole, nil
+	return whole, f.err
 }
 
-// fill copies a tree with values for placeholders and without nulls. key is what it stands under.
-func (r *Release) fill(key string, tree any, namespace string) (any, error) {
+// filler copies trees with values for placeholders and without nulls.
+type filler struct {
+	release   *Release
+	namespace string
+	err       error
+}
+
+// copy copies a tree that stands under a key.
+func (f *filler) copy(key string, tree any) any {
 	switch tree := tree.(type) {
 	case string:
-		text, err := r.fillText(key, tree, namespace)
-		if err != nil || text != tree {
-			return text, err
+		if text := f.text(key, tree); text != tree {
+			return text
 		}
 	case []any:
 		list := make([]any, len(tree))
 		for i, value := range tree {
-			var err error
-			if list[i], err = r.fill("", value, namespace); err != nil {
-				return nil, err
-			}
+			list[i] = f.copy("", value)
 		}
-		return list, nil
+		return list
 	case map[string]any:
-		all := make(map[string]any, len(tree))
-		for name, value := range tree {
-			if value == nil {
-				continue
-			}
-			in := name
-			if key == "labels" {
-				in = key
-			}
-			filled, err := r.fill(in, value, namespace)
-			if err != nil {
-				return nil, err
-			}
-			all[name] = filled
-		}
-		return all, nil
+		return f.mapping(key == "labels", tree)
 	}
-	return tree, nil // as it is: a text that was put into an any once more would be copied
+	return tree // not what is in it, which would take memory once more
 }
 
-// fillText fills a text that stands under a key: labels are told the release, images their reference.
-func (r *Release) fillText(key, text, namespace string) (string, error) {
+func (f *filler) mapping(labels bool, tree map[string]any) map[string]any {
+	all := maps.Clone(tree) // much faster than key by key
+	for name, value := range all {
+		in := name
+		if labels {
+			in = "labels"
+		}
+		switch value := value.(type) {
+		case nil:
+			delete(all, name)
+		case string:
+			if text := f.text(in, value); text != value {
+				all[name] = text
+			}
+		case map[string]any, []any:
+			all[name] = f.copy(in, value)
+		}
+	}
+	return all
+}
+
+// text fills a text that stands under a key: labels are told the release, images their reference.
+func (f *filler) text(key, text string) string {
 	if strings.IndexByte(text, '{') >= 0 {
-		text = strings.ReplaceAll(text, Namespace, namespace)
+		text = strings.ReplaceAll(text, Namespace, f.namespace)
 	}
 	switch key {
 	case "labels":
-		text = strings.ReplaceAll(text, ReleaseVersion, r.Version)
+		return strings.ReplaceAll(text, ReleaseVersion, f.release.Version)
 	case "image":
-		name, isImage := strings.CutPrefix(text, ImagePrefix)
-		if !isImage {
-			return text, nil
-		}
-		if text = r.Images[name]; text == "" {
-			return "", fmt.Errorf("image %s has no reference", name)
+		if name, isImage := strings.CutPrefix(text, ImagePrefix); isImage {
+			if text = f.release.Images[name]; text == "" {
+				f.err = fmt.Errorf("image %s has no reference", name)
+			}
 		}
 	}
-	return text, nil
+	return text
 }
 
 // writeData writes the files in ConfigMaps that a manifest has as trees. Settings of databases stay trees: the config is merged into them.
