@@ -32,7 +32,7 @@ Exit code 2 says that there is something to do, 0 that there is nothing.`,
 			defer s.close()
 			p, err := s.plan(cmd.Context(), env)
 			if err != nil {
-				if p != nil && !asJSON {
+				if p != nil && !p.Empty() && !asJSON {
 					view.Plan(env.Stdout, p) // what stands in its way is told below
 				}
 				return err

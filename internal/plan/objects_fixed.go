@@ -97,13 +97,16 @@ func (r *Refusal) immutable() bool {
 
 // refused is a refusal as a problem.
 func refused(o *Object, r *Refusal) diag.Diagnostic {
-	d := diag.Diagnostic{Code: "BERTH3504", Severity: diag.Error, Subject: o.Key, Summary: "the cluster does not take it as it is wanted",
+	d := diag.Diagnostic{Code: "BERTH3504", Severity: diag.Error, Subject: o.Key, Summary: "the cluster does not take " + o.Key + " as it is wanted",
 		Hint: "mend what it says; berth explain BERTH3504", Range: originOf(o, "")}
 	for _, c := range r.Causes {
 		d.Detail = append(d.Detail, strings.TrimSpace(fieldOf(c.Field)+": "+c.Message))
 	}
 	if len(d.Detail) == 0 || r.Status != invalid {
 		d.Detail = []string{r.Message}
+	}
+	if strings.Contains(r.Message, "failed calling webhook") {
+		d.Summary, d.Hint = "the cluster can't tell whether it takes " + o.Key + ": an admission webhook does not answer", "see whether the webhook's own pods run; the message names it"
 	}
 	if strings.HasPrefix(o.Key, "Secret/") {
 		d.Detail = []string{cmp.Or(r.Reason, "refused") + "; what it said is not shown, since it may hold the secret"}

@@ -335,7 +335,7 @@ BERTH3506 StatefulSet/gitserver: its claims, and the data in them, would be dele
 		{"an admission plugin refuses", []objectChange{want("Deployment/worker", limit("cpu", "64")), see("Deployment/worker", func(s *Seen) {
 			s.Applied, s.Refused = nil, &Refusal{Status: 403, Reason: "Forbidden", Message: "exceeded quota: cpu"}
 		})}, `
-BERTH3504 Deployment/worker: the cluster does not take it as it is wanted
+BERTH3504 Deployment/worker: the cluster does not take Deployment/worker as it is wanted
 `},
 		{"a Secret", []objectChange{want("Secret/pgsql-auth", func(o *Object) { put(o.Body, "aHVudGVyMg==", "data", "password") })}, `
 1 [] update Secret/pgsql-auth: does not restart SECRETREADERS; programs that read it only when they start keep the old content

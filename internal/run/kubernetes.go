@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,8 +90,7 @@ func (t *Kubernetes) one(ctx context.Context, verb plan.Verb, s plan.Step) error
 		if !ok {
 			return fmt.Errorf("%s is not in the inventory, so it is not removed", s.Object)
 		}
-		// In the foreground: when the object is gone, its pods are.
-		err := t.Client.Delete(ctx, ref, kubernetes.DeleteOptions{Propagation: kubernetes.Foreground})
+		err := t.Client.Delete(ctx, ref, kubernetes.DeleteOptions{Propagation: propagation(ref.Kind)})
 		if kubernetes.NotFound(err) {
 			return nil
 		}
@@ -99,10 +99,21 @@ func (t *Kubernetes) one(ctx context.Context, verb plan.Verb, s plan.Step) error
 	return fmt.Errorf("no way to %s on Kubernetes", verb)
 }
 
+// propagation is how an object is removed. When a workload is gone, its pods are; nobody has to wait for what hangs on a Service.
+func propagation(kind string) kubernetes.Propagation {
+	if slices.Contains(workloads, kind) || kind == "Job" {
+		return kubernetes.Foreground
+	}
+	return kubernetes.Background
+}
+
+// workloads are the kinds whose pods run on.
+var workloads = []string{"Deployment", "StatefulSet", "DaemonSet"}
+
 // renew deletes pods that were broken before the run: they serve nobody, and keep what is mended from starting.
 func (t *Kubernetes) renew(ctx context.Context, body map[string]any) error {
 	ref := kubernetes.RefOf(body)
-	if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, ref.Kind) {
+	if !slices.Contains(workloads, ref.Kind) {
 		return nil
 	}
 	_, err := health.Renew(ctx, t.Client, ref, t.began)
@@ -217,6 +228,9 @@ func (t *Kubernetes) Explain(ctx context.Context, s plan.Step, err error) diag.D
 	if errors.As(err, &refusal) {
 		for _, c := range refusal.Causes {
 			d.Detail = append(d.Detail, Masked([]string{c.Field + ": " + c.Message}, t.Secrets)...)
+		}
+		if strings.Contains(refusal.Message, "failed calling webhook") {
+			d.Hint = "see whether the webhook's own pods run; the message names it; then go on with: berth up"
 		}
 	}
 	return d

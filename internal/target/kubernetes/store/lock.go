@@ -95,7 +95,7 @@ func (l *lock) take(ctx context.Context) error {
 		watched := seen.Metadata.ResourceVersion == now.Metadata.ResourceVersion
 		if !now.free() && !watched {
 			if now.fresh(l.now()) || seen.Metadata.ResourceVersion != "" {
-				return holder(now).AtWork()
+				return now.atWork(l.now())
 			}
 			seen = now
 			select {
@@ -128,8 +128,17 @@ func holder(l lease) state.Holder {
 	a := l.Metadata.Annotations
 	h := state.Holder{User: cmp.Or(a[annotationUser], l.Spec.Holder), Host: a[annotationHost], Command: a[annotationCommand]}
 	h.PID, _ = strconv.Atoi(a[annotationPID])
-	h.Since, _ = time.Parse(time.RFC3339, a[annotationSince])
+	if since, err := time.Parse(time.RFC3339, a[annotationSince]); err == nil {
+		h.Since = since.Local() // the holder may live in another time zone
+	}
 	return h
+}
+
+// atWork is the problem that the holder of the lease is for anybody else, with when it is believed to be gone.
+func (l lease) atWork(now time.Time) diag.List {
+	problems := holder(l).AtWork()
+	problems[0].Detail = append(problems[0].Detail, fmt.Sprintf("it was heard of %s ago; when it says nothing for %s, berth takes over", now.Sub(l.Spec.Renewed).Round(time.Second), duration))
+	return problems
 }
 
 // body is the lease as we hold it; with no identity, as nobody does.
