@@ -29,8 +29,10 @@ func service(name, role_ string) image {
 	return image{name: name, layer: "service", entry: "standin " + role_, user: app, real: role}
 }
 
-func postgres(name, user, data string) image {
-	return image{name: name, layer: "postgres", entry: "/postgres.sh", user: user, stop: "SIGINT", real: "Debian's PostgreSQL 15",
+// postgres is a database of the layer "postgres", which has PostgreSQL 15, or "postgresql", which has 17 and can convert what 15 left.
+func postgres(name, layer, user, data string) image {
+	real := map[string]string{"postgres": "PostgreSQL 15 of Debian 12", "postgresql": "PostgreSQL 17 of Debian 13"}[layer]
+	return image{name: name, layer: layer, entry: "/postgres.sh", user: user, stop: "SIGINT", real: real,
 		env: map[string]string{"PGDATA": data, "POSTGRES_USER": "sg", "POSTGRES_DB": "sg", "POSTGRES_PASSWORD": ""}}
 }
 
@@ -68,11 +70,11 @@ var table = []image{
 	{name: "node-exporter", layer: "node-exporter", entry: "prometheus-node-exporter", user: "65534:65534", real: "Debian's node exporter"},
 	{name: "alpine-3.14", layer: "node-exporter", entry: "sh", user: "0:0", real: "Debian, for its shell"},
 	{name: "postgres_exporter", layer: "postgres_exporter", entry: "/postgres_exporter.sh", user: "65534:65534", real: "Debian's Postgres exporter"},
-	postgres("postgresql-16", "999:999", pgdata+"16").since("5.9"),
-	postgres("postgresql-16-codeinsights", "70:70", "/var/lib/postgresql/data/pgdata").since("5.9"),
-	postgres("postgres-12-alpine", "999:999", pgdata+"12").before("5.10"),
-	postgres("codeintel-db", "999:999", pgdata+"12").before("5.10"),
-	postgres("codeinsights-db", "70:70", "/var/lib/postgresql/data/pgdata").before("5.10"),
+	postgres("postgresql-16", "postgresql", "999:999", pgdata+"16").since("5.9"),
+	postgres("postgresql-16-codeinsights", "postgresql", "70:70", "/var/lib/postgresql/data/pgdata").since("5.9"),
+	postgres("postgres-12-alpine", "postgres", "999:999", pgdata+"12").before("5.10"),
+	postgres("codeintel-db", "postgres", "999:999", pgdata+"12").before("5.10"),
+	postgres("codeinsights-db", "postgres", "70:70", "/var/lib/postgresql/data/pgdata").before("5.10"),
 }
 
 // of gives the images of a release.

@@ -8,17 +8,8 @@ if [ ! -r "$conf" ]; then
   exit 1
 fi
 
-# Releases before 5.10 kept the data of PostgreSQL 12 in pgdata-12. Releases 5.10 to 6.x convert it on their first start; from 7.0
-# on the images can't. This is one PostgreSQL, so that to convert is to rename.
-old=$(dirname "$PGDATA")/pgdata-12
-if [ "$PGDATA" != "$old" ] && [ ! -s "$PGDATA/PG_VERSION" ] && [ -s "$old/PG_VERSION" ]; then
-  if [ "${STANDIN_VERSION%%.*}" -ge 7 ]; then
-    echo "postgres: $old has data of PostgreSQL 12, and release $STANDIN_VERSION can't convert it: upgrade to a 5.10 to 6.x release first" >&2
-    exit 1
-  fi
-  echo "postgres: convert $old to $PGDATA" >&2
-  mv "$old" "$PGDATA"
-fi
+# Images from 5.10 on look whether an older major left data here.
+if [ -x /convert.sh ]; then /convert.sh; fi
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   if [ -n "${POSTGRES_PASSWORD:-}" ]; then auth=scram-sha-256; else auth=trust; fi
