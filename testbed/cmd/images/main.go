@@ -40,7 +40,7 @@ func show(address string, versions []string) error {
 			return err
 		}
 		for _, i := range all {
-			fmt.Printf("%s/sourcegraph/%s:%s\n", address, i.name, v)
+			fmt.Println(i.reference(address, v))
 		}
 	}
 	return nil
@@ -71,7 +71,7 @@ func run(address, tag string, versions []string) error {
 			if err != nil {
 				return fmt.Errorf("image %s: %w", i.name, err)
 			}
-			ref, err := name.ParseReference(fmt.Sprintf("%s/sourcegraph/%s:%s", address, i.name, v), name.Insecure)
+			ref, err := name.ParseReference(i.reference(address, v), name.Insecure)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,10 @@
 package main
 
-import "berth/testbed/internal/release"
+import (
+	"cmp"
+
+	"berth/testbed/internal/release"
+)
 
 // image is one of Sourcegraph's images: the layer that stands in for it and the settings that the real one has.
 type image struct {
@@ -11,6 +15,7 @@ type image struct {
 	stop        string // signal that ends it; Docker's default is SIGTERM
 	env         map[string]string
 	from, to    string // releases that have it: first, and first that no longer has it
+	tag         string // when it isn't the release's
 	real        string // what runs inside
 }
 
@@ -40,6 +45,15 @@ func (i image) with(change func(*image)) image { change(&i); return i }
 
 func (i image) since(release string) image  { i.from = release; return i }
 func (i image) before(release string) image { i.to = release; return i }
+func (i image) tagged(tag string) image     { i.tag = tag; return i }
+
+// reference is where the image of a version is, in a registry.
+func (i image) reference(registry, version string) string {
+	return registry + "/sourcegraph/" + i.name + ":" + cmp.Or(i.tag, version)
+}
+
+// Before 5.4 this was Docker's own image, with its tags.
+var caddy = image{name: "caddy", layer: "caddy", entry: "caddy run --config /etc/caddy/Caddyfile --adapter caddyfile", real: "Caddy, built from source"}
 
 const pgdata = "/data/pgdata-"
 
@@ -61,7 +75,10 @@ var table = []image{
 	service("grafana", "grafana").with(func(i *image) { i.user = "472:472" }),
 	service("cadvisor", "cadvisor").with(func(i *image) { i.user = "0:0" }),
 	service("opentelemetry-collector", "otel-collector"),
-	{name: "caddy", layer: "caddy", entry: "caddy run --config /etc/caddy/Caddyfile --adapter caddyfile", real: "Caddy, built from source"},
+	caddy.before("5.2").tagged("2.5.2-alpine"),
+	caddy.since("5.2").before("5.3").tagged("2.7.4-alpine"),
+	caddy.since("5.3").before("5.4").tagged("2.7.6-alpine"),
+	caddy.since("5.4"),
 	{name: "blobstore", layer: "blobstore", entry: "blobstore", user: app, real: "gofakes3, an S3-compatible store"},
 	{name: "redis-cache", layer: "redis", entry: "/redis.sh", user: "999:1000", real: "Debian's Redis and redis_exporter"},
 	{name: "redis-store", layer: "redis", entry: "/redis.sh", user: "999:1000", real: "Debian's Redis and redis_exporter"},

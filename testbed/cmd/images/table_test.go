@@ -34,6 +34,21 @@ func TestImagesOfARelease(t *testing.T) {
 	}
 }
 
+// Before 5.4 Caddy had tags of its own, which do not differ between releases.
+func TestTagOfCaddy(t *testing.T) {
+	for version, want := range map[string]string{"5.0.0": "r/sourcegraph/caddy:2.5.2-alpine", "5.3.9104": "r/sourcegraph/caddy:2.7.6-alpine", "5.4.0": "r/sourcegraph/caddy:5.4.0"} {
+		all, err := of(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range all {
+			if i.name == "caddy" && i.reference("r", version) != want {
+				t.Errorf("%s has %s, want %s", version, i.reference("r", version), want)
+			}
+		}
+	}
+}
+
 // Two versions of one image have two digests: a test of an upgrade has to see a change.
 func TestVersionsDiffer(t *testing.T) {
 	base, err := mutate.Config(empty.Image, v1.Config{Env: []string{"PATH=/bin"}})
