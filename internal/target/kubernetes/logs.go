@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,7 +18,8 @@ type LogQuery struct {
 	Tail      int  // lines from the end
 }
 
-// PodLogs gives the last lines that a container wrote, without empty ones.
+// PodLogs gives the last lines that a container wrote, without empty ones. A node that does not answer is not asked again, unlike an API
+// server: who waits for a pod asks for its lines anyhow, and a log only tells more of what is known.
 func (c *Client) PodLogs(ctx context.Context, q LogQuery) ([]string, error) {
 	query := url.Values{"tailLines": {strconv.Itoa(q.Tail)}, "limitBytes": {strconv.Itoa(64 << 10)}}
 	if q.Container != "" {
@@ -31,7 +33,7 @@ func (c *Client) PodLogs(ctx context.Context, q LogQuery) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := c.send(ctx, request{method: http.MethodGet, path: path + "/log", query: query})
+	text, err := c.send(ctx, request{method: http.MethodGet, path: path + "/log", query: query, once: true})
 	if err != nil {
 		return nil, about("read the log of", pod, err)
 	}
@@ -42,6 +44,15 @@ func (c *Client) PodLogs(ctx context.Context, q LogQuery) ([]string, error) {
 		}
 	}
 	return lines, nil
+}
+
+// Reaches reports whether the API server reaches the node of a pod, as it has to for a log and, in most clusters, for Through. Only a
+// connection that did not come about says no: whatever the node answers, it is there.
+func (c *Client) Reaches(ctx context.Context, q LogQuery) bool {
+	_, err := c.try(ctx, request{method: http.MethodGet, path: "/api/v1/namespaces/" + q.Namespace + "/pods/" + q.Pod + "/log",
+		query: url.Values{"container": {q.Container}, "tailLines": {"1"}}}, nil)
+	var r *Refusal
+	return !errors.As(err, &r) || r.Status < http.StatusInternalServerError || !strings.Contains(r.Message, "dial")
 }
 
 // Through asks a Service by way of the API server, which reaches it from wherever we are. An answer of 400 and above is a Refusal.

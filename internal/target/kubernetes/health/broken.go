@@ -52,7 +52,7 @@ func observed(ctx context.Context, c *kubernetes.Client, ref kubernetes.Ref) (Ob
 		select {
 		case <-ctx.Done():
 			return o, nil // what it makes is judged anew
-		case <-time.After(fresh / 5):
+		case <-time.After(leastFresh):
 		}
 	}
 }

@@ -42,6 +42,11 @@ func owns(o Object, p Pod) bool {
 	return false
 }
 
+// finished reports whether a Job's pod came to its end well. The Job itself says so up to a second later: its controller counts in batches.
+func (e Evidence) finished(o Object) bool {
+	return o.Kind == "Job" && slices.ContainsFunc(e.pods(o), func(p Pod) bool { return p.Status.Phase == "Succeeded" })
+}
+
 // about are the events about an object of one of some reasons, the newest first. No reasons are all.
 func (e Evidence) about(kind, name string, reasons ...string) []Event {
 	var found []Event

@@ -193,6 +193,20 @@ func TestOwns(t *testing.T) {
 	}
 }
 
+// TestFinished: a Job whose pod came to its end well is finished before its controller says so; one of another Job, or a failed pod, is none.
+func TestFinished(t *testing.T) {
+	o := read[Object](t, `{"kind": "Job", "metadata": {"name": "migrator", "uid": "j"}, "status": {"active": 1}}`)
+	for _, test := range []struct {
+		owner, phase string
+		want         bool
+	}{{"j", "Succeeded", true}, {"j", "Running", false}, {"j", "Failed", false}, {"other", "Succeeded", false}} {
+		p := read[Pod](t, `{"metadata": {"ownerReferences": [{"kind": "Job", "uid": "`+test.owner+`", "controller": true}]}, "status": {"phase": "`+test.phase+`"}}`)
+		if got := (Evidence{Pods: []Pod{p}}).finished(o); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}
+
 // TestWatcher: a few lists a look, none when nothing changed in between, and the log of the right container.
 func TestWatcher(t *testing.T) {
 	s := kubetest.New(t)
@@ -244,9 +258,20 @@ func TestWatcher(t *testing.T) {
 	if d := w.Explain(t.Context(), ref("gone")); d.Code != "BERTH3433" || !strings.Contains(d.Summary, "StatefulSet/gone is not ready: not there") {
 		t.Errorf("%+v", d)
 	}
+	// The longer nothing was applied, the longer a look holds.
+	for _, step := range []struct {
+		wait time.Duration
+		asks bool
+	}{{99 * time.Millisecond, false}, {time.Millisecond, true}, {20 * time.Second, true}, {999 * time.Millisecond, false}, {time.Millisecond, true}} {
+		at = at.Add(step.wait)
+		before := len(s.Requests())
+		if _, err := w.Look(t.Context(), []kubernetes.Ref{ref("gitserver")}); err != nil || len(s.Requests()) > before != step.asks {
+			t.Errorf("%s after the look before: %v, %v", step.wait, s.Requests()[before:], err)
+		}
+	}
+	before = len(s.Requests())
 	w.Forget()
-	at = at.Add(time.Minute)
-	if _, err := w.Look(t.Context(), []kubernetes.Ref{ref("symbols")}); err != nil || len(s.Requests()[before:]) != 5 {
+	if _, err := w.Look(t.Context(), []kubernetes.Ref{ref("symbols")}); err != nil || len(s.Requests()[before:]) != 1 {
 		t.Errorf("what is ready needs no pods: %v, %v", s.Requests()[before:], err)
 	}
 }

@@ -20,21 +20,25 @@ type Watcher struct {
 	since     time.Time
 
 	mu    sync.Mutex
+	moved time.Time // when something was applied last
 	at    time.Time // of the last look
 	known map[kubernetes.Ref]Readiness
 	found map[kubernetes.Ref]Finding
 }
 
+// A look holds for a tenth of the time since something was applied, within these bounds: who asks more often gets the same answer. Pods that
+// are up in a moment are seen at once, and hours of waiting for images cost the API server little.
 const (
-	// fresh is how long a look holds: who asks more often gets the same answer.
-	fresh = 500 * time.Millisecond
-	// lastLines is how much of a log is shown.
-	lastLines = 20
+	leastFresh = 100 * time.Millisecond
+	mostFresh  = time.Second
 )
+
+// lastLines is how much of a log is shown.
+const lastLines = 20
 
 // NewWatcher watches a namespace. What the cluster said before now is known, but nothing is given up for it.
 func NewWatcher(c *kubernetes.Client, namespace string, now func() time.Time) *Watcher {
-	return &Watcher{client: c, namespace: namespace, now: now, since: now()}
+	return &Watcher{client: c, namespace: namespace, now: now, since: now(), moved: now()}
 }
 
 // judged are the kinds that are not ready by being there.
@@ -69,14 +73,14 @@ func (w *Watcher) holds(refs []kubernetes.Ref) bool {
 			return false
 		}
 	}
-	return w.now().Sub(w.at) < fresh
+	return w.now().Sub(w.at) < min(max(w.now().Sub(w.moved)/10, leastFresh), mostFresh)
 }
 
 // Forget makes the next look a new one, as after something was applied.
 func (w *Watcher) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.at = time.Time{}
+	w.at, w.moved = time.Time{}, w.now()
 }
 
 func (w *Watcher) look(ctx context.Context, refs []kubernetes.Ref) error {
@@ -105,6 +109,10 @@ func (w *Watcher) look(ctx context.Context, refs []kubernetes.Ref) error {
 		}
 		for r, o := range objects {
 			if known[r].Ready {
+				continue
+			}
+			if e.finished(o) {
+				known[r] = Readiness{Ready: true, How: "finished"}
 				continue
 			}
 			if f, ok := Diagnose(o, e); ok {
