@@ -386,14 +386,28 @@ func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceS
 	return services, missing, release, nil
 }
 
-// knock asks the frontend's Service through the API server, which can reach it from wherever berth runs.
+// knock asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it
+// would try for seconds in vain.
 func (c *clusterSite) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
 	start := now()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	if !c.reached(ctx) {
+		return false, "", 0
+	}
 	err := c.client.Through(ctx, c.namespace, "sourcegraph-frontend", "http", "/healthz")
 	if kubernetes.Forbidden(err) || kubernetes.Unavailable(err) {
 		return false, "", 0 // the API server may not be asked this, or does not reach pods itself
 	}
 	return err == nil, fmt.Sprintf("the Service sourcegraph-frontend in namespace %s", c.namespace), now().Sub(start).Milliseconds()
+}
+
+// reached reports whether the API server reaches a node with a pod of the frontend. In doubt it does.
+func (c *clusterSite) reached(ctx context.Context) bool {
+	const frontend = "sourcegraph-frontend"
+	pods, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=" + frontend})
+	return err != nil || len(pods) == 0 || slices.ContainsFunc(pods, func(pod map[string]any) bool {
+		return c.client.Reaches(ctx, kubernetes.LogQuery{Namespace: c.namespace, Pod: kubernetes.RefOf(pod).Name,
+			Container: c.stack.Cluster.Containers[frontend].Name})
+	})
 }

@@ -168,7 +168,7 @@ func (e *Env) answers(ctx context.Context, s site) error {
 		}
 	}
 	if door == "" {
-		fmt.Fprintf(e.Stdout, "\nall services are ready\n")
+		fmt.Fprintf(e.Stdout, "\nall services are ready; the front door can't be reached from here, so it was not asked\n")
 		return nil
 	}
 	if !ok {
