@@ -11,18 +11,19 @@ import (
 )
 
 // boot waits for the databases, refuses those that this release may not use, records the release, and keeps the files' content up to date.
+// Once it is admitted the schemas are not looked at again: the next release's migrator may work on them while this one runs.
 func (f *frontend) boot(ctx context.Context, refuse context.CancelCauseFunc, services map[string][]json.RawMessage, settings string) {
-	admitted := false
 	f.every(ctx, 2*time.Second, func(ctx context.Context) error {
-		if !admitted {
+		if f.blocked.Load() != nil {
 			var no *refusal
 			if err := f.admit(ctx); errors.As(err, &no) {
 				refuse(no)
 				return nil
 			} else if err != nil {
+				f.block(err.Error())
 				return fmt.Errorf("not ready: %w", err)
 			}
-			admitted = true
+			f.blocked.Store(nil)
 		}
 		if err := f.ready(ctx); err != nil {
 			return fmt.Errorf("not ready: %w", err)
@@ -30,6 +31,8 @@ func (f *frontend) boot(ctx context.Context, refuse context.CancelCauseFunc, ser
 		return f.begin(ctx, services, settings)
 	})
 }
+
+func (f *frontend) block(why string) { f.blocked.Store(&why) }
 
 // refusal is why a frontend will never run on these databases. The process ends with it, and whoever started it starts it again.
 type refusal struct{ error }

@@ -9,13 +9,13 @@ import (
 	"os"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
 
 	"berth/testbed/internal/contract"
 	"berth/testbed/internal/jsonc"
-	"berth/testbed/internal/schema"
 )
 
 // frontend is the web application and the internal API; both run in every frontend container.
@@ -27,6 +27,7 @@ type frontend struct {
 	objects      objects
 	git, zoekt   []string
 	searchers    []string
+	blocked      atomic.Pointer[string] // why the databases are not used yet; nil when they are
 }
 
 func runFrontend(ctx context.Context, s *service) error {
@@ -51,6 +52,7 @@ func runFrontend(ctx context.Context, s *service) error {
 	if err != nil {
 		return err
 	}
+	f.block("still starting")
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	go f.boot(ctx, refuse, services, settings)
@@ -80,12 +82,7 @@ func (f *frontend) checks() map[string]check {
 		"blobstore":   f.objects.ready,
 	}
 	for db := range f.db {
-		out[db+" database"] = func(ctx context.Context) error {
-			if err := f.db.ping(ctx, db); err != nil {
-				return err
-			}
-			return schema.Ready(ctx, f.db[db], db, f.minor)
-		}
+		out[db+" database"] = func(ctx context.Context) error { return f.db.ping(ctx, db) }
 	}
 	return out
 }
@@ -108,6 +105,9 @@ func (f *frontend) ready(ctx context.Context) error {
 		}
 	}
 	sort.Strings(bad)
+	if why := f.blocked.Load(); why != nil {
+		bad = append(bad, *why)
+	}
 	if len(bad) > 0 {
 		return errors.New(strings.Join(bad, "\n"))
 	}

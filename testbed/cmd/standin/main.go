@@ -5,7 +5,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -52,9 +55,25 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Getenv); err != nil {
+		if len(os.Args) > 1 && os.Args[1] == "migrator" {
+			err = fatal(err, os.Getenv("STANDIN_VERSION"))
+		}
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// fatal is how the real migrator tells of an error: as its logger's last line.
+func fatal(err error, version string) error {
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
+	e.SetEscapeHTML(false)
+	broken := e.Encode(struct {
+		SeverityText, Timestamp, InstrumentationScope, Caller, Function, Body string
+		Resource                                                              map[string]string
+	}{"FATAL", fmt.Sprint(time.Now().UnixNano()), "migrator", "standin/main.go", "main.main", strings.TrimPrefix(err.Error(), "migrator: "),
+		map[string]string{"service.name": "migrator", "service.version": version, "service.instance.id": hostname()}})
+	return errors.Join(broken, errors.New(strings.TrimSpace(line.String())))
 }
 
 func run(ctx context.Context, args []string, env contract.Env) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -99,5 +100,12 @@ func TestPasswords(t *testing.T) {
 	c, err3 := hash("other", []byte("salt"))
 	if err != nil || err2 != nil || err3 != nil || a != b || a == c {
 		t.Errorf("got %s, %s, %s", a, b, c)
+	}
+}
+
+func TestFatal(t *testing.T) {
+	got := fatal(errors.New(`migrator: "7.1" != "7.2", a > b`), "7.5.0").Error()
+	if !strings.HasPrefix(got, `{"SeverityText":"FATAL",`) || !strings.Contains(got, `"Body":"\"7.1\" != \"7.2\", a > b"`) {
+		t.Errorf("got %s", got)
 	}
 }

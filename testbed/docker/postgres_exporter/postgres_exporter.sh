@@ -9,4 +9,5 @@ if [ -n "${PG_EXPORTER_EXTEND_QUERY_PATH:-}" ] && [ ! -r "$PG_EXPORTER_EXTEND_QU
   echo "postgres_exporter: PG_EXPORTER_EXTEND_QUERY_PATH names $PG_EXPORTER_EXTEND_QUERY_PATH, which is not there" >&2
   exit 1
 fi
-exec prometheus-postgres-exporter "$@"
+# Debian 12's exporter is older than the databases' PostgreSQL 17, which has these figures in another place.
+exec prometheus-postgres-exporter --no-collector.bgwriter "$@"
