@@ -126,7 +126,7 @@ func (c *clusterSite) desired(e *Env) plan.DesiredObjects {
 	project := sha256.New()
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
-		object := plan.Object{Key: o.Key(), Service: o.Service, Body: c.body(o), Needs: o.Needs, OneShot: o.OneShot}
+		object := plan.Object{Key: o.Key(), Service: o.Service, Body: c.body(o), Needs: o.Needs, Patient: o.Patient, OneShot: o.OneShot}
 		for _, origin := range o.Origins {
 			object.Origins = append(object.Origins, plan.Cause{Text: origin.Text, Range: origin.Range})
 		}

@@ -25,6 +25,7 @@ type Object struct {
 	Service string         // "gitserver"; "" when it belongs to none
 	Body    map[string]any // as it is applied; a Secret's with its data
 	Needs   []string       // keys of objects that must be ready first
+	Patient bool           // its pods wait for these by themselves, where nothing else runs that needs the same
 	OneShot bool           // a Job that runs to its end
 	Secret  []string       // names of variables whose value is never shown
 	Origins []Cause        // the config's lines that shape it

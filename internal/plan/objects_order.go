@@ -30,6 +30,7 @@ func (b *objectDiffer) order() {
 		}
 	}
 	b.plan.Steps = sorted(b.plan.Steps, b.needs)
+	b.beside()
 }
 
 // after says what comes before the step that makes an object what it should be. A workload whose needs have steps waits for these only:
@@ -39,23 +40,56 @@ func (b *objectDiffer) after(o *Object, step int, base []int) {
 		return
 	}
 	var needs []int
-	for _, key := range o.Needs {
-		if k, ok := b.byKey[key]; ok {
-			needs = append(needs, k)
-		}
+	if !b.begins(o) {
+		needs = b.steps(o.Needs)
 	}
 	switch {
 	case podsOf(o.Body) != nil && !slices.ContainsFunc(needs, func(k int) bool { return b.plan.Steps[k].Verb != Wait }):
 		needs = append(needs, base...)
 	case podsOf(o.Body) == nil:
-		for _, key := range named(o) {
-			if k, ok := b.byKey[key]; ok {
-				needs = append(needs, k)
-			}
-		}
+		needs = append(needs, b.steps(named(o))...)
 	}
 	for _, k := range b.parts(step) {
 		b.needs[k] = append(b.needs[k], needs...)
+	}
+}
+
+// steps are the steps that make objects what they should be.
+func (b *objectDiffer) steps(keys []string) []int {
+	var steps []int
+	for _, key := range keys {
+		if k, ok := b.byKey[key]; ok {
+			steps = append(steps, k)
+		}
+	}
+	return steps
+}
+
+// begins reports whether an object may be made before what it needs is ready: its pods wait for that by themselves, and nothing runs yet that
+// they could meet instead, such as the frontend of an older release in front of a schema that is too old for them.
+func (b *objectDiffer) begins(o *Object) bool {
+	return o.Patient && b.cluster.Seen[o.Key].Live == nil && !slices.ContainsFunc(b.desired.Objects, func(other Object) bool {
+		return !other.Patient && b.cluster.Seen[other.Key].Live != nil && slices.ContainsFunc(other.Needs, func(key string) bool { return slices.Contains(o.Needs, key) })
+	})
+}
+
+// beside notes which steps begin beside what they need.
+func (b *objectDiffer) beside() {
+	ids := map[string]int{}
+	for _, s := range b.plan.Steps {
+		ids[s.Object] = s.ID
+	}
+	for i := range b.desired.Objects {
+		o := &b.desired.Objects[i]
+		if ids[o.Key] == 0 || !b.begins(o) {
+			continue
+		}
+		s := &b.plan.Steps[ids[o.Key]-1]
+		for _, key := range o.Needs {
+			if ids[key] != 0 {
+				s.Beside = append(s.Beside, ids[key])
+			}
+		}
 	}
 }
 

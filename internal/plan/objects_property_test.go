@@ -254,6 +254,42 @@ func TestFirstDeployWaitsInOrder(t *testing.T) {
 	}
 }
 
+// TestPatientStartAtOnce: what waits for the migrator by itself starts beside it, unless a frontend runs that it would meet before.
+func TestPatientStartAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		lost []string // objects that are not there
+		want bool
+	}{
+		{"nothing runs", []string{"Deployment/sourcegraph-frontend", "StatefulSet/gitserver"}, true},
+		{"a frontend runs", []string{"StatefulSet/gitserver"}, false},
+		{"it runs itself", []string{"Deployment/sourcegraph-frontend"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, c := instance(t)
+			see("StatefulSet/gitserver", func(s *Seen) { put(s.Applied, 9.0, "spec", "minReadySeconds") })(&d, &c)
+			for _, key := range append(tt.lost, "Job/migrator") {
+				c.Seen[key] = Seen{}
+			}
+			p, problems := Objects(d, c)
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			ids := map[string]int{}
+			for _, s := range p.Steps {
+				ids[s.Object] = s.ID
+			}
+			gitserver, migrator := p.Steps[ids["StatefulSet/gitserver"]-1], ids["Job/migrator"]
+			if beside, after := slices.Contains(gitserver.Beside, migrator), slices.Contains(gitserver.After, migrator); beside != tt.want || after == tt.want {
+				t.Errorf("after the migrator %v, beside it %v", after, beside)
+			}
+			if i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Object == "Deployment/sourcegraph-frontend" }); i >= 0 && !slices.Contains(p.Steps[i].After, migrator) {
+				t.Error("the frontend does not wait for the migrator")
+			}
+		})
+	}
+}
+
 func TestYieldedIsExact(t *testing.T) {
 	d, c := instance(t)
 	// The one name begins with the other.

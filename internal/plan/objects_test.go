@@ -117,7 +117,7 @@ func instance(t testing.TB) (DesiredObjects, Cluster) {
 		if podsOf(o.Body) != nil {
 			o.Service = nameOf(key)
 			if !slices.Contains(databases, key) && !strings.Contains(key, "redis") {
-				o.Needs = []string{"Job/migrator"}
+				o.Needs, o.Patient = []string{"Job/migrator"}, key != "Deployment/sourcegraph-frontend"
 			}
 		}
 		d.Objects = append(d.Objects, o)

@@ -94,6 +94,8 @@ type Step struct {
 	Why       []Cause `json:"why"`
 	Effect    Effect  `json:"effect"`
 	After     []int   `json:"after,omitempty"` // steps that must be done first
+	// Beside are steps that what the step makes waits for by itself. So it begins beside them, and is not given up before they are done.
+	Beside []int `json:"beside,omitempty"`
 	// Changes are the fields of an object that differ.
 	Changes []Change `json:"changes,omitempty"`
 }

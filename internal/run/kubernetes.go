@@ -70,12 +70,12 @@ func (t *Kubernetes) one(ctx context.Context, verb plan.Verb, s plan.Step) error
 	body := t.Bodies[s.Object]
 	switch verb {
 	case plan.Wait:
-		return t.renew(ctx, body)
+		return t.renew(ctx, body, t.Now())
 	case plan.Create, plan.Update:
 		if err := t.apply(ctx, body); err != nil {
 			return err
 		}
-		return t.renew(ctx, body)
+		return t.renew(ctx, body, t.began)
 	case plan.Recreate, plan.Execute: // a Job that failed has to go before it can run again
 		if err := t.remove(ctx, kubernetes.RefOf(body), kubernetes.Foreground); err != nil {
 			return err
@@ -110,13 +110,13 @@ func propagation(kind string) kubernetes.Propagation {
 // workloads are the kinds whose pods run on.
 var workloads = []string{"Deployment", "StatefulSet", "DaemonSet"}
 
-// renew deletes pods that were broken before the run: they serve nobody, and keep what is mended from starting.
-func (t *Kubernetes) renew(ctx context.Context, body map[string]any) error {
+// renew deletes pods that were made before a moment and are broken: they serve nobody, and keep what is mended from starting.
+func (t *Kubernetes) renew(ctx context.Context, body map[string]any, before time.Time) error {
 	ref := kubernetes.RefOf(body)
 	if !slices.Contains(workloads, ref.Kind) {
 		return nil
 	}
-	_, err := health.Renew(ctx, t.Client, ref, t.began)
+	_, err := health.Renew(ctx, t.Client, ref, before)
 	return err
 }
 

@@ -84,6 +84,7 @@ type Run struct {
 	Watch   func(Event) // called from several goroutines
 
 	began    map[int]time.Time
+	since    map[int]time.Time // when its patience began
 	applied  map[int]bool
 	ready    map[int]bool
 	problems diag.List
@@ -91,6 +92,8 @@ type Run struct {
 	pulling  int          // of which pull
 	urging   int          // of which make what others wait for
 	urgent   map[int]bool // steps that others wait for
+	early    map[int]bool // steps that began beside what they need, and are not given up yet
+	resumed  map[int]bool // those of which what they need is ready now
 	results  chan outcome
 	looks    chan look
 	looking  bool           // a look is under way
@@ -117,8 +120,9 @@ type look struct {
 // Execute carries the plan out. Cancelling ctx lets steps in hand come to their end, begins no others, and gives context.Canceled;
 // images that are being pulled are left, since pulling goes on from where it was. Problems are a diag.List.
 func (r *Run) Execute(ctx context.Context) error {
-	r.began, r.applied, r.ready, r.urgent = map[int]time.Time{}, map[int]bool{}, map[int]bool{}, waitedFor(r.Plan)
-	r.how = map[int]string{}
+	r.began, r.since = map[int]time.Time{}, map[int]time.Time{}
+	r.applied, r.ready, r.urgent = map[int]bool{}, map[int]bool{}, waitedFor(r.Plan)
+	r.how, r.early, r.resumed = map[int]string{}, map[int]bool{}, map[int]bool{}
 	r.results, r.looks = make(chan outcome, len(r.Plan.Steps)), make(chan look, 1)
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -135,6 +139,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		}
 		if work.Err() == nil {
 			r.begin(work)
+			r.resume(work)
 			r.look(work)
 		} else if r.busy == 0 {
 			r.lastLook(ctx)
@@ -220,7 +225,7 @@ func waitedFor(p *plan.Plan) map[int]bool {
 func (r *Run) begin(ctx context.Context) {
 	var free []plan.Step
 	for _, s := range r.Plan.Steps {
-		if r.began[s.ID].IsZero() && !slices.ContainsFunc(s.After, func(id int) bool { return !r.ready[id] }) {
+		if r.began[s.ID].IsZero() && r.allReady(s.After) {
 			free = append(free, s)
 		}
 	}
@@ -245,6 +250,25 @@ func (r *Run) begin(ctx context.Context) {
 	}
 }
 
+func (r *Run) allReady(steps []int) bool {
+	return !slices.ContainsFunc(steps, func(id int) bool { return !r.ready[id] })
+}
+
+// resume waits anew for steps that began beside what they need, once that is ready: what broke meanwhile is made anew, and from now on they are
+// given up like all others.
+func (r *Run) resume(ctx context.Context) {
+	var steps []plan.Step
+	for _, s := range r.Plan.Steps {
+		if r.early[s.ID] && r.applied[s.ID] && !r.ready[s.ID] && !r.resumed[s.ID] && r.allReady(s.Beside) {
+			r.resumed[s.ID], r.applied[s.ID], r.since[s.ID] = true, false, r.Now()
+			steps = append(steps, s)
+		}
+	}
+	if len(steps) > 0 {
+		r.do(context.WithoutCancel(ctx), plan.Wait, steps)
+	}
+}
+
 // makes reports whether a step makes a container that is to stay.
 func makes(s plan.Step) bool { return s.Verb == plan.Create || s.Verb == plan.Recreate }
 
@@ -264,8 +288,14 @@ func (r *Run) batch(ctx context.Context, verb plan.Verb, steps []plan.Step) {
 	r.note("begin", steps...)
 	for _, s := range steps {
 		r.began[s.ID] = r.Now()
+		r.since[s.ID] = r.began[s.ID]
+		r.early[s.ID] = !r.allReady(s.Beside)
 		r.Watch(Event{Kind: Begun, Step: s})
 	}
+	r.do(ctx, verb, steps)
+}
+
+func (r *Run) do(ctx context.Context, verb plan.Verb, steps []plan.Step) {
 	r.count(1, steps)
 	go func() {
 		err := r.Target.Do(ctx, verb, steps, func(s plan.Step, done, total int64) {
@@ -330,6 +360,9 @@ func (r *Run) look(ctx context.Context) {
 	}
 	var steps []plan.Step
 	for _, s := range r.Plan.Steps {
+		if r.resumed[s.ID] && r.applied[s.ID] {
+			delete(r.early, s.ID) // this look is the first one after what was broken is gone
+		}
 		// What is made new can be looked at while it is made. What is replaced can't: it would be the old one that looks ready.
 		begun := !r.began[s.ID].IsZero() && (r.applied[s.ID] || s.Verb == plan.Create)
 		if begun && !r.ready[s.ID] {
@@ -361,11 +394,11 @@ func (r *Run) judge(ctx context.Context, l look) {
 		for _, line := range h.Said {
 			r.Watch(Event{Kind: Said, Step: s, Text: line})
 		}
-		took := r.Now().Sub(r.began[s.ID])
+		took := r.Now().Sub(r.since[s.ID])
 		switch {
 		case h.Ready:
 			ready = append(ready, s)
-		case r.applied[s.ID] && (h.Failed || took > r.Target.Patience(s)):
+		case r.applied[s.ID] && !r.early[s.ID] && (h.Failed || took > r.Target.Patience(s)):
 			err := fmt.Errorf("%w after %s: %s", ErrNotReady, took.Round(time.Second), h.How)
 			r.problems = append(r.problems, r.Target.Explain(context.WithoutCancel(ctx), s, err))
 			r.failed(s)

@@ -28,6 +28,7 @@ type fake struct {
 	fail   map[string]error // by object, what doing gives
 	never  map[string]bool  // objects that do not get ready
 	crash  map[string]bool  // objects that say that they never will
+	heal   map[string]bool  // of these, those that do after they are waited for anew
 	gone   func() bool      // whether the engine does not answer
 	takes  time.Duration
 	active map[plan.Verb]int
@@ -35,7 +36,7 @@ type fake struct {
 }
 
 func newFake() *fake {
-	return &fake{done: map[int]time.Time{}, fail: map[string]error{}, never: map[string]bool{}, crash: map[string]bool{},
+	return &fake{done: map[int]time.Time{}, fail: map[string]error{}, never: map[string]bool{}, crash: map[string]bool{}, heal: map[string]bool{},
 		gone: func() bool { return false }, takes: time.Second, active: map[plan.Verb]int{}, most: map[plan.Verb]int{}}
 }
 
@@ -68,6 +69,9 @@ func (f *fake) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, progre
 			errs = append(errs, &StepError{Step: s, Err: err})
 		} else {
 			f.done[s.ID] = time.Now()
+			if verb == plan.Wait && f.heal[s.Object] {
+				delete(f.crash, s.Object)
+			}
 		}
 	}
 	return errors.Join(errs...)
@@ -245,6 +249,45 @@ func TestFailuresAreTold(t *testing.T) {
 				}
 				if slices.Contains(f.log, "create frontend") {
 					t.Error("frontend was begun, although what it needs is not ready")
+				}
+			})
+		})
+	}
+}
+
+// TestStepsBeside: what waits by itself for what it needs begins beside it, and is not given up before that is ready; then as soon as others.
+func TestStepsBeside(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		prepare  func(*fake)
+		waits    bool // anew, when the migrator is ready
+		fails    bool
+		at, most time.Duration // how long the run takes
+	}{
+		{"it gets ready", func(f *fake) {}, false, false, 0, 7 * time.Second},
+		{"it crashes meanwhile", func(f *fake) { f.crash["gitserver"], f.heal["gitserver"] = true, true }, true, false, 0, 9 * time.Second},
+		{"it crashes all the same", func(f *fake) { f.crash["gitserver"] = true }, true, true, 4 * time.Second, 9 * time.Second},
+		{"it never gets ready", func(f *fake) { f.never["gitserver"] = true }, true, true, 64 * time.Second, 70 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				tt.prepare(f)
+				gitserver := step(plan.Create, "gitserver")
+				gitserver.Beside = []int{2}
+				r, _ := newRun(t, f, planOf(step(plan.Create, "pgsql"), step(plan.Execute, "migrator", 1), gitserver, step(plan.Create, "frontend", 2)))
+				start := time.Now()
+				err := r.Execute(t.Context())
+				took := time.Since(start)
+				var problems diag.List
+				if errors.As(err, &problems) != tt.fails || tt.fails && problems[0].Subject != "gitserver" {
+					t.Errorf("Execute: %v", err)
+				}
+				if took < tt.at || took > tt.most {
+					t.Errorf("took %v", took)
+				}
+				if f.log[1] != "create gitserver" || slices.Contains(f.log, "wait gitserver") != tt.waits {
+					t.Errorf("did %v", f.log)
 				}
 			})
 		})

@@ -218,6 +218,19 @@ var stores = []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-cache",
 // helpers are the services that need no schema: they start with the stores.
 var helpers = []string{"cadvisor", "node-exporter", "otel-agent", "otel-collector", "prometheus", "grafana", "syntect-server", "jaeger"}
 
+// databaseVariables are the beginnings of the variables that tell where a database is. In Sourcegraph's chart the frontend and the migrator
+// have them; all other services ask the frontend.
+var databaseVariables = []string{"PG", "CODEINTEL_PG", "CODEINSIGHTS_PG"}
+
+// asksFrontend reports whether pods learn from the frontend where the databases are.
+func asksFrontend(template map[string]any) bool {
+	return !slices.ContainsFunc(containers(at(template, "spec")), func(c map[string]any) bool {
+		return slices.ContainsFunc(items(c["env"]), func(e map[string]any) bool {
+			return slices.ContainsFunc(databaseVariables, func(prefix string) bool { return strings.HasPrefix(text(e, "name"), prefix) })
+		})
+	})
+}
+
 // finish orders the objects, and says what must be ready before what: the databases before the migrator, and that before all that read
 // the schema, the frontend first.
 func (r *renderer) finish() *Set {
@@ -242,7 +255,7 @@ func (r *renderer) finish() *Set {
 		case o.OneShot:
 			o.Needs = databases
 		case pods(o) != nil && !slices.Contains(stores, o.Service) && !slices.Contains(helpers, o.Service):
-			o.Needs = migrators
+			o.Needs, o.Patient = migrators, asksFrontend(pods(o))
 		}
 		places = append(places, place{order(o), key})
 	}

@@ -234,3 +234,27 @@ func comparable(v any) any {
 	}
 	return out
 }
+
+// TestOnlyTheFrontendOpensDatabases: in every release all other services that need the schema learn from the frontend where it is.
+func TestOnlyTheFrontendOpensDatabases(t *testing.T) {
+	minors := map[string]bool{}
+	for _, v := range catalogue.Embedded().Versions(catalogue.Kubernetes) { // the newest first
+		if minors[catalogue.Minor(v.Version)] {
+			continue
+		}
+		minors[catalogue.Minor(v.Version)] = true
+		var impatient []string
+		patient := 0
+		for _, o := range render(t, v.Version, "").Objects {
+			switch {
+			case o.Patient:
+				patient++
+			case !o.OneShot && len(o.Needs) > 0:
+				impatient = append(impatient, o.Key())
+			}
+		}
+		if !slices.Equal(impatient, []string{"Deployment/sourcegraph-frontend"}) || patient < 5 {
+			t.Errorf("%s: %d objects wait for the frontend, and these don't: %v", v.Version, patient, impatient)
+		}
+	}
+}

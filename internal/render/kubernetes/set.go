@@ -24,6 +24,8 @@ type Object struct {
 	Values map[string][]stack.Part
 	// Needs are the keys of objects that must be ready before this one is applied.
 	Needs []string
+	// Patient pods wait by themselves for what the object needs: they learn from the frontend where the databases are.
+	Patient bool
 	// OneShot marks a Job that runs to its end: the migrator.
 	OneShot bool
 	// Origins are the config's lines that made this object differ from the release.
