@@ -1,4 +1,4 @@
-//go:build e2e || faults || cluster || clusterfaults
+//go:build e2e || faults || cluster || clusterfaults || upgrades || upgradefaults || clusterupgrades
 
 // Package e2e runs the berth program as a site admin would, against a real Docker Engine and real Kubernetes
 // clusters with stand-in images (see testbed/).
@@ -301,4 +301,15 @@ func dockerLogs(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(out)
+}
+
+// await waits until something holds.
+func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("waited %v for %s", limit, what)
 }

@@ -1,4 +1,4 @@
-//go:build cluster || clusterfaults
+//go:build cluster || clusterfaults || clusterupgrades
 
 package e2e
 
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -53,4 +54,13 @@ func (s *site) in(t *testing.T) *site {
 	inner := *s
 	inner.t = t
 	return &inner
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -332,17 +332,6 @@ func changed(plan string) []string {
 	return names
 }
 
-// await waits until something holds.
-func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if holds() {
-			return
-		}
-	}
-	t.Fatalf("waited %v for %s", limit, what)
-}
-
 // TestHostTooSmall: Docker refuses a cpu limit above the host's cores, so it is found before anything is touched.
 func TestHostTooSmall(t *testing.T) {
 	s := newSite(t, "small")

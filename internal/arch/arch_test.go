@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/registry":          {"internal/diag"},
 	"internal/sops":              {},
+	"internal/journey":           {"catalogue", "internal/diag", "internal/run", "internal/stack", "internal/state", "internal/upgrade"},
 
 	"internal/target/compose":               {"catalogue", "internal/diag", "internal/plan", "internal/registry", "internal/render/compose"},
 	"internal/target/kubernetes/kubeconfig": {"internal/diag"},

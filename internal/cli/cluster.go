@@ -19,6 +19,7 @@ import (
 	"berth/internal/registry"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
+	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
@@ -33,7 +34,8 @@ type clusterSite struct {
 	*loaded
 	state     *store.Store
 	namespace string
-	set       *render.Set
+	open      *render.Set // what the config asks for
+	set       *render.Set // the same with the front that it is to have
 	values    secretValues
 	client    *kubernetes.Client
 	owned     map[string]kubernetes.Ref // by key, as of the last plan
@@ -99,7 +101,15 @@ func (c *clusterSite) render(e *Env, generated map[string]string) error {
 		return err
 	}
 	set, problems := render.Render(c.stack, fingerprints(c.stack.Secrets, c.values))
+	c.open = set
 	c.set = set
+	if c.front != stack.Open {
+		caddy, err := e.caddy(c.loaded)
+		if err != nil {
+			return err
+		}
+		c.set = set.With(c.front, c.page, caddy)
+	}
 	return problems.Err()
 }
 
@@ -120,6 +130,10 @@ func (c *clusterSite) body(o *render.Object) map[string]any {
 // desired are the objects in the words of a plan.
 func (c *clusterSite) desired(e *Env) plan.DesiredObjects {
 	d := plan.DesiredObjects{Installation: c.stack.Name, Namespace: c.namespace, Release: c.stack.Release, Catalogue: e.catalogue().Digest()}
+	if c.front != stack.Open {
+		// Nobody else's number of replicas counts while writers are stopped, and when they start again it is as before.
+		d.Rules = append(d.Rules, plan.Rule{Object: "*", Field: "spec.replicas", Choice: plan.Take})
+	}
 	for _, rule := range c.conflicts() {
 		d.Rules = append(d.Rules, plan.Rule{Object: cmp.Or(rule.Object, "*"), Field: cmp.Or(rule.Field, "*"), Choice: plan.Choice(rule.Choice)})
 	}

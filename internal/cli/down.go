@@ -38,6 +38,11 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			Summary: fmt.Sprintf("this installation is named %s, not %s; nothing was touched", name, data),
 			Hint:    "to delete its data for good: berth down --delete-data " + name}}
 	}
+	if data == "" {
+		if err := underway(ctx, s); err != nil {
+			return err
+		}
+	}
 	ctx, release, err := s.store().Lock(ctx, "down", e.Now)
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ type loaded struct {
 	doc     *config.Doc
 	release *catalogue.Release
 	stack   *stack.Stack
+	digests map[string]string // that the admin recorded for their own registry, by image name
+	front   stack.Front       // what stands behind the front door; during upgrades it is a page
+	page    string            // its text
 }
 
 // abs gives a path that the admin wrote on the command line.
@@ -50,15 +53,21 @@ func (e *Env) load(file string) (*loaded, diag.List, error) {
 	if err != nil || l == nil {
 		return nil, problems, err
 	}
-	// The meaning is checked even where the form has problems, so that all are told at once.
-	l.doc, l.release, problems = config.Read(file, l.text, e.catalogue(), e.world(l.dir))
-	if problems.Failed() {
-		return nil, problems, nil
-	}
-	if err := l.resolve(""); err != nil {
-		return nil, nil, err
+	problems, err = e.understand(l)
+	if err != nil || problems.Failed() {
+		return nil, problems, err
 	}
 	return l, problems, nil
+}
+
+// understand works out what should run from the text that was read.
+func (e *Env) understand(l *loaded) (problems diag.List, err error) {
+	// The meaning is checked even where the form has problems, so that all are told at once.
+	l.doc, l.release, problems = config.Read(l.file, l.text, e.catalogue(), e.world(l.dir))
+	if problems.Failed() {
+		return problems, nil
+	}
+	return problems, l.resolve("")
 }
 
 // resolve works out what should run. namespace is that of the kube context; it counts where the config names none.
@@ -71,8 +80,9 @@ func (l *loaded) resolve(namespace string) error {
 	if err != nil {
 		return err
 	}
-	l.stack = stack.Resolve(stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files, Namespace: namespace,
-		Lock: lock.For(l.doc.Config.Images.Registry, l.release.Version)})
+	l.digests = lock.For(l.doc.Config.Images.Registry, l.release.Version)
+	l.stack = stack.Resolve(stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files, Namespace: namespace, Lock: l.digests})
+	l.stack = l.stack.With(l.front, l.page)
 	return nil
 }
 

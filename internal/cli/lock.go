@@ -5,29 +5,34 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/registry"
 	"github.com/spf13/cobra"
 )
 
 func newLockCmd(env *Env) *cobra.Command {
-	var file string
+	var file, to string
 	cmd := &cobra.Command{
 		Use:   "lock",
 		Short: "Record which images your own registry holds",
 		Long: `Ask the registry of images.registry what stands behind each tag of this release, and record the digests in sourcegraph.lock beside the
 config. Only needed when your registry does not hold Sourcegraph's images byte for byte: without the record such images are refused.
-Review the file and commit it with the config.`,
+Review the file and commit it with the config.
+
+  berth lock --to 7.5   also records every release on the way there, for an upgrade`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return env.lock(cmd.Context(), file) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.lock(cmd.Context(), file, to) },
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().StringVar(&to, "to", "", "also every release on the way to this one")
 	return cmd
 }
 
-func (e *Env) lock(ctx context.Context, file string) error {
+func (e *Env) lock(ctx context.Context, file, to string) error {
 	l, err := e.must(file)
 	if err != nil {
 		return err
@@ -37,31 +42,71 @@ func (e *Env) lock(ctx context.Context, file string) error {
 		return diag.List{{Code: "BERTH1201", Severity: diag.Error, Range: l.doc.At("images"), Subject: file,
 			Summary: "there is no registry of your own to record", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
 	}
-	login, err := e.login(l)
+	all := []*loaded{l}
+	if to != "" {
+		later, err := e.onTheWay(l, to)
+		if err != nil {
+			return err
+		}
+		all = append(all, later...)
+	}
+	lock, err := l.lock()
 	if err != nil {
 		return err
 	}
-	found, problems := registry.Digests(ctx, login, l.stack.Images())
-	if problems.Failed() {
-		return problems
+	if lock.Registry != own {
+		lock = registry.Lock{Registry: own}
 	}
-	lock := registry.Lock{Registry: own, Release: l.release.Version, Images: map[string]string{}}
-	same := 0
+	if lock.Releases == nil {
+		lock.Releases = map[string]map[string]string{}
+	}
+	var said []string
+	for _, one := range all {
+		images, same, err := e.digests(ctx, one)
+		if err != nil {
+			return err
+		}
+		lock.Releases[one.release.Version] = images
+		said = append(said, fmt.Sprintf("wrote %s: %d images of %s in %s, %d of them as Sourcegraph published them\n",
+			registry.LockName, len(images), one.release.Version, own, same))
+	}
+	if err := os.WriteFile(filepath.Join(l.dir, registry.LockName), lock.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("write lock file: %w", err)
+	}
+	fmt.Fprint(e.Stdout, strings.Join(said, ""))
+	return nil
+}
+
+// digests asks the admin's registry what it has of a config's release, and counts what is as Sourcegraph published it. What only upgrades
+// run is among it.
+func (e *Env) digests(ctx context.Context, l *loaded) (images map[string]string, same int, err error) {
+	login, err := e.login(l)
+	if err != nil {
+		return nil, 0, err
+	}
+	refs := append(l.stack.Images(), l.imageOf("migrator"), l.imageOf("pgsql"))
+	if l.stack.Target == catalogue.Kubernetes {
+		page, err := e.caddy(l)
+		if err != nil {
+			return nil, 0, err
+		}
+		refs = append(refs, page)
+	}
+	slices.Sort(refs)
+	found, problems := registry.Digests(ctx, login, slices.Compact(refs))
+	if problems.Failed() {
+		return nil, 0, problems
+	}
+	images = map[string]string{}
 	for ref, digest := range found {
 		repository, _, _ := registry.Split(ref)
 		name := repository[strings.LastIndexByte(repository, '/')+1:]
-		lock.Images[name] = digest
+		images[name] = digest
 		if strings.HasSuffix(l.release.Images[name], digest) {
 			same++
 		}
 	}
-	path := filepath.Join(l.dir, registry.LockName)
-	if err := os.WriteFile(path, lock.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("write lock file: %w", err)
-	}
-	fmt.Fprintf(e.Stdout, "wrote %s: %d images of %s in %s, %d of them as Sourcegraph published them\n",
-		registry.LockName, len(lock.Images), lock.Release, own, same)
-	return nil
+	return images, same, nil
 }
 
 // login is who pulls: the config's user, or what docker login left.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -41,6 +42,15 @@ type site interface {
 	services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error)
 	// knock asks the front door whether Sourcegraph is healthy. Without a way to it, door is "".
 	knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64)
+	// search asks for one search result, through the front door or the frontend itself, and gives the HTTP status and the answer; 0 when there
+	// is no way to ask.
+	search(ctx context.Context, direct bool) (status int, answer string, err error)
+	// tasks runs tasks beside the installation.
+	tasks(e *Env) run.Tasks
+	// still waits until nothing but databases and the page is left, once it was stopped: what ends may write until it has ended.
+	still(ctx context.Context, now func() time.Time) error
+	// setAside moves the databases' data out of the way, while nothing runs.
+	setAside(ctx context.Context, e *Env) error
 	// hint says where to look when the front door does not answer.
 	hint() string
 	close()
@@ -89,6 +99,15 @@ func nameOf(c *config.Config) string {
 		return c.Name
 	}
 	return stack.DefaultName
+}
+
+// openQuietly is open without the config's warnings, which were printed before.
+func (e *Env) openQuietly(ctx context.Context, file string) (site, error) {
+	l, problems, err := e.load(file)
+	if err != nil || problems.Failed() {
+		return nil, cmp.Or(err, problems.Err())
+	}
+	return e.connect(ctx, l)
 }
 
 // must loads a config, with problems as an error.

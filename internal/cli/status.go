@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/stack"
 	"github.com/spf13/cobra"
@@ -27,6 +28,7 @@ type Status struct {
 	Services     []ServiceStatus `json:"services"`
 	Missing      []string        `json:"missing"` // that the config asks for and that are not there
 	LastRun      string          `json:"lastRun,omitempty"`
+	Upgrade      string          `json:"upgrade,omitempty"` // that is under way, and where it is
 }
 
 // ServiceStatus is how one container is.
@@ -83,6 +85,13 @@ func (e *Env) status(ctx context.Context, at site) (*Status, error) {
 	runs, err := at.store().History(ctx)
 	if err != nil {
 		return nil, err
+	}
+	j, err := journey.Load(ctx, at.store())
+	if err != nil {
+		return nil, err
+	}
+	if j.Open() {
+		s.Upgrade = fmt.Sprintf("%s, %s to %s: %s", j.Status, j.From, j.To, j.Describe())
 	}
 	if len(runs) > 0 {
 		last := runs[len(runs)-1]
@@ -147,6 +156,9 @@ func (s *Status) write(w io.Writer) {
 	fmt.Fprintf(w, "url       %s\n", s.URL)
 	if s.Wanted != s.Release {
 		fmt.Fprintf(w, "config    asks for %s: berth plan\n", s.Wanted)
+	}
+	if s.Upgrade != "" {
+		fmt.Fprintf(w, "upgrade   %s; go on with: berth upgrade   go back with: berth rollback\n", s.Upgrade)
 	}
 	if s.LastRun != "" {
 		fmt.Fprintf(w, "last run  %s\n", s.LastRun)

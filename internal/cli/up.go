@@ -49,6 +49,9 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	if err := s.prepare(ctx, e); err != nil {
 		return err
 	}
+	if err := underway(ctx, s); err != nil {
+		return err
+	}
 	ctx, release, err := s.store().Lock(ctx, "up", e.Now)
 	if err != nil {
 		return err
@@ -102,19 +105,41 @@ func (e *Env) preflight(ctx context.Context, s site, p *plan.Plan) error {
 	return nil
 }
 
-// execute runs a plan and records it.
+// execute runs a plan, records it, and tells what was and was not done when it did not come to its end.
 func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Duration) error {
+	r, err := e.carry(ctx, s, p, timeout)
+	if err == nil || r == nil {
+		return err
+	}
+	var problems diag.List
+	_ = errors.As(err, &problems)
+	done, undone := r.Undone()
+	problems.WriteText(e.Stderr, e.Color)
+	fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
+	fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
+	fmt.Fprintf(e.Stderr, "next      berth %s goes on from here\n", p.Action)
+	switch {
+	case problems != nil:
+		return exit(ExitError)
+	case errors.Is(err, context.Canceled):
+		return exit(ExitStopped)
+	}
+	return err
+}
+
+// carry runs a plan and records it. Problems are a diag.List; a run that was stopped gives context.Canceled.
+func (e *Env) carry(ctx context.Context, s site, p *plan.Plan, timeout time.Duration) (*run.Run, error) {
 	usual, err := usually(ctx, s.store())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	record, err := s.store().Begin(ctx, p.Action, s.of().text, p, e.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	journal, err := s.store().Journal(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer journal.Close()
 	progress := &view.Progress{Out: e.Stdout, Terminal: e.Terminal, Now: e.Now, Usual: usual}
@@ -130,11 +155,6 @@ func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Du
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx) // the lock may have been lost
 	}
-	return e.ended(ctx, s, r, record, err)
-}
-
-// ended writes a run's end into the history and tells what was and was not done.
-func (e *Env) ended(ctx context.Context, s site, r *run.Run, record *state.Record, err error) error {
 	var problems diag.List
 	result := state.Done
 	switch {
@@ -148,21 +168,7 @@ func (e *Env) ended(ctx context.Context, s site, r *run.Run, record *state.Recor
 	if saveErr := s.store().Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
 		err = errors.Join(err, saveErr)
 	}
-	if err == nil {
-		return nil
-	}
-	done, undone := r.Undone()
-	problems.WriteText(e.Stderr, e.Color)
-	fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
-	fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
-	fmt.Fprintf(e.Stderr, "next      berth %s goes on from here\n", record.Action)
-	switch {
-	case result == state.Interrupted:
-		return exit(ExitStopped)
-	case problems != nil:
-		return exit(ExitError)
-	}
-	return err
+	return r, err
 }
 
 func listed(names []string, most int) string {

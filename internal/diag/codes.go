@@ -37,6 +37,7 @@ var ranges = []struct{ Prefix, About string }{
 	{"34", "The cluster, and workloads that don't get ready"},
 	{"35", "Changes that a cluster does not take"},
 	{"36", "Rendering for other tools"},
+	{"37", "An upgrade on its way, and the way back"},
 }
 
 // Codes are all registered codes, in order.

@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -263,11 +262,11 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 		return "", err
 	}
 	problems := Preflight(h, facts)
-	drift, err := w.drift(ctx, j, j.before(), cmp.Or(facts.Release, h.From))
+	drift, err := w.drift(ctx, j, h.From)
 	if err == nil && len(drift) > 0 && h.Kind != upgrade.MultiVersion {
 		// An upgrade that was gone back from leaves the schema of the next release, and that is as good.
 		var ahead diag.List
-		if ahead, err = w.drift(ctx, j, j.before(), h.To); len(ahead) == 0 {
+		if ahead, err = w.drift(ctx, j, h.To); len(ahead) == 0 {
 			drift = nil
 		}
 	}
@@ -288,9 +287,10 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 	return fmt.Sprintf("release %s, Postgres %d, %s of data, no drift", facts.Release, facts.Postgres(), size(facts.Bytes())), w.Site.Fetch(ctx, h.Config)
 }
 
-// drift compares the databases' schemas with those of a release, by the newest migrator of the hop.
-func (w *Walker) drift(ctx context.Context, j *Journey, config, release string) (diag.List, error) {
-	image, err := w.Site.Migrator(j.Hop().Migrator)
+// drift compares the databases' schemas with those of a release, by the migrator of that one: it knows them, and works with the Postgres that
+// they lie in.
+func (w *Walker) drift(ctx context.Context, j *Journey, release string) (diag.List, error) {
+	image, err := w.Site.Migrator(release)
 	if err != nil {
 		return nil, err
 	}
@@ -404,19 +404,19 @@ func (w *Walker) migrate(ctx context.Context, j *Journey, again bool) (string, e
 	}
 	t := run.Task{Name: "migrate", Identity: j.identity("migrate"), Image: image,
 		Command: []string{"upgrade", "--from=v" + h.From, "--to=v" + h.To, "--disable-animation", "--ignore-migrator-update"}}
-	if again {
+	if j.Attempts > 1 {
 		facts, err := Inspect(ctx, w.Site, h.Config)
 		if err != nil {
 			return "", err
 		}
-		if facts.Release == minorZero(h.To) || facts.Release == h.To {
+		if same(facts.Release, h.To) {
 			return "was done before", w.Site.Forget(ctx, t.Name)
 		}
-		if err := w.Site.Forget(ctx, t.Name); err != nil {
-			return "", err
+		if again {
+			if err := w.Site.Forget(ctx, t.Name); err != nil {
+				return "", err
+			}
 		}
-	}
-	if j.Attempts > 1 {
 		// What a migrator that was stopped in the middle leaves is drift, which is no reason not to finish.
 		t.Command = append(t.Command, "--skip-drift-check")
 	}
@@ -443,7 +443,7 @@ func minorZero(release string) string {
 // prove looks at what was deployed.
 func (w *Walker) prove(ctx context.Context, j *Journey) (string, error) {
 	h := j.Hop()
-	problems, err := w.drift(ctx, j, h.Config, h.To)
+	problems, err := w.drift(ctx, j, h.To)
 	if err != nil {
 		return "", err
 	}

@@ -349,6 +349,7 @@ func (b *differ) order() {
 		}
 	}
 	b.apart(needs)
+	b.doorLast(needs)
 	for i, s := range steps {
 		if s.Verb == Remove && !slices.Contains(b.first, i) {
 			for k := range steps {
@@ -378,6 +379,29 @@ func (b *differ) apart(needs [][]int) {
 		}
 		last[u.Service] = i
 	}
+}
+
+// frontDoor is the service that people come in by.
+const frontDoor = "caddy"
+
+// doorLast has the front door replaced after everything else: it is open meanwhile, and closed for no longer than it takes by itself.
+func (b *differ) doorLast(needs [][]int) {
+	for _, u := range b.desired.Units {
+		door, ok := b.byUnit[u.Name]
+		if !ok || u.Service != frontDoor || b.plan.Steps[door].Verb != Recreate {
+			continue
+		}
+		for i, s := range b.plan.Steps {
+			if i != door && (s.Verb == Recreate || s.Verb == Create || s.Verb == Execute) && !reaches(needs, i, door) {
+				needs[door] = append(needs[door], i)
+			}
+		}
+	}
+}
+
+// reaches reports whether a step needs another one, at first or at last hand.
+func reaches(needs [][]int, from, to int) bool {
+	return from == to || slices.ContainsFunc(needs[from], func(n int) bool { return reaches(needs, n, to) })
 }
 
 // rank orders steps that are free to come in any order as people would read them.

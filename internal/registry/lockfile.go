@@ -12,9 +12,8 @@ const LockName = "sourcegraph.lock"
 
 // Lock records which images an admin's registry holds for a release. It is meant to be reviewed and committed with the config.
 type Lock struct {
-	Registry string            `yaml:"registry"`
-	Release  string            `yaml:"release"`
-	Images   map[string]string `yaml:"images"` // digest by image name: "frontend"
+	Registry string                       `yaml:"registry"`
+	Releases map[string]map[string]string `yaml:"releases"` // digests by release and image name: "7.5.4453", "frontend"
 }
 
 // Bytes is the file's text.
@@ -39,8 +38,8 @@ func ParseLock(text []byte) (Lock, error) {
 
 // For gives the recorded digests when the lock is about this registry and release; another registry or release is not trusted by it.
 func (l Lock) For(registry, release string) map[string]string {
-	if l.Registry != registry || l.Release != release {
+	if l.Registry != registry {
 		return nil
 	}
-	return l.Images
+	return l.Releases[release]
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/journey"
+	"berth/internal/upgrade"
 )
 
 // Journey writes the plan of an upgrade as text.
@@ -111,8 +112,8 @@ func downtime(seconds float64) string {
 	return "about " + About(seconds)
 }
 
-// Way writes how an installation goes back, and what that costs.
-func Way(w io.Writer, j *journey.Journey, way journey.Way) {
+// Back writes how an installation goes back, and what that costs.
+func Back(w io.Writer, j *journey.Journey, way journey.Way) {
 	fmt.Fprintf(w, "back from %s to %s\n\n", j.Hop().To, way.To)
 	if len(way.Stages) == 0 {
 		fmt.Fprintf(w, "  nothing was changed yet: the upgrade is given up, and that is all\n")
@@ -155,5 +156,32 @@ func (v *Walk) Show(e journey.Event) {
 		fmt.Fprintf(v.Out, "   done in %s%s\n", (time.Duration(e.Done.Seconds * float64(time.Second))).Round(100*time.Millisecond), note)
 	default:
 		fmt.Fprintf(v.Out, "   | %s\n", strings.TrimRight(e.Line, " "))
+	}
+}
+
+// Way writes the way between two releases.
+func Way(w io.Writer, j upgrade.Journey) {
+	if len(j.Hops) == 0 {
+		fmt.Fprintf(w, "%s is where it is to go\n", j.From)
+		return
+	}
+	fmt.Fprintf(w, "%s -> %s, %s\n", j.From, j.To, count(len(j.Hops), "hop"))
+	for i, h := range j.Hops {
+		fmt.Fprintf(w, "\n%d  %s -> %s   %s\n", i+1, h.From, h.To, h.Kind)
+		for _, r := range h.Reasons {
+			fmt.Fprintf(w, "     why       %s\n", r.Text)
+		}
+		if h.Kind == upgrade.MultiVersion {
+			fmt.Fprintf(w, "     migrator  %s\n", h.Migrator)
+		}
+		for _, text := range h.Irreversible {
+			fmt.Fprintf(w, "   ▌ only a backup goes back: %s\n", text)
+		}
+		for _, b := range h.ByHand {
+			fmt.Fprintf(w, "     by hand   %s\n", b.Text)
+		}
+	}
+	if j.Then != "" {
+		fmt.Fprintf(w, "\nthen      %s\n", j.Then)
 	}
 }

@@ -23,7 +23,7 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 		switch {
 		case front == stack.Closed && o.OneShot:
 			continue
-		case front == stack.Closed && writes(&o):
+		case front == stack.Closed && o.Writes():
 			o.Body = withSpec(o.Body, "replicas", int64(0))
 			o.Needs = nil
 		case o.Kind() == "HorizontalPodAutoscaler" && front == stack.Closed:
@@ -38,8 +38,8 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	return &out
 }
 
-// writes reports whether an object's pods may write to the databases. DaemonSets watch nodes, and know nothing of them.
-func writes(o *Object) bool {
+// Writes reports whether an object's pods may write to the databases. DaemonSets watch nodes, and know nothing of them.
+func (o *Object) Writes() bool {
 	return (o.Kind() == "Deployment" || o.Kind() == "StatefulSet") && !slices.Contains(stack.Databases(), o.Service)
 }
 

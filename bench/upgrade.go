@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// older is the release that upgrades are measured from: over two majors, without a conversion of Postgres.
+const older = "6.0.0"
+
+// upgrade compares for how long Sourcegraph does not answer while it goes over two majors: berth's journey, and Sourcegraph's documented
+// procedure for Docker Compose, done by a script that wastes no time.
+//
+// Source: https://sourcegraph.com/docs/self-hosted/deploy/docker-compose/upgrade, multi-version upgrades
+func (b *bench) upgrade() ([]contest, error) {
+	site := filepath.Join(b.dir, "site")
+	config, err := exec.Command("testbed/config", "bench", strconv.Itoa(port)).Output()
+	if err != nil {
+		return nil, fmt.Errorf("testbed/config: %w", err)
+	}
+	if err := os.MkdirAll(site, 0o755); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(site, "sourcegraph.yaml")
+	at := func(version string) error {
+		return os.WriteFile(file, bytes.Replace(config, []byte("release: "+release), []byte("release: "+version), 1), 0o600)
+	}
+	before := func() error {
+		if err := at(older); err != nil {
+			return err
+		}
+		for _, args := range [][]string{{"down", "--delete-data", "bench"}, {"lock", "--to", release}, {"up"}} {
+			if err := shell(site, b.berth, args...).do(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := shell("", "testbed/images", "build", older, release).do(); err != nil {
+		return nil, err
+	}
+	var ours, theirs outage
+	return []contest{{
+		what: "downtime of an upgrade from " + older + " to " + release, rounds: 3, goal: 1 / 1.1,
+		ours: command{name: "berth upgrade", before: before, takes: &ours.lasted, do: func() error {
+			return ours.during(shell(site, b.berth, "upgrade", "--yes", "--to", release).do)
+		}},
+		theirs: command{name: "the documented procedure, scripted", before: before, takes: &theirs.lasted, do: func() error {
+			return theirs.during(func() error { return b.byHand(site, at) })
+		}},
+	}}, nil
+}
+
+// byHand is what Sourcegraph's guide says to do, without the time that a person takes to do it.
+func (b *bench) byHand(site string, at func(string) error) error {
+	project := filepath.Join(site, ".berth", "bench", "project")
+	compose := func(args ...string) error {
+		return shell(project, "docker", append([]string{"compose"}, args...)...).do()
+	}
+	if err := compose("down", "--remove-orphans"); err != nil {
+		return err
+	}
+	// The new release's file, with the passwords of the installation: what a merge of its tag into a fork gives.
+	if err := at(release); err != nil {
+		return err
+	}
+	next := filepath.Join(b.dir, "next")
+	if err := os.RemoveAll(next); err != nil {
+		return err
+	}
+	if err := shell(site, b.berth, "render", "--as", "compose", "--out", next).do(); err != nil {
+		return err
+	}
+	secrets, err := os.ReadFile(filepath.Join(project, ".env"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(next, ".env"), secrets, 0o600); err != nil {
+		return err
+	}
+	override := "services:\n  migrator:\n    command: [\"upgrade\", \"--from=v" + older + "\", \"--to=v" + release + "\", \"--ignore-migrator-update\"]\n"
+	if err := os.WriteFile(filepath.Join(next, "override.yaml"), []byte(override), 0o600); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"-f", "docker-compose.yaml", "-f", "override.yaml", "up", "--exit-code-from", "migrator", "--no-attach", "pgsql", "migrator"},
+		{"up", "-d", "--pull", "never"},
+	} {
+		if err := shell(next, "docker", append([]string{"compose"}, args...)...).do(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outage is for how long searches are not answered.
+type outage struct{ lasted time.Duration }
+
+// during searches ten times a second while something is done, and after it until searches are answered again.
+func (o *outage) during(do func() error) error {
+	var failed atomic.Int64
+	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := func() bool {
+		resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/.api/search/stream?q=x", port))
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		return err == nil && resp.StatusCode == http.StatusOK && strings.Contains(string(text), "event: done") && !strings.Contains(string(text), "event: error")
+	}
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				began := time.Now()
+				if !ask() {
+					failed.Add(int64(max(time.Since(began), 100*time.Millisecond)))
+				}
+			}
+		}
+	}()
+	err := do()
+	for end := time.Now().Add(3 * time.Minute); err == nil && !ask(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			err = errors.New("no search is answered three minutes after the upgrade")
+		}
+	}
+	close(stop)
+	<-done
+	o.lasted = time.Duration(failed.Load())
+	return err
+}

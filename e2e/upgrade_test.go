@@ -1,0 +1,100 @@
+//go:build upgrades
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// older is a new installation of an older release, with the images of the newer one recorded as well.
+func older(t *testing.T, name, from string, more ...string) *site {
+	t.Helper()
+	buildImages(t, from, release)
+	s := newSite(t, name, more...)
+	s.edit("release: "+release, "release: "+from+"   # as the admin wrote it")
+	s.must(0, "lock", "--to", release)
+	s.must(0, "up")
+	s.seed()
+	return s
+}
+
+// TestUpgradeStandard goes to the next release while people search.
+func TestUpgradeStandard(t *testing.T) {
+	s := older(t, "up-next", "7.4.0")
+	before := s.data()
+	out := s.must(2, "upgrade", "--plan")
+	if !strings.Contains(out, "7.4.0 -> "+release) || !strings.Contains(out, "standard") {
+		t.Errorf("the plan does not show the hop:\n%s", out)
+	}
+	c := s.searching()
+	out = s.must(0, "upgrade", "--yes")
+	time.Sleep(2 * time.Second)
+	asked, failed, down := c.result()
+	t.Logf("AVAILABILITY compose 7.4.0 -> %s: %d searches, %d failed: %s (%v)", release, asked, failed, down, c.why)
+	if down > 10*time.Second {
+		t.Errorf("searches failed for %s, the goal is under 10 s", down)
+	}
+	s.same(before)
+	if !strings.Contains(s.read("sourcegraph.yaml"), "release: "+release+"   # as the admin wrote it") {
+		t.Errorf("the file's release was not written, or its comment is gone:\n%s", s.read("sourcegraph.yaml"))
+	}
+	s.must(0, "plan")
+
+	out = s.must(0, "rollback", "--yes")
+	if !strings.Contains(out, "nothing is lost") {
+		t.Errorf("the way back does not say what is lost:\n%s", out)
+	}
+	s.same(before)
+	if !strings.Contains(s.read("sourcegraph.yaml"), "release: 7.4.0   # as the admin wrote it") {
+		t.Errorf("the file is not as it was:\n%s", s.read("sourcegraph.yaml"))
+	}
+	s.must(0, "upgrade", "--yes") // and forward again
+	s.same(before)
+}
+
+// TestUpgradeOverMajors goes over two majors behind a page, comes back by the migrator's downgrade, and goes again.
+func TestUpgradeOverMajors(t *testing.T) {
+	s := older(t, "up-far", "6.0.0")
+	before := s.data()
+	out := s.must(0, "upgrade", "--yes")
+	for _, want := range []string{"restored and counted", "upgrade --from=v6.0.0", "no drift; a search was answered", "background migrations at 100 %"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	s.same(before)
+	s.must(0, "plan")
+	out = s.must(0, "rollback", "--yes")
+	s.same(before)
+	if out := s.must(0, "plan"); !strings.Contains(out, "Sourcegraph 6.0.0") {
+		t.Errorf("not back:\n%s", out)
+	}
+	s.must(0, "upgrade", "--yes")
+	s.same(before)
+}
+
+// TestUpgradePage looks at the page that people see meanwhile, and at what it says when the way is blocked.
+func TestUpgradeNeverHealthy(t *testing.T) {
+	s := older(t, "up-sick", "7.4.0")
+	before := s.data()
+	s.fault("frontend_unhealthy", release)
+	code, out := s.berth("upgrade", "--yes", "--timeout", "40s")
+	if code != 1 || !strings.Contains(out, "BERTH3710") || !strings.Contains(out, "7.4.0 runs and answers") {
+		t.Errorf("exit %d; it does not say that it went back:\n%s", code, out)
+	}
+	s.same(before)
+	s.fault("frontend_unhealthy", "")
+	s.must(0, "upgrade", "--yes")
+	s.same(before)
+}
+
+// fault tells the stand-ins to misbehave.
+func (s *site) fault(name, value string) {
+	s.t.Helper()
+	sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS standin_faults (name text PRIMARY KEY, value text); "+
+		"INSERT INTO standin_faults VALUES ('%[1]s', '%[2]s') ON CONFLICT (name) DO UPDATE SET value = excluded.value; DELETE FROM standin_faults WHERE value = ''", name, value)
+	docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-c", sql)
+}

@@ -1,0 +1,288 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/plan"
+	"berth/internal/run"
+	"berth/internal/stack"
+)
+
+// place is an installation as a journey needs it: whatever config it has at the moment.
+type place struct {
+	env     *Env
+	file    string // the admin's, as they named it
+	dir     string
+	timeout time.Duration // how long a service may take to be ready; 0: as the release says
+}
+
+var _ journey.Site = (*place)(nil)
+
+// at finds the installation as a config's text asks for it, with a front.
+func (p *place) at(ctx context.Context, text string, front stack.Front, page string) (site, error) {
+	l := &loaded{file: p.file, dir: p.dir, text: []byte(text), front: front, page: page}
+	if problems, err := p.env.understand(l); err != nil || problems.Failed() {
+		return nil, cmp.Or(err, problems.Err())
+	}
+	return p.env.connect(ctx, l)
+}
+
+// Ready proves that what a config asks for can be had and run here.
+func (p *place) Ready(ctx context.Context, text string) error {
+	s, err := p.at(ctx, text, stack.Open, "")
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	todo, err := s.plan(ctx, p.env)
+	if err != nil {
+		return err
+	}
+	if todo.Empty() {
+		return nil
+	}
+	return s.preflight(ctx, p.env, todo).Err()
+}
+
+// Fetch pulls the images of a config's release.
+func (p *place) Fetch(ctx context.Context, text string) error {
+	s, err := p.at(ctx, text, stack.Open, "")
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	todo, err := s.plan(ctx, p.env)
+	if err != nil {
+		return err
+	}
+	todo.Steps = pullsOf(todo)
+	if todo.Empty() {
+		return nil
+	}
+	_, err = p.env.carry(ctx, s, todo, p.timeout)
+	return err
+}
+
+// pullsOf are the steps of a plan that fetch images.
+func pullsOf(p *plan.Plan) []plan.Step {
+	var pulls []plan.Step
+	for _, s := range p.Steps {
+		if s.Verb == plan.Pull {
+			s.After = nil
+			s.ID = len(pulls) + 1
+			pulls = append(pulls, s)
+		}
+	}
+	return pulls
+}
+
+// Deploy makes what runs what a config asks for, with a front.
+func (p *place) Deploy(ctx context.Context, text string, front stack.Front, page string) error {
+	s, err := p.at(ctx, text, front, page)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := p.env.generate(ctx, s); err != nil {
+		return err
+	}
+	todo, err := s.plan(ctx, p.env)
+	if err != nil {
+		return err
+	}
+	if todo.Empty() {
+		err = s.settle(ctx)
+	} else {
+		_, err = p.env.carry(ctx, s, todo, p.timeout)
+	}
+	if err == nil && front == stack.Closed {
+		err = s.still(ctx, p.env.Now)
+	}
+	return err
+}
+
+// SetAside stops everything and moves the databases' data out of the way.
+func (p *place) SetAside(ctx context.Context, text string) error {
+	s, err := p.at(ctx, text, stack.Closed, "")
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	todo, err := s.teardown(ctx, p.env, false)
+	if err != nil {
+		return err
+	}
+	if !todo.Empty() {
+		if _, err := p.env.carry(ctx, s, todo, p.timeout); err != nil {
+			return err
+		}
+	}
+	return s.setAside(ctx, p.env)
+}
+
+// Image is the reference of a service's image, as a config's release has it.
+func (p *place) Image(text, service string) (string, error) {
+	l, err := p.understood(text)
+	if err != nil {
+		return "", err
+	}
+	return l.imageOf(service), nil
+}
+
+// Migrator is the reference of a release's migrator, from the registry that the admin's file names.
+func (p *place) Migrator(release string) (string, error) {
+	text, problems, err := p.env.text(p.file)
+	if err != nil || problems.Failed() {
+		return "", cmp.Or(err, problems.Err())
+	}
+	doc, problems := config.Load(p.file, text.text)
+	if problems.Failed() {
+		return "", problems
+	}
+	r, err := p.env.catalogue().Release(release, doc.Config.On)
+	if err != nil {
+		return "", err
+	}
+	lock, err := text.lock()
+	if err != nil {
+		return "", err
+	}
+	return stack.Image(doc.Config.Images.Registry, r, lock.For(doc.Config.Images.Registry, release), "migrator"), nil
+}
+
+func (p *place) understood(text string) (*loaded, error) {
+	l := &loaded{file: p.file, dir: p.dir, text: []byte(text)}
+	problems, err := p.env.understand(l)
+	if err == nil {
+		err = problems.Err()
+	}
+	return l, err
+}
+
+// imageOf is the image of a service as its release has it, also of one that runs elsewhere here, such as an external database.
+func (l *loaded) imageOf(service string) string {
+	name := ""
+	switch s := l.release.Services[service]; l.stack.Target {
+	case catalogue.Kubernetes:
+		if w := l.release.Workload(service); w != nil {
+			ref, _ := w.Container["image"].(string)
+			name = strings.TrimPrefix(ref, catalogue.ImagePrefix)
+		}
+	default:
+		if s.Compose != nil {
+			name = s.Compose.Image
+		}
+	}
+	return stack.Image(l.doc.Config.Images.Registry, l.release, l.digests, name)
+}
+
+// Task runs a task beside the installation, as it is now.
+func (p *place) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
+	tasks, done, err := p.tasks(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	return tasks.Task(ctx, t, line)
+}
+
+// Forget removes what is left of a task.
+func (p *place) Forget(ctx context.Context, name string) error {
+	tasks, done, err := p.tasks(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return tasks.Forget(ctx, name)
+}
+
+func (p *place) tasks(ctx context.Context) (run.Tasks, func(), error) {
+	s, err := p.env.openQuietly(ctx, p.file)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.tasks(p.env), s.close, nil
+}
+
+// Write makes a text the admin's file.
+func (p *place) Write(text string) error { return p.env.rewrite(p.file, text) }
+
+// searchPath asks for one result of anything: what answers it has an index or a clone to look into.
+//
+// Source: https://sourcegraph.com/docs/api/stream_api
+const searchPath = "/.api/search/stream"
+
+const searchQuery = "q=count%3A1+.&display=1"
+
+// Search proves that a search is answered.
+func (p *place) Search(ctx context.Context, text string, direct bool) (string, error) {
+	s, err := p.at(ctx, text, stack.Open, "")
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	var last error
+	for end := p.env.Now().Add(searchPatience); ; {
+		started := p.env.Now()
+		status, said, err := s.search(ctx, direct)
+		took := p.env.Now().Sub(started).Milliseconds()
+		switch {
+		case err != nil:
+			last = err
+		case status == 0:
+			return "no search was asked for: the frontend can't be reached from here", nil
+		case status == 401 || status == 403:
+			return "a search needs a sign-in here, so that none was asked for; the services' own checks pass", nil
+		case status >= 300:
+			last = fmt.Errorf("a search was answered with HTTP status %d: %.200s", status, said)
+		case strings.Contains(said, "event: error"):
+			last = fmt.Errorf("a search was answered with an error: %.300s", said)
+		default:
+			return fmt.Sprintf("a search was answered in %d ms", took), nil
+		}
+		if p.env.Now().After(end) || ctx.Err() != nil {
+			return "", diag.List{{Code: "BERTH3711", Severity: diag.Error, Subject: "search", Summary: "no search is answered",
+				Detail: []string{last.Error()}, Hint: "see the frontend's log: " + s.hint()}}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// searchPatience is how long a search may go unanswered after everything is ready: indexes are opened and caches filled meanwhile.
+const searchPatience = time.Minute
+
+// aside moves a database's data into a folder of its volume, from where it can be had back. What was moved before stays where it is.
+func (e *Env) aside(ctx context.Context, tasks run.Tasks, l *loaded, database, volume, path string) error {
+	if l.doc.Config.Databases[database].External != nil {
+		return nil
+	}
+	name := "aside-" + database
+	if err := tasks.Forget(ctx, name); err != nil {
+		return err
+	}
+	t := run.Task{Name: name, Identity: name, Image: l.imageOf("pgsql"), As: database, Volume: volume, Path: path, Own: true,
+		Entry: []string{"/bin/sh", "-c", `set -eu; cd "$DATA"; to=berth-aside-$(date -u +%Y%m%d-%H%M%S); mkdir "$to"
+			for f in * .[!.]*; do case $f in berth-aside-*|lost+found) ;; *) [ ! -e "$f" ] || mv "$f" "$to/" ;; esac; done; echo "kept in $to"`},
+		Env: map[string]string{"DATA": path}}
+	var said []string
+	exit, err := tasks.Task(ctx, t, func(line string) { said = append(said, line) })
+	if err != nil {
+		return err
+	}
+	if exit != 0 {
+		return diag.List{{Code: "BERTH3724", Severity: diag.Error, Subject: database, Summary: "the data of " + database + " could not be moved out of the way",
+			Detail: said, Hint: "see what is told above, then: berth rollback"}}
+	}
+	return tasks.Forget(ctx, name)
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/run"
+	"berth/internal/stack"
+	"berth/internal/target/kubernetes"
+)
+
+// tasks runs tasks in the namespace.
+func (c *clusterSite) tasks(e *Env) run.Tasks {
+	t := &run.ClusterTasks{Client: c.client, Namespace: c.namespace, Installation: c.stack.Name, Contexts: map[string]map[string]any{},
+		Secrets: slices.Collect(maps.Values(c.values)), Now: e.Now}
+	if o := c.doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
+		t.StorageClass = o.StorageClass.Name
+	}
+	for i := range c.open.Objects {
+		o := &c.open.Objects[i]
+		if o.OneShot {
+			t.Job = o.Body
+		}
+		for _, name := range stack.Databases() {
+			if o.Key() == "StatefulSet/"+name || o.Key() == "Deployment/"+name {
+				t.Contexts[name] = contextOf(o, name)
+			}
+		}
+	}
+	return t
+}
+
+// contextOf is the security context of an object's container, or of its first one.
+func contextOf(o *render.Object, name string) map[string]any {
+	all := catalogue.Maps(catalogue.Branch(o.Body, "spec", "template", "spec")["containers"])
+	for _, c := range all {
+		if c["name"] == name {
+			return catalogue.Branch(c, "securityContext")
+		}
+	}
+	return catalogue.Branch(all[0], "securityContext")
+}
+
+// search asks the frontend's Service through the API server, or one of its pods.
+func (c *clusterSite) search(ctx context.Context, direct bool) (int, string, error) {
+	at := kubernetes.Ref{Kind: "Service", Namespace: c.namespace, Name: "sourcegraph-frontend:http"}
+	if direct {
+		type pod struct{ Metadata struct{ Name string } }
+		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=sourcegraph-frontend"})
+		if err != nil || len(pods) == 0 {
+			return 0, "", err
+		}
+		at = kubernetes.Ref{Kind: "Pod", Namespace: c.namespace, Name: pods[0].Metadata.Name + ":3080"}
+	}
+	answer, err := c.client.Ask(ctx, at, searchPath, searchQuery)
+	var refusal *kubernetes.Refusal
+	switch {
+	case err == nil:
+		return 200, string(answer), nil
+	case !errors.As(err, &refusal):
+		return 0, "", err
+	case refusal.Reason == "":
+		return refusal.Status, refusal.Message, nil // the frontend itself answered
+	case kubernetes.Unavailable(err), kubernetes.Forbidden(err):
+		return 0, "", nil // the API server does not reach pods, or may not be asked this
+	}
+	return 0, "", err
+}
+
+// setAside moves what lies in the databases' volumes into a folder of them.
+func (c *clusterSite) setAside(ctx context.Context, e *Env) error {
+	for _, name := range stack.Databases() {
+		if err := e.aside(ctx, c.tasks(e), c.loaded, name, name, "/data"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// caddy is the image that answers with a page: Sourcegraph's own front door on Compose, of the config's release, or of the newest one where that was
+// never made for Compose.
+func (e *Env) caddy(l *loaded) (string, error) {
+	versions := e.catalogue().Versions(catalogue.Compose)
+	version := versions[0].Version
+	if slices.ContainsFunc(versions, func(v catalogue.Version) bool { return v.Version == l.release.Version }) {
+		version = l.release.Version
+	}
+	r, err := e.catalogue().Release(version, catalogue.Compose)
+	if err != nil {
+		return "", err
+	}
+	return stack.Image(l.doc.Config.Images.Registry, r, l.digests, r.Services["caddy"].Compose.Image), nil
+}
+
+// ending is how long pods may take to end.
+const ending = 10 * time.Minute
+
+// still waits until no pod is left of what writes. A Deployment of no replicas counts as ready while its pods still end.
+func (c *clusterSite) still(ctx context.Context, now func() time.Time) error {
+	var selectors []map[string]any
+	for i := range c.open.Objects {
+		if o := &c.open.Objects[i]; o.Writes() {
+			selectors = append(selectors, catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
+		}
+	}
+	type pod struct {
+		Metadata struct {
+			Name   string
+			Labels map[string]any
+		}
+		Status struct{ Phase string }
+	}
+	for end := now().Add(ending); ; {
+		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace})
+		if err != nil {
+			return err
+		}
+		var left []string
+		for _, p := range pods {
+			ours := slices.ContainsFunc(selectors, func(s map[string]any) bool { return len(s) > 0 && within(s, p.Metadata.Labels) })
+			if ours && p.Status.Phase != "Succeeded" && p.Status.Phase != "Failed" {
+				left = append(left, p.Metadata.Name)
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if now().After(end) {
+			return diag.List{{Code: "BERTH3712", Severity: diag.Error, Subject: "pods", Summary: fmt.Sprintf("pods that write do not end within %s", ending),
+				Detail: left, Hint: "see why: kubectl --namespace " + c.namespace + " describe pod " + left[0] + ", then: berth upgrade"}}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// within reports whether all of some labels are among others.
+func within(some, all map[string]any) bool {
+	for k, v := range some {
+		if all[k] != v {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/plan"
+	"berth/internal/state"
+	"berth/internal/view"
+	"github.com/spf13/cobra"
+)
+
+func newRollbackCmd(env *Env) *cobra.Command {
+	var file string
+	var yes bool
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "rollback",
+		Short: "Go back to before the last upgrade, or the last change",
+		Long: `Go back to the release before the last hop of an upgrade, whether it arrived or stopped on the way. What that costs is told before it asks:
+
+  one release        the release before is deployed again; the databases stay, and nothing is lost
+  several releases   the migrator takes the databases back, or, where a step can't be undone, the backup that was made before is restored
+
+Where no upgrade was the last change, the config of the run before is deployed again, and written into your file.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.rollback(cmd.Context(), file, yes, timeout) },
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says)")
+	return cmd
+}
+
+func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.Duration) error {
+	s, err := e.open(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	j, err := journey.Load(ctx, s.store())
+	if err != nil {
+		return err
+	}
+	runs, err := s.store().History(ctx)
+	if err != nil {
+		return err
+	}
+	if j == nil || !j.Open() && (j.Status != journey.Arrived || changedSince(runs, j)) {
+		return e.revert(ctx, s, runs, yes, timeout)
+	}
+	way, problems := j.Back()
+	if problems.Failed() {
+		return problems
+	}
+	view.Back(e.Stdout, j, way)
+	if err := e.agree(yes, "go back to "+way.To+"?"); err != nil {
+		return err
+	}
+	ctx, release, err := s.store().Lock(ctx, "rollback", e.Now)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := e.walker(s, file, timeout, 0).Return(ctx, j, way); err != nil {
+		return e.stopped(ctx, j, err)
+	}
+	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
+	return nil
+}
+
+// changedSince reports whether something else was done to an installation after a journey ended.
+func changedSince(runs []state.Record, j *journey.Journey) bool {
+	return len(runs) > 0 && runs[len(runs)-1].Started.After(j.Ended)
+}
+
+// revert deploys the config of the run before the last one.
+func (e *Env) revert(ctx context.Context, s site, runs []state.Record, yes bool, timeout time.Duration) error {
+	current, before := lastTwo(runs)
+	if before == nil {
+		return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: s.of().file, Summary: "there is no run before this one to go back to",
+			Hint: "see what was done: berth history"}}
+	}
+	if current.Release != before.Release {
+		return diag.List{{Code: "BERTH3736", Severity: diag.Error, Subject: s.of().file,
+			Summary: fmt.Sprintf("the last run went from %s to %s without berth upgrade, so nothing is known of a way back", before.Release, current.Release),
+			Hint:    "see https://sourcegraph.com/docs/admin/how-to/rollback-database; from now on: berth upgrade"}}
+	}
+	at := &place{env: e, file: s.of().file, dir: s.of().dir, timeout: timeout}
+	old, err := at.at(ctx, before.Config, "", "")
+	if err != nil {
+		return err
+	}
+	defer old.close()
+	p, err := old.plan(ctx, e)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Stdout, "back to the config of run %d, of %s\n\n", before.Number, before.Started.Format(time.DateTime))
+	view.Plan(e.Stdout, p)
+	if err := e.agree(yes, "go back?"); err != nil {
+		return err
+	}
+	ctx, release, err := s.store().Lock(ctx, "rollback", e.Now)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if !p.Empty() {
+		if err := e.execute(ctx, old, p, timeout); err != nil {
+			return err
+		}
+	}
+	if err := e.rewrite(s.of().file, before.Config); err != nil {
+		return err
+	}
+	return e.answers(ctx, old)
+}
+
+// lastTwo are the last run that brought the installation up, and the one before it with another config.
+func lastTwo(runs []state.Record) (current, before *state.Record) {
+	for i := len(runs) - 1; i >= 0; i-- {
+		r := &runs[i]
+		switch {
+		case r.Action != plan.Up:
+		case current == nil:
+			current = r
+		case r.Config != current.Config && r.Result == state.Done:
+			return current, r
+		}
+	}
+	return current, nil
+}

@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/upgrade"
+	"berth/internal/view"
+	"github.com/spf13/cobra"
+)
+
+func newUpgradeCmd(env *Env) *cobra.Command {
+	var f upgradeFlags
+	cmd := &cobra.Command{
+		Use:   "upgrade",
+		Short: "Go to a newer release, over as many as lie between",
+		Long: `Plan the way to a newer release, show it, ask, and walk it: stop by stop, each backed up, migrated, deployed and proved. It can be
+interrupted at any moment, killed included: the same command goes on from there, and berth rollback goes back.
+
+  berth upgrade                    to the newest release that is offered
+  berth upgrade --to 7.5           to the newest patch of 7.5
+  berth upgrade --to 7.5 --plan    only the plan; with --json for machines, with --ticket as a change ticket in Markdown
+
+Exit code 2 says that a plan has something to do, 3 that something stands in the way and nothing was touched.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.upgrade(cmd.Context(), f) },
+	}
+	configFlag(cmd, &f.file)
+	cmd.Flags().StringVar(&f.to, "to", "", "the release to go to, or a minor release (default: the newest that is offered)")
+	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show the plan")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the plan as JSON, and only that")
+	cmd.Flags().BoolVar(&f.ticket, "ticket", false, "print the plan as a change ticket in Markdown, and only that")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	cmd.Flags().StringVar(&f.trust, "trust-backup", "", "make no backup, because there is one: say where it is")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says)")
+	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "how long a background migration may stand still")
+	cmd.AddCommand(newUpgradePathCmd(env))
+	return cmd
+}
+
+func newUpgradePathCmd(env *Env) *cobra.Command {
+	var from, to, on, postgres string
+	var external, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "path",
+		Short: "Show the way between two releases; needs no installation",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			major := 0
+			if postgres != "" {
+				var err error
+				if major, err = strconv.Atoi(postgres); err != nil {
+					return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--postgres", Summary: fmt.Sprintf("%q is no major release of Postgres", postgres),
+						Hint: "write it as 12, or as 16"}}
+				}
+			}
+			target := catalogue.Target(on)
+			if target != catalogue.Compose && target != catalogue.Kubernetes {
+				return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--on", Summary: fmt.Sprintf("%q is no target", on), Hint: "write compose, or kubernetes"}}
+			}
+			way, problems := upgrade.Path(env.catalogue(), upgrade.Request{From: from, To: to, Target: target,
+				Facts: upgrade.Facts{External: external, Postgres: major}})
+			if problems.Failed() {
+				return problems
+			}
+			if asJSON {
+				return env.printJSON(way)
+			}
+			view.Way(env.Stdout, way)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "the release to begin at")
+	cmd.Flags().StringVar(&to, "to", "", "the release to go to, or a minor release (default: the newest that is offered)")
+	cmd.Flags().StringVar(&on, "on", string(catalogue.Compose), "where it runs: compose or kubernetes")
+	cmd.Flags().BoolVar(&external, "external-database", false, "a database is your own")
+	cmd.Flags().StringVar(&postgres, "postgres", "", "its major release, such as 12")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	_ = cmd.MarkFlagRequired("from") // it is there
+	return cmd
+}
+
+// known is what an installation's config and databases say that a way depends on.
+func known(l *loaded, f *journey.Facts) upgrade.Facts {
+	facts := upgrade.Facts{Has: l.doc.Has}
+	for _, d := range l.doc.Config.Databases {
+		facts.External = facts.External || d.External != nil
+	}
+	if f != nil {
+		facts.Postgres = f.Postgres()
+	}
+	return facts
+}
+
+// hops gives a way's hops the config that each ends with. What a release on the way finds wrong in the config is a problem: all at once, and
+// before anything is touched.
+func (e *Env) hops(l *loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
+	var hops []journey.Hop
+	var problems diag.List
+	for _, h := range way.Hops {
+		later, more := e.later(l, h.To)
+		for _, d := range more {
+			if d.Severity == diag.Error {
+				d.Summary = "with " + h.To + ": " + d.Summary
+				problems = append(problems, d)
+			}
+		}
+		if later != nil {
+			hops = append(hops, journey.Hop{Hop: h, Config: string(later.text)})
+		}
+	}
+	return hops, problems
+}
+
+// later is a config with another release.
+func (e *Env) later(l *loaded, release string) (*loaded, diag.List) {
+	text, err := config.WithRelease(l.file, l.text, release)
+	var problems diag.List
+	if errors.As(err, &problems) {
+		return nil, problems
+	}
+	out := &loaded{file: l.file, dir: l.dir, text: text}
+	problems, err = e.understand(out)
+	if err != nil {
+		problems = append(problems, diag.Diagnostic{Code: "BERTH3757", Severity: diag.Error, Subject: l.file, Summary: err.Error(),
+			Hint: "see that every file that the config names can be read"})
+	}
+	return out, problems
+}
+
+// onTheWay are the configs of the releases that a way passes, and of those whose migrators it takes.
+func (e *Env) onTheWay(l *loaded, to string) ([]*loaded, error) {
+	way, problems := upgrade.Path(e.catalogue(), upgrade.Request{From: l.release.Version, To: to, Target: l.stack.Target, Facts: known(l, nil)})
+	if problems.Failed() {
+		return nil, problems
+	}
+	var out []*loaded
+	seen := map[string]bool{l.release.Version: true}
+	for _, h := range way.Hops {
+		for _, release := range []string{h.To, h.Migrator} {
+			if seen[release] {
+				continue
+			}
+			seen[release] = true
+			later, problems := e.later(l, release)
+			if problems.Failed() {
+				return nil, problems
+			}
+			out = append(out, later)
+		}
+	}
+	return out, nil
+}

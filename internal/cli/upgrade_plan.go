@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/upgrade"
+)
+
+// planJourney works out the way, and looks at the installation with every hop's eyes. Nothing is touched.
+func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
+	l := s.of()
+	_, _, from, err := s.services(ctx, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	if from == "" {
+		return nil, nil, diag.List{{Code: "BERTH3737", Severity: diag.Error, Subject: f.file, Summary: "Sourcegraph does not run here, so there is nothing to upgrade",
+			Hint: "set the release in " + f.file + ", then: berth up"}}
+	}
+	at := &place{env: e, file: f.file, dir: l.dir}
+	facts, err := journey.Inspect(ctx, at, string(l.text))
+	var problems diag.List
+	if errors.As(err, &problems) {
+		err = nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	way, refusals := upgrade.Path(e.catalogue(), upgrade.Request{From: from, To: f.to, Target: l.stack.Target, Facts: known(l, facts)})
+	problems = append(problems, refusals...)
+	if refusals.Failed() {
+		return nil, nil, problems
+	}
+	if way.Then != "" {
+		problems = append(problems, diag.Diagnostic{Code: "BERTH3756", Severity: diag.Warning, Subject: way.To, Summary: "the way ends at " + way.To + " for now",
+			Hint: way.Then})
+	}
+	hops, more := e.hops(l, way)
+	problems = append(problems, more...)
+	if len(hops) == 0 {
+		return &journey.Plan{Format: 1, Installation: l.stack.Name, Target: l.stack.Target, From: from, To: from, Problems: problems}, nil, nil
+	}
+	j := journey.New(string(l.text), hops, f.trust, e.Now())
+	if facts != nil {
+		j.Bytes = facts.Bytes()
+		problems = append(problems, journey.Preflight(&hops[0], facts)...)
+	}
+	var times []journey.Time
+	if err := s.store().Note(ctx, journey.TimesName, &times); err != nil {
+		return nil, nil, err
+	}
+	p := journey.Planned(l.stack.Name, l.stack.Target, j, facts, times)
+	p.Problems = problems
+	return p, j, nil
+}

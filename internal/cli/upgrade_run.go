@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/state"
+	"berth/internal/view"
+)
+
+// upgradeFlags are what berth upgrade can be told.
+type upgradeFlags struct {
+	file, to, trust    string
+	plan, json, ticket bool
+	yes                bool
+	timeout, patience  time.Duration
+}
+
+// upgrade plans a journey, asks, and walks it; or goes on with the one that is under way.
+func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
+	s, err := e.open(ctx, f.file)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	j, err := journey.Load(ctx, s.store())
+	if err != nil {
+		return err
+	}
+	if j.Open() && !f.plan {
+		return e.goOn(ctx, s, j, f)
+	}
+	p, j, err := e.planJourney(ctx, s, f)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.json:
+		if err := e.printJSON(p); err != nil {
+			return err
+		}
+	case f.ticket:
+		view.Ticket(e.Stdout, p)
+	default:
+		view.Journey(e.Stdout, p)
+	}
+	if p.Problems.Failed() {
+		if f.json || f.ticket {
+			return exit(ExitChecks)
+		}
+		return p.Problems
+	}
+	if len(p.Hops) == 0 {
+		return nil
+	}
+	if f.plan || f.json || f.ticket {
+		return exit(ExitChanges)
+	}
+	if err := e.agree(f.yes, "upgrade from "+p.From+" to "+p.To+"?"); err != nil {
+		return err
+	}
+	ctx, release, err := s.store().Lock(ctx, "upgrade", e.Now)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return e.walk(ctx, s, j, f)
+}
+
+// goOn walks a journey that is under way.
+func (e *Env) goOn(ctx context.Context, s site, j *journey.Journey, f upgradeFlags) error {
+	if j.Status == journey.Returning {
+		return diag.List{{Code: "BERTH3730", Severity: diag.Error, Subject: f.file, Summary: "the installation is on its way back to " + j.Hop().From,
+			Hint: "go on with that first: berth rollback"}}
+	}
+	if f.to != "" && f.to != j.To && !strings.HasPrefix(j.To, f.to+".") {
+		return diag.List{{Code: "BERTH3731", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("an upgrade to %s is under way: %s", j.To, j.Describe()),
+			Hint: "go on with it: berth upgrade   or go back: berth rollback"}}
+	}
+	if text := string(s.of().text); text != j.Expected() {
+		return diag.List{{Code: "BERTH3732", Severity: diag.Error, Subject: f.file, Summary: f.file + " was changed since the upgrade began",
+			Detail: []string{"what was planned is what is walked: change the file before an upgrade or after it"},
+			Hint:   "take the change back, then: berth upgrade"}}
+	}
+	ctx, release, err := s.store().Lock(ctx, "upgrade", e.Now)
+	if err != nil {
+		return err
+	}
+	defer release()
+	fmt.Fprintf(e.Stdout, "going on with the upgrade from %s to %s: %s\n", j.From, j.To, j.Describe())
+	return e.walk(ctx, s, j, f)
+}
+
+// walk walks a journey and tells how it ended.
+func (e *Env) walk(ctx context.Context, s site, j *journey.Journey, f upgradeFlags) error {
+	began := e.Now()
+	err := e.walker(s, f.file, f.timeout, f.patience).Walk(ctx, j)
+	if timesErr := keepTimes(context.WithoutCancel(ctx), s.store(), j); err == nil {
+		err = timesErr
+	}
+	if err == nil {
+		fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs; from %s it took %s\n", j.To, j.From, e.Now().Sub(began).Round(time.Second))
+		way, problems := j.Back()
+		if len(problems) == 0 {
+			fmt.Fprintf(e.Stdout, "back to %s with: berth rollback (%s)\n", way.To, way.Cost)
+		}
+		return nil
+	}
+	return e.stopped(ctx, j, err)
+}
+
+// stopped tells how things are after a journey stopped.
+func (e *Env) stopped(ctx context.Context, j *journey.Journey, err error) error {
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && cause != nil {
+		err = cause
+	}
+	var problems diag.List
+	if errors.As(err, &problems) {
+		problems.WriteText(e.Stderr, e.Color)
+	}
+	fmt.Fprintf(e.Stderr, "\nstopped   %s\n", j.Describe())
+	fmt.Fprintf(e.Stderr, "now       %s\n", j.Now())
+	fmt.Fprintf(e.Stderr, "next      berth upgrade goes on from there\n")
+	if way, none := j.Back(); len(none) == 0 {
+		fmt.Fprintf(e.Stderr, "          berth rollback goes back to %s (%s)\n", way.To, way.Cost)
+	}
+	switch {
+	case problems != nil:
+		return exit(ExitError)
+	case errors.Is(err, context.Canceled):
+		return exit(ExitStopped)
+	}
+	return err
+}
+
+func (e *Env) walker(s site, file string, timeout, patience time.Duration) *journey.Walker {
+	progress := &view.Walk{Out: e.Stdout}
+	return &journey.Walker{Site: &place{env: e, file: file, dir: s.of().dir, timeout: timeout}, Notes: s.store(), Now: e.Now, Tell: progress.Show,
+		Patience: patience}
+}
+
+// keepTimes remembers how long the stages of a journey took, for the next plan.
+func keepTimes(ctx context.Context, notes state.Notes, j *journey.Journey) error {
+	var times []journey.Time
+	if err := notes.Note(ctx, journey.TimesName, &times); err != nil {
+		return err
+	}
+	return notes.SetNote(ctx, journey.TimesName, j.Times(times))
+}
+
+// agree asks for a yes. Where nobody can be asked, it has to be given beforehand.
+func (e *Env) agree(yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	if !e.Interactive {
+		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "nobody can be asked here, and nothing was touched",
+			Hint: "say yes beforehand: --yes"}}
+	}
+	fmt.Fprintf(e.Stdout, "\n%s [y/N] ", question)
+	answer, _ := bufio.NewReader(e.Stdin).ReadString('\n') // an end of input is a no
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		fmt.Fprintln(e.Stdout, "nothing was touched")
+		return exit(ExitChecks)
+	}
+	return nil
+}
+
+// rewrite makes a text the admin's file, whole or not at all, with the mode that it has.
+func (e *Env) rewrite(file, text string) error {
+	path := e.abs(file)
+	mode := os.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	if there, err := os.ReadFile(path); err == nil && string(there) == text {
+		return nil
+	}
+	return state.WriteFile(path, []byte(text), mode)
+}
+
+// underway refuses to change an installation that is on a journey.
+func underway(ctx context.Context, s site) error {
+	j, err := journey.Load(ctx, s.store())
+	if err != nil || !j.Open() {
+		return err
+	}
+	d := diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: s.of().file,
+		Summary: fmt.Sprintf("an upgrade from %s to %s is under way: %s", j.From, j.To, j.Describe()),
+		Hint:    "go on with it: berth upgrade   or go back: berth rollback"}
+	return diag.List{d}
+}

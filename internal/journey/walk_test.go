@@ -1,0 +1,288 @@
+package journey
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/run"
+	"berth/internal/stack"
+	"berth/internal/upgrade"
+)
+
+// world is an installation in memory, for faults that real ones have too rarely. What it does is in e2e with real ones.
+type world struct {
+	running  string // config that runs
+	front    stack.Front
+	file     string
+	schema   string // release of the databases
+	data     string
+	backups  map[string]string // data and schema by name
+	notes    map[string][]byte
+	calls    int
+	dieAt    int                  // the call at which the process is killed; 0: never
+	fail     map[string]diag.List // by "deploy TEXT" or task name
+	exit     map[string]int       // of tasks
+	log      []string             // what was done
+	migrated int                  // how often the migrator changed something
+	page     string
+}
+
+var errKilled = errors.New("killed")
+
+func (w *world) call(what string) error {
+	w.calls++
+	if w.calls == w.dieAt {
+		return errKilled
+	}
+	w.log = append(w.log, what)
+	return nil
+}
+
+func (w *world) Note(_ context.Context, name string, out any) error {
+	if w.notes[name] == nil {
+		return nil
+	}
+	return json.Unmarshal(w.notes[name], out)
+}
+
+func (w *world) SetNote(_ context.Context, name string, v any) error {
+	if w.calls == w.dieAt && w.dieAt > 0 {
+		return errKilled // a dead process writes nothing
+	}
+	text, err := json.Marshal(v)
+	w.notes[name] = text
+	return err
+}
+
+func (w *world) Ready(context.Context, string) error { return w.call("ready") }
+func (w *world) Fetch(context.Context, string) error { return w.call("fetch") }
+
+func (w *world) Deploy(_ context.Context, config string, front stack.Front, page string) error {
+	if err := w.call("deploy " + config + " " + string(front)); err != nil {
+		return err
+	}
+	w.running, w.front, w.page = config, front, page
+	if p := w.fail["deploy "+config]; p != nil && front != stack.Closed {
+		return p
+	}
+	return nil
+}
+
+func (w *world) SetAside(context.Context, string) error {
+	if err := w.call("set aside"); err != nil {
+		return err
+	}
+	w.data, w.schema = "", ""
+	return nil
+}
+func (w *world) Image(config, service string) (string, error) { return service + ":" + config, nil }
+func (w *world) Migrator(release string) (string, error)      { return "migrator:" + release, nil }
+func (w *world) Forget(context.Context, string) error         { return nil }
+func (w *world) Write(config string) error {
+	if err := w.call("write"); err != nil {
+		return err
+	}
+	w.file = config
+	return nil
+}
+func (w *world) Search(context.Context, string, bool) (string, error) {
+	return "a search was answered", w.call("search")
+}
+
+func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, error) {
+	if err := w.call("task " + t.Name); err != nil {
+		return 0, err
+	}
+	if code := w.exit[t.Name]; code != 0 {
+		line("it does not work")
+		return code, nil
+	}
+	switch t.Name {
+	case "inspect":
+		line(fmt.Sprintf(`FACT database {"name": "pgsql", "server": 160004, "bytes": 1000}`))
+		line(`FACT release {"version": "` + w.schema + `"}`)
+		line(`FACT background []`)
+		line("FACTS END")
+	case "backup":
+		w.backups[t.Env["BACKUP"]] = w.schema + " " + w.data
+	case "restore":
+		w.schema, w.data, _ = strings.Cut(w.backups[t.Env["BACKUP"]], " ")
+	case "migrate":
+		if from := strings.TrimPrefix(t.Command[1], "--from=v"); from != w.schema {
+			line("version assertion failed: " + w.schema + " != " + from)
+			return 1, nil
+		}
+		w.schema = strings.TrimPrefix(t.Command[2], "--to=v")
+		w.migrated++
+	case "downgrade":
+		w.schema = strings.TrimPrefix(t.Command[2], "--to=v")
+	}
+	return 0, nil
+}
+
+func newWorld() *world {
+	return &world{running: "release: 6.0.0", file: "release: 6.0.0", schema: "6.0.0", data: "rows", backups: map[string]string{}, notes: map[string][]byte{},
+		fail: map[string]diag.List{}, exit: map[string]int{}}
+}
+
+func (w *world) walker() *Walker {
+	at := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
+	return &Walker{Site: w, Notes: w, Now: func() time.Time { at = at.Add(time.Second); return at }, Tell: func(Event) {}, Patience: time.Minute}
+}
+
+func twoHops() *Journey {
+	return New("release: 6.0.0", []Hop{
+		{Hop: upgrade.Hop{From: "6.0.0", To: "6.12.5040", Kind: upgrade.MultiVersion, Migrator: "7.5.4453"}, Config: "release: 6.12.5040"},
+		{Hop: upgrade.Hop{From: "6.12.5040", To: "7.0.2852", Kind: upgrade.Standard, Migrator: "7.0.2852"}, Config: "release: 7.0.2852"},
+	}, "", time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC))
+}
+
+// TestKilledAtEveryCall kills the process at each thing that a journey does to the installation, goes on, and expects the same end.
+func TestKilledAtEveryCall(t *testing.T) {
+	ctx := context.Background()
+	whole := newWorld()
+	if err := whole.walker().Walk(ctx, twoHops()); err != nil {
+		t.Fatal(err)
+	}
+	if whole.calls < 20 {
+		t.Fatalf("only %d calls: the test reaches little", whole.calls)
+	}
+	for die := 1; die <= whole.calls; die++ {
+		w := newWorld()
+		w.dieAt = die
+		j := twoHops()
+		if err := w.walker().Walk(ctx, j); !errors.Is(err, errKilled) {
+			t.Fatalf("call %d: %v", die, err)
+		}
+		w.dieAt = 0
+		if j, err := Load(ctx, w); err != nil {
+			t.Fatal(err)
+		} else if j == nil {
+			j = twoHops() // it was killed before it wrote anything
+			if err := w.walker().Walk(ctx, j); err != nil {
+				t.Errorf("killed at call %d: %v", die, err)
+			}
+		} else if err := w.walker().Walk(ctx, j); err != nil {
+			t.Errorf("killed at call %d: %v", die, err)
+		}
+		if w.running != whole.running || w.front != stack.Open || w.file != whole.file || w.data != "rows" || w.schema != whole.schema {
+			t.Errorf("killed at call %d, it ends as %+v", die, w)
+		}
+		if j, _ := Load(ctx, w); j.Status != Arrived {
+			t.Errorf("killed at call %d, the journey is %s", die, j.Status)
+		}
+	}
+}
+
+func TestFailingHopThatRollsGoesBack(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld()
+	w.fail["deploy release: 7.0.2852"] = diag.List{{Code: "BERTH3204", Severity: diag.Error, Summary: "not healthy"}}
+	j := twoHops()
+	err := w.walker().Walk(ctx, j)
+	var problems diag.List
+	if !errors.As(err, &problems) || problems[len(problems)-1].Code != "BERTH3710" {
+		t.Fatalf("got %v", err)
+	}
+	if w.running != "release: 6.12.5040" || w.front != stack.Open || w.file != "release: 6.12.5040" {
+		t.Errorf("it does not serve the release before: %+v", w)
+	}
+	if j.Status != Stopped || j.At != (Place{1, Check}) {
+		t.Errorf("the journey is %s at %v", j.Status, j.At)
+	}
+	delete(w.fail, "deploy release: 7.0.2852")
+	if err := w.walker().Walk(ctx, j); err != nil || w.running != "release: 7.0.2852" {
+		t.Errorf("it does not go on: %v, %s", err, w.running)
+	}
+}
+
+func TestFailingMigratorLeavesThePageWithTheReason(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld()
+	w.exit["migrate"] = 1
+	j := twoHops()
+	err := w.walker().Walk(ctx, j)
+	var problems diag.List
+	if !errors.As(err, &problems) || problems[0].Code != "BERTH3705" || !slices.Contains(problems[0].Detail, "  | it does not work") {
+		t.Fatalf("got %v", err)
+	}
+	if w.front != stack.Closed || !strings.Contains(w.page, "BERTH3705") {
+		t.Errorf("front %q, page %s", w.front, w.page)
+	}
+	way, none := j.Back()
+	if none != nil || !slices.Equal(way.Stages, []Stage{Undo, Redeploy}) {
+		t.Errorf("the way back is %+v, %v", way, none)
+	}
+	w.exit["migrate"] = 0
+	if err := w.walker().Walk(ctx, j); err != nil || w.running != "release: 7.0.2852" || w.migrated != 1 {
+		t.Errorf("it does not go on: %v, %+v", err, w)
+	}
+}
+
+// TestReturnIsKilledAtEveryCall goes back by a backup, killed at every call.
+func TestReturnIsKilledAtEveryCall(t *testing.T) {
+	ctx := context.Background()
+	there := func() (*world, *Journey) {
+		w := newWorld()
+		j := twoHops()
+		j.Hops = j.Hops[:1]
+		j.Hops[0].Hop.Irreversible = []string{"LSIF becomes SCIP"}
+		j.Hops[0].ConvertsPostgres = true
+		if err := w.walker().Walk(ctx, j); err != nil {
+			t.Fatal(err)
+		}
+		w.data, w.calls = "rows and more", 0
+		return w, j
+	}
+	w, j := there()
+	way, none := j.Back()
+	if none != nil || !slices.Equal(way.Stages, []Stage{Restore, Redeploy}) || !strings.Contains(way.Cost, "since the backup") {
+		t.Fatalf("the way back is %+v, %v", way, none)
+	}
+	if err := w.walker().Return(ctx, j, way); err != nil {
+		t.Fatal(err)
+	}
+	for die := 1; die <= w.calls; die++ {
+		w, j := there()
+		w.dieAt = die
+		if err := w.walker().Return(ctx, j, way); !errors.Is(err, errKilled) {
+			t.Fatalf("call %d: %v", die, err)
+		}
+		w.dieAt = 0
+		j, err := Load(ctx, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		way, _ := j.Back()
+		if err := w.walker().Return(ctx, j, way); err != nil {
+			t.Errorf("killed at call %d: %v", die, err)
+		}
+		if w.running != "release: 6.0.0" || w.front != stack.Open || w.file != "release: 6.0.0" || w.data != "rows" || w.schema != "6.0.0" {
+			t.Errorf("killed at call %d, it ends as %+v", die, w)
+		}
+	}
+}
+
+func TestTrustedBackupIsNotMadeAgainNorRestored(t *testing.T) {
+	w := newWorld()
+	j := twoHops()
+	j.Trusted = "vault 7"
+	j.Hops[0].Hop.Irreversible = []string{"x"}
+	if err := w.walker().Walk(context.Background(), j); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.backups) > 0 {
+		t.Error("a backup was made, although the admin has one")
+	}
+	j.At.Hop = 0
+	if _, none := j.Back(); !none.Failed() || !strings.Contains(none[0].Hint, "vault 7") {
+		t.Errorf("it does not name the admin's backup: %v", none)
+	}
+}

@@ -1,0 +1,55 @@
+package kubernetes
+
+import (
+	"reflect"
+	"testing"
+
+	"berth/internal/stack"
+)
+
+func frontSet() *Set {
+	workload := func(kind, name string, replicas int64) Object {
+		return Object{Service: name, Body: map[string]any{"apiVersion": "apps/v1", "kind": kind, "metadata": map[string]any{"name": name},
+			"spec": map[string]any{"replicas": replicas, "template": map[string]any{"spec": map[string]any{"nodeSelector": map[string]any{"disk": "ssd"}}}}}}
+	}
+	service := Object{Service: frontend, Body: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": frontend},
+		"spec": map[string]any{"selector": map[string]any{"app": frontend}}}}
+	job := Object{Service: "migrator", OneShot: true, Body: map[string]any{"kind": "Job", "metadata": map[string]any{"name": "migrator"}}}
+	return &Set{Name: "s", Namespace: "n", Release: "7.5.4453", Objects: []Object{workload("StatefulSet", "pgsql", 1), workload("Deployment", frontend, 2),
+		workload("StatefulSet", "gitserver", 3), workload("DaemonSet", "node-exporter", 0), service, job}}
+}
+
+func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
+	set := frontSet()
+	closed := set.With(stack.Closed, "back soon", "caddy:1")
+	replicas := func(s *Set, key string) any { return at(s.find(key).Body, "spec")["replicas"] }
+	for key, want := range map[string]int64{"StatefulSet/pgsql": 1, "Deployment/" + frontend: 0, "StatefulSet/gitserver": 0} {
+		if got := replicas(closed, key); got != want {
+			t.Errorf("%s has %v replicas, want %d", key, got, want)
+		}
+	}
+	if closed.find("Job/migrator") != nil {
+		t.Error("the release's own migrator would run")
+	}
+	selector := at(closed.find("Service/"+frontend).Body, "spec")["selector"]
+	page := closed.find("Deployment/" + pageName)
+	if page == nil || !reflect.DeepEqual(selector, at(page.Body, "spec", "selector")["matchLabels"]) {
+		t.Errorf("the Service leads to %v, not to the page", selector)
+	}
+	if got := at(page.Body, "spec", "template", "spec")["nodeSelector"]; !reflect.DeepEqual(got, map[string]any{"disk": "ssd"}) {
+		t.Errorf("the page may run elsewhere than the frontend: %v", got)
+	}
+	if !reflect.DeepEqual(set, frontSet()) {
+		t.Error("the set itself was changed")
+	}
+}
+
+func TestBehindRunsEverything(t *testing.T) {
+	behind := frontSet().With(stack.Behind, "back soon", "caddy:1")
+	if at(behind.find("StatefulSet/gitserver").Body, "spec")["replicas"] != int64(3) || behind.find("Job/migrator") == nil {
+		t.Error("not everything runs behind the page")
+	}
+	if frontSet().With(stack.Open, "", "").find("Deployment/"+pageName) != nil {
+		t.Error("an open front has a page")
+	}
+}

@@ -1,0 +1,278 @@
+package upgrade
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+)
+
+// Request is a way that is asked for.
+type Request struct {
+	From   string           // the release that runs
+	To     string           // a release, or a minor; "": the newest that is offered
+	Target catalogue.Target // where it runs
+	Facts  Facts
+}
+
+// Facts are what is known of an installation.
+type Facts struct {
+	External bool                  // a database is the admin's own
+	Postgres int                   // the oldest major among the databases; 0: not known
+	Has      func(key string) bool // whether the config has a key; nil: nothing is known of it
+}
+
+// Journey is the way.
+type Journey struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Hops []Hop  `json:"hops"`
+	// Then is what a person has to do at the end of the last hop before a further way can be planned; "": To is reached.
+	Then string `json:"then,omitempty"`
+}
+
+// Path gives the shortest way that every rule allows. Problems say why there is none, and what to do.
+func Path(c *catalogue.Catalogue, r Request) (Journey, diag.List) {
+	p := &planner{catalogue: c, rules: c.Upgrades(), request: r}
+	from, problem := p.begin()
+	if problem != nil {
+		return Journey{}, problem
+	}
+	to, problem := p.end(from)
+	if problem != nil {
+		return Journey{}, problem
+	}
+	j := Journey{From: from.String(), To: to.String(), Hops: []Hop{}}
+	if to.compare(from) == 0 {
+		return j, nil
+	}
+	return p.way(j, from, to)
+}
+
+type planner struct {
+	catalogue *catalogue.Catalogue
+	rules     *catalogue.Upgrades
+	request   Request
+}
+
+// begin is the release that the way begins at. It need not be one that berth can deploy.
+func (p *planner) begin() (Version, diag.List) {
+	from, err := Parse(p.request.From)
+	if err != nil {
+		return from, refuse("BERTH3751", "--from", err.Error(), "write it as 6.0.0, or as 6.0")
+	}
+	oldest, err := Parse(p.rules.Oldest)
+	if err == nil && from.Minor().compare(oldest.Minor()) < 0 {
+		return from, refuse("BERTH3752", "--from", fmt.Sprintf("%s is older than %s, which is the first release that can be upgraded from over several at once", from, p.rules.Oldest),
+			"go one minor release at a time to "+p.rules.Oldest+" first, as Sourcegraph's guide of that time says")
+	}
+	return from, nil
+}
+
+// end is the release that the way ends at.
+func (p *planner) end(from Version) (Version, diag.List) {
+	name := cmp.Or(p.request.To, p.catalogue.Newest(p.request.Target))
+	resolved, err := p.catalogue.Resolve(name, p.request.Target)
+	if err != nil {
+		return Version{}, refuse("BERTH3753", "--to", err.Error(), "see what there is: berth catalogue releases")
+	}
+	to, err := Parse(resolved)
+	if err != nil {
+		return to, refuse("BERTH3753", "--to", err.Error(), "write it as 7.5, or as 7.5.4453")
+	}
+	if to.compare(from) < 0 {
+		return to, refuse("BERTH3754", "--to", fmt.Sprintf("%s is older than %s", to, from), "to go back to before the last upgrade: berth rollback")
+	}
+	if n := p.against(resolved, p.kind(from, to)); n != nil {
+		return to, refuse("BERTH3755", "--to", fmt.Sprintf("an upgrade must not end at %s: %s", resolved, n.Reason), "go to "+n.Instead+" instead: berth upgrade --to "+n.Instead)
+	}
+	return to, nil
+}
+
+// against is what speaks against ending a hop at a release.
+func (p *planner) against(version string, kind Kind) *catalogue.Notice {
+	for _, n := range p.catalogue.Notices(version, p.request.Target) {
+		if n.Use == catalogue.AnyUse || n.Use == catalogue.MultiVersion && kind == MultiVersion {
+			return &n
+		}
+	}
+	return nil
+}
+
+// way goes from one release to another by the stops between them.
+func (p *planner) way(j Journey, from, to Version) (Journey, diag.List) {
+	stop, rule := p.stop(from, to)
+	if rule == nil {
+		j.Hops = append(j.Hops, p.hop(from, to, nil))
+		return j, nil
+	}
+	if stop.compare(from) > 0 {
+		j.Hops = append(j.Hops, p.hop(from, stop, rule))
+	}
+	if rule.Then != "" {
+		j.To, j.Then = stop.String(), rule.Then
+		if len(j.Hops) == 0 {
+			return j, refuse("BERTH3756", "databases", fmt.Sprintf("%s can't be left before your own Postgres is upgraded: %s", from, rule.Reason), rule.Then)
+		}
+		return j, nil
+	}
+	return p.way(j, stop, to)
+}
+
+// stop is the first stop on a way.
+func (p *planner) stop(from, to Version) (at Version, rule *catalogue.Stop) {
+	for i := range p.rules.Stops {
+		s := &p.rules.Stops[i]
+		if !crosses(from, to, s.Crosses) || !below(from, s.Below) || s.Target != "" && s.Target != p.request.Target || !p.has(s.Database) {
+			continue
+		}
+		if s.PostgresBelow > 0 && p.request.Facts.Postgres >= s.PostgresBelow {
+			continue
+		}
+		newest, err := p.catalogue.Resolve(s.At, p.request.Target)
+		if err != nil {
+			continue // the catalogue's test proves that every stop can be had
+		}
+		v, err := Parse(newest)
+		if err == nil && (rule == nil || v.compare(at) < 0) {
+			at, rule = v, s
+		}
+	}
+	if rule != nil && below(at, from.String()) {
+		at = from // it is past the stop's release already, within its minor
+	}
+	return at, rule
+}
+
+// has reports whether an installation's databases are of a kind.
+func (p *planner) has(kind catalogue.Database) bool {
+	switch kind {
+	case catalogue.Bundled:
+		return !p.request.Facts.External
+	case catalogue.External:
+		return p.request.Facts.External
+	}
+	return true
+}
+
+// hop is what there is to say of going from one release to another at once.
+func (p *planner) hop(from, to Version, rule *catalogue.Stop) Hop {
+	h := Hop{From: from.String(), To: to.String(), Kind: p.kind(from, to), Migrator: to.String()}
+	for _, i := range p.rules.Irreversible {
+		if crosses(from, to, i.Crosses) && p.has(i.Database) {
+			h.Irreversible = append(h.Irreversible, i.Text)
+			h.ConvertsPostgres = h.ConvertsPostgres || i.ConvertsPostgres
+		}
+	}
+	for _, b := range p.rules.ByHand {
+		known := b.Needs == "" || p.request.Facts.Has == nil || p.request.Facts.Has(b.Needs)
+		if crosses(from, to, b.Crosses) && (b.Target == "" || b.Target == p.request.Target) && known {
+			h.ByHand = append(h.ByHand, Reason{b.Text, b.Source})
+		}
+	}
+	if h.ConvertsPostgres {
+		// The databases stop for it, so that nothing can roll.
+		h.Kind = MultiVersion
+	}
+	if h.Kind == MultiVersion && !slices.ContainsFunc(p.rules.OwnMigrator, func(o catalogue.OwnMigrator) bool { return crosses(from, to, o.Crosses) }) {
+		h.Migrator = p.catalogue.Newest(p.request.Target)
+	}
+	h.Reasons = p.reasons(from, to, h.Kind, rule)
+	return h
+}
+
+func (p *planner) reasons(from, to Version, kind Kind, rule *catalogue.Stop) []Reason {
+	if rule != nil {
+		return []Reason{{rule.Reason, rule.Source}}
+	}
+	const guide = "https://sourcegraph.com/docs/self-hosted/updates"
+	switch kind {
+	case Patch:
+		return []Reason{{"A later patch of " + from.Minor().String(), guide}}
+	case Standard:
+		return []Reason{{to.Minor().String() + " is the next minor release after " + from.Minor().String() + ", whose services work with its schema", guide}}
+	}
+	return []Reason{{fmt.Sprintf("From %s the migrator goes to %s at once: no stop is asked for between them", from.Minor(), to.Minor()), guide}}
+}
+
+// kind is how a hop is done.
+func (p *planner) kind(from, to Version) Kind {
+	switch n := p.distance(from, to); n {
+	case 0:
+		return Patch
+	case 1:
+		return Standard
+	}
+	return MultiVersion
+}
+
+// distance is how many minor releases one release is after another.
+func (p *planner) distance(from, to Version) int {
+	n := 0
+	for from = from.Minor(); from.compare(to.Minor()) < 0 && n < 2; n++ {
+		from = p.next(from)
+	}
+	return n
+}
+
+// next is the minor release after one.
+func (p *planner) next(v Version) Version {
+	if last, closed := p.rules.LastMinors[v.numbers[0]]; closed && v.numbers[1] >= last {
+		return Version{numbers: [3]int{v.numbers[0] + 1, 0, -1}}
+	}
+	return Version{numbers: [3]int{v.numbers[0], v.numbers[1] + 1, -1}}
+}
+
+// crosses reports whether a way begins below a minor and ends at it or above.
+func crosses(from, to Version, minor string) bool { return below(from, minor) && !below(to, minor) }
+
+// below reports whether a release is older than a minor, or another release.
+func below(v Version, name string) bool {
+	if name == "" {
+		return true
+	}
+	other, err := Parse(name)
+	return err == nil && v.compare(other) < 0
+}
+
+func refuse(code, subject, summary, hint string) diag.List {
+	return diag.List{{Code: code, Severity: diag.Error, Subject: subject, Summary: summary, Hint: hint}}
+}
+
+// Version is a release's: major, minor, and patch or build number. Without the last it is the minor release.
+type Version struct{ numbers [3]int }
+
+// Parse reads "7.5.4453", "v7.5" and the like.
+func Parse(text string) (Version, error) {
+	parts := strings.Split(strings.TrimPrefix(text, "v"), ".")
+	v := Version{numbers: [3]int{0, 0, -1}}
+	if len(parts) < 2 || len(parts) > 3 {
+		return v, fmt.Errorf("%q is no release", text)
+	}
+	for i, part := range parts {
+		n, err := strconv.ParseUint(part, 10, 31)
+		if err != nil {
+			return v, fmt.Errorf("%q is no release", text)
+		}
+		v.numbers[i] = int(n)
+	}
+	return v, nil
+}
+
+// Minor is the minor release of a version.
+func (v Version) Minor() Version { return Version{numbers: [3]int{v.numbers[0], v.numbers[1], -1}} }
+
+// String is the version as Sourcegraph writes it.
+func (v Version) String() string {
+	if v.numbers[2] < 0 {
+		return fmt.Sprintf("%d.%d", v.numbers[0], v.numbers[1])
+	}
+	return fmt.Sprintf("%d.%d.%d", v.numbers[0], v.numbers[1], v.numbers[2])
+}
+
+// compare orders versions; a minor release comes before its patches.
+func (v Version) compare(w Version) int { return slices.Compare(v.numbers[:], w.numbers[:]) }
