@@ -98,3 +98,82 @@ func (s *site) fault(name, value string) {
 		"INSERT INTO standin_faults VALUES ('%[1]s', '%[2]s') ON CONFLICT (name) DO UPDATE SET value = excluded.value; DELETE FROM standin_faults WHERE value = ''", name, value)
 	docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-c", sql)
 }
+
+// TestUpgradeThroughPostgres goes from 5.0 to today, through the conversion of the databases to another major Postgres, and back over it by
+// the backup.
+func TestUpgradeThroughPostgres(t *testing.T) {
+	const stop = "6.12.5040"
+	buildImages(t, stop)
+	s := older(t, "up-postgres", "5.0.0")
+	before := s.data()
+	if out := s.must(2, "upgrade", "--plan", "--to", release); !strings.Contains(out, stop) || !strings.Contains(out, "point of no return") {
+		t.Errorf("the plan shows neither the stop nor the point of no return:\n%s", out)
+	}
+	was := s.sql("SHOW server_version")
+	out := s.must(0, "upgrade", "--yes", "--to", stop)
+	if !strings.Contains(out, "indexes are sound") {
+		t.Errorf("the indexes were not looked at:\n%s", out)
+	}
+	if is := s.sql("SHOW server_version"); is == was {
+		t.Errorf("Postgres is still %s", is)
+	}
+	s.same(before)
+
+	s.addRepo("example/later", marker)
+	if out := s.must(0, "rollback", "--yes"); !strings.Contains(out, "since the backup") {
+		t.Errorf("the way back does not say what is lost:\n%s", out)
+	}
+	if is := s.sql("SHOW server_version"); is != was {
+		t.Errorf("Postgres is %s, not %s again", is, was)
+	}
+	s.same(before)
+
+	s.must(0, "upgrade", "--yes", "--to", release)
+	s.same(before)
+	s.must(0, "plan")
+}
+
+// sql asks pgsql.
+func (s *site) sql(query string) string {
+	s.t.Helper()
+	return docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-Atc", query)
+}
+
+// TestUpgradeRefused looks at what stands in the way, one after the other: nothing is touched, and the message says what to do.
+func TestUpgradeRefused(t *testing.T) {
+	s := older(t, "up-refused", "7.4.0")
+	before, containers := s.data(), s.containers()
+	refused := func(what, code string, args ...string) {
+		t.Helper()
+		exit, out := s.berth(append([]string{"upgrade", "--yes"}, args...)...)
+		if exit == 0 || !strings.Contains(out, code) {
+			t.Errorf("%s: exit %d, no %s in\n%s", what, exit, code, out)
+		}
+		if now := s.containers(); fmt.Sprint(now) != fmt.Sprint(containers) {
+			t.Errorf("%s: containers were touched", what)
+		}
+		if !strings.Contains(s.read("sourcegraph.yaml"), "release: 7.4.0") {
+			t.Errorf("%s: the file was changed", what)
+		}
+	}
+	refused("an older release", "BERTH3754", "--to", "7.3")
+	refused("no release", "BERTH3753", "--to", "9.9")
+
+	s.sql("ALTER TABLE users ADD COLUMN by_hand text")
+	refused("drift", "BERTH3702")
+	s.must(3, "up") // an upgrade is under way
+	s.sql("ALTER TABLE users DROP COLUMN by_hand")
+	s.must(0, "rollback", "--yes")
+
+	s.sql("INSERT INTO migration_logs (migration_logs_schema_version, schema, version, up, started_at, success) " +
+		"SELECT migration_logs_schema_version, schema, version, up, now(), false FROM migration_logs WHERE schema <> '' ORDER BY id LIMIT 1")
+	refused("a dirty schema", "BERTH3708")
+	s.sql("DELETE FROM migration_logs WHERE NOT success")
+
+	s.fault("oob_stuck", "1004:80")
+	s.sql("UPDATE out_of_band_migrations SET progress = 0.8 WHERE id = 1004")
+	refused("a background migration that stands still", "BERTH3706", "--patience", "5s")
+	s.fault("oob_stuck", "")
+	s.must(0, "upgrade", "--yes")
+	s.same(before)
+}

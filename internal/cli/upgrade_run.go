@@ -50,6 +50,10 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 		view.Ticket(e.Stdout, p)
 	default:
 		view.Journey(e.Stdout, p)
+		if len(p.Problems) > 0 && !p.Problems.Failed() {
+			fmt.Fprintln(e.Stdout)
+			p.Problems.WriteText(e.Stderr, e.Color)
+		}
 	}
 	if p.Problems.Failed() {
 		if f.json || f.ticket {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"berth/internal/diag"
+	"berth/internal/upgrade"
 )
 
 // complete is when a background migration is at its end.
@@ -25,10 +26,11 @@ func Preflight(h *Hop, f *Facts) diag.List {
 			Hint:    "see https://sourcegraph.com/docs/admin/how-to/dirty_database: run the migration by hand, then the migrator's add-log --db=... --version=" + u.Migration})
 	}
 	for _, b := range f.Background {
-		if b.Progress < complete && b.Deprecated != "" && !later(b.Deprecated, h.To) {
-			problems = append(problems, diag.Diagnostic{Code: "BERTH3709", Severity: diag.Error, Subject: fmt.Sprintf("background migration %d", b.ID),
+		// The migrator's upgrade does them itself; a hop that rolls waits for the worker.
+		if h.Kind != upgrade.MultiVersion && b.Progress < complete && b.Deprecated != "" && !later(b.Deprecated, h.To) {
+			problems = append(problems, diag.Diagnostic{Code: "BERTH3709", Severity: diag.Warning, Subject: fmt.Sprintf("background migration %d", b.ID),
 				Summary: fmt.Sprintf("background migration %d (%s) is at %.0f %%, and %s needs it finished", b.ID, b.Description, b.Progress*100, h.To),
-				Hint:    "wait until it is (Site admin > Maintenance > Migrations), or see the worker's log why it stands still"})
+				Hint:    "the upgrade waits for it before it touches anything; where it stands still, see the worker's log"})
 		}
 	}
 	return problems

@@ -262,6 +262,11 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 		return "", err
 	}
 	problems := Preflight(h, facts)
+	if h.Kind != upgrade.MultiVersion {
+		if err := w.background(ctx, j, j.before(), h.To, h.From+" runs and answers, and nothing was touched"); err != nil {
+			return "", err
+		}
+	}
 	drift, err := w.drift(ctx, j, h.From)
 	if err == nil && len(drift) > 0 && h.Kind != upgrade.MultiVersion {
 		// An upgrade that was gone back from leaves the schema of the next release, and that is as good.
@@ -458,32 +463,36 @@ func (w *Walker) prove(ctx context.Context, j *Journey) (string, error) {
 	return "no drift; " + found, problems.Err()
 }
 
-// finish waits for the migrations that run in the background.
+// finish waits for the migrations that run in the background: those that the next hop needs, or all that a release is known to need.
 func (w *Walker) finish(ctx context.Context, j *Journey) (string, error) {
-	h := j.Hop()
-	image, err := w.Site.Image(h.Config, "pgsql")
-	if err != nil {
-		return "", err
-	}
-	major, minor := "999", "0" // any release
+	next := "999.0"
 	if j.At.Hop+1 < len(j.Hops) {
-		next := strings.SplitN(j.Hops[j.At.Hop+1].To, ".", 3)
-		major, minor = next[0], next[1]
+		next = j.Hops[j.At.Hop+1].To
 	}
+	return "background migrations at 100 %", w.background(ctx, j, j.Hop().Config, next, j.Hop().To+" runs and answers")
+}
+
+// background waits until the migrations that a release needs finished are, and tells how far they are.
+func (w *Walker) background(ctx context.Context, j *Journey, config, next, now string) error {
+	image, err := w.Site.Image(config, "pgsql")
+	if err != nil {
+		return err
+	}
+	minor := strings.SplitN(next, ".", 3)
 	t := run.Task{Name: "background", Identity: j.identity("background"), Image: image, As: "pgsql", Entry: script(backgroundScript),
-		Env: map[string]string{"NEXT_MAJOR": major, "NEXT_MINOR": minor, "PATIENCE": fmt.Sprint(int(w.Patience.Seconds()))}}
+		Env: map[string]string{"NEXT_MAJOR": minor[0], "NEXT_MINOR": minor[1], "PATIENCE": fmt.Sprint(int(w.Patience.Seconds()))}}
 	if err := w.Site.Forget(ctx, t.Name); err != nil {
-		return "", err
+		return err
 	}
 	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
 	if err != nil {
-		return "", err
+		return err
 	}
 	if exit != 0 {
-		return "", failed(t, exit, lines, "BERTH3706", "background migrations do not come to their end; "+h.To+" runs and answers",
+		return failed(t, exit, lines, "BERTH3706", "background migrations do not come to their end; "+now,
 			"see the log of the worker; berth upgrade waits again")
 	}
-	return "background migrations at 100 %", w.Site.Forget(ctx, t.Name)
+	return w.Site.Forget(ctx, t.Name)
 }
 
 // size is a number of bytes for people.
