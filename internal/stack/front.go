@@ -13,6 +13,7 @@ const (
 	Open   Front = ""       // Sourcegraph answers, as the config asks for
 	Behind Front = "behind" // everything runs, and the page answers: what was just changed is proved before people come
 	Closed Front = "closed" // the page answers, and only databases run: nothing else may write
+	Bare   Front = "bare"   // only databases run, and nothing answers: a clone to try things on
 )
 
 // Databases are the services that stay while everything else is stopped.
@@ -27,7 +28,7 @@ func (s *Stack) With(front Front, page string) *Stack {
 	out := *s
 	out.Instances = nil
 	for _, inst := range s.Instances {
-		if front == Closed && !slices.Contains(Databases(), inst.Service) && inst.Service != frontDoor {
+		if !inst.stays(front) {
 			continue
 		}
 		if inst.Service == frontDoor {
@@ -35,11 +36,43 @@ func (s *Stack) With(front Front, page string) *Stack {
 		}
 		out.Instances = append(out.Instances, inst)
 	}
+	if front == Bare {
+		out.prune()
+	}
 	out.Settings.Caddyfiles = map[string][]string{}
 	for path, lines := range s.Settings.Caddyfiles {
 		out.Settings.Caddyfiles[path] = answering(lines, page)
 	}
 	return &out
+}
+
+// stays reports whether an instance runs behind a front.
+func (i *Instance) stays(front Front) bool {
+	database := slices.Contains(Databases(), i.Service)
+	switch front {
+	case Closed:
+		return database || i.Service == frontDoor
+	case Bare:
+		return database
+	}
+	return true
+}
+
+// prune takes away the volumes and secrets that no instance has.
+func (s *Stack) prune() {
+	volumes, secrets := map[string]bool{}, map[string]bool{}
+	for i := range s.Instances {
+		for _, m := range s.Instances[i].Mounts {
+			volumes[m.Volume], secrets[m.Secret] = true, true
+		}
+		for _, e := range s.Instances[i].Env {
+			for _, p := range e.Value {
+				secrets[p.Secret] = true
+			}
+		}
+	}
+	s.Volumes = slices.DeleteFunc(slices.Clone(s.Volumes), func(name string) bool { return !volumes[name] })
+	s.Secrets = slices.DeleteFunc(slices.Clone(s.Secrets), func(secret Secret) bool { return !secrets[secret.Name] })
 }
 
 // answering gives a Caddyfile that answers everything with a page, where it asked Sourcegraph. Addresses and certificates stay.

@@ -38,3 +38,19 @@ func TestClosedLeavesDatabasesAndTheDoor(t *testing.T) {
 		t.Error("the stack itself was changed")
 	}
 }
+
+func TestBareLeavesDatabasesAndWhatTheyUse(t *testing.T) {
+	s := &Stack{Volumes: []string{"blobstore", "pgsql"}, Secrets: []Secret{{Name: "license"}, {Name: "pgsql-password"}},
+		Instances: []Instance{{Name: "pgsql", Service: "pgsql", Mounts: []Mount{{Path: "/data", Volume: "pgsql"}},
+			Env: []EnvVar{{Name: "POSTGRES_PASSWORD", Value: []Part{{Secret: "pgsql-password"}}}}}, {Name: "caddy", Service: "caddy"}}}
+	bare := s.With(Bare, "")
+	if len(bare.Instances) != 1 || bare.Instances[0].Name != "pgsql" {
+		t.Errorf("instances: %+v", bare.Instances)
+	}
+	if !slices.Equal(bare.Volumes, []string{"pgsql"}) || len(bare.Secrets) != 1 || bare.Secrets[0].Name != "pgsql-password" {
+		t.Errorf("volumes %v, secrets %+v", bare.Volumes, bare.Secrets)
+	}
+	if len(s.Volumes) != 2 || len(s.Secrets) != 2 {
+		t.Error("the stack itself was changed")
+	}
+}
