@@ -131,16 +131,7 @@ func (w *Walker) back(ctx context.Context, j *Journey, stage Stage, config strin
 				return err
 			}
 		}
-		if err := w.Site.Deploy(ctx, config, stack.Closed, page); err != nil {
-			return err
-		}
-		image, err := w.Site.Image(config, "pgsql")
-		if err != nil {
-			return err
-		}
-		return w.task(ctx, j, run.Task{Name: "restore", Identity: j.identity("restore"), Image: image, As: "pgsql", Entry: script(restoreScript),
-			Env: map[string]string{"DIR": folder, "BACKUP": j.Backup}, Volume: backups, Path: folder},
-			"BERTH3723", "the backup could not be restored; the databases are as they were before")
+		return w.restore(ctx, j, config, page)
 	}
 	return fmt.Errorf("no way back by the stage %q", stage)
 }

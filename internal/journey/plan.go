@@ -171,22 +171,8 @@ func estimate(h *Hop, s Stage, f *Facts, times []Time) (seconds float64, source 
 	if f != nil {
 		gib = float64(f.Bytes()) / (1 << 30)
 	}
-	var best *Time
-	for i := range times {
-		t := &times[i]
-		if t.Stage == s && t.From == h.From && t.To == h.To && (best == nil || t.When.After(best.When)) {
-			best = t
-		}
-	}
-	if best != nil {
-		grown := 1.0
-		if f != nil && best.Bytes > 0 && (s == Save || s == Convert || s == Migrate) {
-			grown = max(1, float64(f.Bytes())/float64(best.Bytes))
-		}
-		if best.Rehearsal {
-			return best.Seconds * grown, "rehearsed " + best.When.Format(time.DateOnly)
-		}
-		return best.Seconds * grown, "measured here " + best.When.Format(time.DateOnly)
+	if t := latest(times, h, s); t != nil {
+		return t.now(f), t.source()
 	}
 	switch s {
 	case Save:
@@ -199,7 +185,37 @@ func estimate(h *Hop, s Stage, f *Facts, times []Time) (seconds float64, source 
 	case Migrate:
 		return migration, "Sourcegraph's guide; rehearse to know"
 	case Deploy:
+		if t := latest(times, h, Migrate); t != nil && h.Kind != upgrade.MultiVersion {
+			return deployment + t.now(f), "figure, with the migrator as " + t.source()
+		}
 		return deployment, "figure"
 	}
 	return short, "figure"
+}
+
+// latest is how long a stage of a hop took the last time; nil when nobody knows. A backup takes as long wherever the hop goes.
+func latest(times []Time, h *Hop, s Stage) *Time {
+	var last *Time
+	for i := range times {
+		t := &times[i]
+		if t.Stage == s && (s == Save || t.From == h.From && t.To == h.To) && (last == nil || t.When.After(last.When)) {
+			last = t
+		}
+	}
+	return last
+}
+
+// now is how long it may take today, in seconds: what goes through all data takes longer with more of it.
+func (t *Time) now(f *Facts) float64 {
+	if f != nil && t.Bytes > 0 && (t.Stage == Save || t.Stage == Convert || t.Stage == Migrate) {
+		return t.Seconds * max(1, float64(f.Bytes())/float64(t.Bytes))
+	}
+	return t.Seconds
+}
+
+func (t *Time) source() string {
+	if t.Rehearsal {
+		return "rehearsed " + t.When.Format(time.DateOnly)
+	}
+	return "measured here " + t.When.Format(time.DateOnly)
 }

@@ -201,6 +201,8 @@ func (w *Walker) do(ctx context.Context, j *Journey, again bool) (note string, e
 		return "", w.Site.Write(h.Config)
 	case Finish:
 		return w.finish(ctx, j)
+	case Restore:
+		return "backup restored and counted", w.restore(ctx, j, j.before(), "")
 	}
 	return "", fmt.Errorf("no way to do the stage %q", j.At.Stage)
 }
@@ -407,8 +409,7 @@ func (w *Walker) migrate(ctx context.Context, j *Journey, again bool) (string, e
 	if err != nil {
 		return "", err
 	}
-	t := run.Task{Name: "migrate", Identity: j.identity("migrate"), Image: image,
-		Command: []string{"upgrade", "--from=v" + h.From, "--to=v" + h.To, "--disable-animation", "--ignore-migrator-update"}}
+	t := run.Task{Name: "migrate", Identity: j.identity("migrate"), Image: image, Command: h.migration()}
 	if j.Attempts > 1 {
 		facts, err := Inspect(ctx, w.Site, h.Config)
 		if err != nil {
@@ -474,6 +475,9 @@ func (w *Walker) finish(ctx context.Context, j *Journey) (string, error) {
 
 // background waits until the migrations that a release needs finished are, and tells how far they are.
 func (w *Walker) background(ctx context.Context, j *Journey, config, next, now string) error {
+	if j.Rehearsal {
+		return w.runBackground(ctx, j, config)
+	}
 	image, err := w.Site.Image(config, "pgsql")
 	if err != nil {
 		return err
