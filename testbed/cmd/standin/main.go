@@ -69,9 +69,14 @@ func fatal(err error, version string) error {
 	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
 	broken := e.Encode(struct {
-		SeverityText, Timestamp, InstrumentationScope, Caller, Function, Body string
-		Resource                                                              map[string]string
-	}{"FATAL", fmt.Sprint(time.Now().UnixNano()), "migrator", "standin/main.go", "main.main", strings.TrimPrefix(err.Error(), "migrator: "),
+		SeverityText         string
+		Timestamp            int64
+		InstrumentationScope string
+		Caller               string
+		Function             string
+		Body                 string
+		Resource             map[string]string
+	}{"FATAL", time.Now().UnixNano(), "migrator", "standin/main.go", "main.main", strings.TrimPrefix(err.Error(), "migrator: "),
 		map[string]string{"service.name": "migrator", "service.version": version, "service.instance.id": hostname()}})
 	return errors.Join(broken, errors.New(strings.TrimSpace(line.String())))
 }

@@ -241,6 +241,7 @@ func Unfinished(ctx context.Context, q Querier, at release.Minor) error {
 	if err := rows.Err(); err != nil || len(lines) == 0 {
 		return err
 	}
+	//lint:ignore ST1005 these are the real program's words
 	return fmt.Errorf("Unfinished migrations. Please revert Sourcegraph to the previous version and wait for the following migrations to complete.\n\n%s\n",
 		strings.Join(lines, "\n"))
 }

@@ -188,4 +188,6 @@ func TooOld(ctx context.Context, q Querier, at release.Minor) error {
 }
 
 // ErrTooOld is said of a Postgres that a release doesn't accept.
+//
+//lint:ignore ST1005 these are the real program's words
 var ErrTooOld = fmt.Errorf("Sourcegraph requires PostgreSQL %d+. For more information about PostgreSQL requirements and upgrade guides, see its documentation", Postgres)
