@@ -1,0 +1,215 @@
+package upgrade
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/catalogue"
+	"pgregory.net/rapid"
+)
+
+// way is a path in a line: "5.8.1579 -> 5.11.6271 (multi-version) -> 7.5.4453 (multi-version)".
+func way(j Journey) string {
+	out := j.From
+	for _, h := range j.Hops {
+		out += fmt.Sprintf(" -> %s (%s)", h.To, h.Kind)
+	}
+	return out
+}
+
+// TestVectors are the rows of Sourcegraph's rules, one after the other.
+func TestVectors(t *testing.T) {
+	c := catalogue.Embedded()
+	for _, v := range []struct {
+		what     string
+		from, to string
+		on       catalogue.Target
+		facts    Facts
+		want     string // the way, or the code of the refusal
+	}{
+		{"older than the migrator knows", "3.19.2", "7.5", catalogue.Compose, Facts{}, "BERTH3752"},
+		{"the oldest that it knows", "3.20.1", "6.0", catalogue.Compose, Facts{}, "3.20.1 -> 6.0.12741 (multi-version)"},
+		{"the next minor", "7.4.0", "7.5", catalogue.Compose, Facts{}, "7.4.0 -> 7.5.4453 (standard)"},
+		{"the next major from the last minor", "6.12.5040", "7.0", catalogue.Compose, Facts{}, "6.12.5040 -> 7.0.2852 (standard)"},
+		{"the next major from the last minor but one", "6.11.1271", "7.0", catalogue.Compose, Facts{}, "6.11.1271 -> 7.0.2852 (multi-version)"},
+		{"5.11 is the last of 5", "5.11.6271", "6.0", catalogue.Kubernetes, Facts{}, "5.11.6271 -> 6.0.12741 (standard)"},
+		{"3.43 to 4.0 and on", "4.5.0", "5.0", catalogue.Compose, Facts{}, "4.5.0 -> 5.0.6 (standard)"},
+		{"a patch", "7.0.0", "7.0", catalogue.Compose, Facts{}, "7.0.0 -> 7.0.2852 (patch)"},
+		{"nothing to do", "7.5.4453", "7.5", catalogue.Compose, Facts{}, "7.5.4453"},
+		{"backwards", "7.5.4453", "7.4", catalogue.Compose, Facts{}, "BERTH3754"},
+		{"5.1.2 can't end a multi-version upgrade", "4.5.0", "5.1.2", catalogue.Compose, Facts{}, "BERTH3755"},
+		{"but it can be a step", "5.0.6", "5.1.2", catalogue.Compose, Facts{}, "5.0.6 -> 5.1.2 (standard)"},
+		{"5.10.0 is broken", "5.9.0", "5.10.0", catalogue.Compose, Facts{}, "BERTH3755"},
+		{"5.10 is its newest patch, and converts Postgres, so nothing rolls", "5.9.0", "5.10", catalogue.Compose, Facts{}, "5.9.0 -> 5.10.3940 (multi-version)"},
+		{"Helm stops at 5.11 before 6.0", "5.8.1579", "7.5", catalogue.Kubernetes, Facts{}, "5.8.1579 -> 5.11.6271 (multi-version) -> 7.5.4453 (multi-version)"},
+		{"Helm from 5.10 goes straight", "5.10.3940", "7.5", catalogue.Kubernetes, Facts{}, "5.10.3940 -> 7.5.4453 (multi-version)"},
+		{"Compose goes straight to 6.x", "5.8.1579", "6.12", catalogue.Compose, Facts{}, "5.8.1579 -> 6.12.5040 (multi-version)"},
+		{"data of Postgres 12 stops at 6.12 before 7.0", "5.0.0", "7.5", catalogue.Compose, Facts{}, "5.0.0 -> 6.12.5040 (multi-version) -> 7.5.4453 (multi-version)"},
+		{"an own Postgres 12 ends at 5.11", "5.8.1579", "7.5", catalogue.Compose, Facts{External: true, Postgres: 12}, "5.8.1579 -> 5.11.6271 (multi-version)"},
+		{"an own Postgres that nobody knows, too", "5.8.1579", "7.5", catalogue.Compose, Facts{External: true}, "5.8.1579 -> 5.11.6271 (multi-version)"},
+		{"an own Postgres 12 at 5.11 goes nowhere", "5.11.6271", "7.5", catalogue.Compose, Facts{External: true, Postgres: 12}, "BERTH3756"},
+		{"an own Postgres 16 goes straight", "5.8.1579", "7.5", catalogue.Compose, Facts{External: true, Postgres: 16}, "5.8.1579 -> 7.5.4453 (multi-version)"},
+	} {
+		j, problems := Path(c, Request{From: v.from, To: v.to, Target: v.on, Facts: v.facts})
+		got := way(j)
+		if problems.Failed() {
+			got = problems[0].Code
+			if problems[0].Hint == "" {
+				t.Errorf("%s: the refusal does not say what to do", v.what)
+			}
+		}
+		if got != v.want {
+			t.Errorf("%s, %s to %s on %s:\n got %s\nwant %s", v.what, v.from, v.to, v.on, got, v.want)
+		}
+	}
+}
+
+func TestMigratorOfAHop(t *testing.T) {
+	c := catalogue.Embedded()
+	j, _ := Path(c, Request{From: "5.8.1579", To: "7.5", Target: catalogue.Kubernetes})
+	if got := j.Hops[0].Migrator; got != "5.11.6271" {
+		t.Errorf("over the conversion the migrator is %s: the newest refuses Postgres 12", got)
+	}
+	if got, newest := j.Hops[1].Migrator, c.Newest(catalogue.Kubernetes); got != newest {
+		t.Errorf("the migrator of the second hop is %s, not the newest, %s", got, newest)
+	}
+	if !j.Hops[0].ConvertsPostgres || len(j.Hops[0].Irreversible) == 0 || len(j.Hops[1].Irreversible) > 0 {
+		t.Errorf("what can't be undone is not in the hop that does it: %+v", j.Hops)
+	}
+}
+
+// TestProperties holds every way between releases that exist to what must be true of all.
+func TestProperties(t *testing.T) {
+	c := catalogue.Embedded()
+	rules := c.Upgrades()
+	rapid.Check(t, func(t *rapid.T) {
+		r := Request{Target: rapid.SampledFrom([]catalogue.Target{catalogue.Compose, catalogue.Kubernetes}).Draw(t, "target")}
+		var names []string
+		for _, v := range c.Versions(r.Target) {
+			names = append(names, v.Version)
+		}
+		r.From, r.To = rapid.SampledFrom(names).Draw(t, "from"), rapid.SampledFrom(names).Draw(t, "to")
+		r.Facts.External = rapid.Bool().Draw(t, "external")
+		r.Facts.Postgres = rapid.SampledFrom([]int{0, 12, 16}).Draw(t, "postgres")
+		j, problems := Path(c, r)
+		if problems.Failed() {
+			if len(j.Hops) > 0 && j.Then == "" {
+				t.Fatalf("refused, and yet a way: %s", way(j))
+			}
+			return
+		}
+		at, p := must(t, r.From), &planner{catalogue: c, rules: rules, request: r}
+		for i, h := range j.Hops {
+			from, to := must(t, h.From), must(t, h.To)
+			if from.compare(at) != 0 || to.compare(from) <= 0 {
+				t.Fatalf("hop %d does not go on from the one before: %s", i, way(j))
+			}
+			at = to
+			if n := p.against(h.To, h.Kind); n != nil {
+				t.Fatalf("hop %d ends at a release that it must not: %s", i, n.Reason)
+			}
+			if len(h.Reasons) == 0 || h.Reasons[0].Text == "" || h.Reasons[0].Source == "" {
+				t.Fatalf("hop %d has no reason with a source", i)
+			}
+			for _, s := range rules.Stops {
+				if broken(s, r, from, to) {
+					t.Fatalf("%s passes the stop %s", way(j), s.ID)
+				}
+			}
+		}
+		if j.Then == "" && j.To != at.String() {
+			t.Fatalf("%s does not arrive at %s", way(j), j.To)
+		}
+		if fewest := shortest(t, c, r, must(t, r.From), must(t, r.To)); j.Then == "" && len(j.Hops) > fewest {
+			t.Fatalf("%s has %d hops, and %d are enough", way(j), len(j.Hops), fewest)
+		}
+	})
+}
+
+// broken reports whether a hop at once breaks a rule, told anew from the rule's words: it begins below what the rule is about and ends at it or
+// above, without the stop in between.
+func broken(s catalogue.Stop, r Request, from, to Version) bool {
+	concerned := (s.Target == "" || s.Target == r.Target) && (s.Database == "" || (s.Database == catalogue.External) == r.Facts.External) &&
+		(s.PostgresBelow == 0 || r.Facts.Postgres < s.PostgresBelow)
+	return concerned && below(from, s.Crosses) && !below(to, s.Crosses) && below(from, s.Below)
+}
+
+// shortest is the fewest hops between two releases that break no rule, found by trying all minor releases in between.
+func shortest(t *rapid.T, c *catalogue.Catalogue, r Request, from, to Version) int {
+	stops := []Version{to}
+	seen := map[string]bool{}
+	for _, v := range c.Versions(r.Target) {
+		minor := catalogue.Minor(v.Version)
+		if newest, err := c.Resolve(minor, r.Target); err == nil && !seen[minor] {
+			seen[minor] = true
+			if s := must(t, newest); s.compare(from) > 0 && s.compare(to) < 0 {
+				stops = append(stops, s)
+			}
+		}
+	}
+	slices.SortFunc(stops, Version.compare)
+	best := map[string]int{from.String(): 0}
+	for _, s := range stops {
+		for _, b := range append([]Version{from}, stops...) {
+			hops, reached := best[b.String()]
+			allowed := b.compare(s) < 0 && !slices.ContainsFunc(c.Upgrades().Stops, func(rule catalogue.Stop) bool { return broken(rule, r, b, s) })
+			if known, ok := best[s.String()]; reached && allowed && (!ok || hops+1 < known) {
+				best[s.String()] = hops + 1
+			}
+		}
+	}
+	if n, ok := best[to.String()]; ok {
+		return n
+	}
+	return 1 << 10
+}
+
+func must(t *rapid.T, text string) Version {
+	v, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"7.5.4453", "v3.20", "6.12", "", "1.2.3.4", "-1.2", "99999999999.1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := Parse(v.String())
+		if err != nil || again != v {
+			t.Errorf("%q is read as %s, and that as %s, %v", text, v, again, err)
+		}
+	})
+}
+
+// TestRulesCanBeMet proves of every rule that its stop can be had where it holds, and that it names its source.
+func TestRulesCanBeMet(t *testing.T) {
+	c := catalogue.Embedded()
+	for _, s := range c.Upgrades().Stops {
+		for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
+			if _, err := c.Resolve(s.At, target); err != nil && (s.Target == "" || s.Target == target) {
+				t.Errorf("%s stops at %s, which %s does not have: %v", s.ID, s.At, target, err)
+			}
+		}
+		if !strings.HasPrefix(s.Source, "https://") || s.Reason == "" {
+			t.Errorf("%s has no source or no reason", s.ID)
+		}
+	}
+}
+
+// BenchmarkLongestPath plans from the oldest release to the newest one, the rules' reading included.
+func BenchmarkLongestPath(b *testing.B) {
+	for b.Loop() {
+		if _, problems := Path(catalogue.Embedded(), Request{From: "3.20", Target: catalogue.Kubernetes}); problems.Failed() {
+			b.Fatal(problems)
+		}
+	}
+}
