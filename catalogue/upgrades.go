@@ -55,11 +55,12 @@ type OwnMigrator struct {
 
 // ByHand is something that is left to a person.
 type ByHand struct {
-	Crosses string `yaml:"crosses"`
-	Target  Target `yaml:"target"`
-	Needs   string `yaml:"needs"` // a key of the config that it is about; "": it is for everybody
-	Text    string `yaml:"text"`
-	Source  string `yaml:"source"`
+	Crosses  string   `yaml:"crosses"`
+	Target   Target   `yaml:"target"`
+	Database Database `yaml:"database"`
+	Needs    string   `yaml:"needs"` // a key of the config that it is about; "": it is for everybody
+	Text     string   `yaml:"text"`
+	Source   string   `yaml:"source"`
 }
 
 // Upgrades gives the rules of upgrades.

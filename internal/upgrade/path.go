@@ -170,7 +170,7 @@ func (p *planner) hop(from, to Version, rule *catalogue.Stop) Hop {
 	}
 	for _, b := range p.rules.ByHand {
 		known := b.Needs == "" || p.request.Facts.Has == nil || p.request.Facts.Has(b.Needs)
-		if crosses(from, to, b.Crosses) && (b.Target == "" || b.Target == p.request.Target) && known {
+		if crosses(from, to, b.Crosses) && (b.Target == "" || b.Target == p.request.Target) && p.has(b.Database) && known {
 			h.ByHand = append(h.ByHand, Reason{b.Text, b.Source})
 		}
 	}
