@@ -16,10 +16,10 @@ import (
 	"berth/internal/target/kubernetes/store"
 )
 
-// newFault is an installation in a namespace of its own that shares no object with any other one of the cluster.
+// newFault is an installation in a namespace of its own that shares no object, and no port of a node, with any other one of the cluster.
 func newFault(t *testing.T, name string, more ...string) *site {
 	t.Helper()
-	return newCluster(t, "control", name, append([]string{namespaced(name, ", clusterScoped: false")}, more...)...)
+	return newCluster(t, "control", name, append([]string{namespaced(name, ", clusterScoped: false, podSecurity: baseline")}, more...)...)
 }
 
 // kubectl runs kubectl in the installation's namespace.

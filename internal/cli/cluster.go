@@ -54,6 +54,9 @@ func (e *Env) cluster(ctx context.Context, l *loaded) (site, error) {
 	if err != nil {
 		return nil, err
 	}
+	if generated, err = c.adopt(ctx, e, generated); err != nil {
+		return nil, err
+	}
 	return c, c.render(e, generated)
 }
 

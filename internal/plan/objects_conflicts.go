@@ -48,8 +48,8 @@ func (p *Plan) Yielded(object string) []string {
 	return fields
 }
 
-// deployers are managers that stand for how the installation was deployed so far.
-var deployers = []string{"helm", "before-first-apply", "kubectl-client-side-apply"}
+// deployers are managers whose updates stand for how the installation was deployed so far.
+var deployers = []string{"helm", "before-first-apply", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace"}
 
 // people are prefixes of managers through which somebody changed something by hand, rather than a controller for a reason of its own.
 var people = []string{"kubectl", "k9s", "rancher", "agent"}
@@ -57,6 +57,7 @@ var people = []string{"kubectl", "k9s", "rancher", "agent"}
 // conflicts are the fields of an object that others hold, each with what is done about it.
 func conflicts(o *Object, seen *Seen, rules []Rule) []Conflict {
 	var out []Conflict
+	before := predecessors(seen.Live)
 	for _, owner := range seen.Conflicts {
 		if owner.Manager == Manager {
 			continue // what we set otherwise than by applying, such as a claim's size, is ours all the same
@@ -72,6 +73,9 @@ func conflicts(o *Object, seen *Seen, rules []Rule) []Conflict {
 			c.Theirs, c.Ours = veil(theirs), veil(ours)
 		}
 		c.Decision = decision(c, rules)
+		if c.Decision == Take && slices.ContainsFunc(before, func(m manager) bool { return m.name == c.Manager }) {
+			continue // no conflict: the whole object becomes ours
+		}
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b Conflict) int { return strings.Compare(a.Field, b.Field) })
@@ -131,13 +135,14 @@ func left(o Object, seen Seen, held []Conflict) (Object, Seen) {
 	return o, seen
 }
 
-// drift says which changes put back what somebody else did. An object that we never applied has none: it is taken over as it is.
+// drift says which changes put back what somebody else did. What is taken over from whoever deployed it is none.
 func drift(seen *Seen, all []Change, conflicts []Conflict) []Cause {
 	known := slices.ContainsFunc(managersOf(seen.Live), func(m manager) bool { return m.name == Manager })
+	before := strings.Split(namesOf(predecessors(seen.Live)), ", ")
 	byManager := map[string][]Change{}
 	var names []string
 	for _, c := range all {
-		if c.Owner == "" || slices.Contains(strings.Split(c.Owner, ", "), Manager) {
+		if owners := strings.Split(c.Owner, ", "); c.Owner == "" || slices.Contains(owners, Manager) || slices.ContainsFunc(owners, func(o string) bool { return slices.Contains(before, o) }) {
 			continue
 		}
 		if byManager[c.Owner] == nil {

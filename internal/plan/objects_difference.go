@@ -13,7 +13,8 @@ import (
 // so that both can be shown, but a plan with problems that are errors, or with undecided conflicts, is not to be carried out.
 //
 // A step's Object is an object's key. Create, Update and Recreate mean its whole body, but for the fields that are Yielded; Grow sets the
-// size of a claim only, be it one of the objects or one that a StatefulSet made. Recreate deletes first and waits until the object is gone;
+// size of a claim only, be it one of the objects or one that a StatefulSet made. TakeOver is an Update of an object that another tool deployed,
+// once it is ours. Recreate deletes first and waits until the object is gone;
 // Execute of a Job that exists does so too. A namespace that does not exist gets a Create step, though it may be none of the objects.
 func Objects(d DesiredObjects, c Cluster) (*Plan, diag.List) {
 	b := &objectDiffer{desired: &d, cluster: &c, byKey: map[string]int{}, first: -1}
@@ -77,13 +78,13 @@ func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
 		return
 	}
 	all := changes(o, seen)
-	if len(all) == 0 && seen.Refused == nil {
+	if len(all) == 0 && seen.Refused == nil && predecessors(seen.Live) == nil {
 		b.asWanted(o, seen)
 		return
 	}
-	step := Step{Verb: Update, Object: o.Key, Service: o.Service, Changes: all}
+	step := update(o, seen, all, held)
 	if o.OneShot && seen.Applied == nil {
-		step.Verb, step.Effect, step.Why = Execute, None, append(b.why(o, seen, all, held), Cause{Text: "a Job can't be changed: it is made again"})
+		step.Verb, step.Yields, step.Why = Execute, nil, append(b.why(o, seen, all, held), Cause{Text: "a Job can't be changed: it is made again"})
 		b.byKey[o.Key] = b.add(step)
 		return
 	}
@@ -101,7 +102,7 @@ func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
 	default:
 		if seen.Applied == nil {
 			if step.Why = replaced(o, seen, all); step.Why != nil {
-				step.Verb = Recreate
+				step.Verb, step.Yields = Recreate, nil
 			} else if b.unsolved(o, seen, false) {
 				return
 			}
@@ -110,6 +111,21 @@ func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
 	step.Effect = b.effectOf(o, seen, step.Verb, all)
 	step.Why = append(b.why(o, seen, all, held), step.Why...)
 	b.byKey[o.Key] = b.add(step)
+}
+
+// update is the step that changes an object in place, and before that takes it over from whoever deployed it.
+func update(o *Object, seen *Seen, all []Change, held []Conflict) Step {
+	s := Step{Verb: Update, Object: o.Key, Service: o.Service, Effect: None, Changes: all}
+	if predecessors(seen.Live) == nil {
+		return s
+	}
+	s.Verb = TakeOver
+	for _, c := range held {
+		if c.Decision == Yield {
+			s.Yields = append(s.Yields, c.Field)
+		}
+	}
+	return s
 }
 
 // undecided tells of conflicts that nobody decided.
@@ -191,8 +207,9 @@ func (b *objectDiffer) claim(o *Object, seen *Seen, all []Change, held []Conflic
 		after = append(after, b.add(s))
 		b.byKey[o.Key] = after[0]
 	}
-	if len(rest) > 0 {
-		b.byKey[o.Key] = b.add(Step{Verb: Update, Object: o.Key, Service: o.Service, Effect: None, Changes: rest, Why: b.why(o, seen, rest, held)}, after...)
+	if step := update(o, seen, rest, held); len(rest) > 0 || step.Verb == TakeOver {
+		step.Why = b.why(o, seen, rest, held)
+		b.byKey[o.Key] = b.add(step, after...)
 	}
 }
 
@@ -255,7 +272,12 @@ var shapes = []struct{ word, field string }{
 
 // why says what makes an object differ: what others changed, another image, and the config's lines about fields that differ.
 func (b *objectDiffer) why(o *Object, seen *Seen, all []Change, held []Conflict) []Cause {
-	out := drift(seen, all, held)
+	var out []Cause
+	before := predecessors(seen.Live)
+	if before != nil {
+		out = []Cause{{Text: "taken over from " + namesOf(before)}}
+	}
+	out = append(out, drift(seen, all, held)...)
 	for _, c := range all {
 		if strings.HasSuffix(c.Field, ".image") && tag(c.From) != tag(c.To) {
 			cause := Cause{Text: fmt.Sprintf("image %s -> %s", tag(c.From), tag(c.To))}

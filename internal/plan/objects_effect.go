@@ -85,7 +85,7 @@ func podsOf(body map[string]any) map[string]any { return treeAt(body, "spec", "t
 // unread says, of files that change, which pods do not read them anew by themselves: nothing in their template changes with the files.
 func (b *objectDiffer) unread() {
 	for i, s := range b.plan.Steps {
-		if s.Verb != Update || !slices.Contains([]string{"ConfigMap", "Secret"}, kindOf(s.Object)) || !contentChanges(s.Changes) {
+		if s.Verb != Update && s.Verb != TakeOver || !slices.Contains([]string{"ConfigMap", "Secret"}, kindOf(s.Object)) || !contentChanges(s.Changes) {
 			continue
 		}
 		var names []string

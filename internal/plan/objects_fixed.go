@@ -106,7 +106,7 @@ func refused(o *Object, r *Refusal) diag.Diagnostic {
 		d.Detail = []string{r.Message}
 	}
 	if strings.Contains(r.Message, "failed calling webhook") {
-		d.Summary, d.Hint = "the cluster can't tell whether it takes " + o.Key + ": an admission webhook does not answer", "see whether the webhook's own pods run; the message names it"
+		d.Summary, d.Hint = "the cluster can't tell whether it takes "+o.Key+": an admission webhook does not answer", "see whether the webhook's own pods run; the message names it"
 	}
 	if strings.HasPrefix(o.Key, "Secret/") {
 		d.Detail = []string{cmp.Or(r.Reason, "refused") + "; what it said is not shown, since it may hold the secret"}

@@ -8,9 +8,16 @@ import (
 
 // manager is who set which fields of an object: an entry of its managedFields.
 type manager struct {
-	name   string
-	time   string
-	fields map[string]any // FieldsV1: "f:spec", `k:{"name":"frontend"}`, "i:0", "." for the thing itself
+	name        string
+	operation   string // "Apply", "Update"
+	subresource string // "scale"; "" is the object itself
+	time        string
+	fields      map[string]any // FieldsV1: "f:spec", `k:{"name":"frontend"}`, "i:0", "." for the thing itself
+}
+
+// is reports whether two entries are one.
+func (m manager) is(other manager) bool {
+	return m.name == other.name && m.operation == other.operation && m.subresource == other.subresource
 }
 
 // managersOf are an object's managers, who wrote last first. Who only wrote its status is none.
@@ -24,9 +31,7 @@ func managersOf(live map[string]any) []manager {
 		if fields == nil || entry["subresource"] == "status" {
 			continue
 		}
-		name, _ := entry["manager"].(string)
-		time, _ := entry["time"].(string)
-		out = append(out, manager{name, time, fields})
+		out = append(out, manager{textAt(entry, "manager"), textAt(entry, "operation"), textAt(entry, "subresource"), textAt(entry, "time"), fields})
 	}
 	slices.SortStableFunc(out, func(a, b manager) int { return strings.Compare(b.time, a.time) })
 	return out

@@ -238,6 +238,16 @@ func disown(from, fields map[string]any) {
 	}
 }
 
+// byHelm is an object that Helm made and we never applied, with an annotation of Helm's own.
+func byHelm(key string) objectChange {
+	return see(key, func(s *Seen) {
+		put(s.Live, "sg", "metadata", "annotations", "meta.helm.sh/release-name")
+		book := s.Live["metadata"].(map[string]any)["managedFields"].([]any)[0].(map[string]any)
+		book["manager"], book["operation"], book["apiVersion"] = "helm", "Update", s.Live["apiVersion"]
+		book["fieldsV1"] = fieldsOf(s.Live)
+	})
+}
+
 func claims(size, class string, names ...string) objectChange {
 	return func(_ *DesiredObjects, c *Cluster) {
 		for _, n := range names {
@@ -366,6 +376,22 @@ kept PersistentVolumeClaim/old
 2 [1] run Job/migrator: ended with an error
 3 [2] update Deployment/worker [restart]
     spec.template.spec.containers[name=worker].resources.limits.memory  4G -> 1Gi  (berth)
+`},
+		{"what Helm made is taken over, once", []objectChange{byHelm("Deployment/worker"), want("Deployment/worker", limit("memory", "1Gi")), byHelm("ConfigMap/grafana"), byHelm("PersistentVolumeClaim/pgsql"),
+			see("Deployment/worker", func(s *Seen) {
+				s.Conflicts = []Owner{{Field: ".spec.replicas", Manager: "helm"}, {Field: ".spec.minReadySeconds", Manager: "helm"}}
+			}),
+			func(d *DesiredObjects, _ *Cluster) {
+				d.Rules = []Rule{{Object: "Deployment/worker", Field: "spec.minReadySeconds", Choice: Yield}}
+			}}, `
+1 [] take over ConfigMap/grafana: taken over from helm
+    metadata.annotations.meta.helm.sh/release-name  sg ->   (helm)
+2 [] take over PersistentVolumeClaim/pgsql: taken over from helm
+    metadata.annotations.meta.helm.sh/release-name  sg ->   (helm)
+3 [1 2] take over Deployment/worker [restart]: taken over from helm
+    metadata.annotations.meta.helm.sh/release-name  sg ->   (helm)
+    spec.template.spec.containers[name=worker].resources.limits.memory  4G -> 1Gi  (helm)
+conflict Deployment/worker spec.minReadySeconds helm: 10, ours 10: yield
 `},
 		{"a claim that somebody deletes", []objectChange{see("PersistentVolumeClaim/pgsql", func(s *Seen) { put(s.Live, "2026-11-22T10:00:00Z", "metadata", "deletionTimestamp") })}, `
 BERTH3507 PersistentVolumeClaim/pgsql: somebody is deleting it, and with it the data in it

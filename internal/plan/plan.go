@@ -65,6 +65,9 @@ const (
 
 	RemoveNetwork Verb = "remove network"
 
+	// TakeOver makes what another tool deployed ours, and then is Update.
+	TakeOver Verb = "take over"
+
 	// Grow makes a claim larger: to the size that the step's change of SizeField has.
 	Grow Verb = "grow"
 	// Orphan deletes a StatefulSet alone. Its pods run on and its claims stay; the next step makes it again, and that takes them back.
@@ -98,6 +101,8 @@ type Step struct {
 	Beside []int `json:"beside,omitempty"`
 	// Changes are the fields of an object that differ.
 	Changes []Change `json:"changes,omitempty"`
+	// Yields are fields that stay with who deployed an object that is taken over.
+	Yields []string `json:"yields,omitempty"`
 }
 
 // Change is a field of an object that gets another value. Secrets are never in it: such values are Hidden.

@@ -71,7 +71,12 @@ func (t *Kubernetes) one(ctx context.Context, verb plan.Verb, s plan.Step) error
 	switch verb {
 	case plan.Wait:
 		return t.renew(ctx, body, t.Now())
-	case plan.Create, plan.Update:
+	case plan.Create, plan.Update, plan.TakeOver:
+		if verb == plan.TakeOver {
+			if err := t.takeOver(ctx, s); err != nil {
+				return err
+			}
+		}
 		if err := t.apply(ctx, body); err != nil {
 			return err
 		}
@@ -177,7 +182,7 @@ func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Read
 	refs := map[int]kubernetes.Ref{}
 	for _, s := range steps {
 		switch s.Verb {
-		case plan.Create, plan.Update, plan.Recreate, plan.Execute, plan.Wait:
+		case plan.Create, plan.Update, plan.TakeOver, plan.Recreate, plan.Execute, plan.Wait:
 			refs[s.ID] = kubernetes.RefOf(t.Bodies[s.Object])
 		case plan.Remove, plan.Delete:
 			_, err := t.Client.Get(ctx, t.Owned[s.Object])

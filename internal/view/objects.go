@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,18 +17,40 @@ const shownFields = 8
 // word says what is done to an object.
 func word(s plan.Step) string {
 	replacesPods := func(c plan.Change) bool { return strings.HasPrefix(c.Field, "spec.template.") }
-	if s.Verb == plan.Update && slices.ContainsFunc(s.Changes, replacesPods) {
+	if (s.Verb == plan.Update || s.Verb == plan.TakeOver) && slices.ContainsFunc(s.Changes, replacesPods) {
 		return "roll" // its pods are replaced
 	}
 	return cmp.Or(words[s.Verb], string(s.Verb))
 }
 
-// label reports whether a field is one of the labels that every object gets anew with each release.
-func label(c plan.Change) bool { return strings.HasPrefix(c.Field, "metadata.labels.") }
+// label reports whether a field is one of the labels that every object gets anew with each release, or one of Helm's notes.
+func label(c plan.Change) bool {
+	note, annotation := strings.CutPrefix(c.Field, "metadata.annotations.")
+	return strings.HasPrefix(c.Field, "metadata.labels.") || annotation && (strings.HasPrefix(note, "meta.helm.sh/") || strings.HasPrefix(note, "helm.sh/"))
+}
 
 // labelsOnly reports whether a step changes nothing that anybody would want to read one by one.
 func labelsOnly(s plan.Step) bool {
-	return s.Verb == plan.Update && len(s.Changes) > 0 && len(s.Why) == 0 && !slices.ContainsFunc(s.Changes, func(c plan.Change) bool { return !label(c) })
+	unsaid := s.Verb == plan.Update && len(s.Changes) > 0 && len(s.Why) == 0 || s.Verb == plan.TakeOver && len(s.Why) == 1
+	return unsaid && !slices.ContainsFunc(s.Changes, func(c plan.Change) bool { return !label(c) })
+}
+
+// labelled writes how many objects there are of which only labels change, those that are taken over apart.
+func labelled(w io.Writer, steps []plan.Step) {
+	n := map[string]int{}
+	for _, s := range steps {
+		if !labelsOnly(s) {
+			continue
+		}
+		how := ""
+		if s.Verb == plan.TakeOver {
+			how = " " + s.Why[0].Text
+		}
+		n[how]++
+	}
+	for _, how := range slices.Sorted(maps.Keys(n)) {
+		fmt.Fprintf(w, "  ~ %s%s, of which only labels change\n", count(n[how], "object"), how)
+	}
 }
 
 // fields writes the fields that a step changes, below it: each with both values, and who set the one that goes when it was not us.

@@ -26,6 +26,8 @@ func TestPlanOfObjects(t *testing.T) {
 		{ID: 5, Verb: plan.Orphan, Object: "StatefulSet/gitserver", Why: []plan.Cause{{Text: "deleted alone: its pods run on, its claims stay"}}, After: []int{4}},
 		{ID: 6, Verb: plan.Update, Object: "StatefulSet/pgsql", Service: "pgsql", Effect: plan.Downtime, Why: []plan.Cause{{Text: "kubectl-edit changed resources.limits.cpu by hand: 4 -> 8, put back"}},
 			Changes: append([]plan.Change{{Field: container + "resources.limits.cpu", From: "8", To: "4", Owner: "kubectl-edit"}, {Field: container + "image", To: "r/a:1", Owner: plan.Manager}}, label...)},
+		{ID: 7, Verb: plan.TakeOver, Object: "Service/pgsql", Why: []plan.Cause{{Text: "taken over from helm"}}, Changes: []plan.Change{{Field: "metadata.annotations.meta.helm.sh/release-name", From: "sg", Owner: "helm"}}},
+		{ID: 8, Verb: plan.TakeOver, Object: "Service/redis-store", Why: []plan.Cause{{Text: "taken over from helm"}}, Changes: []plan.Change{{Field: "spec.type", From: "NodePort", To: "ClusterIP", Owner: "helm"}}},
 	}, Unchanged: []string{"Secret/a"}, Kept: []string{"PersistentVolumeClaim/old"}, Conflicts: []plan.Conflict{
 		{Object: "Deployment/worker", Field: "spec.replicas", Manager: "kube-controller-manager", Theirs: "5", Ours: "1", Decision: plan.Yield},
 		{Object: "Service/gitserver", Field: "spec.type", Manager: "dns", Theirs: "NodePort", Ours: "ClusterIP"},
@@ -50,7 +52,10 @@ func TestPlanOfObjects(t *testing.T) {
   ~ StatefulSet/pgsql                        roll      kubectl-edit changed resources.limits.cpu by hand: 4 -> 8, put back
       spec.template.spec.containers[name=gitserver].resources.limits.cpu  8 -> 4  (kubectl-edit)
       spec.template.spec.containers[name=gitserver].image  none -> r/a:1
+  ~ Service/redis-store                      in place  taken over from helm
+      spec.type  NodePort -> ClusterIP  (helm)
   ~ 2 objects, of which only labels change
+  ~ 1 object taken over from helm, of which only labels change
   = 1 object
   = 1 object that nothing asks for, kept for the data: PersistentVolumeClaim/old
   = Deployment/worker  spec.replicas: left to them

@@ -15,10 +15,10 @@ import (
 var symbols = map[plan.Verb]string{
 	plan.Pull: "+", plan.Write: "~", plan.Create: "+", plan.Execute: "+", plan.Update: "~", plan.Start: "~", plan.Restart: "~",
 	plan.Recreate: "~", plan.Wait: ".", plan.Remove: "-", plan.RemoveNetwork: "-", plan.Delete: "!",
-	plan.Grow: "~", plan.Orphan: "~",
+	plan.Grow: "~", plan.Orphan: "~", plan.TakeOver: "~",
 }
 
-var words = map[plan.Verb]string{plan.Update: "in place", plan.Recreate: "recreate", plan.Delete: "DELETE"}
+var words = map[plan.Verb]string{plan.Update: "in place", plan.TakeOver: "in place", plan.Recreate: "recreate", plan.Delete: "DELETE"}
 
 // Plan writes a plan as text.
 func Plan(w io.Writer, p *plan.Plan) {
@@ -33,7 +33,7 @@ func Plan(w io.Writer, p *plan.Plan) {
 		fmt.Fprint(w, "\nnothing to do\n")
 		return
 	}
-	pulls, labelled := 0, 0
+	pulls := 0
 	width := 0
 	for _, s := range p.Steps {
 		if s.Verb != plan.Pull && !labelsOnly(s) {
@@ -45,7 +45,6 @@ func Plan(w io.Writer, p *plan.Plan) {
 		case s.Verb == plan.Pull:
 			pulls++
 		case labelsOnly(s):
-			labelled++
 		default:
 			fmt.Fprintf(w, "  %s %-*s  %-8s", symbols[s.Verb], width, s.Object, word(s))
 			causes(w, s.Why, width)
@@ -55,9 +54,7 @@ func Plan(w io.Writer, p *plan.Plan) {
 	if pulls > 0 {
 		fmt.Fprintf(w, "  + %s to pull\n", count(pulls, "image"))
 	}
-	if labelled > 0 {
-		fmt.Fprintf(w, "  ~ %s, of which only labels change\n", count(labelled, "object"))
-	}
+	labelled(w, p.Steps)
 	if len(p.Unchanged) > 0 {
 		fmt.Fprintf(w, "  = %s\n", count(len(p.Unchanged), thing(p)))
 	}

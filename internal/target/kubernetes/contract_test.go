@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"berth/internal/plan"
 	"berth/internal/target/kubernetes/kubeconfig"
 	"golang.org/x/sync/errgroup"
 )
@@ -73,6 +74,35 @@ func TestContract(t *testing.T) {
 		obj, err := c.Apply(ctx, object(map[string]any{}), ApplyOptions{Manager: "berth", Force: true})
 		if err != nil || fmt.Sprint(obj["data"]) != "map[a:other]" {
 			t.Errorf("what berth no longer sets should be gone, what others set should stay: %v, %v", obj["data"], err)
+		}
+	})
+	t.Run("what another tool deployed is taken over", func(t *testing.T) {
+		other := object(map[string]any{"theirs": "1", "both": "2"})
+		other["metadata"].(map[string]any)["name"] = "deployed"
+		ref := RefOf(other)
+		if _, err := c.Create(ctx, other, "helm"); err != nil {
+			t.Fatal(err)
+		}
+		live, err := c.Get(ctx, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, err := c.Rehearse(ctx, ref, map[string]any{"data": map[string]any{"theirs": nil}}, "berth")
+		if err != nil || fmt.Sprint(gone["data"]) != "map[both:2]" {
+			t.Errorf("rehearsed: %v, %v", gone["data"], err)
+		}
+		meta := live["metadata"].(map[string]any)
+		books := map[string]any{"metadata": map[string]any{"managedFields": plan.TakenOver(live, nil), "resourceVersion": meta["resourceVersion"]}}
+		if _, err = c.Patch(ctx, ref, books, "berth"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Patch(ctx, ref, books, "berth"); !Conflict(err) {
+			t.Errorf("an object that changed meanwhile: %v", err)
+		}
+		other["data"] = map[string]any{"both": "2"}
+		obj, err := c.Apply(ctx, other, ApplyOptions{Manager: "berth"})
+		if err != nil || fmt.Sprint(obj["data"]) != "map[both:2]" {
+			t.Errorf("what only the other tool set should be gone: %v, %v", obj["data"], err)
 		}
 	})
 	t.Run("unknown fields are refused", func(t *testing.T) {

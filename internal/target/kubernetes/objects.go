@@ -135,14 +135,24 @@ func (c *Client) Replace(ctx context.Context, obj map[string]any, manager string
 	return out, about("replace", ref, err)
 }
 
-// Patch changes some fields of an object: those of the patch, nil taking one away.
+// Patch changes some fields of an object: those of the patch, nil taking one away. With a resourceVersion in the patch's metadata, it is a
+// Conflict when somebody changed the object since.
 func (c *Client) Patch(ctx context.Context, ref Ref, patch map[string]any, manager string) (map[string]any, error) {
+	return c.patch(ctx, ref, patch, writing(manager, false))
+}
+
+// Rehearse tells what would come of a Patch, and changes nothing.
+func (c *Client) Rehearse(ctx context.Context, ref Ref, patch map[string]any, manager string) (map[string]any, error) {
+	return c.patch(ctx, ref, patch, writing(manager, true))
+}
+
+func (c *Client) patch(ctx context.Context, ref Ref, patch map[string]any, query url.Values) (map[string]any, error) {
 	path, err := c.at(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	var out map[string]any
-	err = c.call(ctx, request{method: http.MethodPatch, path: path, query: writing(manager, false), kind: "application/merge-patch+json", body: patch}, &out)
+	err = c.call(ctx, request{method: http.MethodPatch, path: path, query: query, kind: "application/merge-patch+json", body: patch}, &out)
 	return out, about("change", ref, err)
 }
 

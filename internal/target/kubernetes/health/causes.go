@@ -24,6 +24,7 @@ func (e Evidence) unscheduled(o Object, p Pod, message string) Finding {
 		{"node affinity/selector", "no node has the labels of kubernetes.pods.nodeSelector or affinity; label one, or change them"},
 		{"insufficient", "add a node, or ask for less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}  or a smaller size:  berth explain size"},
 		{"too many pods", "add a node"},
+		{"free ports", "its nodes' ports are taken, as by another installation in the cluster; without what needs them:  kubernetes: {podSecurity: baseline}"},
 	} {
 		if strings.Contains(text, h.words) {
 			f.Hint = h.hint

@@ -3,6 +3,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,7 @@ func askAll(ctx context.Context, c *kubernetes.Client, objects []plan.Object, se
 }
 
 // ask looks at one object, and asks what would come of applying it: first without force, so that who else wants its fields is told, and
-// then with it.
+// then with it. Of one that is to be taken over it asks as well what would come of taking away what nobody wants.
 func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, error) {
 	live, err := c.Get(ctx, kubernetes.RefOf(o.Body))
 	if err != nil && !kubernetes.NotFound(err) {
@@ -177,6 +178,9 @@ func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, e
 		}
 		options.Force = true
 		seen.Applied, err = c.Apply(ctx, o.Body, options)
+	}
+	if surplus := plan.Surplus(o.Body, live, seen.Applied); err == nil && surplus != nil {
+		seen.Applied, err = c.Rehearse(ctx, kubernetes.RefOf(o.Body), surplus, plan.Manager)
 	}
 	var refusal *kubernetes.Refusal
 	switch {
@@ -248,9 +252,11 @@ func classes(ctx context.Context, c *kubernetes.Client) ([]plan.Class, error) {
 	return out, nil
 }
 
-// release is the release that runs: that of the frontend's Deployment, or else of any object that is there.
+// release is the release that runs: that of the frontend's Deployment, or else of any object that is there. Where Sourcegraph's chart was
+// installed, its own label tells.
 func release(d plan.DesiredObjects, seen map[string]plan.Seen) string {
-	if r := label(seen["Deployment/sourcegraph-frontend"].Live, labelRelease); r != "" {
+	frontend := seen["Deployment/sourcegraph-frontend"].Live
+	if r := cmp.Or(label(frontend, labelRelease), label(frontend, "app.kubernetes.io/version")); r != "" {
 		return r
 	}
 	for _, o := range d.Objects {

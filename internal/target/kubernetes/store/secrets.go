@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 
 	"berth/internal/state"
@@ -15,9 +16,18 @@ type secret struct {
 
 func (s *Store) secrets() kubernetes.Ref { return s.ref("v1", "Secret", "-secrets") }
 
-// Generated gives the generated secrets, by name.
+// Adopt gives values to generated secrets that are not kept yet: those which an installation that another tool made has. Generate keeps them
+// instead of new ones.
+func (s *Store) Adopt(values map[string]string) { s.adopted = values }
+
+// Generated gives the generated secrets, by name, with those that were adopted.
 func (s *Store) Generated(ctx context.Context) (map[string]string, error) {
 	values, _, err := s.generated(ctx)
+	for name, v := range s.adopted {
+		if err == nil && values[name] == "" {
+			values[name] = v
+		}
+	}
 	return values, err
 }
 
@@ -49,7 +59,7 @@ func (s *Store) Generate(ctx context.Context, names []string) (map[string]string
 		missing := map[string]any{}
 		for _, name := range names {
 			if values[name] == "" {
-				values[name] = state.Random()
+				values[name] = cmp.Or(s.adopted[name], state.Random())
 				missing[name] = values[name]
 			}
 		}

@@ -34,6 +34,7 @@ const manager = "berth-state"
 type Store struct {
 	client          *kubernetes.Client
 	namespace, name string
+	adopted         map[string]string // see Adopt
 	forgotten       atomic.Bool
 }
 

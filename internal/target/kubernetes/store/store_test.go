@@ -84,6 +84,27 @@ func TestSecretsAreMadeOnceAndKept(t *testing.T) {
 	})
 }
 
+func TestSecretsThatAreThereAreAdopted(t *testing.T) {
+	everywhere(t, func(t *testing.T, c *kubernetes.Client, namespace string) {
+		if _, err := At(c, namespace, "sourcegraph").Generate(t.Context(), []string{"own"}); err != nil {
+			t.Fatal(err)
+		}
+		s := At(c, namespace, "sourcegraph")
+		s.Adopt(map[string]string{"pgsql-password": "sg", "own": "another"})
+		before, err := s.Generated(t.Context())
+		if err != nil || before["pgsql-password"] != "sg" || before["own"] == "another" {
+			t.Fatal(before, err)
+		}
+		if _, err := s.Generate(t.Context(), []string{"pgsql-password", "own", "new"}); err != nil {
+			t.Fatal(err)
+		}
+		kept, err := At(c, namespace, "sourcegraph").Generated(t.Context())
+		if err != nil || kept["pgsql-password"] != "sg" || kept["own"] != before["own"] || len(kept["new"]) != 32 {
+			t.Error(kept, err)
+		}
+	})
+}
+
 func TestSecondIsToldWhoHoldsTheLock(t *testing.T) {
 	everywhere(t, func(t *testing.T, c *kubernetes.Client, namespace string) {
 		s := At(c, namespace, "sourcegraph")

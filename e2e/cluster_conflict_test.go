@@ -1,0 +1,71 @@
+//go:build clusterfaults
+
+package e2e
+
+import (
+	"testing"
+)
+
+// TestClusterConflict: another program set a field that berth wants otherwise. Nothing is done before the admin has decided; then it is done as
+// decided.
+func TestClusterConflict(t *testing.T) {
+	s := newFault(t, "f3-conflict")
+	const probe = "/spec/template/spec/containers/0/livenessProbe/timeoutSeconds"
+	const field = "spec.template.spec.containers[name=worker].livenessProbe.timeoutSeconds"
+	timeout := func() string {
+		return s.kubectl("get", "deployment", "worker", "-o=jsonpath={.spec.template.spec.containers[0].livenessProbe.timeoutSeconds}")
+	}
+	bot := func() {
+		s.kubectl("patch", "deployment", "worker", "--field-manager=policy-bot", "--type=json", `-p=[{"op": "replace", "path": "`+probe+`", "value": 9}]`)
+		s.kubectl("rollout", "status", "deployment", "worker", "--timeout=60s")
+	}
+	s.must(0, "up")
+	bot()
+	for _, command := range []string{"plan", "up"} {
+		says(t, s.must(3, command), "BERTH3508", "policy-bot", field+" to 9", "5 is wanted")
+	}
+	if got := timeout(); got != "9" {
+		t.Errorf("the field was touched before anybody decided: %s", got)
+	}
+	s.unheld()
+
+	rule := func(choice string) string {
+		return "clusterScoped: false, conflicts: [{object: Deployment/worker, field: '" + field + "', choice: " + choice + "}]"
+	}
+	s.edit("clusterScoped: false", rule("take"))
+	s.repaired()
+	if got := timeout(); got != "5" {
+		t.Errorf("taken, but it is %s, want 5", got)
+	}
+	bot()
+	s.edit(rule("take"), rule("yield"))
+	says(t, s.must(0, "plan"), "policy-bot", "left to them")
+	s.repaired()
+	if got := timeout(); got != "9" {
+		t.Errorf("yielded, but it is %s, want 9", got)
+	}
+}
+
+// TestClusterAutoscaler: a real autoscaler has the replicas, and people add what is theirs. All of it is left alone, unasked.
+func TestClusterAutoscaler(t *testing.T) {
+	s := newFault(t, "f3-autoscaler")
+	s.must(0, "up")
+	s.kubectl("autoscale", "deployment", "sourcegraph-frontend", "--min=3", "--max=5", "--cpu=80%")
+	s.kubectl("wait", "deployment", "sourcegraph-frontend", "--for=jsonpath={.status.readyReplicas}=3", "--timeout=90s")
+	says(t, s.must(0, "plan"), "Deployment/sourcegraph-frontend", "spec.replicas: left to them", "kube-controller-manager")
+
+	s.kubectl("rollout", "restart", "deployment", "worker") // it sets an annotation of the pods
+	s.kubectl("rollout", "status", "deployment", "worker", "--timeout=60s")
+	s.kubectl("patch", "deployment", "worker", "--field-manager=kubectl-edit", `-p={"metadata": {"labels": {"example.com/team": "code"}}, "spec": {"progressDeadlineSeconds": 300}}`)
+	const theirs = `-o=jsonpath={.metadata.labels.example\.com/team} {.spec.progressDeadlineSeconds} {.spec.template.metadata.annotations.kubectl\.kubernetes\.io/restartedAt}`
+	before := s.kubectl("get", "deployment", "worker", theirs)
+	s.must(0, "plan")
+	s.edit("size: demo\n", "size: demo\nservices: {worker: {env: {A: b}}, sourcegraph-frontend: {env: {A: b}}}\n")
+	s.repaired()
+	if got := s.kubectl("get", "deployment", "worker", theirs); got != before {
+		t.Errorf("what others set is %s, want %s", got, before)
+	}
+	if got := s.kubectl("get", "deployment", "sourcegraph-frontend", "-o=jsonpath={.spec.replicas}"); got != "3" {
+		t.Errorf("replicas are %s, want 3", got)
+	}
+}

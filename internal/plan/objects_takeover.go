@@ -1,0 +1,171 @@
+package plan
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// Taking over is what is done once with an object that another tool deployed: what the tool set becomes ours, as if we had applied it, so that
+// our apply takes away what is not wanted of it. Without that it would stay for ever: server-side apply takes away only what its own manager
+// set before. kubectl does the same for who goes over from its older way.
+//
+// Source: https://github.com/kubernetes/kubernetes/issues/99003, and the package csaupgrade of client-go
+
+// deploys reports whether a manager stands for how an object was deployed, rather than for a change of it: Helm 3 and kubectl's older apply write
+// updates, Helm 4 and kubectl apply --server-side apply.
+func deploys(name, operation string) bool {
+	switch operation {
+	case "Update":
+		return slices.Contains(deployers, name) || strings.HasPrefix(name, "terraform-provider-helm")
+	case "Apply":
+		return name == "helm" || name == "kubectl"
+	}
+	return false
+}
+
+// predecessors are the managers who deployed an object that we never applied; none of one that is ours.
+func predecessors(live map[string]any) []manager {
+	var out []manager
+	for _, m := range managersOf(live) {
+		switch {
+		case m.name == Manager && m.operation == "Apply":
+			return nil
+		case m.subresource == "" && deploys(m.name, m.operation):
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// namesOf are the names of managers, each once.
+func namesOf(managers []manager) string {
+	var names []string
+	for _, m := range managers {
+		if !slices.Contains(names, m.name) {
+			names = append(names, m.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// keeps are fields that stay with whoever deployed an object, by kind: the API server lets nobody take them away, and what we own and do not
+// apply would be taken away.
+var keeps = map[string][]string{"PersistentVolumeClaim": {"spec"}}
+
+// TakenOver gives the managedFields that an object has once it is taken over: what was deployed is ours, but for the fields that are yielded.
+// It is nil when there is nothing to take over, as when it is ours already.
+func TakenOver(live map[string]any, yields []string) []any {
+	if predecessors(live) == nil {
+		return nil
+	}
+	yields = append(slices.Clone(yields), keeps[textAt(live, "kind")]...)
+	version := textAt(live, "apiVersion")
+	ours, newest := map[string]any{}, ""
+	var out []any
+	entries, _ := treeAt(live, "metadata")["managedFields"].([]any)
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		if textAt(entry, "subresource") != "" || !deploys(textAt(entry, "manager"), textAt(entry, "operation")) {
+			out = append(out, e)
+			continue
+		}
+		if textAt(entry, "apiVersion") != version {
+			continue // fields of another version of the kind have other names: they are nobody's then, as csaupgrade has it
+		}
+		fields, held := copied(treeAt(entry, "fieldsV1")), map[string]any{}
+		for _, field := range yields {
+			unite(held, hold(fields, "", field))
+		}
+		unite(ours, fields)
+		newest = max(newest, textAt(entry, "time"))
+		if len(held) > 0 {
+			out = append(out, copyWith(entry, "fieldsV1", held))
+		}
+	}
+	entry := map[string]any{"manager": Manager, "operation": "Apply", "apiVersion": version, "fieldsType": "FieldsV1", "fieldsV1": ours}
+	if newest != "" {
+		entry["time"] = newest
+	}
+	return append(out, entry)
+}
+
+// hold takes a field out of a set of fields, and gives it as a set of its own; nil when it is not there. list is the name of what the set is
+// in, by which the items of lists are told apart.
+func hold(fields map[string]any, list, field string) map[string]any {
+	for key, value := range fields {
+		rest, ok := strings.CutPrefix(field, written(list, key))
+		inner, _ := value.(map[string]any)
+		switch {
+		case key == "." || !ok:
+			continue
+		case rest == "":
+			delete(fields, key)
+			return map[string]any{key: value}
+		case rest[0] == '.':
+			rest = rest[1:]
+		case rest[0] != '[':
+			continue
+		}
+		held := hold(inner, strings.TrimPrefix(key, "f:"), rest)
+		if held == nil {
+			continue
+		}
+		if len(inner) == 0 {
+			delete(fields, key) // empty, it would mean the thing as a whole
+		}
+		return map[string]any{key: held}
+	}
+	return nil
+}
+
+// written is a part of a set of fields as plans write it: "spec" of "f:spec", "[name=frontend]" of `k:{"name":"frontend"}`.
+func written(list, key string) string {
+	kind, text, _ := strings.Cut(key, ":")
+	switch kind {
+	case "f":
+		return text
+	case "i":
+		return "[" + text + "]"
+	}
+	var item map[string]any
+	if kind == "k" && json.Unmarshal([]byte(text), &item) == nil {
+		for _, keys := range listKeys[list] {
+			if item[keys[0]] != nil {
+				return bracket(item, keys)
+			}
+		}
+	}
+	return key
+}
+
+// unite adds a set of fields to another one.
+func unite(to, from map[string]any) {
+	for key, value := range from {
+		inner, _ := value.(map[string]any)
+		there, ok := to[key].(map[string]any)
+		switch {
+		case !ok:
+			to[key] = copied(inner)
+		case len(there) == 0 && len(inner) > 0:
+			// One has the thing as a whole, the other has parts of it: both.
+			to[key] = copyWith(inner, ".", map[string]any{})
+		case len(there) > 0 && len(inner) == 0:
+			there["."] = map[string]any{}
+		default:
+			unite(there, inner)
+		}
+	}
+}
+
+// copied is a tree of trees, copied.
+func copied(tree map[string]any) map[string]any {
+	out := make(map[string]any, len(tree))
+	for key, value := range tree {
+		if inner, ok := value.(map[string]any); ok {
+			value = copied(inner)
+		}
+		out[key] = value
+	}
+	return out
+}

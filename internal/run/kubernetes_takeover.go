@@ -1,0 +1,36 @@
+package run
+
+import (
+	"context"
+	"fmt"
+
+	"berth/internal/plan"
+	"berth/internal/target/kubernetes"
+)
+
+// attempts is how often an object may change while it is taken over: its controllers write its status all the time.
+const attempts = 20
+
+// takeOver makes what another tool deployed ours. Nothing but the API server's books changes: no pod notices.
+func (t *Kubernetes) takeOver(ctx context.Context, s plan.Step) error {
+	ref := kubernetes.RefOf(t.Bodies[s.Object])
+	for range attempts {
+		live, err := t.Client.Get(ctx, ref)
+		if kubernetes.NotFound(err) {
+			return nil // it is made anew
+		}
+		if err != nil {
+			return err
+		}
+		books := plan.TakenOver(live, s.Yields)
+		if books == nil {
+			return nil // a run that was killed did it
+		}
+		meta, _ := live["metadata"].(map[string]any)
+		_, err = t.Client.Patch(ctx, ref, map[string]any{"metadata": map[string]any{"managedFields": books, "resourceVersion": meta["resourceVersion"]}}, plan.Manager)
+		if !kubernetes.Conflict(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("%s changes all the time, so it can't be taken over", ref)
+}
