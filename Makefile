@@ -14,6 +14,11 @@ help: ## list the targets
 build: ## build bin/berth, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
 
+postgres: # the programs of a server, for tests of the stand-in migrator; no server is started
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { mkdir -p /etc/postgresql-common; \
+	  echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql >/dev/null; }
+
 unit: ## tests without a Docker Engine (under a minute)
 	$(GO) test $(TESTFLAGS) ./...
 	cd testbed && $(GO) test $(TESTFLAGS) ./...
@@ -27,9 +32,10 @@ bin/helm:
 bin/kustomize:
 	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 
-test: unit build testbed bin/helm bin/kustomize ## all tests, end to end on a real Docker Engine included
+test: postgres unit build testbed bin/helm bin/kustomize ## all tests, end to end on a real Docker Engine included
 	PATH="$(CURDIR)/bin:$$PATH" $(GO) test $(TESTFLAGS) -count=1 ./internal/catalogue/... ./internal/render/kubernetes
 	eval "$$(testbed/engine env)" && BERTH_E2E=1 $(GO) test $(TESTFLAGS) -count=1 ./internal/target/...
+	testbed/images build 5.0.0 5.11.6271 7.5.4453 && eval "$$(testbed/engine env)" && cd testbed && $(GO) test $(TESTFLAGS) -count=1 -tags engine ./cmd/images
 	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 20m -tags e2e ./e2e/...
 
 kubernetes: ## Kubernetes clusters on this machine: simulated nodes, and a real one (the first time, they are built from source)
