@@ -100,4 +100,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build unit testbed kubernetes test test-kubernetes test-minors faults faults-kubernetes race lint vuln gen golden bench size demo demo-kubernetes demo-down
+.PHONY: help build postgres unit testbed kubernetes test test-kubernetes test-minors faults faults-kubernetes race lint vuln gen golden bench size demo demo-kubernetes demo-down
