@@ -207,8 +207,16 @@ func (w *Walker) do(ctx context.Context, j *Journey, again bool) (note string, e
 	return "", fmt.Errorf("no way to do the stage %q", j.At.Stage)
 }
 
+// conversion is how long the databases may take to answer after they were started with the images of a release that converts them: 2.5 hours a
+// terabyte are documented.
+const conversion = 48 * time.Hour
+
 // Inspect asks the databases, with the tools of a config's release.
 func Inspect(ctx context.Context, site Site, config string) (*Facts, error) {
+	return inspect(ctx, site, config, time.Minute, func(string) {})
+}
+
+func inspect(ctx context.Context, site Site, config string, wait time.Duration, line func(string)) (*Facts, error) {
 	image, err := site.Image(config, "pgsql")
 	if err != nil {
 		return nil, err
@@ -217,8 +225,13 @@ func Inspect(ctx context.Context, site Site, config string) (*Facts, error) {
 	if err := site.Forget(ctx, name); err != nil {
 		return nil, err
 	}
-	t := run.Task{Name: name, Identity: "inspect", Image: image, As: "pgsql", Entry: script(inspectScript)}
-	lines, exit, err := collect(ctx, site, t, func(string) {})
+	t := run.Task{Name: name, Identity: "inspect", Image: image, As: "pgsql", Entry: script(inspectScript),
+		Env: map[string]string{"WAIT": fmt.Sprint(int(wait.Seconds()))}}
+	lines, exit, err := collect(ctx, site, t, func(l string) {
+		if !strings.HasPrefix(l, factsMark) {
+			line(l)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +278,7 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 	}
 	problems := Preflight(h, facts)
 	if h.Kind != upgrade.MultiVersion {
-		if err := w.background(ctx, j, j.before(), h.To, h.From+" runs and answers, and nothing was touched"); err != nil {
+		if err := w.background(ctx, j, j.before(), h.From, h.To, h.From+" runs and answers, and nothing was touched"); err != nil {
 			return "", err
 		}
 	}
@@ -325,10 +338,10 @@ func (j *Journey) identity(what string) string {
 	return fmt.Sprintf("%s/%d/%s", j.ID, j.At.Hop, what)
 }
 
-// backups is the volume that backups lie in, and the folder where it is mounted: that of the databases' data, which their images prepare
+// Backups is the volume that backups lie in, and folder is the folder where it is mounted: that of the databases' data, which their images prepare
 // for the user that they run as.
 const (
-	backups = "backups"
+	Backups = "backups"
 	folder  = "/data"
 )
 
@@ -348,7 +361,7 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 	}
 	began := w.Now()
 	t := run.Task{Name: "backup", Identity: j.identity("backup"), Image: image, As: "pgsql", Entry: script(backupScript),
-		Env: map[string]string{"DIR": folder, "BACKUP": name}, Volume: backups, Path: folder, Size: room(facts.Bytes())}
+		Env: map[string]string{"DIR": folder, "BACKUP": name}, Volume: Backups, Path: folder, Size: room(facts.Bytes())}
 	if j.Attempts > 1 {
 		if err := w.Site.Forget(ctx, t.Name); err != nil {
 			return "", err
@@ -367,7 +380,10 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 }
 
 // room is how much a backup may take: the dumps, a scratch server that they are restored to, and some air.
-func room(bytes int64) int64 { return bytes*2 + bytes/4 + 1<<30 }
+func room(bytes int64) int64 { return bytes*2 + bytes/4 + air }
+
+// air is what is left free beside: for the databases' own logs, for one.
+const air = 1 << 30
 
 // convert starts the databases with the release's images, which bring the data to their major Postgres, and looks at what came of it.
 func (w *Walker) convert(ctx context.Context, j *Journey) (string, error) {
@@ -375,7 +391,7 @@ func (w *Walker) convert(ctx context.Context, j *Journey) (string, error) {
 	if err := w.Site.Deploy(ctx, h.Config, stack.Closed, Page(j, nil)); err != nil {
 		return "", err
 	}
-	facts, err := Inspect(ctx, w.Site, h.Config)
+	facts, err := inspect(ctx, w.Site, h.Config, conversion, func(l string) { w.say(j, l) })
 	if err != nil {
 		return "", err
 	}
@@ -470,11 +486,12 @@ func (w *Walker) finish(ctx context.Context, j *Journey) (string, error) {
 	if j.At.Hop+1 < len(j.Hops) {
 		next = j.Hops[j.At.Hop+1].To
 	}
-	return "background migrations at 100 %", w.background(ctx, j, j.Hop().Config, next, j.Hop().To+" runs and answers")
+	return "background migrations at 100 %", w.background(ctx, j, j.Hop().Config, j.Hop().To, next, j.Hop().To+" runs and answers")
 }
 
-// background waits until the migrations that a release needs finished are, and tells how far they are.
-func (w *Walker) background(ctx context.Context, j *Journey, config, next, now string) error {
+// background waits until the migrations that the worker of release at does and that the release next needs are finished. now says how the
+// installation is meanwhile.
+func (w *Walker) background(ctx context.Context, j *Journey, config, at, next, now string) error {
 	if j.Rehearsal {
 		return w.runBackground(ctx, j, config)
 	}
@@ -482,9 +499,9 @@ func (w *Walker) background(ctx context.Context, j *Journey, config, next, now s
 	if err != nil {
 		return err
 	}
-	minor := strings.SplitN(next, ".", 3)
+	runs, minor := strings.SplitN(at, ".", 3), strings.SplitN(next, ".", 3)
 	t := run.Task{Name: "background", Identity: j.identity("background"), Image: image, As: "pgsql", Entry: script(backgroundScript),
-		Env: map[string]string{"NEXT_MAJOR": minor[0], "NEXT_MINOR": minor[1], "PATIENCE": fmt.Sprint(int(w.Patience.Seconds()))}}
+		Env: map[string]string{"AT_MAJOR": runs[0], "AT_MINOR": runs[1], "NEXT_MAJOR": minor[0], "NEXT_MINOR": minor[1], "PATIENCE": fmt.Sprint(int(w.Patience.Seconds()))}}
 	if err := w.Site.Forget(ctx, t.Name); err != nil {
 		return err
 	}

@@ -17,6 +17,25 @@ use() {
   done
   [ -n "$PGPORT" ] || unset PGPORT
   [ -n "$PGSSLMODE" ] || unset PGSSLMODE
+  answers
+}
+
+# answers waits until the database takes questions: one that converts its data counts as healthy before it does. WAIT is for how many seconds.
+answers() {
+  began=$(date +%s)
+  told=$began
+  until why=$(psql --no-psqlrc --command 'SELECT 1' 2>&1); do
+    now=$(date +%s)
+    if [ $((now - began)) -ge "${WAIT:-60}" ]; then
+      echo "$name does not answer: $why"
+      exit 3
+    fi
+    if [ $((now - told)) -ge 15 ]; then
+      echo "$name does not answer since $((now - began)) s: $why"
+      told=$now
+    fi
+    sleep 1
+  done
 }
 
 # The first database has the names that psql itself reads, so all are put aside once.
