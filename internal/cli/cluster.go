@@ -85,7 +85,9 @@ func (e *Env) reach(ctx context.Context, l *loaded) (*clusterSite, error) {
 			}
 		}
 	}
-	return &clusterSite{loaded: l, client: client, namespace: namespace, state: store.At(client, namespace, l.stack.Name)}, nil
+	c := &clusterSite{loaded: l, client: client, namespace: namespace, state: store.At(client, namespace, l.stack.Name)}
+	c.state.Rights = func() diag.List { return c.missing(context.WithoutCancel(ctx), e) }
+	return c, nil
 }
 
 func (c *clusterSite) of() *loaded { return c.loaded }
@@ -175,6 +177,11 @@ func (c *clusterSite) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	}
 	d := c.desired(e)
 	seen, err := observe.Cluster(ctx, c.client, d, inventory.All(), e.Now)
+	if kubernetes.Forbidden(err) || observe.Forbidden(seen) {
+		if problems := c.missing(ctx, e); len(problems) > 0 {
+			return nil, problems
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -348,6 +355,18 @@ func (c *clusterSite) images(ctx context.Context, e *Env) diag.List {
 		if problems[i].Code == "BERTH1212" {
 			problems[i].Severity = diag.Warning
 		}
+	}
+	return problems
+}
+
+// missing are the rights that are missing; none when that can't be found out.
+func (c *clusterSite) missing(ctx context.Context, e *Env) diag.List {
+	if c.set == nil && (c.stack.Cluster == nil || c.render(e, nil) != nil) {
+		return nil
+	}
+	problems, err := rbac.Check(ctx, c.client, c.namespace, rightsFor(c.set))
+	if err != nil {
+		return nil
 	}
 	return problems
 }

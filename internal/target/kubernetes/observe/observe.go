@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -197,6 +198,16 @@ func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, e
 		return seen, nil
 	}
 	return seen, err
+}
+
+// Forbidden reports whether something of what was seen was refused as forbidden: a right may be missing.
+func Forbidden(c plan.Cluster) bool {
+	for _, seen := range c.Seen {
+		if seen.Refused != nil && seen.Refused.Status == http.StatusForbidden {
+			return true
+		}
+	}
+	return false
 }
 
 // beside are the objects of an inventory that are no longer wanted.

@@ -32,6 +32,9 @@ const manager = "berth-state"
 
 // Store is the state of one installation. It does not exist before it is written to.
 type Store struct {
+	// Rights finds all rights that are missing, when one is; nil: it is told of this one alone.
+	Rights func() diag.List
+
 	client          *kubernetes.Client
 	namespace, name string
 	adopted         map[string]string // see Adopt
@@ -113,6 +116,11 @@ func (s *Store) Forget(ctx context.Context) error {
 func (s *Store) explain(doing string, err error) error {
 	if !kubernetes.Forbidden(err) {
 		return fmt.Errorf("%s: %w", doing, err)
+	}
+	if s.Rights != nil {
+		if problems := s.Rights(); len(problems) > 0 {
+			return problems
+		}
 	}
 	return diag.List{{Code: "BERTH3411", Severity: diag.Error, Subject: "namespace " + s.namespace,
 		Summary: "you may not keep the installation's state in namespace " + s.namespace, Detail: []string{err.Error()},
