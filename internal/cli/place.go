@@ -22,6 +22,8 @@ type place struct {
 	file    string // the admin's, as they named it
 	dir     string
 	timeout time.Duration // how long a service may take to be ready; 0: as the release says
+	// alter makes the config of a clone from the admin's; nil: this is the admin's installation itself.
+	alter func(*config.Config)
 }
 
 var _ journey.Site = (*place)(nil)
@@ -32,12 +34,20 @@ func (p *place) at(ctx context.Context, text string, front stack.Front, page str
 	if problems, err := p.env.understand(l); err != nil || problems.Failed() {
 		return nil, cmp.Or(err, problems.Err())
 	}
+	if p.alter != nil {
+		p.alter(l.doc.Config)
+		if err := l.resolve(""); err != nil {
+			return nil, err
+		}
+	}
 	return p.env.connect(ctx, l)
 }
 
 // Ready proves that what a config asks for can be had and run here.
-func (p *place) Ready(ctx context.Context, text string) error {
-	s, err := p.at(ctx, text, stack.Open, "")
+func (p *place) Ready(ctx context.Context, text string) error { return p.ready(ctx, text, stack.Open) }
+
+func (p *place) ready(ctx context.Context, text string, front stack.Front) error {
+	s, err := p.at(ctx, text, front, "")
 	if err != nil {
 		return err
 	}
@@ -53,8 +63,10 @@ func (p *place) Ready(ctx context.Context, text string) error {
 }
 
 // Fetch pulls the images of a config's release.
-func (p *place) Fetch(ctx context.Context, text string) error {
-	s, err := p.at(ctx, text, stack.Open, "")
+func (p *place) Fetch(ctx context.Context, text string) error { return p.fetch(ctx, text, stack.Open) }
+
+func (p *place) fetch(ctx context.Context, text string, front stack.Front) error {
+	s, err := p.at(ctx, text, front, "")
 	if err != nil {
 		return err
 	}

@@ -12,11 +12,13 @@ import (
 
 	"berth/internal/run"
 	"berth/internal/stack"
+	"berth/internal/target/compose"
 )
 
 // tasks runs tasks on the engine.
 func (i *installation) tasks(*Env) run.Tasks {
-	t := &run.ComposeTasks{Engine: i.engine, Installation: i.stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{}}
+	t := &run.ComposeTasks{Engine: i.engine, Installation: i.stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
+		Network: compose.Network(i.stack.Name)}
 	for _, inst := range i.stack.Instances {
 		t.Users[inst.Service] = inst.User
 		if inst.Service == "migrator" {

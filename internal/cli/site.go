@@ -54,6 +54,7 @@ type site interface {
 	// hint says where to look when the front door does not answer.
 	hint() string
 	close()
+	clonable
 }
 
 // open loads a config and finds its target. Problems of the file stop it; warnings are printed.

@@ -106,7 +106,7 @@ func (e *Env) goOn(ctx context.Context, s site, j *journey.Journey, f upgradeFla
 func (e *Env) walk(ctx context.Context, s site, j *journey.Journey, f upgradeFlags) error {
 	began := e.Now()
 	err := e.walker(s, f.file, f.timeout, f.patience).Walk(ctx, j)
-	if timesErr := keepTimes(context.WithoutCancel(ctx), s.store(), j); err == nil {
+	if _, timesErr := keepTimes(context.WithoutCancel(ctx), s.store(), j); err == nil {
 		err = timesErr
 	}
 	if err == nil {
@@ -150,13 +150,14 @@ func (e *Env) walker(s site, file string, timeout, patience time.Duration) *jour
 		Patience: patience}
 }
 
-// keepTimes remembers how long the stages of a journey took, for the next plan.
-func keepTimes(ctx context.Context, notes state.Notes, j *journey.Journey) error {
+// keepTimes remembers how long the stages of a journey took, for the next plan, and gives all that is remembered.
+func keepTimes(ctx context.Context, notes state.Notes, j *journey.Journey) ([]journey.Time, error) {
 	var times []journey.Time
 	if err := notes.Note(ctx, journey.TimesName, &times); err != nil {
-		return err
+		return nil, err
 	}
-	return notes.SetNote(ctx, journey.TimesName, j.Times(times))
+	times = j.Times(times)
+	return times, notes.SetNote(ctx, journey.TimesName, times)
 }
 
 // agree asks for a yes. Where nobody can be asked, it has to be given beforehand.

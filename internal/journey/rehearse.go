@@ -79,7 +79,7 @@ func (w *Walker) restore(ctx context.Context, j *Journey, config, page string) e
 		return err
 	}
 	return w.task(ctx, j, run.Task{Name: "restore", Identity: j.identity("restore"), Image: image, As: "pgsql", Entry: script(restoreScript),
-		Env: map[string]string{"DIR": folder, "BACKUP": j.Backup}, Volume: backups, Path: folder},
+		Env: map[string]string{"DIR": folder, "BACKUP": j.Backup}, Volume: Backups, Path: folder},
 		"BERTH3723", "the backup could not be restored; the databases are as they were before")
 }
 
@@ -107,6 +107,32 @@ func (h *Hop) migration() []string {
 	return []string{"upgrade", "--from=v" + h.From, "--to=v" + h.To, "--disable-animation", "--ignore-migrator-update"}
 }
 
+// Room is what a clone of some databases takes, in bytes.
+type Room struct {
+	Data    int64            // the databases as they are
+	Disk    int64            // the most that all of it takes at a moment
+	Volumes map[string]int64 // by database: its data, and a copy of it while another major Postgres takes it over
+}
+
+// NewRoom counts what a clone takes: the databases twice, their dumps once, and some air.
+func NewRoom(f *Facts) Room {
+	r := Room{Data: f.Bytes(), Volumes: map[string]int64{}}
+	for _, d := range f.Databases {
+		r.Volumes[d.Name] = d.Bytes*2 + d.Bytes/4 + air
+	}
+	r.Disk = r.Data*3 + r.Data/4 + air
+	return r
+}
+
+// Claims is what the clone's volumes are made for where a volume has a size: that of the dumps has room for the scratch server beside them.
+func (r Room) Claims() int64 {
+	n := room(r.Data)
+	for _, bytes := range r.Volumes {
+		n += bytes
+	}
+	return n
+}
+
 // Rehearsal is what came of a rehearsal.
 type Rehearsal struct {
 	Format       int              `json:"format"`
@@ -127,7 +153,8 @@ type Rehearsal struct {
 	Downtime float64  `json:"downtimeSeconds"`
 	Not      []string `json:"notRehearsed"` // what the real run does beside
 	Clone    string   `json:"clone"`        // its name
-	Kept     bool     `json:"kept"`         // it was asked to be kept
+	Kept     bool     `json:"kept"`         // the clone is there, as it was asked to be
+	Deleted  bool     `json:"deleted"`      // nothing is left of it
 }
 
 // Rehearsed is one stage of a rehearsal.

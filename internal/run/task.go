@@ -41,6 +41,7 @@ type ComposeTasks struct {
 	Login        registry.Login
 	Env          map[string]string // of the migrator, with secrets
 	Users        map[string]string // by service, where one is set
+	Network      string            // where the databases are
 }
 
 func (t *ComposeTasks) container(name string) string { return t.Installation + "-berth-" + name }
@@ -50,7 +51,7 @@ func (t *ComposeTasks) Task(ctx context.Context, task Task, line func(string)) (
 	env := maps.Clone(t.Env)
 	maps.Copy(env, task.Env)
 	c := compose.Task{Container: t.container(task.Name), Identity: task.Identity, Image: task.Image, User: t.Users[task.As],
-		Entry: task.Entry, Command: task.Command, Env: env}
+		Entry: task.Entry, Command: task.Command, Env: env, Network: t.Network}
 	if task.Volume != "" {
 		// Not a label of the project's: docker compose down --volumes, and berth down --delete-data, leave it.
 		c.Volumes = map[string]string{t.Installation + "_" + task.Volume: task.Path}

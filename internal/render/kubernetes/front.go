@@ -17,6 +17,9 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	if front == stack.Open {
 		return s
 	}
+	if front == stack.Bare {
+		return s.bare()
+	}
 	out := *s
 	out.Objects = nil
 	for _, o := range s.Objects {
@@ -35,6 +38,19 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 		out.Objects = append(out.Objects, o)
 	}
 	out.Objects = append(out.Objects, s.page(page, caddy)...)
+	return &out
+}
+
+// bare is the set of databases alone, with what lets their pods, and those of tasks, be made: accounts, and sign-ins for registries.
+func (s *Set) bare() *Set {
+	out := *s
+	out.Objects = nil
+	for _, o := range s.Objects {
+		database := slices.Contains(stack.Databases(), o.Service) && o.Namespace() != ""
+		if database || o.Kind() == "ServiceAccount" || text(o.Body, "type") == "kubernetes.io/dockerconfigjson" {
+			out.Objects = append(out.Objects, o)
+		}
+	}
 	return &out
 }
 

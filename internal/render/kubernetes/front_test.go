@@ -53,3 +53,20 @@ func TestBehindRunsEverything(t *testing.T) {
 		t.Error("an open front has a page")
 	}
 }
+
+func TestBareIsDatabasesAndWhatTheirPodsNeed(t *testing.T) {
+	set := frontSet()
+	set.Objects = append(set.Objects,
+		Object{Service: "prometheus", Body: map[string]any{"kind": "ClusterRole", "metadata": map[string]any{"name": "prometheus"}}},
+		Object{Body: map[string]any{"kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "metadata": map[string]any{"name": "pull", "namespace": "n"}}},
+		Object{Service: "pgsql", Body: map[string]any{"kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "pgsql", "namespace": "n"}}},
+		Object{Service: "pgsql", Body: map[string]any{"kind": "StorageClass", "metadata": map[string]any{"name": "fast"}}})
+	at(set.find("StatefulSet/pgsql").Body, "metadata")["namespace"] = "n"
+	var keys []string
+	for _, o := range set.With(stack.Bare, "", "").Objects {
+		keys = append(keys, o.Key())
+	}
+	if want := []string{"StatefulSet/pgsql", "Secret/pull", "PersistentVolumeClaim/pgsql"}; !reflect.DeepEqual(keys, want) {
+		t.Errorf("it has %v, want %v", keys, want)
+	}
+}

@@ -24,6 +24,7 @@ type Facts struct {
 	Architecture string
 	CPUs         int
 	Memory       int64
+	FreeMemory   int64 // bytes that can be had without swapping; -1 when the engine is on another host
 	FreeDisk     int64 // bytes, where volumes lie; -1 when the engine is on another host
 	MapCount     int   // vm.max_map_count; 0 when unknown
 	Taken        func(address string) (by string, taken bool)
@@ -69,15 +70,30 @@ func (e *Engine) Facts(ctx context.Context, composeVersion, installation string)
 		return Facts{}, err
 	}
 	f := Facts{Engine: info.ServerVersion, Compose: composeVersion, Architecture: info.Architecture, CPUs: info.NCPU,
-		Memory: info.MemTotal, FreeDisk: -1, Taken: taken, Running: len(running) > 0}
+		Memory: info.MemTotal, FreeMemory: -1, FreeDisk: -1, Taken: taken, Running: len(running) > 0}
 	var disk syscall.Statfs_t
 	if syscall.Statfs(filepath.Join(info.DockerRootDir, "volumes"), &disk) == nil {
 		f.FreeDisk = int64(disk.Bavail) * int64(disk.Bsize)
+	}
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil && e.Local() {
+		f.FreeMemory = available(string(text))
 	}
 	if text, err := os.ReadFile("/proc/sys/vm/max_map_count"); err == nil {
 		f.MapCount, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 	}
 	return f, nil
+}
+
+// available is what /proc/meminfo says can be had without swapping, in bytes; -1 when it does not say.
+func available(meminfo string) int64 {
+	for line := range strings.Lines(meminfo) {
+		if f := strings.Fields(line); len(f) >= 2 && f[0] == "MemAvailable:" {
+			if n, err := strconv.ParseInt(f[1], 10, 64); err == nil {
+				return n << 10
+			}
+		}
+	}
+	return -1
 }
 
 // taken reports whether an address of this host is listened on, and by which process as far as that can be told.

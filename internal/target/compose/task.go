@@ -30,6 +30,7 @@ type Task struct {
 	Env       map[string]string // with secret values
 	Volumes   map[string]string // named volumes by path; made when they are not there
 	Labels    map[string]string // of the volumes that are made
+	Network   string            // that it is in
 }
 
 const labelTask = "dev.berth.task" // on a task's container: its identity
@@ -97,7 +98,7 @@ func (t Task) body(installation string) map[string]any {
 	}
 	body := map[string]any{
 		"Image": t.Image, "Env": env, "Labels": map[string]string{labelTask: t.Identity, render.LabelTaskOf: installation},
-		"HostConfig": map[string]any{"Binds": binds, "NetworkMode": Network(installation)},
+		"HostConfig": map[string]any{"Binds": binds, "NetworkMode": t.Network},
 	}
 	if t.User != "" {
 		body["User"] = t.User

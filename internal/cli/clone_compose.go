@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/run"
+	"berth/internal/target/compose"
+)
+
+// cloneNote is the note in a clone's state that says which installation it is a rehearsal's clone of.
+const cloneNote = "rehearsal"
+
+type cloneMark struct {
+	Of    string    `json:"of"`
+	Began time.Time `json:"began"`
+}
+
+// left reports whether there is a clone that a rehearsal made.
+func (i *installation) left(ctx context.Context, original string) (bool, error) {
+	var mark cloneMark
+	if err := i.state.Note(ctx, cloneNote, &mark); err != nil {
+		return false, err
+	}
+	if mark.Of == original {
+		return true, nil
+	}
+	volumes, err := i.engine.Volumes(ctx, i.stack.Name)
+	if err != nil {
+		return false, err
+	}
+	network, err := i.engine.Network(ctx, i.stack.Name)
+	if err != nil {
+		return false, err
+	}
+	if len(volumes) > 0 || network != "" {
+		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: i.stack.Name,
+			Summary: fmt.Sprintf("there is something named %s on this engine, which no rehearsal from %s made", i.stack.Name, i.dir),
+			Detail:  append(volumes, network),
+			Hint:    "a rehearsal deletes what has this name, so look at it first; when it is not needed: docker compose --project-name " + i.stack.Name + " down --volumes"}}
+	}
+	return false, nil
+}
+
+// seize marks the clone's folder, and takes its lock.
+func (i *installation) seize(ctx context.Context, e *Env, original string) (context.Context, func(), error) {
+	ctx, release, err := i.state.Lock(ctx, "rehearse", e.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := i.state.SetNote(ctx, cloneNote, cloneMark{Of: original, Began: e.Now()}); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return ctx, release, nil
+}
+
+// asking gives tasks in the original's network, with its passwords, whose volumes are the clone's.
+func (i *installation) asking(_ context.Context, e *Env, original site) (run.Tasks, error) {
+	theirs, ok := original.tasks(e).(*run.ComposeTasks)
+	if !ok {
+		return nil, fmt.Errorf("%s does not run on this engine", original.of().stack.Name)
+	}
+	tasks := *theirs
+	tasks.Installation = i.stack.Name
+	return &tasks, nil
+}
+
+// unlimited is what is counted for a database that has no memory limit.
+const unlimited = 512 << 20
+
+// room compares what a clone takes with what is free on the engine's host.
+func (i *installation) room(ctx context.Context, r journey.Room) (string, diag.List, error) {
+	facts, err := i.engine.Facts(ctx, "", i.stack.Name)
+	if err != nil {
+		return "", nil, err
+	}
+	var memory int64
+	for _, inst := range i.stack.Instances {
+		if inst.Memory == 0 {
+			memory += unlimited
+		}
+		memory += inst.Memory
+	}
+	return fmt.Sprintf("up to %s of disk (%s) and %s of memory (%s)", gib(r.Disk), free(facts.FreeDisk), gib(memory), free(facts.FreeMemory)),
+		scarce(facts, r, memory), nil
+}
+
+// scarce finds what there is too little of.
+func scarce(f compose.Facts, r journey.Room, memory int64) (problems diag.List) {
+	if f.FreeDisk >= 0 && f.FreeDisk < r.Disk {
+		problems = append(problems, diag.Diagnostic{Code: "BERTH3901", Severity: diag.Error, Subject: "host",
+			Summary: fmt.Sprintf("a clone of %s of data takes up to %s of disk, and %s are free where Docker's volumes lie", gib(r.Data), gib(r.Disk), gib(f.FreeDisk)),
+			Detail:  []string{"the databases twice, since another Postgres may make a copy of them, and their dumps once"},
+			Hint:    fmt.Sprintf("make %s of room (docker system df shows what takes it), then: berth rehearse", gib(r.Disk-f.FreeDisk))})
+	}
+	if f.FreeMemory >= 0 && f.FreeMemory < memory {
+		problems = append(problems, diag.Diagnostic{Code: "BERTH3902", Severity: diag.Error, Subject: "host",
+			Summary: fmt.Sprintf("the clone's databases may use %s of memory, and %s can be had on this host", gib(memory), gib(f.FreeMemory)),
+			Detail:  []string{"the clone has the databases' own limits, so that it takes as long as they would; what runs now must not suffer from it"},
+			Hint:    "rehearse when less is going on, or stop something else, then: berth rehearse"})
+	}
+	return problems
+}
+
+// free is an amount that may not be known.
+func free(bytes int64) string {
+	if bytes < 0 {
+		return "how much is free can't be seen from here"
+	}
+	return gib(bytes) + " free"
+}
+
+func gib(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
+
+// wipe deletes what runs, tasks included, the volumes and the state.
+func (i *installation) wipe(ctx context.Context, e *Env) error {
+	tasks, err := i.engine.Tasks(ctx, i.stack.Name)
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		if err := i.engine.Remove(ctx, task); err != nil {
+			return err
+		}
+	}
+	todo, err := i.teardown(ctx, e, true)
+	if err != nil {
+		return err
+	}
+	if !todo.Empty() {
+		if _, err := e.carry(ctx, i, todo, 0); err != nil {
+			return err
+		}
+	}
+	// No plan knows of it: what is backed up outlives an installation.
+	if err := i.engine.DeleteVolume(ctx, i.stack.Name+"_"+journey.Backups); err != nil {
+		return err
+	}
+	return i.state.Forget(ctx)
+}

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/view"
+	"github.com/spf13/cobra"
+)
+
+// rehearseFlags are what berth rehearse can be told.
+type rehearseFlags struct {
+	file, to          string
+	json, keep, clean bool
+}
+
+func newRehearseCmd(env *Env) *cobra.Command {
+	var f rehearseFlags
+	cmd := &cobra.Command{
+		Use:   "rehearse",
+		Short: "Try an upgrade on a clone of the data, and measure it",
+		Long: `Dump the databases, restore the dump into databases of a clone beside the installation, and walk there what an upgrade does to them: checks,
+the conversion of Postgres, the migrator, drift, background migrations. What it finds is reported, how long each stage took is remembered for
+the next berth upgrade --plan, and the clone is deleted, also when it failed or was stopped with Ctrl-C.
+
+The installation is only read: Sourcegraph answers meanwhile, and nothing of it is changed. What is needed of disk and memory is looked at first.
+
+  berth rehearse                   an upgrade to the newest release that is offered
+  berth rehearse --to 7.5          to the newest patch of 7.5; with --json for machines
+  berth rehearse --keep            leave the clone, to look at it
+  berth rehearse --clean           delete a clone that was kept, or that a killed rehearsal left; the next rehearsal does so, too
+
+Exit code 1 says that a stage failed, 3 that something stands in the way and nothing was begun.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			to := *env
+			if f.json {
+				to.Stdout, to.Terminal = env.Stderr, false // the report alone is the result
+			}
+			r, err := to.rehearse(cmd.Context(), f)
+			if r == nil {
+				return err
+			}
+			if f.json {
+				err = errors.Join(env.printJSON(r), err)
+			} else {
+				fmt.Fprintln(env.Stdout)
+				view.Rehearsal(env.Stdout, r)
+			}
+			if err == nil && !r.Arrived {
+				return exit(ExitError)
+			}
+			return err
+		},
+	}
+	configFlag(cmd, &f.file)
+	cmd.Flags().StringVar(&f.to, "to", "", "the release to go to, or a minor release (default: the newest that is offered)")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON, and only that")
+	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the clone when it is over")
+	cmd.Flags().BoolVar(&f.clean, "clean", false, "only delete a clone that is there")
+	cmd.MarkFlagsMutuallyExclusive("clean", "keep")
+	cmd.MarkFlagsMutuallyExclusive("clean", "to")
+	return cmd
+}
+
+// rehearse walks an upgrade on a clone, and gives what came of it; nil when nothing was begun.
+func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal, error) {
+	s, err := e.open(ctx, f.file)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	c := e.cloneOf(s)
+	if f.clean {
+		found, err := e.clean(ctx, c)
+		if err == nil && !found {
+			fmt.Fprintln(e.Stdout, "there is no clone")
+		}
+		return nil, err
+	}
+	if err := underway(ctx, s); err != nil {
+		return nil, err
+	}
+	p, j, err := e.planJourney(ctx, s, upgradeFlags{file: f.file, to: f.to})
+	if err != nil {
+		return nil, err
+	}
+	if p.Problems.Failed() {
+		return nil, p.Problems
+	}
+	if len(p.Hops) == 0 {
+		view.Journey(e.Stdout, p)
+		return nil, nil
+	}
+	if _, err := e.clean(ctx, c); err != nil {
+		return nil, err
+	}
+	return e.onClone(ctx, s, c, j, f.keep)
+}
+
+// clean deletes a clone that is there, unless a rehearsal is at work on it.
+func (e *Env) clean(ctx context.Context, c *clone) (found bool, err error) {
+	s, err := c.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer s.close()
+	if found, err = s.left(ctx, c.original.stack.Name); err != nil || !found {
+		return false, err
+	}
+	ctx, release, err := s.store().Lock(ctx, "rehearse", e.Now)
+	if err != nil {
+		return true, err
+	}
+	defer release()
+	fmt.Fprintf(e.Stdout, "deleting the clone %s, which a rehearsal before left\n", c.name())
+	return true, s.wipe(ctx, e)
+}
+
+// onClone makes the clone, rehearses a journey on it, and deletes it.
+func (e *Env) onClone(ctx context.Context, original site, c *clone, j *journey.Journey, keep bool) (r *journey.Rehearsal, err error) {
+	s, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	held, release, err := s.seize(ctx, e, c.original.stack.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	defer func() {
+		if keep && r != nil {
+			return
+		}
+		if e.wipe(ctx, s, c) != nil {
+			err = errors.Join(err, exit(ExitError))
+		} else if r != nil {
+			r.Deleted = true
+		}
+	}()
+	asked, err := s.asking(held, e, original)
+	if err != nil {
+		return nil, err
+	}
+	from := source{c, asked}
+	before, err := journey.Inspect(held, from, c.text)
+	if err != nil {
+		return nil, c.unreached(err)
+	}
+	c.room = journey.NewRoom(before)
+	taken, problems, err := s.room(held, c.room)
+	if err == nil {
+		err = problems.Err()
+	}
+	if err == nil {
+		err = c.Ready(held, c.text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(e.Stdout, "rehearsing %s -> %s on the clone %s; the installation is only read\n", j.From, j.To, c.name())
+	fmt.Fprintf(e.Stdout, "it takes %s, and deletes all of it at the end; Ctrl-C stops and deletes it, too\n", taken)
+	progress := &view.Walk{Out: e.Stdout}
+	walker := &journey.Walker{Site: c, Now: e.Now, Tell: progress.Show}
+	after, err := walker.Rehearse(held, j, from)
+	if errors.Is(err, context.Canceled) {
+		err = context.Cause(held) // the lock may have been lost
+	}
+	r, more := e.report(context.WithoutCancel(ctx), original, j, before, after)
+	r.Clone, r.Kept = c.name(), keep
+	if list := (diag.List)(nil); errors.As(err, &list) {
+		err = nil // the report has them
+	}
+	return r, errors.Join(err, more)
+}
+
+// wipe deletes the clone, whatever became of the rehearsal.
+func (e *Env) wipe(ctx context.Context, s site, c *clone) error {
+	fmt.Fprintf(e.Stdout, "\ndeleting the clone %s\n", c.name())
+	err := s.wipe(context.WithoutCancel(ctx), e)
+	if err != nil {
+		diag.List{{Code: "BERTH3905", Severity: diag.Error, Subject: c.name(), Summary: "the clone " + c.name() + " could not be deleted",
+			Detail: []string{err.Error()}, Hint: "mend what is told, then: berth rehearse --clean"}}.WriteText(e.Stderr, e.Color)
+	}
+	return err
+}
+
+// report keeps the times for the next plan, and tells what came of the rehearsal with them.
+func (e *Env) report(ctx context.Context, original site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
+	l := original.of()
+	times, err := keepTimes(ctx, original.store(), j)
+	again := journey.Planned(l.stack.Name, l.stack.Target, journey.New(j.Config, j.Hops, "", e.Now()), before, times)
+	return j.Report(again, before, after), err
+}
