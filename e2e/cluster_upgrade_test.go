@@ -11,7 +11,7 @@ import (
 // olderCluster is an installation of an older release on the real kubelet.
 func olderCluster(t *testing.T, name, from, port, more string) *site {
 	t.Helper()
-	buildImages(t, from, release)
+	buildImages(t, from, release, "7.6.0") // the last is the newest there, whose migrator is taken
 	s := newCluster(t, "node", name, namespaced(name, ", service: {nodePort: "+port+"}"), "images: {registry: 10.213.0.1:5010/sourcegraph}", more)
 	s.edit("release: "+release, "release: "+from+"   # as the admin wrote it")
 	s.host, s.port = "10.213.0.2", number(t, port)

@@ -11,6 +11,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/registry"
+	"berth/internal/stack"
 	"github.com/spf13/cobra"
 )
 
@@ -43,12 +44,13 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 			Summary: "there is no registry of your own to record", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
 	}
 	all := []*loaded{l}
+	var migrators []string
 	if to != "" {
-		later, err := e.onTheWay(l, to)
+		passed, others, err := e.onTheWay(l, to)
 		if err != nil {
 			return err
 		}
-		all = append(all, later...)
+		all, migrators = append(all, passed...), others
 	}
 	lock, err := l.lock()
 	if err != nil {
@@ -69,6 +71,14 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 		lock.Releases[one.release.Version] = images
 		said = append(said, fmt.Sprintf("wrote %s: %d images of %s in %s, %d of them as Sourcegraph published them\n",
 			registry.LockName, len(images), one.release.Version, own, same))
+	}
+	for _, version := range migrators {
+		digest, err := e.migratorDigest(ctx, l, version)
+		if err != nil {
+			return err
+		}
+		lock.Releases[version] = map[string]string{migrator: digest}
+		said = append(said, fmt.Sprintf("wrote %s: the migrator of %s\n", registry.LockName, version))
 	}
 	if err := os.WriteFile(filepath.Join(l.dir, registry.LockName), lock.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write lock file: %w", err)
@@ -107,6 +117,24 @@ func (e *Env) digests(ctx context.Context, l *loaded) (images map[string]string,
 		}
 	}
 	return images, same, nil
+}
+
+// migrator is the name of the image and of the service that changes schemas.
+const migrator = "migrator"
+
+// migratorDigest asks the admin's registry for the migrator of a release of which nothing else is run.
+func (e *Env) migratorDigest(ctx context.Context, l *loaded, version string) (string, error) {
+	login, err := e.login(l)
+	if err != nil {
+		return "", err
+	}
+	release, err := e.catalogue().Release(version, l.stack.Target)
+	if err != nil {
+		return "", err
+	}
+	ref := stack.Image(l.doc.Config.Images.Registry, release, nil, migrator)
+	found, problems := registry.Digests(ctx, login, []string{ref})
+	return found[ref], problems.Err()
 }
 
 // login is who pulls: the config's user, or what docker login left.

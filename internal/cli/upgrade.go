@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -134,26 +135,24 @@ func (e *Env) later(l *loaded, release string) (*loaded, diag.List) {
 	return out, problems
 }
 
-// onTheWay are the configs of the releases that a way passes, and of those whose migrators it takes.
-func (e *Env) onTheWay(l *loaded, to string) ([]*loaded, error) {
+// onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
+func (e *Env) onTheWay(l *loaded, to string) (passed []*loaded, migrators []string, err error) {
 	way, problems := upgrade.Path(e.catalogue(), upgrade.Request{From: l.release.Version, To: to, Target: l.stack.Target, Facts: known(l, nil)})
 	if problems.Failed() {
-		return nil, problems
+		return nil, nil, problems
 	}
-	var out []*loaded
-	seen := map[string]bool{l.release.Version: true}
+	ends := map[string]bool{l.release.Version: true}
 	for _, h := range way.Hops {
-		for _, release := range []string{h.To, h.Migrator} {
-			if seen[release] {
-				continue
-			}
-			seen[release] = true
-			later, problems := e.later(l, release)
-			if problems.Failed() {
-				return nil, problems
-			}
-			out = append(out, later)
+		later, problems := e.later(l, h.To)
+		if problems.Failed() {
+			return nil, nil, problems
+		}
+		passed, ends[h.To] = append(passed, later), true
+	}
+	for _, h := range way.Hops {
+		if !ends[h.Migrator] && !slices.Contains(migrators, h.Migrator) {
+			migrators = append(migrators, h.Migrator)
 		}
 	}
-	return out, nil
+	return passed, migrators, nil
 }
