@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"berth/testbed/internal/contract"
@@ -81,17 +82,33 @@ func (s *service) health(c check) http.HandlerFunc {
 func (s *service) mux(ready check) *http.ServeMux {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /healthz", s.health(ready))
-	m.HandleFunc("GET /ready", s.health(ready))
+	m.HandleFunc("GET /ready", s.health(latched(ready)))
 	m.HandleFunc("GET /__version", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.version) })
 	m.HandleFunc("GET /metrics", s.metrics)
 	return m
+}
+
+// latched is a check that passes for good once it has passed: Sourcegraph's /ready tells that a service has started, not that its databases
+// answer at the moment.
+//
+// Source: internal/debugserver of Sourcegraph's public snapshot, whose readiness is a channel that is closed once.
+func latched(c check) check {
+	var passed atomic.Bool
+	return func(ctx context.Context) error {
+		if passed.Load() {
+			return nil
+		}
+		err := c(ctx)
+		passed.Store(err == nil)
+		return err
+	}
 }
 
 // debug is the mux of port 6060, whose liveness doesn't depend on others.
 func (s *service) debug(ready check) *http.ServeMux {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /healthz", s.health(always))
-	m.HandleFunc("GET /ready", s.health(ready))
+	m.HandleFunc("GET /ready", s.health(latched(ready)))
 	m.HandleFunc("GET /metrics", s.metrics)
 	return m
 }
