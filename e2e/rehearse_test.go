@@ -1,0 +1,250 @@
+//go:build upgrades
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestRehearse rehearses an upgrade over two majors: to its end, stopped, killed, and with a migration that fails. Each time the installation is as
+// before, and nothing of the clone is left.
+func TestRehearse(t *testing.T) {
+	s := older(t, "reh", "6.0.0")
+	s.must(3, "rehearse", "--to", "5.0") // there is no way back in time
+	before := s.untouched()
+
+	t.Run("to its end", func(t *testing.T) {
+		s := s.within(t)
+		out := s.must(0, "rehearse", "--to", release)
+		for _, want := range []string{"rehearsed 6.0.0 -> " + release, "restored and counted", "background migrations at 100 %", "no search, since only databases run here",
+			"downtime of the real run: about", "not rehearsed", "the clone reh-rehearsal is deleted"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
+		}
+		t.Logf("the report:\n%s", out[max(0, strings.LastIndex(out, "rehearsed 6.0.0")):])
+		s.untouchedSince(before)
+		s.noClone()
+		plan := s.must(2, "upgrade", "--plan", "--to", release, "--ticket")
+		for _, stage := range []string{"| back up |", "| migrate |", "| convert |"} {
+			i := strings.Index(plan, stage)
+			if i < 0 || !strings.Contains(strings.SplitN(plan[i:], "\n", 2)[0], "rehearsed 20") {
+				t.Errorf("the plan of %s does not say that it was rehearsed:\n%s", stage, plan)
+			}
+		}
+	})
+
+	t.Run("stopped", func(t *testing.T) {
+		s := s.within(t)
+		cmd, done := s.rehearsing("rehearse", "--to", release)
+		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		if code := <-done; code != 130 {
+			t.Errorf("exit %d after Ctrl-C, want 130", code)
+		}
+		s.untouchedSince(before)
+		s.noClone()
+	})
+
+	t.Run("killed", func(t *testing.T) {
+		s := s.within(t)
+		cmd, done := s.rehearsing("rehearse", "--to", release)
+		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
+		if code, out := s.berth("rehearse", "--to", release); code != 3 || !strings.Contains(out, "BERTH3201") {
+			t.Errorf("a second rehearsal at the same time: exit %d\n%s", code, out)
+		}
+		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		if !s.cloneRuns() {
+			t.Fatal("nothing was left: the test does not reach what it is for")
+		}
+		text := s.onlyOutput(0, "rehearse", "--to", release, "--json")
+		var report struct {
+			Arrived, Deleted bool
+			From, To         string
+			Stages           []struct {
+				Stage   string
+				Seconds float64
+			}
+			Before, After   []struct{ Bytes int64 }
+			DowntimeSeconds float64
+			NotRehearsed    []string
+		}
+		if err := json.Unmarshal([]byte(text), &report); err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if !report.Arrived || !report.Deleted || len(report.Stages) < 7 || len(report.Before) != 3 || len(report.After) != 3 || report.DowntimeSeconds <= 0 {
+			t.Errorf("the report is not whole:\n%s", text)
+		}
+		s.untouchedSince(before)
+		s.noClone()
+	})
+
+	t.Run("killed and cleaned", func(t *testing.T) {
+		s := s.within(t)
+		cmd, done := s.rehearsing("rehearse", "--to", release)
+		await(t, 2*time.Minute, "the dump", func() bool { return strings.Contains(s.clones(), "reh-rehearsal_backups") })
+		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		if out := s.must(0, "rehearse", "--clean"); !strings.Contains(out, "deleting the clone reh-rehearsal") {
+			t.Errorf("it does not say what it deletes:\n%s", out)
+		}
+		s.untouchedSince(before)
+		s.noClone()
+		s.must(0, "rehearse", "--clean") // nothing to do
+	})
+
+	t.Run("a migration fails", func(t *testing.T) {
+		s := s.within(t)
+		s.fault("migration_fails", "codeintel:7.2")
+		defer s.fault("migration_fails", "")
+		code, out := s.berth("rehearse", "--to", release)
+		if code != 1 || !strings.Contains(out, "BERTH3705") || !strings.Contains(out, "division by zero") || !strings.Contains(out, "then: berth rehearse") {
+			t.Errorf("exit %d; it does not tell the migrator's lines, or what to do:\n%s", code, out)
+		}
+		s.untouchedSince(before)
+		s.noClone()
+	})
+
+	t.Run("kept", func(t *testing.T) {
+		s := s.within(t)
+		if out := s.must(0, "rehearse", "--to", release, "--keep"); !strings.Contains(out, "delete it with: berth rehearse --clean") {
+			t.Errorf("it does not say how to delete the clone:\n%s", out)
+		}
+		version := docker(t, "exec", "reh-rehearsal-pgsql", "psql", "-U", "sg", "-d", "sg", "-Atc", "SELECT version FROM versions WHERE service = 'frontend'")
+		if !strings.HasPrefix(version, "7.5.") {
+			t.Errorf("the clone is of %q", version)
+		}
+		if ports := docker(t, "ps", "--filter", "name=^reh-rehearsal-", "--format", "{{.Ports}}"); strings.Contains(ports, "->") {
+			t.Errorf("the clone opens ports: %s", ports)
+		}
+		s.must(0, "rehearse", "--clean")
+		s.untouchedSince(before)
+		s.noClone()
+	})
+
+	t.Run("a stranger's name", func(t *testing.T) {
+		s := s.within(t)
+		docker(t, "volume", "create", "--label", "com.docker.compose.project=reh-rehearsal", "reh-rehearsal_theirs")
+		defer docker(t, "volume", "rm", "reh-rehearsal_theirs")
+		if code, out := s.berth("rehearse", "--to", release); code != 3 || !strings.Contains(out, "BERTH3903") || !strings.Contains(out, "reh-rehearsal_theirs") {
+			t.Errorf("exit %d:\n%s", code, out)
+		}
+	})
+}
+
+// within is the installation in a subtest.
+func (s *site) within(t *testing.T) *site {
+	sub := *s
+	sub.t = t
+	return &sub
+}
+
+// original is all of an installation that a rehearsal must leave as it is.
+type original struct {
+	containers map[string]string // ID and start, by name
+	volumes    string
+	config     string
+	data       string
+	schema     string
+	state      []string // files of its state and their content, but for the times that a rehearsal is for
+}
+
+func (s *site) untouched() original {
+	s.t.Helper()
+	o := original{containers: map[string]string{}, config: s.read("sourcegraph.yaml"), data: s.data(),
+		volumes: docker(s.t, "volume", "ls", "--quiet", "--filter", "name=^"+s.name+"_"),
+		schema: docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-Atc",
+			"SELECT (SELECT version FROM versions WHERE service = 'frontend'), count(*), max(id) FROM migration_logs")}
+	if err := filepath.WalkDir(filepath.Join(s.dir, ".berth", s.name), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() == "upgrade-times.json" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		o.state = append(o.state, path+"\n"+string(text))
+		return err
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	for name, id := range s.containers() {
+		o.containers[name] = docker(s.t, "inspect", "--format", "{{.Id}} {{.State.StartedAt}} {{.RestartCount}}", id)
+	}
+	return o
+}
+
+func (s *site) untouchedSince(before original) {
+	s.t.Helper()
+	after := s.untouched()
+	if !maps.Equal(before.containers, after.containers) {
+		s.t.Errorf("containers are others; before:\n%v\nafter:\n%v", before.containers, after.containers)
+	}
+	if !slices.Equal(before.state, after.state) {
+		s.t.Error("the installation's state is another one")
+	}
+	if b, a := []string{before.volumes, before.config, before.data, before.schema}, []string{after.volumes, after.config, after.data, after.schema}; !slices.Equal(b, a) {
+		s.t.Errorf("the installation is another one; before:\n%v\nafter:\n%v", b, a)
+	}
+}
+
+// clones is everything on the engine that has the clone's name.
+func (s *site) clones() string {
+	s.t.Helper()
+	clone := s.name + "-rehearsal"
+	return strings.TrimSpace(docker(s.t, "ps", "--all", "--filter", "name=^"+clone, "--format", "{{.Names}} {{.Status}}") + "\n" +
+		docker(s.t, "volume", "ls", "--quiet", "--filter", "name=^"+clone) + "\n" + docker(s.t, "network", "ls", "--filter", "name=^"+clone, "--format", "{{.Name}}"))
+}
+
+func (s *site) cloneRuns() bool { return strings.Contains(s.clones(), s.name+"-rehearsal-pgsql Up") }
+
+func (s *site) noClone() {
+	s.t.Helper()
+	if left := s.clones(); left != "" {
+		s.t.Errorf("of the clone is left:\n%s", left)
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, ".berth", s.name+"-rehearsal")); err == nil {
+		s.t.Error("the clone's folder is left, with its passwords")
+	}
+}
+
+// rehearsing begins a command, and gives its exit code when it ended.
+func (s *site) rehearsing(args ...string) (*exec.Cmd, <-chan int) {
+	s.t.Helper()
+	cmd := s.command(context.Background(), args...)
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	done := make(chan int, 1)
+	go func() {
+		_ = cmd.Wait() // its exit code says it
+		done <- cmd.ProcessState.ExitCode()
+	}()
+	return cmd, done
+}
+
+// onlyOutput runs a command line that has to end with an exit code, and gives what it printed as its result.
+func (s *site) onlyOutput(code int, args ...string) string {
+	s.t.Helper()
+	cmd := s.command(context.Background(), args...)
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if _ = cmd.Run(); cmd.ProcessState.ExitCode() != code {
+		s.t.Fatalf("berth %s: exit %d, want %d\n%s%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), code, stdout.String(), stderr.String())
+	}
+	return stdout.String()
+}
