@@ -70,6 +70,7 @@ var rules = []func(*check){
 	(*check).proxy,
 	(*check).git,
 	(*check).tracing,
+	(*check).upgrades,
 	(*check).siteConfigKeys,
 	(*check).patches,
 	(*check).cluster,

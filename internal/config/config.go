@@ -46,6 +46,7 @@ type Config struct {
 	License                *Secret     `yaml:"license" doc:"The license key. Needed above 10 users."`
 	Executors              *Executors  `yaml:"executors" doc:"Runs batch changes and auto-indexing jobs on this installation."`
 	Tracing                *Tracing    `yaml:"tracing" doc:"Where traces of requests go. Without it they are only logged."`
+	Upgrades               *Upgrades   `yaml:"upgrades" doc:"What berth agent may upgrade by itself, and when. Without it, it only tells what there is."`
 
 	Kubernetes *KubernetesOptions `yaml:"kubernetes" doc:"Settings that only Kubernetes has." on:"kubernetes"`
 	Patches    []Patch            `yaml:"patches" each:"N" doc:"The escape hatch: your own changes to what berth renders, applied last, on every render. A patch that matches nothing is an error."`
@@ -180,6 +181,13 @@ type Executors struct {
 type Tracing struct {
 	Jaeger    bool   `yaml:"jaeger" doc:"Run Jaeger in the installation and show traces there."`
 	Collector string `yaml:"collector" file:"text" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
+}
+
+// Upgrades is what berth agent may do by itself.
+type Upgrades struct {
+	Channel   string `yaml:"channel" doc:"Which releases are meant for you. stable: the newest that berth's catalogue offers where you run." default:"stable" enum:"stable" example:"stable"`
+	Window    string `yaml:"window" doc:"When an upgrade may begin: days, hours, and the time zone that they are of. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. What was begun is finished, also after its end." example:"Sun 02:00-05:00 Europe/Berlin"`
+	Automatic string `yaml:"automatic" doc:"How far it goes by itself. patch: to later patches of your minor release. minor: also to the next minor release, one at a time. off: nowhere. Whatever else an upgrade needs waits for you." default:"off" enum:"patch|minor|off" example:"patch"`
 }
 
 // Patch changes what berth renders for one service.

@@ -284,7 +284,7 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 
 // text takes numbers too, as they are written: release: 7.5 and user: 1000 mean what they look like.
 func (d *decoder) text(k *Key, n *yaml.Node, path string, v reflect.Value) {
-	if n.ShortTag() == "!!bool" && !strings.Contains(path, ".settings.") {
+	if n.ShortTag() == "!!bool" && len(k.Enum) == 0 && !strings.Contains(path, ".settings.") {
 		d.wrong(k, n, path)
 		return
 	}

@@ -38,6 +38,7 @@ var ranges = []struct{ Prefix, About string }{
 	{"35", "Changes that a cluster does not take"},
 	{"36", "Rendering for other tools"},
 	{"37", "An upgrade on its way, and the way back"},
+	{"38", "Upgrades by themselves: the policy, and the agent"},
 	{"39", "Rehearsals of upgrades"},
 }
 
