@@ -224,6 +224,16 @@ func (p *place) tasks(ctx context.Context) (run.Tasks, func(), error) {
 	return s.tasks(p.env), s.close, nil
 }
 
+// Space is the room that there is for data.
+func (p *place) Space(ctx context.Context) (journey.Space, error) {
+	s, err := p.env.openQuietly(ctx, p.file)
+	if err != nil {
+		return journey.Space{}, err
+	}
+	defer s.close()
+	return s.disk(ctx)
+}
+
 // Write makes a text the admin's file.
 func (p *place) Write(text string) error { return p.env.rewrite(p.file, text) }
 

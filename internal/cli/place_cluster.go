@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/config"
 	"berth/internal/diag"
+	"berth/internal/journey"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
 	"berth/internal/stack"
@@ -152,4 +154,23 @@ func within(some, all map[string]any) bool {
 		}
 	}
 	return true
+}
+
+// disk: every claim has a volume of its own. A backup gets one that is made for it.
+func (c *clusterSite) disk(ctx context.Context) (journey.Space, error) {
+	space := journey.Space{Free: -1, Own: map[string]int64{}}
+	for _, name := range stack.Databases() {
+		claim, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name})
+		if kubernetes.NotFound(err) {
+			continue
+		}
+		if err != nil {
+			return space, err
+		}
+		text, _ := catalogue.Branch(claim, "status", "capacity")["storage"].(string)
+		if bytes, err := config.Bytes(config.Quantity(text)); err == nil {
+			space.Own[name] = bytes
+		}
+	}
+	return space, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/journey"
 	"berth/internal/run"
 	"berth/internal/stack"
 	"berth/internal/target/compose"
@@ -82,3 +83,9 @@ func (i *installation) setAside(ctx context.Context, e *Env) error {
 
 // still: a container is gone when its step is done.
 func (i *installation) still(context.Context, func() time.Time) error { return nil }
+
+// disk: all volumes lie on one disk.
+func (i *installation) disk(ctx context.Context) (journey.Space, error) {
+	facts, err := i.engine.Facts(ctx, "", i.project.Name)
+	return journey.Space{Free: facts.FreeDisk}, err
+}

@@ -8,6 +8,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/config"
 	"berth/internal/diag"
+	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/stack"
@@ -47,6 +48,8 @@ type site interface {
 	search(ctx context.Context, direct bool) (status int, answer string, err error)
 	// tasks runs tasks beside the installation.
 	tasks(e *Env) run.Tasks
+	// disk is the room that there is for data.
+	disk(ctx context.Context) (journey.Space, error)
 	// still waits until nothing but databases and the page is left, once it was stopped: what ends may write until it has ended.
 	still(ctx context.Context, now func() time.Time) error
 	// setAside moves the databases' data out of the way, while nothing runs.

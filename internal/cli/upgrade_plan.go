@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"berth/internal/diag"
 	"berth/internal/journey"
@@ -46,7 +47,12 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 	j := journey.New(string(l.text), hops, f.trust, e.Now())
 	if facts != nil {
 		j.Bytes = facts.Bytes()
+		space, err := s.disk(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
 		problems = append(problems, journey.Preflight(&hops[0], facts)...)
+		problems = append(problems, space.Enough(&hops[0], facts, f.trust == "" && slices.Contains(hops[0].Stages(false), journey.Save))...)
 	}
 	var times []journey.Time
 	if err := s.store().Note(ctx, journey.TimesName, &times); err != nil {

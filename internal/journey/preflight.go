@@ -36,6 +36,38 @@ func Preflight(h *Hop, f *Facts) diag.List {
 	return problems
 }
 
+// Space is the room that there is for data.
+type Space struct {
+	Free int64            // bytes where all volumes lie together; -1: not known, or each has its own
+	Own  map[string]int64 // size in bytes of a database's own volume
+}
+
+// Enough finds what of a hop there is no room for: a backup and the scratch server that proves it, and the copy that a conversion of Postgres
+// makes beside the data.
+func (s Space) Enough(h *Hop, f *Facts, saves bool) diag.List {
+	var problems diag.List
+	need, what := int64(0), ""
+	if saves {
+		need, what = room(f.Bytes()), "a backup, restored once"
+	}
+	if h.ConvertsPostgres {
+		need, what = need+f.Bytes(), strings.TrimPrefix(what+", and a copy for the conversion of Postgres", ", and ")
+	}
+	if s.Free >= 0 && need > s.Free {
+		problems = append(problems, diag.Diagnostic{Code: "BERTH3713", Severity: diag.Error, Subject: "disk",
+			Summary: fmt.Sprintf("there is no room for %s: it takes %s, and %s are free", what, size(need), size(s.Free)),
+			Hint:    "make room where Docker's volumes lie; a backup of your own saves the most:  --trust-backup \"where it is\""})
+	}
+	for _, d := range f.Databases {
+		if own := s.Own[d.Name]; h.ConvertsPostgres && own > 0 && 2*d.Bytes > own {
+			problems = append(problems, diag.Diagnostic{Code: "BERTH3713", Severity: diag.Error, Subject: d.Name,
+				Summary: fmt.Sprintf("the volume of %s has %s; its data of %s and the copy that a conversion of Postgres makes do not fit", d.Name, size(own), size(d.Bytes)),
+				Hint:    fmt.Sprintf("grow it first:  services: {%s: {storage: %dGi}}  then: berth up", d.Name, (3*d.Bytes)>>30+1)})
+		}
+	}
+	return problems
+}
+
 // same reports whether two versions are of the same minor: the migrator records a minor's first release, whatever the patch is.
 func same(a, b string) bool { return minorZero(a) == minorZero(b) }
 

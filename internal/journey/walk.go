@@ -30,6 +30,8 @@ type Site interface {
 	Image(config, service string) (string, error)
 	// Migrator is the reference of a release's migrator.
 	Migrator(release string) (string, error)
+	// Space is the room that there is for data.
+	Space(ctx context.Context) (Space, error)
 	// Search proves that a search is answered. direct asks the frontend itself, where a page is in front of it.
 	Search(ctx context.Context, config string, direct bool) (found string, err error)
 	// Write makes a text the admin's file.
@@ -276,7 +278,11 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	problems := Preflight(h, facts)
+	space, err := w.Site.Space(ctx)
+	if err != nil {
+		return "", err
+	}
+	problems := append(Preflight(h, facts), space.Enough(h, facts, slices.Contains(j.stages(j.At.Hop), Save))...)
 	if h.Kind != upgrade.MultiVersion {
 		if err := w.background(ctx, j, j.before(), h.From, h.To, h.From+" runs and answers, and nothing was touched"); err != nil {
 			return "", err

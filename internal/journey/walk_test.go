@@ -32,6 +32,7 @@ type world struct {
 	log      []string             // what was done
 	migrated int                  // how often the migrator changed something
 	page     string
+	free     int64 // bytes
 }
 
 var errKilled = errors.New("killed")
@@ -85,6 +86,7 @@ func (w *world) SetAside(context.Context, string) error {
 func (w *world) Image(config, service string) (string, error) { return service + ":" + config, nil }
 func (w *world) Migrator(release string) (string, error)      { return "migrator:" + release, nil }
 func (w *world) Forget(context.Context, string) error         { return nil }
+func (w *world) Space(context.Context) (Space, error)         { return Space{Free: w.free}, nil }
 func (w *world) Write(config string) error {
 	if err := w.call("write"); err != nil {
 		return err
@@ -132,7 +134,7 @@ func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, err
 }
 
 func newWorld() *world {
-	return &world{running: "release: 6.0.0", file: "release: 6.0.0", schema: "6.0.0", data: "rows", backups: map[string]string{}, notes: map[string][]byte{},
+	return &world{free: 1 << 40, running: "release: 6.0.0", file: "release: 6.0.0", schema: "6.0.0", data: "rows", backups: map[string]string{}, notes: map[string][]byte{},
 		fail: map[string]diag.List{}, exit: map[string]int{}}
 }
 
@@ -288,5 +290,24 @@ func TestTrustedBackupIsNotMadeAgainNorRestored(t *testing.T) {
 	j.At.Hop = 0
 	if _, none := j.Back(); !none.Failed() || !strings.Contains(none[0].Hint, "vault 7") {
 		t.Errorf("it does not name the admin's backup: %v", none)
+	}
+}
+
+func TestNoRoomIsToldBeforeAnythingIsTouched(t *testing.T) {
+	w := newWorld()
+	w.free = 1 << 20
+	err := w.walker().Walk(context.Background(), twoHops())
+	var problems diag.List
+	if !errors.As(err, &problems) || problems[0].Code != "BERTH3713" || !strings.Contains(problems[0].Summary, "1.0 GiB") {
+		t.Fatalf("got %v", err)
+	}
+	if slices.ContainsFunc(w.log, func(l string) bool { return strings.HasPrefix(l, "deploy") || l == "task backup" }) {
+		t.Errorf("something was done: %v", w.log)
+	}
+	own := Space{Free: -1, Own: map[string]int64{"pgsql": 10 << 30}}
+	h := Hop{Hop: upgrade.Hop{ConvertsPostgres: true}}
+	f := &Facts{Databases: []Database{{Name: "pgsql", Bytes: 6 << 30}}}
+	if got := own.Enough(&h, f, false); len(got) != 1 || !strings.Contains(got[0].Hint, "storage: 19Gi") {
+		t.Errorf("a volume that is too small for a conversion: %v", got)
 	}
 }
