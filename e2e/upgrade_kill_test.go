@@ -45,6 +45,7 @@ func TestUpgradeKilledAtEveryStep(t *testing.T) {
 	buildImages(t, "6.0.0", release)
 	s := newSite(t, "up-killed")
 	s.edit("release: "+release, "release: 6.0.0")
+	s.edit("ports: {", fmt.Sprintf("ports: {grafana: %d, ", freePort(t)))
 	s.must(0, "lock", "--to", release)
 	s.must(0, "up")
 	s.seed()

@@ -15,6 +15,7 @@ func older(t *testing.T, name, from string, more ...string) *site {
 	buildImages(t, from, release)
 	s := newSite(t, name, more...)
 	s.edit("release: "+release, "release: "+from+"   # as the admin wrote it")
+	s.edit("ports: {", fmt.Sprintf("ports: {grafana: %d, ", freePort(t))) // up to 6.2 it is published
 	s.must(0, "lock", "--to", release)
 	s.must(0, "up")
 	s.seed()

@@ -33,7 +33,6 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 			continue // it would start again what was stopped
 		case o.Key() == "Service/"+frontend:
 			o.Body = withSpec(o.Body, "selector", map[string]any{"app": pageName})
-			o.Needs = append(slices.Clone(o.Needs), "Deployment/"+pageName)
 		}
 		out.Objects = append(out.Objects, o)
 	}
