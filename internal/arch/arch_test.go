@@ -15,6 +15,7 @@ var allowed = map[string][]string{
 	"catalogue":                  {},
 	"internal/diag":              {},
 	"internal/window":            {},
+	"internal/policy":            {"catalogue", "internal/diag", "internal/upgrade", "internal/window"},
 	"internal/config":            {"catalogue", "internal/diag", "internal/window"},
 	"internal/stack":             {"catalogue", "internal/config", "internal/diag"},
 	"internal/plan":              {"catalogue", "internal/config", "internal/diag", "internal/stack"},
@@ -35,7 +36,7 @@ var allowed = map[string][]string{
 }
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
-var pure = []string{"internal/window", "internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes"}
+var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes"}
 
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall"}
 

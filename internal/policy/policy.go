@@ -1,0 +1,279 @@
+// Package policy decides what berth agent does: which release it may go to by itself, and whether now. Pure: what there is and what time it
+// is come in, a decision with its reason comes out. Whatever the policy does not clearly allow waits for a person.
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/upgrade"
+	"berth/internal/window"
+)
+
+// Automatic is how far an installation may be upgraded without a person.
+type Automatic string
+
+// The levels.
+const (
+	Off   Automatic = "off"   // nowhere
+	Patch Automatic = "patch" // to later patches of its minor release
+	Minor Automatic = "minor" // also to the very next minor release
+)
+
+// Policy is what the admin allows.
+type Policy struct {
+	Automatic Automatic // "" is Off
+	Window    window.Window
+}
+
+// Action is what the agent is to do.
+type Action string
+
+// The actions.
+const (
+	Nothing Action = "nothing" // it is where it is to be
+	Upgrade Action = "upgrade" // begin
+	Resume  Action = "go on"   // with what it began before
+	Wait    Action = "wait"    // for the window
+	Human   Action = "human"   // something is for a person to do or to decide
+	Refused Action = "refused" // something stands in the way
+)
+
+// Decision is what the agent is to do, and why.
+type Decision struct {
+	Action Action    `json:"action"`
+	To     string    `json:"to,omitempty"`     // the release that it is about
+	Reason string    `json:"reason,omitempty"` // what it waits for, or what is in the way
+	Opens  time.Time `json:"opens,omitzero"`   // the window, where that is what it waits for
+}
+
+// String says it in one line.
+func (d Decision) String() string {
+	switch d.Action {
+	case Nothing:
+		return d.To + " is the newest release"
+	case Wait:
+		return d.To + " waits for " + d.Reason
+	case Human:
+		return d.To + " waits for you: " + d.Reason
+	case Refused:
+		return d.To + " can't be gone to: " + d.Reason
+	}
+	return fmt.Sprintf("%s to %s", d.Action, d.To)
+}
+
+// Candidate is a later release, and the way there.
+type Candidate struct {
+	Release string
+	Way     upgrade.Journey
+	Refused diag.List // why there is none
+}
+
+// Releases are those worth a look for an installation, of all that are offered, newest first: the newest of all, the newest patch of the next
+// minor release, and the newest patch of its own.
+func Releases(offered []string, installed string) []string {
+	later := slices.DeleteFunc(slices.Clone(offered), func(r string) bool { return catalogue.CompareVersions(r, installed) <= 0 })
+	slices.SortFunc(later, func(a, b string) int { return catalogue.CompareVersions(b, a) })
+	newestOf := func(minor string) string {
+		i := slices.IndexFunc(later, func(r string) bool { return catalogue.Minor(r) == minor })
+		if i < 0 {
+			return ""
+		}
+		return later[i]
+	}
+	if len(later) == 0 {
+		return nil
+	}
+	own := catalogue.Minor(installed)
+	found := []string{later[0]}
+	for _, r := range slices.Backward(later) {
+		if next := catalogue.Minor(r); next != own {
+			found = append(found, newestOf(next))
+			break
+		}
+	}
+	found = append(found, newestOf(own))
+	return slices.Compact(slices.DeleteFunc(found, func(r string) bool { return r == "" }))
+}
+
+// Choose picks the newest of some candidates, newest first, that the policy may go to; left are releases that somebody went back from. It is nil
+// when there is none. held says of the newest one why it is not the one that was picked, and is Nothing where it is.
+func (p Policy) Choose(candidates []Candidate, left []string) (pick *Candidate, held Decision) {
+	held.Action = Nothing
+	for i := range candidates {
+		c := &candidates[i]
+		against := p.against(c, left)
+		if against.Action == Nothing {
+			return c, held
+		}
+		if i == 0 {
+			held = against
+		}
+	}
+	return nil, held
+}
+
+// against is what speaks against going to a candidate without a person.
+func (p Policy) against(c *Candidate, left []string) Decision {
+	human := func(format string, args ...any) Decision {
+		return Decision{Action: Human, To: c.Release, Reason: fmt.Sprintf(format, args...)}
+	}
+	if c.Refused.Failed() {
+		return Decision{Action: Refused, To: c.Release, Reason: said(c.Refused)}
+	}
+	if n := len(c.Way.Hops); n != 1 {
+		return human("it takes %d hops", n)
+	}
+	if c.Way.Then != "" {
+		return human("%s", c.Way.Then)
+	}
+	h := c.Way.Hops[0]
+	switch {
+	case slices.Contains(left, c.Release):
+		return human("somebody went back from it")
+	case h.Kind != upgrade.Patch && h.Kind != upgrade.Standard:
+		return human("Sourcegraph does not answer while that is done (a %s hop)", h.Kind)
+	case len(h.Irreversible) > 0:
+		return human("it can't be undone but by a backup (%s)", strings.Join(h.Irreversible, "; "))
+	case len(h.ByHand) > 0:
+		return human("something is to be done by hand: %s", h.ByHand[0].Text)
+	case !p.allows(h.Kind):
+		return human("%s", p.forbids(h.Kind))
+	}
+	return Decision{Action: Nothing}
+}
+
+// allows reports whether a hop of a kind may be done without a person.
+func (p Policy) allows(kind upgrade.Kind) bool {
+	return p.Automatic == Patch && kind == upgrade.Patch || p.Automatic == Minor && (kind == upgrade.Patch || kind == upgrade.Standard)
+}
+
+// forbids says why a hop of a kind may not.
+func (p Policy) forbids(kind upgrade.Kind) string {
+	level := cmp.Or(p.Automatic, Off)
+	if level == Patch && kind == upgrade.Standard {
+		return "it is another minor release, and upgrades.automatic is patch"
+	}
+	return "upgrades.automatic is " + string(level)
+}
+
+// Prospect is what is known of an upgrade after a close look at the installation.
+type Prospect struct {
+	To       string
+	Takes    time.Duration // from its begin to its end, estimated
+	Edits    []string      // that the admin's file needs beside the release
+	Problems diag.List     // what stands in the way, or has to be known first
+	Pending  string        // what the admin's file asks for and was not carried out, in words; ""
+}
+
+// Decide says whether an upgrade that was chosen may begin now.
+func (p Policy) Decide(now time.Time, u Prospect) Decision {
+	d := Decision{Action: Human, To: u.To}
+	switch {
+	case u.Problems.Failed():
+		d.Action, d.Reason = Refused, said(u.Problems)
+	case u.Pending != "":
+		d.Reason = u.Pending
+	case len(u.Problems) > 0:
+		d.Reason = said(u.Problems)
+	case len(u.Edits) > 0:
+		d.Reason = "it changes your file: " + strings.Join(u.Edits, "; ")
+	default:
+		return p.inWindow(now, u.To, u.Takes)
+	}
+	return d
+}
+
+// inWindow says whether something may begin now that takes a while.
+func (p Policy) inWindow(now time.Time, to string, takes time.Duration) Decision {
+	opens := now
+	if !p.Window.Open(now) {
+		opens = p.Window.Opens(now)
+	}
+	closes := p.Window.Closes(opens)
+	wait := Decision{Action: Wait, To: to, Reason: "the window " + p.Window.String()}
+	switch {
+	case p.Window.Open(now) && now.Add(takes).After(closes):
+		// The next window may be long enough, if this one was only looked into at its end.
+		next := p.Window.Opens(closes)
+		wait.Opens = next
+		if p.Window.Closes(next).Sub(next) < takes {
+			return tooShort(to, p.Window, takes)
+		}
+		wait.Reason += fmt.Sprintf(": it takes about %s, and this one closes in %s", round(takes), round(closes.Sub(now)))
+		return wait
+	case p.Window.Open(now):
+		return Decision{Action: Upgrade, To: to}
+	case closes.Sub(opens) < takes:
+		return tooShort(to, p.Window, takes)
+	}
+	wait.Opens = opens
+	return wait
+}
+
+func tooShort(to string, w window.Window, takes time.Duration) Decision {
+	return Decision{Action: Human, To: to, Reason: fmt.Sprintf("the window %s is too short for it: it takes about %s", w, round(takes))}
+}
+
+// round is a duration as people say it.
+func round(d time.Duration) string {
+	if d < time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+}
+
+// Underway is an upgrade that is open.
+type Underway struct {
+	To        string
+	Kind      upgrade.Kind  // of the hop in hand
+	Ours      bool          // the agent began it
+	Returning bool          // somebody is on the way back
+	Touched   bool          // something of the installation was changed
+	Takes     time.Duration // from its begin to its end, as it was estimated then
+	Problems  diag.List     // that it stopped with
+	Where     string        // it is, in words
+}
+
+// GoOn says what to do with an upgrade that is open: it is gone on with when the agent began it and was only interrupted. What was touched is
+// not left half-way because the window closed meanwhile.
+func (p Policy) GoOn(now time.Time, u Underway) Decision {
+	human := Decision{Action: Human, To: u.To}
+	switch {
+	case u.Returning:
+		human.Reason = "it is being gone back from; go on with that: berth rollback"
+	case !u.Ours:
+		human.Reason = "somebody else began it: " + u.Where
+	case len(u.Problems) > 0:
+		human.Reason = "it stopped: " + said(u.Problems)
+	case !p.allows(u.Kind):
+		human.Reason = "it was begun, but " + p.forbids(u.Kind) + " now"
+	case u.Touched:
+		return Decision{Action: Resume, To: u.To}
+	default:
+		d := p.inWindow(now, u.To, u.Takes)
+		if d.Action == Upgrade {
+			d.Action = Resume
+		}
+		return d
+	}
+	return human
+}
+
+// said is the first of some problems that matters most, and how many more there are.
+func said(problems diag.List) string {
+	first := problems[0]
+	if i := slices.IndexFunc(problems, func(d diag.Diagnostic) bool { return d.Severity == diag.Error }); i >= 0 {
+		first = problems[i]
+	}
+	text := first.Code + ": " + first.Summary
+	if n := len(problems) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return text
+}

@@ -1,0 +1,220 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/upgrade"
+	"berth/internal/window"
+	"pgregory.net/rapid"
+)
+
+func policy(t *testing.T, automatic Automatic, text string) Policy {
+	t.Helper()
+	w, err := window.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Policy{Automatic: automatic, Window: w}
+}
+
+func at(t *testing.T, text string) time.Time {
+	t.Helper()
+	v, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestReleases(t *testing.T) {
+	offered := []string{"7.6.0", "7.5.4453", "7.5.1", "7.4.3", "7.4.0", "6.12.5040", "6.12.1"}
+	for installed, want := range map[string]string{
+		"7.6.0":     "",
+		"7.5.4453":  "7.6.0",
+		"7.5.1":     "7.6.0 7.5.4453",
+		"7.4.0":     "7.6.0 7.5.4453 7.4.3",
+		"7.4.3":     "7.6.0 7.5.4453",
+		"6.12.5040": "7.6.0 7.4.3",
+		"6.12.1":    "7.6.0 7.4.3 6.12.5040",
+		"8.0.0":     "",
+	} {
+		slices.Reverse(offered) // the order does not matter
+		if got := strings.Join(Releases(offered, installed), " "); got != want {
+			t.Errorf("%s: %q, want %q", installed, got, want)
+		}
+	}
+}
+
+func hop(to string, kind upgrade.Kind) Candidate {
+	return Candidate{Release: to, Way: upgrade.Journey{To: to, Hops: []upgrade.Hop{{To: to, Kind: kind}}}}
+}
+
+func TestChoose(t *testing.T) {
+	patch, minor, far := hop("7.4.3", upgrade.Patch), hop("7.5.4453", upgrade.Standard), hop("7.6.0", upgrade.MultiVersion)
+	with := func(c Candidate, change func(*Candidate)) Candidate {
+		c.Way.Hops = slices.Clone(c.Way.Hops)
+		change(&c)
+		return c
+	}
+	lossy := with(minor, func(c *Candidate) { c.Way.Hops[0].Irreversible = []string{"The LSIF index data becomes SCIP"} })
+	manual := with(minor, func(c *Candidate) { c.Way.Hops[0].ByHand = []upgrade.Reason{{Text: "Move the volume"}} })
+	ends := with(minor, func(c *Candidate) { c.Way.Then = "Upgrade your Postgres" })
+	long := with(far, func(c *Candidate) { c.Way.Hops = append(c.Way.Hops, c.Way.Hops[0]) })
+	refused := with(far, func(c *Candidate) {
+		c.Refused = diag.List{{Code: "BERTH3756", Severity: diag.Error, Summary: "your own Postgres is to be upgraded"}}
+	})
+	for _, c := range []struct {
+		name       string
+		automatic  Automatic
+		candidates []Candidate
+		left       []string
+		pick, held string
+	}{
+		{"nothing newer", Minor, nil, nil, "", "nothing"},
+		{"off", Off, []Candidate{minor, patch}, nil, "", "7.5.4453 waits for you: upgrades.automatic is off"},
+		{"no policy is off", "", []Candidate{patch}, nil, "", "7.4.3 waits for you: upgrades.automatic is off"},
+		{"patch", Patch, []Candidate{patch}, nil, "7.4.3", "nothing"},
+		{"patch never goes to another minor", Patch, []Candidate{minor}, nil, "", "7.5.4453 waits for you: it is another minor release, and upgrades.automatic is patch"},
+		{"patch, while a minor waits", Patch, []Candidate{minor, patch}, nil, "7.4.3", "7.5.4453 waits for you: it is another minor release, and upgrades.automatic is patch"},
+		{"minor", Minor, []Candidate{minor, patch}, nil, "7.5.4453", "nothing"},
+		{"minor, one at a time", Minor, []Candidate{far, minor, patch}, nil, "7.5.4453", "7.6.0 waits for you: Sourcegraph does not answer while that is done (a multi-version hop)"},
+		{"minor, never several hops", Minor, []Candidate{long}, nil, "", "7.6.0 waits for you: it takes 2 hops"},
+		{"what can't be undone", Minor, []Candidate{lossy, patch}, nil, "7.4.3", "7.5.4453 waits for you: it can't be undone but by a backup (The LSIF index data becomes SCIP)"},
+		{"work by hand", Minor, []Candidate{manual}, nil, "", "7.5.4453 waits for you: something is to be done by hand: Move the volume"},
+		{"a way that ends before", Minor, []Candidate{ends}, nil, "", "7.5.4453 waits for you: Upgrade your Postgres"},
+		{"no way", Minor, []Candidate{refused, patch}, nil, "7.4.3", "7.6.0 can't be gone to: BERTH3756: your own Postgres is to be upgraded"},
+		{"somebody went back", Minor, []Candidate{minor}, []string{"7.5.4453"}, "", "7.5.4453 waits for you: somebody went back from it"},
+		{"somebody went back from an older one", Minor, []Candidate{minor}, []string{"7.5.1"}, "7.5.4453", "nothing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pick, held := Policy{Automatic: c.automatic}.Choose(c.candidates, c.left)
+			got := ""
+			if pick != nil {
+				got = pick.Release
+			}
+			said := "nothing"
+			if held.Action != Nothing {
+				said = held.String()
+			}
+			if got != c.pick || said != c.held {
+				t.Errorf("picks %q, and says %q", got, said)
+			}
+		})
+	}
+}
+
+func TestDecide(t *testing.T) {
+	const sunday = "Sun 02:00-05:00 Europe/Berlin"
+	warning := diag.List{{Code: "BERTH3709", Severity: diag.Warning, Summary: "background migration 7 is at 20 %"}}
+	drift := diag.List{warning[0], {Code: "BERTH3708", Severity: diag.Error, Summary: "the schema of frontend is dirty"}}
+	for _, c := range []struct {
+		name, window, now string
+		u                 Prospect
+		want              string
+		opens             string
+	}{
+		{"open", sunday, "2026-11-29T02:00:00+01:00", Prospect{Takes: 3 * time.Hour}, "upgrade to 7.6.0", ""},
+		{"closed", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window " + sunday, "2026-11-29T02:00:00+01:00"},
+		{"just closed", sunday, "2026-11-29T05:00:00+01:00", Prospect{Takes: time.Minute}, "7.6.0 waits for the window " + sunday, "2026-12-06T02:00:00+01:00"},
+		{"too late in the window", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 40 * time.Minute},
+			"7.6.0 waits for the window " + sunday + ": it takes about 40m, and this one closes in 30m", "2026-12-06T02:00:00+01:00"},
+		{"too long for any, from outside", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
+		{"too long for any, from inside", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
+		{"the clock goes forward: an hour less", sunday, "2026-03-29T01:59:00+01:00", Prospect{Takes: 150 * time.Minute}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 2h30m", ""},
+		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Prospect{Takes: 4 * time.Hour}, "upgrade to 7.6.0", ""},
+		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Prospect{Takes: 2 * time.Hour}, "upgrade to 7.6.0", ""},
+		{"over midnight, on another night", "Sat 23:00-03:00 UTC", "2026-11-28T01:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window Sat 23:00-03:00 UTC", "2026-11-28T23:00:00Z"},
+		{"a warning", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: warning}, "7.6.0 waits for you: BERTH3709: background migration 7 is at 20 %", ""},
+		{"a problem", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: drift}, "7.6.0 can't be gone to: BERTH3708: the schema of frontend is dirty (and 1 more)", ""},
+		{"an edit", sunday, "2026-11-29T02:00:00+01:00", Prospect{Edits: []string{"takes tracing.jaeger out"}}, "7.6.0 waits for you: it changes your file: takes tracing.jaeger out", ""},
+		{"the admin's own change", sunday, "2026-11-29T02:00:00+01:00", Prospect{Pending: "3 steps of your file were not carried out: berth plan"}, "7.6.0 waits for you: 3 steps of your file were not carried out: berth plan", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.u.To = "7.6.0"
+			d := policy(t, Minor, c.window).Decide(at(t, c.now), c.u)
+			if d.String() != c.want {
+				t.Errorf("says %q", d)
+			}
+			if opens := d.Opens; c.opens == "" != opens.IsZero() || c.opens != "" && !opens.Equal(at(t, c.opens)) {
+				t.Errorf("the window opens %s", opens)
+			}
+		})
+	}
+}
+
+func TestGoOn(t *testing.T) {
+	const sunday = "Sun 02:00-05:00 UTC"
+	inside, outside := "2026-11-29T02:00:00Z", "2026-11-29T05:10:00Z"
+	failed := diag.List{{Code: "BERTH3702", Severity: diag.Error, Summary: "drift"}}
+	for _, c := range []struct {
+		name      string
+		automatic Automatic
+		now       string
+		u         Underway
+		want      string
+	}{
+		{"its own, interrupted", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard}, "go on to 7.6.0"},
+		{"its own, and the window closed before anything was touched", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for the window " + sunday},
+		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Takes: time.Hour}, "go on to 7.6.0"},
+		{"its own, and too late", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
+		{"somebody else's", Minor, inside, Underway{Kind: upgrade.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else began it: hop 1 of 1"},
+		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: it stopped: BERTH3702: drift"},
+		{"its own, on the way back", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Returning: true}, "7.6.0 waits for you: it is being gone back from; go on with that: berth rollback"},
+		{"the policy was taken back", Off, inside, Underway{Ours: true, Kind: upgrade.Patch, Touched: true}, "7.6.0 waits for you: it was begun, but upgrades.automatic is off now"},
+		{"the policy was narrowed", Patch, inside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for you: it was begun, but it is another minor release, and upgrades.automatic is patch now"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.u.To = "7.6.0"
+			if d := policy(t, c.automatic, sunday).GoOn(at(t, c.now), c.u); d.String() != c.want {
+				t.Errorf("says %q", d)
+			}
+		})
+	}
+}
+
+// TestNeverFar holds the policy against the real catalogue: whatever it begins with, what it picks is one hop of a patch, or of one minor
+// release, with nothing that a person has to do or to know.
+func TestNeverFar(t *testing.T) {
+	c := catalogue.Embedded()
+	offered := map[catalogue.Target][]string{}
+	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
+		for _, v := range c.Versions(target) {
+			if v.Offered(target) {
+				offered[target] = append(offered[target], v.Version)
+			}
+		}
+	}
+	picked := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		target := rapid.SampledFrom([]catalogue.Target{catalogue.Compose, catalogue.Kubernetes}).Draw(rt, "target")
+		installed := rapid.SampledFrom(offered[target]).Draw(rt, "installed")
+		automatic := rapid.SampledFrom([]Automatic{Off, Patch, Minor}).Draw(rt, "automatic")
+		facts := upgrade.Facts{External: rapid.Bool().Draw(rt, "external"), Postgres: rapid.SampledFrom([]int{0, 12, 16}).Draw(rt, "postgres")}
+		var candidates []Candidate
+		for _, r := range Releases(offered[target], installed) {
+			way, refused := upgrade.Path(c, upgrade.Request{From: installed, To: r, Target: target, Facts: facts})
+			candidates = append(candidates, Candidate{Release: r, Way: way, Refused: refused})
+		}
+		pick, held := Policy{Automatic: automatic}.Choose(candidates, nil)
+		if pick == nil {
+			if len(candidates) > 0 && held.Reason == "" {
+				rt.Fatal("there is something newer, and no reason not to go there")
+			}
+			return
+		}
+		picked++
+		h := pick.Way.Hops[0]
+		if automatic == Off || automatic == Patch && catalogue.Minor(pick.Release) != catalogue.Minor(installed) ||
+			len(pick.Way.Hops) != 1 || h.To != pick.Release || h.Kind == upgrade.MultiVersion || len(h.Irreversible)+len(h.ByHand) > 0 || h.ConvertsPostgres {
+			rt.Fatalf("%s: from %s to %+v", automatic, installed, pick.Way)
+		}
+	})
+	if picked == 0 {
+		t.Error("nothing was ever picked")
+	}
+}
