@@ -54,6 +54,13 @@ func (r *treeReader) head() (kind, detail byte, number uint64) {
 	return kind, detail, binary.BigEndian.Uint64(whole[:])
 }
 
+// key reads a text that stands for no value, so that it takes no memory of its own.
+func (r *treeReader) key() string {
+	kind, _, n := r.head()
+	r.broken = r.broken || kind != 3
+	return r.take(n)
+}
+
 func (r *treeReader) value() any {
 	kind, detail, n := r.head()
 	if r.broken || kind >= 2 && kind <= 5 && n > uint64(len(r.text)) || kind < 2 && n > math.MaxInt {
@@ -76,7 +83,7 @@ func (r *treeReader) value() any {
 	case 5:
 		m := make(map[string]any, n)
 		for range n {
-			key, _ := r.value().(string)
+			key := r.key()
 			m[key] = r.value()
 		}
 		return m

@@ -24,15 +24,15 @@ type folder struct {
 
 // foreign refuses a folder that holds something else than what berth rendered: rendering would write over it.
 func (f *folder) foreign() error {
+	if ours, err := startsAsOurs(filepath.Join(f.path, f.marker)); err == nil && ours {
+		return nil
+	}
 	entries, err := os.ReadDir(f.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read the folder to render to: %w", err)
-	}
-	if ours, err := startsAsOurs(filepath.Join(f.path, f.marker)); err == nil && ours {
-		return nil
 	}
 	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: f.name, Summary: "the folder holds other files; nothing was written",
 		Hint: "name a new or empty folder, or one that berth render wrote"}}

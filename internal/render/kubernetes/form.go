@@ -89,7 +89,7 @@ func (o *Object) plain() map[string]any {
 // fileName names an object's file: its place in the order of kinds, so that a folder's files stand in the order in which they are applied,
 // and one more object renames no other.
 func fileName(o *Object) string {
-	name := strings.NewReplacer(":", "-", "/", "-").Replace(o.Name())
+	name := strings.ReplaceAll(strings.ReplaceAll(o.Name(), ":", "-"), "/", "-")
 	return fmt.Sprintf("%02d-%s-%s.yaml", order(o), strings.ToLower(o.Kind()), name)
 }
 

@@ -93,7 +93,7 @@ func (s *Set) page(page, caddy string) []Object {
 		}
 	}
 	template := map[string]any{"metadata": map[string]any{"labels": map[string]any{"app": pageName},
-		"annotations": map[string]any{annotationConfig: shortHash(caddyfile)}}, "spec": pod}
+		"annotations": map[string]any{annotationConfig: shortHash([]byte(strings.Join(caddyfile, "\n")))}}, "spec": pod}
 	return []Object{
 		{Service: pageName, Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(),
 			"data": map[string]any{"Caddyfile": strings.Join(caddyfile, "\n") + "\n"}}},

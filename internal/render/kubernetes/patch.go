@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
 
@@ -128,7 +129,7 @@ func (r *renderer) migrator() {
 		annotations["sidecar.istio.io/inject"], annotations["linkerd.io/inject"] = "false", "disabled"
 	}
 	template := map[string]any{"metadata": map[string]any{"labels": labels, "annotations": annotations}, "spec": spec}
-	name := "migrator-" + strings.ReplaceAll(r.stack.Release, ".", "-") + "-" + shortHash(template)
+	name := "migrator-" + strings.ReplaceAll(r.stack.Release, ".", "-") + "-" + shortHash(yaml.Block(template, 0))
 	o := r.add("migrator", map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": name, "labels": map[string]any{"deploy": "sourcegraph"}},
 		"spec": map[string]any{"backoffLimit": 3, "template": template}})
 	o.OneShot = true

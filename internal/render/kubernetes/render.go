@@ -290,8 +290,7 @@ func order(o *Object) int {
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // shortHash tells contents apart in names.
-func shortHash(v any) string {
-	content, _ := json.Marshal(v) // trees always marshal
+func shortHash(content []byte) string {
 	sum := sha256.Sum256(content)
-	return strings.ToLower(hex.EncodeToString(sum[:]))[:8]
+	return hex.EncodeToString(sum[:])[:8]
 }
