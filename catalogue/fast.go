@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -35,9 +36,16 @@ func Fast(fsys fs.FS) (map[string][]byte, error) {
 			if newest == "" {
 				continue
 			}
-			if forms[fastRelease(newest, target)], err = c.Release(newest, target); err != nil {
+			release, err := c.Release(newest, target)
+			if err != nil {
 				return nil, err
 			}
+			if target == Kubernetes {
+				if release, err = release.encoded(); err != nil {
+					return nil, err
+				}
+			}
+			forms[fastRelease(newest, target)] = release
 		}
 	}
 	files := map[string][]byte{}
@@ -105,6 +113,32 @@ func readFastRelease(version string, target Target) (*Release, error) {
 	return r, nil
 }
 
+// encoded is a release with its objects encoded each by itself, so that each is decoded when it is asked for, and for who asks.
+func (r *Release) encoded() (*Release, error) {
+	with := *r
+	with.Services = make(map[string]Service, len(r.Services))
+	var failed error
+	encode := func(objects map[string]any) map[string]any {
+		out := make(map[string]any, len(objects))
+		for key, object := range objects {
+			content, err := fastEncoding.Marshal(object)
+			failed = errors.Join(failed, err)
+			out[key] = content
+		}
+		return out
+	}
+	for name, s := range r.Services {
+		if s.Kubernetes != nil {
+			k := *s.Kubernetes
+			k.Objects = encode(k.Objects)
+			s.Kubernetes = &k
+		}
+		with.Services[name] = s
+	}
+	with.Objects = encode(r.Objects)
+	return &with, failed
+}
+
 // readFastObjects reads a release for Kubernetes, which is objects for the most part. TestFastFormSaysTheSame tells of a field that is missing
 // here.
 func readFastObjects(version string) (*Release, error) {
@@ -112,7 +146,7 @@ func readFastObjects(version string) (*Release, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read catalogue: %w", err)
 	}
-	f, err := readTree(content)
+	f, err := readTree(string(content))
 	if err != nil {
 		return nil, fmt.Errorf("read catalogue: %s: %w", fastRelease(version, Kubernetes), err)
 	}
@@ -126,8 +160,14 @@ func readFastObjects(version string) (*Release, error) {
 		r.Images[name] = textOf(reference)
 	}
 	for name, s := range services {
-		k := Branch(s, "Kubernetes")
-		r.Services[name] = Service{Kubernetes: &KubernetesService{Objects: Branch(k, "Objects"), In: textOf(k["In"]), Overlay: textOf(k["Overlay"])}}
+		k, c := Branch(s, "Kubernetes"), Branch(s, "Kubernetes", "Container")
+		container := Container{Object: textOf(c["Object"]), Name: textOf(c["Name"]), Init: c["Init"] == true}
+		variables, _ := c["Variables"].([]any)
+		for _, v := range variables {
+			container.Variables = append(container.Variables, textOf(v))
+		}
+		r.Services[name] = Service{Kubernetes: &KubernetesService{Objects: Branch(k, "Objects"), Container: container,
+			In: textOf(k["In"]), Overlay: textOf(k["Overlay"])}}
 	}
 	for name, changes := range overlays {
 		r.ObjectOverlays[name] = Branch(changes)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,6 +65,7 @@ func TestFastFormSaysTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			decode(got)
 			want, err := manifests.Release(v.Version, target)
 			if err != nil {
 				t.Fatal(err)
@@ -75,5 +77,49 @@ func TestFastFormSaysTheSame(t *testing.T) {
 	}
 	if minors := len(manifests.index().Manifests); compared < minors {
 		t.Errorf("compared %d releases of %d minors", compared, minors)
+	}
+}
+
+// decode makes a release's objects what they are in a manifest.
+func decode(r *Release) {
+	all := []map[string]any{r.Objects}
+	for _, s := range r.Services {
+		if s.Kubernetes != nil {
+			all = append(all, s.Kubernetes.Objects)
+		}
+	}
+	for _, objects := range all {
+		for key := range objects {
+			objects[key] = Branch(objects[key])
+		}
+	}
+}
+
+// Who is given an object may change it: the next one gets it as it was.
+func TestObjectsAreOnesOwn(t *testing.T) {
+	fast, err := Embedded().Release(Embedded().Newest(Kubernetes), Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := *fast
+	slow.Services = maps.Clone(fast.Services)
+	k := *fast.Services["gitserver"].Kubernetes
+	k.Objects = maps.Clone(k.Objects)
+	slow.Services["gitserver"] = Service{Kubernetes: &k}
+	decode(&slow)
+	for name, r := range map[string]*Release{"encoded": fast, "decoded": &slow} {
+		give := func() map[string]any {
+			object, err := r.Object(r.Services["gitserver"].Kubernetes.Objects["StatefulSet/gitserver"], "sg")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return object
+		}
+		pod := Branch(give(), "spec", "template", "spec")
+		Maps(pod["containers"])[0]["image"] = "another"
+		pod["containers"] = nil
+		if image := Maps(Branch(give(), "spec", "template", "spec")["containers"])[0]["image"]; image != r.Images["gitserver"] {
+			t.Errorf("%s: the image is %v", name, image)
+		}
 	}
 }

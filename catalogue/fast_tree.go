@@ -6,10 +6,18 @@ import (
 	"math"
 )
 
+// encoded is an object of the fast form. It is decoded each time it is asked for, so that every tree belongs to who asked.
+type encoded string
+
+func (e encoded) tree() map[string]any {
+	tree, _ := readTree(string(e)) // TestFastFormSaysTheSame reads all of them
+	return tree
+}
+
 // readTree reads what fastEncoding writes of maps, lists, texts, numbers, bools and nulls, without reflection, which takes a third of the
-// time. All texts are parts of one: they are kept or dropped as a whole.
-func readTree(data []byte) (map[string]any, error) {
-	r := treeReader{text: string(data)}
+// time. Bytes are an encoded tree. All texts are parts of one: they are kept or dropped as a whole.
+func readTree(text string) (map[string]any, error) {
+	r := treeReader{text: text}
 	m, isMap := r.value().(map[string]any)
 	if r.broken || r.at != len(r.text) || !isMap {
 		return nil, errors.New("this is no tree")
@@ -72,6 +80,8 @@ func (r *treeReader) value() any {
 		return int(n)
 	case 1:
 		return -1 - int(n)
+	case 2:
+		return encoded(r.take(n))
 	case 3:
 		return r.take(n)
 	case 4:

@@ -91,6 +91,7 @@ func (m *Manifest) release(version string, target Target) (*Release, error) {
 		}
 	}
 	delete(used, "")
+	r.containers()
 	for name := range used {
 		reference := m.Images[name].Reference(version, target)
 		if reference == "" {

@@ -119,6 +119,7 @@ func TestFilter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			decode(filtered)
 			if diff := cmp.Diff(full, filtered); diff != "" {
 				t.Errorf("full parse and filtered parse differ:\n%s", diff)
 			}

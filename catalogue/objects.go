@@ -42,11 +42,12 @@ func (r *Release) Recompose(namespace string) (map[string]any, error) {
 	return objects, add(r.Objects)
 }
 
-// Object gives one of the release's objects for a namespace, with values for placeholders. It is a copy, so the caller may change it. What is
-// null there says nothing, and is left out. The error is that an image has no reference.
+// Object gives one of the release's objects for a namespace, with values for placeholders. It is the caller's own, to be changed at will. What
+// is null there says nothing, and is left out. The error is that an image has no reference.
 func (r *Release) Object(object any, namespace string) (map[string]any, error) {
 	f := filler{release: r, namespace: namespace}
-	whole := f.copy("", object).(map[string]any)
+	whole := own(object)
+	f.mapping(false, whole)
 	data, _ := whole["data"].(map[string]any)
 	for name, value := range data {
 		data[name] = dataText(whole["kind"] == "Secret", value)
@@ -54,51 +55,74 @@ func (r *Release) Object(object any, namespace string) (map[string]any, error) {
 	return whole, f.err
 }
 
-// filler copies trees with values for placeholders and without nulls.
+// own gives a tree that nobody else has.
+func own(object any) map[string]any {
+	if e, ok := object.(encoded); ok {
+		return e.tree()
+	}
+	return copied(object).(map[string]any)
+}
+
+func copied(tree any) any {
+	switch tree := tree.(type) {
+	case map[string]any:
+		all := maps.Clone(tree)
+		for key, value := range all {
+			all[key] = copied(value)
+		}
+		return all
+	case []any:
+		list := slices.Clone(tree)
+		for i, value := range list {
+			list[i] = copied(value)
+		}
+		return list
+	}
+	return tree
+}
+
+// filler puts values for placeholders into trees, and takes nulls out.
 type filler struct {
 	release   *Release
 	namespace string
 	err       error
 }
 
-// copy copies a tree that stands under a key.
-func (f *filler) copy(key string, tree any) any {
-	switch tree := tree.(type) {
-	case string:
-		if text := f.text(key, tree); text != tree {
-			return text
-		}
-	case []any:
-		list := make([]any, len(tree))
-		for i, value := range tree {
-			list[i] = f.copy("", value)
-		}
-		return list
-	case map[string]any:
-		return f.mapping(key == "labels", tree)
-	}
-	return tree // not what is in it, which would take memory once more
-}
-
-func (f *filler) mapping(labels bool, tree map[string]any) map[string]any {
-	all := maps.Clone(tree) // much faster than key by key
-	for name, value := range all {
+// mapping fills a map: of labels, or another.
+func (f *filler) mapping(labels bool, tree map[string]any) {
+	for name, value := range tree {
 		in := name
 		if labels {
 			in = "labels"
 		}
 		switch value := value.(type) {
 		case nil:
-			delete(all, name)
+			delete(tree, name)
 		case string:
 			if text := f.text(in, value); text != value {
-				all[name] = text
+				tree[name] = text
 			}
-		case map[string]any, []any:
-			all[name] = f.copy(in, value)
+		case map[string]any:
+			f.mapping(in == "labels", value)
+		case []any:
+			f.list(value)
 		}
 	}
-	return all
+}
+
+func (f *filler) list(list []any) {
+	for i, value := range list {
+		switch value := value.(type) {
+		case string:
+			if text := f.text("", value); text != value {
+				list[i] = text
+			}
+		case map[string]any:
+			f.mapping(false, value)
+		case []any:
+			f.list(value)
+		}
+	}
 }
 
 // text fills a text that stands under a key: labels are told the release, images their reference.

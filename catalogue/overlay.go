@@ -34,6 +34,9 @@ func (r *Release) With(overlays ...string) *Release {
 			with.change(key, change)
 		}
 	}
+	if len(overlays) > 0 {
+		with.containers()
+	}
 	return &with
 }
 
@@ -65,7 +68,7 @@ func patched(tree, patch any) any {
 	if !ok {
 		return patch
 	}
-	before, _ := tree.(map[string]any)
+	before := Branch(tree)
 	all := maps.Clone(before)
 	if all == nil {
 		all = map[string]any{}

@@ -138,12 +138,22 @@ type Probe struct {
 type KubernetesService struct {
 	// Objects by "Kind/name". Images stand as "image:NAME", a key of Release.Images. The data of ConfigMaps and Secrets is parsed
 	// where it has a format of its own: settings of a postgresql.conf as a map, YAML as YAML. Labels that name the release hold
-	// "{version}", and the namespace is "{namespace}". See Release.Recompose.
+	// "{version}", and the namespace is "{namespace}". Release.Object gives one as it is applied, Branch one as it is here.
 	Objects map[string]any `json:",omitempty" yaml:"objects,omitempty"`
+	// Container is the service's own among the containers of its pods, as Workload finds it; it is worked out when a release is read.
+	Container Container `json:",omitzero" yaml:"-"`
 	// In is the service in whose pods this one runs, as a container of its own; "" when it has pods of its own.
 	In string `json:",omitempty" yaml:"in,omitempty"`
 	// Overlay is what has to be asked for ("jaeger", "executors"); "": every installation has the service.
 	Overlay string `json:",omitempty" yaml:"overlay,omitempty"`
+}
+
+// Container is where a service's container stands in Kubernetes objects; the zero Container where it has none.
+type Container struct {
+	Object    string   // "Deployment/sourcegraph-frontend"
+	Name      string   // "frontend"
+	Init      bool     // it runs before the others
+	Variables []string // the names of its environment, in order
 }
 
 // Files are the facts of the settings files that services mount. Rendering makes files of them.

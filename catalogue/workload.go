@@ -35,15 +35,15 @@ func (r *Release) Workload(service string) *Workload {
 		if !slices.Contains(w.Kinds, kind) {
 			w.Kinds = append(w.Kinds, kind)
 		}
-		switch spec := Branch(objects[key], "spec"); kind {
+		switch kind {
 		case "Deployment", "StatefulSet", "DaemonSet":
-			w.Object, w.Spec = key, spec
-			w.find(Branch(spec, "template", "spec"))
-			if templates := Maps(spec["volumeClaimTemplates"]); len(templates) > 0 {
+			w.Object, w.Spec = key, Branch(objects[key], "spec")
+			w.find(Branch(w.Spec, "template", "spec"))
+			if templates := Maps(w.Spec["volumeClaimTemplates"]); len(templates) > 0 {
 				w.Claim, w.PerPod = Branch(templates[0], "spec"), true
 			}
 		case "PersistentVolumeClaim":
-			w.Claim = spec
+			w.Claim = Branch(objects[key], "spec")
 		}
 	}
 	return w
@@ -78,9 +78,29 @@ func (w *Workload) Scalable() bool {
 	return w.Object != "" && kind != "DaemonSet" && (w.Claim == nil || w.PerPod) && !slices.Contains(singletons, w.Home)
 }
 
-// Branch goes down into a tree of maps; nil when there is none.
+// containers works out where the services' containers stand.
+func (r *Release) containers() {
+	for name, s := range r.Services {
+		w := r.Workload(name)
+		if w == nil || w.Container == nil {
+			continue
+		}
+		k := *s.Kubernetes
+		k.Container = Container{Object: w.Object, Name: w.Name, Init: w.Init}
+		for _, e := range Maps(w.Container["env"]) {
+			k.Container.Variables = append(k.Container.Variables, textOf(e["name"]))
+		}
+		s.Kubernetes = &k
+		r.Services[name] = s
+	}
+}
+
+// Branch goes down into a tree of maps, such as one of the objects; nil when there is none. It is not to be changed.
 func Branch(tree any, path ...string) map[string]any {
 	m, _ := tree.(map[string]any)
+	if e, ok := tree.(encoded); ok {
+		m = e.tree()
+	}
 	for _, key := range path {
 		m, _ = m[key].(map[string]any)
 	}

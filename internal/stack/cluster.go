@@ -18,7 +18,7 @@ type Cluster struct {
 	Namespace     string
 	Options       config.KubernetesOptions
 	Owners        map[string]string            // service by object: "sourcegraph-frontend" by "Ingress/sourcegraph-frontend"
-	Objects       map[string]map[string]any    // the release's, by "Kind/name", as it has them: see Object
+	Objects       map[string]any               // the release's, by "Kind/name", as it has them: see Object
 	Containers    map[string]Container         // where each instance's container stands, by service
 	Tuned         []string                     // keys of the release's ConfigMaps that the config's Postgres settings change
 	Secrets       map[string]map[string][]Part // the data of Secrets of the release, by name and key
@@ -32,7 +32,7 @@ type Cluster struct {
 	release *catalogue.Release // with the images that are run
 }
 
-// Object is one of Objects with images and namespace filled in. It is a copy: the caller may change it.
+// Object is one of Objects with images and namespace filled in. It is the caller's own, to be changed at will.
 func (c *Cluster) Object(key string) map[string]any {
 	whole, _ := c.release.Object(c.Objects[key], c.Namespace) // the catalogue's test proves that every release can be put together
 	return whole
@@ -107,7 +107,7 @@ var clusterFeatures = []func(*builder){
 // cluster says what should run on Kubernetes. Each service's container is one instance, whatever the number of its pods. Its variables
 // are those that the release gives it, without their values; features set others over them.
 func (b *builder) cluster() {
-	c := &Cluster{Objects: map[string]map[string]any{}, Owners: map[string]string{}, Containers: map[string]Container{},
+	c := &Cluster{Objects: map[string]any{}, Owners: map[string]string{}, Containers: map[string]Container{},
 		Secrets: map[string]map[string][]Part{}, Settings: map[string]Wanted{}, Demo: b.Config.Size == "demo"}
 	if o := b.Config.Kubernetes; o != nil {
 		c.Options = *o
@@ -156,12 +156,12 @@ func (b *builder) objects() {
 		}
 		for key, object := range s.Kubernetes.Objects {
 			if b.counts[name] > 0 || replaced(b.Config, name) && strings.HasPrefix(key, "Secret/") {
-				c.Objects[key], c.Owners[key] = object.(map[string]any), name
+				c.Objects[key], c.Owners[key] = object, name
 			}
 		}
 	}
 	for key, object := range release.Objects {
-		c.Objects[key] = object.(map[string]any)
+		c.Objects[key] = object
 	}
 }
 
@@ -174,11 +174,10 @@ func (b *builder) postgresSettings(release *catalogue.Release) {
 			continue
 		}
 		key := "ConfigMap/" + name + "-conf"
-		conf, ok := s.Kubernetes.Objects[key].(map[string]any)
-		if !ok {
+		conf := maps.Clone(catalogue.Branch(s.Kubernetes.Objects[key]))
+		if conf == nil {
 			continue
 		}
-		conf = maps.Clone(conf)
 		data, _ := conf["data"].(map[string]any)
 		data = maps.Clone(data)
 		settings, _ := data["postgresql.conf"].(map[string]any)
@@ -199,15 +198,14 @@ func (b *builder) postgresSettings(release *catalogue.Release) {
 // container finds a service's container, and makes an instance of it.
 func (b *builder) container(name string) {
 	c := b.stack.Cluster
-	w := b.Release.Workload(name)
-	if w.Container == nil || c.Objects[w.Object] == nil {
+	there := b.Release.Services[name].Kubernetes.Container
+	if c.Objects[there.Object] == nil {
 		return
 	}
-	c.Containers[name] = Container{Object: w.Object, Name: w.Name, Init: w.Init}
-	inst := Instance{Name: name, Service: name}
-	for _, e := range catalogue.Maps(w.Container["env"]) {
-		variable, _ := e["name"].(string)
-		inst.Env = append(inst.Env, EnvVar{Name: variable, Shipped: true})
+	c.Containers[name] = Container{Object: there.Object, Name: there.Name, Init: there.Init}
+	inst := Instance{Name: name, Service: name, Env: make([]EnvVar, len(there.Variables))}
+	for i, variable := range there.Variables {
+		inst.Env[i] = EnvVar{Name: variable, Shipped: true}
 	}
 	b.add(inst)
 }

@@ -38,8 +38,9 @@ func (b *builder) overlayObjects() {
 	k := *s.Kubernetes
 	k.Objects = make(map[string]any, len(s.Kubernetes.Objects))
 	for key, object := range s.Kubernetes.Objects {
-		k.Objects[names.Replace(key)] = withTexts(object, names)
+		k.Objects[names.Replace(key)] = withTexts(catalogue.Branch(object), names)
 	}
+	k.Container.Object, k.Container.Name = names.Replace(k.Container.Object), names.Replace(k.Container.Name)
 	b.Release.Services[executor] = catalogue.Service{Kubernetes: &k}
 }
 

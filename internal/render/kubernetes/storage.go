@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"strconv"
+
+	"berth/catalogue"
 )
 
 // shippedClass is the storage class that the chart makes and asks for: a disk of Google's cloud.
@@ -46,7 +48,9 @@ func (r *renderer) storage() {
 			if w.Storage != "" {
 				requests["storage"] = string(w.Storage)
 			}
-			scaleCaches(pods(o), pods(&Object{Body: r.cluster.Objects[key]}), before, text(requests, "storage"))
+			if after := text(requests, "storage"); after != before && pods(o) != nil {
+				scaleCaches(pods(o), catalogue.Branch(r.cluster.Objects[key], "spec", "template"), before, after)
+			}
 		}
 	}
 }
@@ -72,9 +76,6 @@ func (r *renderer) storageClass() {
 //
 // Source: charts/sourcegraph/templates/searcher/searcher.StatefulSet.yaml of Sourcegraph's Helm repository.
 func scaleCaches(template, shipped map[string]any, before, after string) {
-	if template == nil || before == after {
-		return
-	}
 	for i, c := range items(at(template, "spec")["containers"]) {
 		for _, name := range []string{"SEARCHER_CACHE_SIZE_MB", "SYMBOLS_CACHE_SIZE_MB"} {
 			e := named(c["env"], name)
