@@ -313,3 +313,22 @@ func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	}
 	t.Fatalf("waited %v for %s", limit, what)
 }
+
+// ownPostgres runs a Postgres that is no part of the installation.
+func ownPostgres(t *testing.T, port int, password string) {
+	t.Helper()
+	conf := t.TempDir()
+	if err := os.WriteFile(filepath.Join(conf, "postgresql.conf"), []byte("listen_addresses = '*'\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(conf, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	docker(t, "run", "-d", "--name", "berth-e2e-owndb", "-p", fmt.Sprintf("0.0.0.0:%d:5432", port), "-v", conf+":/conf:ro",
+		"-e", "POSTGRES_PASSWORD="+password, registryAddress()+"/sourcegraph/postgresql-16:"+release)
+	t.Cleanup(func() { docker(t, "rm", "-f", "-v", "berth-e2e-owndb") })
+	await(t, time.Minute, "the admin's Postgres", func() bool {
+		return strings.Contains(docker(t, "inspect", "-f", "{{.State.Status}}", "berth-e2e-owndb"), "running") &&
+			strings.Contains(dockerLogs(t, "berth-e2e-owndb"), "ready to accept connections")
+	})
+}

@@ -4,11 +4,8 @@ package e2e
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestOwnDatabase: with the admin's own Postgres the built-in one does not run, and Sourcegraph lives in the admin's.
@@ -33,23 +30,4 @@ func TestOwnDatabase(t *testing.T) {
 	if out := s.must(0, "plan"); strings.Contains(out, "p@ss") {
 		t.Errorf("the password is printed:\n%s", out)
 	}
-}
-
-// ownPostgres runs a Postgres that is no part of the installation.
-func ownPostgres(t *testing.T, port int, password string) {
-	t.Helper()
-	conf := t.TempDir()
-	if err := os.WriteFile(filepath.Join(conf, "postgresql.conf"), []byte("listen_addresses = '*'\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(conf, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	docker(t, "run", "-d", "--name", "berth-e2e-owndb", "-p", fmt.Sprintf("0.0.0.0:%d:5432", port), "-v", conf+":/conf:ro",
-		"-e", "POSTGRES_PASSWORD="+password, registryAddress()+"/sourcegraph/postgresql-16:"+release)
-	t.Cleanup(func() { docker(t, "rm", "-f", "-v", "berth-e2e-owndb") })
-	await(t, time.Minute, "the admin's Postgres", func() bool {
-		return strings.Contains(docker(t, "inspect", "-f", "{{.State.Status}}", "berth-e2e-owndb"), "running") &&
-			strings.Contains(dockerLogs(t, "berth-e2e-owndb"), "ready to accept connections")
-	})
 }

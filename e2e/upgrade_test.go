@@ -178,3 +178,28 @@ func TestUpgradeRefused(t *testing.T) {
 	s.must(0, "upgrade", "--yes")
 	s.same(before)
 }
+
+// TestUpgradeOwnDatabase: a database that is the admin's own is asked, backed up and migrated like a bundled one.
+func TestUpgradeOwnDatabase(t *testing.T) {
+	const password = "own-password"
+	buildImages(t, "6.0.0", release)
+	s := newSite(t, "up-own")
+	port := freePort(t)
+	ownPostgres(t, port, password)
+	gateway := docker(t, "inspect", "berth-e2e-owndb", "-f", "{{.NetworkSettings.Gateway}}")
+	s.writeFile("password.txt", password+"\n")
+	s.edit("release: "+release, "release: 6.0.0")
+	s.edit("ports: {", fmt.Sprintf("ports: {grafana: %d, ", freePort(t)))
+	s.edit("size: demo\n", fmt.Sprintf("size: demo\ndatabases: {pgsql: {external: {host: %s, port: %d, user: sg, password: {file: password.txt}, database: sg, sslmode: disable}}}\n", gateway, port))
+	s.must(0, "lock", "--to", release)
+	s.must(0, "up")
+	s.seed()
+	before := s.data()
+	out := s.must(0, "upgrade", "--yes", "--to", release)
+	if strings.Contains(out, password) || !strings.Contains(out, "pgsql: ") {
+		t.Errorf("the password is printed, or the own database was not backed up:\n%s", out)
+	}
+	s.same(before)
+	s.must(0, "rollback", "--yes")
+	s.same(before)
+}
