@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,11 +82,44 @@ func says(t *testing.T, out string, words ...string) {
 	}
 }
 
-// begun is a berth up that goes on while the test does something to it.
+// begun is a berth that goes on while the test does something to it.
 type begun struct {
 	cmd  *exec.Cmd
-	said strings.Builder
-	done chan error
+	said output
+	done chan struct{} // closed when it has come to its end
+}
+
+// output is what a program that runs said so far.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// start starts berth.
+func (s *site) start(args ...string) *begun {
+	s.t.Helper()
+	b := &begun{cmd: s.command(context.Background(), args...), done: make(chan struct{})}
+	b.cmd.Stdout, b.cmd.Stderr = &b.said, &b.said
+	if err := b.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		_ = b.cmd.Wait() // the exit code tells
+		close(b.done)
+	}()
+	return b
 }
 
 // begin starts berth up, and waits until its journal has some entries. It gives nil when the run came to its end before.
@@ -97,13 +131,8 @@ func (s *site) begin(entries int) *begun {
 	}
 	defer client.Close()
 	state := store.At(client, s.name, s.name)
-	up := &begun{cmd: s.command(context.Background(), "up"), done: make(chan error, 1)}
-	up.cmd.Stdout, up.cmd.Stderr = &up.said, &up.said
 	start := time.Now()
-	if err := up.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	go func() { up.done <- up.cmd.Wait() }()
+	up := s.start("up")
 	for {
 		written, err := state.Written(s.t.Context())
 		if err != nil {
@@ -113,9 +142,9 @@ func (s *site) begin(entries int) *begun {
 			return up
 		}
 		select {
-		case err := <-up.done:
-			if err != nil {
-				s.t.Fatalf("berth up: %v\n%s", err, up.said.String())
+		case <-up.done:
+			if code := up.wait(); code != 0 {
+				s.t.Fatalf("berth up: exit %d\n%s", code, up.said.String())
 			}
 			return nil
 		case <-time.After(5 * time.Millisecond): // between looks
@@ -124,9 +153,33 @@ func (s *site) begin(entries int) *begun {
 }
 
 // end sends a signal, and gives the exit code and all that was said; the code is -1 when the signal itself ended it.
-func (b *begun) end(t *testing.T, signal os.Signal) (int, string) {
-	t.Helper()
+func (b *begun) end(signal os.Signal) (int, string) {
 	_ = b.cmd.Process.Signal(signal) // it may have come to its end just now
+	return b.wait(), b.said.String()
+}
+
+// ended reports whether it has come to its end.
+func (b *begun) ended() bool {
+	select {
+	case <-b.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// wait waits for the end, and gives the exit code.
+func (b *begun) wait() int {
 	<-b.done
-	return b.cmd.ProcessState.ExitCode(), b.said.String()
+	return b.cmd.ProcessState.ExitCode()
+}
+
+// awaited waits until something is so.
+func (s *site) awaited(what string, so func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(90 * time.Second); !so(); time.Sleep(100 * time.Millisecond) { // between looks
+		if time.Now().After(end) {
+			s.t.Fatalf("waited in vain for %s", what)
+		}
+	}
 }

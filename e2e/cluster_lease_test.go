@@ -13,7 +13,7 @@ import (
 // and since when; then it is taken over, and the work goes on.
 func TestClusterLeaseHolderDied(t *testing.T) {
 	s := newFault(t, "f3-lease")
-	s.begin(2).end(t, os.Kill)
+	s.begin(2).end(os.Kill)
 	// As if it had been on another machine: of one on this one it would be known that it is no more.
 	s.kubectl("annotate", "--overwrite", "lease", "berth-"+s.name, "dev.berth/machine=elsewhere", "dev.berth/user=ada", "dev.berth/host=laptop")
 	since := s.kubectl("get", "lease", "berth-"+s.name, `-o=jsonpath={.metadata.annotations.dev\.berth/since}`)

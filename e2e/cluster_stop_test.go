@@ -12,7 +12,7 @@ import (
 // TestClusterInterrupt: Ctrl-C in the middle. What was and was not done is listed, the state can be read, and up goes on from there.
 func TestClusterInterrupt(t *testing.T) {
 	s := newFault(t, "f3-interrupt")
-	code, out := s.begin(110).end(t, os.Interrupt)
+	code, out := s.begin(110).end(os.Interrupt)
 	if code != 130 {
 		t.Errorf("exit %d, want 130", code)
 	}
@@ -42,7 +42,7 @@ func TestClusterKilledAtEveryEntry(t *testing.T) {
 		if up == nil {
 			break
 		}
-		up.end(t, os.Kill)
+		up.end(os.Kill)
 		kills++
 		s.repaired()
 		if kills > 60 {

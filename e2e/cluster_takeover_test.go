@@ -41,7 +41,7 @@ func TestClusterTakeOver(t *testing.T) {
 			if strings.Contains(plan, "spec.progressDeadlineSeconds") {
 				t.Errorf("the plan takes away what the API server fills in:\n%s", plan)
 			}
-			s.begin(40).end(t, os.Kill)
+			s.begin(40).end(os.Kill)
 			s.repaired()
 			if got := variables(); got != "A" {
 				t.Errorf("the worker has the variables %s, want A", got)

@@ -79,6 +79,9 @@ func (e Evidence) pod(o Object, p Pod) (Finding, bool) {
 	if c, ok := condition(p.Status.Conditions, "PodScheduled", "False"); ok && c.Reason == "Unschedulable" {
 		return e.unscheduled(o, p, c.Message), true
 	}
+	if f, ok := e.node(o, p); ok {
+		return f, true
+	}
 	for _, c := range p.Status.Init {
 		if f, ok := e.container(o, p, c); ok {
 			return f, true

@@ -10,9 +10,11 @@ import (
 type Evidence struct {
 	Pods   []Pod
 	Claims []Object
-	Events []Event   // warnings
-	Now    time.Time // by the cluster's clock as well as by ours; a minute of difference does no harm
-	Since  time.Time // when the work began: what was said before may be mended since
+	Events []Event // warnings
+	// Lost are the nodes that do not answer, by name, with what the cluster says of each. Who may not look at nodes has none.
+	Lost  map[string]string
+	Now   time.Time // by the cluster's clock as well as by ours; a minute of difference does no harm
+	Since time.Time // when the work began: what was said before may be mended since
 }
 
 // pods are those of a workload that should run, the newest first.

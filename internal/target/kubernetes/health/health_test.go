@@ -152,6 +152,8 @@ func TestDiagnose(t *testing.T) {
 		{"evicted", `{"status": {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}}`, "", "", "BERTH3431", false, "low on memory"},
 		{"probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", said("Pod", "gitserver-0", "Unhealthy", "Readiness probe failed: statuscode: 503"),
 			"BERTH3429", false, "503"},
+		{"its node is away, which its events tell", `{"spec": {"nodeName": "node7"}, "status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "",
+			said("Pod", "gitserver-0", "NodeNotReady", "Node is not ready"), "BERTH3434", false, "its node node7 does not answer: Node is not ready;certain that the node is off"},
 		{"another pod's probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", said("Pod", "gitserver-1", "Unhealthy", "x"), "", false, ""},
 		{"quota", "", "", said("StatefulSet", "gitserver", "FailedCreate", `create Pod gitserver-0 failed error: pods "gitserver-0" is forbidden: exceeded quota: small`), "BERTH3427", true, "exceeded quota"},
 		{"webhook", "", "", said("StatefulSet", "gitserver", "FailedCreate", `admission webhook "policy" denied the request: no`), "BERTH3428", true, `webhook "policy"`},
@@ -273,5 +275,68 @@ func TestWatcher(t *testing.T) {
 	w.Forget()
 	if _, err := w.Look(t.Context(), []kubernetes.Ref{ref("symbols")}); err != nil || len(s.Requests()[before:]) != 1 {
 		t.Errorf("what is ready needs no pods: %v, %v", s.Requests()[before:], err)
+	}
+}
+
+// TestNodes: the nodes of pods that are late are looked at, now and then, as far as one may.
+func TestNodes(t *testing.T) {
+	s := kubetest.New(t)
+	s.Put("/apis/apps/v1/namespaces/default/statefulsets/gitserver", tree{"metadata": tree{"name": "gitserver"}})
+	forbidden := false
+	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if !forbidden || !strings.HasPrefix(r.URL.Path, "/api/v1/nodes/") {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"kind": "Status", "reason": "Forbidden", "message": "no"}`))
+		return true
+	}
+	c, err := kubernetes.Connect(t.Context(), s.Outside(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := kubernetes.Ref{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "default", Name: "gitserver"}
+	obj, err := c.Get(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Put("/api/v1/namespaces/default/pods/gitserver-0", tree{"metadata": tree{"name": "gitserver-0", "creationTimestamp": now.Format(time.RFC3339),
+		"ownerReferences": []any{tree{"uid": obj["metadata"].(tree)["uid"], "controller": true}}}, "spec": tree{"nodeName": "node7"}, "status": tree{"phase": "Pending"}})
+	node := func(ready, message string) {
+		s.Put("/api/v1/nodes/node7", tree{"metadata": tree{"name": "node7"}, "status": tree{"conditions": []any{tree{"type": "Ready", "status": ready, "message": message}}}})
+	}
+	at := now
+	w := NewWatcher(c, "default", func() time.Time { return at })
+	look := func(after time.Duration) string {
+		at = at.Add(after)
+		how, err := w.Look(t.Context(), []kubernetes.Ref{ref})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return how[ref].How
+	}
+	if got := look(slow / 2); strings.Contains(got, "node7") {
+		t.Errorf("a pod that is not late: %s", got)
+	}
+	if got := look(slow); got != "its node node7 does not answer: it is no longer in the cluster" {
+		t.Error(got)
+	}
+	node("Unknown", "Kubelet stopped posting node status.")
+	if got := look(again / 2); !strings.Contains(got, "no longer") {
+		t.Errorf("looked at again at once: %s", got)
+	}
+	if got := look(again); got != "its node node7 does not answer: Kubelet stopped posting node status." {
+		t.Error(got)
+	}
+	node("True", "")
+	if got := look(again); strings.Contains(got, "node7") {
+		t.Errorf("it is back: %s", got)
+	}
+	node("Unknown", "")
+	forbidden = true
+	for range 2 {
+		if got := look(again); strings.Contains(got, "node7") {
+			t.Errorf("nodes that one may not look at: %s", got)
+		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Watcher looks at an installation's objects again and again, at little cost: a list of each kind that is waited for and, while something
-// is not ready, one of pods, one of claims and one of warnings. Nothing is asked for one by one.
+// is not ready, one of pods, one of claims and one of warnings. Nothing is asked for one by one but the nodes of pods that are late.
 type Watcher struct {
 	client    *kubernetes.Client
 	namespace string
@@ -20,6 +20,7 @@ type Watcher struct {
 	since     time.Time
 
 	mu    sync.Mutex
+	nodes nodes
 	moved time.Time // when something was applied last
 	at    time.Time // of the last look
 	known map[kubernetes.Ref]Readiness
@@ -158,23 +159,28 @@ func (w *Watcher) objects(ctx context.Context, refs []kubernetes.Ref) (map[kuber
 // evidence fetches what tells why something is not ready.
 func (w *Watcher) evidence(ctx context.Context) (Evidence, error) {
 	e := Evidence{Now: w.now(), Since: w.since}
-	g, ctx := errgroup.WithContext(ctx)
+	g, asking := errgroup.WithContext(ctx)
 	in := func(kind, fields string) kubernetes.Query {
 		return kubernetes.Query{APIVersion: "v1", Kind: kind, Namespace: w.namespace, Fields: fields}
 	}
 	g.Go(func() (err error) {
-		e.Pods, err = kubernetes.Items[Pod](ctx, w.client, in("Pod", ""))
+		e.Pods, err = kubernetes.Items[Pod](asking, w.client, in("Pod", ""))
 		return err
 	})
 	g.Go(func() (err error) {
-		e.Claims, err = kubernetes.Items[Object](ctx, w.client, in("PersistentVolumeClaim", ""))
+		e.Claims, err = kubernetes.Items[Object](asking, w.client, in("PersistentVolumeClaim", ""))
 		return err
 	})
 	g.Go(func() (err error) {
-		e.Events, err = kubernetes.Items[Event](ctx, w.client, in("Event", "type=Warning"))
+		e.Events, err = kubernetes.Items[Event](asking, w.client, in("Event", "type=Warning"))
 		return err
 	})
-	return e, g.Wait()
+	if err := g.Wait(); err != nil {
+		return e, err
+	}
+	var err error
+	e.Lost, err = w.nodes.lost(ctx, w.client, e)
+	return e, err
 }
 
 // Explain says why an object is not ready, as of the last look, with the last lines of the container that is to blame.

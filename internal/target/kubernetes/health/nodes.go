@@ -1,0 +1,89 @@
+package health
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"berth/internal/target/kubernetes"
+)
+
+const (
+	// slow is how long a pod may take on its node before somebody looks at the node.
+	slow = 10 * time.Second
+	// again is how long what was seen of nodes holds: the cluster itself takes some 50 seconds to miss one.
+	again = 5 * time.Second
+)
+
+// nodes looks at nodes, as far as one may: they are outside the namespace.
+type nodes struct {
+	at    time.Time // of the last look
+	known map[string]string
+	blind bool // they may not be looked at
+}
+
+// lost are the nodes of pods that are late which do not answer, with what the cluster says of each.
+func (n *nodes) lost(ctx context.Context, c *kubernetes.Client, e Evidence) (map[string]string, error) {
+	if n.blind || e.Now.Sub(n.at) < again {
+		return n.known, nil
+	}
+	seen := map[string]bool{}
+	known := map[string]string{}
+	for _, p := range e.Pods {
+		if _, ready := condition(p.Status.Conditions, "Ready", "True"); ready || p.Spec.Node == "" || seen[p.Spec.Node] || p.Status.Phase == "Succeeded" || e.Now.Sub(p.Metadata.Created) < slow {
+			continue
+		}
+		seen[p.Spec.Node] = true
+		var node Object
+		err := c.Read(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "Node", Name: p.Spec.Node}, &node)
+		switch {
+		case kubernetes.Forbidden(err):
+			n.blind = true
+			return nil, nil
+		case kubernetes.NotFound(err):
+			known[p.Spec.Node] = "it is no longer in the cluster"
+		case err != nil:
+			return nil, err
+		default:
+			if said, lost := silent(node); lost {
+				known[p.Spec.Node] = said
+			}
+		}
+	}
+	n.at, n.known = e.Now, known
+	return known, nil
+}
+
+// silent reports whether a node does not answer, and what the cluster says of it.
+func silent(node Object) (string, bool) {
+	for _, c := range node.Status.Conditions {
+		if c.Type == "Ready" && c.Status != "True" {
+			return cmp.Or(c.Message, c.Reason, "it is not ready"), true
+		}
+	}
+	return "", false
+}
+
+// node is a pod whose node does not answer. It may come back, so it is waited for.
+func (e Evidence) node(o Object, p Pod) (Finding, bool) {
+	said, lost := e.Lost[p.Spec.Node]
+	if !lost {
+		// Who may not look at nodes reads it in the pod's events.
+		events := e.ofPod(p, "NodeNotReady")
+		if len(events) == 0 || e.Now.Sub(events[0].at()) > 10*recent {
+			return Finding{}, false
+		}
+		said = events[0].Message
+	}
+	f := Finding{How: fmt.Sprintf("its node %s does not answer: %s", p.Spec.Node, firstLine(said))}
+	f.Code, f.Summary = "BERTH3434", fmt.Sprintf("%s is on the node %s, which does not answer", p.Metadata.Name, p.Spec.Node)
+	f.Detail = lines(said)
+	f.Hint = "bring the node back; one that is off for good:  kubectl delete node " + p.Spec.Node + "  and its pods start elsewhere"
+	if o.Kind == "Deployment" {
+		f.Detail = append(f.Detail, "Kubernetes starts the pod elsewhere after some minutes")
+	} else {
+		f.Detail = append(f.Detail, "Kubernetes does not start it elsewhere before it is certain that the node is off")
+	}
+	return f, true
+}
