@@ -80,18 +80,8 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 
 // goOn walks a journey that is under way.
 func (e *Env) goOn(ctx context.Context, s site, j *journey.Journey, f upgradeFlags) error {
-	if j.Status == journey.Returning {
-		return diag.List{{Code: "BERTH3730", Severity: diag.Error, Subject: f.file, Summary: "the installation is on its way back to " + j.Hop().From,
-			Hint: "go on with that first: berth rollback"}}
-	}
-	if f.to != "" && f.to != j.To && !strings.HasPrefix(j.To, f.to+".") {
-		return diag.List{{Code: "BERTH3731", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("an upgrade to %s is under way: %s", j.To, j.Describe()),
-			Hint: "go on with it: berth upgrade   or go back: berth rollback"}}
-	}
-	if text := string(s.of().text); text != j.Expected() {
-		return diag.List{{Code: "BERTH3732", Severity: diag.Error, Subject: f.file, Summary: f.file + " was changed since the upgrade began",
-			Detail: []string{"what was planned is what is walked: change the file before an upgrade or after it"},
-			Hint:   "take the change back, then: berth upgrade"}}
+	if err := resumable(s, j, f); err != nil {
+		return err
 	}
 	ctx, release, err := s.store().Lock(ctx, "upgrade", e.Now)
 	if err != nil {
@@ -100,6 +90,26 @@ func (e *Env) goOn(ctx context.Context, s site, j *journey.Journey, f upgradeFla
 	defer release()
 	fmt.Fprintf(e.Stdout, "going on with the upgrade from %s to %s: %s\n", j.From, j.To, j.Describe())
 	return e.walk(ctx, s, j, f)
+}
+
+// resumable says why a journey that is under way can't be gone on with.
+func resumable(s site, j *journey.Journey, f upgradeFlags) error {
+	if j.Status == journey.Returning {
+		return diag.List{{Code: "BERTH3730", Severity: diag.Error, Subject: f.file, Summary: "the installation is on its way back to " + j.Hop().From,
+			Hint: "go on with that first: berth rollback"}}
+	}
+	if f.to != "" && f.to != j.To && !strings.HasPrefix(j.To, f.to+".") {
+		return diag.List{{Code: "BERTH3731", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("an upgrade to %s is under way: %s", j.To, j.Describe()),
+			Hint: "go on with it: berth upgrade   or go back: berth rollback"}}
+	}
+	// A journey that was killed right after it wrote the release into the file did not write down that it had.
+	written := j.At.Stage == journey.Settle && string(s.of().text) == j.Hop().Config
+	if text := string(s.of().text); text != j.Expected() && !written {
+		return diag.List{{Code: "BERTH3732", Severity: diag.Error, Subject: f.file, Summary: f.file + " was changed since the upgrade began",
+			Detail: []string{"what was planned is what is walked: change the file before an upgrade or after it"},
+			Hint:   "take the change back, then: berth upgrade"}}
+	}
+	return nil
 }
 
 // walk walks a journey and tells how it ended.
