@@ -60,7 +60,13 @@ func TestUpgradeStandard(t *testing.T) {
 func TestUpgradeOverMajors(t *testing.T) {
 	s := older(t, "up-far", "6.0.0")
 	before := s.data()
+	c := s.searching()
 	out := s.must(0, "upgrade", "--yes")
+	asked, failed, down := c.result()
+	t.Logf("AVAILABILITY compose 6.0.0 -> %s, over two majors: %d searches, %d not answered: %s (%v)", release, asked, failed, down, c.why)
+	if c.why["503 Service Unavailable"] < failed/2 {
+		t.Errorf("people mostly did not see the page: %v", c.why)
+	}
 	for _, want := range []string{"restored and counted", "upgrade --from=v6.0.0", "no drift; a search was answered", "background migrations at 100 %"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -77,7 +83,27 @@ func TestUpgradeOverMajors(t *testing.T) {
 	s.same(before)
 }
 
-// TestUpgradePage looks at the page that people see meanwhile, and at what it says when the way is blocked.
+// TestUpgradeMigratorFails: a migration fails in the middle of the way. The page says so, and the way goes on when it is mended.
+func TestUpgradeMigratorFails(t *testing.T) {
+	s := older(t, "up-dirty", "6.0.0")
+	before := s.data()
+	s.fault("migration_fails", "codeintel:7.2")
+	code, out := s.berth("upgrade", "--yes")
+	if code != 1 || !strings.Contains(out, "BERTH3705") || !strings.Contains(out, "a page answers") {
+		t.Errorf("exit %d; it does not say why and how things are:\n%s", code, out)
+	}
+	if status, page := s.get("/"); status != 503 || !strings.Contains(page, "waits for its admin") || !strings.Contains(page, "BERTH3705") {
+		t.Errorf("the page does not tell the reason: %d\n%s", status, page)
+	}
+	if out := s.must(1, "status"); !strings.Contains(out, "go on with: berth upgrade") {
+		t.Errorf("status does not tell of the upgrade:\n%s", out)
+	}
+	s.fault("migration_fails", "")
+	s.must(0, "upgrade", "--yes")
+	s.same(before)
+}
+
+// TestUpgradeNeverHealthy: a release that does not get healthy is gone back from.
 func TestUpgradeNeverHealthy(t *testing.T) {
 	s := older(t, "up-sick", "7.4.0")
 	before := s.data()
