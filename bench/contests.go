@@ -99,25 +99,27 @@ func (b *bench) render() ([]contest, error) {
 func (b *bench) against(what string, ours command) ([]contest, error) {
 	var list []contest
 	for _, c := range []struct {
-		variable, tag, folder string
-		command               []string
+		variable, tag, folder, what string
+		command                     []string
 	}{
-		{"BENCH_HELM", chartTag, "charts/sourcegraph", []string{"helm", "template", "sourcegraph"}},
-		{"BENCH_K8S", baseTag, "base", []string{"kustomize", "build"}},
+		{"BENCH_HELM", chartTag, "charts/sourcegraph", "chart", []string{"helm", "template", "sourcegraph"}},
+		{"BENCH_K8S", baseTag, "base", "base", []string{"kustomize", "build"}},
+		{"BENCH_K8S", baseTag, "base", "base", []string{"kubectl", "kustomize"}},
 	} {
+		name := strings.Join(c.command[:2], " ")
 		repository := os.Getenv(c.variable)
-		if repository == "" {
-			fmt.Fprintf(os.Stderr, "bench: %s is not set, so %s is NOT measured\n", c.variable, c.command[0])
+		if _, err := exec.LookPath(c.command[0]); repository == "" || err != nil {
+			fmt.Fprintf(os.Stderr, "bench: %s is not set or there is no %s, so %s is NOT measured\n", c.variable, c.command[0], name)
 			continue
 		}
-		tree := filepath.Join(b.dir, c.command[0])
+		tree := filepath.Join(b.dir, c.what)
 		if _, err := os.Stat(tree); err == nil {
 			// of another group
 		} else if err := checkout(repository, c.tag, tree); err != nil {
 			return nil, err
 		}
 		theirs := shell(b.dir, c.command[0], append(c.command[1:], filepath.Join(tree, c.folder))...)
-		theirs.name = strings.Join(c.command, " ") + " of Sourcegraph's own " + filepath.Base(c.folder)
+		theirs.name = name + " of Sourcegraph's own " + c.what
 		list = append(list, contest{what: what, ours: ours, theirs: theirs, rounds: 31, goal: 10})
 	}
 	return list, nil
