@@ -228,6 +228,14 @@ func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Pl
 			from = r
 		}
 	}
+	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: run.LabelTaskOf + "=" + c.stack.Name})
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range tasks {
+		ref := kubernetes.RefOf(o)
+		c.owned[ref.String()], live[ref.String()] = ref, ""
+	}
 	var claims []string
 	if data {
 		if claims, err = c.claims(ctx); err != nil {

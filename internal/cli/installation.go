@@ -99,6 +99,13 @@ func (i *installation) teardown(ctx context.Context, e *Env, data bool) (*plan.P
 	if err != nil {
 		return nil, err
 	}
+	tasks, err := i.engine.Tasks(ctx, i.stack.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range tasks {
+		s.Containers = append(s.Containers, plan.Container{Name: name})
+	}
 	var volumes []string
 	if data {
 		if volumes, err = i.engine.Volumes(ctx, i.stack.Name); err != nil {

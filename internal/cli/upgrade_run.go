@@ -141,8 +141,12 @@ func (e *Env) stopped(ctx context.Context, j *journey.Journey, err error) error 
 	}
 	fmt.Fprintf(e.Stderr, "\nstopped   %s\n", j.Describe())
 	fmt.Fprintf(e.Stderr, "now       %s\n", j.Now())
-	fmt.Fprintf(e.Stderr, "next      berth upgrade goes on from there\n")
-	if way, none := j.Back(); len(none) == 0 {
+	if j.Status == journey.Returning {
+		fmt.Fprintf(e.Stderr, "next      berth rollback goes on from there\n")
+	} else {
+		fmt.Fprintf(e.Stderr, "next      berth upgrade goes on from there\n")
+	}
+	if way, none := j.Back(); len(none) == 0 && j.Status != journey.Returning {
 		fmt.Fprintf(e.Stderr, "          berth rollback goes back to %s (%s)\n", way.To, way.Cost)
 	}
 	switch {

@@ -171,6 +171,8 @@ func (j *Journey) Expected() string {
 func (j *Journey) Now() string {
 	h := j.Hop()
 	switch {
+	case j.Status == Returning:
+		return "on its way back to " + h.From + "; a page answers, or nothing yet. Nothing was lost"
 	case j.passed(OpenDoor) || j.passed(Prove) && h.Kind != upgrade.MultiVersion:
 		return h.To + " runs and answers"
 	case !j.touched():

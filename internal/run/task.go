@@ -21,7 +21,7 @@ type Task struct {
 	Env      map[string]string // beside what the migrator has; no secrets
 	Volume   string            // a volume that outlives the installation, by name; "": none
 	Path     string            // where it is mounted
-	Own      bool              // the volume is one of the installation's own
+	Own      bool              // the volume is one of the installation's own, which is down; the task needs no network
 	Size     int64             // bytes that the volume is to hold, when it is made
 }
 

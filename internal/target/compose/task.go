@@ -100,6 +100,9 @@ func (t Task) body(installation string) map[string]any {
 		"Image": t.Image, "Env": env, "Labels": map[string]string{labelTask: t.Identity, render.LabelTaskOf: installation},
 		"HostConfig": map[string]any{"Binds": binds, "NetworkMode": t.Network},
 	}
+	if t.Offline {
+		body["HostConfig"].(map[string]any)["NetworkMode"] = "none"
+	}
 	if t.User != "" {
 		body["User"] = t.User
 	}
