@@ -69,6 +69,9 @@ func (e *Env) reach(ctx context.Context, l *loaded) (*clusterSite, error) {
 	if o := l.doc.Config.Kubernetes; o != nil {
 		name, namespace = o.Context, o.Namespace
 	}
+	if e.current {
+		name = ""
+	}
 	outside := kubeconfig.Outside{Getenv: e.Getenv, Now: e.Now, Tell: e.Stderr}
 	if e.Interactive {
 		outside.Ask = e.Stdin

@@ -21,6 +21,11 @@ type Env struct {
 	Terminal       bool   // Stdout is a terminal, where progress may be redrawn
 	Interactive    bool   // Stdin is a terminal, where questions may be asked
 	Color          bool
+
+	// keep writes the config's text to where the agent has it from; nil: the file itself is the admin's.
+	keep func(text string) error
+	// current says that the cluster is the current one, or that of this pod, whatever context the config names.
+	current bool
 }
 
 // Exit codes of every command.

@@ -18,8 +18,7 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 		return nil, nil, err
 	}
 	if from == "" {
-		return nil, nil, diag.List{{Code: "BERTH3737", Severity: diag.Error, Subject: f.file, Summary: "Sourcegraph does not run here, so there is nothing to upgrade",
-			Hint: "set the release in " + f.file + ", then: berth up"}}
+		return nil, nil, notRunning(f.file)
 	}
 	at := &place{env: e, file: f.file, dir: l.dir}
 	facts, err := journey.Inspect(ctx, at, string(l.text))
@@ -61,4 +60,10 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 	p := journey.Planned(l.stack.Name, l.stack.Target, j, facts, times)
 	p.Problems = problems
 	return p, j, nil
+}
+
+// notRunning refuses to upgrade what is not there.
+func notRunning(file string) diag.List {
+	return diag.List{{Code: "BERTH3737", Severity: diag.Error, Subject: file, Summary: "Sourcegraph does not run here, so there is nothing to upgrade",
+		Hint: "set the release in " + file + ", then: berth up"}}
 }

@@ -202,6 +202,11 @@ func (e *Env) rewrite(file, text string) error {
 	if there, err := os.ReadFile(path); err == nil && string(there) == text {
 		return nil
 	}
+	if e.keep != nil {
+		if err := e.keep(text); err != nil {
+			return err
+		}
+	}
 	return state.WriteFile(path, []byte(text), mode)
 }
 

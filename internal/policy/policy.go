@@ -135,7 +135,7 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 	h := c.Way.Hops[0]
 	switch {
 	case slices.Contains(left, c.Release):
-		return human("somebody went back from it")
+		return human("it was gone back from; to try it again: berth upgrade --to %s", c.Release)
 	case h.Kind != upgrade.Patch && h.Kind != upgrade.Standard:
 		return human("Sourcegraph does not answer while that is done (a %s hop)", h.Kind)
 	case len(h.Irreversible) > 0:
@@ -236,7 +236,7 @@ type Underway struct {
 	Returning bool          // somebody is on the way back
 	Touched   bool          // something of the installation was changed
 	Takes     time.Duration // from its begin to its end, as it was estimated then
-	Problems  diag.List     // that it stopped with
+	Problems  diag.List     // that it stopped with, or that keep it from going on
 	Where     string        // it is, in words
 }
 
@@ -250,7 +250,7 @@ func (p Policy) GoOn(now time.Time, u Underway) Decision {
 	case !u.Ours:
 		human.Reason = "somebody else began it: " + u.Where
 	case len(u.Problems) > 0:
-		human.Reason = "it stopped: " + said(u.Problems)
+		human.Reason = "the upgrade can't go on: " + said(u.Problems)
 	case !p.allows(u.Kind):
 		human.Reason = "it was begun, but " + p.forbids(u.Kind) + " now"
 	case u.Touched:

@@ -88,7 +88,7 @@ func TestChoose(t *testing.T) {
 		{"work by hand", Minor, []Candidate{manual}, nil, "", "7.5.4453 waits for you: something is to be done by hand: Move the volume"},
 		{"a way that ends before", Minor, []Candidate{ends}, nil, "", "7.5.4453 waits for you: Upgrade your Postgres"},
 		{"no way", Minor, []Candidate{refused, patch}, nil, "7.4.3", "7.6.0 can't be gone to: BERTH3756: your own Postgres is to be upgraded"},
-		{"somebody went back", Minor, []Candidate{minor}, []string{"7.5.4453"}, "", "7.5.4453 waits for you: somebody went back from it"},
+		{"somebody went back", Minor, []Candidate{minor}, []string{"7.5.4453"}, "", "7.5.4453 waits for you: it was gone back from; to try it again: berth upgrade --to 7.5.4453"},
 		{"somebody went back from an older one", Minor, []Candidate{minor}, []string{"7.5.1"}, "7.5.4453", "nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestGoOn(t *testing.T) {
 		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Takes: time.Hour}, "go on to 7.6.0"},
 		{"its own, and too late", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
 		{"somebody else's", Minor, inside, Underway{Kind: upgrade.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else began it: hop 1 of 1"},
-		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: it stopped: BERTH3702: drift"},
+		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't go on: BERTH3702: drift"},
 		{"its own, on the way back", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Returning: true}, "7.6.0 waits for you: it is being gone back from; go on with that: berth rollback"},
 		{"the policy was taken back", Off, inside, Underway{Ours: true, Kind: upgrade.Patch, Touched: true}, "7.6.0 waits for you: it was begun, but upgrades.automatic is off now"},
 		{"the policy was narrowed", Patch, inside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for you: it was begun, but it is another minor release, and upgrades.automatic is patch now"},

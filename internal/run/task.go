@@ -52,6 +52,9 @@ func (t *ComposeTasks) Task(ctx context.Context, task Task, line func(string)) (
 	maps.Copy(env, task.Env)
 	c := compose.Task{Container: t.container(task.Name), Identity: task.Identity, Image: task.Image, User: t.Users[task.As],
 		Entry: task.Entry, Command: task.Command, Env: env, Network: t.Network}
+	if task.Own {
+		c.Network = "none"
+	}
 	if task.Volume != "" {
 		// Not a label of the project's: docker compose down --volumes, and berth down --delete-data, leave it.
 		c.Volumes = map[string]string{t.Installation + "_" + task.Volume: task.Path}

@@ -30,7 +30,7 @@ type Task struct {
 	Env       map[string]string // with secret values
 	Volumes   map[string]string // named volumes by path; made when they are not there
 	Labels    map[string]string // of the volumes that are made
-	Network   string            // that it is in
+	Network   string            // that it is in; "none" for a task that needs none
 }
 
 const labelTask = "dev.berth.task" // on a task's container: its identity
@@ -99,9 +99,6 @@ func (t Task) body(installation string) map[string]any {
 	body := map[string]any{
 		"Image": t.Image, "Env": env, "Labels": map[string]string{labelTask: t.Identity, render.LabelTaskOf: installation},
 		"HostConfig": map[string]any{"Binds": binds, "NetworkMode": t.Network},
-	}
-	if t.Offline {
-		body["HostConfig"].(map[string]any)["NetworkMode"] = "none"
 	}
 	if t.User != "" {
 		body["User"] = t.User
