@@ -15,8 +15,8 @@ import (
 )
 
 // webhook lets a function decide about Deployments of a namespace: the reason why one is denied, or "". asked is that nothing is to be done yet.
-// It is taken away by the test's end.
-func webhook(t *testing.T, namespace string, decide func(name string, asked bool) string) (remove func()) {
+// It has some seconds to answer. It is taken away by the test's end.
+func webhook(t *testing.T, namespace string, seconds int, decide func(name string, asked bool) string) (remove func()) {
 	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review struct {
@@ -37,7 +37,7 @@ func webhook(t *testing.T, namespace string, decide func(name string, asked bool
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	name := "policy." + namespace + ".example"
 	config, err := json.Marshal(map[string]any{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": map[string]any{"name": name},
-		"webhooks": []any{map[string]any{"name": name, "sideEffects": "None", "admissionReviewVersions": []any{"v1"}, "failurePolicy": "Fail", "timeoutSeconds": 1,
+		"webhooks": []any{map[string]any{"name": name, "sideEffects": "None", "admissionReviewVersions": []any{"v1"}, "failurePolicy": "Fail", "timeoutSeconds": seconds,
 			"clientConfig":      map[string]any{"url": server.URL + "/", "caBundle": base64.StdEncoding.EncodeToString(authority)},
 			"namespaceSelector": map[string]any{"matchLabels": map[string]any{"kubernetes.io/metadata.name": namespace}},
 			"rules":             []any{map[string]any{"apiGroups": []any{"apps"}, "apiVersions": []any{"v1"}, "operations": []any{"CREATE", "UPDATE"}, "resources": []any{"deployments"}}}}}})
@@ -61,7 +61,7 @@ func webhook(t *testing.T, namespace string, decide func(name string, asked bool
 // says so when it is asked, and else when it happens.
 func TestClusterWebhookDenies(t *testing.T) {
 	s := newFault(t, "f3-denies")
-	remove := webhook(t, s.name, func(name string, asked bool) string {
+	remove := webhook(t, s.name, 1, func(name string, asked bool) string {
 		if name == "worker" && !asked {
 			return "no workers on Sundays"
 		}
@@ -72,7 +72,7 @@ func TestClusterWebhookDenies(t *testing.T) {
 	remove()
 	s.repaired()
 
-	remove = webhook(t, s.name, func(string, bool) string { return "nothing changes before the holidays" })
+	remove = webhook(t, s.name, 1, func(string, bool) string { return "nothing changes before the holidays" })
 	before := s.kubectl("get", "deployment", "worker", "-o=jsonpath={.metadata.resourceVersion}")
 	s.edit("size: demo\n", "size: demo\nservices: {worker: {env: {A: b}}}\n")
 	for _, command := range []string{"plan", "up"} {
@@ -93,7 +93,7 @@ func TestClusterWebhookSilent(t *testing.T) {
 		exit  int
 		code  string
 	}{{asked: true, exit: 3, code: "BERTH3504"}, {asked: false, exit: 1, code: "BERTH3203"}} {
-		remove := webhook(t, s.name, func(_ string, asked bool) string {
+		remove := webhook(t, s.name, 1, func(_ string, asked bool) string {
 			if asked == fault.asked {
 				time.Sleep(2 * time.Second) // more than its time
 			}

@@ -174,7 +174,7 @@ func located(causes, origins []Cause) []Cause {
 func (b *differ) changes(u Unit, c Container) []Cause {
 	var out []Cause
 	if c.Image != u.Image {
-		out = append(out, Cause{Text: "image " + tag(c.Image) + " -> " + tag(u.Image)})
+		out = append(out, anotherImage(c.Image, u.Image))
 	}
 	out = append(out, b.variables(u, c)...)
 	if c.Memory != u.Memory || c.CPUs != u.CPUs {
@@ -494,6 +494,14 @@ func tag(ref string) string {
 		return name[i+1:]
 	}
 	return name
+}
+
+// anotherImage is the reason that an image is another one. Under the same tag it was pushed again, or the lock file has another digest.
+func anotherImage(from, to string) Cause {
+	if tag(from) == tag(to) {
+		return Cause{Text: "the tag " + tag(to) + " is another image now"}
+	}
+	return Cause{Text: "image " + tag(from) + " -> " + tag(to)}
 }
 
 func size(n int64) string {

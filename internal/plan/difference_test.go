@@ -146,6 +146,20 @@ func TestDifference(t *testing.T) {
 2 [1] recreate pgsql [downtime]: image 7.5.0 -> 7.6.0
 = caddy gitserver-0 migrator sourcegraph-frontend-0
 `},
+		{"the same tag, pushed again", []change{unit("pgsql", func(u *Unit) { u.Image, u.Spec = "r/pgsql:7.5.0@sha256:2", "s2" })}, `
+1 [] pull r/pgsql:7.5.0@sha256:2: is not on this host yet
+2 [1] recreate pgsql [downtime]: the tag 7.5.0 is another image now
+= caddy gitserver-0 migrator sourcegraph-frontend-0
+`},
+		{"one more restarts none of those that are there", []change{func(d *Desired, s *State) {
+			more := d.Units[1]
+			more.Name, more.Container = "gitserver-1", "gitserver-1"
+			d.Units = append(d.Units, more)
+			images(s, d)
+		}}, `
+1 [] create gitserver-1: is not there
+= caddy gitserver-0 migrator pgsql sourcegraph-frontend-0
+`},
 		{"a list of addresses says what joined", []change{
 			unit("sourcegraph-frontend-0", func(u *Unit) {
 				u.Spec, u.Env = "s2", map[string]string{"SRC_GIT_SERVERS": "gitserver-0:3178 gitserver-1:3178"}

@@ -279,8 +279,8 @@ func (b *objectDiffer) why(o *Object, seen *Seen, all []Change, held []Conflict)
 	}
 	out = append(out, drift(seen, all, held)...)
 	for _, c := range all {
-		if strings.HasSuffix(c.Field, ".image") && tag(c.From) != tag(c.To) {
-			cause := Cause{Text: fmt.Sprintf("image %s -> %s", tag(c.From), tag(c.To))}
+		if strings.HasSuffix(c.Field, ".image") && c.From != "" && c.To != "" {
+			cause := anotherImage(c.From, c.To)
 			if !slices.Contains(out, cause) {
 				out = append(out, cause)
 			}

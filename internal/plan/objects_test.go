@@ -308,6 +308,13 @@ BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, and gitse
 4 [3] create StatefulSet/gitserver: made again around its pods
     spec.volumeClaimTemplates[name=repos].spec.resources.requests.storage  200Gi -> 400Gi  (berth)
 `},
+		{"claim templates that differ in a label: the claims are there, nothing grows", []objectChange{want("StatefulSet/gitserver", func(o *Object) {
+			put(o.Body, "code", "spec", "volumeClaimTemplates", "metadata", "labels", "team")
+		}), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "sourcegraph", "repos-gitserver-0")}, `
+1 [] orphan StatefulSet/gitserver: spec.volumeClaimTemplates can't be changed in place; deleted alone: its pods run on, its claims stay
+2 [1] create StatefulSet/gitserver: made again around its pods
+    spec.volumeClaimTemplates[name=repos].metadata.labels.team   -> code  (berth)
+`},
 		{"volumes can't grow", []objectChange{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "fixed", "repos-gitserver-0"),
 			want("StatefulSet/gitserver", func(o *Object) {
 				put(o.Body, "fixed", "spec", "volumeClaimTemplates", "spec", "storageClassName")
