@@ -116,29 +116,39 @@ func free(bytes int64) string {
 
 func gib(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
 
-// wipe deletes what runs, tasks included, the volumes and the state.
-func (i *installation) wipe(ctx context.Context, e *Env) error {
+// wipe deletes what runs, tasks included, the volumes and the state. Nothing gets time to stop: its data is deleted with it.
+func (i *installation) wipe(ctx context.Context, _ *Env) error {
+	containers, err := i.engine.Containers(ctx, i.stack.Name)
+	if err != nil {
+		return err
+	}
 	tasks, err := i.engine.Tasks(ctx, i.stack.Name)
 	if err != nil {
 		return err
 	}
-	for _, task := range tasks {
-		if err := i.engine.Remove(ctx, task); err != nil {
+	for _, name := range append(tasks, containers...) {
+		if err := i.engine.Discard(ctx, name); err != nil {
 			return err
 		}
 	}
-	todo, err := i.teardown(ctx, e, true)
+	network, err := i.engine.Network(ctx, i.stack.Name)
 	if err != nil {
 		return err
 	}
-	if !todo.Empty() {
-		if _, err := e.carry(ctx, i, todo, 0); err != nil {
+	if network != "" {
+		if err := i.engine.RemoveNetwork(ctx, network); err != nil {
 			return err
 		}
 	}
-	// No plan knows of it: what is backed up outlives an installation.
-	if err := i.engine.DeleteVolume(ctx, i.stack.Name+"_"+journey.Backups); err != nil {
+	volumes, err := i.engine.Volumes(ctx, i.stack.Name)
+	if err != nil {
 		return err
+	}
+	// What is backed up outlives an installation, so that it is none of its volumes.
+	for _, name := range append(volumes, i.stack.Name+"_"+journey.Backups) {
+		if err := i.engine.DeleteVolume(ctx, name); err != nil {
+			return err
+		}
 	}
 	return i.state.Forget(ctx)
 }

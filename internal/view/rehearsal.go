@@ -10,9 +10,12 @@ import (
 
 // Rehearsal writes what came of a rehearsal as text.
 func Rehearsal(w io.Writer, r *journey.Rehearsal) {
-	result := "rehearsed"
+	result, end := "rehearsed", "stopped"
+	if len(r.Problems) > 0 {
+		end = "failed"
+	}
 	if !r.Arrived {
-		result = "rehearsal stopped:"
+		result = "rehearsal " + end + ":"
 	}
 	fmt.Fprintf(w, "%s %s -> %s · installation %s on %s, %s, in %s\n", result, r.From, r.To, r.Installation, r.Target, r.Ended.Format(time.DateTime),
 		took(r.Ended.Sub(r.Began).Seconds()))
@@ -23,14 +26,14 @@ func Rehearsal(w io.Writer, r *journey.Rehearsal) {
 			from = hop
 		}
 		if r.Stopped != nil && s == *r.Stopped {
-			fmt.Fprintf(w, "  %-9s %10s\n", s.Stage, "stopped")
+			fmt.Fprintf(w, "  %-9s %10s\n", s.Stage, end)
 			continue
 		}
 		fmt.Fprintf(w, "  %-9s %10s  %s\n", s.Stage, took(s.Seconds), s.Note)
 	}
 	sizes(w, r)
 	for _, d := range r.Problems {
-		fmt.Fprintf(w, "\nfailed    %s: %s\n", d.Code, d.Summary)
+		fmt.Fprintf(w, "\nproblem   %s: %s\n", d.Code, d.Summary)
 		for _, line := range d.Detail {
 			fmt.Fprintf(w, "          %s\n", line)
 		}

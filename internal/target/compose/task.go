@@ -197,11 +197,21 @@ func (u *unframed) Read(p []byte) (int, error) {
 
 // Tasks are the containers of an installation's tasks, by name.
 func (e *Engine) Tasks(ctx context.Context, installation string) ([]string, error) {
-	query := labelled(render.LabelTaskOf + "=" + installation)
+	return e.names(ctx, render.LabelTaskOf+"="+installation)
+}
+
+// Containers are the containers of an installation's services, by name.
+func (e *Engine) Containers(ctx context.Context, installation string) ([]string, error) {
+	return e.names(ctx, render.LabelInstallation+"="+installation)
+}
+
+// names are those of the containers with a label, whether they run or not.
+func (e *Engine) names(ctx context.Context, label string) ([]string, error) {
+	query := labelled(label)
 	query.Set("all", "1")
 	list, err := e.api.containers(ctx, query)
 	if err != nil {
-		return nil, fmt.Errorf("list the tasks of %s: %w", installation, err)
+		return nil, fmt.Errorf("list the containers with %s: %w", label, err)
 	}
 	names := make([]string, len(list))
 	for i, c := range list {

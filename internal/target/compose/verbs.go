@@ -64,6 +64,11 @@ func (e *Engine) Remove(ctx context.Context, container string) error {
 	return named("remove", container, e.remove(ctx, "/containers/"+container, url.Values{"force": {"1"}}))
 }
 
+// Discard removes a container at once: what it has in hand is lost. Its named volumes stay.
+func (e *Engine) Discard(ctx context.Context, container string) error {
+	return named("remove", container, e.remove(ctx, "/containers/"+container, url.Values{"force": {"1"}}))
+}
+
 // RemoveNetwork removes a network.
 func (e *Engine) RemoveNetwork(ctx context.Context, network string) error {
 	return named("remove network", network, e.remove(ctx, "/networks/"+network, nil))
