@@ -11,6 +11,15 @@ type Upgrades struct {
 	Irreversible []Irreversible `yaml:"irreversible"`
 	OwnMigrator  []OwnMigrator  `yaml:"ownMigrator"`
 	ByHand       []ByHand       `yaml:"byHand"`
+
+	Gone map[string]Gone `yaml:"gone"` // services that later releases don't have, by name
+}
+
+// Gone is a service that a later release no longer has.
+type Gone struct {
+	Into   string `yaml:"into"` // the service that took its work over; "": none that a config's settings of it would suit
+	Reason string `yaml:"reason"`
+	Source string `yaml:"source"`
 }
 
 // Database is where an installation's databases are, as far as a rule cares.

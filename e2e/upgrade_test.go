@@ -58,12 +58,15 @@ func TestUpgradeStandard(t *testing.T) {
 
 // TestUpgradeOverMajors goes over two majors behind a page, comes back by the migrator's downgrade, and goes again.
 func TestUpgradeOverMajors(t *testing.T) {
-	s := older(t, "up-far", "6.0.0")
+	s := older(t, "up-far", "6.0.0", "services: {symbols: {memory: 1Gi}}   # big")
 	before := s.data()
 	c := s.searching()
 	out := s.must(0, "upgrade", "--yes")
 	asked, failed, down := c.result()
 	t.Logf("AVAILABILITY compose 6.0.0 -> %s, over two majors: %d searches, %d not answered: %s (%v)", release, asked, failed, down, c.why)
+	if !strings.Contains(s.read("sourcegraph.yaml"), "services: {searcher: {memory: 1Gi}}   # big") || !strings.Contains(out, "services.symbols becomes services.searcher") {
+		t.Errorf("what the config said of symbols did not go to searcher, or it was not told:\n%s", s.read("sourcegraph.yaml"))
+	}
 	if c.why["503 Service Unavailable"] < failed/2 {
 		t.Errorf("people mostly did not see the page: %v", c.why)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -105,7 +106,7 @@ func (e *Env) hops(l *loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
 	var hops []journey.Hop
 	var problems diag.List
 	for _, h := range way.Hops {
-		later, more := e.later(l, h.To)
+		later, edits, more := e.later(l, h.To)
 		for _, d := range more {
 			if d.Severity == diag.Error {
 				d.Summary = "with " + h.To + ": " + d.Summary
@@ -113,26 +114,61 @@ func (e *Env) hops(l *loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
 			}
 		}
 		if later != nil {
-			hops = append(hops, journey.Hop{Hop: h, Config: string(later.text)})
+			hops = append(hops, journey.Hop{Hop: h, Config: string(later.text), Edits: edits})
+			l = later
 		}
 	}
 	return hops, problems
 }
 
-// later is a config with another release.
-func (e *Env) later(l *loaded, release string) (*loaded, diag.List) {
+// later is a config with another release, and without what that one no longer has; edits say what was changed beside the release.
+func (e *Env) later(l *loaded, release string) (out *loaded, edits []string, problems diag.List) {
 	text, err := config.WithRelease(l.file, l.text, release)
-	var problems diag.List
-	if errors.As(err, &problems) {
-		return nil, problems
+	if err == nil {
+		text, edits, err = e.without(l, text, release)
 	}
-	out := &loaded{file: l.file, dir: l.dir, text: text}
-	problems, err = e.understand(out)
+	if errors.As(err, &problems) {
+		return nil, nil, problems
+	}
+	out = &loaded{file: l.file, dir: l.dir, text: text}
+	if err == nil {
+		problems, err = e.understand(out)
+	}
 	if err != nil {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3757", Severity: diag.Error, Subject: l.file, Summary: err.Error(),
 			Hint: "see that every file that the config names can be read"})
 	}
-	return out, problems
+	return out, edits, problems
+}
+
+// without takes services out of a config's text that a release no longer has.
+func (e *Env) without(l *loaded, text []byte, release string) ([]byte, []string, error) {
+	r, err := e.catalogue().Release(release, l.stack.Target)
+	if err != nil {
+		return text, nil, err
+	}
+	var edits []string
+	configured := l.doc.Config.Services
+	gone := e.catalogue().Upgrades().Gone
+	for _, name := range slices.Sorted(maps.Keys(configured)) {
+		g, known := gone[name]
+		if _, there := r.Services[name]; there || !known {
+			continue
+		}
+		into := g.Into
+		if _, taken := configured[into]; taken {
+			into = ""
+		}
+		if text, err = config.WithoutService(l.file, text, name, into); err != nil {
+			return text, nil, err
+		}
+		edit := "services." + name + " goes: " + g.Reason
+		if into != "" {
+			edit = "services." + name + " becomes services." + into + ": " + g.Reason
+		}
+		edits = append(edits, edit)
+	}
+	return text, edits, nil
 }
 
 // onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
@@ -143,11 +179,12 @@ func (e *Env) onTheWay(l *loaded, to string) (passed []*loaded, migrators []stri
 	}
 	ends := map[string]bool{l.release.Version: true}
 	for _, h := range way.Hops {
-		later, problems := e.later(l, h.To)
+		later, _, problems := e.later(l, h.To)
 		if problems.Failed() {
 			return nil, nil, problems
 		}
 		passed, ends[h.To] = append(passed, later), true
+		l = later
 	}
 	for _, h := range way.Hops {
 		if !ends[h.Migrator] && !slices.Contains(migrators, h.Migrator) {

@@ -37,3 +37,40 @@ func WithRelease(file string, text []byte, release string) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// WithoutService gives the text of a config that says nothing of a service any more, or, with into, the same of another one. Every other byte
+// stays. What can't be edited without touching more is a problem.
+func WithoutService(file string, text []byte, service, into string) ([]byte, error) {
+	doc, problems := Load(file, text)
+	if problems.Failed() {
+		return nil, problems
+	}
+	key := doc.KeyAt("services." + service)
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	line := lines[key.Line-1]
+	begin := bytes.Index(line, []byte(service))
+	if into != "" && begin >= 0 {
+		lines[key.Line-1] = bytes.Join([][]byte{line[:begin], []byte(into), line[begin+len(service):]}, nil)
+		return bytes.Join(lines, nil), nil
+	}
+	if begin < 0 || len(bytes.TrimLeft(line[:begin], " ")) > 0 {
+		return nil, diag.List{{Code: "BERTH3757", Severity: diag.Error, Range: key, Subject: "services." + service,
+			Summary: "services." + service + " can't be taken out where it stands", Hint: "write each service on a line of its own, or take it out by hand when the upgrade has arrived before it"}}
+	}
+	end := key.Line
+	for end < len(lines) && deeper(lines[end], begin) {
+		end++
+	}
+	if only := len(doc.Config.Services) == 1; only {
+		// A mapping of nothing left would be an empty key.
+		at := doc.KeyAt("services").Line - 1
+		return bytes.Join(append(lines[:at:at], lines[end:]...), nil), nil
+	}
+	return bytes.Join(append(lines[:key.Line-1:key.Line-1], lines[end:]...), nil), nil
+}
+
+// deeper reports whether a line belongs to the key that is indented by some spaces: it is indented further.
+func deeper(line []byte, indent int) bool {
+	trimmed := bytes.TrimLeft(line, " ")
+	return len(bytes.TrimSpace(line)) > 0 && len(line)-len(trimmed) > indent
+}

@@ -15,3 +15,21 @@ func TestWithReleaseKeepsEveryOtherByte(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutService(t *testing.T) {
+	const both = "on: compose\nservices:\n  # mine\n  symbols:\n    memory: 8Gi   # much\n    env: {A: b}\n  gitserver: {replicas: 2}\nurl: http://x\n"
+	for _, c := range []struct{ text, service, into, want string }{
+		{both, "symbols", "searcher", "on: compose\nservices:\n  # mine\n  searcher:\n    memory: 8Gi   # much\n    env: {A: b}\n  gitserver: {replicas: 2}\nurl: http://x\n"},
+		{both, "symbols", "", "on: compose\nservices:\n  # mine\n  gitserver: {replicas: 2}\nurl: http://x\n"},
+		{"on: compose\nservices:\n  symbols: {memory: 8Gi}\nurl: http://x\n", "symbols", "", "on: compose\nurl: http://x\n"},
+		{"services: {symbols: {memory: 8Gi}, gitserver: {replicas: 2}}\n", "symbols", "searcher", "services: {searcher: {memory: 8Gi}, gitserver: {replicas: 2}}\n"},
+	} {
+		got, err := WithoutService("sourcegraph.yaml", []byte(c.text), c.service, c.into)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%q without %s (%s) becomes\n%q, want\n%q (%v)", c.text, c.service, c.into, got, c.want, err)
+		}
+	}
+	if _, err := WithoutService("sourcegraph.yaml", []byte("services: {symbols: {memory: 8Gi}, gitserver: {replicas: 2}}\n"), "symbols", ""); err == nil {
+		t.Error("a key in the middle of a line was taken out")
+	}
+}
