@@ -293,7 +293,7 @@ func (e *Env) aside(ctx context.Context, tasks run.Tasks, l *loaded, database, v
 	if err := tasks.Forget(ctx, name); err != nil {
 		return err
 	}
-	t := run.Task{Name: name, Identity: name, Image: l.imageOf("pgsql"), As: database, Volume: volume, Path: path, Own: true,
+	t := run.Task{Name: name, Identity: name, Image: l.imageOf(database), As: database, Volume: volume, Path: path, Own: true,
 		Entry: []string{"/bin/sh", "-c", `set -eu; cd "$DATA"; to=berth-aside-$(date -u +%Y%m%d-%H%M%S); mkdir "$to"
 			for f in * .[!.]*; do case $f in berth-aside-*|lost+found) ;; *) [ ! -e "$f" ] || mv "$f" "$to/" ;; esac; done; echo "kept in $to"`},
 		Env: map[string]string{"DATA": path}}
