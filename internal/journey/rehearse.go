@@ -94,7 +94,15 @@ func (w *Walker) runBackground(ctx context.Context, j *Journey, config string) e
 	if err != nil {
 		return err
 	}
-	return w.task(ctx, j, run.Task{Name: "background", Identity: j.identity("background"), Image: image,
+	quiet, said := *w, map[string]bool{}
+	quiet.Tell = func(e Event) {
+		// It tells of all migrations again and again, also of those that were finished long ago.
+		if !said[e.Line] {
+			said[e.Line] = true
+			w.Tell(e)
+		}
+	}
+	return quiet.task(ctx, j, run.Task{Name: "background", Identity: j.identity("background"), Image: image,
 		Command: []string{"run-out-of-band-migrations", "--disable-animation", "--ignore-migrator-update"}},
 		"BERTH3706", "background migrations do not come to their end")
 }
