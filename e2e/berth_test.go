@@ -68,6 +68,13 @@ func unprivileged(t *testing.T) []string {
 	return []string{"patches:", "  - service: cadvisor", "    reason: this test engine starts no privileged containers", "    compose: {privileged: null, devices: null}"}
 }
 
+// in is the site with its failures told to a subtest.
+func (s *site) in(t *testing.T) *site {
+	inner := *s
+	inner.t = t
+	return &inner
+}
+
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -49,13 +49,6 @@ func kubectl(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// in is the site with its failures told to a subtest.
-func (s *site) in(t *testing.T) *site {
-	inner := *s
-	inner.t = t
-	return &inner
-}
-
 func number(t *testing.T, text string) int {
 	t.Helper()
 	n, err := strconv.Atoi(text)

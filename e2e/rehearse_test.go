@@ -24,7 +24,7 @@ func TestRehearse(t *testing.T) {
 	before := s.untouched()
 
 	t.Run("to its end", func(t *testing.T) {
-		s := s.within(t)
+		s := s.in(t)
 		out := s.must(0, "rehearse", "--to", release)
 		for _, want := range []string{"rehearsed 6.0.0 -> " + release, "restored and counted", "background migrations at 100 %", "no search, since only databases run here",
 			"downtime of the real run: about", "not rehearsed", "the clone reh-rehearsal is deleted"} {
@@ -45,7 +45,7 @@ func TestRehearse(t *testing.T) {
 	})
 
 	t.Run("stopped", func(t *testing.T) {
-		s := s.within(t)
+		s := s.in(t)
 		cmd, done := s.rehearsing("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -59,7 +59,7 @@ func TestRehearse(t *testing.T) {
 	})
 
 	t.Run("killed", func(t *testing.T) {
-		s := s.within(t)
+		s := s.in(t)
 		cmd, done := s.rehearsing("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
 		if code, out := s.berth("rehearse", "--to", release); code != 3 || !strings.Contains(out, "BERTH3201") {
@@ -95,7 +95,7 @@ func TestRehearse(t *testing.T) {
 	})
 
 	t.Run("killed and cleaned", func(t *testing.T) {
-		s := s.within(t)
+		s := s.in(t)
 		cmd, done := s.rehearsing("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the dump", func() bool { return strings.Contains(s.clones(), "reh-rehearsal_backups") })
 		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
@@ -111,7 +111,7 @@ func TestRehearse(t *testing.T) {
 	})
 
 	t.Run("a migration fails", func(t *testing.T) {
-		s := s.within(t)
+		s := s.in(t)
 		s.fault("migration_fails", "codeintel:7.2")
 		defer s.fault("migration_fails", "")
 		code, out := s.berth("rehearse", "--to", release)
@@ -123,7 +123,7 @@ func TestRehearse(t *testing.T) {
 	})
 
 	t.Run("kept", func(t *testing.T) {
-		s := s.within(t)
+		s := s.in(t)
 		if out := s.must(0, "rehearse", "--to", release, "--keep"); !strings.Contains(out, "delete it with: berth rehearse --clean") {
 			t.Errorf("it does not say how to delete the clone:\n%s", out)
 		}
@@ -140,20 +140,13 @@ func TestRehearse(t *testing.T) {
 	})
 
 	t.Run("a stranger's name", func(t *testing.T) {
-		s := s.within(t)
+		s := s.in(t)
 		docker(t, "volume", "create", "--label", "com.docker.compose.project=reh-rehearsal", "reh-rehearsal_theirs")
 		defer docker(t, "volume", "rm", "reh-rehearsal_theirs")
 		if code, out := s.berth("rehearse", "--to", release); code != 3 || !strings.Contains(out, "BERTH3903") || !strings.Contains(out, "reh-rehearsal_theirs") {
 			t.Errorf("exit %d:\n%s", code, out)
 		}
 	})
-}
-
-// within is the installation in a subtest.
-func (s *site) within(t *testing.T) *site {
-	sub := *s
-	sub.t = t
-	return &sub
 }
 
 // original is all of an installation that a rehearsal must leave as it is.
