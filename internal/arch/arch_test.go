@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"internal/plan":              {"catalogue", "internal/config", "internal/diag", "internal/stack"},
 	"internal/render/yaml":       {},
 	"internal/render/compose":    {"catalogue", "internal/diag", "internal/render/yaml", "internal/stack"},
+	"internal/render/agent":      {},
 	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/registry":          {"internal/diag"},
 	"internal/sops":              {},
@@ -36,7 +37,7 @@ var allowed = map[string][]string{
 }
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
-var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes"}
+var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes", "internal/render/agent"}
 
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall"}
 

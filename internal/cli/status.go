@@ -28,7 +28,8 @@ type Status struct {
 	Services     []ServiceStatus `json:"services"`
 	Missing      []string        `json:"missing"` // that the config asks for and that are not there
 	LastRun      string          `json:"lastRun,omitempty"`
-	Upgrade      string          `json:"upgrade,omitempty"` // that is under way, and where it is
+	Upgrade      string          `json:"upgrade,omitempty"`  // that is under way, and where it is
+	Upgrades     string          `json:"upgrades,omitempty"` // what berth agent saw last
 }
 
 // ServiceStatus is how one container is.
@@ -93,6 +94,11 @@ func (e *Env) status(ctx context.Context, at site) (*Status, error) {
 	if j.Open() {
 		s.Upgrade = fmt.Sprintf("%s, %s to %s: %s", j.Status, j.From, j.To, j.Describe())
 	}
+	var agent AgentReport
+	if err := at.store().Note(ctx, agentNote, &agent); err != nil {
+		return nil, err
+	}
+	s.Upgrades = agent.about(s.Release, e.Now())
 	if len(runs) > 0 {
 		last := runs[len(runs)-1]
 		s.LastRun = fmt.Sprintf("%s %s, %s", last.Action, last.Result, last.Started.Format(time.DateTime))
@@ -159,6 +165,9 @@ func (s *Status) write(w io.Writer) {
 	}
 	if s.Upgrade != "" {
 		fmt.Fprintf(w, "upgrade   %s; go on with: berth upgrade   go back with: berth rollback\n", s.Upgrade)
+	}
+	if s.Upgrades != "" {
+		fmt.Fprintf(w, "upgrades  %s\n", s.Upgrades)
 	}
 	if s.LastRun != "" {
 		fmt.Fprintf(w, "last run  %s\n", s.LastRun)

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
+	"berth/internal/registry"
+	"berth/internal/render/agent"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/render/yaml"
+	"berth/internal/stack"
+	"berth/internal/target/kubernetes/rbac"
+)
+
+// renderAgent writes what runs the agent every hour.
+func (e *Env) renderAgent(f agentFlags) error {
+	l, err := e.must(f.file)
+	if err != nil {
+		return err
+	}
+	as := map[catalogue.Target]string{catalogue.Compose: "systemd", catalogue.Kubernetes: "cronjob"}[l.stack.Target]
+	if f.render != as {
+		return diag.List{{Code: "BERTH3810", Severity: diag.Error, Subject: "--render", Summary: fmt.Sprintf("with on: %s the agent is rendered as %s, not as %q", l.stack.Target, as, f.render),
+			Hint: "write  --render " + as}}
+	}
+	if as == "systemd" {
+		return e.renderUnits(l, f)
+	}
+	return e.renderCronJob(l, f)
+}
+
+// outside are the variables and the files that a config takes secrets from.
+func (l *loaded) outside() (variables, files []string) {
+	refs := []*config.Secret{}
+	if login := l.doc.Config.Images.Login; login != nil {
+		refs = append(refs, login.Password)
+	}
+	for _, s := range l.stack.Secrets {
+		refs = append(refs, &config.Secret{Env: s.Env, File: s.File})
+	}
+	for _, s := range refs {
+		switch {
+		case s == nil:
+		case s.Env != "":
+			variables = append(variables, s.Env)
+		case s.File != "":
+			files = append(files, s.File)
+		}
+	}
+	slices.Sort(variables)
+	slices.Sort(files)
+	return slices.Compact(variables), slices.Compact(files)
+}
+
+// reaching are the variables that say how an engine and its registries are reached.
+var reaching = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
+
+// renderUnits writes units of systemd, for who runs this: the installation's state is theirs, and they reach the engine.
+func (e *Env) renderUnits(l *loaded, f agentFlags) error {
+	who, err := user.Current()
+	if err != nil {
+		return fmt.Errorf("render the agent's units: %w", err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("render the agent's units: %w", err)
+	}
+	path := e.abs(f.file)
+	h := agent.Host{Installation: l.stack.Name, Program: program, Folder: filepath.Dir(path), File: filepath.Base(path), User: who.Username, Environment: map[string]string{}}
+	for _, name := range reaching {
+		if value := e.Getenv(name); value != "" {
+			h.Environment[name] = value
+		}
+	}
+	h.Secrets, _ = l.outside()
+	service, timer := h.Unit()+".service", h.Unit()+".timer"
+	files := []stack.File{{Path: service, Content: h.Service()}, {Path: timer, Content: h.Timer()}}
+	if err := e.writeAgent(f.out, service, files); err != nil {
+		return err
+	}
+	if len(h.Secrets) > 0 {
+		fmt.Fprintf(e.Stdout, "first: put %s into %s, for root alone to read\n", strings.Join(h.Secrets, ", "), h.SecretsFile())
+	}
+	fmt.Fprintf(e.Stdout, "next: sudo cp %[1]s/%[2]s.* /etc/systemd/system/ && sudo systemctl daemon-reload && sudo systemctl enable --now %[3]s\n", f.out, h.Unit(), timer)
+	return nil
+}
+
+// renderCronJob writes a CronJob and what it needs.
+func (e *Env) renderCronJob(l *loaded, f agentFlags) error {
+	if f.image == "" {
+		return diag.List{{Code: "BERTH3811", Severity: diag.Error, Subject: "--image", Summary: "there is no official image of berth, so none was named",
+			Hint: "build one that has berth in its PATH (FROM scratch will do), push it to your registry, and name it:  --image registry.example.com/berth:1.0"}}
+	}
+	if err := l.resolve(renderedNamespace); err != nil {
+		return err
+	}
+	set, problems := render.Render(l.stack, nil)
+	if problems.Failed() {
+		return problems
+	}
+	p := agent.Pod{Installation: set.Name, Namespace: set.Namespace, Image: f.image, Config: string(l.text), Files: map[string]string{},
+		Roles: rbac.Objects(rightsFor(set), set.Namespace, set.Name)}
+	if o := l.doc.Config.Kubernetes; o != nil {
+		p.PullSecrets, p.NodeSelector, p.Tolerations, p.AnyUser = o.ImagePullSecrets, o.Pods.NodeSelector, o.Pods.Tolerations, o.OpenShift
+	}
+	p.Secrets, p.SecretFiles = l.outside()
+	files, err := l.files()
+	if err != nil {
+		return err
+	}
+	if lock, err := os.ReadFile(filepath.Join(l.dir, registry.LockName)); err == nil {
+		files[registry.LockName] = lock
+	}
+	for name, content := range files {
+		p.Files[name] = string(content)
+	}
+	var b bytes.Buffer
+	for i, o := range p.Objects() {
+		if i == 0 {
+			b.Write(yaml.Encode(agent.MadeBy, o))
+			continue
+		}
+		b.WriteString("---\n")
+		b.Write(yaml.Block(o, 0))
+	}
+	name := p.Name() + ".yaml"
+	if err := e.writeAgent(f.out, name, []stack.File{{Path: name, Content: b.Bytes()}}); err != nil {
+		return err
+	}
+	if keys := p.SecretKeys(); len(keys) > 0 {
+		fmt.Fprintf(e.Stdout, "first: make the Secret %s in namespace %s, with the keys %s\n", p.Secret(), p.Namespace, strings.Join(keys, ", "))
+	}
+	fmt.Fprintf(e.Stdout, "next: kubectl apply --server-side -f %s/%s\n", f.out, name)
+	return nil
+}
+
+// writeAgent writes what was rendered into a folder of its own.
+func (e *Env) writeAgent(out, marker string, files []stack.File) error {
+	f := &folder{path: e.abs(out), name: out, marker: marker}
+	if err := f.foreign(); err != nil {
+		return err
+	}
+	if err := f.replace(files, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(files), out)
+	return nil
+}
