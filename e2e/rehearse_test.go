@@ -3,11 +3,9 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,7 +44,7 @@ func TestRehearse(t *testing.T) {
 
 	t.Run("stopped", func(t *testing.T) {
 		s := s.in(t)
-		cmd, done := s.rehearsing("rehearse", "--to", release)
+		cmd, done := s.begin("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
@@ -60,7 +58,7 @@ func TestRehearse(t *testing.T) {
 
 	t.Run("killed", func(t *testing.T) {
 		s := s.in(t)
-		cmd, done := s.rehearsing("rehearse", "--to", release)
+		cmd, done := s.begin("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
 		if code, out := s.berth("rehearse", "--to", release); code != 3 || !strings.Contains(out, "BERTH3201") {
 			t.Errorf("a second rehearsal at the same time: exit %d\n%s", code, out)
@@ -96,7 +94,7 @@ func TestRehearse(t *testing.T) {
 
 	t.Run("killed and cleaned", func(t *testing.T) {
 		s := s.in(t)
-		cmd, done := s.rehearsing("rehearse", "--to", release)
+		cmd, done := s.begin("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the dump", func() bool { return strings.Contains(s.clones(), "reh-rehearsal_backups") })
 		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -213,31 +211,4 @@ func (s *site) noClone() {
 	if _, err := os.Stat(filepath.Join(s.dir, ".berth", s.name+"-rehearsal")); err == nil {
 		s.t.Error("the clone's folder is left, with its passwords")
 	}
-}
-
-// rehearsing begins a command, and gives its exit code when it ended.
-func (s *site) rehearsing(args ...string) (*exec.Cmd, <-chan int) {
-	s.t.Helper()
-	cmd := s.command(context.Background(), args...)
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	done := make(chan int, 1)
-	go func() {
-		_ = cmd.Wait() // its exit code says it
-		done <- cmd.ProcessState.ExitCode()
-	}()
-	return cmd, done
-}
-
-// onlyOutput runs a command line that has to end with an exit code, and gives what it printed as its result.
-func (s *site) onlyOutput(code int, args ...string) string {
-	s.t.Helper()
-	cmd := s.command(context.Background(), args...)
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if _ = cmd.Run(); cmd.ProcessState.ExitCode() != code {
-		s.t.Fatalf("berth %s: exit %d, want %d\n%s%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), code, stdout.String(), stderr.String())
-	}
-	return stdout.String()
 }
