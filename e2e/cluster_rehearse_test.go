@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -51,15 +51,12 @@ func TestClusterRehearse(t *testing.T) {
 
 	t.Run("killed", func(t *testing.T) {
 		s := s.in(t)
-		cmd, done := s.begin("rehearse", "--to", release)
+		first := s.start("rehearse", "--to", release)
 		await(t, 3*time.Minute, "the clone's databases", func() bool {
 			out, err := exec.Command("kubectl", "--namespace", clone, "get", "pods", "--output", "name").Output()
 			return err == nil && strings.Contains(string(out), "pod/pgsql")
 		})
-		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		<-done
+		first.end(os.Kill)
 		text := s.onlyOutput(0, "rehearse", "--to", release, "--json")
 		var report struct{ Arrived, Deleted bool }
 		if err := json.Unmarshal([]byte(text), &report); err != nil || !report.Arrived || !report.Deleted {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -44,13 +43,10 @@ func TestRehearse(t *testing.T) {
 
 	t.Run("stopped", func(t *testing.T) {
 		s := s.in(t)
-		cmd, done := s.begin("rehearse", "--to", release)
+		first := s.start("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
-		if code := <-done; code != 130 {
-			t.Errorf("exit %d after Ctrl-C, want 130", code)
+		if code, out := first.end(os.Interrupt); code != 130 || !strings.Contains(out, "rehearsal stopped") {
+			t.Errorf("exit %d after Ctrl-C, want 130\n%s", code, out)
 		}
 		s.untouchedSince(before)
 		s.noClone()
@@ -58,15 +54,12 @@ func TestRehearse(t *testing.T) {
 
 	t.Run("killed", func(t *testing.T) {
 		s := s.in(t)
-		cmd, done := s.begin("rehearse", "--to", release)
+		first := s.start("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the clone's databases", s.cloneRuns)
 		if code, out := s.berth("rehearse", "--to", release); code != 3 || !strings.Contains(out, "BERTH3201") {
 			t.Errorf("a second rehearsal at the same time: exit %d\n%s", code, out)
 		}
-		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		<-done
+		first.end(os.Kill)
 		if !s.cloneRuns() {
 			t.Fatal("nothing was left: the test does not reach what it is for")
 		}
@@ -94,12 +87,9 @@ func TestRehearse(t *testing.T) {
 
 	t.Run("killed and cleaned", func(t *testing.T) {
 		s := s.in(t)
-		cmd, done := s.begin("rehearse", "--to", release)
+		first := s.start("rehearse", "--to", release)
 		await(t, 2*time.Minute, "the dump", func() bool { return strings.Contains(s.clones(), "reh-rehearsal_backups") })
-		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		<-done
+		first.end(os.Kill)
 		if out := s.must(0, "rehearse", "--clean"); !strings.Contains(out, "deleting the clone reh-rehearsal") {
 			t.Errorf("it does not say what it deletes:\n%s", out)
 		}

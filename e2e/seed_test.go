@@ -162,21 +162,6 @@ func (c *client) result() (asked, failed int, out time.Duration) {
 	return c.asked, len(c.failed), time.Duration(len(c.failed)) * 100 * time.Millisecond
 }
 
-// begin begins a command, and gives its exit code when it ended.
-func (s *site) begin(args ...string) (*exec.Cmd, <-chan int) {
-	s.t.Helper()
-	cmd := s.command(context.Background(), args...)
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	done := make(chan int, 1)
-	go func() {
-		_ = cmd.Wait() // its exit code says it
-		done <- cmd.ProcessState.ExitCode()
-	}()
-	return cmd, done
-}
-
 // onlyOutput runs a command line that has to end with an exit code, and gives what it printed as its result.
 func (s *site) onlyOutput(code int, args ...string) string {
 	s.t.Helper()
