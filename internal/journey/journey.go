@@ -50,6 +50,9 @@ const (
 	Returned  Status = "returned"  // back at the release that it began from, or at a stop
 )
 
+// stamp is how a time is written in names.
+const stamp = "20060102-150405"
+
 // Open reports whether a journey is under way: nothing else may change the installation meanwhile.
 func (j *Journey) Open() bool {
 	return j != nil && (j.Status == Walking || j.Status == Stopped || j.Status == Returning)
@@ -147,7 +150,7 @@ func (j *Journey) begun(s Stage) bool {
 
 // New is a journey that begins.
 func New(config string, hops []Hop, trusted string, now time.Time) *Journey {
-	j := &Journey{ID: now.UTC().Format("20060102-150405"), From: hops[0].From, To: hops[len(hops)-1].To, Began: now, Status: Walking, Config: config, Hops: hops,
+	j := &Journey{ID: now.UTC().Format(stamp), From: hops[0].From, To: hops[len(hops)-1].To, Began: now, Status: Walking, Config: config, Hops: hops,
 		Trusted: trusted}
 	j.At = Place{0, Check}
 	return j

@@ -123,7 +123,7 @@ func (w *Walker) stop(ctx context.Context, j *Journey, err error) error {
 	h := j.Hop()
 	rolls := h.Kind != upgrade.MultiVersion && !h.Irreversible()
 	switch {
-	case rolls && (j.At.Stage == Deploy || j.At.Stage == Prove):
+	case rolls && (j.At.Stage == Deploy || j.At.Stage == Prove), j.At.Stage == Close:
 		return w.bounce(ctx, j, problems)
 	case j.passed(Close) && !j.passed(OpenDoor):
 		w.say(j, "the page tells why")
@@ -146,7 +146,7 @@ func (w *Walker) running(j *Journey) string {
 	return j.before()
 }
 
-// bounce goes back to the release before a hop that only rolled: its schema serves that one as well.
+// bounce goes back to the release before: of a hop that only rolled, whose schema serves that one as well, or of one that could not be begun.
 func (w *Walker) bounce(ctx context.Context, j *Journey, problems diag.List) error {
 	h := j.Hop()
 	w.say(j, fmt.Sprintf("%s did not work; going back to %s", h.To, h.From))
@@ -353,10 +353,9 @@ const (
 
 // backup dumps the databases.
 func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
-	name := j.ID
-	if j.At.Hop > 0 {
-		name += fmt.Sprintf("-%d", j.At.Hop+1)
-	}
+	// One that was killed is made anew under another name: a backup is never older than it says.
+	began := w.Now()
+	name := began.UTC().Format(stamp)
 	facts, err := Inspect(ctx, w.Site, j.before())
 	if err != nil {
 		return "", err
@@ -365,13 +364,10 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	began := w.Now()
-	t := run.Task{Name: "backup", Identity: j.identity("backup"), Image: image, As: "pgsql", Entry: script(backupScript),
+	t := run.Task{Name: "backup", Identity: j.identity("backup " + name), Image: image, As: "pgsql", Entry: script(backupScript),
 		Env: map[string]string{"DIR": folder, "BACKUP": name}, Volume: Backups, Path: folder, Size: room(facts.Bytes())}
-	if j.Attempts > 1 {
-		if err := w.Site.Forget(ctx, t.Name); err != nil {
-			return "", err
-		}
+	if err := w.Site.Forget(ctx, t.Name); err != nil {
+		return "", err
 	}
 	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
 	if err != nil {

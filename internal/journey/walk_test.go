@@ -70,6 +70,9 @@ func (w *world) Deploy(_ context.Context, config string, front stack.Front, page
 		return err
 	}
 	w.running, w.front, w.page = config, front, page
+	if p := w.fail["deploy "+config+" "+string(front)]; p != nil {
+		return p
+	}
 	if p := w.fail["deploy "+config]; p != nil && front != stack.Closed {
 		return p
 	}
@@ -309,5 +312,23 @@ func TestNoRoomIsToldBeforeAnythingIsTouched(t *testing.T) {
 	f := &Facts{Databases: []Database{{Name: "pgsql", Bytes: 6 << 30}}}
 	if got := own.Enough(&h, f, false); len(got) != 1 || !strings.Contains(got[0].Hint, "storage: 19Gi") {
 		t.Errorf("a volume that is too small for a conversion: %v", got)
+	}
+}
+
+func TestWhatCanNotBeClosedServesOn(t *testing.T) {
+	w := newWorld()
+	w.fail["deploy release: 6.0.0 closed"] = diag.List{{Code: "BERTH3712", Severity: diag.Error, Summary: "pods do not end"}}
+	j := twoHops()
+	err := w.walker().Walk(context.Background(), j)
+	var problems diag.List
+	if !errors.As(err, &problems) || problems[0].Code != "BERTH3712" {
+		t.Fatalf("got %v", err)
+	}
+	if w.running != "release: 6.0.0" || w.front != stack.Open || w.migrated > 0 {
+		t.Errorf("it does not serve as before: %+v", w)
+	}
+	delete(w.fail, "deploy release: 6.0.0 closed")
+	if err := w.walker().Walk(context.Background(), j); err != nil || len(w.backups) != 2 {
+		t.Errorf("it does not go on with a backup of now: %v, %v", err, w.backups)
 	}
 }
