@@ -318,8 +318,8 @@ func TestNoRoomIsToldBeforeAnythingIsTouched(t *testing.T) {
 func TestWhatCanNotBeClosedServesOn(t *testing.T) {
 	w := newWorld()
 	w.fail["deploy release: 6.0.0 closed"] = diag.List{{Code: "BERTH3712", Severity: diag.Error, Summary: "pods do not end"}}
-	j := twoHops()
-	err := w.walker().Walk(context.Background(), j)
+	j, walker := twoHops(), w.walker()
+	err := walker.Walk(context.Background(), j)
 	var problems diag.List
 	if !errors.As(err, &problems) || problems[0].Code != "BERTH3712" {
 		t.Fatalf("got %v", err)
@@ -328,7 +328,7 @@ func TestWhatCanNotBeClosedServesOn(t *testing.T) {
 		t.Errorf("it does not serve as before: %+v", w)
 	}
 	delete(w.fail, "deploy release: 6.0.0 closed")
-	if err := w.walker().Walk(context.Background(), j); err != nil || len(w.backups) != 2 {
+	if err := walker.Walk(context.Background(), j); err != nil || len(w.backups) != 2 {
 		t.Errorf("it does not go on with a backup of now: %v, %v", err, w.backups)
 	}
 }

@@ -1,12 +1,7 @@
 # Dumps the databases, each as of one moment, into a folder that gets its name when all of it is there and was restored once.
 to=$DIR/$BACKUP
 part=$to.part
-if [ -d "$to" ]; then
-  cat "$to/rows.all"
-  echo "the backup is there already"
-  exit 0
-fi
-rm -rf "$part"
+rm -rf "$DIR"/*.part # of one that was killed
 mkdir -p "$part"
 bin=$(dirname "$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb /usr/local/bin/initdb 2>/dev/null | tail -1)")
 export PATH="$PATH:$bin"
@@ -16,6 +11,7 @@ for database in $databases; do
   echo "dumping $database ($(ask --command 'SELECT pg_size_pretty(pg_database_size(current_database()))'))"
   # The counts are of the very moment that the dump is of: another's writes can't come between.
   export PART=$part DB=$database
+  every du -h "$part/$database.dump"
   ask --set part="$part" --set db="$database" <<'SQL'
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT pg_export_snapshot() AS snapshot \gset
@@ -28,6 +24,7 @@ SELECT format('SELECT %L || count(*) FROM %I.%I', n.nspname || '.' || c.relname 
   WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1 \gexec
 COMMIT;
 SQL
+  kill "$ticker"
   [ -f "$part/$database.done" ] || { echo "pg_dump of $database failed"; exit 1; }
 done
 
@@ -58,7 +55,6 @@ done
 pg_ctl --pgdata="$scratch" stop --mode=immediate >/dev/null
 trap - EXIT
 rm -rf "$scratch" "$sock" "$part"/*.restored "$part"/*.done "$part/scratch.log"
-cat "$part"/*.rows >"$part/rows.all"
 echo "SIZE $(du -sk "$part" | cut -f1)"
 mv "$part" "$to"
 sync
