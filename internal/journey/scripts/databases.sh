@@ -49,5 +49,11 @@ export PGOPTIONS='-c client_min_messages=warning'
 databases='pgsql codeintel-db codeinsights-db'
 ask() { psql --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 "$@"; }
 
+# every COMMAND tells what it prints, every half a minute until: kill "$ticker"
+every() {
+  while sleep 30; do echo "$("$@")"; done &
+  ticker=$!
+}
+
 # has TABLE tells whether there is such a table.
 has() { [ "$(ask --command "SELECT to_regclass('$1') IS NOT NULL")" = t ]; }

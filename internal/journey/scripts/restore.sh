@@ -10,7 +10,9 @@ for database in $databases; do
     WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'" >"$text"
   echo 'CREATE SCHEMA public;' >>"$text"
   pg_restore --no-owner --no-acl --file=- "$from/$database.dump" >>"$text"
+  every ask --command "SELECT 'so far ' || pg_size_pretty(pg_database_size(current_database()))"
   ask --single-transaction --output=/dev/null --file="$text"
+  kill "$ticker"
   rm -f "$text"
   ask --set rows="$DIR/restored.rows" <<'SQL'
 \o :rows
