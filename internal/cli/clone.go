@@ -91,8 +91,8 @@ func (c *clone) Ready(ctx context.Context, text string) error {
 		return err
 	}
 	l, err := c.understood(text)
-	if err != nil {
-		return err
+	if err != nil || l.stack.Target == catalogue.Kubernetes {
+		return err // a cluster's nodes pull, and a site of a cluster has asked as far as it can
 	}
 	login, err := c.env.login(l)
 	if err != nil {
@@ -161,12 +161,18 @@ func (c *clone) Forget(ctx context.Context, name string) error {
 type source struct {
 	*clone
 	run.Tasks
+	from site
 }
 
 var _ journey.Site = source{}
 
-// Task runs a task of the clone that asks the original.
+// Task runs a task of the clone that asks the original. Nobody else works on the original meanwhile: a dump keeps a migrator waiting.
 func (s source) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
+	ctx, release, err := s.from.store().Lock(ctx, "rehearse", s.env.Now)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	return s.Tasks.Task(ctx, t, line)
 }
 

@@ -146,7 +146,7 @@ func (e *Env) onClone(ctx context.Context, original site, c *clone, j *journey.J
 	if err != nil {
 		return nil, err
 	}
-	from := source{c, asked}
+	from := source{c, asked, original}
 	before, err := journey.Inspect(held, from, c.text)
 	if err != nil {
 		return nil, c.unreached(err)
