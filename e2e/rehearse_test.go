@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -135,6 +136,42 @@ func TestRehearse(t *testing.T) {
 			t.Errorf("exit %d:\n%s", code, out)
 		}
 	})
+}
+
+// TestRehearseOwnDatabase: a database that is the admin's own is read there and cloned into a bundled one; to the next release, the release's own
+// migrator runs.
+func TestRehearseOwnDatabase(t *testing.T) {
+	const password = "own-password"
+	buildImages(t, "7.4.0", release)
+	s := newSite(t, "reh-own")
+	port := freePort(t)
+	ownPostgres(t, port, password)
+	gateway := docker(t, "inspect", "berth-e2e-owndb", "-f", "{{.NetworkSettings.Gateway}}")
+	s.writeFile("password.txt", password+"\n")
+	s.edit("release: "+release, "release: 7.4.0")
+	s.edit("size: demo\n", fmt.Sprintf("size: demo\ndatabases: {pgsql: {external: {host: %s, port: %d, user: sg, password: {file: password.txt}, database: sg, sslmode: disable}}}\n", gateway, port))
+	s.must(0, "lock", "--to", release)
+	s.must(0, "up")
+	s.seed()
+	const schema = "SELECT (SELECT version FROM versions WHERE service = 'frontend'), count(*), max(id) FROM migration_logs"
+	theirs := func() string {
+		return docker(t, "exec", "berth-e2e-owndb", "psql", "-U", "sg", "-d", "sg", "-Atc", schema)
+	}
+	before, data := theirs(), s.data()
+	out := s.must(0, "rehearse", "--to", release)
+	if strings.Contains(out, password) || !strings.Contains(out, "rehearsed 7.4.0 -> "+release) {
+		t.Errorf("the password is printed, or it was not rehearsed:\n%s", out)
+	}
+	if after := theirs(); after != before {
+		t.Errorf("the own database is another one: %s, it was %s", after, before)
+	}
+	if after := s.data(); after != data {
+		t.Errorf("the data is another one; before:\n%s\nafter:\n%s", data, after)
+	}
+	s.noClone()
+	if plan := s.must(2, "upgrade", "--plan", "--ticket"); !strings.Contains(plan, "with the migrator as rehearsed 20") {
+		t.Errorf("the plan does not count with what was rehearsed:\n%s", plan)
+	}
 }
 
 // original is all of an installation that a rehearsal must leave as it is.
