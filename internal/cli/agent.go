@@ -128,6 +128,11 @@ func (e *Env) agent(ctx context.Context, f agentFlags) error {
 	if err != nil {
 		return err
 	}
+	return r.end(f)
+}
+
+// end is the exit code for what came of a run.
+func (r *AgentReport) end(f agentFlags) error {
 	switch {
 	case r.Outcome == outcomeFailed:
 		return exit(ExitError)

@@ -64,7 +64,7 @@ func (d Decision) String() string {
 	case Refused:
 		return d.To + " can't be gone to: " + d.Reason
 	}
-	return fmt.Sprintf("%s to %s", d.Action, d.To)
+	return fmt.Sprintf("the upgrade to %s %s", d.To, map[Action]string{Upgrade: "begins", Resume: "goes on"}[d.Action])
 }
 
 // Candidate is a later release, and the way there.

@@ -118,7 +118,7 @@ func TestDecide(t *testing.T) {
 		want              string
 		opens             string
 	}{
-		{"open", sunday, "2026-11-29T02:00:00+01:00", Prospect{Takes: 3 * time.Hour}, "upgrade to 7.6.0", ""},
+		{"open", sunday, "2026-11-29T02:00:00+01:00", Prospect{Takes: 3 * time.Hour}, "the upgrade to 7.6.0 begins", ""},
 		{"closed", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window " + sunday, "2026-11-29T02:00:00+01:00"},
 		{"just closed", sunday, "2026-11-29T05:00:00+01:00", Prospect{Takes: time.Minute}, "7.6.0 waits for the window " + sunday, "2026-12-06T02:00:00+01:00"},
 		{"too late in the window", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 40 * time.Minute},
@@ -126,8 +126,8 @@ func TestDecide(t *testing.T) {
 		{"too long for any, from outside", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
 		{"too long for any, from inside", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
 		{"the clock goes forward: an hour less", sunday, "2026-03-29T01:59:00+01:00", Prospect{Takes: 150 * time.Minute}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 2h30m", ""},
-		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Prospect{Takes: 4 * time.Hour}, "upgrade to 7.6.0", ""},
-		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Prospect{Takes: 2 * time.Hour}, "upgrade to 7.6.0", ""},
+		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Prospect{Takes: 4 * time.Hour}, "the upgrade to 7.6.0 begins", ""},
+		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Prospect{Takes: 2 * time.Hour}, "the upgrade to 7.6.0 begins", ""},
 		{"over midnight, on another night", "Sat 23:00-03:00 UTC", "2026-11-28T01:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window Sat 23:00-03:00 UTC", "2026-11-28T23:00:00Z"},
 		{"a warning", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: warning}, "7.6.0 waits for you: BERTH3709: background migration 7 is at 20 %", ""},
 		{"a problem", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: drift}, "7.6.0 can't be gone to: BERTH3708: the schema of frontend is dirty (and 1 more)", ""},
@@ -158,9 +158,9 @@ func TestGoOn(t *testing.T) {
 		u         Underway
 		want      string
 	}{
-		{"its own, interrupted", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard}, "go on to 7.6.0"},
+		{"its own, interrupted", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard}, "the upgrade to 7.6.0 goes on"},
 		{"its own, and the window closed before anything was touched", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for the window " + sunday},
-		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Takes: time.Hour}, "go on to 7.6.0"},
+		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Takes: time.Hour}, "the upgrade to 7.6.0 goes on"},
 		{"its own, and too late", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
 		{"somebody else's", Minor, inside, Underway{Kind: upgrade.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else began it: hop 1 of 1"},
 		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't go on: BERTH3702: drift"},
