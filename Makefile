@@ -58,8 +58,8 @@ test-minors: build testbed ## the life of an installation on other versions of K
 # Which faults: a pattern of test names.
 FAULTS ?= .
 
-faults-kubernetes: build testbed kubernetes ## kill API server, etcd, nodes and berth itself; quotas, webhooks, rights
-	$(GO) test $(TESTFLAGS) -count=1 -v -timeout 40m -tags clusterfaults -run '$(FAULTS)' ./e2e/...
+faults-kubernetes: build testbed kubernetes bin/helm ## kill API server, etcd, nodes and berth itself; quotas, webhooks, rights
+	PATH="$(CURDIR)/bin:$$PATH" $(GO) test $(TESTFLAGS) -count=1 -v -timeout 40m -tags clusterfaults -run '$(FAULTS)' ./e2e/...
 
 faults: build testbed ## kill berth at every step, break containers, fill a disk, restart the engine (about ten minutes)
 	eval "$$(testbed/engine env)" && $(GO) test $(TESTFLAGS) -count=1 -v -timeout 40m -tags faults ./e2e/...

@@ -52,7 +52,10 @@ func TestClusterRights(t *testing.T) {
 		s.must(0, "up")
 	})
 	s.edit("A: b", "A: c")
-	before := s.kubectl("get", "deployment,statefulset,service,configmap", "-l", "dev.berth.service", `-o=jsonpath={.items[*].metadata.resourceVersion}`)
+	generations := func() string {
+		return s.kubectl("get", "deployment,statefulset,daemonset,job", "-o=jsonpath={.items[*].metadata.generation}")
+	}
+	before := generations()
 	var given role
 	if err := json.Unmarshal([]byte(s.kubectl("get", "role", "berth-"+s.name, "-o=json")), &given); err != nil {
 		t.Fatal(err)
@@ -70,8 +73,8 @@ func TestClusterRights(t *testing.T) {
 		})
 	}
 	s.give(given)
-	if now := s.kubectl("get", "deployment,statefulset,service,configmap", "-l", "dev.berth.service", `-o=jsonpath={.items[*].metadata.resourceVersion}`); now != before {
-		t.Error("something was touched")
+	if now := generations(); now != before {
+		t.Errorf("something was touched: %s, before %s", now, before)
 	}
 	as(theirs, func() { s.must(0, "up") })
 	s.repaired()

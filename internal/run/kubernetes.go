@@ -41,6 +41,8 @@ const (
 	applies = 8
 	// readiness is how long an object may take to be ready: images are pulled and volumes made meanwhile.
 	readiness = 15 * time.Minute
+	// spread is how long a new role may take to be known to all of an API server.
+	spread = 15 * time.Second
 	// removal is how long an object may take to be gone that is made anew.
 	removal = 5 * time.Minute
 )
@@ -126,9 +128,20 @@ func (t *Kubernetes) renew(ctx context.Context, body map[string]any, before time
 }
 
 // apply applies an object. What others want otherwise was decided in the plan: fields that are left to them are not in the body.
+//
+// Who may not grant everything can only bind a role that is there, and all of the API server knows of one a moment after it was made.
 func (t *Kubernetes) apply(ctx context.Context, body map[string]any) error {
-	_, err := t.Client.Apply(ctx, body, kubernetes.ApplyOptions{Manager: plan.Manager, Force: true})
-	return err
+	for end := t.Now().Add(spread); ; {
+		_, err := t.Client.Apply(ctx, body, kubernetes.ApplyOptions{Manager: plan.Manager, Force: true})
+		if !kubernetes.NotFound(err) || body["roleRef"] == nil || t.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(poll):
+		}
+	}
 }
 
 // remove deletes an object and waits until it is gone.

@@ -188,7 +188,8 @@ func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, e
 	case err == nil:
 		return seen, nil
 	case kubernetes.NotFound(err):
-		return plan.Seen{Soon: true}, nil // its kind is not there
+		// Its kind is not there; or a role that it binds, which comes before it.
+		return plan.Seen{Live: live, Soon: live == nil && o.Body["roleRef"] == nil}, nil
 	case errors.As(err, &refusal):
 		seen.Applied = nil
 		seen.Refused = &plan.Refusal{Status: refusal.Status, Reason: refusal.Reason, Message: refusal.Message}

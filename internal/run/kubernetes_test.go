@@ -1,0 +1,78 @@
+package run
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/internal/plan"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/kubetest"
+	"berth/internal/target/kubernetes/store"
+)
+
+type tree = map[string]any
+
+// inCluster does steps in a cluster in memory that has some objects to be applied.
+func inCluster(t *testing.T, s *kubetest.Server, bodies ...tree) *Kubernetes {
+	t.Helper()
+	c, err := kubernetes.Connect(t.Context(), s.Outside(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	k := &Kubernetes{Client: c, State: store.At(c, "default", "sourcegraph"), Namespace: "default", Bodies: map[string]map[string]any{}, Now: time.Now}
+	for _, b := range bodies {
+		k.Bodies[kubernetes.RefOf(b).String()] = b
+	}
+	return k
+}
+
+// TestRoleThatIsNotKnownYet: who may not grant everything is told for a moment that there is no such role.
+func TestRoleThatIsNotKnownYet(t *testing.T) {
+	s := kubetest.New(t)
+	refusals := 2
+	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPatch || !strings.Contains(r.URL.Path, "/rolebindings/") || refusals == 0 {
+			return false
+		}
+		refusals--
+		kubetest.Refuse(w, http.StatusNotFound, "NotFound", `rolebindings "reader" not found`)
+		return true
+	}
+	k := inCluster(t, s, tree{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": tree{"name": "reader", "namespace": "default"},
+		"roleRef": tree{"kind": "Role", "name": "reader"}})
+	if err := k.Do(t.Context(), plan.Create, []plan.Step{{ID: 1, Object: "RoleBinding/reader"}}, nil); err != nil || refusals > 0 {
+		t.Errorf("%v, %d refusals left", err, refusals)
+	}
+}
+
+// TestTakeOver: the object's books are rewritten for the version of it that was seen, and then it is applied.
+func TestTakeOver(t *testing.T) {
+	s := kubetest.New(t)
+	const path = "/api/v1/namespaces/default/configmaps/conf"
+	book := tree{"manager": "helm", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": tree{"f:data": tree{"f:old": tree{}}}}
+	s.Put(path, tree{"apiVersion": "v1", "kind": "ConfigMap", "metadata": tree{"name": "conf", "namespace": "default", "managedFields": []any{book}}, "data": tree{"old": "1"}})
+	conflicts := 2
+	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPatch || r.Header.Get("Content-Type") != "application/merge-patch+json" || r.URL.Path != path || conflicts == 0 {
+			return false
+		}
+		conflicts--
+		kubetest.Refuse(w, http.StatusConflict, "Conflict", "the object has been modified")
+		return true
+	}
+	k := inCluster(t, s, tree{"apiVersion": "v1", "kind": "ConfigMap", "metadata": tree{"name": "conf", "namespace": "default"}, "data": tree{"new": "2"}})
+	if err := k.Do(t.Context(), plan.TakeOver, []plan.Step{{ID: 1, Object: "ConfigMap/conf"}}, nil); err != nil || conflicts > 0 {
+		t.Fatalf("%v, %d conflicts left", err, conflicts)
+	}
+	live, err := k.Client.Get(t.Context(), kubernetes.RefOf(k.Bodies["ConfigMap/conf"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	books := live["metadata"].(tree)["managedFields"].([]any)
+	if b := books[0].(tree); len(books) != 1 || b["manager"] != plan.Manager || b["operation"] != "Apply" || live["data"].(tree)["new"] != "2" {
+		t.Errorf("got %v", live)
+	}
+}
