@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"berth/internal/registry"
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -69,10 +70,22 @@ func (e *Engine) Discard(ctx context.Context, container string) error {
 	return named("remove", container, e.remove(ctx, "/containers/"+container, url.Values{"force": {"1"}}))
 }
 
-// RemoveNetwork removes a network.
+// RemoveNetwork removes a network. An engine under load still counts a container for a moment that it has removed.
 func (e *Engine) RemoveNetwork(ctx context.Context, network string) error {
-	return named("remove network", network, e.remove(ctx, "/networks/"+network, nil))
+	for end := time.Now().Add(detaching); ; {
+		err := e.remove(ctx, "/networks/"+network, nil)
+		if err == nil || !strings.Contains(err.Error(), "active endpoints") || time.Now().After(end) || ctx.Err() != nil {
+			return named("remove network", network, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+		}
+	}
 }
+
+// detaching is how long an engine may take to see that a network is empty.
+const detaching = 20 * time.Second
 
 // DeleteVolume deletes a volume and the data in it.
 func (e *Engine) DeleteVolume(ctx context.Context, volume string) error {
