@@ -31,7 +31,7 @@ func TestUpgradeStandard(t *testing.T) {
 		t.Errorf("the plan does not show the hop:\n%s", out)
 	}
 	c := s.searching()
-	out = s.must(0, "upgrade", "--yes")
+	s.must(0, "upgrade", "--yes")
 	time.Sleep(2 * time.Second)
 	asked, failed, down := c.result()
 	t.Logf("AVAILABILITY compose 7.4.0 -> %s: %d searches, %d failed: %s (%v)", release, asked, failed, down, c.why)
@@ -77,7 +77,7 @@ func TestUpgradeOverMajors(t *testing.T) {
 	}
 	s.same(before)
 	s.must(0, "plan")
-	out = s.must(0, "rollback", "--yes")
+	s.must(0, "rollback", "--yes")
 	s.same(before)
 	if out := s.must(0, "plan"); !strings.Contains(out, "Sourcegraph 6.0.0") {
 		t.Errorf("not back:\n%s", out)

@@ -111,7 +111,7 @@ func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, err
 	}
 	switch t.Name {
 	case "inspect":
-		line(fmt.Sprintf(`FACT database {"name": "pgsql", "server": 160004, "bytes": 1000}`))
+		line(`FACT database {"name": "pgsql", "server": 160004, "bytes": 1000}`)
 		line(`FACT release {"version": "` + w.schema + `"}`)
 		line(`FACT background []`)
 		line("FACTS END")
