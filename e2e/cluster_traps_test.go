@@ -71,3 +71,24 @@ func TestClusterSecondInterrupt(t *testing.T) {
 	remove()
 	s.repaired()
 }
+
+// TestClusterDataIsGone: deleting the data deletes all of it, also of a service that was turned off before, and of nobody else.
+func TestClusterDataIsGone(t *testing.T) {
+	s := newFault(t, "f3-data")
+	s.must(0, "up")
+	s.edit("size: demo\n", "size: demo\nservices: {grafana: {enabled: false}}\n")
+	s.must(0, "up")
+	theirs := exec.Command("kubectl", "--namespace="+s.name, "apply", "-f", "-")
+	theirs.Stdin = strings.NewReader(`{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: theirs}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}`)
+	if out, err := theirs.CombinedOutput(); err != nil {
+		t.Fatalf("claim: %v\n%s", err, out)
+	}
+	s.must(0, "down")
+	if got := s.kubectl("get", "pvc", "-o=name"); !strings.Contains(got, "grafana-data-grafana-0") || !strings.Contains(got, "repos-gitserver-0") {
+		t.Errorf("down deleted data; there is\n%s", got)
+	}
+	s.must(0, "down", "--delete-data", s.name)
+	if got := s.kubectl("get", "pvc,secret,lease", "-o=name"); got != "persistentvolumeclaim/theirs" {
+		t.Errorf("there is\n%s\nwant the claim of somebody else alone", got)
+	}
+}

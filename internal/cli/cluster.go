@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -22,7 +21,6 @@ import (
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
-	"berth/internal/target/kubernetes/health"
 	"berth/internal/target/kubernetes/kubeconfig"
 	"berth/internal/target/kubernetes/observe"
 	"berth/internal/target/kubernetes/rbac"
@@ -253,23 +251,6 @@ func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Pl
 	return plan.TeardownObjects(d, from, live, claims), nil
 }
 
-// claims are the keys of the installation's volumes: its own, and those that its StatefulSets made, which carry the labels
-// of their selectors.
-func (c *clusterSite) claims(ctx context.Context) ([]string, error) {
-	list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace})
-	if err != nil {
-		return nil, err
-	}
-	var keys []string
-	for _, o := range list {
-		labels := labelsOf(o)
-		if labels[render.LabelInstallation] == c.stack.Name || labels["app.kubernetes.io/name"] == "sourcegraph" {
-			keys = append(keys, kubernetes.RefOf(o).String())
-		}
-	}
-	return keys, nil
-}
-
 func labelsOf(object map[string]any) map[string]string {
 	metadata, _ := object["metadata"].(map[string]any)
 	labels, _ := metadata["labels"].(map[string]any)
@@ -327,6 +308,11 @@ func (c *clusterSite) settle(ctx context.Context) error {
 	if c.set != nil {
 		for i := range c.set.Objects {
 			refs = append(refs, kubernetes.RefOf(c.set.Objects[i].Body))
+		}
+	}
+	if c.executor != nil && c.set != nil {
+		if err := c.keepClaims(ctx); err != nil {
+			return err
 		}
 	}
 	return c.state.Settle(ctx, refs)
@@ -393,68 +379,4 @@ func bodiesOf(set *render.Set) []map[string]any {
 		bodies[i] = set.Objects[i].Body
 	}
 	return bodies
-}
-
-func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
-	var refs []kubernetes.Ref
-	live := map[kubernetes.Ref]map[string]string{}
-	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet"} {
-		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.stack.Name})
-		if err != nil {
-			return nil, nil, "", err
-		}
-		for _, o := range list {
-			live[kubernetes.RefOf(o)] = labelsOf(o)
-		}
-	}
-	for i := range c.set.Objects {
-		o := &c.set.Objects[i]
-		if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, o.Kind()) {
-			continue
-		}
-		ref := kubernetes.RefOf(o.Body)
-		if live[ref] == nil {
-			missing = append(missing, o.Name())
-			continue
-		}
-		refs = append(refs, ref)
-	}
-	how, err := health.NewWatcher(c.client, c.namespace, e.Now).Look(ctx, refs)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	for _, ref := range refs {
-		is := live[ref][render.LabelRelease]
-		if release == "" || ref.Name == "sourcegraph-frontend" {
-			release = is
-		}
-		services = append(services, ServiceStatus{Name: ref.Name, Release: is, Status: how[ref].How, Ready: how[ref].Ready})
-	}
-	return services, missing, release, nil
-}
-
-// knock asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it
-// would try for seconds in vain.
-func (c *clusterSite) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
-	start := now()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if !c.reached(ctx) {
-		return false, "", 0
-	}
-	err := c.client.Through(ctx, c.namespace, "sourcegraph-frontend", "http", "/healthz")
-	if kubernetes.Forbidden(err) || kubernetes.Unavailable(err) {
-		return false, "", 0 // the API server may not be asked this, or does not reach pods itself
-	}
-	return err == nil, fmt.Sprintf("the Service sourcegraph-frontend in namespace %s", c.namespace), now().Sub(start).Milliseconds()
-}
-
-// reached reports whether the API server reaches a node with a pod of the frontend. In doubt it does.
-func (c *clusterSite) reached(ctx context.Context) bool {
-	const frontend = "sourcegraph-frontend"
-	pods, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=" + frontend})
-	return err != nil || len(pods) == 0 || slices.ContainsFunc(pods, func(pod map[string]any) bool {
-		return c.client.Reaches(ctx, kubernetes.LogQuery{Namespace: c.namespace, Pod: kubernetes.RefOf(pod).Name,
-			Container: c.stack.Cluster.Containers[frontend].Name})
-	})
 }

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	render "berth/internal/render/kubernetes"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/health"
+)
+
+func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
+	var refs []kubernetes.Ref
+	live := map[kubernetes.Ref]map[string]string{}
+	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet"} {
+		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.stack.Name})
+		if err != nil {
+			return nil, nil, "", err
+		}
+		for _, o := range list {
+			live[kubernetes.RefOf(o)] = labelsOf(o)
+		}
+	}
+	for i := range c.set.Objects {
+		o := &c.set.Objects[i]
+		if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, o.Kind()) {
+			continue
+		}
+		ref := kubernetes.RefOf(o.Body)
+		if live[ref] == nil {
+			missing = append(missing, o.Name())
+			continue
+		}
+		refs = append(refs, ref)
+	}
+	how, err := health.NewWatcher(c.client, c.namespace, e.Now).Look(ctx, refs)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	for _, ref := range refs {
+		is := live[ref][render.LabelRelease]
+		if release == "" || ref.Name == "sourcegraph-frontend" {
+			release = is
+		}
+		services = append(services, ServiceStatus{Name: ref.Name, Release: is, Status: how[ref].How, Ready: how[ref].Ready})
+	}
+	return services, missing, release, nil
+}
+
+// knock asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it
+// would try for seconds in vain.
+func (c *clusterSite) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
+	start := now()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if !c.reached(ctx) {
+		return false, "", 0
+	}
+	err := c.client.Through(ctx, c.namespace, "sourcegraph-frontend", "http", "/healthz")
+	if kubernetes.Forbidden(err) || kubernetes.Unavailable(err) {
+		return false, "", 0 // the API server may not be asked this, or does not reach pods itself
+	}
+	return err == nil, fmt.Sprintf("the Service sourcegraph-frontend in namespace %s", c.namespace), now().Sub(start).Milliseconds()
+}
+
+// reached reports whether the API server reaches a node with a pod of the frontend. In doubt it does.
+func (c *clusterSite) reached(ctx context.Context) bool {
+	const frontend = "sourcegraph-frontend"
+	pods, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=" + frontend})
+	return err != nil || len(pods) == 0 || slices.ContainsFunc(pods, func(pod map[string]any) bool {
+		return c.client.Reaches(ctx, kubernetes.LogQuery{Namespace: c.namespace, Pod: kubernetes.RefOf(pod).Name,
+			Container: c.stack.Cluster.Containers[frontend].Name})
+	})
+}
