@@ -181,7 +181,7 @@ type original struct {
 	config     string
 	data       string
 	schema     string
-	state      []string // files of its state and their content, but for the times that a rehearsal is for
+	state      []string // files of its state and their content, but for the times that a rehearsal is for, and who held the lock last
 }
 
 func (s *site) untouched() original {
@@ -191,7 +191,7 @@ func (s *site) untouched() original {
 		schema: docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-Atc",
 			"SELECT (SELECT version FROM versions WHERE service = 'frontend'), count(*), max(id) FROM migration_logs")}
 	if err := filepath.WalkDir(filepath.Join(s.dir, ".berth", s.name), func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "upgrade-times.json" {
+		if err != nil || d.IsDir() || d.Name() == "upgrade-times.json" || d.Name() == "lock" {
 			return err
 		}
 		text, err := os.ReadFile(path)
