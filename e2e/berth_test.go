@@ -42,9 +42,11 @@ type site struct {
 	host string // where its front door is; "" is this machine
 }
 
-// newSite makes a folder with a short config. The installation is deleted when the test ends.
+// newSite makes a folder with a short config. The installation is deleted when the test ends, and so is what an earlier run that was killed
+// left of it.
 func newSite(t *testing.T, name string, more ...string) *site {
 	t.Helper()
+	sweep(t, name)
 	s := &site{t: t, dir: t.TempDir(), name: name, port: freePort(t)}
 	s.write(append([]string{
 		"on: compose",
@@ -55,7 +57,11 @@ func newSite(t *testing.T, name string, more ...string) *site {
 		"images: {registry: " + registryAddress() + "/sourcegraph}",
 		fmt.Sprintf("ports: {bind: 127.0.0.1, https: %d, prometheus: %d}", freePort(t), freePort(t)),
 	}, append(unprivileged(t), more...)...)...)
-	t.Cleanup(s.remove)
+	t.Cleanup(func() {
+		if s.remove() {
+			sweep(t, name) // backups outlive their installation
+		}
+	})
 	return s
 }
 
@@ -117,14 +123,36 @@ func (s *site) edit(old, new string) {
 	s.writeFile("sourcegraph.yaml", strings.Replace(text, old, new, 1))
 }
 
-// remove deletes the installation with its data, so that nothing is left for the next test.
-func (s *site) remove() {
+// remove deletes the installation with its data, so that nothing is left for the next test. It is false where a failed one is kept.
+func (s *site) remove() bool {
 	if s.t.Failed() && os.Getenv("BERTH_KEEP") != "" {
 		s.t.Logf("kept: %s in %s", s.name, s.dir)
-		return
+		return false
 	}
 	if code, out := s.berth("down", "--delete-data", s.name); code != 0 {
 		s.t.Errorf("down --delete-data: exit %d\n%s", code, out)
+	}
+	return true
+}
+
+// sweep removes every container, volume and network of the engine that is named after an installation or a clone of it. A test that was
+// killed never got to its end, and the next one of that name must not begin with its data.
+func sweep(t *testing.T, name string) {
+	t.Helper()
+	for _, kind := range []struct{ list, remove []string }{
+		{[]string{"ps", "-a", "--format", "{{.Names}}"}, []string{"rm", "-f", "-v"}},
+		{[]string{"volume", "ls", "--format", "{{.Name}}"}, []string{"volume", "rm", "-f"}},
+		{[]string{"network", "ls", "--format", "{{.Name}}"}, []string{"network", "rm"}},
+	} {
+		var left []string
+		for _, found := range strings.Fields(docker(t, kind.list...)) {
+			if strings.HasPrefix(found, name+"-") || strings.HasPrefix(found, name+"_") {
+				left = append(left, found)
+			}
+		}
+		if len(left) > 0 {
+			docker(t, append(kind.remove, left...)...)
+		}
 	}
 }
 

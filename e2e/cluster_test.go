@@ -12,7 +12,7 @@ import (
 )
 
 // newCluster makes a folder with a short config for one of the test bed's clusters, in a namespace of its own that does not exist yet. The
-// installation and its namespace are deleted when the test ends.
+// installation and its namespace are deleted when the test ends, and so is what an earlier run that was killed left of them.
 func newCluster(t *testing.T, kind, name string, more ...string) *site {
 	t.Helper()
 	settings, err := exec.Command("../testbed/kubernetes", "env", kind).Output()
@@ -24,10 +24,13 @@ func newCluster(t *testing.T, kind, name string, more ...string) *site {
 		t.Setenv(key, strings.ReplaceAll(strings.ReplaceAll(value, `"$PATH"`, os.Getenv("PATH")), `"`, ""))
 	}
 	s := &site{t: t, dir: t.TempDir(), name: name}
+	kubectl(t, "delete", "namespace", name, "--ignore-not-found", "--timeout=2m")
+	kubectl(t, "delete", "clusterroles,clusterrolebindings,storageclasses", "-l", "dev.berth.namespace="+name, "--ignore-not-found")
 	s.write(append([]string{"on: kubernetes", "release: " + release, "url: http://localhost", "name: " + name, "size: demo"}, more...)...)
 	t.Cleanup(func() {
-		s.remove()
-		kubectl(t, "delete", "namespace", name, "--ignore-not-found", "--wait=false")
+		if s.remove() {
+			kubectl(t, "delete", "namespace", name, "--ignore-not-found", "--wait=false")
+		}
 	})
 	return s
 }
