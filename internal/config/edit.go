@@ -2,75 +2,109 @@ package config
 
 import (
 	"bytes"
-	"fmt"
+	"maps"
+	"reflect"
 
 	"berth/internal/diag"
 )
 
 // WithRelease gives the text of a config with another release. Every other byte stays: comments, spaces, order, line breaks. A config
-// without the key gets it as its first line.
+// without the key gets it as its first line. Where that would say anything else than was meant, it is a problem.
 func WithRelease(file string, text []byte, release string) ([]byte, error) {
 	doc, problems := Load(file, text)
 	if problems.Failed() {
 		return nil, problems
 	}
-	if !doc.Has("release") {
-		return append([]byte("release: "+release+"\n"), text...), nil
-	}
-	at := doc.At("release")
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	line := lines[at.Line-1]
-	old := doc.Config.Release
-	begin := at.Column - 1
-	if i := bytes.Index(line[min(begin, len(line)):], []byte(old)); old == "" || i < 0 {
-		return nil, diag.List{{Code: "BERTH3757", Severity: diag.Error, Range: at, Subject: "release", Summary: "the release can't be changed where it stands",
-			Hint: fmt.Sprintf("write it on a line of its own:  release: %s", release)}}
+	var edited []byte
+	if doc.Has("release") {
+		edited = replaced(text, doc.At("release"), doc.Config.Release, release)
 	} else {
-		begin += i
+		edited = append([]byte("release: "+release+"\n"), text...)
 	}
-	var out bytes.Buffer
-	for i, l := range lines {
-		if i == at.Line-1 {
-			l = bytes.Join([][]byte{l[:begin], []byte(release), l[begin+len(old):]}, nil)
-		}
-		out.Write(l)
-	}
-	return out.Bytes(), nil
+	meant := *doc.Config
+	meant.Release = release
+	return meaning(file, edited, meant, diag.Diagnostic{Range: doc.At("release"), Subject: "release", Summary: "the release can't be changed where it stands",
+		Hint: "write it on a line of its own:  release: " + release})
 }
 
 // WithoutService gives the text of a config that says nothing of a service any more, or, with into, the same of another one. Every other byte
-// stays. What can't be edited without touching more is a problem.
+// stays. Where that would say anything else than was meant, it is a problem.
 func WithoutService(file string, text []byte, service, into string) ([]byte, error) {
 	doc, problems := Load(file, text)
 	if problems.Failed() {
 		return nil, problems
 	}
 	key := doc.KeyAt("services." + service)
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	line := lines[key.Line-1]
-	begin := bytes.Index(line, []byte(service))
-	if into != "" && begin >= 0 {
-		lines[key.Line-1] = bytes.Join([][]byte{line[:begin], []byte(into), line[begin+len(service):]}, nil)
-		return bytes.Join(lines, nil), nil
+	meant := *doc.Config
+	meant.Services = maps.Clone(meant.Services)
+	var edited []byte
+	if into != "" {
+		meant.Services[into] = meant.Services[service]
+		edited = replaced(text, key, service, into)
+	} else if len(meant.Services) == 1 {
+		edited = withoutBlock(text, doc.KeyAt("services")) // a mapping of nothing left would be an empty key
+	} else {
+		edited = withoutBlock(text, key)
 	}
-	if begin < 0 || len(bytes.TrimLeft(line[:begin], " ")) > 0 {
-		return nil, diag.List{{Code: "BERTH3757", Severity: diag.Error, Range: key, Subject: "services." + service,
-			Summary: "services." + service + " can't be taken out where it stands", Hint: "write each service on a line of its own, or take it out by hand when the upgrade has arrived before it"}}
-	}
-	end := key.Line
-	for end < len(lines) && deeper(lines[end], begin) {
-		end++
-	}
-	if only := len(doc.Config.Services) == 1; only {
-		// A mapping of nothing left would be an empty key.
-		at := doc.KeyAt("services").Line - 1
-		return bytes.Join(append(lines[:at:at], lines[end:]...), nil), nil
-	}
-	return bytes.Join(append(lines[:key.Line-1:key.Line-1], lines[end:]...), nil), nil
+	delete(meant.Services, service)
+	return meaning(file, edited, meant, diag.Diagnostic{Range: key, Subject: "services." + service,
+		Summary: "services." + service + " can't be taken out where it stands",
+		Hint:    "write each service on lines of its own, or take it out by hand when the upgrade has arrived before it"})
 }
 
-// deeper reports whether a line belongs to the key that is indented by some spaces: it is indented further.
-func deeper(line []byte, indent int) bool {
-	trimmed := bytes.TrimLeft(line, " ")
-	return len(bytes.TrimSpace(line)) > 0 && len(line)-len(trimmed) > indent
+// meaning gives an edited text back if it means what was meant, and else the problem: YAML has more ways to write a thing than an edit can know.
+func meaning(file string, edited []byte, meant Config, otherwise diag.Diagnostic) ([]byte, error) {
+	if doc, problems := Load(file, edited); edited != nil && !problems.Failed() && same(*doc.Config, meant) {
+		return edited, nil
+	}
+	otherwise.Code, otherwise.Severity = "BERTH3757", diag.Error
+	return nil, diag.List{otherwise}
+}
+
+// same compares configs; no services and an empty mapping of them are the same.
+func same(a, b Config) bool {
+	if len(a.Services)+len(b.Services) == 0 {
+		a.Services, b.Services = nil, nil
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// replaced gives a text with a word replaced that begins at a place, quoted or not; nil: another word stands there.
+func replaced(text []byte, at diag.Range, old, new string) []byte {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	if at.Line < 1 || at.Line > len(lines) || old == "" {
+		return nil
+	}
+	line := lines[at.Line-1]
+	begin := min(at.Column-1, len(line))
+	if rest := line[begin:]; len(rest) > 0 && (rest[0] == '"' || rest[0] == '\'') {
+		begin++
+	}
+	rest, found := bytes.CutPrefix(line[begin:], []byte(old))
+	if !found {
+		return nil
+	}
+	lines[at.Line-1] = bytes.Join([][]byte{line[:begin], []byte(new), rest}, nil)
+	return bytes.Join(lines, nil)
+}
+
+// withoutBlock gives a text without a key that begins a line, and without the lines that belong to it: those indented further, with the
+// comments and empty lines between them. nil: the key stands within a line.
+func withoutBlock(text []byte, key diag.Range) []byte {
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	if key.Line < 1 || key.Line > len(lines) || len(bytes.TrimLeft(lines[key.Line-1][:key.Column-1], " ")) > 0 {
+		return nil
+	}
+	end := key.Line
+	for i := end; i < len(lines); i++ {
+		content := bytes.TrimLeft(lines[i], " ")
+		if empty := len(bytes.TrimSpace(content)) == 0; empty || content[0] == '#' {
+			continue
+		}
+		if len(lines[i])-len(content) < key.Column {
+			break
+		}
+		end = i + 1
+	}
+	return bytes.Join(append(lines[:key.Line-1:key.Line-1], lines[end:]...), nil)
 }

@@ -23,13 +23,33 @@ func TestWithoutService(t *testing.T) {
 		{both, "symbols", "", "on: compose\nservices:\n  # mine\n  gitserver: {replicas: 2}\nurl: http://x\n"},
 		{"on: compose\nservices:\n  symbols: {memory: 8Gi}\nurl: http://x\n", "symbols", "", "on: compose\nurl: http://x\n"},
 		{"services: {symbols: {memory: 8Gi}, gitserver: {replicas: 2}}\n", "symbols", "searcher", "services: {searcher: {memory: 8Gi}, gitserver: {replicas: 2}}\n"},
+		{"services: {gitserver: {env: {X: symbols}}, symbols: {memory: 8Gi}}\n", "symbols", "searcher", "services: {gitserver: {env: {X: symbols}}, searcher: {memory: 8Gi}}\n"},
+		{"services:\n  \"symbols\":\n    memory: 8Gi\n\n# odd\n    cpu: 2\n\n  # git\n  gitserver: {replicas: 2}\n", "symbols", "", "services:\n\n  # git\n  gitserver: {replicas: 2}\n"},
+		{"on: compose\r\nservices:\r\n  symbols:\r\n    memory: 8Gi", "symbols", "", "on: compose\r\n"},
 	} {
 		got, err := WithoutService("sourcegraph.yaml", []byte(c.text), c.service, c.into)
 		if err != nil || string(got) != c.want {
 			t.Errorf("%q without %s (%s) becomes\n%q, want\n%q (%v)", c.text, c.service, c.into, got, c.want, err)
 		}
 	}
-	if _, err := WithoutService("sourcegraph.yaml", []byte("services: {symbols: {memory: 8Gi}, gitserver: {replicas: 2}}\n"), "symbols", ""); err == nil {
-		t.Error("a key in the middle of a line was taken out")
+}
+
+// TestEditsThatWouldSaySomethingElse are refused: the file stays the admin's.
+func TestEditsThatWouldSaySomethingElse(t *testing.T) {
+	for _, text := range []string{
+		"services: {symbols: {memory: 8Gi}, gitserver: {replicas: 2}}\n",
+		"services:\n  symbols: {memory: 8Gi,\n  cpu: 2}\n  gitserver: {replicas: 2}\n",
+		"services:\n  symbols: &s {memory: 8Gi}\n  gitserver: *s\n",
+		"services:\n  ? symbols\n  : {memory: 8Gi}\n  gitserver: {replicas: 2}\n",
+	} {
+		if got, err := WithoutService("sourcegraph.yaml", []byte(text), "symbols", ""); err == nil {
+			t.Errorf("%q without symbols becomes %q", text, got)
+		}
+	}
+	for _, text := range []string{"release: &r 7.4.0\nname: *r\n", "release: |\n  7.4.0\n", "# c\n---\non: compose\n", "\xef\xbb\xbfon: compose\n", "{on: compose}",
+		"release: \"7\\x2e4.0\"\n"} {
+		if got, err := WithRelease("sourcegraph.yaml", []byte(text), "7.5.4453"); err == nil {
+			t.Errorf("%q with another release becomes %q", text, got)
+		}
 	}
 }
