@@ -8,9 +8,14 @@ type Upgrades struct {
 	Oldest       string         `yaml:"oldest"`     // the first minor that the migrator can upgrade from
 	LastMinors   map[int]int    `yaml:"lastMinors"` // the last minor of each major that is closed
 	Stops        []Stop         `yaml:"stops"`
+	Traps        []Trap         `yaml:"traps"`
 	Irreversible []Irreversible `yaml:"irreversible"`
+	Reindexes    []Reindex      `yaml:"reindexes"`
 	OwnMigrator  []OwnMigrator  `yaml:"ownMigrator"`
-	ByHand       []ByHand       `yaml:"byHand"`
+	ByHand       []Advice       `yaml:"byHand"`  // what is left to a person
+	Changes      []Advice       `yaml:"changes"` // what berth does, and people will meet
+
+	Background []BackgroundMigration `yaml:"background"`
 
 	Gone map[string]Gone `yaml:"gone"` // services that later releases don't have, by name
 }
@@ -46,6 +51,32 @@ type Stop struct {
 	Then          string   `yaml:"then"` // what a person has to do there before the way goes on; "": nothing
 }
 
+// Trap is a hop that fails, between releases that are good for anything else.
+type Trap struct {
+	From    []string `yaml:"from"`
+	To      []string `yaml:"to"`
+	Reason  string   `yaml:"reason"`
+	Instead string   `yaml:"instead"` // the release to go to
+	Source  string   `yaml:"source"`
+}
+
+// Reindex is a hop whose database images change the system under the data.
+type Reindex struct {
+	Crosses  string   `yaml:"crosses"`
+	Database Database `yaml:"database"`
+	Reason   string   `yaml:"reason"`
+	Source   string   `yaml:"source"`
+}
+
+// BackgroundMigration is an out-of-band migration: one of data, which a release's worker does beside its work.
+type BackgroundMigration struct {
+	ID         int    `yaml:"id"`
+	Introduced string `yaml:"introduced"` // the first minor that has it
+	Deprecated string `yaml:"deprecated"` // the first minor that needs it done; "": none is known to
+	OneWay     bool   `yaml:"oneWay"`     // it can't be undone without loss
+	What       string `yaml:"what"`
+}
+
 // Irreversible is something that only a backup brings back.
 type Irreversible struct {
 	Crosses          string   `yaml:"crosses"`
@@ -62,8 +93,9 @@ type OwnMigrator struct {
 	Source  string `yaml:"source"`
 }
 
-// ByHand is something that is left to a person.
-type ByHand struct {
+// Advice is what an admin has to do, or to know, on a way.
+type Advice struct {
+	From     []string `yaml:"from"` // the releases that a way must begin at; none: any
 	Crosses  string   `yaml:"crosses"`
 	Target   Target   `yaml:"target"`
 	Database Database `yaml:"database"`

@@ -32,7 +32,7 @@ func (j *Journey) Back() (Way, diag.List) {
 		way.Stages = []Stage{Redeploy}
 		return way, nil
 	case h.Kind == upgrade.MultiVersion && !j.begun(Migrate) && !(h.ConvertsPostgres && j.begun(Convert)):
-		way.Stages = []Stage{Redeploy}
+		way.Stages, way.Page = []Stage{Redeploy}, h.Reindexes && j.begun(Convert)
 		return way, nil
 	}
 	way.Page = true
@@ -71,7 +71,7 @@ func (w *Walker) Return(ctx context.Context, j *Journey, way Way) error {
 		place := Place{j.At.Hop, stage}
 		begun := w.Now()
 		w.Tell(Event{Hop: j.Hop(), Place: place, Of: len(j.Hops), Begun: true})
-		if err := w.back(ctx, j, stage, config); err != nil {
+		if err := w.back(ctx, j, way, stage, config); err != nil {
 			j.Problems = nil
 			var problems diag.List
 			if errors.As(err, &problems) {
@@ -101,11 +101,24 @@ func (j *Journey) configOf(release string) string {
 	return j.before()
 }
 
-func (w *Walker) back(ctx context.Context, j *Journey, stage Stage, config string) error {
+// again is what to do when a stage of the way back failed.
+const again = "when it is mended: berth rollback"
+
+// back walks a stage of the way back.
+func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, config string) error {
 	h := j.Hop()
 	page := Page(j, diag.List{{Code: "BERTH3721", Summary: "it goes back to " + h.From}})
 	switch stage {
 	case Redeploy:
+		if h.Reindexes && way.Stages[0] != Restore && j.begun(Convert) {
+			// What the newer system put in order is not in the older one's.
+			if err := w.Site.Deploy(ctx, config, stack.Closed, page); err != nil {
+				return err
+			}
+			if err := w.indexes(ctx, j, config, again); err != nil {
+				return err
+			}
+		}
 		return w.Site.Deploy(ctx, config, stack.Open, "")
 	case Undo:
 		if err := w.Site.Deploy(ctx, h.Config, stack.Closed, page); err != nil {
@@ -124,7 +137,7 @@ func (w *Walker) back(ctx context.Context, j *Journey, stage Stage, config strin
 		}
 		return w.task(ctx, j, run.Task{Name: "downgrade", Identity: j.identity("downgrade"), Image: image,
 			Command: []string{"downgrade", "--from=v" + h.To, "--to=v" + h.From, "--disable-animation", "--ignore-migrator-update", "--skip-drift-check"}},
-			"BERTH3722", "the migrator did not take the databases back to "+h.From)
+			"BERTH3722", "the migrator did not take the databases back to "+h.From, again)
 	case Restore:
 		if h.ConvertsPostgres {
 			if err := w.Site.SetAside(ctx, config); err != nil {
@@ -134,19 +147,4 @@ func (w *Walker) back(ctx context.Context, j *Journey, stage Stage, config strin
 		return w.restore(ctx, j, config, page)
 	}
 	return fmt.Errorf("no way back by the stage %q", stage)
-}
-
-// task runs a task of the way back from its begin, whatever was there of it.
-func (w *Walker) task(ctx context.Context, j *Journey, t run.Task, code, summary string) error {
-	if err := w.Site.Forget(ctx, t.Name); err != nil {
-		return err
-	}
-	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
-	if err != nil {
-		return err
-	}
-	if exit != 0 {
-		return failed(t, exit, lines, code, summary, "when it is mended: berth rollback")
-	}
-	return w.Site.Forget(ctx, t.Name)
 }

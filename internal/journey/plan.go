@@ -64,6 +64,8 @@ const (
 	conversionPerGiB = 9.0
 	// savePerGiB is a dump and a restore at 50 MB a second each.
 	savePerGiB = 40.0
+	// indexPerGiB is a read of the data and a write of the indexes at 50 MB a second.
+	indexPerGiB = 20.0
 	// migration is what Sourcegraph's guide asks to set aside for an upgrade.
 	//
 	// Source: https://sourcegraph.com/docs/self-hosted/deploy/kubernetes/upgrade
@@ -145,6 +147,9 @@ func text(h *Hop, s Stage) string {
 		if h.ConvertsPostgres {
 			return "the databases start with the images of " + h.To + ", which convert them to the next major Postgres; their indexes are checked"
 		}
+		if h.Reindexes {
+			return "the databases start with the images of " + h.To + "; their indexes are checked, and made anew where they must be"
+		}
 		return "the databases start with the images of " + h.To
 	case Migrate:
 		return fmt.Sprintf("migrator %s: upgrade --from=v%s --to=v%s", h.Migrator, h.From, h.To)
@@ -180,6 +185,9 @@ func estimate(h *Hop, s Stage, f *Facts, times []Time) (seconds float64, source 
 	case Convert:
 		if h.ConvertsPostgres {
 			return 2*short + gib*conversionPerGiB, fmt.Sprintf("%.1f GiB at the documented 2.5 h a terabyte", gib)
+		}
+		if h.Reindexes {
+			return 2*short + gib*indexPerGiB, fmt.Sprintf("%.1f GiB, all indexes made anew at 50 MB/s", gib)
 		}
 		return 2 * short, "figure"
 	case Migrate:

@@ -80,7 +80,7 @@ func (w *Walker) restore(ctx context.Context, j *Journey, config, page string) e
 	}
 	return w.task(ctx, j, run.Task{Name: "restore", Identity: j.identity("restore"), Image: image, As: "pgsql", Entry: script(restoreScript),
 		Env: map[string]string{"DIR": folder, "BACKUP": j.Backup}, Volume: Backups, Path: folder},
-		"BERTH3723", "the backup could not be restored; the databases are as they were before")
+		"BERTH3723", "the backup could not be restored; the databases are as they were before", again)
 }
 
 // runBackground runs the migrations that a worker otherwise does in the background: in a clone there is none. The migrator is that of the
@@ -104,7 +104,7 @@ func (w *Walker) runBackground(ctx context.Context, j *Journey, config string) e
 	}
 	return quiet.task(ctx, j, run.Task{Name: "background", Identity: j.identity("background"), Image: image,
 		Command: []string{"run-out-of-band-migrations", "--disable-animation", "--ignore-migrator-update"}},
-		"BERTH3706", "background migrations do not come to their end")
+		"BERTH3706", "background migrations do not come to their end", again)
 }
 
 // migration is the migrator's command that brings the databases over a hop, in the way that the hop does it.

@@ -397,26 +397,38 @@ func (w *Walker) convert(ctx context.Context, j *Journey) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !h.ConvertsPostgres {
+	if !h.ConvertsPostgres && !h.Reindexes {
 		return fmt.Sprintf("Postgres %d", facts.Postgres()), nil
 	}
-	image, err := w.Site.Image(h.Config, "pgsql")
-	if err != nil {
+	if err := w.indexes(ctx, j, h.Config, "see what is told above; berth rollback goes back"); err != nil {
 		return "", err
 	}
+	return fmt.Sprintf("Postgres %d, indexes checked, analyzed", facts.Postgres()), nil
+}
+
+// indexes checks the databases' indexes with the images of a config, and makes those anew whose collation is another one now.
+func (w *Walker) indexes(ctx context.Context, j *Journey, config, hint string) error {
+	image, err := w.Site.Image(config, "pgsql")
+	if err != nil {
+		return err
+	}
 	t := run.Task{Name: "indexes", Identity: j.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript)}
+	return w.task(ctx, j, t, "BERTH3704", "the databases' indexes are not as they should be after the databases' system changed", hint)
+}
+
+// task runs a task from its begin, whatever was there of it.
+func (w *Walker) task(ctx context.Context, j *Journey, t run.Task, code, summary, hint string) error {
 	if err := w.Site.Forget(ctx, t.Name); err != nil {
-		return "", err
+		return err
 	}
 	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
 	if err != nil {
-		return "", err
+		return err
 	}
 	if exit != 0 {
-		return "", failed(t, exit, lines, "BERTH3704", "the databases' indexes are not as they should be after the conversion",
-			"see what is told above; berth rollback restores the backup")
+		return failed(t, exit, lines, code, summary, hint)
 	}
-	return fmt.Sprintf("Postgres %d, indexes checked, analyzed", facts.Postgres()), w.Site.Forget(ctx, t.Name)
+	return w.Site.Forget(ctx, t.Name)
 }
 
 // migrate brings the schemas to the hop's release. A migrator that is at work is taken up again, and one that came to its end is not begun

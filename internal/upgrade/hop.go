@@ -24,8 +24,14 @@ type Hop struct {
 	Irreversible []string `json:"irreversible,omitempty"`
 	// ConvertsPostgres says that the release's database images bring bundled databases to another major Postgres when they start.
 	ConvertsPostgres bool `json:"convertsPostgres,omitempty"`
+	// Reindexes says that the release's database images may order text in another way than those before.
+	Reindexes bool `json:"reindexes,omitempty"`
 	// ByHand is what berth leaves to the admin.
 	ByHand []Reason `json:"byHand,omitempty"`
+	// Changes are what people will meet, and berth does by itself.
+	Changes []Reason `json:"changes,omitempty"`
+	// Background is what the migrator brings to its end on the way, at which minor release each.
+	Background []Interrupt `json:"background,omitempty"`
 }
 
 // Reason is a statement with where it comes from.

@@ -31,6 +31,8 @@ type Journey struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 	Hops []Hop  `json:"hops"`
+	// Unknown are the facts that are not known and that the way depends on; it is the one of the worse case.
+	Unknown []string `json:"unknown,omitempty"`
 	// Then is what a person has to do at the end of the last hop before a further way can be planned; "": To is reached.
 	Then string `json:"then,omitempty"`
 }
@@ -65,6 +67,10 @@ func (p *planner) begin() (Version, diag.List) {
 	if err != nil {
 		return from, refuse("BERTH3751", "--from", err.Error(), "write it as 6.0.0, or as 6.0")
 	}
+	if !exists(p.rules, from) {
+		return from, refuse("BERTH3751", "--from", fmt.Sprintf("there is no release %s: the last of %d was %[2]d.%d", from, from.numbers[0], p.rules.LastMinors[from.numbers[0]]),
+			"see which one runs: berth status, or Sourcegraph's page Site admin > Updates")
+	}
 	oldest, err := Parse(p.rules.Oldest)
 	if err == nil && from.Minor().compare(oldest.Minor()) < 0 {
 		return from, refuse("BERTH3752", "--from", fmt.Sprintf("%s is older than %s, which is the first release that can be upgraded from over several at once", from, p.rules.Oldest),
@@ -87,20 +93,25 @@ func (p *planner) end(from Version) (Version, diag.List) {
 	if to.compare(from) < 0 {
 		return to, refuse("BERTH3754", "--to", fmt.Sprintf("%s is older than %s", to, from), "to go back to before the last upgrade: berth rollback")
 	}
-	if n := p.against(resolved, p.kind(from, to)); n != nil {
-		return to, refuse("BERTH3755", "--to", fmt.Sprintf("an upgrade must not end at %s: %s", resolved, n.Reason), "go to "+n.Instead+" instead: berth upgrade --to "+n.Instead)
+	if reason, instead := p.against(from.String(), resolved, p.kind(from, to)); reason != "" {
+		return to, refuse("BERTH3755", "--to", fmt.Sprintf("an upgrade must not end at %s: %s", resolved, reason), "go to "+instead+" instead: berth upgrade --to "+instead)
 	}
 	return to, nil
 }
 
-// against is what speaks against ending a hop at a release.
-func (p *planner) against(version string, kind Kind) *catalogue.Notice {
-	for _, n := range p.catalogue.Notices(version, p.request.Target) {
+// against is what speaks against a hop, and the release that it better ends at; "" where nothing does.
+func (p *planner) against(from, to string, kind Kind) (reason, instead string) {
+	for _, n := range p.catalogue.Notices(to, p.request.Target) {
 		if n.Use == catalogue.AnyUse || n.Use == catalogue.MultiVersion && kind == MultiVersion {
-			return &n
+			return n.Reason, n.Instead
 		}
 	}
-	return nil
+	for _, t := range p.rules.Traps {
+		if slices.Contains(t.From, from) && slices.Contains(t.To, to) {
+			return t.Reason, t.Instead
+		}
+	}
+	return "", ""
 }
 
 // way goes from one release to another by the stops between them.
@@ -112,6 +123,9 @@ func (p *planner) way(j Journey, from, to Version) (Journey, diag.List) {
 	}
 	if stop.compare(from) > 0 {
 		j.Hops = append(j.Hops, p.hop(from, stop, rule))
+	}
+	if rule.PostgresBelow > 0 && p.request.Facts.Postgres == 0 {
+		j.Unknown = append(j.Unknown, fmt.Sprintf("which major release your own Postgres is; the way is that of one below %d", rule.PostgresBelow))
 	}
 	if rule.Then != "" {
 		j.To, j.Then = stop.String(), rule.Then
@@ -168,23 +182,47 @@ func (p *planner) hop(from, to Version, rule *catalogue.Stop) Hop {
 			h.ConvertsPostgres = h.ConvertsPostgres || i.ConvertsPostgres
 		}
 	}
-	for _, b := range p.rules.ByHand {
-		known := b.Needs == "" || p.request.Facts.Has == nil || p.request.Facts.Has(b.Needs)
-		if crosses(from, to, b.Crosses) && (b.Target == "" || b.Target == p.request.Target) && p.has(b.Database) && known {
-			h.ByHand = append(h.ByHand, Reason{b.Text, b.Source})
+	h.Background = p.interrupts(from, to)
+	for _, m := range p.rules.Background {
+		if m.OneWay && slices.ContainsFunc(h.Background, func(halt Interrupt) bool { return slices.Contains(halt.IDs, m.ID) }) {
+			h.Irreversible = append(h.Irreversible, m.What)
 		}
 	}
-	if h.ConvertsPostgres {
-		// The databases stop for it, so that nothing can roll.
-		h.Kind = MultiVersion
+	var looked *catalogue.Reindex
+	for i := range p.rules.Reindexes {
+		if r := &p.rules.Reindexes[i]; crosses(from, to, r.Crosses) && p.has(r.Database) {
+			looked = r
+		}
+	}
+	h.Reindexes = looked != nil
+	h.ByHand, h.Changes = p.advice(from, to, p.rules.ByHand), p.advice(from, to, p.rules.Changes)
+	if h.ConvertsPostgres || h.Reindexes {
+		h.Kind = MultiVersion // the databases are not to be used meanwhile, so that nothing can roll
 	}
 	if h.Kind == MultiVersion && !slices.ContainsFunc(p.rules.OwnMigrator, func(o catalogue.OwnMigrator) bool { return crosses(from, to, o.Crosses) }) {
 		h.Migrator = p.catalogue.Newest(p.request.Target)
 	}
 	h.Reasons = p.reasons(from, to, h.Kind, rule)
+	if looked != nil {
+		h.Reasons = append(h.Reasons, Reason{looked.Reason, looked.Source})
+	}
 	return h
 }
 
+// advice is what a list has for whoever goes a hop.
+func (p *planner) advice(from, to Version, list []catalogue.Advice) []Reason {
+	var found []Reason
+	for _, a := range list {
+		concerned := a.Needs == "" || p.request.Facts.Has == nil || p.request.Facts.Has(a.Needs)
+		begins := len(a.From) == 0 || slices.Contains(a.From, from.String())
+		if crosses(from, to, a.Crosses) && begins && concerned && (a.Target == "" || a.Target == p.request.Target) && p.has(a.Database) {
+			found = append(found, Reason{a.Text, a.Source})
+		}
+	}
+	return found
+}
+
+// reasons say why a hop ends where it does.
 func (p *planner) reasons(from, to Version, kind Kind, rule *catalogue.Stop) []Reason {
 	if rule != nil {
 		return []Reason{{rule.Reason, rule.Source}}

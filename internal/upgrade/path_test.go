@@ -41,6 +41,11 @@ func TestVectors(t *testing.T) {
 		{"backwards", "7.5.4453", "7.4", catalogue.Compose, Facts{}, "BERTH3754"},
 		{"5.1.2 can't end a multi-version upgrade", "4.5.0", "5.1.2", catalogue.Compose, Facts{}, "BERTH3755"},
 		{"but it can be a step", "5.0.6", "5.1.2", catalogue.Compose, Facts{}, "5.0.6 -> 5.1.2 (standard)"},
+		{"5.0.3 to 5.0.6 fail on the way to 5.1.5", "5.0.6", "5.1.5", catalogue.Compose, Facts{}, "BERTH3755"},
+		{"5.0.2 does not", "5.0.2", "5.1.5", catalogue.Compose, Facts{}, "5.0.2 -> 5.1.5 (standard)"},
+		{"4.9 never was", "4.9.0", "5.1", catalogue.Compose, Facts{}, "BERTH3751"},
+		{"6.2 changes the databases' system, so nothing rolls", "6.1.5633", "6.2", catalogue.Compose, Facts{}, "6.1.5633 -> 6.2.3841 (multi-version)"},
+		{"but an own database keeps its own", "6.1.5633", "6.2", catalogue.Compose, Facts{External: true, Postgres: 16}, "6.1.5633 -> 6.2.3841 (standard)"},
 		{"5.10.0 is broken", "5.9.0", "5.10.0", catalogue.Compose, Facts{}, "BERTH3755"},
 		{"5.10 is its newest patch, and converts Postgres, so nothing rolls", "5.9.0", "5.10", catalogue.Compose, Facts{}, "5.9.0 -> 5.10.3940 (multi-version)"},
 		{"Helm stops at 5.11 before 6.0", "5.8.1579", "7.5", catalogue.Kubernetes, Facts{}, "5.8.1579 -> 5.11.6271 (multi-version) -> 7.5.4453 (multi-version)"},
@@ -80,6 +85,61 @@ func TestMigratorOfAHop(t *testing.T) {
 	}
 }
 
+// TestBackgroundMigrations is scheduled as Sourcegraph's documents show it for 3.41 to 4.5:
+// https://sourcegraph.com/docs/self-hosted/updates/migrator/migrator-operations
+func TestBackgroundMigrations(t *testing.T) {
+	p := &planner{catalogue: catalogue.Embedded(), rules: catalogue.Embedded().Upgrades()}
+	for _, c := range []struct{ from, to, want string }{
+		{"3.41", "4.5", "[at 3.43 for background migrations 1, 2, 4, 5, 7, 13, 14, 15, 16 at 4.3 for background migrations 17, 18]"},
+		{"4.5", "5.0", "[at 4.5 for background migration 19]"},
+		{"4.0", "4.3", "[]"},
+		{"5.0", "7.5", "[at 5.2 for background migration 24]"},
+	} {
+		from, err := Parse(c.from)
+		to, bad := Parse(c.to)
+		if err != nil || bad != nil {
+			t.Fatal(err, bad)
+		}
+		if got := fmt.Sprint(p.interrupts(from, to)); got != c.want {
+			t.Errorf("%s to %s: %s, want %s", c.from, c.to, got, c.want)
+		}
+	}
+}
+
+func TestUnknownFactsAreTold(t *testing.T) {
+	c := catalogue.Embedded()
+	j, _ := Path(c, Request{From: "5.8.1579", To: "7.5", Target: catalogue.Compose, Facts: Facts{External: true}})
+	if len(j.Unknown) != 1 || !strings.Contains(j.Unknown[0], "Postgres") {
+		t.Errorf("the way depends on the own Postgres, which is not known, and says %q", j.Unknown)
+	}
+	if j, _ = Path(c, Request{From: "5.8.1579", To: "7.5", Target: catalogue.Compose, Facts: Facts{External: true, Postgres: 12}}); len(j.Unknown) > 0 {
+		t.Errorf("all is known, and yet: %q", j.Unknown)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	c := catalogue.Embedded()
+	says := func(list []Reason, text string) bool {
+		return slices.ContainsFunc(list, func(r Reason) bool { return strings.Contains(r.Text, text) })
+	}
+	for _, from := range []string{"3.30.2", "3.30.3"} {
+		j, _ := Path(c, Request{From: from, To: "6.0", Target: catalogue.Compose})
+		if got := says(j.Hops[0].ByHand, "damaged indexes"); got != (from == "3.30.2") {
+			t.Errorf("from %s, whether indexes may be damaged: %t", from, got)
+		}
+	}
+	for _, mesh := range []bool{true, false} {
+		j, _ := Path(c, Request{From: "6.9.0", To: "6.10", Target: catalogue.Kubernetes, Facts: Facts{Has: func(key string) bool { return mesh && key == "kubernetes.mesh" }}})
+		if got := says(j.Hops[0].ByHand, "Envoy"); got != mesh {
+			t.Errorf("with a mesh: %t, and the Envoy filter is told of: %t", mesh, got)
+		}
+	}
+	j, _ := Path(c, Request{From: "6.3.0", To: "6.4", Target: catalogue.Compose})
+	if !says(j.Hops[0].Changes, "repo-updater ended") {
+		t.Errorf("6.4 without what changes: %v", j.Hops[0].Changes)
+	}
+}
+
 // TestProperties holds every way between releases that exist to what must be true of all.
 func TestProperties(t *testing.T) {
 	c := catalogue.Embedded()
@@ -107,8 +167,8 @@ func TestProperties(t *testing.T) {
 				t.Fatalf("hop %d does not go on from the one before: %s", i, way(j))
 			}
 			at = to
-			if n := p.against(h.To, h.Kind); n != nil {
-				t.Fatalf("hop %d ends at a release that it must not: %s", i, n.Reason)
+			if reason, _ := p.against(h.From, h.To, h.Kind); reason != "" {
+				t.Fatalf("hop %d ends at a release that it must not: %s", i, reason)
 			}
 			if len(h.Reasons) == 0 || h.Reasons[0].Text == "" || h.Reasons[0].Source == "" {
 				t.Fatalf("hop %d has no reason with a source", i)

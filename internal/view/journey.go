@@ -39,9 +39,7 @@ func Journey(w io.Writer, p *journey.Plan) {
 		for _, e := range h.Edits {
 			fmt.Fprintf(w, "     your file %s\n", e)
 		}
-		for _, b := range h.ByHand {
-			fmt.Fprintf(w, "     by hand   %s\n", b.Text)
-		}
+		advice(w, h.Hop.Hop)
 		if h.Downtime > 0 {
 			fmt.Fprintf(w, "     downtime  about %s; a page tells people so\n", About(h.Downtime))
 		} else {
@@ -50,6 +48,19 @@ func Journey(w io.Writer, p *journey.Plan) {
 	}
 	if len(p.Hops) > 1 && p.Downtime > 0 {
 		fmt.Fprintf(w, "\ndowntime in all: about %s\n", About(p.Downtime))
+	}
+}
+
+// advice writes what a person meets on a hop.
+func advice(w io.Writer, h upgrade.Hop) {
+	for _, halt := range h.Background {
+		fmt.Fprintf(w, "     waits     %s\n", halt)
+	}
+	for _, c := range h.Changes {
+		fmt.Fprintf(w, "     changes   %s\n", c.Text)
+	}
+	for _, b := range h.ByHand {
+		fmt.Fprintf(w, "     by hand   %s\n", b.Text)
 	}
 }
 
@@ -72,6 +83,12 @@ func Ticket(w io.Writer, p *journey.Plan) {
 		fmt.Fprintf(w, "## %d. %s to %s (%s)\n\n", i+1, h.From, h.To, h.Kind)
 		for _, r := range h.Reasons {
 			fmt.Fprintf(w, "- Why: %s%s\n", r.Text, source(r.Source))
+		}
+		for _, halt := range h.Background {
+			fmt.Fprintf(w, "- Waits %s\n", halt)
+		}
+		for _, c := range h.Changes {
+			fmt.Fprintf(w, "- Changes: %s%s\n", c.Text, source(c.Source))
 		}
 		for _, b := range h.ByHand {
 			fmt.Fprintf(w, "- By hand: %s%s\n", b.Text, source(b.Source))
@@ -177,9 +194,10 @@ func Way(w io.Writer, j upgrade.Journey) {
 		for _, text := range h.Irreversible {
 			fmt.Fprintf(w, "   ▌ only a backup goes back: %s\n", text)
 		}
-		for _, b := range h.ByHand {
-			fmt.Fprintf(w, "     by hand   %s\n", b.Text)
-		}
+		advice(w, h)
+	}
+	for _, u := range j.Unknown {
+		fmt.Fprintf(w, "\nnot known %s\n", u)
 	}
 	if j.Then != "" {
 		fmt.Fprintf(w, "\nthen      %s\n", j.Then)

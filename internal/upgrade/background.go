@@ -1,0 +1,75 @@
+package upgrade
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"berth/catalogue"
+)
+
+// Interrupt is a minor release that a migrator's upgrade halts at, with the schema of that release, until out-of-band migrations are done.
+type Interrupt struct {
+	At  string `json:"at"`
+	IDs []int  `json:"ids"`
+}
+
+// String says it as part of a sentence.
+func (i Interrupt) String() string {
+	noun := "migration"
+	if len(i.IDs) > 1 {
+		noun = "migrations"
+	}
+	return fmt.Sprintf("at %s for background %s %s", i.At, noun, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(i.IDs), "[]")), ", "))
+}
+
+// interrupts schedules the out-of-band migrations of a hop as the migrator does: each must come to its end between the release that brought it
+// and the last one that does without, in as few halts as will do, and as late as can be.
+func (p *planner) interrupts(from, to Version) []Interrupt {
+	type span struct {
+		id          int
+		first, last Version
+	}
+	var open []span
+	for _, m := range p.rules.Background {
+		first, err := Parse(m.Introduced)
+		if m.Deprecated == "" || err != nil || !crosses(from, to, m.Deprecated) {
+			continue
+		}
+		end, err := Parse(m.Deprecated)
+		if err == nil {
+			open = append(open, span{m.ID, first, p.before(end)})
+		}
+	}
+	slices.SortFunc(open, func(a, b span) int { return a.last.compare(b.last) })
+	var halts []Interrupt
+	for len(open) > 0 {
+		// The one that ends first says where to halt; all that have begun by then are done there.
+		at := open[0].last
+		halt := Interrupt{At: at.String()}
+		open = slices.DeleteFunc(open, func(s span) bool {
+			if s.first.compare(at) > 0 {
+				return false
+			}
+			halt.IDs = append(halt.IDs, s.id)
+			return true
+		})
+		slices.Sort(halt.IDs)
+		halts = append(halts, halt)
+	}
+	return halts
+}
+
+// before is the minor release before one.
+func (p *planner) before(v Version) Version {
+	if v.numbers[1] > 0 {
+		return Version{numbers: [3]int{v.numbers[0], v.numbers[1] - 1, -1}}
+	}
+	return Version{numbers: [3]int{v.numbers[0] - 1, p.rules.LastMinors[v.numbers[0]-1], -1}}
+}
+
+// exists reports whether there can be a release of a version's minor.
+func exists(rules *catalogue.Upgrades, v Version) bool {
+	last, closed := rules.LastMinors[v.numbers[0]]
+	return !closed || v.numbers[1] <= last
+}
