@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"berth/internal/diag"
+	"berth/internal/plan"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -57,6 +58,15 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 		fmt.Fprintln(e.Stdout)
 		if err := e.execute(ctx, s, p, 0); err != nil {
 			return err
+		}
+	}
+	left, err := s.teardown(ctx, e, false)
+	if err != nil {
+		return err
+	}
+	for _, step := range left.Steps {
+		if step.Verb == plan.RemoveNetwork {
+			fmt.Fprintf(e.Stdout, "the network %s is left: nothing is connected to it, but the engine counts wrong and keeps it until it is restarted\n", step.Object)
 		}
 	}
 	if data != "" {

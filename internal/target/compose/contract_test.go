@@ -2,10 +2,13 @@ package compose
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"berth/internal/plan"
@@ -269,4 +272,28 @@ func TestLogs(t *testing.T) {
 	if err != nil || !slices.Equal(lines, []string{"one", "two"}) {
 		t.Errorf("Logs: %q, %v", lines, err)
 	}
+}
+
+// TestNetworkThatTheEngineMiscounts is left where nothing is connected to it by the engine's own word, and is a failure where something is.
+func TestNetworkThatTheEngineMiscounts(t *testing.T) {
+	for _, connected := range [][]string{nil, {"somebody"}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeEngine{connected: connected}
+			e := &Engine{api: &api{http: &http.Client{Transport: direct{f}}, base: "http://engine/v1.41"}}
+			begun := time.Now()
+			err := e.RemoveNetwork(t.Context(), "sourcegraph_sourcegraph")
+			if (err != nil) != (connected != nil) || time.Since(begun) > detaching+time.Second {
+				t.Errorf("with %q connected: %v after %s", connected, err, time.Since(begun))
+			}
+		})
+	}
+}
+
+// direct asks a handler without a connection.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
 }

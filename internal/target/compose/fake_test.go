@@ -22,6 +22,7 @@ type fakeEngine struct {
 	requests   int
 	made       int
 	pull       []string // lines of the next pull
+	connected  []string // containers of the network, which can't be removed
 }
 
 type fakeContainer struct {
@@ -64,6 +65,14 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, line := range f.pull {
 			fmt.Fprintln(w, line)
 		}
+	case parts[0] == "networks" && r.Method == http.MethodDelete:
+		refuse(w, http.StatusForbidden, "error while removing network: network "+parts[1]+" has active endpoints")
+	case parts[0] == "networks":
+		containers := map[string]any{}
+		for _, name := range f.connected {
+			containers[name] = map[string]any{"Name": name}
+		}
+		answer(w, map[string]any{"Name": parts[1], "Containers": containers})
 	case parts[0] == "images":
 		if !f.images[strings.TrimSuffix(strings.TrimPrefix(path, "images/"), "/json")] {
 			refuse(w, http.StatusNotFound, "no such image")
