@@ -153,7 +153,7 @@ func sweep(t *testing.T, name string) {
 		if len(left) == 0 {
 			continue
 		}
-		// Engines before 28 can keep a network that nothing is connected to, until they are restarted: berth uses it again.
+		// An engine that counts wrong keeps a network that nothing is connected to, until it is restarted: berth uses it again.
 		if out, err := exec.Command("docker", append(kind.remove, left...)...).CombinedOutput(); err != nil && !strings.Contains(string(out), "active endpoints") {
 			t.Fatalf("docker %s %s: %v\n%s", kind.remove, left, err, out)
 		}

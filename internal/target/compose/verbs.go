@@ -71,10 +71,10 @@ func (e *Engine) Discard(ctx context.Context, container string) error {
 }
 
 // RemoveNetwork removes a network that nothing is connected to. An engine under load still counts a container for a moment that it has
-// removed. Engines before 28 can count wrong when many start at once, and refuse until they are restarted: such a network, empty by its own
+// removed. An engine can count wrong when many start or end at once, and refuses until it is restarted: such a network, empty by its own
 // word, is left, and is no failure. The next up uses it.
 //
-// Source: https://github.com/moby/moby/issues/17217
+// Source: https://github.com/moby/moby/issues/42119
 func (e *Engine) RemoveNetwork(ctx context.Context, network string) error {
 	for begun := time.Now(); ; {
 		err := e.remove(ctx, "/networks/"+network, nil)
