@@ -5,8 +5,11 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"berth/catalogue"
 	"berth/internal/config"
 	"berth/internal/diag"
 	"github.com/google/go-cmp/cmp"
@@ -29,6 +32,7 @@ func TestFresh(t *testing.T) {
 		"schema/sourcegraph.schema.json": schema,
 		"docs/config.md":                 Markdown(),
 		"docs/codes.md":                  codes,
+		"docs/upgrade-rules.md":          Rules(catalogue.Embedded().Upgrades()),
 	} {
 		file := filepath.Join("../../..", name)
 		if *update {
@@ -42,6 +46,19 @@ func TestFresh(t *testing.T) {
 		}
 		if diff := cmp.Diff(string(want), string(got)); diff != "" {
 			t.Errorf("%s is stale; run: go test ./internal/config/reference -update\n%s", name, diff)
+		}
+	}
+}
+
+// TestRulesNameKeys proves that what rules of upgrades say of the config is there.
+func TestRulesNameKeys(t *testing.T) {
+	u := catalogue.Embedded().Upgrades()
+	for _, a := range append(slices.Clone(u.ByHand), u.Changes...) {
+		k := config.Root()
+		for _, name := range strings.FieldsFunc(a.Needs, func(r rune) bool { return r == '.' }) {
+			if k = k.Key(name); k == nil {
+				t.Fatalf("%q is for whoever has %s, and there is no such key", a.Text, a.Needs)
+			}
 		}
 	}
 }
