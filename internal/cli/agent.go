@@ -76,7 +76,6 @@ type AgentReport struct {
 	Outcome  string           `json:"outcome,omitempty"` // of what was begun or gone on with: done, failed or stopped
 	Summary  string           `json:"summary"`           // all of it in one line
 	Problems diag.List        `json:"problems,omitempty"`
-	Journey  string           `json:"journey,omitempty"`      // the last upgrade that the agent began
 	Takes    float64          `json:"takesSeconds,omitempty"` // of that one, as it was estimated
 	Left     []string         `json:"left,omitempty"`         // releases that somebody went back from
 }
@@ -226,7 +225,7 @@ func (v *visit) remember(ctx context.Context) error {
 	if err := v.site.store().Note(ctx, agentNote, &last); err != nil {
 		return err
 	}
-	v.report = &AgentReport{Format: 1, Checked: v.Now(), Journey: last.Journey, Takes: last.Takes, Left: last.Left}
+	v.report = &AgentReport{Format: 1, Checked: v.Now(), Takes: last.Takes, Left: last.Left}
 	if j := v.open; j != nil && j.Status == journey.Returned && !slices.Contains(last.Left, j.Hop().To) {
 		v.report.Left = append(v.report.Left, j.Hop().To)
 	}
@@ -298,7 +297,7 @@ func (v *visit) goOn() policy.Decision {
 		v.report.Problems = append(v.report.Problems, changed...)
 	}
 	way, none := j.Back()
-	return v.policy.GoOn(v.Now(), policy.Underway{To: j.To, Kind: j.Hop().Kind, Ours: v.report.Journey == j.ID, Returning: j.Status == journey.Returning,
+	return v.policy.GoOn(v.Now(), policy.Underway{To: j.To, Kind: j.Hop().Kind, Ours: j.Agent, Returning: j.Status == journey.Returning,
 		Touched: len(none) > 0 || len(way.Stages) > 0, Takes: seconds(v.report.Takes), Problems: v.report.Problems, Where: j.Describe()})
 }
 
@@ -369,7 +368,7 @@ func (v *visit) pending(ctx context.Context, from string) (string, error) {
 func (v *visit) walk(ctx context.Context, j *journey.Journey) error {
 	if v.report.Decision.Action == policy.Upgrade {
 		fmt.Fprintf(v.Stdout, "upgrade from %s to %s, in the window %s\n", j.From, j.To, v.policy.Window)
-		v.report.Journey, v.report.Takes = j.ID, v.takes.Seconds()
+		j.Agent, v.report.Takes = true, v.takes.Seconds()
 		if err := v.save(ctx); err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 		return err
 	}
 	if j == nil || !j.Open() && (j.Status != journey.Arrived || changedSince(runs, j)) {
-		return e.revert(ctx, s, runs, yes, timeout)
+		return e.revert(ctx, s, j, runs, yes, timeout)
 	}
 	way, problems := j.Back()
 	if problems.Failed() {
@@ -60,7 +60,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	if err := e.agree(yes, "go back to "+way.To+"?"); err != nil {
 		return err
 	}
-	ctx, release, err := s.store().Lock(ctx, "rollback", e.Now)
+	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "rollback", j)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func changedSince(runs []state.Record, j *journey.Journey) bool {
 }
 
 // revert deploys the config of the run before the last one.
-func (e *Env) revert(ctx context.Context, s site, runs []state.Record, yes bool, timeout time.Duration) error {
+func (e *Env) revert(ctx context.Context, s site, seen *journey.Journey, runs []state.Record, yes bool, timeout time.Duration) error {
 	current, before := lastTwo(runs)
 	if before == nil {
 		return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: s.of().file, Summary: "there is no run before this one to go back to",
@@ -104,7 +104,7 @@ func (e *Env) revert(ctx context.Context, s site, runs []state.Record, yes bool,
 	if err := e.agree(yes, "go back?"); err != nil {
 		return err
 	}
-	ctx, release, err := s.store().Lock(ctx, "rollback", e.Now)
+	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "rollback", seen)
 	if err != nil {
 		return err
 	}

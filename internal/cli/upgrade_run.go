@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -30,14 +31,14 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 		return err
 	}
 	defer s.close()
-	j, err := journey.Load(ctx, s.store())
+	seen, err := journey.Load(ctx, s.store())
 	if err != nil {
 		return err
 	}
-	if j.Open() && !f.plan {
-		return e.goOn(ctx, s, j, f)
+	if seen.Open() && !f.plan {
+		return e.goOn(ctx, s, seen, f)
 	}
-	p, j, err := e.planJourney(ctx, s, f)
+	p, next, err := e.planJourney(ctx, s, f)
 	if err != nil {
 		return err
 	}
@@ -70,12 +71,37 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 	if err := e.agree(f.yes, "upgrade from "+p.From+" to "+p.To+"?"); err != nil {
 		return err
 	}
-	ctx, release, err := s.store().Lock(ctx, "upgrade", e.Now)
+	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "upgrade", seen)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return e.walk(ctx, s, j, f)
+	return e.walk(ctx, s, next, f)
+}
+
+// lockAsSeen takes the lock, and proves that file and journey are as they were when they were looked at: people take their time to say yes.
+func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *loaded, command string, seen *journey.Journey) (context.Context, func(), error) {
+	ctx, release, err := store.Lock(ctx, command, e.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	now, err := journey.Load(ctx, store)
+	changed := ""
+	if !reflect.DeepEqual(now, seen) {
+		changed = "the upgrade went on, or another one began"
+	}
+	if text, readErr := os.ReadFile(e.abs(l.file)); err == nil && (readErr != nil || string(text) != string(l.text)) {
+		changed = l.file + " was changed"
+	}
+	if err == nil && changed != "" {
+		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: l.file, Summary: "since this was looked at, " + changed + "; nothing was touched",
+			Hint: "look again: berth " + command}}
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return ctx, release, nil
 }
 
 // goOn walks a journey that is under way.
@@ -83,11 +109,12 @@ func (e *Env) goOn(ctx context.Context, s site, j *journey.Journey, f upgradeFla
 	if err := resumable(s, j, f); err != nil {
 		return err
 	}
-	ctx, release, err := s.store().Lock(ctx, "upgrade", e.Now)
+	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "upgrade", j)
 	if err != nil {
 		return err
 	}
 	defer release()
+	j.Agent = false // a person took it over
 	fmt.Fprintf(e.Stdout, "going on with the upgrade from %s to %s: %s\n", j.From, j.To, j.Describe())
 	return e.walk(ctx, s, j, f)
 }

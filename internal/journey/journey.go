@@ -35,6 +35,7 @@ type Journey struct {
 	Trusted       string    `json:"trusted,omitempty"`   // the admin's own backup, in their words
 	Bytes         int64     `json:"bytes"`               // of the databases when it began
 	Rehearsal     bool      `json:"rehearsal,omitempty"` // it was walked by a clone, to know how long it takes
+	Agent         bool      `json:"agent,omitempty"`     // nobody but the agent walked it
 	Problems      diag.List `json:"problems,omitempty"`
 }
 

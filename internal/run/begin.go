@@ -2,8 +2,10 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	"berth/internal/diag"
 	"berth/internal/plan"
 )
 
@@ -18,6 +20,24 @@ func waitedFor(p *plan.Plan) map[int]bool {
 		}
 	}
 	return out
+}
+
+// endless finds steps of a plan that would wait forever: for one that does not come before them, or that is not there. Such a plan is a fault
+// of berth, and a run of it would never end.
+func endless(p *plan.Plan) diag.List {
+	var problems diag.List
+	before := map[int]bool{}
+	for _, s := range p.Steps {
+		for _, id := range s.After {
+			if !before[id] {
+				problems = append(problems, diag.Diagnostic{Code: "BERTH3207", Severity: diag.Error, Subject: s.Object,
+					Summary: fmt.Sprintf("step %d (%s %s) of the plan waits for step %d, which does not come before it; nothing was touched", s.ID, s.Verb, s.Object, id),
+					Hint:    "this is a fault of berth: report it with what berth plan --json prints"})
+			}
+		}
+		before[s.ID] = true
+	}
+	return problems
 }
 
 // begin starts all steps whose needs are met, those of one verb together: a call of Docker Compose costs as much for one as for ten.

@@ -120,6 +120,9 @@ type look struct {
 // Execute carries the plan out. Cancelling ctx lets steps in hand come to their end, begins no others, and gives context.Canceled;
 // images that are being pulled are left, since pulling goes on from where it was. Problems are a diag.List.
 func (r *Run) Execute(ctx context.Context) error {
+	if problems := endless(r.Plan); problems.Failed() {
+		return problems
+	}
 	r.began, r.since = map[int]time.Time{}, map[int]time.Time{}
 	r.applied, r.ready, r.urgent = map[int]bool{}, map[int]bool{}, waitedFor(r.Plan)
 	r.how, r.early, r.resumed = map[int]string{}, map[int]bool{}, map[int]bool{}

@@ -255,6 +255,24 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 }
 
+// TestPlanWithoutAnEnd is refused before anything is touched: a run of it would wait forever.
+func TestPlanWithoutAnEnd(t *testing.T) {
+	for _, p := range []*plan.Plan{
+		planOf(step(plan.Create, "pgsql", 2), step(plan.Create, "redis", 1)), // each waits for the other
+		planOf(step(plan.Create, "pgsql"), step(plan.Create, "redis", 7)),    // for one that is not there
+	} {
+		f := newFake()
+		r, _ := newRun(t, f, p)
+		var problems diag.List
+		if err := r.Execute(t.Context()); !errors.As(err, &problems) || problems[0].Code != "BERTH3207" {
+			t.Errorf("Execute: %v", err)
+		}
+		if len(f.log) > 0 {
+			t.Errorf("and yet it did %q", f.log)
+		}
+	}
+}
+
 // TestStepsBeside: what waits by itself for what it needs begins beside it, and is not given up before that is ready; then as soon as others.
 func TestStepsBeside(t *testing.T) {
 	for _, tt := range []struct {

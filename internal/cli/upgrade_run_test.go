@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/journey"
+	"berth/internal/state"
+)
+
+// TestYesIsForWhatWasSeen: whoever says yes to a plan says it to that plan, and not to what somebody else made of the installation meanwhile.
+func TestYesIsForWhatWasSeen(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(t *testing.T, store state.Store, file string)
+		want      bool
+	}{
+		"nothing happened": {func(*testing.T, state.Store, string) {}, true},
+		"the file was edited": {func(t *testing.T, _ state.Store, file string) {
+			if err := os.WriteFile(file, []byte("on: compose\n# mine\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+		"the upgrade went on": {func(t *testing.T, store state.Store, _ string) {
+			if err := store.SetNote(t.Context(), journey.NoteName, &journey.Journey{ID: "1", Status: journey.Arrived}); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "sourcegraph.yaml")
+			text := []byte("on: compose\n")
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			store := state.At(dir, "sourcegraph")
+			if err := store.SetNote(t.Context(), journey.NoteName, &journey.Journey{ID: "1", Status: journey.Walking, Began: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+			seen, err := journey.Load(t.Context(), store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.meanwhile(t, store, file)
+			e := &Env{Dir: dir, Now: time.Now}
+			_, release, err := e.lockAsSeen(t.Context(), store, &loaded{file: file, text: text}, "upgrade", seen)
+			var problems diag.List
+			switch {
+			case c.want && err != nil:
+				t.Fatal(err)
+			case !c.want && (!errors.As(err, &problems) || problems[0].Code != "BERTH3738"):
+				t.Fatalf("it is begun all the same: %v", err)
+			case !c.want:
+				// The lock is free again.
+				if _, release, err = store.Lock(t.Context(), "up", time.Now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			release()
+		})
+	}
+}
