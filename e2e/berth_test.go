@@ -40,6 +40,8 @@ type site struct {
 	name string
 	port int
 	host string // where its front door is; "" is this machine
+
+	cluster bool // it is on Kubernetes, in a namespace of its name
 }
 
 // newSite makes a folder with a short config. The installation is deleted when the test ends, and so is what an earlier run that was killed

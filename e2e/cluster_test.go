@@ -1,4 +1,4 @@
-//go:build cluster || clusterfaults || clusterupgrades
+//go:build cluster || clusterfaults || clusterupgrades || upgrades
 
 package e2e
 
@@ -23,7 +23,7 @@ func newCluster(t *testing.T, kind, name string, more ...string) *site {
 		key, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
 		t.Setenv(key, strings.ReplaceAll(strings.ReplaceAll(value, `"$PATH"`, os.Getenv("PATH")), `"`, ""))
 	}
-	s := &site{t: t, dir: t.TempDir(), name: name}
+	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true}
 	kubectl(t, "delete", "namespace", name, "--ignore-not-found", "--timeout=2m")
 	kubectl(t, "delete", "clusterroles,clusterrolebindings,storageclasses", "-l", "dev.berth.namespace="+name, "--ignore-not-found")
 	s.write(append([]string{"on: kubernetes", "release: " + release, "url: http://localhost", "name: " + name, "size: demo"}, more...)...)

@@ -3,6 +3,9 @@
 package e2e
 
 import (
+	"bufio"
+	"context"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -51,3 +54,93 @@ func TestClusterUpgradeOverMajors(t *testing.T) {
 	s.must(0, "rollback", "--yes")
 	s.same(before)
 }
+
+func TestClusterUpgradeMigratorFails(t *testing.T) {
+	migratorFails(t, olderCluster(t, "cup-dirty", "6.0.0", "30094", ""))
+}
+
+func TestClusterUpgradeNeverHealthy(t *testing.T) {
+	neverHealthy(t, olderCluster(t, "cup-sick", "7.4.0", "30095", ""))
+}
+
+func TestClusterUpgradeRefused(t *testing.T) {
+	refusals(t, olderCluster(t, "cup-refused", "7.4.0", "30096", ""))
+}
+
+func TestClusterUpgradeThroughPostgres(t *testing.T) {
+	const stop = "5.11.6271"
+	buildImages(t, stop)
+	throughPostgres(t, olderCluster(t, "cup-postgres", "5.0.0", "30097", ""), stop)
+}
+
+// TestClusterUpgradeKilled kills berth each time that it says something that it did not say before, and goes on, from 6.0 to the release of
+// today. At the end everything is as after an upgrade that nobody disturbed.
+func TestClusterUpgradeKilled(t *testing.T) {
+	s := olderCluster(t, "cup-killed", "6.0.0", "30098", "")
+	before := s.data()
+	killed := map[string]bool{}
+	stages := map[string]int{}
+	for began := time.Now(); ; {
+		if time.Since(began) > 30*time.Minute {
+			t.Fatalf("killed %d times in 30 minutes, and it does not come to its end", len(killed))
+		}
+		place, out, err := s.killedWhenNew(killed, "upgrade", "--yes", "--to", release)
+		if place == "" && err != nil {
+			t.Fatalf("after %d kills: %v\n%s", len(killed), err, out)
+		}
+		if place == "" {
+			break
+		}
+		stage, _, _ := strings.Cut(place, "|")
+		stages[stage]++
+	}
+	for stage, n := range stages {
+		t.Logf("KILLED %-20s %3d times", stage, n)
+	}
+	t.Logf("KILLED in all %d times", len(killed))
+	if len(killed) < 30 {
+		t.Errorf("killed only %d times: the test does not reach the steps", len(killed))
+	}
+	s.same(before)
+	s.must(0, "plan")
+	if left := kubectl(t, "get", "jobs,pods", "-n", s.name, "-o", "name", "-l", "dev.berth.task"); left != "" {
+		t.Errorf("a task is left: %s", left)
+	}
+}
+
+// killedWhenNew runs berth until it begins a stage, or says a line in one, that is not in seen; then kills it. place is that stage and line,
+// and "" when berth came to its end.
+func (s *site) killedWhenNew(seen map[string]bool, args ...string) (place, out string, err error) {
+	s.t.Helper()
+	cmd := s.command(context.Background(), args...)
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var all, stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	stage := ""
+	for lines := bufio.NewScanner(pipe); lines.Scan(); {
+		line := lines.Text()
+		all.WriteString(line + "\n")
+		if _, after, begins := strings.Cut(line, ": "); begins && strings.HasPrefix(line, "== hop") {
+			stage = after
+		}
+		// Counts, times and names of pods differ each time.
+		key := stage + "|" + changing.ReplaceAllString(line, "*")
+		if stage != "" && place == "" && !seen[key] {
+			seen[key], place = true, key
+			if err := cmd.Process.Kill(); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	err = cmd.Wait()
+	return place, all.String() + stderr.String(), err
+}
+
+// changing is what differs between lines that say the same.
+var changing = regexp.MustCompile(`[0-9]+|-[a-z0-9]{8,10}-[a-z0-9]{5}\b`)

@@ -86,126 +86,14 @@ func TestUpgradeOverMajors(t *testing.T) {
 	s.same(before)
 }
 
-// TestUpgradeMigratorFails: a migration fails in the middle of the way. The page says so, and the way goes on when it is mended.
-func TestUpgradeMigratorFails(t *testing.T) {
-	s := older(t, "up-dirty", "6.0.0")
-	before := s.data()
-	s.fault("migration_fails", "codeintel:7.2")
-	code, out := s.berth("upgrade", "--yes")
-	if code != 1 || !strings.Contains(out, "BERTH3705") || !strings.Contains(out, "a page answers") {
-		t.Errorf("exit %d; it does not say why and how things are:\n%s", code, out)
-	}
-	if status, page := s.get("/"); status != 503 || !strings.Contains(page, "waits for its admin") || !strings.Contains(page, "BERTH3705") {
-		t.Errorf("the page does not tell the reason: %d\n%s", status, page)
-	}
-	if out := s.must(1, "status"); !strings.Contains(out, "go on with: berth upgrade") {
-		t.Errorf("status does not tell of the upgrade:\n%s", out)
-	}
-	s.fault("migration_fails", "")
-	s.must(0, "upgrade", "--yes")
-	s.same(before)
-}
+func TestUpgradeMigratorFails(t *testing.T) { migratorFails(t, older(t, "up-dirty", "6.0.0")) }
+func TestUpgradeNeverHealthy(t *testing.T)  { neverHealthy(t, older(t, "up-sick", "7.4.0")) }
+func TestUpgradeRefused(t *testing.T)       { refusals(t, older(t, "up-refused", "7.4.0")) }
 
-// TestUpgradeNeverHealthy: a release that does not get healthy is gone back from.
-func TestUpgradeNeverHealthy(t *testing.T) {
-	s := older(t, "up-sick", "7.4.0")
-	before := s.data()
-	s.fault("frontend_unhealthy", release)
-	code, out := s.berth("upgrade", "--yes", "--timeout", "40s")
-	if code != 1 || !strings.Contains(out, "BERTH3710") || !strings.Contains(out, "7.4.0 runs and answers") {
-		t.Errorf("exit %d; it does not say that it went back:\n%s", code, out)
-	}
-	s.same(before)
-	s.fault("frontend_unhealthy", "")
-	s.must(0, "upgrade", "--yes")
-	s.same(before)
-}
-
-// fault tells the stand-ins to misbehave.
-func (s *site) fault(name, value string) {
-	s.t.Helper()
-	sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS standin_faults (name text PRIMARY KEY, value text); "+
-		"INSERT INTO standin_faults VALUES ('%[1]s', '%[2]s') ON CONFLICT (name) DO UPDATE SET value = excluded.value; DELETE FROM standin_faults WHERE value = ''", name, value)
-	docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-c", sql)
-}
-
-// TestUpgradeThroughPostgres goes from 5.0 to today, through the conversion of the databases to another major Postgres, and back over it by
-// the backup.
 func TestUpgradeThroughPostgres(t *testing.T) {
 	const stop = "6.12.5040"
 	buildImages(t, stop)
-	s := older(t, "up-postgres", "5.0.0")
-	before := s.data()
-	if out := s.must(2, "upgrade", "--plan", "--to", release); !strings.Contains(out, stop) || !strings.Contains(out, "point of no return") {
-		t.Errorf("the plan shows neither the stop nor the point of no return:\n%s", out)
-	}
-	was := s.sql("SHOW server_version")
-	out := s.must(0, "upgrade", "--yes", "--to", stop)
-	if !strings.Contains(out, "indexes are sound") {
-		t.Errorf("the indexes were not looked at:\n%s", out)
-	}
-	if is := s.sql("SHOW server_version"); is == was {
-		t.Errorf("Postgres is still %s", is)
-	}
-	s.same(before)
-
-	s.addRepo("example/later", marker)
-	if out := s.must(0, "rollback", "--yes"); !strings.Contains(out, "since the backup") {
-		t.Errorf("the way back does not say what is lost:\n%s", out)
-	}
-	if is := s.sql("SHOW server_version"); is != was {
-		t.Errorf("Postgres is %s, not %s again", is, was)
-	}
-	s.same(before)
-
-	s.must(0, "upgrade", "--yes", "--to", release)
-	s.same(before)
-	s.must(0, "plan")
-}
-
-// sql asks pgsql.
-func (s *site) sql(query string) string {
-	s.t.Helper()
-	return docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-Atc", query)
-}
-
-// TestUpgradeRefused looks at what stands in the way, one after the other: nothing is touched, and the message says what to do.
-func TestUpgradeRefused(t *testing.T) {
-	s := older(t, "up-refused", "7.4.0")
-	before, containers := s.data(), s.containers()
-	refused := func(what, code string, args ...string) {
-		t.Helper()
-		exit, out := s.berth(append([]string{"upgrade", "--yes"}, args...)...)
-		if exit == 0 || !strings.Contains(out, code) {
-			t.Errorf("%s: exit %d, no %s in\n%s", what, exit, code, out)
-		}
-		if now := s.containers(); fmt.Sprint(now) != fmt.Sprint(containers) {
-			t.Errorf("%s: containers were touched", what)
-		}
-		if !strings.Contains(s.read("sourcegraph.yaml"), "release: 7.4.0") {
-			t.Errorf("%s: the file was changed", what)
-		}
-	}
-	refused("an older release", "BERTH3754", "--to", "7.3")
-	refused("no release", "BERTH3753", "--to", "9.9")
-
-	s.sql("ALTER TABLE users ADD COLUMN by_hand text")
-	refused("drift", "BERTH3702")
-	s.must(3, "up") // an upgrade is under way
-	s.sql("ALTER TABLE users DROP COLUMN by_hand")
-	s.must(0, "rollback", "--yes")
-
-	s.sql("INSERT INTO migration_logs (migration_logs_schema_version, schema, version, up, started_at, success) " +
-		"SELECT migration_logs_schema_version, schema, version, up, now(), false FROM migration_logs WHERE schema <> '' ORDER BY id LIMIT 1")
-	refused("a dirty schema", "BERTH3708")
-	s.sql("DELETE FROM migration_logs WHERE NOT success")
-
-	s.fault("oob_stuck", "1004:80")
-	s.sql("UPDATE out_of_band_migrations SET progress = 0.8 WHERE id = 1004")
-	refused("a background migration that stands still", "BERTH3706", "--patience", "5s")
-	s.fault("oob_stuck", "")
-	s.must(0, "upgrade", "--yes")
-	s.same(before)
+	throughPostgres(t, older(t, "up-postgres", "5.0.0"), stop)
 }
 
 // TestUpgradeOwnDatabase: a database that is the admin's own is asked, backed up and migrated like a bundled one.
