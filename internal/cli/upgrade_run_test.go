@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,5 +63,30 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 			}
 			release()
 		})
+	}
+}
+
+// TestAgree: only a yes is one, and where nobody can be asked it has to be given beforehand.
+func TestAgree(t *testing.T) {
+	for _, c := range []struct {
+		typed       string
+		interactive bool
+		beforehand  bool
+		want        bool
+		says        string
+	}{
+		{"y\n", true, false, true, "go? [y/N]"},
+		{"Yes\n", true, false, true, "go? [y/N]"},
+		{"n\n", true, false, false, "nothing was touched"},
+		{"\n", true, false, false, "nothing was touched"},
+		{"", true, false, false, "nothing was touched"}, // the end of input
+		{"y\n", false, false, false, ""},
+		{"", false, true, true, ""},
+	} {
+		var out strings.Builder
+		e := &Env{Stdin: strings.NewReader(c.typed), Stdout: &out, Interactive: c.interactive}
+		if err := e.agree(c.beforehand, "go?"); (err == nil) != c.want || !strings.Contains(out.String(), c.says) {
+			t.Errorf("%+v: %v, %q", c, err, out.String())
+		}
 	}
 }

@@ -31,7 +31,8 @@ type world struct {
 	log      []string             // what was done
 	migrated int                  // how often the migrator changed something
 	page     string
-	free     int64 // bytes
+	indexed  string // image that the indexes were checked with
+	free     int64  // bytes
 }
 
 var errKilled = errors.New("killed")
@@ -129,6 +130,8 @@ func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, err
 		}
 		w.schema = strings.TrimPrefix(t.Command[2], "--to=v")
 		w.migrated++
+	case "indexes":
+		w.indexed = t.Image
 	case "downgrade":
 		w.schema = strings.TrimPrefix(t.Command[2], "--to=v")
 	}
@@ -234,47 +237,64 @@ func TestFailingMigratorLeavesThePageWithTheReason(t *testing.T) {
 	}
 }
 
-// TestReturnIsKilledAtEveryCall goes back by a backup, killed at every call.
+// TestReturnIsKilledAtEveryCall goes back, killed at every call: by a backup, and over databases whose system orders text in another way.
 func TestReturnIsKilledAtEveryCall(t *testing.T) {
-	ctx := context.Background()
-	there := func() (*world, *Journey) {
-		w := newWorld()
-		j := twoHops()
-		j.Hops = j.Hops[:1]
-		j.Hops[0].Hop.Irreversible = []string{"LSIF becomes SCIP"}
-		j.Hops[0].ConvertsPostgres = true
-		if err := w.walker().Walk(ctx, j); err != nil {
-			t.Fatal(err)
-		}
-		w.data, w.calls = "rows and more", 0
-		return w, j
-	}
-	w, j := there()
-	way, none := j.Back()
-	if none != nil || !slices.Equal(way.Stages, []Stage{Restore, Redeploy}) || !strings.Contains(way.Cost, "since the backup") {
-		t.Fatalf("the way back is %+v, %v", way, none)
-	}
-	if err := w.walker().Return(ctx, j, way); err != nil {
-		t.Fatal(err)
-	}
-	for die := 1; die <= w.calls; die++ {
-		w, j := there()
-		w.dieAt = die
-		if err := w.walker().Return(ctx, j, way); !errors.Is(err, errKilled) {
-			t.Fatalf("call %d: %v", die, err)
-		}
-		w.dieAt = 0
-		j, err := Load(ctx, w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		way, _ := j.Back()
-		if err := w.walker().Return(ctx, j, way); err != nil {
-			t.Errorf("killed at call %d: %v", die, err)
-		}
-		if w.running != "release: 6.0.0" || w.front != stack.Open || w.file != "release: 6.0.0" || w.data != "rows" || w.schema != "6.0.0" {
-			t.Errorf("killed at call %d, it ends as %+v", die, w)
-		}
+	for name, c := range map[string]struct {
+		hop     func(h *Hop)
+		way     []Stage
+		data    string // that is there afterwards
+		indexed string // the images that the indexes were last checked with
+	}{
+		"by a backup": {func(h *Hop) {
+			h.Hop.Irreversible = []string{"LSIF becomes SCIP"}
+			h.ConvertsPostgres = true
+		}, []Stage{Restore, Redeploy}, "rows", "pgsql:release: 6.12.5040"},
+		"to another system": {func(h *Hop) { h.Reindexes = true }, []Stage{Undo, Redeploy}, "rows and more", "pgsql:release: 6.0.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			there := func() (*world, *Journey) {
+				w := newWorld()
+				j := twoHops()
+				j.Hops = j.Hops[:1]
+				c.hop(&j.Hops[0])
+				if err := w.walker().Walk(ctx, j); err != nil {
+					t.Fatal(err)
+				}
+				if w.indexed != "pgsql:release: 6.12.5040" {
+					t.Fatalf("the indexes were checked with %q", w.indexed)
+				}
+				w.data, w.calls = "rows and more", 0
+				return w, j
+			}
+			w, j := there()
+			way, none := j.Back()
+			if none != nil || !slices.Equal(way.Stages, c.way) || !way.Page {
+				t.Fatalf("the way back is %+v, %v", way, none)
+			}
+			if err := w.walker().Return(ctx, j, way); err != nil {
+				t.Fatal(err)
+			}
+			for die := 1; die <= w.calls; die++ {
+				w, j := there()
+				w.dieAt = die
+				if err := w.walker().Return(ctx, j, way); !errors.Is(err, errKilled) {
+					t.Fatalf("call %d: %v", die, err)
+				}
+				w.dieAt = 0
+				j, err := Load(ctx, w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				way, _ := j.Back()
+				if err := w.walker().Return(ctx, j, way); err != nil {
+					t.Errorf("killed at call %d: %v", die, err)
+				}
+				if w.running != "release: 6.0.0" || w.front != stack.Open || w.file != "release: 6.0.0" || w.data != c.data || w.schema != "6.0.0" || w.indexed != c.indexed {
+					t.Errorf("killed at call %d, it ends as %+v", die, w)
+				}
+			}
+		})
 	}
 }
 
