@@ -1,4 +1,4 @@
-//go:build cluster || clusterfaults || clusterupgrades || upgrades
+//go:build cluster || clusterfaults || clusterupgrades || upgrades || upgradefaults
 
 package e2e
 

@@ -1,4 +1,4 @@
-//go:build upgrades || clusterupgrades
+//go:build upgrades || upgradefaults || clusterupgrades
 
 package e2e
 

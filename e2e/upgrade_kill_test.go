@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -102,4 +103,41 @@ func TestUpgradeKilledAtEveryStep(t *testing.T) {
 	if strings.Contains(docker(t, "ps", "-a", "--format", "{{.Names}}"), s.name+"-berth-") {
 		t.Error("a task's container is left")
 	}
+}
+
+// TestUpgradeRebooted crashes the engine, and with it every container, in the middle of what takes long: a backup, the migrator, the new
+// release's start. berth is killed with it, as by a machine that loses its power.
+func TestUpgradeRebooted(t *testing.T) {
+	buildImages(t, "6.0.0", release)
+	s := newSite(t, "up-rebooted")
+	s.edit("release: "+release, "release: 6.0.0")
+	s.edit("ports: {", fmt.Sprintf("ports: {grafana: %d, ", freePort(t)))
+	s.must(0, "lock", "--to", release)
+	s.must(0, "up")
+	s.seed()
+	s.fault("migration_seconds", "1") // time to be in the middle of one
+	before := s.data()
+	for _, stage := range []string{"back up", "migrate", "deploy"} {
+		cmd := s.command(context.Background(), "upgrade", "--yes", "--to", release)
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, 3*time.Minute, "the stage "+stage, func() bool { return strings.Contains(s.position(), "|"+stage+"|") })
+		time.Sleep(500 * time.Millisecond) // its task begins
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+		_ = cmd.Wait() // killed
+		if text, err := exec.Command("../testbed/engine", "restart", "--kill").CombinedOutput(); err != nil {
+			t.Fatalf("restart the engine: %v\n%s", err, text)
+		}
+		if status := s.must(1, "status"); !strings.Contains(status, "berth upgrade") {
+			t.Errorf("crashed at %s, status does not say how to go on:\n%s", stage, status)
+		}
+	}
+	s.must(0, "upgrade", "--yes", "--to", release)
+	s.same(before)
+	s.must(0, "plan")
 }
