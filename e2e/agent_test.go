@@ -5,6 +5,9 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -69,6 +72,45 @@ func TestAgent(t *testing.T) {
 	s.must(0, "rollback", "--yes")
 	containers = s.containers()
 	waits("after going back", release+" waits for you: it was gone back from")
+}
+
+// TestAgentUnderSystemd lets a real systemd run what berth rendered for it, shut in as it is rendered, and upgrade.
+func TestAgentUnderSystemd(t *testing.T) {
+	home, err := os.MkdirTemp("/srv", "berth-e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(home) })
+	s := older(t, "agent-systemd", "7.4.0", `upgrades: {automatic: minor, window: "daily 00:00-24:00 UTC"}`)
+	// The unit has a /tmp of its own, where the test's folder would not be.
+	if err := os.CopyFS(home, os.DirFS(s.dir)); err != nil {
+		t.Fatal(err)
+	}
+	s.dir = home
+	before := s.data()
+	s.must(0, "agent", "--render", "systemd", "--out", "agent")
+	// Engine and program of a test bed may lie under /tmp or /var/tmp, which those of customers don't.
+	bed := "[Service]\nBindReadOnlyPaths=" + program(t) + "\n"
+	if socket, ours := strings.CutPrefix(os.Getenv("DOCKER_HOST"), "unix://"); ours {
+		bed += "BindPaths=" + filepath.Dir(socket) + "\n"
+	}
+	unit := "berth-agent-" + s.name
+	s.writeFile("agent/"+unit+".service.d/testbed.conf", bed)
+	systemd := func(args ...string) (string, error) {
+		out, err := exec.Command("../testbed/systemd", append([]string{"with", filepath.Join(home, "agent")}, args...)...).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := systemd("systemctl", "start", unit+".service"); err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	s.same(before)
+	if !strings.Contains(s.read("sourcegraph.yaml"), "release: "+release) {
+		t.Errorf("the file's release was not written:\n%s", s.read("sourcegraph.yaml"))
+	}
+	s.must(0, "plan")
+	if out, err := systemd("sh", "-c", "systemctl start "+unit+".timer && systemctl list-timers --no-pager --all"); err != nil || !strings.Contains(out, unit+".timer") {
+		t.Errorf("the timer does not run: %v\n%s", err, out)
+	}
 }
 
 // agentJSON runs the agent and reads its report.

@@ -101,6 +101,9 @@ func (s *site) write(lines ...string) {
 func (s *site) writeFile(name, text string) {
 	s.t.Helper()
 	path := filepath.Join(s.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
