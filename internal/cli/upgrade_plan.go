@@ -44,6 +44,7 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 		return &journey.Plan{Format: 1, Installation: l.stack.Name, Target: l.stack.Target, From: from, To: from, Problems: problems}, nil, nil
 	}
 	j := journey.New(string(l.text), hops, f.trust, e.Now())
+	var found []string
 	if facts != nil {
 		j.Bytes = facts.Bytes()
 		space, err := s.disk(ctx)
@@ -51,14 +52,16 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 			return nil, nil, err
 		}
 		problems = append(problems, journey.Preflight(&hops[0], facts)...)
-		problems = append(problems, space.Enough(&hops[0], facts, f.trust == "" && slices.Contains(hops[0].Stages(false), journey.Save))...)
+		saves := f.trust == "" && slices.Contains(hops[0].Stages(false), journey.Save)
+		problems = append(problems, space.Enough(&hops[0], facts, saves)...)
+		found = space.Found(&hops[0], facts, saves)
 	}
 	var times []journey.Time
 	if err := s.store().Note(ctx, journey.TimesName, &times); err != nil {
 		return nil, nil, err
 	}
 	p := journey.Planned(l.stack.Name, l.stack.Target, j, facts, times)
-	p.Problems = problems
+	p.Problems, p.Hops[0].Found = problems, found
 	return p, j, nil
 }
 

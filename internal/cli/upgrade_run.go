@@ -42,6 +42,13 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 	if err != nil {
 		return err
 	}
+	if next != nil && !p.Problems.Failed() {
+		looking := e.walker(s, f.file, 0, 0)
+		looking.Tell = func(event journey.Event) { fmt.Fprintln(e.Stderr, event.Line) }
+		if err := looking.Examine(ctx, next, p); err != nil {
+			return err
+		}
+	}
 	switch {
 	case f.json:
 		if err := e.printJSON(p); err != nil {

@@ -25,6 +25,7 @@ type Plan struct {
 type HopPlan struct {
 	Hop
 	Stages []StagePlan `json:"stages"`
+	Found  []string    `json:"found,omitempty"` // how things are that the hop depends on, in words
 	// Downtime is how long Sourcegraph does not answer, in seconds, estimated; 0: it rolls.
 	Downtime float64  `json:"downtimeSeconds"`
 	Edits    []string `json:"edits"` // of the admin's file, beside its release

@@ -1,6 +1,8 @@
 package journey
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -46,13 +48,7 @@ type Space struct {
 // makes beside the data.
 func (s Space) Enough(h *Hop, f *Facts, saves bool) diag.List {
 	var problems diag.List
-	need, what := int64(0), ""
-	if saves {
-		need, what = room(f.Bytes()), "a backup, restored once"
-	}
-	if h.ConvertsPostgres {
-		need, what = need+f.Bytes(), strings.TrimPrefix(what+", and a copy for the conversion of Postgres", ", and ")
-	}
+	need, what := needs(h, f, saves)
 	if s.Free >= 0 && need > s.Free {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3713", Severity: diag.Error, Subject: "disk",
 			Summary: fmt.Sprintf("there is no room for %s: it takes %s, and %s are free", what, size(need), size(s.Free)),
@@ -66,6 +62,70 @@ func (s Space) Enough(h *Hop, f *Facts, saves bool) diag.List {
 		}
 	}
 	return problems
+}
+
+// needs is the room in bytes that a hop takes for a while, and what for.
+func needs(h *Hop, f *Facts, saves bool) (bytes int64, what string) {
+	if saves {
+		bytes, what = room(f.Bytes()), "a backup, restored once"
+	}
+	if h.ConvertsPostgres {
+		bytes, what = bytes+f.Bytes(), strings.TrimPrefix(what+", and a copy for the conversion of Postgres", ", and ")
+	}
+	return bytes, what
+}
+
+// Found tells in words how the databases are, and the room beside them.
+func (s Space) Found(h *Hop, f *Facts, saves bool) []string {
+	found := []string{fmt.Sprintf("databases: release %s, Postgres %d, %s", f.Release, f.Postgres(), size(f.Bytes()))}
+	var unfinished []string
+	for _, b := range f.Background {
+		if b.Progress < complete {
+			unfinished = append(unfinished, fmt.Sprintf("%d at %.0f %%", b.ID, b.Progress*100))
+		}
+	}
+	if len(unfinished) > 0 {
+		found = append(found, "background migrations: "+strings.Join(unfinished, ", "))
+	} else {
+		found = append(found, "background migrations: all at 100 %")
+	}
+	if need, what := needs(h, f, saves); need > 0 && s.Free >= 0 {
+		found = append(found, fmt.Sprintf("room: %s takes %s, and %s are free", what, size(need), size(s.Free)))
+	}
+	return found
+}
+
+// Examine adds to a plan what only the migrator and the releases themselves know: whether the schema drifted, and whether each release can be
+// had and run here as the config says. What later hops meet is looked at from what runs now, so that it is only warned of. Nothing is touched.
+func (w *Walker) Examine(ctx context.Context, j *Journey, p *Plan) error {
+	w.say(j, "comparing the databases with the schema of "+j.From)
+	drift, err := w.drifted(ctx, j)
+	if err != nil {
+		return err
+	}
+	p.Problems = append(p.Problems, drift...)
+	if len(drift) == 0 {
+		p.Hops[0].Found = append(p.Hops[0].Found, "schema: no drift")
+	}
+	for i := range p.Hops {
+		h := &p.Hops[i]
+		w.say(j, "looking for what "+h.To+" needs")
+		err := w.Site.Ready(ctx, h.Config)
+		var problems diag.List
+		switch {
+		case err == nil:
+			h.Found = append(h.Found, "images, host and file: fit for "+h.To)
+		case !errors.As(err, &problems):
+			return err
+		}
+		for _, d := range problems {
+			if i > 0 {
+				d.Severity, d.Summary = diag.Warning, "as things are, "+h.To+" would meet: "+d.Summary
+			}
+			p.Problems = append(p.Problems, d)
+		}
+	}
+	return nil
 }
 
 // same reports whether two versions are of the same minor: the migrator records a minor's first release, whatever the patch is.

@@ -93,14 +93,7 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 			return "", err
 		}
 	}
-	drift, err := w.drift(ctx, j, h.From)
-	if err == nil && len(drift) > 0 && h.Kind != upgrade.MultiVersion {
-		// An upgrade that was gone back from leaves the schema of the next release, and that is as good.
-		var ahead diag.List
-		if ahead, err = w.drift(ctx, j, h.To); len(ahead) == 0 {
-			drift = nil
-		}
-	}
+	drift, err := w.drifted(ctx, j)
 	if err != nil {
 		return "", err
 	}
@@ -116,6 +109,20 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 		return "", problems
 	}
 	return fmt.Sprintf("release %s, Postgres %d, %s of data, no drift", facts.Release, facts.Postgres(), size(facts.Bytes())), w.Site.Fetch(ctx, h.Config)
+}
+
+// drifted compares the databases with what the hop in hand begins at. An upgrade that was gone back from leaves the schema of the next
+// release, and that is as good for a hop that rolls.
+func (w *Walker) drifted(ctx context.Context, j *Journey) (diag.List, error) {
+	h := j.Hop()
+	drift, err := w.drift(ctx, j, h.From)
+	if err != nil || len(drift) == 0 || h.Kind == upgrade.MultiVersion {
+		return drift, err
+	}
+	if ahead, err := w.drift(ctx, j, h.To); err != nil || len(ahead) == 0 {
+		return nil, err
+	}
+	return drift, nil
 }
 
 // drift compares the databases' schemas with those of a release, by the migrator of that one: it knows them, and works with the Postgres that

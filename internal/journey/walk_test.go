@@ -62,7 +62,9 @@ func (w *world) SetNote(_ context.Context, name string, v any) error {
 	return err
 }
 
-func (w *world) Ready(context.Context, string) error { return w.call("ready") }
+func (w *world) Ready(_ context.Context, config string) error {
+	return errors.Join(w.call("ready"), w.fail["ready "+config].Err())
+}
 func (w *world) Fetch(context.Context, string) error { return w.call("fetch") }
 
 func (w *world) Deploy(_ context.Context, config string, front stack.Front, page string) error {
@@ -331,6 +333,34 @@ func TestNoRoomIsToldBeforeAnythingIsTouched(t *testing.T) {
 	f := &Facts{Databases: []Database{{Name: "pgsql", Bytes: 6 << 30}}}
 	if got := own.Enough(&h, f, false); len(got) != 1 || !strings.Contains(got[0].Hint, "storage: 19Gi") {
 		t.Errorf("a volume that is too small for a conversion: %v", got)
+	}
+}
+
+// TestExamine: what stands in the way of the first hop is an error, and what later ones would meet a warning.
+func TestExamine(t *testing.T) {
+	w, j := newWorld(), twoHops()
+	p := Planned("sourcegraph", "compose", j, nil, nil)
+	if err := w.walker().Examine(t.Context(), j, p); err != nil || len(p.Problems) > 0 {
+		t.Fatalf("%v, %v", err, p.Problems)
+	}
+	if !slices.Contains(p.Hops[0].Found, "schema: no drift") || len(p.Hops[1].Found) != 1 {
+		t.Errorf("found %q and %q", p.Hops[0].Found, p.Hops[1].Found)
+	}
+	w.exit["drift"] = 1
+	p = Planned("sourcegraph", "compose", j, nil, nil)
+	if err := w.walker().Examine(t.Context(), j, p); err != nil || !p.Problems.Failed() || p.Problems[0].Code != "BERTH3702" {
+		t.Errorf("drift: %v, %v", err, p.Problems)
+	}
+	delete(w.exit, "drift")
+	for config, failed := range map[string]bool{"release: 6.12.5040": true, "release: 7.0.2852": false} {
+		w.fail = map[string]diag.List{"ready " + config: {{Code: "BERTH2105", Severity: diag.Error, Summary: "too little memory"}}}
+		p = Planned("sourcegraph", "compose", j, nil, nil)
+		if err := w.walker().Examine(t.Context(), j, p); err != nil || len(p.Problems) != 1 || p.Problems.Failed() != failed {
+			t.Errorf("%s: %v, %v", config, err, p.Problems)
+		}
+	}
+	if slices.ContainsFunc(w.log, func(l string) bool { return strings.HasPrefix(l, "deploy") }) || w.notes[NoteName] != nil {
+		t.Errorf("something was touched: %v", w.log)
 	}
 }
 

@@ -23,6 +23,9 @@ func Journey(w io.Writer, p *journey.Plan) {
 		for _, r := range h.Reasons {
 			fmt.Fprintf(w, "     why       %s\n", r.Text)
 		}
+		for _, f := range h.Found {
+			fmt.Fprintf(w, "     found     %s\n", f)
+		}
 		for _, s := range h.Stages {
 			if s.Stage == h.NoReturn {
 				fmt.Fprintf(w, "   ▌ point of no return: until here %s\n", h.Before)
@@ -83,6 +86,9 @@ func Ticket(w io.Writer, p *journey.Plan) {
 		fmt.Fprintf(w, "## %d. %s to %s (%s)\n\n", i+1, h.From, h.To, h.Kind)
 		for _, r := range h.Reasons {
 			fmt.Fprintf(w, "- Why: %s%s\n", r.Text, source(r.Source))
+		}
+		for _, f := range h.Found {
+			fmt.Fprintf(w, "- Found: %s\n", f)
 		}
 		for _, halt := range h.Background {
 			fmt.Fprintf(w, "- Waits %s\n", halt)
