@@ -16,10 +16,13 @@ const complete = 0.999999
 // Preflight finds what of the databases stands in the way of a hop.
 func Preflight(h *Hop, f *Facts) diag.List {
 	var problems diag.List
-	if f.Release != "" && !same(f.Release, h.From) {
+	// A release that was tried and gone back from may have written itself down; the one before works with what it left.
+	tried := h.Kind != upgrade.MultiVersion && same(f.Release, h.To)
+	if f.Release != "" && !same(f.Release, h.From) && !tried {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3707", Severity: diag.Error, Subject: "databases",
 			Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the upgrade begins at %s", f.Release, h.From),
-			Hint:    "deploy the release that the databases are of, then upgrade from there"})
+			Hint: "deploy the release that the databases are of, then upgrade from there; where the one that runs is right, restart its frontend, " +
+				"which writes it down"})
 	}
 	for _, u := range f.Unfinished {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3708", Severity: diag.Error, Subject: u.Database,

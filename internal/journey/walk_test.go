@@ -336,6 +336,17 @@ func TestNoRoomIsToldBeforeAnythingIsTouched(t *testing.T) {
 	}
 }
 
+// TestReleaseThatWasTried: one that was gone back from may have written itself into the databases, which keeps nobody from trying again; but a
+// migrator that is told another release than the databases are of would refuse.
+func TestReleaseThatWasTried(t *testing.T) {
+	f := &Facts{Release: "7.0.2852"}
+	for kind, refused := range map[upgrade.Kind]bool{upgrade.Standard: false, upgrade.MultiVersion: true} {
+		if got := Preflight(&Hop{Hop: upgrade.Hop{From: "6.12.5040", To: "7.0.2852", Kind: kind}}, f); got.Failed() != refused {
+			t.Errorf("a %s hop: %v", kind, got)
+		}
+	}
+}
+
 // TestExamine: what stands in the way of the first hop is an error, and what later ones would meet a warning.
 func TestExamine(t *testing.T) {
 	w, j := newWorld(), twoHops()

@@ -13,9 +13,13 @@ func (b *objectDiffer) order() {
 			base = append(base, k)
 		}
 	}
-	for i := range b.desired.Objects {
-		if k, ok := b.byKey[b.desired.Objects[i].Key]; ok {
-			b.after(&b.desired.Objects[i], k, base)
+	// What workloads stand on comes first, since it may wait for one of them: a Service for the page that it is to lead to.
+	for _, pods := range []bool{false, true} {
+		for i := range b.desired.Objects {
+			o := &b.desired.Objects[i]
+			if k, ok := b.byKey[o.Key]; ok && (podsOf(o.Body) != nil) == pods {
+				b.after(o, k, base)
+			}
 		}
 	}
 	b.afterNamespace()
@@ -45,7 +49,11 @@ func (b *objectDiffer) after(o *Object, step int, base []int) {
 	}
 	switch {
 	case podsOf(o.Body) != nil && !slices.ContainsFunc(needs, func(k int) bool { return b.plan.Steps[k].Verb != Wait }):
-		needs = append(needs, base...)
+		for _, k := range base {
+			if !slices.Contains(b.needs[k], step) { // what waits for this one is not waited for
+				needs = append(needs, k)
+			}
+		}
 	case podsOf(o.Body) == nil:
 		needs = append(needs, b.steps(named(o))...)
 	}

@@ -432,3 +432,53 @@ func steady(text string) string {
 	}
 	return out.String()
 }
+
+// TestPageAnswersBeforePeopleAreSentThere: what Services lead to may be a workload that is ready first, and everything else waits for both.
+func TestPageAnswersBeforePeopleAreSentThere(t *testing.T) {
+	for _, told := range []bool{false, true} { // whether the page's text is there already
+		d, c := instance(t)
+		add := func(o Object) { d.Objects = append(d.Objects, o) }
+		metadata := map[string]any{"name": "page"}
+		text := Object{Key: "ConfigMap/page", Service: "page", Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}}
+		if told {
+			c.Seen[text.Key] = Seen{Live: served(text.Body), Applied: served(text.Body), Health: Health{Ready: true}}
+		}
+		add(text)
+		add(Object{Key: "Deployment/page", Service: "page", Needs: []string{text.Key}, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+			"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "caddy", "image": "caddy:1"}}}}}}})
+		for i := range d.Objects {
+			o := &d.Objects[i]
+			switch o.Key {
+			case "Service/sourcegraph-frontend":
+				o.Body, o.Needs = clone(o.Body), []string{"Deployment/page"}
+				treeAt(o.Body, "spec")["selector"] = map[string]any{"app": "page"}
+			case "Deployment/sourcegraph-frontend", "Deployment/worker":
+				o.Body, o.Needs = clone(o.Body), nil
+				treeAt(o.Body, "spec")["replicas"] = 0.0
+			default:
+				continue
+			}
+			c.Seen[o.Key] = Seen{Live: c.Seen[o.Key].Live, Applied: served(o.Body), Health: Health{Ready: true}}
+		}
+		p, problems := Objects(d, c)
+		if problems.Failed() {
+			t.Fatal(problems)
+		}
+		at := map[string]int{}
+		for i, s := range p.Steps {
+			at[s.Object] = i
+			for _, id := range s.After {
+				if id >= s.ID {
+					t.Errorf("step %d %s waits for step %d", s.ID, s.Object, id)
+				}
+			}
+		}
+		order := []string{"Deployment/page", "Service/sourcegraph-frontend", "Deployment/worker"}
+		for i := 1; i < len(order); i++ {
+			before, after := at[order[i-1]], p.Steps[at[order[i]]]
+			if !slices.Contains(after.After, p.Steps[before].ID) {
+				t.Errorf("told %t: %s does not wait for %s:\n%s", told, order[i], order[i-1], textOfObjects(p, problems))
+			}
+		}
+	}
+}

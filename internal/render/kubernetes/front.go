@@ -33,6 +33,7 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 			continue // it would start again what was stopped
 		case o.Key() == "Service/"+frontend:
 			o.Body = withSpec(o.Body, "selector", map[string]any{"app": pageName})
+			o.Needs = []string{"Deployment/" + pageName} // people are sent there when it answers
 		}
 		out.Objects = append(out.Objects, o)
 	}
@@ -73,6 +74,8 @@ func (s *Set) page(page, caddy string) []Object {
 		"env":            []any{map[string]any{"name": "XDG_DATA_HOME", "value": "/tmp"}, map[string]any{"name": "XDG_CONFIG_HOME", "value": "/tmp"}},
 		"ports":          []any{map[string]any{"name": "http", "containerPort": int64(3080)}},
 		"readinessProbe": map[string]any{"tcpSocket": map[string]any{"port": "http"}, "periodSeconds": int64(1)},
+		// Nodes send people here for a moment after the pod was told to end.
+		"lifecycle": map[string]any{"preStop": map[string]any{"exec": map[string]any{"command": []any{"sleep", "3"}}}},
 		"resources": map[string]any{"limits": map[string]any{"cpu": "100m", "memory": "128Mi"},
 			"requests": map[string]any{"cpu": "10m", "memory": "32Mi"}},
 		"volumeMounts": []any{map[string]any{"name": "page", "mountPath": "/etc/caddy", "readOnly": true},
@@ -97,7 +100,7 @@ func (s *Set) page(page, caddy string) []Object {
 	return []Object{
 		{Service: pageName, Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(),
 			"data": map[string]any{"Caddyfile": strings.Join(caddyfile, "\n") + "\n"}}},
-		{Service: pageName, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(),
+		{Service: pageName, Needs: []string{"ConfigMap/" + pageName}, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(),
 			"spec": map[string]any{"replicas": int64(1), "selector": map[string]any{"matchLabels": map[string]any{"app": pageName}}, "template": template}}},
 	}
 }

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"berth/internal/stack"
@@ -35,6 +36,9 @@ func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
 	page := closed.find("Deployment/" + pageName)
 	if page == nil || !reflect.DeepEqual(selector, at(page.Body, "spec", "selector")["matchLabels"]) {
 		t.Errorf("the Service leads to %v, not to the page", selector)
+	}
+	if got := closed.find("Service/" + frontend).Needs; !slices.Equal(got, []string{"Deployment/" + pageName}) {
+		t.Errorf("people are sent to the page when %v is ready", got)
 	}
 	if got := at(page.Body, "spec", "template", "spec")["nodeSelector"]; !reflect.DeepEqual(got, map[string]any{"disk": "ssd"}) {
 		t.Errorf("the page may run elsewhere than the frontend: %v", got)
