@@ -111,7 +111,7 @@ func (c *clone) Deploy(ctx context.Context, text string, _ stack.Front, _ string
 }
 
 // SetAside is for ways back; a clone has none.
-func (c *clone) SetAside(context.Context, string) error {
+func (c *clone) SetAside(context.Context, string, string) error {
 	return errors.New("a clone is deleted, not gone back with")
 }
 

@@ -248,7 +248,8 @@ func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Pl
 		}
 	}
 	d := plan.DesiredObjects{Installation: c.stack.Name, Namespace: c.namespace, Catalogue: e.catalogue().Digest()}
-	return plan.TeardownObjects(d, from, live, claims), nil
+	c.planned = plan.TeardownObjects(d, from, live, claims)
+	return c.planned, nil
 }
 
 func labelsOf(object map[string]any) map[string]string {

@@ -115,28 +115,22 @@ func (p *place) Deploy(ctx context.Context, text string, front stack.Front, page
 	} else {
 		_, err = p.env.carry(ctx, s, todo, p.timeout)
 	}
-	if err == nil && front == stack.Closed {
+	if err == nil && (front == stack.Closed || front == stack.Stopped) {
 		err = s.still(ctx, p.env.Now)
 	}
 	return err
 }
 
-// SetAside stops everything and moves the databases' data out of the way.
-func (p *place) SetAside(ctx context.Context, text string) error {
-	s, err := p.at(ctx, text, stack.Closed, "")
+// SetAside stops everything but the page, and moves the databases' data out of the way.
+func (p *place) SetAside(ctx context.Context, text, page string) error {
+	if err := p.Deploy(ctx, text, stack.Stopped, page); err != nil {
+		return err
+	}
+	s, err := p.at(ctx, text, stack.Stopped, page)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	todo, err := s.teardown(ctx, p.env, false)
-	if err != nil {
-		return err
-	}
-	if !todo.Empty() {
-		if _, err := p.env.carry(ctx, s, todo, p.timeout); err != nil {
-			return err
-		}
-	}
 	return s.setAside(ctx, p.env)
 }
 

@@ -104,11 +104,11 @@ func (e *Env) caddy(l *loaded) (string, error) {
 // ending is how long pods may take to end.
 const ending = 10 * time.Minute
 
-// still waits until no pod is left of what writes. A Deployment of no replicas counts as ready while its pods still end.
+// still waits until no pod is left of what the front stops. A Deployment of no replicas counts as ready while its pods still end.
 func (c *clusterSite) still(ctx context.Context, now func() time.Time) error {
 	var selectors []map[string]any
 	for i := range c.open.Objects {
-		if o := &c.open.Objects[i]; o.Writes() {
+		if o := &c.open.Objects[i]; o.Stops(c.front) {
 			selectors = append(selectors, catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
 		}
 	}
@@ -135,7 +135,7 @@ func (c *clusterSite) still(ctx context.Context, now func() time.Time) error {
 			return nil
 		}
 		if now().After(end) {
-			return diag.List{{Code: "BERTH3712", Severity: diag.Error, Subject: "pods", Summary: fmt.Sprintf("pods that write do not end within %s", ending),
+			return diag.List{{Code: "BERTH3712", Severity: diag.Error, Subject: "pods", Summary: fmt.Sprintf("pods that must stop do not end within %s", ending),
 				Detail: left, Hint: "see why: kubectl --namespace " + c.namespace + " describe pod " + left[0] + ", then: berth upgrade"}}
 		}
 		select {

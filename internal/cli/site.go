@@ -50,7 +50,7 @@ type site interface {
 	tasks(e *Env) run.Tasks
 	// disk is the room that there is for data.
 	disk(ctx context.Context) (journey.Space, error)
-	// still waits until nothing but databases and the page is left, once it was stopped: what ends may write until it has ended.
+	// still waits until nothing is left of what the front stops: what ends may write until it has ended.
 	still(ctx context.Context, now func() time.Time) error
 	// setAside moves the databases' data out of the way, while nothing runs.
 	setAside(ctx context.Context, e *Env) error

@@ -140,7 +140,7 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 			"BERTH3722", "the migrator did not take the databases back to "+h.From, again)
 	case Restore:
 		if h.ConvertsPostgres {
-			if err := w.Site.SetAside(ctx, config); err != nil {
+			if err := w.Site.SetAside(ctx, config, page); err != nil {
 				return err
 			}
 		}

@@ -23,8 +23,8 @@ type Site interface {
 	Fetch(ctx context.Context, config string) error
 	// Deploy makes what runs what a config asks for, with a front, and waits until it is ready.
 	Deploy(ctx context.Context, config string, front stack.Front, page string) error
-	// SetAside stops everything, and moves the databases' data out of the way: it is kept beside.
-	SetAside(ctx context.Context, config string) error
+	// SetAside stops everything but the page, and moves the databases' data out of the way: it is kept beside.
+	SetAside(ctx context.Context, config, page string) error
 	// Image is the reference of a service's image, as a config's release has it.
 	Image(config, service string) (string, error)
 	// Migrator is the reference of a release's migrator.

@@ -81,7 +81,7 @@ func (w *world) Deploy(_ context.Context, config string, front stack.Front, page
 	return nil
 }
 
-func (w *world) SetAside(context.Context, string) error {
+func (w *world) SetAside(context.Context, string, string) error {
 	if err := w.call("set aside"); err != nil {
 		return err
 	}

@@ -14,6 +14,9 @@ const (
 	Behind Front = "behind" // everything runs, and the page answers: what was just changed is proved before people come
 	Closed Front = "closed" // the page answers, and only databases run: nothing else may write
 	Bare   Front = "bare"   // only databases run, and nothing answers: a clone to try things on
+
+	// Stopped is that the page answers, and nothing else runs: what lies in the databases' volumes can be moved.
+	Stopped Front = "stopped"
 )
 
 // Databases are the services that stay while everything else is stopped.
@@ -52,6 +55,8 @@ func (i *Instance) stays(front Front) bool {
 	switch front {
 	case Closed:
 		return database || i.Service == frontDoor
+	case Stopped:
+		return i.Service == frontDoor
 	case Bare:
 		return database
 	}

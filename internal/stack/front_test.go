@@ -31,6 +31,9 @@ func TestClosedLeavesDatabasesAndTheDoor(t *testing.T) {
 	if got := names(s.With(Closed, "x")); !slices.Equal(got, []string{"pgsql", "caddy"}) {
 		t.Errorf("closed: %v", got)
 	}
+	if got := names(s.With(Stopped, "x")); !slices.Equal(got, []string{"caddy"}) {
+		t.Errorf("beside the page there run %v", got)
+	}
 	if got := names(s.With(Behind, "x")); len(got) != 4 {
 		t.Errorf("behind: %v", got)
 	}

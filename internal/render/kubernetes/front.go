@@ -24,12 +24,12 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	out.Objects = nil
 	for _, o := range s.Objects {
 		switch {
-		case front == stack.Closed && o.OneShot:
+		case front != stack.Behind && o.OneShot:
 			continue
-		case front == stack.Closed && o.Writes():
+		case o.Stops(front):
 			o.Body = withSpec(o.Body, "replicas", int64(0))
 			o.Needs = nil
-		case o.Kind() == "HorizontalPodAutoscaler" && front == stack.Closed:
+		case o.Kind() == "HorizontalPodAutoscaler" && front != stack.Behind:
 			continue // it would start again what was stopped
 		case o.Key() == "Service/"+frontend:
 			o.Body = withSpec(o.Body, "selector", map[string]any{"app": pageName})
@@ -54,9 +54,11 @@ func (s *Set) bare() *Set {
 	return &out
 }
 
-// Writes reports whether an object's pods may write to the databases. DaemonSets watch nodes, and know nothing of them.
-func (o *Object) Writes() bool {
-	return (o.Kind() == "Deployment" || o.Kind() == "StatefulSet") && !slices.Contains(stack.Databases(), o.Service)
+// Stops reports whether an object's pods must not run behind a front: those that may write to the databases, or the databases as well.
+// DaemonSets watch nodes, and know nothing of them.
+func (o *Object) Stops(front stack.Front) bool {
+	workload := o.Kind() == "Deployment" || o.Kind() == "StatefulSet"
+	return workload && (front == stack.Stopped || front == stack.Closed && !slices.Contains(stack.Databases(), o.Service))
 }
 
 // page are the objects of the page.

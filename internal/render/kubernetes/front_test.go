@@ -29,7 +29,13 @@ func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
 			t.Errorf("%s has %v replicas, want %d", key, got, want)
 		}
 	}
-	if closed.find("Job/migrator") != nil {
+	stopped := set.With(stack.Stopped, "back soon", "caddy:1")
+	for key, want := range map[string]int64{"StatefulSet/pgsql": 0, "Deployment/" + frontend: 0, "Deployment/" + pageName: 1} {
+		if got := replicas(stopped, key); got != want {
+			t.Errorf("where all is stopped %s has %v replicas, want %d", key, got, want)
+		}
+	}
+	if closed.find("Job/migrator") != nil || stopped.find("Job/migrator") != nil {
 		t.Error("the release's own migrator would run")
 	}
 	selector := at(closed.find("Service/"+frontend).Body, "spec")["selector"]
