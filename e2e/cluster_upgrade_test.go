@@ -43,7 +43,13 @@ func TestClusterUpgradeStandard(t *testing.T) {
 func TestClusterUpgradeOverMajors(t *testing.T) {
 	s := olderCluster(t, "cup-far", "6.0.0", "30092", "")
 	before := s.data()
+	c := s.searching()
 	out := s.must(0, "upgrade", "--yes", "--to", release)
+	asked, failed, down := c.result()
+	t.Logf("AVAILABILITY kubernetes 6.0.0 -> %s, over two majors: %d searches, %d not answered: %s (%v)", release, asked, failed, down, c.why)
+	if c.why["503 Service Unavailable"] < failed/2 {
+		t.Errorf("people mostly did not see the page: %v", c.why)
+	}
 	for _, want := range []string{"restored and counted", "upgrade --from=v6.0.0", "no drift; a search was answered", "background migrations at 100 %"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
