@@ -24,8 +24,7 @@ func newCluster(t *testing.T, kind, name string, more ...string) *site {
 		t.Setenv(key, strings.ReplaceAll(strings.ReplaceAll(value, `"$PATH"`, os.Getenv("PATH")), `"`, ""))
 	}
 	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true}
-	kubectl(t, "delete", "namespace", name, "--ignore-not-found", "--timeout=2m")
-	kubectl(t, "delete", "clusterroles,clusterrolebindings,storageclasses", "-l", "dev.berth.namespace="+name, "--ignore-not-found")
+	sweepCluster(t, name)
 	s.write(append([]string{"on: kubernetes", "release: " + release, "url: http://localhost", "name: " + name, "size: demo"}, more...)...)
 	t.Cleanup(func() {
 		if s.remove() {
@@ -33,6 +32,25 @@ func newCluster(t *testing.T, kind, name string, more ...string) *site {
 		}
 	})
 	return s
+}
+
+// made are the namespaces of this run's installations.
+var made = map[string]bool{}
+
+// sweepCluster removes what a killed run left in a cluster: the namespace of that name, and every installation that has objects outside of
+// its namespace and is none of this run, since theirs stand in the way of all others.
+func sweepCluster(t *testing.T, name string) {
+	t.Helper()
+	left := []string{"namespace/" + name}
+	for line := range strings.Lines(kubectl(t, "get", "clusterroles,clusterrolebindings,storageclasses", "-l", "dev.berth.namespace", "-o",
+		`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.labels.dev\.berth\.namespace}{"\n"}{end}`)) {
+		object, of, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if of == name || !made[of] {
+			left = append(left, object, "namespace/"+of)
+		}
+	}
+	made[name] = true
+	kubectl(t, append([]string{"delete", "--ignore-not-found", "--timeout=2m"}, left...)...)
 }
 
 // namespaced is the config's Kubernetes part for a namespace that has the installation's name.
