@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What follows is the same on every target. Each begins with an installation of an older release, with data in it.
@@ -19,9 +20,10 @@ func migratorFails(t *testing.T, s *site) {
 	if code != 1 || !strings.Contains(out, "BERTH3705") || !strings.Contains(out, "a page answers") {
 		t.Errorf("exit %d; it does not say why and how things are:\n%s", code, out)
 	}
-	if status, page := s.get("/"); status != 503 || !strings.Contains(page, "waits for its admin") || !strings.Contains(page, "BERTH3705") {
-		t.Errorf("the page does not tell the reason: %d\n%s", status, page)
-	}
+	await(t, 15*time.Second, "the page to tell the reason", func() bool {
+		status, page := s.get("/")
+		return status == 503 && strings.Contains(page, "waits for its admin") && strings.Contains(page, "BERTH3705")
+	})
 	if out := s.must(1, "status"); !strings.Contains(out, "go on with: berth upgrade") {
 		t.Errorf("status does not tell of the upgrade:\n%s", out)
 	}
