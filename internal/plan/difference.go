@@ -384,8 +384,12 @@ func (b *differ) apart(needs [][]int) {
 // frontDoor is the service that people come in by.
 const frontDoor = "caddy"
 
-// doorLast has the front door replaced after everything else: it is open meanwhile, and closed for no longer than it takes by itself.
+// doorLast has the front door replaced after everything else: it is open meanwhile, and closed for no longer than it takes by itself. Where there
+// is only a page behind it, nobody loses anything.
 func (b *differ) doorLast(needs [][]int) {
+	if !slices.ContainsFunc(b.desired.Units, func(u Unit) bool { return u.Service == "sourcegraph-frontend" }) {
+		return
+	}
 	for _, u := range b.desired.Units {
 		door, ok := b.byUnit[u.Name]
 		if !ok || u.Service != frontDoor || b.plan.Steps[door].Verb != Recreate {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/config"
 	"berth/internal/diag"
 )
@@ -230,6 +231,9 @@ func (b *builder) ports() {
 		case frontDoor:
 			inst.publish("80", http)
 			inst.publish("443", https)
+			if strings.HasPrefix(b.Config.URL, "http://") {
+				inst.Probe = &catalogue.Probe{Port: 80} // it has no health check, and is there at once
+			}
 		case "prometheus":
 			inst.publish("9090", p.Prometheus)
 		case "grafana":

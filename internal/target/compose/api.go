@@ -223,6 +223,9 @@ type inspected struct {
 		Image  string
 		Labels map[string]string
 		Env    []string
+		Shell  []string // of checks that are a line for a shell; empty: /bin/sh
+
+		Healthcheck *struct{ Test []string }
 	}
 	HostConfig struct {
 		Memory   int64 // bytes

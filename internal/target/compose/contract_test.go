@@ -135,8 +135,43 @@ func contract(t *testing.T, e *Engine, other *client.Client, image string) {
 	}
 	must(e.Remove(ctx, name))
 	must(e.Remove(ctx, name)) // gone is gone
+	checks(t, e, other, image)
 	if w, err := e.Watcher(contractName, time.Now).Look(ctx, []string{name}); err != nil || !w[name].Missing {
 		t.Errorf("removed: %+v, %v", w, err)
+	}
+}
+
+// checks proves that a health check is asked before the engine does, which here would be in an hour.
+func checks(t *testing.T, e *Engine, other *client.Client, image string) {
+	ctx := t.Context()
+	name := contractName + "-checked"
+	_ = e.Remove(ctx, name) // of a test that was killed
+	_, err := other.ContainerCreate(ctx, client.ContainerCreateOptions{Name: name,
+		Config: &container.Config{Image: image, Entrypoint: []string{"sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"},
+			Healthcheck: &container.HealthConfig{Test: []string{"CMD-SHELL", "test -e /tmp/ready"}, Interval: time.Hour}, User: "0",
+			Labels: map[string]string{render.LabelInstallation: contractName}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Remove(context.WithoutCancel(ctx), name) })
+	if err := e.Start(ctx, name); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(early + 100*time.Millisecond)
+	if w := looked(t, e, name); w.Status != plan.Starting {
+		t.Fatalf("its check can't pass yet, and it is %s", w.Status)
+	}
+	run, err := other.ExecCreate(ctx, name, client.ExecCreateOptions{Cmd: []string{"touch", "/tmp/ready"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ExecStart(ctx, run.ID, client.ExecStartOptions{Detach: true}); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); looked(t, e, name).Status != plan.Healthy; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("its check passes, and it is %s", looked(t, e, name).Status)
+		}
 	}
 }
 

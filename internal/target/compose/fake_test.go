@@ -36,6 +36,8 @@ type fakeContainer struct {
 	oom      bool
 	restarts int
 	started  time.Time
+	files    map[string]bool
+	execs    map[string][]string // commands by ID
 	log      string
 }
 
@@ -61,6 +63,8 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.create(w, r)
 	case parts[0] == "containers":
 		f.container(w, r, parts[1], strings.Join(parts[2:], "/"))
+	case parts[0] == "exec":
+		f.exec(w, r, parts[1], parts[2])
 	case path == "images/create":
 		for _, line := range f.pull {
 			fmt.Fprintln(w, line)
@@ -136,7 +140,7 @@ func (f *fakeEngine) create(w http.ResponseWriter, r *http.Request) {
 	}
 	f.made++
 	c := &fakeContainer{id: fmt.Sprintf("id%d", f.made), name: r.URL.Query().Get("name"), config: body.Config, host: body.HostConfig,
-		status: container.StateCreated}
+		status: container.StateCreated, files: map[string]bool{}, execs: map[string][]string{}}
 	f.containers[c.name] = c
 	w.WriteHeader(http.StatusCreated)
 	answer(w, map[string]any{"Id": c.id, "Warnings": []string{}})
@@ -170,7 +174,19 @@ func (f *fakeEngine) container(w http.ResponseWriter, r *http.Request, name, wha
 	case what == "start" && running:
 		w.WriteHeader(http.StatusNotModified)
 		return
+	case what == "exec":
+		var body struct{ Cmd []string }
+		_ = json.NewDecoder(r.Body).Decode(&body)
+		f.made++
+		id := fmt.Sprintf("exec%d", f.made)
+		c.execs[id] = body.Cmd
+		w.WriteHeader(http.StatusCreated)
+		answer(w, map[string]any{"Id": id})
+		return
 	case what == "start", what == "restart":
+		if c.config.Healthcheck != nil {
+			c.health = container.Starting
+		}
 		c.status, c.started, c.exit, c.restarts = container.StateRunning, time.Now(), 0, 0
 	case what == "stop" && !running:
 		w.WriteHeader(http.StatusNotModified)
@@ -190,6 +206,30 @@ func (f *fakeEngine) container(w http.ResponseWriter, r *http.Request, name, wha
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// exec knows "touch FILE" and "test -e FILE".
+func (f *fakeEngine) exec(w http.ResponseWriter, _ *http.Request, id, what string) {
+	for _, c := range f.containers {
+		command, ok := c.execs[id]
+		if !ok {
+			continue
+		}
+		if what == "start" {
+			if command[0] == "touch" {
+				c.files[command[1]] = true
+			}
+			return
+		}
+		words := strings.Fields(command[len(command)-1])
+		code := 0
+		if words[0] == "test" && !c.files[words[2]] {
+			code = 1
+		}
+		answer(w, map[string]any{"ID": id, "Running": false, "ExitCode": code})
+		return
+	}
+	refuse(w, http.StatusNotFound, "No such exec instance: "+id)
 }
 
 func (f *fakeEngine) update(w http.ResponseWriter, r *http.Request, c *fakeContainer) {
@@ -215,7 +255,7 @@ func (c *fakeContainer) inspected() map[string]any {
 		state["Health"] = map[string]any{"Status": c.health, "Log": []map[string]any{{"Output": c.check}}}
 	}
 	return map[string]any{"Id": c.id, "Name": "/" + c.name, "RestartCount": c.restarts, "State": state,
-		"Config":          map[string]any{"Image": c.config.Image, "Labels": c.config.Labels, "Env": c.config.Env},
+		"Config":          map[string]any{"Image": c.config.Image, "Labels": c.config.Labels, "Env": c.config.Env, "Healthcheck": c.config.Healthcheck},
 		"HostConfig":      map[string]any{"Memory": c.host.Memory, "MemorySwap": c.host.MemorySwap, "NanoCpus": c.host.NanoCPUs},
 		"NetworkSettings": map[string]any{"Networks": map[string]any{"n": map[string]any{"IPAddress": "127.0.0.1"}}}}
 }

@@ -46,7 +46,7 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 	g.SetLimit(parallel)
 	for i, c := range ours {
 		g.Go(func() error {
-			full, err := e.api.inspect(inspecting, c.ID)
+			full, err := e.checked(inspecting, c.ID)
 			state.Containers[i] = observed(full, applied)
 			return err
 		})

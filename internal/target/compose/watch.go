@@ -14,6 +14,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/plan"
 	render "berth/internal/render/compose"
+	"golang.org/x/sync/errgroup"
 )
 
 // Watched is how a container is while it is waited for.
@@ -64,23 +65,31 @@ func (w *Watcher) Look(ctx context.Context, names []string) (map[string]Watched,
 	for _, c := range list {
 		states[nameOf(c)] = c.ID + " " + c.State + " " + healthOf(c.Status)
 	}
-	out := map[string]Watched{}
-	for _, n := range names {
+	looks := make([]look, len(names))
+	g, looking := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, n := range names {
 		state, there := states[n]
+		known, ok := w.known[n]
 		if !there {
-			out[n] = Watched{Missing: true}
+			looks[i].how.Missing = true
 			continue
 		}
-		known, ok := w.known[n]
-		if !ok || known.state != state || w.now().Sub(known.at) > fresh {
-			how, err := w.engine.Closely(ctx, n)
-			if err != nil {
-				return nil, err
-			}
-			known = look{state: state, at: w.now(), how: how}
-			w.known[n] = known
+		if looks[i] = known; ok && known.state == state && w.now().Sub(known.at) <= fresh {
+			continue
 		}
-		out[n] = known.how
+		g.Go(func() error {
+			how, err := w.engine.Closely(looking, n)
+			looks[i] = look{state: state, at: w.now(), how: how}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	out := map[string]Watched{}
+	for i, n := range names {
+		w.known[n], out[n] = looks[i], looks[i].how
 	}
 	return out, nil
 }
@@ -95,7 +104,7 @@ func healthOf(status string) string {
 
 // Closely tells how one container is.
 func (e *Engine) Closely(ctx context.Context, name string) (Watched, error) {
-	full, err := e.api.inspect(ctx, name)
+	full, err := e.checked(ctx, name)
 	if notFound(err) {
 		return Watched{Missing: true}, nil
 	}
