@@ -22,10 +22,13 @@ var allowed = map[string][]string{
 	"internal/render/yaml":       {},
 	"internal/render/compose":    {"catalogue", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/render/agent":      {},
-	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/yaml", "internal/stack"},
+	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/kubernetes/tree", "internal/render/yaml", "internal/stack"},
 	"internal/registry":          {"internal/diag"},
 	"internal/sops":              {},
 	"internal/journey":           {"catalogue", "internal/diag", "internal/run", "internal/stack", "internal/state", "internal/upgrade"},
+
+	"internal/render/kubernetes/tree":  {},
+	"internal/render/kubernetes/forms": {"catalogue", "internal/diag", "internal/render/kubernetes", "internal/render/kubernetes/tree", "internal/render/yaml", "internal/stack"},
 
 	"internal/target/compose":               {"catalogue", "internal/diag", "internal/plan", "internal/registry", "internal/render/compose"},
 	"internal/target/kubernetes/kubeconfig": {"internal/diag"},
@@ -37,7 +40,8 @@ var allowed = map[string][]string{
 }
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
-var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes", "internal/render/agent"}
+var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes",
+	"internal/render/kubernetes/forms", "internal/render/kubernetes/tree", "internal/render/agent"}
 
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall"}
 

@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/forms"
 )
 
 // renderedNamespace is the namespace of rendered files where the config names none: a cluster is never asked.
@@ -15,7 +16,7 @@ const renderedNamespace = "sourcegraph"
 // clusterForms are the forms for Kubernetes, with what to do next.
 var clusterForms = map[string]string{
 	"manifests":   "kubectl apply --server-side -f %s",
-	"kustomize":   "kubectl apply --server-side -k %s/" + kubernetes.Overlay,
+	"kustomize":   "kubectl apply --server-side -k %s/" + forms.Overlay,
 	"helm":        "helm upgrade --install sourcegraph %s --namespace sourcegraph",
 	"helm-values": "helm upgrade --install sourcegraph sourcegraph/sourcegraph --values %s/values.yaml",
 }
@@ -28,7 +29,7 @@ func (e *Env) renderCluster(ctx context.Context, l *loaded, r renderFlags) error
 		if l.doc.Config.Kubernetes != nil {
 			options = *l.doc.Config.Kubernetes
 		}
-		options.Namespace = kubernetes.ChartNamespace
+		options.Namespace = forms.ChartNamespace
 		l.doc.Config.Kubernetes = &options
 	}
 	// A kube context's namespace does not count: the same file gives the same files everywhere.
@@ -46,15 +47,15 @@ func (e *Env) renderCluster(ctx context.Context, l *loaded, r renderFlags) error
 	if err := f.foreign(); err != nil {
 		return err
 	}
-	form := &kubernetes.Form{Set: set, Sources: l.stack.Secrets}
+	in := &forms.Input{Set: set, Release: l.release, Sources: l.stack.Secrets}
 	if r.secrets == "age" {
 		seal, err := e.sealer(ctx, l, f, r.recipients)
 		if err != nil {
 			return err
 		}
-		form.Seal = seal
+		in.Seal = seal
 	}
-	files, once, err := form.Files(r.as, l.release)
+	files, once, err := forms.Render(r.as, in)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (e *Env) renderCluster(ctx context.Context, l *loaded, r renderFlags) error
 		return err
 	}
 	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(files), r.out)
-	if n := len(form.Expected()); n > 0 && r.as != "helm" {
+	if n := len(in.Expected()); n > 0 && r.as != "helm" {
 		fmt.Fprintf(e.Stdout, "%d Secrets are left out; %s/README.md says how to make them\n", n, r.out)
 	}
 	fmt.Fprintf(e.Stdout, "next: "+clusterForms[r.as]+"\n", r.out)

@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/forms"
 	"berth/internal/render/yaml"
 	"berth/internal/sops"
 	"berth/internal/stack"
@@ -62,5 +63,5 @@ func sealComment(key string, recipients []string, body map[string]any) (string, 
 	}
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write(content)
-	return fmt.Sprintf("%s\nSealed %s", kubernetes.MadeBy, hex.EncodeToString(mac.Sum(nil))[:32]), nil
+	return fmt.Sprintf("%s\nSealed %s", forms.MadeBy, hex.EncodeToString(mac.Sum(nil))[:32]), nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
 )
 
@@ -36,7 +37,7 @@ func (r *renderer) ingress() {
 		return
 	}
 	if host != "" && host != "localhost" {
-		for _, rule := range items(at(o.Body, "spec")["rules"]) {
+		for _, rule := range tree.Items(tree.At(o.Body, "spec")["rules"]) {
 			rule["host"] = host
 		}
 	}
@@ -45,15 +46,15 @@ func (r *renderer) ingress() {
 		if host != "" {
 			tls["hosts"] = []any{host}
 		}
-		at(o.Body, "spec")["tls"] = []any{tls}
+		tree.At(o.Body, "spec")["tls"] = []any{tls}
 	}
 	if i == nil {
 		return
 	}
-	annotations := at(o.Body, "metadata", "annotations")
+	annotations := tree.At(o.Body, "metadata", "annotations")
 	if i.Class != "" {
 		// The annotation is the old form of the same.
-		at(o.Body, "spec")["ingressClassName"] = i.Class
+		tree.At(o.Body, "spec")["ingressClassName"] = i.Class
 		delete(annotations, "kubernetes.io/ingress.class")
 		if i.Class != "nginx" {
 			delete(annotations, "nginx.ingress.kubernetes.io/proxy-body-size")
@@ -106,21 +107,21 @@ func (r *renderer) frontService() {
 	if f == nil || o == nil {
 		return
 	}
-	spec := at(o.Body, "spec")
+	spec := tree.At(o.Body, "spec")
 	if f.Type != "" {
 		spec["type"] = f.Type
 	}
 	if f.NodePort != nil {
 		spec["type"] = cmp.Or(f.Type, "NodePort")
-		if port := named(spec["ports"], "http"); port != nil {
+		if port := tree.Named(spec["ports"], "http"); port != nil {
 			port["nodePort"] = *f.NodePort
 		}
 	}
 	if f.SourceRanges != nil {
-		spec["loadBalancerSourceRanges"] = list(f.SourceRanges)
+		spec["loadBalancerSourceRanges"] = tree.OfList(f.SourceRanges)
 	}
 	for k, v := range f.Annotations {
-		at(o.Body, "metadata", "annotations")[k] = v
+		tree.At(o.Body, "metadata", "annotations")[k] = v
 	}
 }
 
@@ -142,8 +143,8 @@ func (r *renderer) pullSecrets() {
 		refs = append(refs, map[string]any{"name": name})
 	}
 	for _, o := range r.objects {
-		if template := pods(o); template != nil {
-			at(template, "spec")["imagePullSecrets"] = refs
+		if template := tree.Pods(o.Body); template != nil {
+			tree.At(template, "spec")["imagePullSecrets"] = refs
 		}
 	}
 }

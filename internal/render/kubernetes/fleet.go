@@ -6,19 +6,20 @@ import (
 	"io"
 
 	"berth/internal/diag"
+	"berth/internal/render/kubernetes/tree"
 	"go.yaml.in/yaml/v4"
 )
 
 // ownNamespace narrows a Prometheus configuration to one namespace: jobs about nodes and the API server go, the others look there only.
 func ownNamespace(config, namespace string) string {
-	var tree map[string]any
-	if yaml.Unmarshal([]byte(config), &tree) != nil {
+	var parsed map[string]any
+	if yaml.Unmarshal([]byte(config), &parsed) != nil {
 		return config // the catalogue's test reads it
 	}
 	var jobs []any
-	for _, job := range items(tree["scrape_configs"]) {
+	for _, job := range tree.Items(parsed["scrape_configs"]) {
 		keep := true
-		for _, sd := range items(job["kubernetes_sd_configs"]) {
+		for _, sd := range tree.Items(job["kubernetes_sd_configs"]) {
 			if sd["role"] == "node" || job["job_name"] == "kubernetes-apiservers" {
 				keep = false
 			}
@@ -28,8 +29,8 @@ func ownNamespace(config, namespace string) string {
 			jobs = append(jobs, job)
 		}
 	}
-	tree["scrape_configs"] = jobs
-	out, err := yaml.Marshal(tree)
+	parsed["scrape_configs"] = jobs
+	out, err := yaml.Marshal(parsed)
 	if err != nil {
 		return config
 	}
@@ -51,14 +52,14 @@ func (r *renderer) mesh() {
 		return
 	}
 	for _, o := range r.objects {
-		template := pods(o)
+		template := tree.Pods(o.Body)
 		if template == nil || o.Kind() == "DaemonSet" {
 			continue
 		}
 		if label != "" {
-			at(template, "metadata", "labels")[label] = "true"
+			tree.At(template, "metadata", "labels")[label] = "true"
 		} else {
-			at(template, "metadata", "annotations")[annotation] = "enabled"
+			tree.At(template, "metadata", "annotations")[annotation] = "enabled"
 		}
 	}
 }
@@ -83,14 +84,14 @@ func (r *renderer) budgets() {
 	if !r.options.DisruptionBudgets {
 		return
 	}
-	for _, key := range sortedKeys(r.objects) {
+	for _, key := range tree.Keys(r.objects) {
 		o := r.objects[key]
-		if pods(o) == nil || o.Kind() == "DaemonSet" {
+		if tree.Pods(o.Body) == nil || o.Kind() == "DaemonSet" {
 			continue
 		}
 		r.add(o.Service, map[string]any{"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
 			"metadata": map[string]any{"name": o.Name(), "labels": map[string]any{"deploy": "sourcegraph"}},
-			"spec":     map[string]any{"maxUnavailable": 1, "selector": withoutNulls(at(o.Body, "spec", "selector"))}})
+			"spec":     map[string]any{"maxUnavailable": 1, "selector": tree.WithoutNulls(tree.At(o.Body, "spec", "selector"))}})
 	}
 }
 

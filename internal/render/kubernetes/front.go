@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
 )
 
@@ -47,7 +48,7 @@ func (s *Set) bare() *Set {
 	out.Objects = nil
 	for _, o := range s.Objects {
 		database := slices.Contains(stack.Databases(), o.Service) && o.Namespace() != ""
-		if database || o.Kind() == "ServiceAccount" || text(o.Body, "type") == "kubernetes.io/dockerconfigjson" {
+		if database || o.Kind() == "ServiceAccount" || tree.Text(o.Body, "type") == "kubernetes.io/dockerconfigjson" {
 			out.Objects = append(out.Objects, o)
 		}
 	}
@@ -90,7 +91,7 @@ func (s *Set) page(page, caddy string) []Object {
 	}
 	if like := s.find("Deployment/" + frontend); like != nil {
 		// Where the frontend may run and pull its image from, the page may too.
-		theirs := at(like.Body, "spec", "template", "spec")
+		theirs := tree.At(like.Body, "spec", "template", "spec")
 		for _, key := range []string{"nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName"} {
 			if v, ok := theirs[key]; ok {
 				pod[key] = v
@@ -110,7 +111,7 @@ func (s *Set) page(page, caddy string) []Object {
 // withSpec gives an object with another value in its spec.
 func withSpec(body map[string]any, key string, value any) map[string]any {
 	out := maps.Clone(body)
-	spec := maps.Clone(at(body, "spec"))
+	spec := maps.Clone(tree.At(body, "spec"))
 	spec[key], out["spec"] = value, spec
 	return out
 }

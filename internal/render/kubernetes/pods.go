@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"berth/internal/config"
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
 )
 
@@ -28,7 +29,7 @@ func (r *renderer) instance(inst stack.Instance) {
 	r.environment(inst, c)
 	r.mounts(inst, o, c)
 	if inst.Command != nil {
-		c["command"] = list(inst.Command)
+		c["command"] = tree.OfList(inst.Command)
 	}
 }
 
@@ -38,7 +39,7 @@ func container(o *Object, place stack.Container) map[string]any {
 	if place.Init {
 		group = "initContainers"
 	}
-	return named(at(pods(o), "spec")[group], place.Name)
+	return tree.Named(tree.At(tree.Pods(o.Body), "spec")[group], place.Name)
 }
 
 // environment sets the variables that differ from the release, and takes away those that are no longer wanted.
@@ -49,8 +50,8 @@ func (r *renderer) environment(inst stack.Instance, c map[string]any) {
 	}
 	var env []any
 	done := map[string]bool{}
-	for _, there := range items(c["env"]) {
-		name := text(there, "name")
+	for _, there := range tree.Items(c["env"]) {
+		name := tree.Text(there, "name")
 		e, ok := wanted[name]
 		switch {
 		case !ok:
@@ -118,7 +119,7 @@ func (r *renderer) ownMap(kind, service string) *Object {
 
 // mounts mounts the files that the config adds, each by itself, so that what the image has beside it stays.
 func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
-	spec := at(pods(o), "spec")
+	spec := tree.At(tree.Pods(o.Body), "spec")
 	for _, m := range inst.Mounts {
 		key := strings.ReplaceAll(strings.Trim(m.Path, "/"), "/", "-")
 		key = strings.TrimLeft(strings.ReplaceAll(key, "-.", "-"), ".-")
@@ -128,12 +129,12 @@ func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
 			own := r.ownMap("Secret", inst.Service)
 			own.Values[key] = []stack.Part{{Secret: m.Secret}}
 			volume = "berth-secret"
-			put(spec, "volumes", map[string]any{"name": volume, "secret": map[string]any{"secretName": own.Name(), "defaultMode": readable}})
+			tree.Put(spec, "volumes", map[string]any{"name": volume, "secret": map[string]any{"secretName": own.Name(), "defaultMode": readable}})
 		case m.File != "":
 			own := r.ownMap("ConfigMap", inst.Service)
-			at(own.Body, "data")[key] = string(r.file(m.File))
+			tree.At(own.Body, "data")[key] = string(r.file(m.File))
 			volume = "berth-config"
-			put(spec, "volumes", map[string]any{"name": volume, "configMap": map[string]any{"name": own.Name()}})
+			tree.Put(spec, "volumes", map[string]any{"name": volume, "configMap": map[string]any{"name": own.Name()}})
 		default:
 			continue
 		}
@@ -143,7 +144,7 @@ func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
 
 // mount mounts something at a path, in place of what is there.
 func mount(c, m map[string]any) {
-	mounts := slices.DeleteFunc(listOf(c["volumeMounts"]), func(there any) bool {
+	mounts := slices.DeleteFunc(tree.List(c["volumeMounts"]), func(there any) bool {
 		other, _ := there.(map[string]any)
 		return other["mountPath"] == m["mountPath"]
 	})
@@ -163,7 +164,7 @@ func (r *renderer) file(name string) []byte {
 // settings does what the config says of single services: numbers, resources, places.
 func (r *renderer) settings() {
 	r.small()
-	for _, service := range sortedKeys(r.cluster.Settings) {
+	for _, service := range tree.Keys(r.cluster.Settings) {
 		w := r.cluster.Settings[service]
 		place, ok := r.cluster.Containers[service]
 		if !ok {
@@ -176,7 +177,7 @@ func (r *renderer) settings() {
 			continue // it lives in another service's pods
 		}
 		if w.Replicas != nil && o.Kind() != "DaemonSet" {
-			at(o.Body, "spec")["replicas"] = *w.Replicas
+			tree.At(o.Body, "spec")["replicas"] = *w.Replicas
 		}
 		r.place(o, w.Pods)
 	}
@@ -189,11 +190,11 @@ const smallCPU, smallMemory = "50m", "128Mi"
 // small makes the release's resources small: none for a trial, and little that is kept on a single machine.
 func (r *renderer) small() {
 	for _, o := range r.objects {
-		template := pods(o)
+		template := tree.Pods(o.Body)
 		if template == nil {
 			continue
 		}
-		for _, c := range containers(at(template, "spec")) {
+		for _, c := range tree.Containers(tree.At(template, "spec")) {
 			resources, _ := c["resources"].(map[string]any)
 			requests, _ := resources["requests"].(map[string]any)
 			switch {
@@ -201,7 +202,7 @@ func (r *renderer) small() {
 				delete(c, "resources")
 			case r.options.SingleNode:
 				for name, most := range map[string]string{"cpu": smallCPU, "memory": smallMemory} {
-					if more(text(requests, name), most) {
+					if more(tree.Text(requests, name), most) {
 						requests[name] = most
 					}
 				}
@@ -216,15 +217,15 @@ func (r *renderer) resources(c map[string]any, w stack.Wanted) {
 		if limit == "" && request == "" {
 			return
 		}
-		res := at(c, "resources")
+		res := tree.At(c, "resources")
 		if limit != "" {
-			at(res, "limits")[name] = string(limit)
-			if there := text(res, "requests", name); there != "" && more(there, string(limit)) {
-				at(res, "requests")[name] = string(limit)
+			tree.At(res, "limits")[name] = string(limit)
+			if there := tree.Text(res, "requests", name); there != "" && more(there, string(limit)) {
+				tree.At(res, "requests")[name] = string(limit)
 			}
 		}
 		if request != "" {
-			at(res, "requests")[name] = string(request)
+			tree.At(res, "requests")[name] = string(request)
 		}
 	}
 	set("cpu", w.CPU, w.CPURequest)
@@ -247,36 +248,31 @@ func amount(q string) float64 {
 
 // place says where pods run.
 func (r *renderer) place(o *Object, p config.Pods) {
-	template := pods(o)
-	spec := at(template, "spec")
+	template := tree.Pods(o.Body)
+	spec := tree.At(template, "spec")
 	for k, v := range p.NodeSelector {
-		at(spec, "nodeSelector")[k] = v
+		tree.At(spec, "nodeSelector")[k] = v
 	}
 	if p.Tolerations != nil {
-		spec["tolerations"] = append(slices.Clone(listOf(spec["tolerations"])), list(p.Tolerations)...)
+		spec["tolerations"] = append(slices.Clone(tree.List(spec["tolerations"])), tree.OfList(p.Tolerations)...)
 	}
 	if p.Affinity != nil {
 		spec["affinity"] = p.Affinity
 	}
 	for _, c := range p.TopologySpread {
-		constraint := withoutNulls(c).(map[string]any)
+		constraint := tree.WithoutNulls(c).(map[string]any)
 		if constraint["labelSelector"] == nil {
-			constraint["labelSelector"] = at(o.Body, "spec", "selector")
+			constraint["labelSelector"] = tree.At(o.Body, "spec", "selector")
 		}
-		spec["topologySpreadConstraints"] = append(listOf(spec["topologySpreadConstraints"]), constraint)
+		spec["topologySpreadConstraints"] = append(tree.List(spec["topologySpreadConstraints"]), constraint)
 	}
 	if p.PriorityClass != "" {
 		spec["priorityClassName"] = p.PriorityClass
 	}
 	for k, v := range p.Labels {
-		at(template, "metadata", "labels")[k] = v
+		tree.At(template, "metadata", "labels")[k] = v
 	}
 	for k, v := range p.Annotations {
-		at(template, "metadata", "annotations")[k] = v
+		tree.At(template, "metadata", "annotations")[k] = v
 	}
-}
-
-func listOf(v any) []any {
-	l, _ := v.([]any)
-	return l
 }

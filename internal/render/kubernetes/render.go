@@ -6,22 +6,23 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
 	"berth/internal/diag"
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
 )
 
-// Labels of everything that berth makes. They stand on objects only, never in selectors or pod templates.
+// Labels of everything that berth makes. They stand on objects only, never in selectors or pod templates. The last two are Helm's: berth names
+// itself in the one, and takes the other away.
 const (
 	LabelInstallation = "dev.berth.installation"
 	LabelRelease      = "dev.berth.release"
 	LabelService      = "dev.berth.service"
 	LabelNamespace    = "dev.berth.namespace" // of the installation, on objects outside of it
-	managedBy         = "app.kubernetes.io/managed-by"
-	helmChart         = "helm.sh/chart"
+	LabelManager      = "app.kubernetes.io/managed-by"
+	LabelChart        = "helm.sh/chart"
 )
 
 // annotationConfig is a hash of what a pod reads at its start and the config changes, so that a change is a new pod.
@@ -85,14 +86,14 @@ type renderer struct {
 func (r *renderer) take(key string) {
 	o := &Object{Body: r.cluster.Object(key), Service: r.cluster.Owners[key]}
 	if o.Namespace() == "" && !clusterScoped[o.Kind()] {
-		at(o.Body, "metadata")["namespace"] = r.cluster.Namespace
+		tree.At(o.Body, "metadata")["namespace"] = r.cluster.Namespace
 	}
 	r.objects[key] = o
 	if o.Kind() != "Secret" {
 		return
 	}
 	o.Values = map[string][]stack.Part{}
-	for name, encoded := range at(o.Body, "data") {
+	for name, encoded := range tree.At(o.Body, "data") {
 		text, _ := encoded.(string)
 		plain, _ := base64.StdEncoding.DecodeString(text) // as the catalogue encoded it
 		o.Values[name] = []stack.Part{{Text: string(plain)}}
@@ -110,7 +111,7 @@ func (r *renderer) take(key string) {
 func (r *renderer) add(service string, body map[string]any) *Object {
 	o := &Object{Body: body, Service: service}
 	if !clusterScoped[o.Kind()] && o.Namespace() == "" {
-		at(body, "metadata")["namespace"] = r.cluster.Namespace
+		tree.At(body, "metadata")["namespace"] = r.cluster.Namespace
 	}
 	r.objects[o.Key()] = o
 	return o
@@ -130,10 +131,10 @@ func (r *renderer) touch(key string) {
 
 // label says whose an object is. The chart's own label of its manager would be a lie.
 func (r *renderer) label(key string, o *Object) {
-	labels := at(o.Body, "metadata", "labels")
-	delete(labels, helmChart)
-	if labels[managedBy] != nil {
-		labels[managedBy] = "berth"
+	labels := tree.At(o.Body, "metadata", "labels")
+	delete(labels, LabelChart)
+	if labels[LabelManager] != nil {
+		labels[LabelManager] = "berth"
 	}
 	labels[LabelInstallation] = r.stack.Name
 	labels[LabelRelease] = r.stack.Release
@@ -152,7 +153,7 @@ func (r *renderer) checksums() {
 		return
 	}
 	for _, o := range r.objects {
-		template := pods(o)
+		template := tree.Pods(o.Body)
 		if template == nil {
 			continue
 		}
@@ -165,7 +166,7 @@ func (r *renderer) checksums() {
 			text, _ := json.Marshal([]any{key, r.objects[key].Body["data"], r.valuesOf(r.objects[key])}) // maps of texts always marshal
 			sum.Write(text)
 		}
-		at(template, "metadata", "annotations")[annotationConfig] = hex.EncodeToString(sum.Sum(nil))[:16]
+		tree.At(template, "metadata", "annotations")[annotationConfig] = hex.EncodeToString(sum.Sum(nil))[:16]
 	}
 }
 
@@ -186,18 +187,18 @@ func (r *renderer) valuesOf(o *Object) map[string]string {
 // reads lists the ConfigMaps and Secrets that pods read at their start.
 func reads(template map[string]any) []string {
 	var keys []string
-	spec := at(template, "spec")
-	for _, v := range items(spec["volumes"]) {
-		if name := text(v, "configMap", "name"); name != "" {
+	spec := tree.At(template, "spec")
+	for _, v := range tree.Items(spec["volumes"]) {
+		if name := tree.Text(v, "configMap", "name"); name != "" {
 			keys = append(keys, "ConfigMap/"+name)
 		}
-		if name := text(v, "secret", "secretName"); name != "" {
+		if name := tree.Text(v, "secret", "secretName"); name != "" {
 			keys = append(keys, "Secret/"+name)
 		}
 	}
-	for _, c := range containers(spec) {
-		for _, e := range items(c["env"]) {
-			if name := text(e, "valueFrom", "secretKeyRef", "name"); name != "" {
+	for _, c := range tree.Containers(spec) {
+		for _, e := range tree.Items(c["env"]) {
+			if name := tree.Text(e, "valueFrom", "secretKeyRef", "name"); name != "" {
 				keys = append(keys, "Secret/"+name)
 			}
 		}
@@ -224,9 +225,9 @@ var databaseVariables = []string{"PG", "CODEINTEL_PG", "CODEINSIGHTS_PG"}
 
 // asksFrontend reports whether pods learn from the frontend where the databases are.
 func asksFrontend(template map[string]any) bool {
-	return !slices.ContainsFunc(containers(at(template, "spec")), func(c map[string]any) bool {
-		return slices.ContainsFunc(items(c["env"]), func(e map[string]any) bool {
-			return slices.ContainsFunc(databaseVariables, func(prefix string) bool { return strings.HasPrefix(text(e, "name"), prefix) })
+	return !slices.ContainsFunc(tree.Containers(tree.At(template, "spec")), func(c map[string]any) bool {
+		return slices.ContainsFunc(tree.Items(c["env"]), func(e map[string]any) bool {
+			return slices.ContainsFunc(databaseVariables, func(prefix string) bool { return strings.HasPrefix(tree.Text(e, "name"), prefix) })
 		})
 	})
 }
@@ -240,7 +241,7 @@ func (r *renderer) finish() *Set {
 		if o.OneShot {
 			migrators = append(migrators, key)
 		}
-		if pods(o) != nil && slices.Contains(stores[:3], o.Service) {
+		if tree.Pods(o.Body) != nil && slices.Contains(stores[:3], o.Service) {
 			databases = append(databases, key)
 		}
 	}
@@ -254,10 +255,10 @@ func (r *renderer) finish() *Set {
 		switch {
 		case o.OneShot:
 			o.Needs = databases
-		case pods(o) != nil && !slices.Contains(stores, o.Service) && !slices.Contains(helpers, o.Service):
-			o.Needs, o.Patient = migrators, asksFrontend(pods(o))
+		case tree.Pods(o.Body) != nil && !slices.Contains(stores, o.Service) && !slices.Contains(helpers, o.Service):
+			o.Needs, o.Patient = migrators, asksFrontend(tree.Pods(o.Body))
 		}
-		places = append(places, place{order(o), key})
+		places = append(places, place{o.Order(), key})
 	}
 	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.key, b.key)) })
 	for _, p := range places {
@@ -266,13 +267,14 @@ func (r *renderer) finish() *Set {
 	return set
 }
 
-func order(o *Object) int {
+// Order is the object's place in the order in which objects are written and applied: what others need comes first. Objects may share one.
+func (o *Object) Order() int {
 	n, known := rank[o.Kind()]
 	if !known {
 		n = 5 // pods may need it: many an operator's object makes a Secret
 	}
 	switch {
-	case pods(o) == nil:
+	case tree.Pods(o.Body) == nil:
 	case slices.Contains(stores, o.Service), slices.Contains(helpers, o.Service):
 		n = 9
 	case o.Service == frontend && !o.OneShot:
@@ -285,9 +287,6 @@ func order(o *Object) int {
 	}
 	return n
 }
-
-// sortedKeys are a map's keys in order.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // shortHash tells contents apart in names.
 func shortHash(content []byte) string {

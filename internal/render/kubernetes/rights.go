@@ -3,6 +3,8 @@ package kubernetes
 import (
 	"slices"
 	"strings"
+
+	"berth/internal/render/kubernetes/tree"
 )
 
 // existingSecrets points pods to the admin's own Secrets.
@@ -10,14 +12,14 @@ func (r *renderer) existingSecrets() {
 	for ours, theirs := range r.options.ExistingSecrets {
 		delete(r.objects, "Secret/"+ours)
 		for _, o := range r.objects {
-			template := pods(o)
+			template := tree.Pods(o.Body)
 			if template == nil {
 				continue
 			}
-			for _, c := range containers(at(template, "spec")) {
-				for _, e := range items(c["env"]) {
-					if text(e, "valueFrom", "secretKeyRef", "name") == ours {
-						at(e, "valueFrom", "secretKeyRef")["name"] = theirs
+			for _, c := range tree.Containers(tree.At(template, "spec")) {
+				for _, e := range tree.Items(c["env"]) {
+					if tree.Text(e, "valueFrom", "secretKeyRef", "name") == ours {
+						tree.At(e, "valueFrom", "secretKeyRef")["name"] = theirs
 					}
 				}
 			}
@@ -28,15 +30,15 @@ func (r *renderer) existingSecrets() {
 // serviceAccounts says who pods are. A service whose account the release makes keeps it; another is given one when the config says
 // something of it.
 func (r *renderer) serviceAccounts() {
-	for _, service := range sortedKeys(r.cluster.Settings) {
+	for _, service := range tree.Keys(r.cluster.Settings) {
 		place := r.cluster.Containers[service]
 		o := r.objects[place.Object]
 		account := r.cluster.Settings[service].Pods.ServiceAccount
 		if account == nil || o == nil || o.Service != service {
 			continue
 		}
-		spec := at(pods(o), "spec")
-		shipped := text(spec, "serviceAccountName")
+		spec := tree.At(tree.Pods(o.Body), "spec")
+		shipped := tree.Text(spec, "serviceAccountName")
 		if account.Name != "" {
 			spec["serviceAccountName"] = account.Name
 			if shipped != "" {
@@ -53,7 +55,7 @@ func (r *renderer) serviceAccounts() {
 		}
 		for k, v := range account.Annotations {
 			if sa := r.objects["ServiceAccount/"+shipped]; sa != nil {
-				at(sa.Body, "metadata", "annotations")[k] = v
+				tree.At(sa.Body, "metadata", "annotations")[k] = v
 			}
 		}
 	}
@@ -62,7 +64,7 @@ func (r *renderer) serviceAccounts() {
 // rebind gives the rights of one account to another.
 func (r *renderer) rebind(from, to string) {
 	for _, o := range r.objects {
-		for _, subject := range items(o.Body["subjects"]) {
+		for _, subject := range tree.Items(o.Body["subjects"]) {
 			if subject["kind"] == "ServiceAccount" && subject["name"] == from {
 				subject["name"] = to
 			}
@@ -86,18 +88,18 @@ func (r *renderer) security() {
 		r.withoutAgent()
 	}
 	for _, o := range r.objects {
-		template := pods(o)
+		template := tree.Pods(o.Body)
 		if template == nil {
 			continue
 		}
-		spec := at(template, "spec")
+		spec := tree.At(template, "spec")
 		r.runAs(spec)
 		if restricted {
-			context := at(spec, "securityContext")
+			context := tree.At(spec, "securityContext")
 			context["runAsNonRoot"] = true
 			context["seccompProfile"] = map[string]any{"type": "RuntimeDefault"}
-			for _, c := range containers(spec) {
-				own := at(c, "securityContext")
+			for _, c := range tree.Containers(spec) {
+				own := tree.At(c, "securityContext")
 				own["allowPrivilegeEscalation"] = false
 				own["capabilities"] = map[string]any{"drop": []any{"ALL"}}
 				if !r.options.OpenShift && own["runAsUser"] == nil && context["runAsUser"] == nil {
@@ -114,9 +116,9 @@ func (r *renderer) runAs(spec map[string]any) {
 	if who == nil && !r.options.OpenShift {
 		return
 	}
-	contexts := []map[string]any{at(spec, "securityContext")}
-	for _, c := range containers(spec) {
-		contexts = append(contexts, at(c, "securityContext"))
+	contexts := []map[string]any{tree.At(spec, "securityContext")}
+	for _, c := range tree.Containers(spec) {
+		contexts = append(contexts, tree.At(c, "securityContext"))
 	}
 	for i, context := range contexts {
 		for _, key := range []string{"runAsUser", "runAsGroup", "fsGroup"} {
@@ -152,15 +154,15 @@ func (r *renderer) leaveOut(services ...string) {
 func (r *renderer) withoutAgent() {
 	r.leaveOut("otel-agent")
 	for _, o := range r.objects {
-		template := pods(o)
+		template := tree.Pods(o.Body)
 		if template == nil {
 			continue
 		}
-		for _, c := range containers(at(template, "spec")) {
-			if e := named(c["env"], "OTEL_EXPORTER_OTLP_ENDPOINT"); e != nil {
+		for _, c := range tree.Containers(tree.At(template, "spec")) {
+			if e := tree.Named(c["env"], "OTEL_EXPORTER_OTLP_ENDPOINT"); e != nil {
 				e["value"] = "http://otel-collector:4317"
 			}
-			env := slices.DeleteFunc(listOf(c["env"]), func(v any) bool {
+			env := slices.DeleteFunc(tree.List(c["env"]), func(v any) bool {
 				m, _ := v.(map[string]any)
 				return m["name"] == "OTEL_AGENT_HOST"
 			})
@@ -182,14 +184,14 @@ func (r *renderer) scope() {
 		case o.Kind() == "ClusterRole":
 			delete(r.objects, key)
 			role := map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-				"metadata": map[string]any{"name": o.Name(), "labels": at(o.Body, "metadata", "labels")}, "rules": namespacedRules(o.Body["rules"])}
+				"metadata": map[string]any{"name": o.Name(), "labels": tree.At(o.Body, "metadata", "labels")}, "rules": namespacedRules(o.Body["rules"])}
 			r.add(o.Service, role)
 		case o.Kind() == "ClusterRoleBinding":
 			delete(r.objects, key)
-			ref := at(o.Body, "roleRef")
+			ref := tree.At(o.Body, "roleRef")
 			ref["kind"] = "Role"
 			r.add(o.Service, map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-				"metadata": map[string]any{"name": o.Name(), "labels": at(o.Body, "metadata", "labels")}, "roleRef": ref, "subjects": o.Body["subjects"]})
+				"metadata": map[string]any{"name": o.Name(), "labels": tree.At(o.Body, "metadata", "labels")}, "roleRef": ref, "subjects": o.Body["subjects"]})
 		case clusterScoped[o.Kind()]:
 			delete(r.objects, key)
 		}
@@ -200,13 +202,13 @@ func (r *renderer) scope() {
 // namespacedRules are the rules that mean something inside a namespace.
 func namespacedRules(rules any) []any {
 	var out []any
-	for _, rule := range items(rules) {
-		resources := slices.DeleteFunc(slices.Clone(listOf(rule["resources"])), func(v any) bool {
+	for _, rule := range tree.Items(rules) {
+		resources := slices.DeleteFunc(slices.Clone(tree.List(rule["resources"])), func(v any) bool {
 			name, _ := v.(string)
 			return strings.HasPrefix(name, "nodes") || name == "namespaces"
 		})
 		if len(resources) > 0 {
-			copied := withoutNulls(rule).(map[string]any)
+			copied := tree.WithoutNulls(rule).(map[string]any)
 			copied["resources"] = resources
 			out = append(out, copied)
 		}
@@ -220,9 +222,9 @@ func (r *renderer) ownNamespaceOnly() {
 	if o == nil {
 		return
 	}
-	if at(o.Body, "data")["prometheus.yml"] == nil {
+	if tree.At(o.Body, "data")["prometheus.yml"] == nil {
 		return
 	}
-	at(o.Body, "data")["prometheus.yml"] = ownNamespace(text(o.Body, "data", "prometheus.yml"), r.cluster.Namespace)
+	tree.At(o.Body, "data")["prometheus.yml"] = ownNamespace(tree.Text(o.Body, "data", "prometheus.yml"), r.cluster.Namespace)
 	r.touch("ConfigMap/prometheus")
 }

@@ -3,6 +3,10 @@
 package kubernetes
 
 import (
+	"encoding/base64"
+	"strings"
+
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
 )
 
@@ -33,25 +37,57 @@ type Object struct {
 }
 
 // Kind is the object's kind, such as "StatefulSet".
-func (o *Object) Kind() string { return text(o.Body, "kind") }
+func (o *Object) Kind() string { return tree.Text(o.Body, "kind") }
 
 // Name is the object's name in its namespace.
-func (o *Object) Name() string { return text(o.Body, "metadata", "name") }
+func (o *Object) Name() string { return tree.Text(o.Body, "metadata", "name") }
 
 // Namespace is the object's namespace; "" for cluster-scoped kinds.
-func (o *Object) Namespace() string { return text(o.Body, "metadata", "namespace") }
+func (o *Object) Namespace() string { return tree.Text(o.Body, "metadata", "namespace") }
 
 // Key names the object within the installation: "StatefulSet/gitserver".
 func (o *Object) Key() string { return o.Kind() + "/" + o.Name() }
 
-// text is a text inside a tree, or "".
-func text(tree map[string]any, path ...string) string {
-	for i, key := range path {
-		if i == len(path)-1 {
-			s, _ := tree[key].(string)
-			return s
+// Secret reports whether an object holds secret values.
+func (o *Object) Secret() bool {
+	for _, parts := range o.Values {
+		for _, p := range parts {
+			if p.Secret != "" {
+				return true
+			}
 		}
-		tree, _ = tree[key].(map[string]any)
 	}
-	return ""
+	return false
 }
+
+// Whole is the object as the API takes it, with a Secret's data.
+func (o *Object) Whole(value func(secret stack.Part) string) map[string]any {
+	if o.Values == nil {
+		return o.Body
+	}
+	body := make(map[string]any, len(o.Body)+1)
+	for k, v := range o.Body {
+		body[k] = v
+	}
+	data := make(map[string]any, len(o.Values))
+	for key, parts := range o.Values {
+		var text strings.Builder
+		for _, p := range parts {
+			if p.Secret != "" {
+				text.WriteString(value(p))
+			} else {
+				text.WriteString(p.Text)
+			}
+		}
+		data[key] = base64.StdEncoding.EncodeToString([]byte(text.String()))
+	}
+	body["data"] = data
+	return body
+}
+
+// clusterScoped are the kinds that have no namespace: Kubernetes' own, and those that admins bring with objects of theirs.
+var clusterScoped = map[string]bool{"Namespace": true, "ClusterRole": true, "ClusterRoleBinding": true, "StorageClass": true, "PersistentVolume": true,
+	"PriorityClass": true, "CustomResourceDefinition": true, "IngressClass": true, "RuntimeClass": true, "APIService": true, "CSIDriver": true,
+	"ValidatingWebhookConfiguration": true, "MutatingWebhookConfiguration": true, "ValidatingAdmissionPolicy": true,
+	"ValidatingAdmissionPolicyBinding": true, "VolumeSnapshotClass": true, "GatewayClass": true, "ClusterIssuer": true, "ClusterSecretStore": true,
+	"SecurityContextConstraints": true, "ClusterPolicy": true}

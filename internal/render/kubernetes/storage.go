@@ -6,10 +6,11 @@ import (
 	"strconv"
 
 	"berth/catalogue"
+	"berth/internal/render/kubernetes/tree"
 )
 
-// shippedClass is the storage class that the chart makes and asks for: a disk of Google's cloud.
-const shippedClass = "sourcegraph"
+// ChartStorageClass is the storage class that the chart makes and asks for: a disk of Google's cloud.
+const ChartStorageClass = "sourcegraph"
 
 // demoStorage is what each volume of a trial gets.
 const demoStorage = "10Gi"
@@ -20,7 +21,7 @@ func (r *renderer) storage() {
 	if r.options.StorageClass != nil {
 		class = r.options.StorageClass.Name
 		if class == "" && r.options.StorageClass.Provisioner != "" {
-			class = shippedClass
+			class = ChartStorageClass
 		}
 	}
 	for key, o := range r.objects {
@@ -30,26 +31,26 @@ func (r *renderer) storage() {
 			claims = append(claims, o.Body)
 		}
 		if o.Kind() == "StatefulSet" {
-			claims = append(claims, items(at(o.Body, "spec")["volumeClaimTemplates"])...)
+			claims = append(claims, tree.Items(tree.At(o.Body, "spec")["volumeClaimTemplates"])...)
 		}
 		for _, claim := range claims {
-			spec := at(claim, "spec")
+			spec := tree.At(claim, "spec")
 			if name := cmp.Or(w.StorageClass, class); name != "" {
 				spec["storageClassName"] = name
 			} else {
 				// Without a class a claim gets the cluster's own default.
 				delete(spec, "storageClassName")
 			}
-			requests := at(spec, "resources", "requests")
-			before := text(requests, "storage")
+			requests := tree.At(spec, "resources", "requests")
+			before := tree.Text(requests, "storage")
 			if r.cluster.Demo {
 				requests["storage"] = demoStorage
 			}
 			if w.Storage != "" {
 				requests["storage"] = string(w.Storage)
 			}
-			if after := text(requests, "storage"); after != before && pods(o) != nil {
-				scaleCaches(pods(o), catalogue.Branch(r.cluster.Objects[key], "spec", "template"), before, after)
+			if after := tree.Text(requests, "storage"); after != before && tree.Pods(o.Body) != nil {
+				ScaleCaches(tree.Pods(o.Body), catalogue.Branch(r.cluster.Objects[key], "spec", "template"), before, after)
 			}
 		}
 	}
@@ -57,30 +58,31 @@ func (r *renderer) storage() {
 
 // storageClass makes the class that the config asks for. The chart's own is for one cloud, so it is not made unless it is asked for.
 func (r *renderer) storageClass() {
-	delete(r.objects, "StorageClass/"+shippedClass)
+	delete(r.objects, "StorageClass/"+ChartStorageClass)
 	c := r.options.StorageClass
 	if c == nil || c.Provisioner == "" {
 		return
 	}
 	body := map[string]any{"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
-		"metadata":    map[string]any{"name": cmp.Or(c.Name, shippedClass), "labels": map[string]any{"deploy": "sourcegraph-storage"}},
+		"metadata":    map[string]any{"name": cmp.Or(c.Name, ChartStorageClass), "labels": map[string]any{"deploy": "sourcegraph-storage"}},
 		"provisioner": c.Provisioner, "reclaimPolicy": cmp.Or(c.ReclaimPolicy, "Retain"), "allowVolumeExpansion": true,
 		"volumeBindingMode": cmp.Or(c.BindingMode, "WaitForFirstConsumer")}
 	if c.Parameters != nil {
-		body["parameters"] = texts(c.Parameters)
+		body["parameters"] = tree.OfTexts(c.Parameters)
 	}
 	r.add("", body)
 }
 
-// scaleCaches sizes the caches that fill a volume with it: the release gives them a share of its own volume. One that the config sets stays.
+// ScaleCaches sizes the caches that fill a volume with it, in a pod template whose volume goes from one size to another, such as "20Gi": the
+// release gives them a share of its own volume, in the template as it is shipped. One that the config sets stays.
 //
 // Source: charts/sourcegraph/templates/searcher/searcher.StatefulSet.yaml of Sourcegraph's Helm repository.
-func scaleCaches(template, shipped map[string]any, before, after string) {
-	for i, c := range items(at(template, "spec")["containers"]) {
+func ScaleCaches(template, shipped map[string]any, before, after string) {
+	for i, c := range tree.Items(tree.At(template, "spec")["containers"]) {
 		for _, name := range []string{"SEARCHER_CACHE_SIZE_MB", "SYMBOLS_CACHE_SIZE_MB"} {
-			e := named(c["env"], name)
-			was := named(items(at(shipped, "spec")["containers"])[i]["env"], name)
-			megabytes, err := strconv.ParseFloat(text(was, "value"), 64)
+			e := tree.Named(c["env"], name)
+			was := tree.Named(tree.Items(tree.At(shipped, "spec")["containers"])[i]["env"], name)
+			megabytes, err := strconv.ParseFloat(tree.Text(was, "value"), 64)
 			if e != nil && err == nil && e["value"] == was["value"] {
 				e["value"] = strconv.FormatFloat(math.Floor(megabytes*amount(after)/amount(before)), 'f', 0, 64)
 			}

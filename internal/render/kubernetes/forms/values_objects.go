@@ -1,8 +1,11 @@
-package kubernetes
+package forms
 
 import (
 	"slices"
 	"strings"
+
+	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/tree"
 )
 
 // chartNames are the chart's names for the values of an object's service, where they differ from the object's name.
@@ -42,7 +45,7 @@ func (t *translation) switches() {
 		case "openTelemetry":
 			services = append(services, "otel-agent")
 			t.withoutVariables(func(e map[string]any) bool {
-				return strings.HasPrefix(text(e, "name"), "OTEL_") || text(e, "name") == "OPENTELEMETRY_DISABLED"
+				return strings.HasPrefix(tree.Text(e, "name"), "OTEL_") || tree.Text(e, "name") == "OPENTELEMETRY_DISABLED"
 			})
 		case "blobstore":
 			t.withoutVariables(func(e map[string]any) bool { return e["value"] == "blobstore" || e["value"] == "http://blobstore:9000" })
@@ -58,9 +61,9 @@ func (t *translation) switches() {
 		delete(t.chart, "ClusterRole/prometheus")
 		delete(t.chart, "ClusterRoleBinding/prometheus")
 	}
-	if t.ours["StorageClass/"+shippedClass] == nil {
+	if t.ours["StorageClass/"+kubernetes.ChartStorageClass] == nil {
 		t.set("storageClass.create", false)
-		delete(t.chart, "StorageClass/"+shippedClass)
+		delete(t.chart, "StorageClass/"+kubernetes.ChartStorageClass)
 	}
 }
 
@@ -80,12 +83,12 @@ func (t *translation) turnedOff(service string) {
 // withoutVariables takes variables out of all of the chart's containers.
 func (t *translation) withoutVariables(which func(map[string]any) bool) {
 	for _, body := range t.chart {
-		template := pods(&Object{Body: body})
+		template := tree.Pods(body)
 		if template == nil {
 			continue
 		}
-		for _, c := range containers(at(template, "spec")) {
-			c["env"] = slices.DeleteFunc(listOf(c["env"]), func(v any) bool {
+		for _, c := range tree.Containers(tree.At(template, "spec")) {
+			c["env"] = slices.DeleteFunc(tree.List(c["env"]), func(v any) bool {
 				e, _ := v.(map[string]any)
 				return which(e)
 			})
@@ -123,29 +126,29 @@ func (t *translation) ingress() {
 		return
 	}
 	t.replace(values+"annotations", o, there, "metadata", "annotations")
-	if class := text(o.Body, "spec", "ingressClassName"); class != "" {
+	if class := tree.Text(o.Body, "spec", "ingressClassName"); class != "" {
 		t.set(values+"ingressClassName", class)
-		at(there, "spec")["ingressClassName"] = class
+		tree.At(there, "spec")["ingressClassName"] = class
 	}
-	rules := items(at(o.Body, "spec")["rules"])
-	if len(rules) != 1 || text(rules[0], "host") == "" {
+	rules := tree.Items(tree.At(o.Body, "spec")["rules"])
+	if len(rules) != 1 || tree.Text(rules[0], "host") == "" {
 		return
 	}
-	host := text(rules[0], "host")
+	host := tree.Text(rules[0], "host")
 	t.set(values+"host", host)
-	for _, rule := range items(at(there, "spec")["rules"]) {
+	for _, rule := range tree.Items(tree.At(there, "spec")["rules"]) {
 		rule["host"] = host
 	}
-	for _, tls := range items(at(o.Body, "spec")["tls"]) {
+	for _, tls := range tree.Items(tree.At(o.Body, "spec")["tls"]) {
 		t.set(values+"tlsSecret", tls["secretName"])
-		at(there, "spec")["tls"] = []any{map[string]any{"hosts": []any{host}, "secretName": tls["secretName"]}}
+		tree.At(there, "spec")["tls"] = []any{map[string]any{"hosts": []any{host}, "secretName": tls["secretName"]}}
 	}
 }
 
 // replace wants a value to be what stands at a place of our object, and puts it there in the chart's.
-func (t *translation) replace(value string, o *Object, there map[string]any, path ...string) {
+func (t *translation) replace(value string, o *kubernetes.Object, there map[string]any, path ...string) {
 	last := path[len(path)-1]
-	mine, theirs := at(o.Body, path[:len(path)-1]...), at(there, path[:len(path)-1]...)
+	mine, theirs := tree.At(o.Body, path[:len(path)-1]...), tree.At(there, path[:len(path)-1]...)
 	t.want(value, theirs[last], mine[last], o)
 	theirs[last] = mine[last]
 }
@@ -156,7 +159,7 @@ var secretValues = map[string]string{"pgsql-auth": "pgsql.auth", "codeintel-db-a
 
 // secrets names Secrets that exist, and sets what Secrets without a secret hold.
 func (t *translation) secrets() {
-	for _, name := range sortedKeys(secretValues) {
+	for _, name := range tree.Keys(secretValues) {
 		key := keyOf("Secret", name)
 		there := t.chart[key]
 		if there == nil {
@@ -164,8 +167,8 @@ func (t *translation) secrets() {
 		}
 		o := t.ours[key]
 		if o != nil && !o.Secret() {
-			for _, k := range sortedKeys(o.Values) {
-				if value := plainValue(o.Values[k]); value != decoded(at(there, "data")[k]) {
+			for _, k := range tree.Keys(o.Values) {
+				if value := plainValue(o.Values[k]); value != decoded(tree.At(there, "data")[k]) {
 					t.set(secretValues[name]+"."+k, value)
 				}
 			}
@@ -190,14 +193,14 @@ func (t *translation) secrets() {
 // references gives the Secrets that an object's variables refer to, by container and variable.
 func references(body map[string]any) map[string]map[string]any {
 	out := map[string]map[string]any{}
-	template := pods(&Object{Body: body})
+	template := tree.Pods(body)
 	if template == nil {
 		return out
 	}
-	for _, c := range containers(at(template, "spec")) {
-		for _, e := range items(c["env"]) {
-			if text(e, "valueFrom", "secretKeyRef", "name") != "" {
-				out[text(c, "name")+" "+text(e, "name")] = at(e, "valueFrom", "secretKeyRef")
+	for _, c := range tree.Containers(tree.At(template, "spec")) {
+		for _, e := range tree.Items(c["env"]) {
+			if tree.Text(e, "valueFrom", "secretKeyRef", "name") != "" {
+				out[tree.Text(c, "name")+" "+tree.Text(e, "name")] = tree.At(e, "valueFrom", "secretKeyRef")
 			}
 		}
 	}
@@ -206,11 +209,11 @@ func references(body map[string]any) map[string]map[string]any {
 
 // refersTo is the Secret that our pods use where the chart's use another.
 func (t *translation) refersTo(name string) string {
-	for _, key := range sortedKeys(t.ours) {
+	for _, key := range tree.Keys(t.ours) {
 		mine := references(t.ours[key].Body)
 		for variable, reference := range references(t.chart[key]) {
 			if reference["name"] == name && mine[variable] != nil {
-				return text(mine[variable], "name")
+				return tree.Text(mine[variable], "name")
 			}
 		}
 	}
@@ -234,15 +237,15 @@ var configs = map[string]string{"pgsql-conf": "pgsql", "codeintel-db-conf": "cod
 
 // configMaps sets settings of databases, and brings other ConfigMaps of its own, which the chart then doesn't make.
 func (t *translation) configMaps() {
-	for _, name := range sortedKeys(configs) {
+	for _, name := range tree.Keys(configs) {
 		key := keyOf("ConfigMap", name)
 		o, there := t.ours[key], t.chart[key]
 		if o == nil || there == nil || same(o.Body, there) {
 			continue
 		}
-		if lines, ok := addedSettings(text(there, "data", "postgresql.conf"), text(o.Body, "data", "postgresql.conf")); ok {
+		if lines, ok := addedSettings(tree.Text(there, "data", "postgresql.conf"), tree.Text(o.Body, "data", "postgresql.conf")); ok {
 			t.set(configs[name]+".additionalConfig", escaped(lines))
-			at(there, "data")["postgresql.conf"] = text(o.Body, "data", "postgresql.conf")
+			tree.At(there, "data")["postgresql.conf"] = tree.Text(o.Body, "data", "postgresql.conf")
 			continue
 		}
 		t.set(configs[name]+".existingConfig", name)
@@ -274,9 +277,9 @@ func addedSettings(shipped, wanted string) (lines string, ok bool) {
 
 // bring adds an object of ours beside the chart's.
 func (t *translation) bring(key string) {
-	for _, o := range t.Form.objects() {
+	for _, o := range t.Input.objects() {
 		if o.Key() == key {
-			t.extra = append(t.extra, escaped(o.plain()))
+			t.extra = append(t.extra, escaped(plain(o)))
 		}
 	}
 	delete(t.ours, key)
@@ -284,7 +287,7 @@ func (t *translation) bring(key string) {
 
 // added brings the objects that the chart does not have. Secrets with secret values are made by people.
 func (t *translation) added() {
-	for _, o := range t.Form.objects() {
+	for _, o := range t.Input.objects() {
 		key := o.Key()
 		if t.ours[key] == nil || t.chart[key] != nil {
 			continue
@@ -302,23 +305,23 @@ func (t *translation) accounts() {
 	pulls := false
 	for key, there := range t.chart {
 		o := t.ours[key]
-		if o == nil || pods(o) == nil {
+		if o == nil || tree.Pods(o.Body) == nil {
 			continue
 		}
-		spec := at(pods(o), "spec")
-		pulls = pulls || len(listOf(spec["imagePullSecrets"])) > 0
-		mine, theirs := text(spec, "serviceAccountName"), text(there, "spec", "template", "spec", "serviceAccountName")
+		spec := tree.At(tree.Pods(o.Body), "spec")
+		pulls = pulls || len(tree.List(spec["imagePullSecrets"])) > 0
+		mine, theirs := tree.Text(spec, "serviceAccountName"), tree.Text(there, "spec", "template", "spec", "serviceAccountName")
 		if mine == theirs {
 			continue
 		}
 		values := chartName(o.Name()) + ".serviceAccount."
 		t.set(values+"create", false)
 		t.set(values+"name", mine)
-		at(there, "spec", "template", "spec")["serviceAccountName"] = mine
+		tree.At(there, "spec", "template", "spec")["serviceAccountName"] = mine
 		if theirs != "" && t.ours[keyOf("ServiceAccount", theirs)] == nil {
 			delete(t.chart, keyOf("ServiceAccount", theirs))
 			for _, body := range t.chart {
-				for _, subject := range items(body["subjects"]) {
+				for _, subject := range tree.Items(body["subjects"]) {
 					if subject["name"] == theirs {
 						subject["name"] = mine
 					}
@@ -343,13 +346,13 @@ func (t *translation) accounts() {
 
 // objects translates what differs inside objects.
 func (t *translation) objects() {
-	for _, key := range sortedKeys(t.chart) {
+	for _, key := range tree.Keys(t.chart) {
 		o, there := t.ours[key], t.chart[key]
 		if o == nil {
 			continue
 		}
 		switch {
-		case pods(o) != nil:
+		case tree.Pods(o.Body) != nil:
 			t.workload(o, there)
 		case o.Kind() == "Service":
 			t.service(o, there)
@@ -360,21 +363,21 @@ func (t *translation) objects() {
 }
 
 // service translates a Service's type and annotations.
-func (t *translation) service(o *Object, there map[string]any) {
+func (t *translation) service(o *kubernetes.Object, there map[string]any) {
 	name := chartName(o.Name())
 	if t.add(name+".serviceAnnotations", o, there, "metadata", "annotations") && name == "frontend" {
 		t.beside("gives these annotations to the Service sourcegraph-frontend-internal, too")
 	}
 	t.add(name+".serviceLabels", o, there, "metadata", "labels")
-	if name != "searcher" && name != "symbols" && text(o.Body, "spec", "type") != text(there, "spec", "type") {
-		t.set(name+".serviceType", text(o.Body, "spec", "type"))
-		at(there, "spec")["type"] = text(o.Body, "spec", "type")
+	if name != "searcher" && name != "symbols" && tree.Text(o.Body, "spec", "type") != tree.Text(there, "spec", "type") {
+		t.set(name+".serviceType", tree.Text(o.Body, "spec", "type"))
+		tree.At(there, "spec")["type"] = tree.Text(o.Body, "spec", "type")
 	}
 }
 
 // add adds the entries of a map that the chart's object lacks, and reports whether there are any. Those that it has can't be changed.
-func (t *translation) add(value string, o *Object, there map[string]any, path ...string) bool {
-	mine, theirs := at(o.Body, path...), at(there, path...)
+func (t *translation) add(value string, o *kubernetes.Object, there map[string]any, path ...string) bool {
+	mine, theirs := tree.At(o.Body, path...), tree.At(there, path...)
 	more := map[string]any{}
 	for key, v := range mine {
 		if theirs[key] == nil {
@@ -389,21 +392,21 @@ func (t *translation) add(value string, o *Object, there map[string]any, path ..
 }
 
 // claim translates a volume's size and class. The chart has one class for all, and sizes caches as we do, but reads sizes in Gi only.
-func (t *translation) claim(name string, o *Object, there map[string]any) {
+func (t *translation) claim(name string, o *kubernetes.Object, there map[string]any) {
 	mine, template := o.Body, map[string]any{}
 	if o.Kind() == "StatefulSet" {
-		all, theirs := items(at(o.Body, "spec")["volumeClaimTemplates"]), items(at(there, "spec")["volumeClaimTemplates"])
+		all, theirs := tree.Items(tree.At(o.Body, "spec")["volumeClaimTemplates"]), tree.Items(tree.At(there, "spec")["volumeClaimTemplates"])
 		if len(all) != 1 || len(theirs) != 1 {
 			return
 		}
-		mine, there, template = all[0], theirs[0], pods(&Object{Body: there})
+		mine, there, template = all[0], theirs[0], tree.Pods(there)
 	}
-	storage := func(body map[string]any) any { return at(body, "spec", "resources", "requests")["storage"] }
+	storage := func(body map[string]any) any { return tree.At(body, "spec", "resources", "requests")["storage"] }
 	t.want(name+".storageSize", storage(there), storage(mine), o)
-	if before, _ := storage(there).(string); strings.HasSuffix(text(mine, "spec", "resources", "requests", "storage"), "Gi") {
-		scaleCaches(template, withoutNulls(template).(map[string]any), before, text(mine, "spec", "resources", "requests", "storage"))
+	if before, _ := storage(there).(string); strings.HasSuffix(tree.Text(mine, "spec", "resources", "requests", "storage"), "Gi") {
+		kubernetes.ScaleCaches(template, tree.WithoutNulls(template).(map[string]any), before, tree.Text(mine, "spec", "resources", "requests", "storage"))
 	}
-	at(there, "spec", "resources", "requests")["storage"] = storage(mine)
-	t.want("storageClass.name", at(there, "spec")["storageClassName"], at(mine, "spec")["storageClassName"], o)
-	at(there, "spec")["storageClassName"] = at(mine, "spec")["storageClassName"]
+	tree.At(there, "spec", "resources", "requests")["storage"] = storage(mine)
+	t.want("storageClass.name", tree.At(there, "spec")["storageClassName"], tree.At(mine, "spec")["storageClassName"], o)
+	tree.At(there, "spec")["storageClassName"] = tree.At(mine, "spec")["storageClassName"]
 }

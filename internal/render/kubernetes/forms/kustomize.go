@@ -1,4 +1,4 @@
-package kubernetes
+package forms
 
 import (
 	"berth/internal/render/yaml"
@@ -20,10 +20,10 @@ resources:
 #     - {op: add, path: /spec/template/metadata/annotations/example.com~1team, value: code}
 `
 
-// Kustomize gives a base that is written anew each time, and an overlay. What is in the second list belongs to the admin: it is written when
+// kustomize gives a base that is written anew each time, and an overlay. What is in the second list belongs to the admin: it is written when
 // it is not there.
-func (f *Form) Kustomize() (files, once []stack.File, err error) {
-	files, err = f.files("base/")
+func (in *Input) kustomize() (files, once []stack.File, err error) {
+	files, err = in.files("base/")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,6 +34,6 @@ func (f *Form) Kustomize() (files, once []stack.File, err error) {
 	base := map[string]any{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources}
 	files = append(files,
 		stack.File{Path: "base/kustomization.yaml", Content: yaml.Encode(MadeBy, base)},
-		stack.File{Path: "README.md", Content: f.kustomizeReadme()})
+		stack.File{Path: "README.md", Content: in.kustomizeReadme()})
 	return files, []stack.File{{Path: Overlay + "/kustomization.yaml", Content: []byte(overlay)}}, nil
 }

@@ -1,36 +1,38 @@
-package kubernetes
+package forms
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
+	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
 )
 
 // readme writes a folder's README: what it is, which Secrets it expects, and how it is applied.
-func (f *Form) readme(what string, expected []*Object, namespace, apply string) []byte {
+func (in *Input) readme(what string, expected []*kubernetes.Object, namespace, apply string) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", MadeBy, f.Set.Release, what)
-	b.WriteString(f.secretsText(expected, namespace))
+	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", MadeBy, in.Set.Release, what)
+	b.WriteString(in.secretsText(expected, namespace))
 	fmt.Fprintf(&b, "## Apply\n\n```sh\nkubectl create namespace %s    # once, before the Secrets\n%s\n```\n", namespace, apply)
 	return []byte(b.String())
 }
 
-func (f *Form) manifestsReadme() []byte {
-	return f.readme("One file for each object. The numbers are the order in which they are applied; the frontend's pods bring the databases' schemas to\n"+
+func (in *Input) manifestsReadme() []byte {
+	return in.readme("One file for each object. The numbers are the order in which they are applied; the frontend's pods bring the databases' schemas to\n"+
 		"this release before they start.",
-		f.Expected(), f.Set.Namespace, "kubectl apply --server-side -f .\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+		in.Expected(), in.Set.Namespace, "kubectl apply --server-side -f .\nkubectl -n "+in.Set.Namespace+" rollout status deployment/"+frontend)
 }
 
-func (f *Form) kustomizeReadme() []byte {
-	return f.readme("`base/` is written anew by each `berth render`. `"+Overlay+"/` is yours: your patches go there, and berth never writes in it again.",
-		f.Expected(), f.Set.Namespace, "kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+f.Set.Namespace+" rollout status deployment/"+frontend)
+func (in *Input) kustomizeReadme() []byte {
+	return in.readme("`base/` is written anew by each `berth render`. `"+Overlay+"/` is yours: your patches go there, and berth never writes in it again.",
+		in.Expected(), in.Set.Namespace, "kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+in.Set.Namespace+" rollout status deployment/"+frontend)
 }
 
 // secretsText tells which Secrets are expected and how they are made. Values are never in it.
-func (f *Form) secretsText(expected []*Object, namespace string) string {
-	if f.Seal != nil {
+func (in *Input) secretsText(expected []*kubernetes.Object, namespace string) string {
+	if in.Seal != nil {
 		return "## Secrets\n\nSecrets are encrypted with SOPS for the age recipients that `berth render` was given. Flux decrypts them by itself; kubectl needs\n" +
 			"`sops -d FILE | kubectl apply --server-side -f -`.\n\n"
 	}
@@ -42,18 +44,18 @@ func (f *Form) secretsText(expected []*Object, namespace string) string {
 		"left as it is, with its passwords. Pods read them when they start: after a change, `kubectl rollout restart` those that use it.\n\n" +
 		"| Secret | keys |\n|---|---|\n")
 	for _, o := range expected {
-		fmt.Fprintf(&b, "| %s | %s |\n", o.Name(), strings.Join(sortedKeys(o.Values), ", "))
+		fmt.Fprintf(&b, "| %s | %s |\n", o.Name(), strings.Join(tree.Keys(o.Values), ", "))
 	}
-	b.WriteString("\n```sh\n" + f.secretCommands(expected, namespace) + "```\n\n")
+	b.WriteString("\n```sh\n" + in.secretCommands(expected, namespace) + "```\n\n")
 	return b.String()
 }
 
 // secretCommands are shell commands that make Secrets: first each secret value as a variable, then the Secrets.
-func (f *Form) secretCommands(secrets []*Object, namespace string) string {
+func (in *Input) secretCommands(secrets []*kubernetes.Object, namespace string) string {
 	var b strings.Builder
-	needed := f.neededSources(secrets)
+	needed := in.neededSources(secrets)
 	for _, composed := range []bool{false, true} { // values that are put together come after their parts
-		for _, s := range f.Sources {
+		for _, s := range in.Sources {
 			if slices.Contains(needed, s.Name) && composed == (s.Parts != nil) {
 				fmt.Fprintf(&b, "%s=%s\n", shellName(s.Name), source(s))
 			}
@@ -62,8 +64,8 @@ func (f *Form) secretCommands(secrets []*Object, namespace string) string {
 	for _, o := range secrets {
 		kind, _ := o.Body["type"].(string)
 		fmt.Fprintf(&b, "kubectl -n %s create secret generic %s --type=%s", namespace, o.Name(), kind)
-		for _, key := range sortedKeys(o.Values) {
-			if file := f.wholeFile(key, o.Values[key]); file != "" {
+		for _, key := range tree.Keys(o.Values) {
+			if file := in.wholeFile(key, o.Values[key]); file != "" {
 				fmt.Fprintf(&b, " \\\n  --from-file=%s=%s", key, quoted(file))
 				continue
 			}
@@ -75,11 +77,11 @@ func (f *Form) secretCommands(secrets []*Object, namespace string) string {
 }
 
 // wholeFile is the file whose content stands under a key as it is, its last line break included, such as an SSH key; "" for others.
-func (f *Form) wholeFile(key string, parts []stack.Part) string {
+func (in *Input) wholeFile(key string, parts []stack.Part) string {
 	if len(parts) != 1 || strings.HasPrefix(key, "env-") || key == "password" || key == "endpoint" {
 		return ""
 	}
-	for _, s := range f.Sources {
+	for _, s := range in.Sources {
 		if s.Name == parts[0].Secret {
 			return s.File
 		}
@@ -88,7 +90,7 @@ func (f *Form) wholeFile(key string, parts []stack.Part) string {
 }
 
 // neededSources are the names of secrets that go into Secrets, by themselves or inside others.
-func (f *Form) neededSources(secrets []*Object) []string {
+func (in *Input) neededSources(secrets []*kubernetes.Object) []string {
 	var names []string
 	var need func(parts []stack.Part)
 	need = func(parts []stack.Part) {
@@ -97,7 +99,7 @@ func (f *Form) neededSources(secrets []*Object) []string {
 				continue
 			}
 			names = append(names, p.Secret)
-			for _, s := range f.Sources {
+			for _, s := range in.Sources {
 				if s.Name == p.Secret {
 					need(s.Parts)
 				}
@@ -105,8 +107,8 @@ func (f *Form) neededSources(secrets []*Object) []string {
 		}
 	}
 	for _, o := range secrets {
-		for _, key := range sortedKeys(o.Values) {
-			if f.wholeFile(key, o.Values[key]) == "" {
+		for _, key := range tree.Keys(o.Values) {
+			if in.wholeFile(key, o.Values[key]) == "" {
 				need(o.Values[key])
 			}
 		}

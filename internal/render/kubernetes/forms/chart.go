@@ -1,4 +1,4 @@
-package kubernetes
+package forms
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
@@ -21,14 +23,14 @@ const (
 	keepPolicy = "helm.sh/resource-policy"
 )
 
-// Chart gives a Helm chart whose templates are the objects. Values choose the Secrets that stand for those which the chart makes, nothing
+// helm gives a Helm chart whose templates are the objects. Values choose the Secrets that stand for those which the chart makes, nothing
 // else: all else is in sourcegraph.yaml. Secrets whose values are all generated are made in the cluster, once.
-func (f *Form) Chart() ([]stack.File, error) {
-	c := &chart{Form: f, places: map[string]place{}}
+func (in *Input) helm() ([]stack.File, error) {
+	c := &chart{Input: in, places: map[string]place{}}
 	c.find()
 	files := []stack.File{
-		{Path: "Chart.yaml", Content: yaml.Encode(MadeBy, map[string]any{"apiVersion": "v2", "type": "application", "name": f.Set.Name, "version": f.Set.Release,
-			"appVersion": f.Set.Release, "description": "Sourcegraph " + f.Set.Release + " as sourcegraph.yaml has it"})},
+		{Path: "Chart.yaml", Content: yaml.Encode(MadeBy, map[string]any{"apiVersion": "v2", "type": "application", "name": in.Set.Name, "version": in.Set.Release,
+			"appVersion": in.Set.Release, "description": "Sourcegraph " + in.Set.Release + " as sourcegraph.yaml has it"})},
 		{Path: "values.yaml", Content: yaml.Encode(MadeBy+"\n"+valuesComment, c.values())},
 		{Path: "README.md", Content: c.readme()},
 		{Path: "templates/NOTES.txt", Content: []byte(c.notes())},
@@ -38,7 +40,7 @@ func (f *Form) Chart() ([]stack.File, error) {
 		return nil, err
 	}
 	files = append(files, stack.File{Path: "values.schema.json", Content: append(schema, '\n')})
-	for _, o := range f.objects() {
+	for _, o := range in.objects() {
 		if !o.Secret() {
 			files = append(files, stack.File{Path: "templates/" + fileName(o), Content: c.template(o)})
 		}
@@ -54,10 +56,10 @@ imagePullSecrets: Secrets of the namespace with sign-ins for registries.`
 
 // chart is a chart in the making.
 type chart struct {
-	*Form
-	made     []*Object        // Secrets that the chart generates
-	expected []*Object        // Secrets that people make
-	places   map[string]place // where a generated value stands by itself, by its name
+	*Input
+	made     []*kubernetes.Object // Secrets that the chart generates
+	expected []*kubernetes.Object // Secrets that people make
+	places   map[string]place     // where a generated value stands by itself, by its name
 }
 
 // place is a key of a Secret.
@@ -66,7 +68,7 @@ type place struct{ secret, key string }
 // find tells Secrets that can be generated from those that people must make.
 func (c *chart) find() {
 	for _, o := range c.objects() {
-		for _, key := range sortedKeys(o.Values) {
+		for _, key := range tree.Keys(o.Values) {
 			if parts := o.Values[key]; len(parts) == 1 && c.generated(parts[0].Secret) {
 				if _, ok := c.places[parts[0].Secret]; !ok {
 					c.places[parts[0].Secret] = place{o.Name(), key}
@@ -86,14 +88,14 @@ func (c *chart) find() {
 }
 
 // generated reports whether a secret's value is berth's to choose.
-func (f *Form) generated(name string) bool {
-	return slices.ContainsFunc(f.Sources, func(s stack.Secret) bool {
+func (in *Input) generated(name string) bool {
+	return slices.ContainsFunc(in.Sources, func(s stack.Secret) bool {
 		return s.Name == name && s.Env == "" && s.File == "" && s.Parts == nil
 	})
 }
 
 // canMake reports whether all secret values in a Secret are found again in the cluster once they are generated.
-func (c *chart) canMake(o *Object) bool {
+func (c *chart) canMake(o *kubernetes.Object) bool {
 	for _, parts := range o.Values {
 		for _, p := range parts {
 			if _, ok := c.places[p.Secret]; p.Secret != "" && !ok {
@@ -116,8 +118,8 @@ func (c *chart) values() map[string]any {
 // pull are the image pull secrets that the config asks for.
 func (c *chart) pull() []any {
 	for _, o := range c.objects() {
-		if template := pods(o); template != nil {
-			if names, ok := at(template, "spec")["imagePullSecrets"].([]any); ok {
+		if template := tree.Pods(o.Body); template != nil {
+			if names, ok := tree.At(template, "spec")["imagePullSecrets"].([]any); ok {
 				return names
 			}
 		}
@@ -128,7 +130,7 @@ func (c *chart) pull() []any {
 func (c *chart) schema() map[string]any {
 	existing := map[string]any{}
 	for _, o := range slices.Concat(c.made, c.expected) {
-		existing[o.Name()] = map[string]any{"type": "string", "description": "A Secret with the keys " + strings.Join(sortedKeys(o.Values), ", ")}
+		existing[o.Name()] = map[string]any{"type": "string", "description": "A Secret with the keys " + strings.Join(tree.Keys(o.Values), ", ")}
 	}
 	name := map[string]any{"type": "object", "required": []any{"name"}, "properties": map[string]any{"name": map[string]any{"type": "string"}},
 		"additionalProperties": false}
@@ -139,14 +141,14 @@ func (c *chart) schema() map[string]any {
 }
 
 // template is an object's template: its YAML, with hooks for the namespace and the names of Secrets.
-func (c *chart) template(o *Object) []byte {
-	body := withoutNulls(o.plain()).(map[string]any)
+func (c *chart) template(o *kubernetes.Object) []byte {
+	body := tree.WithoutNulls(plain(o)).(map[string]any)
 	if o.Kind() == "PersistentVolumeClaim" {
-		at(body, "metadata", "annotations")[keepPolicy] = "keep"
+		tree.At(body, "metadata", "annotations")[keepPolicy] = "keep"
 	}
-	if template := pods(&Object{Body: body}); template != nil {
+	if template := tree.Pods(body); template != nil {
 		c.refer(template)
-		at(template, "spec")["imagePullSecrets"] = markPull
+		tree.At(template, "spec")["imagePullSecrets"] = markPull
 	}
 	return c.hooks(yaml.Encode(MadeBy, body))
 }
@@ -156,11 +158,11 @@ func (c *chart) refer(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, reference := range []struct{ in, name string }{{"secretKeyRef", "name"}, {"secretRef", "name"}, {"secret", "secretName"}, {"secret", "name"}} {
-			if r, ok := v[reference.in].(map[string]any); ok && c.hasSecret(text(r, reference.name)) {
-				r[reference.name] = markSecret + text(r, reference.name) + ">"
+			if r, ok := v[reference.in].(map[string]any); ok && c.hasSecret(tree.Text(r, reference.name)) {
+				r[reference.name] = markSecret + tree.Text(r, reference.name) + ">"
 			}
 		}
-		for _, key := range sortedKeys(v) {
+		for _, key := range tree.Keys(v) {
 			c.refer(v[key])
 		}
 	case []any:
@@ -171,7 +173,7 @@ func (c *chart) refer(v any) {
 }
 
 func (c *chart) hasSecret(name string) bool {
-	return slices.ContainsFunc(slices.Concat(c.made, c.expected), func(o *Object) bool { return o.Name() == name })
+	return slices.ContainsFunc(slices.Concat(c.made, c.expected), func(o *kubernetes.Object) bool { return o.Name() == name })
 }
 
 // hooks escapes what Helm would take for its own, and puts template actions for marks.
@@ -193,18 +195,18 @@ func secretName(name string) string {
 func (c *chart) secrets() []byte {
 	var b strings.Builder
 	b.WriteString("# " + MadeBy + "\n")
-	for _, name := range sortedKeys(c.places) {
+	for _, name := range tree.Keys(c.places) {
 		p := c.places[name]
 		fmt.Fprintf(&b, "{{- %s := dig \"data\" %q \"\" (lookup \"v1\" \"Secret\" .Release.Namespace %s) | b64dec | default (randAlphaNum 32) }}\n",
 			variable(name), p.key, secretName(p.secret))
 	}
 	for _, o := range c.made {
 		fmt.Fprintf(&b, "{{- if not (index .Values.existingSecrets %q) }}\n---\n", o.Name())
-		body := withoutNulls(o.Body).(map[string]any)
-		at(body, "metadata", "annotations")[keepPolicy] = "keep"
+		body := tree.WithoutNulls(o.Body).(map[string]any)
+		tree.At(body, "metadata", "annotations")[keepPolicy] = "keep"
 		b.Write(c.hooks(yaml.Block(body, 0)))
 		b.WriteString("data:\n")
-		for _, key := range sortedKeys(o.Values) {
+		for _, key := range tree.Keys(o.Values) {
 			fmt.Fprintf(&b, "  %q: {{ %s | b64enc | quote }}\n", key, expression(o.Values[key]))
 		}
 		b.WriteString("{{- end }}\n")
@@ -249,5 +251,5 @@ func (c *chart) readme() []byte {
 		what += "\n\nThe chart generates " + strings.Join(names, ", ") + " in the cluster at the first install, and keeps what is there. It has to look into the\n" +
 			"cluster for that, which `helm template` and Argo CD don't: make these Secrets yourself there, and name them in `existingSecrets`."
 	}
-	return c.Form.readme(what, c.expected, "$NAMESPACE", "helm upgrade --install "+c.Set.Name+" . --namespace $NAMESPACE")
+	return c.Input.readme(what, c.expected, "$NAMESPACE", "helm upgrade --install "+c.Set.Name+" . --namespace $NAMESPACE")
 }

@@ -1,4 +1,4 @@
-package kubernetes
+package forms
 
 import (
 	"encoding/base64"
@@ -9,15 +9,17 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/tree"
 	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
 
-// ChartValues gives values with which Sourcegraph's own chart of the same release makes the same objects. What differs between our objects
+// helmValues gives values with which Sourcegraph's own chart of the same release makes the same objects. What differs between our objects
 // and those of the chart is translated, difference by difference. What the chart has no value for is a problem, and there are no values then:
 // a file with something missing would look like the whole.
-func (f *Form) ChartValues(release *catalogue.Release) ([]stack.File, error) {
-	t, err := f.translation(release)
+func (in *Input) helmValues() ([]stack.File, error) {
+	t, err := in.translation()
 	if err != nil {
 		return nil, err
 	}
@@ -29,23 +31,23 @@ func (f *Form) ChartValues(release *catalogue.Release) ([]stack.File, error) {
 	}
 	return []stack.File{
 		{Path: "values.yaml", Content: yaml.Encode(t.comment(), t.values)},
-		{Path: "README.md", Content: f.valuesReadme()},
+		{Path: "README.md", Content: in.valuesReadme()},
 	}, nil
 }
 
-func (f *Form) valuesReadme() []byte {
-	return f.readme("Values for Sourcegraph's own Helm chart, with which it makes the objects that sourcegraph.yaml asks for.", f.Expected(), f.Set.Namespace,
+func (in *Input) valuesReadme() []byte {
+	return in.readme("Values for Sourcegraph's own Helm chart, with which it makes the objects that sourcegraph.yaml asks for.", in.Expected(), in.Set.Namespace,
 		"helm repo add sourcegraph https://helm.sourcegraph.com/release\nhelm upgrade --install sourcegraph sourcegraph/sourcegraph --version "+
-			f.Set.Release+" --values values.yaml --namespace "+f.Set.Namespace)
+			in.Set.Release+" --values values.yaml --namespace "+in.Set.Namespace)
 }
 
 // translation turns differences into values. Each step takes what it translated out of the difference, so what is left over at the end has no
 // value.
 type translation struct {
-	*Form
+	*Input
 	release *catalogue.Release
-	ours    map[string]*Object        // copies
-	chart   map[string]map[string]any // the chart's objects with default values, and what values change in them
+	ours    map[string]*kubernetes.Object // copies
+	chart   map[string]map[string]any     // the chart's objects with default values, and what values change in them
 	values  map[string]any
 	demands map[string]*demand
 	extra   []any
@@ -57,43 +59,43 @@ type translation struct {
 type demand struct {
 	shipped any
 	wanted  []any
-	objects []*Object
+	objects []*kubernetes.Object
 }
 
-func (f *Form) translation(release *catalogue.Release) (*translation, error) {
-	values := map[string]any{}
-	if jaeger := func(o *Object) bool { return o.Service == catalogue.Jaeger }; slices.ContainsFunc(f.objects(), jaeger) {
+func (in *Input) translation() (*translation, error) {
+	release, values := in.Release, map[string]any{}
+	if jaeger := func(o *kubernetes.Object) bool { return o.Service == catalogue.Jaeger }; slices.ContainsFunc(in.objects(), jaeger) {
 		values["jaeger"] = map[string]any{"enabled": true}
 		release = release.With(catalogue.Jaeger)
 	}
-	shipped, err := release.Recompose(f.Set.Namespace)
+	shipped, err := release.Recompose(in.Set.Namespace)
 	if err != nil {
 		return nil, err
 	}
-	t := &translation{Form: f, release: release, ours: map[string]*Object{}, chart: map[string]map[string]any{}, values: values, demands: map[string]*demand{}}
+	t := &translation{Input: in, release: release, ours: map[string]*kubernetes.Object{}, chart: map[string]map[string]any{}, values: values, demands: map[string]*demand{}}
 	for key, body := range shipped {
 		t.chart[key] = normal(body)
 	}
-	for _, o := range f.objects() {
-		body := normal(o.plain())
+	for _, o := range in.objects() {
+		body := normal(plain(o))
 		if o.Secret() {
 			delete(body, "data")
 		}
-		t.ours[o.Key()] = &Object{Body: body, Service: o.Service, Values: o.Values, Origins: o.Origins}
+		t.ours[o.Key()] = &kubernetes.Object{Body: body, Service: o.Service, Values: o.Values, Origins: o.Origins}
 	}
 	return t, nil
 }
 
 // normal copies an object without what tells whose it is.
 func normal(v any) map[string]any {
-	body := withoutNulls(v).(map[string]any)
-	metadata := at(body, "metadata")
+	body := tree.WithoutNulls(v).(map[string]any)
+	metadata := tree.At(body, "metadata")
 	delete(metadata, "namespace")
-	if kind := body["kind"]; (kind == "Deployment" || kind == "StatefulSet") && at(body, "spec")["replicas"] == nil {
-		at(body, "spec")["replicas"] = 1 // what the API server makes of none
+	if kind := body["kind"]; (kind == "Deployment" || kind == "StatefulSet") && tree.At(body, "spec")["replicas"] == nil {
+		tree.At(body, "spec")["replicas"] = 1 // what the API server makes of none
 	}
-	labels := at(metadata, "labels")
-	for _, name := range []string{LabelInstallation, LabelRelease, LabelService, LabelNamespace, managedBy, helmChart} {
+	labels := tree.At(metadata, "labels")
+	for _, name := range []string{kubernetes.LabelInstallation, kubernetes.LabelRelease, kubernetes.LabelService, kubernetes.LabelNamespace, kubernetes.LabelManager, kubernetes.LabelChart} {
 		delete(labels, name)
 	}
 	return body
@@ -102,11 +104,11 @@ func normal(v any) map[string]any {
 // set sets a value.
 func (t *translation) set(path string, v any) {
 	keys := strings.Split(path, ".")
-	at(t.values, keys[:len(keys)-1]...)[keys[len(keys)-1]] = v
+	tree.At(t.values, keys[:len(keys)-1]...)[keys[len(keys)-1]] = v
 }
 
 // want notes what an object wants of a value; settle decides.
-func (t *translation) want(path string, shipped, wanted any, o *Object) {
+func (t *translation) want(path string, shipped, wanted any, o *kubernetes.Object) {
 	d := t.demands[path]
 	if d == nil {
 		d = &demand{shipped: shipped}
@@ -118,7 +120,7 @@ func (t *translation) want(path string, shipped, wanted any, o *Object) {
 
 // settle sets the values that objects agree on.
 func (t *translation) settle() {
-	for _, path := range sortedKeys(t.demands) {
+	for _, path := range tree.Keys(t.demands) {
 		d := t.demands[path]
 		agreed := !slices.ContainsFunc(d.wanted, func(v any) bool { return !same(v, d.wanted[0]) })
 		switch {
@@ -145,7 +147,7 @@ func (t *translation) comment() string {
 }
 
 // lose notes that the chart can't make something.
-func (t *translation) lose(o *Object, what string) {
+func (t *translation) lose(o *kubernetes.Object, what string) {
 	p := diag.Diagnostic{Code: "BERTH3601", Severity: diag.Error, Subject: o.Key(), Summary: "Sourcegraph's chart " + what,
 		Hint: "render another form, such as --as helm; or change what asks for it in sourcegraph.yaml"}
 	if len(o.Origins) > 0 {
@@ -156,10 +158,10 @@ func (t *translation) lose(o *Object, what string) {
 
 // leftOver loses all differences that no step translated.
 func (t *translation) leftOver() {
-	for _, key := range sortedKeys(t.chart) {
+	for _, key := range tree.Keys(t.chart) {
 		o := t.ours[key]
 		if o == nil {
-			t.lose(&Object{Body: t.chart[key]}, "can't leave it out")
+			t.lose(&kubernetes.Object{Body: t.chart[key]}, "can't leave it out")
 			continue
 		}
 		for _, path := range differences("", t.chart[key], o.Body) {
@@ -195,7 +197,7 @@ func slim(v any) any {
 		}
 		return out
 	case map[string]string:
-		return slim(texts(v))
+		return slim(tree.OfTexts(v))
 	case int:
 		return float64(v)
 	case int64:
@@ -235,7 +237,7 @@ func differences(path string, a, b any) []string {
 	x, isMap := a.(map[string]any)
 	y, bothMaps := b.(map[string]any)
 	if l, ok := a.([]any); ok {
-		if m, ok := b.([]any); ok && mergeKey(l, m) == "name" {
+		if m, ok := b.([]any); ok && tree.MergeKey(l, m) == "name" {
 			x, y, isMap, bothMaps = byName(l), byName(m), true, true
 		}
 	}
@@ -250,7 +252,7 @@ func differences(path string, a, b any) []string {
 	for key := range y {
 		all[key] = true
 	}
-	for _, key := range sortedKeys(all) {
+	for _, key := range tree.Keys(all) {
 		out = append(out, differences(strings.TrimPrefix(path+"."+key, "."), x[key], y[key])...)
 	}
 	return out
@@ -258,8 +260,8 @@ func differences(path string, a, b any) []string {
 
 func byName(list []any) map[string]any {
 	out := map[string]any{}
-	for _, item := range items(list) {
-		out[text(item, "name")] = item
+	for _, item := range tree.Items(list) {
+		out[tree.Text(item, "name")] = item
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package kubernetes_test
+package forms_test
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/forms"
+	"berth/internal/render/kubernetes/rendertest"
 	"berth/internal/stack"
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
@@ -24,41 +26,41 @@ import (
 var confirmed = map[string]string{
 	"untouched":      "",
 	"demo":           "size: demo",
-	"replicas":       cases["replicas"],
+	"replicas":       rendertest.Cases["replicas"],
 	"limits":         "services: {gitserver: {cpu: 500m, memory: 16Gi, storage: 1Ti}, pgsql: {memory: 900Mi, storage: 500Gi}, worker: {cpuRequest: 1, memoryRequest: 3Gi}}",
-	"env":            cases["env"],
-	"disabled":       cases["disabled"],
-	"database":       cases["database"],
-	"settings":       cases["settings"],
-	"redis":          cases["redis"],
-	"object-storage": cases["object-storage"],
-	"tls":            cases["tls"],
-	"proxy":          cases["proxy"],
-	"site-config":    cases["site-config"],
-	"registry":       cases["registry"],
-	"ingress":        cases["ingress"],
+	"env":            rendertest.Cases["env"],
+	"disabled":       rendertest.Cases["disabled"],
+	"database":       rendertest.Cases["database"],
+	"settings":       rendertest.Cases["settings"],
+	"redis":          rendertest.Cases["redis"],
+	"object-storage": rendertest.Cases["object-storage"],
+	"tls":            rendertest.Cases["tls"],
+	"proxy":          rendertest.Cases["proxy"],
+	"site-config":    rendertest.Cases["site-config"],
+	"registry":       rendertest.Cases["registry"],
+	"ingress":        rendertest.Cases["ingress"],
 	"no-ingress":     "kubernetes: {ingress: {enabled: false}, service: {type: LoadBalancer, annotations: {a: b}}}",
 	"placement":      "kubernetes: {pods: {nodeSelector: {disk: ssd}, tolerations: [{key: dedicated, operator: Exists}], labels: {team: code}, annotations: {text: \"{{ x }}\"}}}",
-	"storage-class":  cases["storage-class"],
-	"existing-class": cases["existing-class"],
-	"budgets":        cases["budgets"],
-	"network-policy": cases["network-policy"],
-	"existing":       cases["existing-secrets"],
-	"accounts":       cases["workload-identity"],
-	"objects":        cases["objects"],
-	"istio":          cases["istio"],
-	"restricted":     cases["restricted"],
-	"openshift":      cases["openshift"],
-	"namespaced":     cases["namespaced"],
-	"baseline":       cases["baseline"],
-	"single-node":    cases["single-node"],
+	"storage-class":  rendertest.Cases["storage-class"],
+	"existing-class": rendertest.Cases["existing-class"],
+	"budgets":        rendertest.Cases["budgets"],
+	"network-policy": rendertest.Cases["network-policy"],
+	"existing":       rendertest.Cases["existing-secrets"],
+	"accounts":       rendertest.Cases["workload-identity"],
+	"objects":        rendertest.Cases["objects"],
+	"istio":          rendertest.Cases["istio"],
+	"restricted":     rendertest.Cases["restricted"],
+	"openshift":      rendertest.Cases["openshift"],
+	"namespaced":     rendertest.Cases["namespaced"],
+	"baseline":       rendertest.Cases["baseline"],
+	"single-node":    rendertest.Cases["single-node"],
 	"priority":       "kubernetes: {pods: {priorityClass: high}}",
-	"run-as":         cases["run-as"],
-	"git":            cases["git"],
-	"collector":      cases["collector"],
-	"jaeger":         cases["jaeger"],
-	"executors":      cases["executors"],
-	"patch":          cases["patch"],
+	"run-as":         rendertest.Cases["run-as"],
+	"git":            rendertest.Cases["git"],
+	"collector":      rendertest.Cases["collector"],
+	"jaeger":         rendertest.Cases["jaeger"],
+	"executors":      rendertest.Cases["executors"],
+	"patch":          rendertest.Cases["patch"],
 }
 
 // noValues are the configs that Sourcegraph's own chart has no values for before a release, or never.
@@ -93,34 +95,38 @@ func TestFormsAgree(t *testing.T) {
 		for _, version := range confirmedReleases(t, name) {
 			t.Run(name+"/"+version, func(t *testing.T) {
 				t.Parallel()
-				s := resolve(t, version, confirmed[name])
-				form := formOf(t, s)
+				in := input(t, version, confirmed[name])
 				want := map[string]any{}
-				for _, o := range form.Set.Objects {
+				for _, o := range in.Set.Objects {
 					if !o.OneShot && !o.Secret() {
 						want[o.Key()] = o.Whole(nil)
 					}
 				}
-				t.Run("manifests", func(t *testing.T) { sameObjects(t, want, manifests(t, form)) })
-				t.Run("kustomize", func(t *testing.T) { sameObjects(t, want, kustomized(t, form)) })
+				t.Run("manifests", func(t *testing.T) { sameObjects(t, want, manifests(t, in)) })
+				t.Run("kustomize", func(t *testing.T) { sameObjects(t, want, kustomized(t, in)) })
 				t.Run("helm", func(t *testing.T) { sameObjects(t, want, charted(t, version, confirmed[name])) })
-				t.Run("helm-values", func(t *testing.T) { valued(t, name, version, form, want) })
+				t.Run("helm-values", func(t *testing.T) { valued(t, name, version, in, want) })
 			})
 		}
 	}
 }
 
-func formOf(t *testing.T, s *stack.Stack) *kubernetes.Form {
+func input(t *testing.T, version, text string, namespace ...string) *forms.Input {
 	t.Helper()
+	release, err := catalogue.Embedded().Release(version, catalogue.Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := rendertest.Resolve(t, version, text, namespace...)
 	set, problems := kubernetes.Render(s, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return &kubernetes.Form{Set: set, Sources: s.Secrets}
+	return &forms.Input{Set: set, Release: release, Sources: s.Secrets}
 }
 
-func manifests(t *testing.T, form *kubernetes.Form) map[string]any {
-	files, err := form.Manifests()
+func manifests(t *testing.T, in *forms.Input) map[string]any {
+	files, _, err := forms.Render("manifests", in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +139,8 @@ func manifests(t *testing.T, form *kubernetes.Form) map[string]any {
 	return split(t, all)
 }
 
-func kustomized(t *testing.T, form *kubernetes.Form) map[string]any {
-	files, once, err := form.Kustomize()
+func kustomized(t *testing.T, in *forms.Input) map[string]any {
+	files, once, err := forms.Render("kustomize", in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,8 +148,7 @@ func kustomized(t *testing.T, form *kubernetes.Form) map[string]any {
 }
 
 func charted(t *testing.T, version, text string) map[string]any {
-	s := resolve(t, version, text, kubernetes.ChartNamespace)
-	files, err := formOf(t, s).Chart()
+	files, _, err := forms.Render("helm", input(t, version, text, forms.ChartNamespace))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,12 +167,8 @@ func charted(t *testing.T, version, text string) map[string]any {
 }
 
 // valued has the official chart make its objects with our values.
-func valued(t *testing.T, name, version string, form *kubernetes.Form, want map[string]any) {
-	release, err := catalogue.Embedded().Release(version, catalogue.Kubernetes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := form.ChartValues(release)
+func valued(t *testing.T, name, version string, in *forms.Input, want map[string]any) {
+	files, _, err := forms.Render("helm-values", in)
 	var lost diag.List
 	if errors.As(err, &lost) {
 		if first := noValues[name]; first != "never" && catalogue.CompareVersions(version, first) >= 0 {

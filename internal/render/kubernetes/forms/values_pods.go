@@ -1,20 +1,23 @@
-package kubernetes
+package forms
 
 import (
 	"slices"
 	"strings"
+
+	"berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/tree"
 )
 
 // shippedVariables are the variables that stand among the chart's default values, where they can be changed. Others are in its templates.
 var shippedVariables = map[string][]string{"frontend": {"DEPLOY_TYPE", "GRAFANA_SERVER_URL", "JAEGER_SERVER_URL", "PROMETHEUS_URL"}, "preciseCodeIntel": {"NUM_WORKERS"}}
 
 // workload translates what differs in an object with pods.
-func (t *translation) workload(o *Object, there map[string]any) {
+func (t *translation) workload(o *kubernetes.Object, there map[string]any) {
 	name := chartName(o.Name())
-	mine, theirs := pods(o), at(there, "spec", "template")
+	mine, theirs := tree.Pods(o.Body), tree.At(there, "spec", "template")
 	t.sums(mine, theirs)
-	t.add(name+".podAnnotations", &Object{Body: mine, Origins: o.Origins}, theirs, "metadata", "annotations")
-	t.add(name+".podLabels", &Object{Body: mine, Origins: o.Origins}, theirs, "metadata", "labels")
+	t.add(name+".podAnnotations", &kubernetes.Object{Body: mine, Origins: o.Origins}, theirs, "metadata", "annotations")
+	t.add(name+".podLabels", &kubernetes.Object{Body: mine, Origins: o.Origins}, theirs, "metadata", "labels")
 	if slices.Contains(scaled, name) {
 		t.replace(name+".replicaCount", o, there, "spec", "replicas")
 	}
@@ -22,13 +25,13 @@ func (t *translation) workload(o *Object, there map[string]any) {
 		t.claim(name, o, there)
 	}
 	t.places(name, o, there)
-	t.volumes(name, at(mine, "spec"), at(theirs, "spec"), o)
+	t.volumes(name, tree.At(mine, "spec"), tree.At(theirs, "spec"), o)
 	if name == "frontend" && !t.since("5.9") {
-		t.migratorVariables(at(mine, "spec"), at(theirs, "spec"))
+		t.migratorVariables(tree.At(mine, "spec"), tree.At(theirs, "spec"))
 	}
-	for _, c := range containers(at(mine, "spec")) {
+	for _, c := range tree.Containers(tree.At(mine, "spec")) {
 		for _, group := range []string{"initContainers", "containers"} {
-			if same := named(at(theirs, "spec")[group], text(c, "name")); same != nil {
+			if same := tree.Named(tree.At(theirs, "spec")[group], tree.Text(c, "name")); same != nil {
 				t.container(name, o, c, same)
 			}
 		}
@@ -37,19 +40,19 @@ func (t *translation) workload(o *Object, there map[string]any) {
 
 // migratorVariables gives the migrator the frontend's variables, as older charts do.
 func (t *translation) migratorVariables(mine, theirs map[string]any) {
-	migrator, shipped := named(mine["initContainers"], "migrator"), named(theirs["initContainers"], "migrator")
-	variables := named(mine["containers"], "frontend")["env"]
+	migrator, shipped := tree.Named(mine["initContainers"], "migrator"), tree.Named(theirs["initContainers"], "migrator")
+	variables := tree.Named(mine["containers"], "frontend")["env"]
 	if migrator == nil || shipped == nil {
 		return
 	}
-	for _, e := range items(variables) {
-		name := text(e, "name")
-		if named(named(theirs["containers"], "frontend")["env"], name) != nil || named(shipped["env"], name) != nil {
+	for _, e := range tree.Items(variables) {
+		name := tree.Text(e, "name")
+		if tree.Named(tree.Named(theirs["containers"], "frontend")["env"], name) != nil || tree.Named(shipped["env"], name) != nil {
 			continue
 		}
-		put(shipped, "env", e)
-		if named(migrator["env"], name) == nil {
-			put(migrator, "env", e)
+		tree.Put(shipped, "env", e)
+		if tree.Named(migrator["env"], name) == nil {
+			tree.Put(migrator, "env", e)
 			t.beside("gives the migrator the variable " + name + ", too, which it does not read")
 		}
 	}
@@ -57,7 +60,7 @@ func (t *translation) migratorVariables(mine, theirs map[string]any) {
 
 // sums takes over the hashes with which the chart restarts pods.
 func (t *translation) sums(mine, theirs map[string]any) {
-	annotations, shipped := at(mine, "metadata", "annotations"), at(theirs, "metadata", "annotations")
+	annotations, shipped := tree.At(mine, "metadata", "annotations"), tree.At(theirs, "metadata", "annotations")
 	for key := range shipped {
 		if strings.HasPrefix(key, "checksum/") {
 			annotations[key] = shipped[key]
@@ -66,9 +69,9 @@ func (t *translation) sums(mine, theirs map[string]any) {
 }
 
 // places says where pods run, and as whom.
-func (t *translation) places(name string, o *Object, there map[string]any) {
+func (t *translation) places(name string, o *kubernetes.Object, there map[string]any) {
 	spec := []string{"spec", "template", "spec"}
-	mine, theirs := at(o.Body, spec...), at(there, spec...)
+	mine, theirs := tree.At(o.Body, spec...), tree.At(there, spec...)
 	home, _, nested := strings.Cut(name, ".") // both of OpenTelemetry's share these
 	fields := []string{"nodeSelector", "tolerations", "affinity"}
 	if t.since("6.12") {
@@ -90,15 +93,15 @@ func (t *translation) places(name string, o *Object, there map[string]any) {
 }
 
 // volumes adds volumes.
-func (t *translation) volumes(name string, mine, theirs map[string]any, o *Object) {
+func (t *translation) volumes(name string, mine, theirs map[string]any, o *kubernetes.Object) {
 	if strings.Contains(name, ".") {
 		return
 	}
 	var more []any
-	for _, v := range items(mine["volumes"]) {
-		if named(theirs["volumes"], text(v, "name")) == nil {
+	for _, v := range tree.Items(mine["volumes"]) {
+		if tree.Named(theirs["volumes"], tree.Text(v, "name")) == nil {
 			more = append(more, v)
-			theirs["volumes"] = append(listOf(theirs["volumes"]), v)
+			theirs["volumes"] = append(tree.List(theirs["volumes"]), v)
 		}
 	}
 	if more != nil {
@@ -140,8 +143,8 @@ func (t *translation) valuesOfContainer(service, container string) containerValu
 }
 
 // container translates what differs in a container.
-func (t *translation) container(service string, o *Object, mine, theirs map[string]any) {
-	values := t.valuesOfContainer(service, text(mine, "name"))
+func (t *translation) container(service string, o *kubernetes.Object, mine, theirs map[string]any) {
+	values := t.valuesOfContainer(service, tree.Text(mine, "name"))
 	t.image(values.image, o, mine, theirs)
 	for _, f := range []struct{ value, home, field string }{{"resources", values.resources, "resources"}, {"containerSecurityContext", values.security, "securityContext"}} {
 		if f.home != "" {
@@ -158,9 +161,9 @@ func (t *translation) container(service string, o *Object, mine, theirs map[stri
 }
 
 // image translates another registry, name or tag.
-func (t *translation) image(values string, o *Object, mine, theirs map[string]any) {
-	registry, name, tag := splitImage(text(mine, "image"))
-	shippedRegistry, shippedName, shippedTag := splitImage(text(theirs, "image"))
+func (t *translation) image(values string, o *kubernetes.Object, mine, theirs map[string]any) {
+	registry, name, tag := splitImage(tree.Text(mine, "image"))
+	shippedRegistry, shippedName, shippedTag := splitImage(tree.Text(theirs, "image"))
 	t.want("sourcegraph.image.repository", shippedRegistry, registry, o)
 	t.want(values+".image.name", shippedName, name, o)
 	if tag != shippedTag {
@@ -182,11 +185,11 @@ func afterAt(reference string) string {
 }
 
 // variables translates environment variables. Those of the chart's templates can't be changed.
-func (t *translation) variables(values string, o *Object, mine, theirs map[string]any) {
+func (t *translation) variables(values string, o *kubernetes.Object, mine, theirs map[string]any) {
 	var list []any
-	for _, e := range items(mine["env"]) {
-		name := text(e, "name")
-		there := named(theirs["env"], name)
+	for _, e := range tree.Items(mine["env"]) {
+		name := tree.Text(e, "name")
+		there := tree.Named(theirs["env"], name)
 		list = append(list, e)
 		switch {
 		case there == nil:
@@ -195,17 +198,17 @@ func (t *translation) variables(values string, o *Object, mine, theirs map[strin
 			t.want(values+".env."+name, without(there, "name"), without(e, "name"), o)
 		case !same(e, there):
 			list[len(list)-1] = there
-			t.lose(o, "can't change the variable "+name+" of "+text(mine, "name"))
+			t.lose(o, "can't change the variable "+name+" of "+tree.Text(mine, "name"))
 		}
 	}
-	for _, e := range items(theirs["env"]) {
-		name := text(e, "name")
+	for _, e := range tree.Items(theirs["env"]) {
+		name := tree.Text(e, "name")
 		switch {
-		case named(mine["env"], name) != nil:
+		case tree.Named(mine["env"], name) != nil:
 		case slices.Contains(shippedVariables[values], name):
 			t.want(values+".env."+name, e, nil, o)
 		default:
-			t.lose(o, "can't leave out the variable "+name+" of "+text(mine, "name"))
+			t.lose(o, "can't leave out the variable "+name+" of "+tree.Text(mine, "name"))
 		}
 	}
 	mine["env"], theirs["env"] = list, list
@@ -222,13 +225,13 @@ func without(m map[string]any, key string) map[string]any {
 }
 
 // mountsOf adds mounts.
-func (t *translation) mountsOf(values string, o *Object, mine, theirs map[string]any) {
+func (t *translation) mountsOf(values string, o *kubernetes.Object, mine, theirs map[string]any) {
 	var more []any
-	for _, m := range items(mine["volumeMounts"]) {
-		there := slices.ContainsFunc(items(theirs["volumeMounts"]), func(other map[string]any) bool { return other["mountPath"] == m["mountPath"] })
+	for _, m := range tree.Items(mine["volumeMounts"]) {
+		there := slices.ContainsFunc(tree.Items(theirs["volumeMounts"]), func(other map[string]any) bool { return other["mountPath"] == m["mountPath"] })
 		if !there {
 			more = append(more, m)
-			theirs["volumeMounts"] = append(listOf(theirs["volumeMounts"]), m)
+			theirs["volumeMounts"] = append(tree.List(theirs["volumeMounts"]), m)
 		}
 	}
 	if more != nil {
