@@ -19,6 +19,8 @@ var allowed = map[string][]string{
 	"internal/config":            {"catalogue", "internal/diag", "internal/window"},
 	"internal/stack":             {"catalogue", "internal/config", "internal/diag"},
 	"internal/plan":              {"catalogue", "internal/config", "internal/diag", "internal/stack"},
+	"internal/plan/fields":       {"internal/plan"},
+	"internal/plan/objects":      {"catalogue", "internal/diag", "internal/plan", "internal/plan/fields"},
 	"internal/render/yaml":       {},
 	"internal/render/compose":    {"catalogue", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/render/agent":      {},
@@ -34,14 +36,14 @@ var allowed = map[string][]string{
 	"internal/target/kubernetes/kubeconfig": {"internal/diag"},
 	"internal/target/kubernetes":            {"internal/diag", "internal/target/kubernetes/kubeconfig"},
 	"internal/target/kubernetes/health":     {"internal/diag", "internal/target/kubernetes"},
-	"internal/target/kubernetes/observe":    {"internal/diag", "internal/plan", "internal/target/kubernetes", "internal/target/kubernetes/health"},
+	"internal/target/kubernetes/observe":    {"internal/diag", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/target/kubernetes", "internal/target/kubernetes/health"},
 	"internal/target/kubernetes/rbac":       {"internal/diag", "internal/target/kubernetes"},
 	"internal/target/kubernetes/store":      {"internal/diag", "internal/plan", "internal/state", "internal/target/kubernetes"},
 }
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
-var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/render/yaml", "internal/render/compose", "internal/render/kubernetes",
-	"internal/render/kubernetes/forms", "internal/render/kubernetes/tree", "internal/render/agent"}
+var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/render/yaml",
+	"internal/render/compose", "internal/render/kubernetes", "internal/render/kubernetes/forms", "internal/render/kubernetes/tree", "internal/render/agent"}
 
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall"}
 

@@ -15,6 +15,8 @@ import (
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/plan/fields"
+	"berth/internal/plan/objects"
 	"berth/internal/registry"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
@@ -134,19 +136,19 @@ func (c *clusterSite) body(o *render.Object) map[string]any {
 }
 
 // desired are the objects in the words of a plan.
-func (c *clusterSite) desired(e *Env) plan.DesiredObjects {
-	d := plan.DesiredObjects{Installation: c.stack.Name, Namespace: c.namespace, Release: c.stack.Release, Catalogue: e.catalogue().Digest()}
+func (c *clusterSite) desired(e *Env) objects.Desired {
+	d := objects.Desired{Installation: c.stack.Name, Namespace: c.namespace, Release: c.stack.Release, Catalogue: e.catalogue().Digest()}
 	if c.front != stack.Open {
 		// Nobody else's number of replicas counts while writers are stopped, and when they start again it is as before.
-		d.Rules = append(d.Rules, plan.Rule{Object: "*", Field: "spec.replicas", Choice: plan.Take})
+		d.Rules = append(d.Rules, objects.Rule{Object: "*", Field: "spec.replicas", Choice: plan.Take})
 	}
 	for _, rule := range c.conflicts() {
-		d.Rules = append(d.Rules, plan.Rule{Object: cmp.Or(rule.Object, "*"), Field: cmp.Or(rule.Field, "*"), Choice: plan.Choice(rule.Choice)})
+		d.Rules = append(d.Rules, objects.Rule{Object: cmp.Or(rule.Object, "*"), Field: cmp.Or(rule.Field, "*"), Choice: plan.Choice(rule.Choice)})
 	}
 	project := sha256.New()
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
-		object := plan.Object{Key: o.Key(), Service: o.Service, Body: c.body(o), Needs: o.Needs, Patient: o.Patient, OneShot: o.OneShot}
+		object := objects.Object{Key: o.Key(), Service: o.Service, Body: c.body(o), Needs: o.Needs, Patient: o.Patient, OneShot: o.OneShot}
 		for _, origin := range o.Origins {
 			object.Origins = append(object.Origins, plan.Cause{Text: origin.Text, Range: origin.Range})
 		}
@@ -186,7 +188,7 @@ func (c *clusterSite) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, problems := plan.Objects(d, seen)
+	p, problems := objects.Difference(d, seen)
 	problems = append(observe.Foreign(d, seen), problems...)
 	c.planned = p
 	return p, problems.Err()
@@ -197,7 +199,7 @@ func (c *clusterSite) runner(e *Env, timeout time.Duration) run.Target {
 	if c.set != nil {
 		for i := range c.set.Objects {
 			o := &c.set.Objects[i]
-			bodies[o.Key()] = plan.Without(c.body(o), c.planned.Yielded(o.Key()))
+			bodies[o.Key()] = fields.Without(c.body(o), c.planned.Yielded(o.Key())...)
 		}
 	}
 	c.executor = &run.Kubernetes{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Owned: c.owned, Timeout: timeout, Now: e.Now,
@@ -247,8 +249,8 @@ func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Pl
 			c.owned[key] = kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name}
 		}
 	}
-	d := plan.DesiredObjects{Installation: c.stack.Name, Namespace: c.namespace, Catalogue: e.catalogue().Digest()}
-	c.planned = plan.TeardownObjects(d, from, live, claims)
+	d := objects.Desired{Installation: c.stack.Name, Namespace: c.namespace, Catalogue: e.catalogue().Digest()}
+	c.planned = objects.Teardown(d, from, live, claims)
 	return c.planned, nil
 }
 

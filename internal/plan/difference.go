@@ -174,7 +174,7 @@ func located(causes, origins []Cause) []Cause {
 func (b *differ) changes(u Unit, c Container) []Cause {
 	var out []Cause
 	if c.Image != u.Image {
-		out = append(out, anotherImage(c.Image, u.Image))
+		out = append(out, AnotherImage(c.Image, u.Image))
 	}
 	out = append(out, b.variables(u, c)...)
 	if c.Memory != u.Memory || c.CPUs != u.CPUs {
@@ -258,6 +258,9 @@ func orElse(causes []Cause, text string) []Cause {
 // vital are services without which Sourcegraph does not answer.
 var vital = []string{"caddy", "sourcegraph-frontend", "sourcegraph-frontend-internal", "pgsql", "codeintel-db", "codeinsights-db", "redis-store", "redis-cache"}
 
+// Vital reports whether Sourcegraph does not answer without a service.
+func Vital(service string) bool { return slices.Contains(vital, service) }
+
 // effect is what people notice of a verb on a unit.
 func (b *differ) effect(u Unit, verb Verb, c Container) Effect {
 	switch {
@@ -265,7 +268,7 @@ func (b *differ) effect(u Unit, verb Verb, c Container) Effect {
 		return None
 	case c.Status == Stopped || c.Status == Crashing || c.Status == Created:
 		return None
-	case !slices.Contains(vital, u.Service):
+	case !Vital(u.Service):
 		return Brief
 	}
 	alone := 0
@@ -325,144 +328,6 @@ func (b *differ) unwanted() {
 	}
 }
 
-// order numbers the steps so that each comes after those that it needs: half-done leftovers, images, files, units by their conditions,
-// removals.
-func (b *differ) order() {
-	steps := b.plan.Steps
-	needs := make([][]int, len(steps))
-	for _, u := range b.desired.Units {
-		i, ok := b.byUnit[u.Name]
-		if !ok {
-			continue
-		}
-		needs[i] = append(needs[i], b.first...)
-		if k, ok := b.image[u.Image]; ok && steps[i].Verb != Wait {
-			needs[i] = append(needs[i], k)
-		}
-		if b.writes >= 0 && steps[i].Verb != Wait {
-			needs[i] = append(needs[i], b.writes)
-		}
-		for _, n := range u.Needs {
-			if k, ok := b.byUnit[n.Name]; ok {
-				needs[i] = append(needs[i], k)
-			}
-		}
-	}
-	b.apart(needs)
-	b.doorLast(needs)
-	for i, s := range steps {
-		if s.Verb == Remove && !slices.Contains(b.first, i) {
-			for k := range steps {
-				if steps[k].Verb != Remove {
-					needs[i] = append(needs[i], k)
-				}
-			}
-		}
-	}
-	b.plan.Steps = sorted(steps, needs)
-}
-
-// apart keeps a service answering that has several containers, where Sourcegraph does not answer without it: one is replaced after the
-// other.
-func (b *differ) apart(needs [][]int) {
-	last := map[string]int{}
-	for _, u := range b.desired.Units {
-		i, ok := b.byUnit[u.Name]
-		if !ok || !slices.Contains(vital, u.Service) {
-			continue
-		}
-		if v := b.plan.Steps[i].Verb; v != Recreate && v != Restart {
-			continue
-		}
-		if before, ok := last[u.Service]; ok {
-			needs[i] = append(needs[i], before)
-		}
-		last[u.Service] = i
-	}
-}
-
-// frontDoor is the service that people come in by.
-const frontDoor = "caddy"
-
-// doorLast has the front door replaced after everything else: it is open meanwhile, and closed for no longer than it takes by itself. Where there
-// is only a page behind it, nobody loses anything.
-func (b *differ) doorLast(needs [][]int) {
-	if !slices.ContainsFunc(b.desired.Units, func(u Unit) bool { return u.Service == "sourcegraph-frontend" }) {
-		return
-	}
-	for _, u := range b.desired.Units {
-		door, ok := b.byUnit[u.Name]
-		if !ok || u.Service != frontDoor || b.plan.Steps[door].Verb != Recreate {
-			continue
-		}
-		for i, s := range b.plan.Steps {
-			if i != door && (s.Verb == Recreate || s.Verb == Create || s.Verb == Execute) && !reaches(needs, i, door) {
-				needs[door] = append(needs[door], i)
-			}
-		}
-	}
-}
-
-// reaches reports whether a step needs another one, at first or at last hand.
-func reaches(needs [][]int, from, to int) bool {
-	return from == to || slices.ContainsFunc(needs[from], func(n int) bool { return reaches(needs, n, to) })
-}
-
-// rank orders steps that are free to come in any order as people would read them.
-var rank = map[Verb]int{Remove: 0, Pull: 1, Write: 2}
-
-// sorted numbers steps in an order that respects what each needs. Needs are between units of one release and can't form a ring: the
-// catalogue's test proves that.
-func sorted(steps []Step, needs [][]int) []Step {
-	position := make([]int, len(steps)) // 1-based; 0: not placed yet
-	var out []Step
-	var place func(i int)
-	place = func(i int) {
-		if position[i] != 0 {
-			return
-		}
-		position[i] = -1
-		slices.Sort(needs[i])
-		needs[i] = slices.Compact(needs[i])
-		for _, n := range needs[i] {
-			place(n)
-		}
-		s := steps[i]
-		for _, n := range needs[i] {
-			s.After = append(s.After, position[n])
-		}
-		slices.Sort(s.After)
-		s.ID = len(out) + 1
-		position[i] = s.ID
-		out = append(out, s)
-	}
-	order := make([]int, len(steps))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		ra, aEarly := rank[steps[a].Verb]
-		rb, bEarly := rank[steps[b].Verb]
-		if !aEarly {
-			ra = 3
-		}
-		if !bEarly {
-			rb = 3
-		}
-		if steps[a].Verb == Remove && len(needs[a]) > 0 {
-			ra = 4
-		}
-		if steps[b].Verb == Remove && len(needs[b]) > 0 {
-			rb = 4
-		}
-		return cmp.Or(cmp.Compare(ra, rb), cmp.Compare(steps[a].Object, steps[b].Object))
-	})
-	for _, i := range order {
-		place(i)
-	}
-	return out
-}
-
 // Teardown is the work that stops an installation; data names the volumes whose data is deleted for good, nothing to keep all.
 func Teardown(d Desired, s State, network string, volumes []string) *Plan {
 	p := &Plan{Format: Format, Action: Down, Installation: d.Installation, Target: d.Target, Release: release(s), From: release(s),
@@ -500,8 +365,8 @@ func tag(ref string) string {
 	return name
 }
 
-// anotherImage is the reason that an image is another one. Under the same tag it was pushed again, or the lock file has another digest.
-func anotherImage(from, to string) Cause {
+// AnotherImage is the reason that an image is another one. Under the same tag it was pushed again, or the lock file has another digest.
+func AnotherImage(from, to string) Cause {
 	if tag(from) == tag(to) {
 		return Cause{Text: "the tag " + tag(to) + " is another image now"}
 	}

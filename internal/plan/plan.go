@@ -14,6 +14,9 @@ import (
 // Format is the version of the saved form.
 const Format = 1
 
+// Manager is the field manager that objects are applied as.
+const Manager = "berth"
+
 // Plan is ordered work.
 type Plan struct {
 	Format       int              `json:"format"`
@@ -112,6 +115,12 @@ type Change struct {
 	To    string `json:"to,omitempty"`    // "" when it is taken away
 	Owner string `json:"owner,omitempty"` // who set what is there: "berth", "kubectl-edit"; "" when nobody did
 }
+
+// Hidden stands for a value that is a secret.
+const Hidden = "(secret)"
+
+// SizeField is the field that a Grow step changes.
+const SizeField = "spec.resources.requests.storage"
 
 // Touches reports whether the step changes a container, rather than fetching, writing or waiting.
 func (s Step) Touches() bool {

@@ -84,7 +84,7 @@ const (
 
 // Basis is what a plan for this desire and this state is made from.
 func basis(d Desired, s State) Basis {
-	return Basis{Config: hash([]string{d.Project, d.Secrets, d.Release}), Catalogue: d.Catalogue, State: s.hash()}
+	return Basis{Config: Hash([]string{d.Project, d.Secrets, d.Release}), Catalogue: d.Catalogue, State: s.hash()}
 }
 
 // hash is about what a difference looks at, and not about what changes by itself, such as a service that gets ready.
@@ -97,14 +97,15 @@ func (s State) hash() string {
 		}
 	}
 	slices.SortFunc(stable, func(a, b Container) int { return cmp.Compare(a.ID, b.ID) })
-	return hash(struct {
+	return Hash(struct {
 		Containers []Container
 		Images     []string
 		Project    string
 	}{stable, s.Images, s.Project})
 }
 
-func hash(v any) string {
+// Hash is a short hash of a value, such as a Basis has.
+func Hash(v any) string {
 	text, _ := json.Marshal(v) // structs of strings and numbers always marshal
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])[:16]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"berth/internal/plan"
+	"berth/internal/plan/fields"
 	"berth/internal/target/kubernetes"
 )
 
@@ -22,7 +23,7 @@ func (t *Kubernetes) takeOver(ctx context.Context, s plan.Step) error {
 		if err != nil {
 			return err
 		}
-		books := plan.TakenOver(live, s.Yields)
+		books := fields.TakenOver(live, s.Yields)
 		if books == nil {
 			return nil // a run that was killed did it
 		}

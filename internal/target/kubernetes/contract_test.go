@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"berth/internal/plan"
+	"berth/internal/plan/fields"
 	"berth/internal/target/kubernetes/kubeconfig"
 	"golang.org/x/sync/errgroup"
 )
@@ -92,7 +92,7 @@ func TestContract(t *testing.T) {
 			t.Errorf("rehearsed: %v, %v", gone["data"], err)
 		}
 		meta := live["metadata"].(map[string]any)
-		books := map[string]any{"metadata": map[string]any{"managedFields": plan.TakenOver(live, nil), "resourceVersion": meta["resourceVersion"]}}
+		books := map[string]any{"metadata": map[string]any{"managedFields": fields.TakenOver(live, nil), "resourceVersion": meta["resourceVersion"]}}
 		if _, err = c.Patch(ctx, ref, books, "berth"); err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"berth/internal/diag"
-	"berth/internal/plan"
+	"berth/internal/plan/objects"
 )
 
 // The labels that tell whose an object is. Names of objects outside namespaces are the chart's, so two installations of a cluster would
@@ -17,7 +17,7 @@ const (
 )
 
 // Foreign finds objects outside the namespace that belong to another installation. They are not touched.
-func Foreign(d plan.DesiredObjects, c plan.Cluster) diag.List {
+func Foreign(d objects.Desired, c objects.Cluster) diag.List {
 	var problems diag.List
 	for _, o := range d.Objects {
 		live := c.Seen[o.Key].Live

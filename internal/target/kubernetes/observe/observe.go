@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"berth/internal/plan"
+	"berth/internal/plan/fields"
+	"berth/internal/plan/objects"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
 	"golang.org/x/sync/errgroup"
@@ -26,20 +28,20 @@ const parallel = 16
 const labelRelease = "dev.berth.release"
 
 // Cluster sees what there is of the wanted objects, and of those that an inventory lists beside them.
-func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, inventory []kubernetes.Ref, now func() time.Time) (plan.Cluster, error) {
-	out := plan.Cluster{Seen: map[string]plan.Seen{}}
+func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventory []kubernetes.Ref, now func() time.Time) (objects.Cluster, error) {
+	out := objects.Cluster{Seen: map[string]objects.Seen{}}
 	var err error
 	if out.Namespace, err = exists(ctx, c, d.Namespace); err != nil {
 		return out, err
 	}
 	if !out.Namespace {
 		for _, o := range d.Objects {
-			out.Seen[o.Key] = plan.Seen{Soon: true}
+			out.Seen[o.Key] = objects.Seen{Soon: true}
 		}
 		return out, nil
 	}
 	var mu sync.Mutex
-	var rest []plan.Object // that the API server has to be asked about, one by one
+	var rest []objects.Object // that the API server has to be asked about, one by one
 	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -52,7 +54,7 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 		how, err = health.NewWatcher(c, d.Namespace, now).Look(ctx, refs)
 		return err
 	})
-	for kind, objects := range kinds(d) {
+	for kind, wanted := range kinds(d) {
 		g.Go(func() error {
 			live, err := listed(ctx, c, d, kind)
 			if err != nil {
@@ -60,9 +62,9 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			for _, o := range objects {
+			for _, o := range wanted {
 				if l := live[kubernetes.RefOf(o.Body)]; l != nil && settled(o.Body, l) {
-					out.Seen[o.Key] = plan.Seen{Live: l, Applied: l}
+					out.Seen[o.Key] = objects.Seen{Live: l, Applied: l}
 				} else {
 					rest = append(rest, o)
 				}
@@ -78,7 +80,7 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			out.Unwanted = append(out.Unwanted, plan.Unwanted{Key: ref.String(), Service: label(live, "dev.berth.service"), Live: live})
+			out.Unwanted = append(out.Unwanted, objects.Unwanted{Key: ref.String(), Service: label(live, "dev.berth.service"), Live: live})
 			return err
 		})
 	}
@@ -96,13 +98,13 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, i
 	if err := askAll(outer, c, rest, out.Seen); err != nil {
 		return out, err
 	}
-	slices.SortFunc(out.Unwanted, func(a, b plan.Unwanted) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(out.Unwanted, func(a, b objects.Unwanted) int { return strings.Compare(a.Key, b.Key) })
 	for key, seen := range out.Seen {
 		if seen.Live == nil {
 			continue
 		}
 		r := how[kubernetes.RefOf(seen.Live)]
-		seen.Health = plan.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
+		seen.Health = objects.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
 		out.Seen[key] = seen
 	}
 	out.Release = release(d, out.Seen)
@@ -122,8 +124,8 @@ func exists(ctx context.Context, c *kubernetes.Client, namespace string) (bool, 
 }
 
 // kinds are the wanted objects by kind and namespace.
-func kinds(d plan.DesiredObjects) map[kubernetes.Ref][]plan.Object {
-	out := map[kubernetes.Ref][]plan.Object{}
+func kinds(d objects.Desired) map[kubernetes.Ref][]objects.Object {
+	out := map[kubernetes.Ref][]objects.Object{}
 	for _, o := range d.Objects {
 		kind := kubernetes.RefOf(o.Body)
 		kind.Name = ""
@@ -133,7 +135,7 @@ func kinds(d plan.DesiredObjects) map[kubernetes.Ref][]plan.Object {
 }
 
 // listed gives the installation's objects of a kind, all with one request. Those that one may not list are asked for one by one.
-func listed(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, kind kubernetes.Ref) (map[kubernetes.Ref]map[string]any, error) {
+func listed(ctx context.Context, c *kubernetes.Client, d objects.Desired, kind kubernetes.Ref) (map[kubernetes.Ref]map[string]any, error) {
 	list, err := c.List(ctx, kubernetes.Query{APIVersion: kind.APIVersion, Kind: kind.Kind, Namespace: kind.Namespace,
 		Labels: labelInstallation + "=" + d.Installation + ",!dev.berth.state"})
 	if err != nil && !kubernetes.NotFound(err) && !kubernetes.Forbidden(err) {
@@ -147,11 +149,11 @@ func listed(ctx context.Context, c *kubernetes.Client, d plan.DesiredObjects, ki
 }
 
 // askAll asks about some objects, many at once.
-func askAll(ctx context.Context, c *kubernetes.Client, objects []plan.Object, seen map[string]plan.Seen) error {
+func askAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, seen map[string]objects.Seen) error {
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	for _, o := range objects {
+	for _, o := range wanted {
 		g.Go(func() error {
 			s, err := ask(ctx, c, o)
 			mu.Lock()
@@ -165,22 +167,22 @@ func askAll(ctx context.Context, c *kubernetes.Client, objects []plan.Object, se
 
 // ask looks at one object, and asks what would come of applying it: first without force, so that who else wants its fields is told, and
 // then with it. Of one that is to be taken over it asks as well what would come of taking away what nobody wants.
-func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, error) {
+func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.Seen, error) {
 	live, err := c.Get(ctx, kubernetes.RefOf(o.Body))
 	if err != nil && !kubernetes.NotFound(err) {
-		return plan.Seen{}, err
+		return objects.Seen{}, err
 	}
-	seen := plan.Seen{Live: live}
+	seen := objects.Seen{Live: live}
 	options := kubernetes.ApplyOptions{Manager: plan.Manager, DryRun: true}
 	seen.Applied, err = c.Apply(ctx, o.Body, options)
 	if owners := kubernetes.Owners(err); owners != nil {
 		for _, owner := range owners {
-			seen.Conflicts = append(seen.Conflicts, plan.Owner(owner))
+			seen.Conflicts = append(seen.Conflicts, objects.Owner(owner))
 		}
 		options.Force = true
 		seen.Applied, err = c.Apply(ctx, o.Body, options)
 	}
-	if surplus := plan.Surplus(o.Body, live, seen.Applied); err == nil && surplus != nil {
+	if surplus := fields.Surplus(o.Body, live, seen.Applied); err == nil && surplus != nil {
 		seen.Applied, err = c.Rehearse(ctx, kubernetes.RefOf(o.Body), surplus, plan.Manager)
 	}
 	var refusal *kubernetes.Refusal
@@ -189,12 +191,12 @@ func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, e
 		return seen, nil
 	case kubernetes.NotFound(err):
 		// Its kind is not there; or a role that it binds, which comes before it.
-		return plan.Seen{Live: live, Soon: live == nil && o.Body["roleRef"] == nil}, nil
+		return objects.Seen{Live: live, Soon: live == nil && o.Body["roleRef"] == nil}, nil
 	case errors.As(err, &refusal):
 		seen.Applied = nil
-		seen.Refused = &plan.Refusal{Status: refusal.Status, Reason: refusal.Reason, Message: refusal.Message}
+		seen.Refused = &objects.Refusal{Status: refusal.Status, Reason: refusal.Reason, Message: refusal.Message}
 		for _, cause := range refusal.Causes {
-			seen.Refused.Causes = append(seen.Refused.Causes, plan.RefusalCause{Field: cause.Field, Reason: cause.Reason, Message: cause.Message})
+			seen.Refused.Causes = append(seen.Refused.Causes, objects.RefusalCause{Field: cause.Field, Reason: cause.Reason, Message: cause.Message})
 		}
 		return seen, nil
 	}
@@ -202,7 +204,7 @@ func ask(ctx context.Context, c *kubernetes.Client, o plan.Object) (plan.Seen, e
 }
 
 // Forbidden reports whether something of what was seen was refused as forbidden: a right may be missing.
-func Forbidden(c plan.Cluster) bool {
+func Forbidden(c objects.Cluster) bool {
 	for _, seen := range c.Seen {
 		if seen.Refused != nil && seen.Refused.Status == http.StatusForbidden {
 			return true
@@ -212,7 +214,7 @@ func Forbidden(c plan.Cluster) bool {
 }
 
 // beside are the objects of an inventory that are no longer wanted.
-func beside(inventory []kubernetes.Ref, d plan.DesiredObjects) []kubernetes.Ref {
+func beside(inventory []kubernetes.Ref, d objects.Desired) []kubernetes.Ref {
 	wanted := map[string]bool{}
 	for _, o := range d.Objects {
 		wanted[o.Key] = true
@@ -220,7 +222,7 @@ func beside(inventory []kubernetes.Ref, d plan.DesiredObjects) []kubernetes.Ref 
 	return slices.DeleteFunc(slices.Clone(inventory), func(r kubernetes.Ref) bool { return wanted[r.String()] })
 }
 
-func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]plan.Claim, error) {
+func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]objects.Claim, error) {
 	type claim struct {
 		Metadata struct{ Name string }
 		Spec     struct {
@@ -233,15 +235,15 @@ func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]plan
 	if err != nil {
 		return nil, fmt.Errorf("look at the volumes: %w", err)
 	}
-	var out []plan.Claim
+	var out []objects.Claim
 	for _, c := range list {
-		out = append(out, plan.Claim{Name: c.Metadata.Name, Size: c.Spec.Resources.Requests["storage"], Class: c.Spec.StorageClassName, Phase: c.Status.Phase})
+		out = append(out, objects.Claim{Name: c.Metadata.Name, Size: c.Spec.Resources.Requests["storage"], Class: c.Spec.StorageClassName, Phase: c.Status.Phase})
 	}
 	return out, nil
 }
 
 // classes are the cluster's storage classes; nil when one may not see them.
-func classes(ctx context.Context, c *kubernetes.Client) ([]plan.Class, error) {
+func classes(ctx context.Context, c *kubernetes.Client) ([]objects.Class, error) {
 	type class struct {
 		Metadata struct {
 			Name        string
@@ -256,9 +258,9 @@ func classes(ctx context.Context, c *kubernetes.Client) ([]plan.Class, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the storage classes: %w", err)
 	}
-	out := []plan.Class{}
+	out := []objects.Class{}
 	for _, c := range list {
-		out = append(out, plan.Class{Name: c.Metadata.Name, Expandable: c.AllowVolumeExpansion,
+		out = append(out, objects.Class{Name: c.Metadata.Name, Expandable: c.AllowVolumeExpansion,
 			Default: c.Metadata.Annotations["storageclass.kubernetes.io/is-default-class"] == "true"})
 	}
 	return out, nil
@@ -266,7 +268,7 @@ func classes(ctx context.Context, c *kubernetes.Client) ([]plan.Class, error) {
 
 // release is the release that runs: that of the frontend's Deployment, or else of any object that is there. Where Sourcegraph's chart was
 // installed, its own label tells.
-func release(d plan.DesiredObjects, seen map[string]plan.Seen) string {
+func release(d objects.Desired, seen map[string]objects.Seen) string {
 	frontend := seen["Deployment/sourcegraph-frontend"].Live
 	if r := cmp.Or(label(frontend, labelRelease), label(frontend, "app.kubernetes.io/version")); r != "" {
 		return r

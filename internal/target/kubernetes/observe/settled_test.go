@@ -91,7 +91,7 @@ func TestSettledIsTrue(t *testing.T) {
 	}()
 	options := kubernetes.ApplyOptions{Manager: plan.Manager, Force: true}
 	tried, found := 0, 0
-	for _, o := range objects(t, namespace) {
+	for _, o := range released(t, namespace) {
 		live, err := c.Apply(ctx, o.Body, options)
 		if err != nil {
 			t.Fatal(err)
@@ -132,8 +132,8 @@ func TestSettledIsTrue(t *testing.T) {
 	t.Logf("%d variants, %d of them settled", tried, found)
 }
 
-// objects are those of a release that lie in the namespace.
-func objects(t *testing.T, namespace string) []render.Object {
+// released are the objects of a release that lie in the namespace.
+func released(t *testing.T, namespace string) []render.Object {
 	t.Helper()
 	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Kubernetes)
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"berth/internal/diag"
-	"berth/internal/plan"
+	"berth/internal/plan/objects"
 	"berth/internal/target/kubernetes"
 )
 
 // Storage finds volumes that would wait for ever: their class is not there, or they name none and the cluster has no default. Volumes that
 // exist need none any more. Who may not look at the classes is told nothing.
-func Storage(ctx context.Context, c *kubernetes.Client, namespace string, objects []map[string]any) (diag.List, error) {
+func Storage(ctx context.Context, c *kubernetes.Client, namespace string, bodies []map[string]any) (diag.List, error) {
 	classes, err := classes(ctx, c)
 	if err != nil || classes == nil {
 		return nil, err
@@ -27,13 +27,13 @@ func Storage(ctx context.Context, c *kubernetes.Client, namespace string, object
 		known[class.Name], fallback = true, fallback || class.Default
 	}
 	wanted := map[string][]string{} // volumes by class
-	for _, o := range objects {
+	for _, o := range bodies {
 		ref := kubernetes.RefOf(o)
 		switch ref.Kind {
 		case "StorageClass":
 			known[ref.Name] = true
 		case "PersistentVolumeClaim":
-			if !slices.ContainsFunc(there, func(c plan.Claim) bool { return c.Name == ref.Name }) {
+			if !slices.ContainsFunc(there, func(c objects.Claim) bool { return c.Name == ref.Name }) {
 				class := classOf(o)
 				wanted[class] = append(wanted[class], ref.Name)
 			}
@@ -43,7 +43,7 @@ func Storage(ctx context.Context, c *kubernetes.Client, namespace string, object
 			for _, t := range templates {
 				claim, _ := t.(map[string]any)
 				name := kubernetes.RefOf(claim).Name + "-" + ref.Name
-				if !slices.ContainsFunc(there, func(c plan.Claim) bool { return strings.HasPrefix(c.Name, name+"-") }) {
+				if !slices.ContainsFunc(there, func(c objects.Claim) bool { return strings.HasPrefix(c.Name, name+"-") }) {
 					class := classOf(claim)
 					wanted[class] = append(wanted[class], name)
 				}

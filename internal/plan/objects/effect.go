@@ -1,9 +1,12 @@
-package plan
+package objects
 
 import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 )
 
 // effects are what people notice of a change of an object:
@@ -13,47 +16,47 @@ import (
 //   - Replacing an object whole: the same as if all its pods went at once. A Service, since nothing reaches its pods meanwhile, counts as
 //     they do.
 //   - Anything else in place, such as labels, numbers of pods, files: none.
-func (b *objectDiffer) effectOf(o *Object, seen *Seen, verb Verb, all []Change) Effect {
-	if b.plan.From == "" || verb == Create && len(all) == 0 || verb == Wait || verb == Grow || verb == Orphan {
-		return None
+func (b *differ) effectOf(o *Object, seen *Seen, verb plan.Verb, all []plan.Change) plan.Effect {
+	if b.plan.From == "" || verb == plan.Create && len(all) == 0 || verb == plan.Wait || verb == plan.Grow || verb == plan.Orphan {
+		return plan.None
 	}
 	kind := kindOf(o.Key)
 	if kind == "StatefulSet" && dropsClaims(seen.Live, all) {
-		return Data
+		return plan.Data
 	}
-	stops := verb == Recreate && (podsOf(o.Body) != nil || kind == "Service") ||
-		slices.ContainsFunc(all, func(c Change) bool { return c.Field == "spec.replicas" && c.To == "0" }) ||
+	stops := verb == plan.Recreate && (podsOf(o.Body) != nil || kind == "Service") ||
+		slices.ContainsFunc(all, func(c plan.Change) bool { return c.Field == "spec.replicas" && c.To == "0" }) ||
 		touchesPods(all) && pauses(o, seen)
 	switch {
 	case !stops || kind == "Job":
-		return None
-	case slices.Contains(vital, o.Service):
-		return Downtime
+		return plan.None
+	case plan.Vital(o.Service):
+		return plan.Downtime
 	}
-	return Brief
+	return plan.Brief
 }
 
 // touchesPods reports whether changes replace pods.
-func touchesPods(all []Change) bool {
-	return slices.ContainsFunc(all, func(c Change) bool { return strings.HasPrefix(c.Field, "spec.template.") })
+func touchesPods(all []plan.Change) bool {
+	return slices.ContainsFunc(all, func(c plan.Change) bool { return strings.HasPrefix(c.Field, "spec.template.") })
 }
 
 // pauses reports whether replacing the pods of a workload one after the other leaves a moment without any.
 func pauses(o *Object, seen *Seen) bool {
-	spec := treeAt(o.Body, "spec")
+	spec := fields.Tree(o.Body, "spec")
 	replicas := count(spec["replicas"])
 	if seen.Live != nil {
-		replicas = max(1, min(replicas, count(treeAt(seen.Live, "spec")["replicas"])))
+		replicas = max(1, min(replicas, count(fields.Tree(seen.Live, "spec")["replicas"])))
 	}
 	switch kindOf(o.Key) {
 	case "Deployment":
-		if textAt(spec, "strategy", "type") == "Recreate" {
+		if fields.Text(spec, "strategy", "type") == "Recreate" {
 			return true
 		}
-		return unavailable(treeAt(spec, "strategy", "rollingUpdate")["maxUnavailable"], replicas) >= replicas
+		return unavailable(fields.Tree(spec, "strategy", "rollingUpdate")["maxUnavailable"], replicas) >= replicas
 	case "StatefulSet":
 		// Each of its pods has something that no other one has, its shard of the data, or is the only one.
-		return textAt(spec, "updateStrategy", "type") != "OnDelete"
+		return fields.Text(spec, "updateStrategy", "type") != "OnDelete"
 	}
 	return false // a DaemonSet pauses on one node after the other
 }
@@ -63,29 +66,29 @@ func unavailable(limit any, replicas int) int {
 	if limit == nil {
 		limit = "25%"
 	}
-	if share, ok := strings.CutSuffix(plain(limit), "%"); ok {
+	if share, ok := strings.CutSuffix(fields.Plain(limit), "%"); ok {
 		n, _ := strconv.Atoi(share)
 		return replicas * n / 100
 	}
-	n, _ := strconv.Atoi(plain(limit))
+	n, _ := strconv.Atoi(fields.Plain(limit))
 	return n
 }
 
 // count is a number of pods; 1 when nothing is said.
 func count(v any) int {
-	if n, ok := float(v); ok {
+	if n, ok := fields.Float(v); ok {
 		return int(n)
 	}
 	return 1
 }
 
 // podsOf is the pod template of a workload, or nil.
-func podsOf(body map[string]any) map[string]any { return treeAt(body, "spec", "template", "spec") }
+func podsOf(body map[string]any) map[string]any { return fields.Tree(body, "spec", "template", "spec") }
 
 // unread says, of files that change, which pods do not read them anew by themselves: nothing in their template changes with the files.
-func (b *objectDiffer) unread() {
+func (b *differ) unread() {
 	for i, s := range b.plan.Steps {
-		if s.Verb != Update && s.Verb != TakeOver || !slices.Contains([]string{"ConfigMap", "Secret"}, kindOf(s.Object)) || !contentChanges(s.Changes) {
+		if s.Verb != plan.Update && s.Verb != plan.TakeOver || !slices.Contains([]string{"ConfigMap", "Secret"}, kindOf(s.Object)) || !contentChanges(s.Changes) {
 			continue
 		}
 		var names []string
@@ -98,20 +101,20 @@ func (b *objectDiffer) unread() {
 			names = append(names, o.Key)
 		}
 		if len(names) > 0 {
-			b.plan.Steps[i].Why = append(b.plan.Steps[i].Why, Cause{Text: "does not restart " + strings.Join(names, ", ") + "; programs that read it only when they start keep the old content"})
+			b.plan.Steps[i].Why = append(b.plan.Steps[i].Why, plan.Cause{Text: "does not restart " + strings.Join(names, ", ") + "; programs that read it only when they start keep the old content"})
 		}
 	}
 }
 
-func contentChanges(all []Change) bool {
-	return slices.ContainsFunc(all, func(c Change) bool { return !within(c.Field, "metadata") })
+func contentChanges(all []plan.Change) bool {
+	return slices.ContainsFunc(all, func(c plan.Change) bool { return !fields.Within(c.Field, "metadata") })
 }
 
 // reads reports whether pods have a ConfigMap or Secret as files or variables.
 func reads(pods map[string]any, key string) bool {
 	kind, name := kindOf(key), nameOf(key)
 	for _, v := range itemsOf(pods, "volumes") {
-		if kind == "ConfigMap" && textAt(v, "configMap", "name") == name || kind == "Secret" && textAt(v, "secret", "secretName") == name {
+		if kind == "ConfigMap" && fields.Text(v, "configMap", "name") == name || kind == "Secret" && fields.Text(v, "secret", "secretName") == name {
 			return true
 		}
 	}
@@ -119,12 +122,12 @@ func reads(pods map[string]any, key string) bool {
 	for _, list := range []string{"containers", "initContainers"} {
 		for _, c := range itemsOf(pods, list) {
 			for _, e := range itemsOf(c, "env") {
-				if textAt(e, "valueFrom", from, "name") == name {
+				if fields.Text(e, "valueFrom", from, "name") == name {
 					return true
 				}
 			}
 			for _, e := range itemsOf(c, "envFrom") {
-				if textAt(e, ref, "name") == name {
+				if fields.Text(e, ref, "name") == name {
 					return true
 				}
 			}

@@ -1,14 +1,15 @@
-package plan
+// Package objects is the difference for Kubernetes: the plan that leads a cluster from the objects that were seen in it to those that are
+// wanted. It decides between changing, replacing and taking over, keeps what holds data, and asks the admin where others set a field. It has no
+// effects; what fields are, and who holds them, is in package fields.
+package objects
 
 import (
 	"berth/catalogue"
+	"berth/internal/plan"
 )
 
-// Manager is the field manager that objects are applied as.
-const Manager = "berth"
-
-// DesiredObjects is what a cluster should have, as far as a difference needs to know.
-type DesiredObjects struct {
+// Desired is what a cluster should have, as far as a difference needs to know.
+type Desired struct {
 	Installation string
 	Namespace    string
 	Release      string
@@ -28,7 +29,14 @@ type Object struct {
 	Patient bool           // its pods wait for these by themselves, where nothing else runs that needs the same
 	OneShot bool           // a Job that runs to its end
 	Secret  []string       // names of variables whose value is never shown
-	Origins []Cause        // the config's lines that shape it
+	Origins []plan.Cause   // the config's lines that shape it
+}
+
+// Rule is what the admin decided about fields. A * in a pattern stands for anything.
+type Rule struct {
+	Object string // "Deployment/*"
+	Field  string // "spec.replicas"
+	Choice plan.Choice
 }
 
 // Cluster is what was seen.
@@ -97,11 +105,11 @@ type Class struct {
 	Default    bool
 }
 
-func (d *DesiredObjects) basis(c *Cluster, conflicts []Conflict) Basis {
-	return Basis{Config: hash([]string{d.Project, d.Secrets, d.Release}), Catalogue: d.Catalogue, State: c.hash(d, conflicts)}
+func (d *Desired) basis(c *Cluster, conflicts []plan.Conflict) plan.Basis {
+	return plan.Basis{Config: plan.Hash([]string{d.Project, d.Secrets, d.Release}), Catalogue: d.Catalogue, State: c.hash(d, conflicts)}
 }
 
-func (d *DesiredObjects) empty(c *Cluster, conflicts []Conflict) *Plan {
-	return &Plan{Format: Format, Action: Up, Installation: d.Installation, Target: catalogue.Kubernetes, Release: d.Release, From: c.Release,
-		Basis: d.basis(c, conflicts), Steps: []Step{}, Unchanged: []string{}, Conflicts: conflicts}
+func (d *Desired) empty(c *Cluster, conflicts []plan.Conflict) *plan.Plan {
+	return &plan.Plan{Format: plan.Format, Action: plan.Up, Installation: d.Installation, Target: catalogue.Kubernetes, Release: d.Release, From: c.Release,
+		Basis: d.basis(c, conflicts), Steps: []plan.Step{}, Unchanged: []string{}, Conflicts: conflicts}
 }

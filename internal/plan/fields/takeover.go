@@ -1,9 +1,11 @@
-package plan
+package fields
 
 import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"berth/internal/plan"
 )
 
 // Taking over is what is done once with an object that another tool deployed: what the tool set becomes ours, as if we had applied it, so that
@@ -12,38 +14,44 @@ import (
 //
 // Source: https://github.com/kubernetes/kubernetes/issues/99003, and the package csaupgrade of client-go
 
+// deployers are managers whose updates stand for how the installation was deployed so far.
+var deployers = []string{"helm", "before-first-apply", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace"}
+
+// Deployer reports whether a manager's updates stand for how the installation was deployed so far.
+func Deployer(name string) bool { return slices.Contains(deployers, name) }
+
 // deploys reports whether a manager stands for how an object was deployed, rather than for a change of it: Helm 3 and kubectl's older apply write
 // updates, Helm 4 and kubectl apply --server-side apply.
 func deploys(name, operation string) bool {
 	switch operation {
 	case "Update":
-		return slices.Contains(deployers, name) || strings.HasPrefix(name, "terraform-provider-helm")
+		return Deployer(name) || strings.HasPrefix(name, "terraform-provider-helm")
 	case "Apply":
 		return name == "helm" || name == "kubectl"
 	}
 	return false
 }
 
-// predecessors are the managers who deployed an object that we never applied; none of one that is ours.
-func predecessors(live map[string]any) []manager {
-	var out []manager
-	for _, m := range managersOf(live) {
+// Predecessors are the managers who deployed an object that we never applied; none of one that is ours.
+func Predecessors(live map[string]any) []Manager {
+	var out []Manager
+	for _, m := range Managers(live) {
 		switch {
-		case m.name == Manager && m.operation == "Apply":
+		case m.Name == plan.Manager && m.operation == "Apply":
 			return nil
-		case m.subresource == "" && deploys(m.name, m.operation):
+		case m.subresource == "" && deploys(m.Name, m.operation):
 			out = append(out, m)
 		}
 	}
 	return out
 }
 
-// namesOf are the names of managers, each once.
-func namesOf(managers []manager) string {
+// Names are the names of managers, each once, with commas between them.
+func Names(managers []Manager) string {
 	var names []string
 	for _, m := range managers {
-		if !slices.Contains(names, m.name) {
-			names = append(names, m.name)
+		if !slices.Contains(names, m.Name) {
+			names = append(names, m.Name)
 		}
 	}
 	return strings.Join(names, ", ")
@@ -56,34 +64,34 @@ var keeps = map[string][]string{"PersistentVolumeClaim": {"spec"}}
 // TakenOver gives the managedFields that an object has once it is taken over: what was deployed is ours, but for the fields that are yielded.
 // It is nil when there is nothing to take over, as when it is ours already.
 func TakenOver(live map[string]any, yields []string) []any {
-	if predecessors(live) == nil {
+	if Predecessors(live) == nil {
 		return nil
 	}
-	yields = append(slices.Clone(yields), keeps[textAt(live, "kind")]...)
-	version := textAt(live, "apiVersion")
+	yields = append(slices.Clone(yields), keeps[Text(live, "kind")]...)
+	version := Text(live, "apiVersion")
 	ours, newest := map[string]any{}, ""
 	var out []any
-	entries, _ := treeAt(live, "metadata")["managedFields"].([]any)
+	entries, _ := Tree(live, "metadata")["managedFields"].([]any)
 	for _, e := range entries {
 		entry, _ := e.(map[string]any)
-		if textAt(entry, "subresource") != "" || !deploys(textAt(entry, "manager"), textAt(entry, "operation")) {
+		if Text(entry, "subresource") != "" || !deploys(Text(entry, "manager"), Text(entry, "operation")) {
 			out = append(out, e)
 			continue
 		}
-		if textAt(entry, "apiVersion") != version {
+		if Text(entry, "apiVersion") != version {
 			continue // fields of another version of the kind have other names: they are nobody's then, as csaupgrade has it
 		}
-		fields, held := copied(treeAt(entry, "fieldsV1")), map[string]any{}
+		fields, held := copied(Tree(entry, "fieldsV1")), map[string]any{}
 		for _, field := range yields {
 			unite(held, hold(fields, "", field))
 		}
 		unite(ours, fields)
-		newest = max(newest, textAt(entry, "time"))
+		newest = max(newest, Text(entry, "time"))
 		if len(held) > 0 {
-			out = append(out, copyWith(entry, "fieldsV1", held))
+			out = append(out, With(entry, "fieldsV1", held))
 		}
 	}
-	entry := map[string]any{"manager": Manager, "operation": "Apply", "apiVersion": version, "fieldsType": "FieldsV1", "fieldsV1": ours}
+	entry := map[string]any{"manager": plan.Manager, "operation": "Apply", "apiVersion": version, "fieldsType": "FieldsV1", "fieldsV1": ours}
 	if newest != "" {
 		entry["time"] = newest
 	}
@@ -149,7 +157,7 @@ func unite(to, from map[string]any) {
 			to[key] = copied(inner)
 		case len(there) == 0 && len(inner) > 0:
 			// One has the thing as a whole, the other has parts of it: both.
-			to[key] = copyWith(inner, ".", map[string]any{})
+			to[key] = With(inner, ".", map[string]any{})
 		case len(there) > 0 && len(inner) == 0:
 			there["."] = map[string]any{}
 		default:

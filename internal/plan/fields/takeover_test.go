@@ -1,4 +1,4 @@
-package plan
+package fields
 
 import (
 	"encoding/json"
@@ -93,7 +93,8 @@ func TestSurplus(t *testing.T) {
 		'spec': {'replicas': 2, 'template': {'spec': {'containers': [{'name': 'worker', 'image': 'r/worker:2', 'env': [{'name': 'OURS', 'value': '2'}]}]}}}}`)
 	live := deployed(t, "Deployment", "helm Update apps/v1", helmSet, "kubectl-edit Update apps/v1", `{'f:metadata': {'f:annotations': {'f:theirs': {}}}}`)
 	applied := clone(live)
-	put(applied, "r/worker:2", append(toContainer, "image")...)
+	worker, _ := Lookup(applied, "spec.template.spec.containers[name=worker]")
+	worker.(map[string]any)["image"] = "r/worker:2"
 	// What the API server is asked: the annotation and the variable go, so does the container; what others set or nobody did stays.
 	want := tree(t, `{'metadata': {'annotations': {'old': null}}, 'spec': {'paused': null, 'template': {'spec': {'containers': [
 		{'name': 'worker', 'image': 'r/worker:2', 'env': [{'name': 'OURS', 'value': '2'}]}]}}}}`)

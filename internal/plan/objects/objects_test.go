@@ -1,4 +1,4 @@
-package plan
+package objects
 
 import (
 	"encoding/json"
@@ -9,17 +9,28 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 	"github.com/google/go-cmp/cmp"
 )
 
-// textOfObjects is a plan in short, with fields, conflicts and what is kept.
-func textOfObjects(p *Plan, problems diag.List) string {
+// text is a plan in short: of each step its number, what must be done first, verb, object, effect, reasons and fields; then what is kept,
+// conflicts and problems.
+func text(p *plan.Plan, problems diag.List) string {
 	var b strings.Builder
-	for line := range strings.Lines(text(&Plan{Steps: p.Steps})) {
-		b.WriteString(line)
-		var id int
-		fmt.Sscan(line, &id)
-		for _, c := range p.Steps[id-1].Changes {
+	for _, s := range p.Steps {
+		fmt.Fprintf(&b, "%d %v %s %s", s.ID, s.After, s.Verb, s.Object)
+		if s.Effect != plan.None {
+			fmt.Fprintf(&b, " [%s]", s.Effect)
+		}
+		for i, c := range s.Why {
+			fmt.Fprintf(&b, "%s%s", []string{": ", "; "}[min(i, 1)], c.Text)
+			if c.Range.Line > 0 {
+				fmt.Fprintf(&b, " @%d:%d", c.Range.Line, c.Range.Column)
+			}
+		}
+		b.WriteString("\n")
+		for _, c := range s.Changes {
 			fmt.Fprintf(&b, "    %s  %s -> %s  (%s)\n", c.Field, c.From, c.To, c.Owner)
 		}
 	}
@@ -63,16 +74,16 @@ func fieldsOfValue(name string, v any) map[string]any {
 		}
 		return fieldsOf(x)
 	case []any:
-		keys := keysOf(name, x)
+		keys := fields.Keys(name, x)
 		out := map[string]any{}
-		if keys == nil || keys[0] == templateName {
+		if keys == nil || keys[0] == fields.TemplateName {
 			return out
 		}
 		for _, item := range x {
 			m := item.(map[string]any)
 			k := map[string]any{}
 			for _, key := range keys {
-				k[key] = keyValue(m, key)
+				k[key] = fields.KeyValue(m, key)
 			}
 			text, _ := json.Marshal(k)
 			inner := fieldsOf(m)
@@ -86,11 +97,11 @@ func fieldsOfValue(name string, v any) map[string]any {
 
 // served is an object as it is once we applied it.
 func served(body map[string]any) map[string]any {
-	live := clone(encoded(body))
+	live := clone(fields.Encoded(body))
 	meta := live["metadata"].(map[string]any)
 	meta["uid"], meta["resourceVersion"], meta["generation"] = "uid-"+meta["name"].(string), "41", 1.0
 	meta["managedFields"] = []any{
-		map[string]any{"manager": Manager, "operation": "Apply", "time": "2026-11-20T10:00:00Z", "fieldsV1": fieldsOf(live)},
+		map[string]any{"manager": plan.Manager, "operation": "Apply", "time": "2026-11-20T10:00:00Z", "fieldsV1": fieldsOf(live)},
 		map[string]any{"manager": "kube-controller-manager", "operation": "Update", "subresource": "status", "time": "2026-11-21T10:00:00Z",
 			"fieldsV1": map[string]any{"f:status": map[string]any{}}},
 	}
@@ -99,7 +110,7 @@ func served(body map[string]any) map[string]any {
 }
 
 // instance is Sourcegraph's own objects, all applied and ready.
-func instance(t testing.TB) (DesiredObjects, Cluster) {
+func instance(t testing.TB) (Desired, Cluster) {
 	t.Helper()
 	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Kubernetes)
 	if err != nil {
@@ -109,7 +120,7 @@ func instance(t testing.TB) (DesiredObjects, Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := DesiredObjects{Installation: "sourcegraph", Namespace: "sg", Release: "7.5.4453", Project: "p", Secrets: "s", Catalogue: "c"}
+	d := Desired{Installation: "sourcegraph", Namespace: "sg", Release: "7.5.4453", Project: "p", Secrets: "s", Catalogue: "c"}
 	c := Cluster{Release: "7.5.4453", Namespace: true, Seen: map[string]Seen{}, Classes: []Class{{Name: "sourcegraph", Expandable: true}, {Name: "fixed"}}}
 	databases := []string{"StatefulSet/codeinsights-db", "StatefulSet/codeintel-db", "StatefulSet/pgsql"}
 	for key, body := range bodies {
@@ -133,11 +144,11 @@ func instance(t testing.TB) (DesiredObjects, Cluster) {
 	return d, c
 }
 
-// objectChange is a change of what is desired or of the cluster.
-type objectChange func(*DesiredObjects, *Cluster)
+// change is a change of what is desired or of the cluster.
+type change func(*Desired, *Cluster)
 
-func want(key string, f func(*Object)) objectChange {
-	return func(d *DesiredObjects, c *Cluster) {
+func want(key string, f func(*Object)) change {
+	return func(d *Desired, c *Cluster) {
 		i := slices.IndexFunc(d.Objects, func(o Object) bool { return o.Key == key })
 		o := &d.Objects[i]
 		// The body as Go has it from YAML, and then the dry run of it.
@@ -149,8 +160,8 @@ func want(key string, f func(*Object)) objectChange {
 	}
 }
 
-func see(key string, f func(*Seen)) objectChange {
-	return func(_ *DesiredObjects, c *Cluster) {
+func see(key string, f func(*Seen)) change {
+	return func(_ *Desired, c *Cluster) {
 		seen := c.Seen[key]
 		f(&seen)
 		c.Seen[key] = seen
@@ -158,7 +169,7 @@ func see(key string, f func(*Seen)) objectChange {
 }
 
 // refuse is a dry run that the API server refused.
-func refuse(key, field, message string) objectChange {
+func refuse(key, field, message string) change {
 	return see(key, func(s *Seen) {
 		s.Applied = nil
 		s.Refused = &Refusal{Status: 422, Reason: "Invalid", Message: message, Causes: []RefusalCause{{field, "FieldValueForbidden", message}}}
@@ -194,7 +205,7 @@ func storage(value any) func(*Object) {
 }
 
 // byHand is a field that somebody changed, and took over.
-func byHand(key, manager string, value any, path ...string) objectChange {
+func byHand(key, manager string, value any, path ...string) change {
 	return see(key, func(s *Seen) {
 		put(s.Live, value, path...)
 		fields := map[string]any{}
@@ -239,7 +250,7 @@ func disown(from, fields map[string]any) {
 }
 
 // byHelm is an object that Helm made and we never applied, with an annotation of Helm's own.
-func byHelm(key string) objectChange {
+func byHelm(key string) change {
 	return see(key, func(s *Seen) {
 		put(s.Live, "sg", "metadata", "annotations", "meta.helm.sh/release-name")
 		book := s.Live["metadata"].(map[string]any)["managedFields"].([]any)[0].(map[string]any)
@@ -248,57 +259,57 @@ func byHelm(key string) objectChange {
 	})
 }
 
-func claims(size, class string, names ...string) objectChange {
-	return func(_ *DesiredObjects, c *Cluster) {
+func claims(size, class string, names ...string) change {
+	return func(_ *Desired, c *Cluster) {
 		for _, n := range names {
 			c.Claims = append(c.Claims, Claim{Name: n, Size: size, Class: class, Phase: "Bound"})
 		}
 	}
 }
 
-func TestObjects(t *testing.T) {
+func TestDifference(t *testing.T) {
 	immutable := "updates to statefulset spec for fields other than 'replicas' are forbidden"
 	for _, tt := range []struct {
 		name    string
-		changes []objectChange
+		changes []change
 		want    string
 	}{
 		{"nothing to do", nil, ""},
-		{"a limit of a StatefulSet", []objectChange{want("StatefulSet/gitserver", limit("memory", "16Gi")), want("StatefulSet/gitserver", func(o *Object) {
-			o.Origins = []Cause{{Text: "memory 16Gi", Range: diag.Range{Line: 9, Column: 13}}, {Text: "cpu 4", Range: diag.Range{Line: 8, Column: 13}}}
+		{"a limit of a StatefulSet", []change{want("StatefulSet/gitserver", limit("memory", "16Gi")), want("StatefulSet/gitserver", func(o *Object) {
+			o.Origins = []plan.Cause{{Text: "memory 16Gi", Range: diag.Range{Line: 9, Column: 13}}, {Text: "cpu 4", Range: diag.Range{Line: 8, Column: 13}}}
 		})}, `
 1 [] update StatefulSet/gitserver [restart]: memory 16Gi @9:13
     spec.template.spec.containers[name=gitserver].resources.limits.memory  8G -> 16Gi  (berth)
 `},
-		{"quantities in another form", []objectChange{want("StatefulSet/gitserver", limit("cpu", "4000m")), see("StatefulSet/gitserver", func(s *Seen) { s.Applied = nil })}, ""},
-		{"an image of the frontend, which rolls", []objectChange{want("Deployment/sourcegraph-frontend", func(o *Object) {
+		{"quantities in another form", []change{want("StatefulSet/gitserver", limit("cpu", "4000m")), see("StatefulSet/gitserver", func(s *Seen) { s.Applied = nil })}, ""},
+		{"an image of the frontend, which rolls", []change{want("Deployment/sourcegraph-frontend", func(o *Object) {
 			put(o.Body, "r/frontend:7.6.0@sha256:1", append(slices.Clone(toContainer), "image")...)
 		})}, `
 1 [] update Deployment/sourcegraph-frontend: image 7.5.4453 -> 7.6.0
     spec.template.spec.containers[name=frontend].image  index.docker.io/sourcegraph/frontend:7.5.4453@sha256:IMAGE -> r/frontend:7.6.0@sha256:1  (berth)
 `},
-		{"somebody changed a limit by hand", []objectChange{byHand("Deployment/sourcegraph-frontend", "kubectl-edit", "8", append(slices.Clone(toContainer), "resources", "limits", "cpu")...)}, `
+		{"somebody changed a limit by hand", []change{byHand("Deployment/sourcegraph-frontend", "kubectl-edit", "8", append(slices.Clone(toContainer), "resources", "limits", "cpu")...)}, `
 1 [] update Deployment/sourcegraph-frontend: kubectl-edit changed resources.limits.cpu by hand: 2 -> 8, put back
     spec.template.spec.containers[name=frontend].resources.limits.cpu  8 -> 2  (kubectl-edit)
 conflict Deployment/sourcegraph-frontend spec.template.spec.containers[name=frontend].resources.limits.cpu kubectl-edit: 8, ours 2: take
 `},
-		{"an autoscaler has the replicas", []objectChange{byHand("Deployment/worker", "kube-controller-manager", 5.0, "spec", "replicas")}, `
+		{"an autoscaler has the replicas", []change{byHand("Deployment/worker", "kube-controller-manager", 5.0, "spec", "replicas")}, `
 conflict Deployment/worker spec.replicas kube-controller-manager: 5, ours 1: yield
 `},
-		{"the admin takes the replicas back", []objectChange{byHand("Deployment/worker", "keda", 5.0, "spec", "replicas"), func(d *DesiredObjects, _ *Cluster) {
-			d.Rules = []Rule{{"Deployment/*", "spec.replicas", Take}}
+		{"the admin takes the replicas back", []change{byHand("Deployment/worker", "keda", 5.0, "spec", "replicas"), func(d *Desired, _ *Cluster) {
+			d.Rules = []Rule{{"Deployment/*", "spec.replicas", plan.Take}}
 		}}, `
 1 [] update Deployment/worker: keda changed spec.replicas: 1 -> 5, put back
     spec.replicas  5 -> 1  (keda)
 conflict Deployment/worker spec.replicas keda: 5, ours 1: take
 `},
-		{"a program that nobody decided about", []objectChange{byHand("Service/gitserver", "istio-pilot", "x", "metadata", "labels", "app")}, `
+		{"a program that nobody decided about", []change{byHand("Service/gitserver", "istio-pilot", "x", "metadata", "labels", "app")}, `
 1 [] update Service/gitserver: istio-pilot set metadata.labels.app; who is to have it?
     metadata.labels.app  x -> gitserver  (istio-pilot)
 conflict Service/gitserver metadata.labels.app istio-pilot: x, ours gitserver: 
 BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, and gitserver is wanted
 `},
-		{"volumes grow", []objectChange{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable),
+		{"volumes grow", []change{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable),
 			claims("200Gi", "sourcegraph", "repos-gitserver-0", "repos-gitserver-1", "repos-gitserver-x", "data-pgsql-0")}, `
 1 [] grow PersistentVolumeClaim/repos-gitserver-0: storage 200Gi -> 400Gi
     spec.resources.requests.storage  200Gi -> 400Gi  ()
@@ -308,57 +319,57 @@ BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, and gitse
 4 [3] create StatefulSet/gitserver: made again around its pods
     spec.volumeClaimTemplates[name=repos].spec.resources.requests.storage  200Gi -> 400Gi  (berth)
 `},
-		{"claim templates that differ in a label: the claims are there, nothing grows", []objectChange{want("StatefulSet/gitserver", func(o *Object) {
+		{"claim templates that differ in a label: the claims are there, nothing grows", []change{want("StatefulSet/gitserver", func(o *Object) {
 			put(o.Body, "code", "spec", "volumeClaimTemplates", "metadata", "labels", "team")
 		}), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "sourcegraph", "repos-gitserver-0")}, `
 1 [] orphan StatefulSet/gitserver: spec.volumeClaimTemplates can't be changed in place; deleted alone: its pods run on, its claims stay
 2 [1] create StatefulSet/gitserver: made again around its pods
     spec.volumeClaimTemplates[name=repos].metadata.labels.team   -> code  (berth)
 `},
-		{"volumes can't grow", []objectChange{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "fixed", "repos-gitserver-0"),
+		{"volumes can't grow", []change{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "fixed", "repos-gitserver-0"),
 			want("StatefulSet/gitserver", func(o *Object) {
 				put(o.Body, "fixed", "spec", "volumeClaimTemplates", "spec", "storageClassName")
 			})}, `
 BERTH3502 PersistentVolumeClaim/repos-gitserver-0: it can't grow from 200Gi to 400Gi: its storage class fixed does not let volumes grow
 `},
-		{"volumes can't shrink", []objectChange{want("StatefulSet/gitserver", storage("100Gi")), refuse("StatefulSet/gitserver", "spec", immutable)}, `
+		{"volumes can't shrink", []change{want("StatefulSet/gitserver", storage("100Gi")), refuse("StatefulSet/gitserver", "spec", immutable)}, `
 BERTH3501 StatefulSet/gitserver: a volume can't shrink: 200Gi -> 100Gi
 `},
-		{"claims keep their class", []objectChange{want("StatefulSet/gitserver", func(o *Object) {
+		{"claims keep their class", []change{want("StatefulSet/gitserver", func(o *Object) {
 			put(o.Body, "ssd", "spec", "volumeClaimTemplates", "spec", "storageClassName")
 		}), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "sourcegraph", "repos-gitserver-0")}, `
 BERTH3503 PersistentVolumeClaim/repos-gitserver-0: a claim keeps its storage class: it has sourcegraph, and ssd is wanted
 `},
-		{"a StatefulSet that would take its claims along", []objectChange{want("StatefulSet/gitserver", func(o *Object) { put(o.Body, "other", "spec", "serviceName") }),
+		{"a StatefulSet that would take its claims along", []change{want("StatefulSet/gitserver", func(o *Object) { put(o.Body, "other", "spec", "serviceName") }),
 			refuse("StatefulSet/gitserver", "spec", immutable), see("StatefulSet/gitserver", func(s *Seen) {
 				put(s.Live, "Delete", "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted")
 			})}, `
 BERTH3506 StatefulSet/gitserver: its claims, and the data in them, would be deleted with it
 `},
-		{"a claim of its own grows", []objectChange{want("PersistentVolumeClaim/pgsql", func(o *Object) { put(o.Body, "300Gi", "spec", "resources", "requests", "storage") })}, `
+		{"a claim of its own grows", []change{want("PersistentVolumeClaim/pgsql", func(o *Object) { put(o.Body, "300Gi", "spec", "resources", "requests", "storage") })}, `
 1 [] grow PersistentVolumeClaim/pgsql: storage 200Gi -> 300Gi
     spec.resources.requests.storage  200Gi -> 300Gi  (berth)
 `},
-		{"a Deployment's selector", []objectChange{want("Deployment/sourcegraph-frontend", func(o *Object) { put(o.Body, "web", "spec", "selector", "matchLabels", "app") }),
+		{"a Deployment's selector", []change{want("Deployment/sourcegraph-frontend", func(o *Object) { put(o.Body, "web", "spec", "selector", "matchLabels", "app") }),
 			refuse("Deployment/sourcegraph-frontend", "spec.selector", "field is immutable")}, `
 1 [] recreate Deployment/sourcegraph-frontend [downtime]: spec.selector can't be changed in place; its pods stop before the new ones start
     spec.selector.matchLabels.app  sourcegraph-frontend -> web  (berth)
 `},
-		{"a headless Service becomes another one, which only the refusal tells", []objectChange{want("Service/gitserver", func(o *Object) { delete(o.Body["spec"].(map[string]any), "clusterIP") }),
+		{"a headless Service becomes another one, which only the refusal tells", []change{want("Service/gitserver", func(o *Object) { delete(o.Body["spec"].(map[string]any), "clusterIP") }),
 			refuse("Service/gitserver", "spec.clusterIPs[0]", "primary clusterIP can not be unset")}, `
 1 [] recreate Service/gitserver [restart]: spec.clusterIP can't be changed in place; it gets another address in the cluster
     spec.clusterIP  None ->   (berth)
 `},
-		{"an admission plugin refuses", []objectChange{want("Deployment/worker", limit("cpu", "64")), see("Deployment/worker", func(s *Seen) {
+		{"an admission plugin refuses", []change{want("Deployment/worker", limit("cpu", "64")), see("Deployment/worker", func(s *Seen) {
 			s.Applied, s.Refused = nil, &Refusal{Status: 403, Reason: "Forbidden", Message: "exceeded quota: cpu"}
 		})}, `
 BERTH3504 Deployment/worker: the cluster does not take Deployment/worker as it is wanted
 `},
-		{"a Secret", []objectChange{want("Secret/pgsql-auth", func(o *Object) { put(o.Body, "aHVudGVyMg==", "data", "password") })}, `
+		{"a Secret", []change{want("Secret/pgsql-auth", func(o *Object) { put(o.Body, "aHVudGVyMg==", "data", "password") })}, `
 1 [] update Secret/pgsql-auth: does not restart SECRETREADERS; programs that read it only when they start keep the old content
     data.password  (secret) -> (secret)  (berth)
 `},
-		{"a password that somebody set by hand", []objectChange{want("Deployment/worker", func(o *Object) {
+		{"a password that somebody set by hand", []change{want("Deployment/worker", func(o *Object) {
 			put(o.Body, []any{map[string]any{"name": "HOST", "value": "postgres://sg:hunter2@db/sg"}, map[string]any{"name": "LICENSE_KEY", "value": "k1"}}, append(slices.Clone(toContainer), "env")...)
 		}), see("Deployment/worker", func(s *Seen) {
 			put(s.Live, []any{map[string]any{"name": "HOST", "value": "db"}, map[string]any{"name": "LICENSE_KEY", "value": "k2"}, map[string]any{"name": "LOG", "value": "info"}}, append(slices.Clone(toContainer), "env")...)
@@ -368,7 +379,7 @@ BERTH3504 Deployment/worker: the cluster does not take Deployment/worker as it i
     spec.template.spec.containers[name=worker].env[name=LICENSE_KEY].value  (secret) -> (secret)  ()
     spec.template.spec.containers[name=worker].env[name=LOG].value  info ->   ()
 `},
-		{"what nothing asks for goes last, and its data stays", []objectChange{want("StatefulSet/gitserver", limit("memory", "16Gi")), func(_ *DesiredObjects, c *Cluster) {
+		{"what nothing asks for goes last, and its data stays", []change{want("StatefulSet/gitserver", limit("memory", "16Gi")), func(_ *Desired, c *Cluster) {
 			c.Unwanted = []Unwanted{{Key: "PersistentVolumeClaim/old"}, {Key: "Deployment/old", Service: "old", Live: c.Seen["Deployment/worker"].Live}, {Key: "Namespace/sg"}}
 		}}, `
 1 [] update StatefulSet/gitserver [restart]
@@ -377,19 +388,19 @@ BERTH3504 Deployment/worker: the cluster does not take Deployment/worker as it i
 kept Namespace/sg
 kept PersistentVolumeClaim/old
 `},
-		{"what needs something that is not ready waits for it", []objectChange{see("StatefulSet/pgsql", func(s *Seen) { s.Health = Health{How: "0 of 1 pods ready"} }),
+		{"what needs something that is not ready waits for it", []change{see("StatefulSet/pgsql", func(s *Seen) { s.Health = Health{How: "0 of 1 pods ready"} }),
 			see("Job/migrator", func(s *Seen) { s.Health = Health{Failed: true, How: "ended with an error"} }), want("Deployment/worker", limit("memory", "1Gi"))}, `
 1 [] wait StatefulSet/pgsql: 0 of 1 pods ready
 2 [1] run Job/migrator: ended with an error
 3 [2] update Deployment/worker [restart]
     spec.template.spec.containers[name=worker].resources.limits.memory  4G -> 1Gi  (berth)
 `},
-		{"what Helm made is taken over, once", []objectChange{byHelm("Deployment/worker"), want("Deployment/worker", limit("memory", "1Gi")), byHelm("ConfigMap/grafana"), byHelm("PersistentVolumeClaim/pgsql"),
+		{"what Helm made is taken over, once", []change{byHelm("Deployment/worker"), want("Deployment/worker", limit("memory", "1Gi")), byHelm("ConfigMap/grafana"), byHelm("PersistentVolumeClaim/pgsql"),
 			see("Deployment/worker", func(s *Seen) {
 				s.Conflicts = []Owner{{Field: ".spec.replicas", Manager: "helm"}, {Field: ".spec.minReadySeconds", Manager: "helm"}}
 			}),
-			func(d *DesiredObjects, _ *Cluster) {
-				d.Rules = []Rule{{Object: "Deployment/worker", Field: "spec.minReadySeconds", Choice: Yield}}
+			func(d *Desired, _ *Cluster) {
+				d.Rules = []Rule{{Object: "Deployment/worker", Field: "spec.minReadySeconds", Choice: plan.Yield}}
 			}}, `
 1 [] take over ConfigMap/grafana: taken over from helm
     metadata.annotations.meta.helm.sh/release-name  sg ->   (helm)
@@ -400,7 +411,7 @@ kept PersistentVolumeClaim/old
     spec.template.spec.containers[name=worker].resources.limits.memory  4G -> 1Gi  (helm)
 conflict Deployment/worker spec.minReadySeconds helm: 10, ours 10: yield
 `},
-		{"a claim that somebody deletes", []objectChange{see("PersistentVolumeClaim/pgsql", func(s *Seen) { put(s.Live, "2026-11-22T10:00:00Z", "metadata", "deletionTimestamp") })}, `
+		{"a claim that somebody deletes", []change{see("PersistentVolumeClaim/pgsql", func(s *Seen) { put(s.Live, "2026-11-22T10:00:00Z", "metadata", "deletionTimestamp") })}, `
 BERTH3507 PersistentVolumeClaim/pgsql: somebody is deleting it, and with it the data in it
 `},
 	} {
@@ -409,7 +420,7 @@ BERTH3507 PersistentVolumeClaim/pgsql: somebody is deleting it, and with it the 
 			for _, change := range tt.changes {
 				change(&d, &c)
 			}
-			got := steady(textOfObjects(Objects(d, c)))
+			got := steady(text(Difference(d, c)))
 			if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), got); diff != "" {
 				t.Error(diff)
 			}
@@ -439,28 +450,28 @@ func TestPageAnswersBeforePeopleAreSentThere(t *testing.T) {
 		d, c := instance(t)
 		add := func(o Object) { d.Objects = append(d.Objects, o) }
 		metadata := map[string]any{"name": "page"}
-		text := Object{Key: "ConfigMap/page", Service: "page", Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}}
+		notice := Object{Key: "ConfigMap/page", Service: "page", Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}}
 		if told {
-			c.Seen[text.Key] = Seen{Live: served(text.Body), Applied: served(text.Body), Health: Health{Ready: true}}
+			c.Seen[notice.Key] = Seen{Live: served(notice.Body), Applied: served(notice.Body), Health: Health{Ready: true}}
 		}
-		add(text)
-		add(Object{Key: "Deployment/page", Service: "page", Needs: []string{text.Key}, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+		add(notice)
+		add(Object{Key: "Deployment/page", Service: "page", Needs: []string{notice.Key}, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
 			"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "caddy", "image": "caddy:1"}}}}}}})
 		for i := range d.Objects {
 			o := &d.Objects[i]
 			switch o.Key {
 			case "Service/sourcegraph-frontend":
 				o.Body, o.Needs = clone(o.Body), []string{"Deployment/page"}
-				treeAt(o.Body, "spec")["selector"] = map[string]any{"app": "page"}
+				fields.Tree(o.Body, "spec")["selector"] = map[string]any{"app": "page"}
 			case "Deployment/sourcegraph-frontend", "Deployment/worker":
 				o.Body, o.Needs = clone(o.Body), nil
-				treeAt(o.Body, "spec")["replicas"] = 0.0
+				fields.Tree(o.Body, "spec")["replicas"] = 0.0
 			default:
 				continue
 			}
 			c.Seen[o.Key] = Seen{Live: c.Seen[o.Key].Live, Applied: served(o.Body), Health: Health{Ready: true}}
 		}
-		p, problems := Objects(d, c)
+		p, problems := Difference(d, c)
 		if problems.Failed() {
 			t.Fatal(problems)
 		}
@@ -477,7 +488,7 @@ func TestPageAnswersBeforePeopleAreSentThere(t *testing.T) {
 		for i := 1; i < len(order); i++ {
 			before, after := at[order[i-1]], p.Steps[at[order[i]]]
 			if !slices.Contains(after.After, p.Steps[before].ID) {
-				t.Errorf("told %t: %s does not wait for %s:\n%s", told, order[i], order[i-1], textOfObjects(p, problems))
+				t.Errorf("told %t: %s does not wait for %s:\n%s", told, order[i], order[i-1], text(p, problems))
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package plan
+package fields
 
 import (
 	"encoding/json"
@@ -17,7 +17,7 @@ var suffixes = []struct {
 
 // quantity reads one, exactly: "1000m" and "1" are the same.
 func quantity(v any) (*big.Rat, bool) {
-	text := plain(v)
+	text := Plain(v)
 	if len(text) > 64 || strings.Contains(text, "/") {
 		return nil, false
 	}
@@ -46,8 +46,8 @@ func power(base, to int64) *big.Rat {
 	return new(big.Rat).SetInt(n)
 }
 
-// larger compares two quantities: 1 when the first is the larger one, 0 too when one of them is none.
-func larger(a, b string) int {
+// Larger compares two quantities: 1 when the first is the larger one, 0 too when one of them is none.
+func Larger(a, b string) int {
 	x, ok := quantity(a)
 	y, also := quantity(b)
 	if !ok || !also {
@@ -56,15 +56,15 @@ func larger(a, b string) int {
 	return x.Cmp(y)
 }
 
-// sameQuantity reports whether both are quantities, and the same.
-func sameQuantity(a, b any) bool {
+// SameQuantity reports whether both are quantities, and the same.
+func SameQuantity(a, b any) bool {
 	x, ok := quantity(a)
 	y, also := quantity(b)
 	return ok && also && x.Cmp(y) == 0
 }
 
-// sameScalar compares texts, numbers of any kind, and booleans.
-func sameScalar(a, b any) bool {
+// SameScalar compares texts, numbers of any kind, and booleans.
+func SameScalar(a, b any) bool {
 	switch x := a.(type) {
 	case nil:
 		return b == nil
@@ -75,12 +75,13 @@ func sameScalar(a, b any) bool {
 		y, ok := b.(bool)
 		return ok && x == y
 	}
-	x, ok := float(a)
-	y, also := float(b)
+	x, ok := Float(a)
+	y, also := Float(b)
 	return ok && also && x == y
 }
 
-func float(v any) (float64, bool) {
+// Float is a number of any kind; false for what is none.
+func Float(v any) (float64, bool) {
 	switch n := v.(type) {
 	case float64:
 		return n, true

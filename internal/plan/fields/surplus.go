@@ -1,4 +1,4 @@
-package plan
+package fields
 
 import (
 	"encoding/json"
@@ -12,23 +12,23 @@ import (
 // deployer set and nobody wants. It is nil when there is no such thing. The API server is asked what would come of the patch: it knows
 // what it fills in where something is taken away.
 func Surplus(body, live, applied map[string]any) map[string]any {
-	before := predecessors(live)
+	before := Predecessors(live)
 	if before == nil || applied == nil {
 		return nil
 	}
 	var others []map[string]any
-	for _, m := range managersOf(live) {
-		if !slices.ContainsFunc(before, func(p manager) bool { return p.is(m) }) {
+	for _, m := range Managers(live) {
+		if !slices.ContainsFunc(before, func(p Manager) bool { return p.is(m) }) {
 			others = append(others, m.fields)
 		}
 	}
 	var target any = applied
 	for _, m := range before {
 		fields := copied(m.fields)
-		for _, field := range keeps[textAt(live, "kind")] {
+		for _, field := range keeps[Text(live, "kind")] {
 			hold(fields, "", field)
 		}
-		target, _ = pruned("", target, fields, encoded(body), others)
+		target, _ = pruned("", target, fields, Encoded(body), others)
 	}
 	if reflect.DeepEqual(target, any(applied)) {
 		return nil
@@ -102,11 +102,11 @@ func itemOf(items []any, key string) int {
 	return slices.IndexFunc(items, func(item any) bool {
 		keys, keyed := meant.(map[string]any)
 		if kind == "v" || !keyed {
-			return kind == "v" && sameScalar(item, meant)
+			return kind == "v" && SameScalar(item, meant)
 		}
 		m, ok := item.(map[string]any)
 		for name, value := range keys {
-			ok = ok && sameScalar(keyValue(m, name), value)
+			ok = ok && SameScalar(KeyValue(m, name), value)
 		}
 		return ok
 	})

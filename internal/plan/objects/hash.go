@@ -1,4 +1,4 @@
-package plan
+package objects
 
 import (
 	"bufio"
@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 )
 
 // hash is about what a difference looks at: live objects but for what the API server and controllers note in them, fields left to others,
 // who holds fields, claims and classes. How ready things are is not in it: that changes by itself.
-func (c *Cluster) hash(d *DesiredObjects, conflicts []Conflict) string {
+func (c *Cluster) hash(d *Desired, conflicts []plan.Conflict) string {
 	sum := sha256.New()
 	w := &digest{out: bufio.NewWriterSize(sum, 1<<16)}
 	w.text(strconv.FormatBool(c.Namespace))
@@ -25,15 +28,15 @@ func (c *Cluster) hash(d *DesiredObjects, conflicts []Conflict) string {
 			}
 			w.text(f.Field)
 			w.text(f.Manager)
-			if f.Decision == Yield {
-				live = without(live, f.Field)
+			if f.Decision == plan.Yield {
+				live = fields.Without(live, f.Field)
 			}
 		}
 		w.object(live)
 	}
 	for _, u := range sortedBy(c.Unwanted, func(u Unwanted) string { return u.Key }) {
 		w.text(u.Key)
-		w.text(textAt(u.Live, "metadata", "uid"))
+		w.text(fields.Text(u.Live, "metadata", "uid"))
 	}
 	for _, claim := range sortedBy(c.Claims, func(c Claim) string { return c.Name }) {
 		w.text(claim.Name + " " + claim.Size + " " + claim.Class)
@@ -66,7 +69,7 @@ func (w *digest) text(s string) {
 func (w *digest) object(live map[string]any) {
 	meta, _ := live["metadata"].(map[string]any)
 	for _, name := range []string{"uid", "deletionTimestamp"} {
-		w.text(textAt(meta, name))
+		w.text(fields.Text(meta, name))
 	}
 	w.tree(meta["labels"])
 	notes, _ := meta["annotations"].(map[string]any)
@@ -113,7 +116,7 @@ func (w *digest) tree(v any) {
 		}
 		w.out.WriteByte(']')
 	default:
-		f, _ := float(v)
+		f, _ := fields.Float(v)
 		w.out.Write(strconv.AppendFloat(w.buf[:0], f, 'g', -1, 64))
 	}
 }

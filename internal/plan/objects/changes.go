@@ -1,23 +1,15 @@
-package plan
+package objects
 
 import (
-	"encoding/base64"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 )
-
-// Hidden stands for a value that is a secret.
-const Hidden = "(secret)"
-
-// SizeField is the field that a Grow step changes.
-const SizeField = "spec.resources.requests.storage"
-
-// kept are parts of an object's metadata that the API server keeps.
-var kept = []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"}
 
 // lastApplied is the annotation in which kubectl keeps the whole object, with the secrets in it.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
@@ -26,29 +18,29 @@ const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 type comparison struct {
 	object *Object
 	live   map[string]any
-	known  []manager // of the live object; nil until somebody asks
+	known  []fields.Manager // of the live object; nil until somebody asks
 	// partial: what is wanted says nothing about fields that it does not have, but that we set before are to go.
 	partial bool
-	path    []segment
-	out     []Change
+	path    fields.Path
+	out     []plan.Change
 }
 
 // changes are the fields of a live object that become other ones. Without a dry run, they are worked out from what is wanted.
-func changes(o *Object, seen *Seen) []Change {
+func changes(o *Object, seen *Seen) []plan.Change {
 	c := comparison{object: o, live: seen.Live}
 	want := seen.Applied
 	if want == nil {
-		c.partial, want = true, encoded(o.Body)
+		c.partial, want = true, fields.Encoded(o.Body)
 	}
 	c.maps(seen.Live, want)
-	slices.SortFunc(c.out, func(a, b Change) int { return strings.Compare(a.Field, b.Field) })
+	slices.SortFunc(c.out, func(a, b plan.Change) int { return strings.Compare(a.Field, b.Field) })
 	return c.out
 }
 
 // managers are read only where something differs: most objects are as they should be.
-func (c *comparison) managers() []manager {
+func (c *comparison) managers() []fields.Manager {
 	if c.known == nil {
-		c.known = managersOf(c.live)
+		c.known = fields.Managers(c.live)
 	}
 	return c.known
 }
@@ -58,7 +50,7 @@ func (c *comparison) maps(live, want map[string]any) {
 		if c.skip(name) || c.isKey(name, live, want) {
 			continue
 		}
-		c.path = append(c.path, segment{name: name})
+		c.path = append(c.path, fields.Segment{Name: name})
 		c.values(live[name], w)
 		c.path = c.path[:len(c.path)-1]
 	}
@@ -66,7 +58,7 @@ func (c *comparison) maps(live, want map[string]any) {
 		if _, ok := want[name]; ok || c.skip(name) || c.isKey(name, live, want) || nothing(l) {
 			continue
 		}
-		c.path = append(c.path, segment{name: name})
+		c.path = append(c.path, fields.Segment{Name: name})
 		if c.goes() {
 			c.values(l, nil)
 		}
@@ -80,7 +72,7 @@ func (c *comparison) skip(name string) bool {
 	case 0:
 		return name == "status" || name == "apiVersion" || name == "kind"
 	case 1:
-		return c.path[0].name == "metadata" && slices.Contains(kept, name)
+		return c.path[0].Name == "metadata" && fields.Kept(name)
 	case 2:
 		return name == lastApplied
 	}
@@ -90,31 +82,14 @@ func (c *comparison) skip(name string) bool {
 // goes reports whether a field goes that is there and not wanted. What the API server filled in stays.
 func (c *comparison) goes() bool {
 	n := len(c.path)
-	if !c.partial || n > 1 && slices.Contains(wholes, c.path[n-2].name) {
+	if !c.partial || n > 1 && slices.Contains(wholes, c.path[n-2].Name) {
 		return true
 	}
-	return setByUsAlone(c.managers(), c.path)
+	return fields.SetByUsAlone(c.managers(), c.path)
 }
 
 // wholes are trees that are one value and into which the API server fills nothing.
 var wholes = []string{"matchLabels", "nodeSelector", "selector"}
-
-// encoded gives a Secret's texts as the API server has them.
-func encoded(body map[string]any) map[string]any {
-	texts, ok := body["stringData"].(map[string]any)
-	if !ok || body["kind"] != "Secret" {
-		return body
-	}
-	old, _ := body["data"].(map[string]any)
-	data := maps.Clone(old)
-	if data == nil {
-		data = map[string]any{}
-	}
-	for name, text := range texts {
-		data[name] = base64.StdEncoding.EncodeToString([]byte(plain(text)))
-	}
-	return copyWith(copyWith(body, "stringData", nil), "data", data)
-}
 
 func (c *comparison) values(live, want any) {
 	if nothing(live) && nothing(want) {
@@ -140,19 +115,19 @@ func (c *comparison) values(live, want any) {
 // opens reports whether a tree that appears or goes as a whole is shown field by field. Items of lists are not, other than variables.
 func (c *comparison) opens(whole map[string]any) bool {
 	n := len(c.path)
-	return c.path[n-1].name != "" || n > 1 && c.path[n-2].name == "env" && len(whole) > 1
+	return c.path[n-1].Name != "" || n > 1 && c.path[n-2].Name == "env" && len(whole) > 1
 }
 
 // isKey reports whether a name is what an item that appears or goes is known by: its place says it already.
 func (c *comparison) isKey(name string, live, want map[string]any) bool {
 	n := len(c.path)
-	return (live == nil || want == nil) && n > 0 && slices.Contains(c.path[n-1].keys, name)
+	return (live == nil || want == nil) && n > 0 && slices.Contains(c.path[n-1].Keys, name)
 }
 
 // lists compares item by item where items can be told apart; it reports whether it did, or there was nothing to tell.
 func (c *comparison) lists(live, want []any) bool {
-	name := c.path[len(c.path)-1].name
-	keys := keysOf(name, live, want)
+	name := c.path[len(c.path)-1].Name
+	keys := fields.Keys(name, live, want)
 	if keys == nil {
 		return c.byIndex(live, want)
 	}
@@ -160,7 +135,7 @@ func (c *comparison) lists(live, want []any) bool {
 	for i, w := range want {
 		item := w.(map[string]any)
 		at := find(live, item, keys, i)
-		c.path = append(c.path, segment{item: item, keys: keys})
+		c.path = append(c.path, fields.Segment{Item: item, Keys: keys})
 		if at < 0 {
 			c.values(nil, item)
 		} else {
@@ -173,8 +148,8 @@ func (c *comparison) lists(live, want []any) bool {
 		if matched[i] {
 			continue
 		}
-		c.path = append(c.path, segment{item: l.(map[string]any), keys: keys})
-		if c.goes() || keys[0] == templateName {
+		c.path = append(c.path, fields.Segment{Item: l.(map[string]any), Keys: keys})
+		if c.goes() || keys[0] == fields.TemplateName {
 			c.values(l, nil)
 		}
 		c.path = c.path[:len(c.path)-1]
@@ -184,10 +159,10 @@ func (c *comparison) lists(live, want []any) bool {
 
 // find is the index of the item with the same keys, most often the same one; or -1.
 func find(items []any, item map[string]any, keys []string, likely int) int {
-	if likely < len(items) && sameKeys(items[likely].(map[string]any), item, keys) {
+	if likely < len(items) && fields.SameKeys(items[likely].(map[string]any), item, keys) {
 		return likely
 	}
-	return slices.IndexFunc(items, func(i any) bool { return sameKeys(i.(map[string]any), item, keys) })
+	return slices.IndexFunc(items, func(i any) bool { return fields.SameKeys(i.(map[string]any), item, keys) })
 }
 
 // byIndex compares lists of the same length whose items are trees; other lists are the same or not.
@@ -197,13 +172,13 @@ func (c *comparison) byIndex(live, want []any) bool {
 	}
 	if !slices.ContainsFunc(want, func(v any) bool { _, ok := v.(map[string]any); return !ok }) {
 		for i := range want {
-			c.path = append(c.path, segment{index: i})
+			c.path = append(c.path, fields.Segment{Index: i})
 			c.values(live[i], want[i])
 			c.path = c.path[:len(c.path)-1]
 		}
 		return true
 	}
-	return slices.EqualFunc(live, want, sameScalar)
+	return slices.EqualFunc(live, want, fields.SameScalar)
 }
 
 // nothing reports whether a value says nothing: the API server drops it, or keeps it as it came.
@@ -223,26 +198,22 @@ func nothing(v any) bool {
 var quantities = []string{"limits", "requests", "hard", "overhead", "capacity"}
 
 func (c *comparison) same(live, want any) bool {
-	if sameScalar(live, want) {
+	if fields.SameScalar(live, want) {
 		return true
 	}
 	if live == nil || want == nil {
 		return false
 	}
 	n := len(c.path)
-	name := c.path[n-1].name
-	if name == "sizeLimit" || name == "divisor" || n > 1 && slices.Contains(quantities, c.path[n-2].name) {
-		return sameQuantity(live, want)
+	name := c.path[n-1].Name
+	if name == "sizeLimit" || name == "divisor" || n > 1 && slices.Contains(quantities, c.path[n-2].Name) {
+		return fields.SameQuantity(live, want)
 	}
 	return false
 }
 
 func (c *comparison) add(live, want any) {
-	var b strings.Builder
-	for _, s := range c.path {
-		s.write(&b)
-	}
-	change := Change{Field: b.String(), Owner: strings.Join(ownersOf(c.managers(), c.path), ", ")}
+	change := plan.Change{Field: c.path.String(), Owner: strings.Join(fields.Owners(c.managers(), c.path), ", ")}
 	if c.secret(live, want) {
 		change.From, change.To = veil(live), veil(want)
 	} else {
@@ -253,14 +224,14 @@ func (c *comparison) add(live, want any) {
 
 // secret reports whether the values at the path are not for people's eyes: the data of Secrets, and variables that hold a secret.
 func (c *comparison) secret(values ...any) bool {
-	return secretAt(c.object, c.variable(), c.path[0].name, values...)
+	return secretAt(c.object, c.variable(), c.path[0].Name, values...)
 }
 
 // variable is the name of the variable whose value the path leads to, or "".
 func (c *comparison) variable() string {
 	n := len(c.path)
-	if n > 2 && c.path[n-1].name == "value" && c.path[n-3].name == "env" {
-		return plain(keyValue(c.path[n-2].item, "name"))
+	if n > 2 && c.path[n-1].Name == "value" && c.path[n-3].Name == "env" {
+		return fields.Plain(fields.KeyValue(c.path[n-2].Item, "name"))
 	}
 	return ""
 }
@@ -287,7 +258,7 @@ func veil(v any) string {
 	if v == nil {
 		return ""
 	}
-	return Hidden
+	return plan.Hidden
 }
 
 // show is a value as a plan has it: short, and on one line. Texts of many lines are files, and might have secrets in them.
@@ -318,7 +289,7 @@ func show(v any) string {
 		}
 		return x
 	}
-	return plain(v)
+	return fields.Plain(v)
 }
 
 func counted(n int, thing string) string {

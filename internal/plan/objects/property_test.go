@@ -1,92 +1,16 @@
-package plan
+package objects
 
 import (
-	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"testing"
 
+	"berth/internal/plan"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
-// anyTree is a tree as objects have them, with lists whose items have keys.
-func anyTree(depth int) *rapid.Generator[map[string]any] {
-	return rapid.Custom(func(t *rapid.T) map[string]any {
-		names := []string{"name", "spec", "app.kubernetes.io/name", "zone", "containers", "env", "args", "limits"}
-		out := map[string]any{"name": rapid.SampledFrom([]string{"a", "b.c"}).Draw(t, "name")}
-		for range rapid.IntRange(0, 3).Draw(t, "size") {
-			name := rapid.SampledFrom(names).Draw(t, "field")
-			switch {
-			case name == "name":
-			case depth > 0 && (name == "containers" || name == "env"):
-				items := []any{}
-				for i := range rapid.IntRange(1, 3).Draw(t, "items") {
-					item := anyTree(depth-1).Draw(t, "item")
-					item["name"] = fmt.Sprint("i", i)
-					items = append(items, item)
-				}
-				out[name] = items
-			case depth > 0 && (name == "spec" || name == "limits"):
-				out[name] = anyTree(depth-1).Draw(t, "tree")
-			case name == "args":
-				out[name] = []any{"x", "y"}
-			default:
-				out[name] = rapid.SampledFrom([]any{"x", "1", true, 1.0, "1000m"}).Draw(t, "value")
-			}
-		}
-		return out
-	})
-}
-
-// paths are all fields of a tree, written as plans have them.
-func paths(tree map[string]any, before string) []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(tree)) {
-		at := strings.TrimPrefix(before+"."+name, ".")
-		out = append(out, at)
-		switch x := tree[name].(type) {
-		case map[string]any:
-			out = append(out, paths(x, at)...)
-		case []any:
-			keys := keysOf(name, x)
-			for i, item := range x {
-				out = append(out, at+itemText(x, i, keys))
-				if m, ok := item.(map[string]any); ok {
-					out = append(out, paths(m, at+itemText(x, i, keys))...)
-				}
-			}
-		}
-	}
-	return out
-}
-
-func TestWithoutRemovesExactlyTheFields(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		tree := anyTree(3).Draw(t, "tree")
-		before := clone(tree)
-		all := paths(tree, "")
-		field := rapid.SampledFrom(all).Draw(t, "field")
-		if strings.HasSuffix(field, "].name") {
-			return // without its key, an item is another one
-		}
-		got := Without(tree, []string{field, "not.there[name=x]"})
-		if diff := cmp.Diff(before, clone(tree)); diff != "" {
-			t.Fatalf("the tree itself changed\n%s", diff)
-		}
-		if strings.HasSuffix(field, "]") && strings.Contains(field, "args[") {
-			return // the items after it have another place then
-		}
-		want := slices.DeleteFunc(slices.Clone(all), func(f string) bool { return within(f, field) })
-		if diff := cmp.Diff(append([]string{}, want...), append([]string{}, paths(got, "")...)); diff != "" {
-			t.Fatalf("without %s\n%s", field, diff)
-		}
-	})
-}
-
 // disorder changes live objects, what is wanted and what the API server said, in ways that people and clusters do.
-func disorder(t *rapid.T, d *DesiredObjects, c *Cluster) {
+func disorder(t *rapid.T, d *Desired, c *Cluster) {
 	for i := range d.Objects {
 		key := d.Objects[i].Key
 		seen := c.Seen[key]
@@ -117,7 +41,7 @@ func disorder(t *rapid.T, d *DesiredObjects, c *Cluster) {
 }
 
 // part is a part of an instance that may be changed: every sixth object, and what the order is about.
-func part(d DesiredObjects, c Cluster) (DesiredObjects, Cluster) {
+func part(d Desired, c Cluster) (Desired, Cluster) {
 	some := d
 	some.Objects = nil
 	seen := map[string]Seen{}
@@ -139,7 +63,7 @@ func TestWhateverTheClusterIs(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d, c := part(whole, all)
 		disorder(r, &d, &c)
-		p, problems := Objects(d, c)
+		p, problems := Difference(d, c)
 		said := map[string]bool{}
 		for _, s := range problems {
 			said[s.Subject] = true
@@ -148,10 +72,10 @@ func TestWhateverTheClusterIs(t *testing.T) {
 			if s.ID != i+1 || slices.ContainsFunc(s.After, func(id int) bool { return id >= s.ID || id < 1 }) {
 				r.Fatalf("step %d comes before what it needs: %v", s.ID, s.After)
 			}
-			if v := s.Verb; (v == Remove || v == Delete || v == Recreate || v == Orphan) && slices.Contains(stays, kindOf(s.Object)) {
+			if v := s.Verb; (v == plan.Remove || v == plan.Delete || v == plan.Recreate || v == plan.Orphan) && slices.Contains(stays, kindOf(s.Object)) {
 				r.Fatalf("%s %s: there is data in it", v, s.Object)
 			}
-			if s.Verb == Remove && slices.ContainsFunc(p.Steps[i:], func(o Step) bool { return o.Verb != Remove }) {
+			if s.Verb == plan.Remove && slices.ContainsFunc(p.Steps[i:], func(o plan.Step) bool { return o.Verb != plan.Remove }) {
 				r.Fatalf("%s is removed before all the rest is done", s.Object)
 			}
 			said[s.Object] = true
@@ -164,7 +88,7 @@ func TestWhateverTheClusterIs(t *testing.T) {
 				r.Fatalf("the plan says nothing about %s", o.Key)
 			}
 		}
-		again, _ := Objects(d, c)
+		again, _ := Difference(d, c)
 		if p.ID() != again.ID() {
 			r.Fatal("the same cluster gives another plan")
 		}
@@ -182,19 +106,19 @@ func TestNothingToDoOnceApplied(t *testing.T) {
 		seen.Applied = nil
 		c.Seen[key] = seen
 	}
-	p, problems := Objects(d, c)
-	if text := textOfObjects(p, problems); text != "" || len(p.Unchanged) != len(d.Objects) {
+	p, problems := Difference(d, c)
+	if text := text(p, problems); text != "" || len(p.Unchanged) != len(d.Objects) {
 		t.Error(text)
 	}
 }
 
-func TestBasisOfObjects(t *testing.T) {
+func TestBasis(t *testing.T) {
 	d, c := instance(t)
-	before, _ := Objects(d, c)
+	before, _ := Difference(d, c)
 	for _, tt := range []struct {
 		name   string
 		stale  bool
-		change objectChange
+		change change
 	}{
 		{"another version of an object", false, see("Deployment/worker", func(s *Seen) { put(s.Live, "99", "metadata", "resourceVersion") })},
 		{"its status", false, see("Deployment/worker", func(s *Seen) { put(s.Live, 0.0, "status", "readyReplicas") })},
@@ -209,8 +133,8 @@ func TestBasisOfObjects(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d, c := instance(t)
 			tt.change(&d, &c)
-			after, _ := Objects(d, c)
-			if stale := len(Stale(before.Basis, after.Basis)) > 0; stale != tt.stale {
+			after, _ := Difference(d, c)
+			if stale := len(plan.Stale(before.Basis, after.Basis)) > 0; stale != tt.stale {
 				t.Errorf("stale: %v", stale)
 			}
 		})
@@ -218,9 +142,9 @@ func TestBasisOfObjects(t *testing.T) {
 	// Once it is known that an autoscaler has the number, another number is no news.
 	d, c = instance(t)
 	byHand("Deployment/worker", "keda", 5.0, "spec", "replicas")(&d, &c)
-	five, _ := Objects(d, c)
+	five, _ := Difference(d, c)
 	see("Deployment/worker", func(s *Seen) { put(s.Live, 6.0, "spec", "replicas") })(&d, &c)
-	six, _ := Objects(d, c)
+	six, _ := Difference(d, c)
 	if diff := cmp.Diff(five.Basis, six.Basis); diff != "" {
 		t.Error(diff)
 	}
@@ -232,14 +156,14 @@ func TestFirstDeployWaitsInOrder(t *testing.T) {
 	for _, o := range d.Objects {
 		c.Seen[o.Key] = Seen{Soon: true}
 	}
-	p, problems := Objects(d, c)
+	p, problems := Difference(d, c)
 	if len(problems) > 0 || len(p.Steps) != len(d.Objects)+1 {
 		t.Fatalf("%d steps, %v", len(p.Steps), problems)
 	}
 	at := map[string]int{}
 	for _, s := range p.Steps {
 		at[s.Object] = s.ID
-		if s.Effect != None {
+		if s.Effect != plan.None {
 			t.Errorf("%s has the effect %s, but nothing runs yet", s.Object, s.Effect)
 		}
 	}
@@ -271,7 +195,7 @@ func TestPatientStartAtOnce(t *testing.T) {
 			for _, key := range append(tt.lost, "Job/migrator") {
 				c.Seen[key] = Seen{}
 			}
-			p, problems := Objects(d, c)
+			p, problems := Difference(d, c)
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
@@ -283,7 +207,7 @@ func TestPatientStartAtOnce(t *testing.T) {
 			if beside, after := slices.Contains(gitserver.Beside, migrator), slices.Contains(gitserver.After, migrator); beside != tt.want || after == tt.want {
 				t.Errorf("after the migrator %v, beside it %v", after, beside)
 			}
-			if i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.Object == "Deployment/sourcegraph-frontend" }); i >= 0 && !slices.Contains(p.Steps[i].After, migrator) {
+			if i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Object == "Deployment/sourcegraph-frontend" }); i >= 0 && !slices.Contains(p.Steps[i].After, migrator) {
 				t.Error("the frontend does not wait for the migrator")
 			}
 		})
@@ -296,10 +220,10 @@ func TestYieldedIsExact(t *testing.T) {
 	byHand("Deployment/worker", "somebody", "x", "metadata", "labels", "app.kubernetes.io")(&d, &c)
 	want("Deployment/worker", func(o *Object) { put(o.Body, "y", "metadata", "labels", "app.kubernetes.io") })(&d, &c)
 	want("Deployment/worker", func(o *Object) { put(o.Body, "z", "metadata", "labels", "app.kubernetes.io/name") })(&d, &c)
-	d.Rules = []Rule{{"*", "metadata.labels.app.kubernetes.io", Yield}}
-	p, _ := Objects(d, c)
+	d.Rules = []Rule{{"*", "metadata.labels.app.kubernetes.io", plan.Yield}}
+	p, _ := Difference(d, c)
 	if len(p.Steps) != 1 || len(p.Steps[0].Changes) != 1 || p.Steps[0].Changes[0].Field != "metadata.labels.app.kubernetes.io/name" {
-		t.Error(text(p))
+		t.Error(text(p, nil))
 	}
 	if fields := p.Yielded("Deployment/worker"); !slices.Equal(fields, []string{"metadata.labels.app.kubernetes.io"}) {
 		t.Error(fields)
@@ -316,19 +240,6 @@ func TestMatches(t *testing.T) {
 	} {
 		if got := matches(tt.pattern, tt.text); got != tt.want {
 			t.Errorf("%q on %q: %v", tt.pattern, tt.text, got)
-		}
-	}
-}
-
-func TestQuantities(t *testing.T) {
-	for _, same := range [][2]any{{"1000m", "1"}, {"1Gi", "1024Mi"}, {"1", 1}, {"0.5", "500m"}, {"1e3", "1k"}, {"2E", "2000P"}, {"100u", "100000n"}, {0.5, "500m"}} {
-		if !sameQuantity(same[0], same[1]) {
-			t.Errorf("%v is not %v", same[0], same[1])
-		}
-	}
-	for _, other := range [][2]any{{"1G", "1Gi"}, {"1", "2"}, {"x", "x"}, {"", ""}, {"1/2", "500m"}, {"1e999999999", "1"}} {
-		if sameQuantity(other[0], other[1]) {
-			t.Errorf("%v is %v", other[0], other[1])
 		}
 	}
 }

@@ -1,7 +1,11 @@
-package plan
+// Package fields knows the fields of Kubernetes objects: how plans write them, which of them are the same, and who set them. Fields are
+// written as "spec.template.spec.containers[name=frontend].image". It has no effects.
+package fields
 
 import (
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,14 +26,14 @@ var listKeys = map[string][][]string{
 	"secrets":                   {{"name"}},
 	"hostAliases":               {{"ip"}},
 	"topologySpreadConstraints": {{"topologyKey", "whenUnsatisfiable"}},
-	"volumeClaimTemplates":      {{templateName}},
+	"volumeClaimTemplates":      {{TemplateName}},
 }
 
-// templateName is the key of claim templates, which have their name in their metadata.
-const templateName = "metadata.name"
+// TemplateName is the key of claim templates, which have their name in their metadata.
+const TemplateName = "metadata.name"
 
-// keysOf are the keys that tell a list's items apart; nil when the list is a value as a whole.
-func keysOf(name string, lists ...[]any) []string {
+// Keys are the keys that tell a list's items apart; nil when the list is a value as a whole.
+func Keys(name string, lists ...[]any) []string {
 	for _, keys := range listKeys[name] {
 		if !slices.ContainsFunc(lists, func(items []any) bool { return !unique(items, keys) }) {
 			return keys
@@ -42,11 +46,11 @@ func keysOf(name string, lists ...[]any) []string {
 func unique(items []any, keys []string) bool {
 	for i, item := range items {
 		m, ok := item.(map[string]any)
-		if !ok || keyValue(m, keys[0]) == nil {
+		if !ok || KeyValue(m, keys[0]) == nil {
 			return false
 		}
 		for _, other := range items[:i] {
-			if sameKeys(m, other.(map[string]any), keys) {
+			if SameKeys(m, other.(map[string]any), keys) {
 				return false
 			}
 		}
@@ -54,8 +58,9 @@ func unique(items []any, keys []string) bool {
 	return true
 }
 
-func keyValue(item map[string]any, key string) any {
-	if key == templateName {
+// KeyValue is what an item of a list has for one of its keys; nil when it has nothing.
+func KeyValue(item map[string]any, key string) any {
+	if key == TemplateName {
 		meta, _ := item["metadata"].(map[string]any)
 		return meta["name"]
 	}
@@ -68,34 +73,47 @@ func keyValue(item map[string]any, key string) any {
 	return nil
 }
 
-func sameKeys(a, b map[string]any, keys []string) bool {
+// SameKeys reports whether two items of a list are the same one.
+func SameKeys(a, b map[string]any, keys []string) bool {
 	for _, key := range keys {
-		if !sameScalar(keyValue(a, key), keyValue(b, key)) {
+		if !SameScalar(KeyValue(a, key), KeyValue(b, key)) {
 			return false
 		}
 	}
 	return true
 }
 
-// segment is one part of the way to a field: a name, an item of a list with keys, or an index.
-type segment struct {
-	name  string
-	item  map[string]any
-	keys  []string
-	index int
+// Path is the way to a field.
+type Path []Segment
+
+// String is the path as plans write it.
+func (p Path) String() string {
+	var b strings.Builder
+	for _, s := range p {
+		s.write(&b)
+	}
+	return b.String()
 }
 
-func (s segment) write(b *strings.Builder) {
+// Segment is one part of a path: a name; an item of a list, with the keys by which it is known; or an index.
+type Segment struct {
+	Name  string
+	Item  map[string]any
+	Keys  []string
+	Index int
+}
+
+func (s Segment) write(b *strings.Builder) {
 	switch {
-	case s.name != "":
+	case s.Name != "":
 		if b.Len() > 0 {
 			b.WriteByte('.')
 		}
-		b.WriteString(s.name)
-	case s.item != nil:
-		b.WriteString(bracket(s.item, s.keys))
+		b.WriteString(s.Name)
+	case s.Item != nil:
+		b.WriteString(bracket(s.Item, s.Keys))
 	default:
-		b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		b.WriteString("[" + strconv.Itoa(s.Index) + "]")
 	}
 }
 
@@ -106,14 +124,14 @@ func bracket(item map[string]any, keys []string) string {
 		b.WriteByte("[,"[min(i, 1)])
 		b.WriteString(strings.TrimPrefix(key, "metadata."))
 		b.WriteByte('=')
-		b.WriteString(plain(keyValue(item, key)))
+		b.WriteString(Plain(KeyValue(item, key)))
 	}
 	b.WriteByte(']')
 	return b.String()
 }
 
-// plain is a scalar as text.
-func plain(v any) string {
+// Plain is a scalar as text.
+func Plain(v any) string {
 	if s, ok := v.(string); ok {
 		return s
 	}
@@ -123,14 +141,14 @@ func plain(v any) string {
 	return fmt.Sprint(v)
 }
 
-// fieldOf is a field of the API server's messages as we write it: without its leading dot, and without quotes around keys.
-func fieldOf(said string) string {
+// FromMessage is a field of the API server's messages as we write it: without its leading dot, and without quotes around keys.
+func FromMessage(said string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(said, "."), `"`, "")
 }
 
 // Without is an object without some fields, given as plans write them. What it is made from stays as it is; fields that are not there do
 // not matter.
-func Without(body map[string]any, fields []string) map[string]any {
+func Without(body map[string]any, fields ...string) map[string]any {
 	for _, field := range fields {
 		body = without(body, field)
 	}
@@ -148,7 +166,7 @@ func without(tree map[string]any, field string) map[string]any {
 		var changed any
 		switch {
 		case rest == "":
-			return copyWith(tree, name, nil)
+			return With(tree, name, nil)
 		case rest[0] == '.':
 			inner, ok := value.(map[string]any)
 			if !ok || !has(inner, rest[1:]) {
@@ -164,13 +182,13 @@ func without(tree map[string]any, field string) map[string]any {
 		default:
 			continue
 		}
-		return copyWith(tree, name, changed)
+		return With(tree, name, changed)
 	}
 	return tree
 }
 
-// copyWith copies a tree with another value at a name, or without it.
-func copyWith(tree map[string]any, name string, value any) map[string]any {
+// With copies a tree with another value at a name, or without it.
+func With(tree map[string]any, name string, value any) map[string]any {
 	out := make(map[string]any, len(tree))
 	for k, v := range tree {
 		out[k] = v
@@ -183,7 +201,7 @@ func copyWith(tree map[string]any, name string, value any) map[string]any {
 
 func withoutItem(name string, items []any, field string) []any {
 	out := make([]any, 0, len(items))
-	keys := keysOf(name, items)
+	keys := Keys(name, items)
 	for i, item := range items {
 		rest, ok := strings.CutPrefix(field, itemText(items, i, keys))
 		inner, isMap := item.(map[string]any)
@@ -205,8 +223,8 @@ func itemText(items []any, i int, keys []string) string {
 	return bracket(items[i].(map[string]any), keys)
 }
 
-// lookup finds a field's value.
-func lookup(tree map[string]any, field string) (any, bool) {
+// Lookup finds a field's value, and reports whether it is there.
+func Lookup(tree map[string]any, field string) (any, bool) {
 	for name, value := range tree {
 		rest, ok := strings.CutPrefix(field, name)
 		if !ok {
@@ -219,7 +237,7 @@ func lookup(tree map[string]any, field string) (any, bool) {
 		items, isList := value.([]any)
 		switch {
 		case rest[0] == '.' && isMap:
-			if v, ok := lookup(inner, rest[1:]); ok {
+			if v, ok := Lookup(inner, rest[1:]); ok {
 				return v, true
 			}
 		case rest[0] == '[' && isList:
@@ -232,7 +250,7 @@ func lookup(tree map[string]any, field string) (any, bool) {
 }
 
 func lookupItem(name string, items []any, field string) (any, bool) {
-	keys := keysOf(name, items)
+	keys := Keys(name, items)
 	for i, item := range items {
 		rest, ok := strings.CutPrefix(field, itemText(items, i, keys))
 		if !ok {
@@ -242,14 +260,14 @@ func lookupItem(name string, items []any, field string) (any, bool) {
 			return item, true
 		}
 		if inner, isMap := item.(map[string]any); isMap && rest[0] == '.' {
-			return lookup(inner, rest[1:])
+			return Lookup(inner, rest[1:])
 		}
 	}
 	return nil, false
 }
 
 func has(tree map[string]any, field string) bool {
-	_, ok := lookup(tree, field)
+	_, ok := Lookup(tree, field)
 	return ok
 }
 
@@ -258,8 +276,48 @@ func hasItem(name string, items []any, field string) bool {
 	return ok
 }
 
-// within reports whether a field is another one, or lies in it.
-func within(field, outer string) bool {
+// Within reports whether a field is another one, or lies in it.
+func Within(field, outer string) bool {
 	rest, ok := strings.CutPrefix(field, outer)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// kept are parts of an object's metadata that the API server keeps.
+var kept = []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"}
+
+// Kept reports whether a name in an object's metadata is the API server's own.
+func Kept(name string) bool { return slices.Contains(kept, name) }
+
+// Text is a text inside a tree, or "".
+func Text(tree map[string]any, path ...string) string {
+	for _, name := range path[:len(path)-1] {
+		tree, _ = tree[name].(map[string]any)
+	}
+	s, _ := tree[path[len(path)-1]].(string)
+	return s
+}
+
+// Tree is a tree inside a tree, or nil.
+func Tree(from map[string]any, path ...string) map[string]any {
+	for _, name := range path {
+		from, _ = from[name].(map[string]any)
+	}
+	return from
+}
+
+// Encoded is an object as the API server has it: a Secret's texts in base64.
+func Encoded(body map[string]any) map[string]any {
+	texts, ok := body["stringData"].(map[string]any)
+	if !ok || body["kind"] != "Secret" {
+		return body
+	}
+	old, _ := body["data"].(map[string]any)
+	data := maps.Clone(old)
+	if data == nil {
+		data = map[string]any{}
+	}
+	for name, text := range texts {
+		data[name] = base64.StdEncoding.EncodeToString([]byte(Plain(text)))
+	}
+	return With(With(body, "stringData", nil), "data", data)
 }

@@ -1,11 +1,14 @@
-package plan
+package objects
 
 import (
 	"slices"
+
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 )
 
 // order numbers the steps: what objects need first, whether they say so or not, and removals last.
-func (b *objectDiffer) order() {
+func (b *differ) order() {
 	var base []int // steps of what workloads stand on: rights, settings, claims, Services
 	for i := range b.desired.Objects {
 		o := &b.desired.Objects[i]
@@ -24,23 +27,23 @@ func (b *objectDiffer) order() {
 	}
 	b.afterNamespace()
 	for i, s := range b.plan.Steps {
-		if s.Verb != Remove {
+		if s.Verb != plan.Remove {
 			continue
 		}
 		for k := range b.plan.Steps {
-			if b.plan.Steps[k].Verb != Remove {
+			if b.plan.Steps[k].Verb != plan.Remove {
 				b.needs[i] = append(b.needs[i], k)
 			}
 		}
 	}
-	b.plan.Steps = sorted(b.plan.Steps, b.needs)
+	b.plan.Steps = plan.Ordered(b.plan.Steps, b.needs)
 	b.beside()
 }
 
 // after says what comes before the step that makes an object what it should be. A workload whose needs have steps waits for these only:
 // they wait for the base.
-func (b *objectDiffer) after(o *Object, step int, base []int) {
-	if b.plan.Steps[step].Verb == Wait {
+func (b *differ) after(o *Object, step int, base []int) {
+	if b.plan.Steps[step].Verb == plan.Wait {
 		return
 	}
 	var needs []int
@@ -48,7 +51,7 @@ func (b *objectDiffer) after(o *Object, step int, base []int) {
 		needs = b.steps(o.Needs)
 	}
 	switch {
-	case podsOf(o.Body) != nil && !slices.ContainsFunc(needs, func(k int) bool { return b.plan.Steps[k].Verb != Wait }):
+	case podsOf(o.Body) != nil && !slices.ContainsFunc(needs, func(k int) bool { return b.plan.Steps[k].Verb != plan.Wait }):
 		for _, k := range base {
 			if !slices.Contains(b.needs[k], step) { // what waits for this one is not waited for
 				needs = append(needs, k)
@@ -63,7 +66,7 @@ func (b *objectDiffer) after(o *Object, step int, base []int) {
 }
 
 // steps are the steps that make objects what they should be.
-func (b *objectDiffer) steps(keys []string) []int {
+func (b *differ) steps(keys []string) []int {
 	var steps []int
 	for _, key := range keys {
 		if k, ok := b.byKey[key]; ok {
@@ -75,14 +78,14 @@ func (b *objectDiffer) steps(keys []string) []int {
 
 // begins reports whether an object may be made before what it needs is ready: its pods wait for that by themselves, and nothing runs yet that
 // they could meet instead, such as the frontend of an older release in front of a schema that is too old for them.
-func (b *objectDiffer) begins(o *Object) bool {
+func (b *differ) begins(o *Object) bool {
 	return o.Patient && b.cluster.Seen[o.Key].Live == nil && !slices.ContainsFunc(b.desired.Objects, func(other Object) bool {
 		return !other.Patient && b.cluster.Seen[other.Key].Live != nil && slices.ContainsFunc(other.Needs, func(key string) bool { return slices.Contains(o.Needs, key) })
 	})
 }
 
 // beside notes which steps begin beside what they need.
-func (b *objectDiffer) beside() {
+func (b *differ) beside() {
 	ids := map[string]int{}
 	for _, s := range b.plan.Steps {
 		ids[s.Object] = s.ID
@@ -102,11 +105,11 @@ func (b *objectDiffer) beside() {
 }
 
 // parts are a step and those that only prepare it: a StatefulSet is not deleted before its time to be made again has come.
-func (b *objectDiffer) parts(step int) []int {
+func (b *differ) parts(step int) []int {
 	out := []int{step}
 	for i := 0; i < len(out); i++ {
 		for _, k := range b.needs[out[i]] {
-			if v := b.plan.Steps[k].Verb; v == Orphan || v == Grow {
+			if v := b.plan.Steps[k].Verb; v == plan.Orphan || v == plan.Grow {
 				out = append(out, k)
 			}
 		}
@@ -116,17 +119,17 @@ func (b *objectDiffer) parts(step int) []int {
 
 // named are the objects that one without pods is about: the API server wants a role before it gives it to anybody.
 func named(o *Object) []string {
-	if ref := treeAt(o.Body, "roleRef"); ref != nil {
-		return []string{textAt(ref, "kind") + "/" + textAt(ref, "name")}
+	if ref := fields.Tree(o.Body, "roleRef"); ref != nil {
+		return []string{fields.Text(ref, "kind") + "/" + fields.Text(ref, "name")}
 	}
-	if class := textAt(o.Body, "spec", "storageClassName"); class != "" && kindOf(o.Key) == "PersistentVolumeClaim" {
+	if class := fields.Text(o.Body, "spec", "storageClassName"); class != "" && kindOf(o.Key) == "PersistentVolumeClaim" {
 		return []string{"StorageClass/" + class}
 	}
 	return nil
 }
 
 // afterNamespace puts everything after the namespace, when there is a step for it.
-func (b *objectDiffer) afterNamespace() {
+func (b *differ) afterNamespace() {
 	first, wanted := b.byKey["Namespace/"+b.desired.Namespace]
 	if b.first >= 0 {
 		first, wanted = b.first, true

@@ -1,8 +1,10 @@
-package plan
+package objects
 
-import "testing"
+import (
+	"testing"
+)
 
-func BenchmarkObjects(b *testing.B) {
+func BenchmarkDifference(b *testing.B) {
 	d, c := instance(b)
 	for _, tt := range []struct {
 		name   string
@@ -23,7 +25,7 @@ func BenchmarkObjects(b *testing.B) {
 		b.Run(tt.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Objects(d, c)
+				Difference(d, c)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package plan
+package objects
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 )
 
 // fixed are the fields that the API server lets nobody change, by kind. An object of these kinds is replaced when one of them is to change:
@@ -38,17 +40,17 @@ var costs = map[string]string{
 }
 
 // replaced says why an object has to be replaced rather than changed; nothing when it can be changed.
-func replaced(o *Object, seen *Seen, all []Change) []Cause {
+func replaced(o *Object, seen *Seen, all []plan.Change) []plan.Cause {
 	kind := kindOf(o.Key)
 	reasons := []string{}
 	for _, c := range all {
-		if slices.ContainsFunc(fixed[kind], func(f string) bool { return within(c.Field, f) }) || sealed(kind, seen.Live, c.Field) {
+		if slices.ContainsFunc(fixed[kind], func(f string) bool { return fields.Within(c.Field, f) }) || sealed(kind, seen.Live, c.Field) {
 			reasons = append(reasons, firstPart(c.Field))
 		}
 	}
 	if _, may := fixed[kind]; may && len(reasons) == 0 && seen.Refused.immutable() {
 		for _, cause := range seen.Refused.Causes {
-			reasons = append(reasons, fieldOf(cause.Field))
+			reasons = append(reasons, fields.FromMessage(cause.Field))
 		}
 		if len(reasons) == 0 {
 			reasons = []string{"what differs"}
@@ -58,12 +60,12 @@ func replaced(o *Object, seen *Seen, all []Change) []Cause {
 		return nil
 	}
 	slices.Sort(reasons)
-	why := []Cause{{Text: strings.Join(slices.Compact(reasons), ", ") + " can't be changed in place"}}
+	why := []plan.Cause{{Text: strings.Join(slices.Compact(reasons), ", ") + " can't be changed in place"}}
 	if cost := costs[kind]; cost != "" {
-		why = append(why, Cause{Text: cost})
+		why = append(why, plan.Cause{Text: cost})
 	}
-	if kind == "Service" && textAt(seen.Live, "spec", "type") == "LoadBalancer" {
-		why = append(why, Cause{Text: "its load balancer's address may become another one"})
+	if kind == "Service" && fields.Text(seen.Live, "spec", "type") == "LoadBalancer" {
+		why = append(why, plan.Cause{Text: "its load balancer's address may become another one"})
 	}
 	return why
 }
@@ -73,7 +75,7 @@ func sealed(kind string, live map[string]any, field string) bool {
 	if kind != "ConfigMap" && kind != "Secret" || live["immutable"] != true {
 		return false
 	}
-	return within(field, "data") || within(field, "binaryData") || field == "immutable"
+	return fields.Within(field, "data") || fields.Within(field, "binaryData") || field == "immutable"
 }
 
 // firstPart is a field up to its second name: "spec.selector".
@@ -100,7 +102,7 @@ func refused(o *Object, r *Refusal) diag.Diagnostic {
 	d := diag.Diagnostic{Code: "BERTH3504", Severity: diag.Error, Subject: o.Key, Summary: "the cluster does not take " + o.Key + " as it is wanted",
 		Hint: "mend what it says; berth explain BERTH3504", Range: originOf(o, "")}
 	for _, c := range r.Causes {
-		d.Detail = append(d.Detail, strings.TrimSpace(fieldOf(c.Field)+": "+c.Message))
+		d.Detail = append(d.Detail, strings.TrimSpace(fields.FromMessage(c.Field)+": "+c.Message))
 	}
 	if len(d.Detail) == 0 || r.Status != invalid {
 		d.Detail = []string{r.Message}
@@ -132,21 +134,4 @@ func kindOf(key string) string {
 func nameOf(key string) string {
 	_, name, _ := strings.Cut(key, "/")
 	return name
-}
-
-// textAt is a text inside a tree, or "".
-func textAt(tree map[string]any, path ...string) string {
-	for _, name := range path[:len(path)-1] {
-		tree, _ = tree[name].(map[string]any)
-	}
-	s, _ := tree[path[len(path)-1]].(string)
-	return s
-}
-
-// treeAt is a tree inside a tree, or nil.
-func treeAt(from map[string]any, path ...string) map[string]any {
-	for _, name := range path {
-		from, _ = from[name].(map[string]any)
-	}
-	return from
 }

@@ -1,4 +1,4 @@
-package plan
+package objects
 
 import (
 	"cmp"
@@ -7,19 +7,21 @@ import (
 	"strings"
 
 	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 )
 
-// Objects is the work that leads a cluster to the objects that are desired. What can't be done is told as problems; the plan has the rest,
+// Difference is the work that leads a cluster to the objects that are desired. What can't be done is told as problems; the plan has the rest,
 // so that both can be shown, but a plan with problems that are errors, or with undecided conflicts, is not to be carried out.
 //
 // A step's Object is an object's key. Create, Update and Recreate mean its whole body, but for the fields that are Yielded; Grow sets the
 // size of a claim only, be it one of the objects or one that a StatefulSet made. TakeOver is an Update of an object that another tool deployed,
 // once it is ours. Recreate deletes first and waits until the object is gone;
 // Execute of a Job that exists does so too. A namespace that does not exist gets a Create step, though it may be none of the objects.
-func Objects(d DesiredObjects, c Cluster) (*Plan, diag.List) {
-	b := &objectDiffer{desired: &d, cluster: &c, byKey: map[string]int{}, first: -1}
-	held := make([][]Conflict, len(d.Objects))
-	var all []Conflict
+func Difference(d Desired, c Cluster) (*plan.Plan, diag.List) {
+	b := &differ{desired: &d, cluster: &c, byKey: map[string]int{}, first: -1}
+	held := make([][]plan.Conflict, len(d.Objects))
+	var all []plan.Conflict
 	for i := range d.Objects {
 		seen := c.Seen[d.Objects[i].Key]
 		held[i] = conflicts(&d.Objects[i], &seen, d.Rules)
@@ -39,19 +41,19 @@ func Objects(d DesiredObjects, c Cluster) (*Plan, diag.List) {
 	return b.plan, b.problems
 }
 
-type objectDiffer struct {
-	desired  *DesiredObjects
+type differ struct {
+	desired  *Desired
 	cluster  *Cluster
-	plan     *Plan
+	plan     *plan.Plan
 	problems diag.List
 	byKey    map[string]int // index of the step after which a wanted object is as it should be
 	needs    [][]int        // by step, indexes of those that come before it whatever objects need
 	first    int            // index of the step that makes the namespace, or -1
 }
 
-func (b *objectDiffer) add(s Step, after ...int) int {
+func (b *differ) add(s plan.Step, after ...int) int {
 	if s.Why == nil {
-		s.Why = []Cause{}
+		s.Why = []plan.Cause{}
 	}
 	b.plan.Steps = append(b.plan.Steps, s)
 	b.needs = append(b.needs, after)
@@ -59,32 +61,32 @@ func (b *objectDiffer) add(s Step, after ...int) int {
 }
 
 // namespace makes the namespace, unless it is one of the wanted objects.
-func (b *objectDiffer) namespace() {
+func (b *differ) namespace() {
 	key := "Namespace/" + b.desired.Namespace
 	wanted := slices.ContainsFunc(b.desired.Objects, func(o Object) bool { return o.Key == key })
 	if !b.cluster.Namespace && !wanted && b.desired.Namespace != "" {
-		b.first = b.add(Step{Verb: Create, Object: key, Effect: None, Why: []Cause{{Text: "does not exist yet"}}})
+		b.first = b.add(plan.Step{Verb: plan.Create, Object: key, Effect: plan.None, Why: []plan.Cause{{Text: "does not exist yet"}}})
 	}
 }
 
 // object decides what is done for one object.
-func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
+func (b *differ) object(o *Object, seen *Seen, held []plan.Conflict) {
 	if seen.Live == nil {
 		b.missing(o, seen)
 		return
 	}
-	if textAt(seen.Live, "metadata", "deletionTimestamp") != "" {
+	if fields.Text(seen.Live, "metadata", "deletionTimestamp") != "" {
 		b.goes(o, seen)
 		return
 	}
 	all := changes(o, seen)
-	if len(all) == 0 && seen.Refused == nil && predecessors(seen.Live) == nil {
+	if len(all) == 0 && seen.Refused == nil && fields.Predecessors(seen.Live) == nil {
 		b.asWanted(o, seen)
 		return
 	}
 	step := update(o, seen, all, held)
 	if o.OneShot && seen.Applied == nil {
-		step.Verb, step.Yields, step.Why = Execute, nil, append(b.why(o, seen, all, held), Cause{Text: "a Job can't be changed: it is made again"})
+		step.Verb, step.Yields, step.Why = plan.Execute, nil, append(b.why(o, seen, all, held), plan.Cause{Text: "a Job can't be changed: it is made again"})
 		b.byKey[o.Key] = b.add(step)
 		return
 	}
@@ -102,7 +104,7 @@ func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
 	default:
 		if seen.Applied == nil {
 			if step.Why = replaced(o, seen, all); step.Why != nil {
-				step.Verb, step.Yields = Recreate, nil
+				step.Verb, step.Yields = plan.Recreate, nil
 			} else if b.unsolved(o, seen, false) {
 				return
 			}
@@ -114,14 +116,14 @@ func (b *objectDiffer) object(o *Object, seen *Seen, held []Conflict) {
 }
 
 // update is the step that changes an object in place, and before that takes it over from whoever deployed it.
-func update(o *Object, seen *Seen, all []Change, held []Conflict) Step {
-	s := Step{Verb: Update, Object: o.Key, Service: o.Service, Effect: None, Changes: all}
-	if predecessors(seen.Live) == nil {
+func update(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) plan.Step {
+	s := plan.Step{Verb: plan.Update, Object: o.Key, Service: o.Service, Effect: plan.None, Changes: all}
+	if fields.Predecessors(seen.Live) == nil {
 		return s
 	}
-	s.Verb = TakeOver
+	s.Verb = plan.TakeOver
 	for _, c := range held {
-		if c.Decision == Yield {
+		if c.Decision == plan.Yield {
 			s.Yields = append(s.Yields, c.Field)
 		}
 	}
@@ -129,7 +131,7 @@ func update(o *Object, seen *Seen, all []Change, held []Conflict) Step {
 }
 
 // undecided tells of conflicts that nobody decided.
-func (b *objectDiffer) undecided() {
+func (b *differ) undecided() {
 	for _, c := range b.plan.Undecided() {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3508", Severity: diag.Error, Subject: c.Object,
 			Summary: fmt.Sprintf("%s set %s to %s, and %s is wanted", c.Manager, c.Field, orNone(c.Theirs), orNone(c.Ours)),
@@ -138,7 +140,7 @@ func (b *objectDiffer) undecided() {
 }
 
 // unsolved reports a refusal that nothing of what we know explains: there is no step then that would work.
-func (b *objectDiffer) unsolved(o *Object, seen *Seen, explained bool) bool {
+func (b *differ) unsolved(o *Object, seen *Seen, explained bool) bool {
 	if seen.Refused == nil || explained {
 		return false
 	}
@@ -147,56 +149,56 @@ func (b *objectDiffer) unsolved(o *Object, seen *Seen, explained bool) bool {
 }
 
 // missing makes an object that is not there.
-func (b *objectDiffer) missing(o *Object, seen *Seen) {
+func (b *differ) missing(o *Object, seen *Seen) {
 	if b.unsolved(o, seen, seen.Soon) {
 		return
 	}
-	step := Step{Verb: Create, Object: o.Key, Service: o.Service, Effect: None, Why: o.Origins}
+	step := plan.Step{Verb: plan.Create, Object: o.Key, Service: o.Service, Effect: plan.None, Why: o.Origins}
 	switch {
 	case seen.Soon && b.cluster.Namespace:
-		step.Why = append(slices.Clone(o.Origins), Cause{Text: "(its kind does not exist yet)"})
+		step.Why = append(slices.Clone(o.Origins), plan.Cause{Text: "(its kind does not exist yet)"})
 	case seen.Soon:
-		step.Why = append(slices.Clone(o.Origins), Cause{Text: "(its namespace does not exist yet)"})
+		step.Why = append(slices.Clone(o.Origins), plan.Cause{Text: "(its namespace does not exist yet)"})
 	case o.OneShot:
-		step.Why = []Cause{{Text: "has not run for this release"}}
-	case b.plan.From != "":
-		step.Why = orElse(o.Origins, "is not there")
+		step.Why = []plan.Cause{{Text: "has not run for this release"}}
+	case b.plan.From != "" && len(o.Origins) == 0:
+		step.Why = []plan.Cause{{Text: "is not there"}}
 	}
 	if o.OneShot {
-		step.Verb = Execute
+		step.Verb = plan.Execute
 	}
 	b.byKey[o.Key] = b.add(step)
 }
 
 // goes is about an object that is being deleted. It is made again once it is gone, but for what holds data.
-func (b *objectDiffer) goes(o *Object, seen *Seen) {
+func (b *differ) goes(o *Object, seen *Seen) {
 	if slices.Contains(stays, kindOf(o.Key)) {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3507", Severity: diag.Error, Subject: o.Key,
 			Summary: "somebody is deleting it, and with it the data in it", Detail: []string{"it goes as soon as nothing uses it any more"},
 			Hint: "save the data now, before its pods stop; then find out who deletes it"})
 		return
 	}
-	verb := Recreate
+	verb := plan.Recreate
 	if o.OneShot {
-		verb = Execute
+		verb = plan.Execute
 	}
-	b.byKey[o.Key] = b.add(Step{Verb: verb, Object: o.Key, Service: o.Service, Effect: b.effectOf(o, seen, verb, nil), Why: []Cause{{Text: "is being deleted"}}})
+	b.byKey[o.Key] = b.add(plan.Step{Verb: verb, Object: o.Key, Service: o.Service, Effect: b.effectOf(o, seen, verb, nil), Why: []plan.Cause{{Text: "is being deleted"}}})
 }
 
 // asWanted is about an object of which no field differs. Only workloads are waited for: a claim may be bound no sooner than its pod starts.
-func (b *objectDiffer) asWanted(o *Object, seen *Seen) {
+func (b *differ) asWanted(o *Object, seen *Seen) {
 	switch {
 	case podsOf(o.Body) == nil || seen.Health.Ready:
 		b.plan.Unchanged = append(b.plan.Unchanged, o.Key)
 	case o.OneShot && seen.Health.Failed:
-		b.byKey[o.Key] = b.add(Step{Verb: Execute, Object: o.Key, Service: o.Service, Effect: None, Why: []Cause{{Text: cmp.Or(seen.Health.How, "failed")}}})
+		b.byKey[o.Key] = b.add(plan.Step{Verb: plan.Execute, Object: o.Key, Service: o.Service, Effect: plan.None, Why: []plan.Cause{{Text: cmp.Or(seen.Health.How, "failed")}}})
 	default:
-		b.byKey[o.Key] = b.add(Step{Verb: Wait, Object: o.Key, Service: o.Service, Effect: None, Why: []Cause{{Text: cmp.Or(seen.Health.How, "is not ready")}}})
+		b.byKey[o.Key] = b.add(plan.Step{Verb: plan.Wait, Object: o.Key, Service: o.Service, Effect: plan.None, Why: []plan.Cause{{Text: cmp.Or(seen.Health.How, "is not ready")}}})
 	}
 }
 
 // claim adds the steps for a claim: one that sets its size, and one for the rest.
-func (b *objectDiffer) claim(o *Object, seen *Seen, all []Change, held []Conflict) {
+func (b *differ) claim(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) {
 	grown, rest, problems := claim(o, seen, all, b.cluster)
 	b.problems = append(b.problems, problems...)
 	if len(problems) > 0 || b.unsolved(o, seen, len(grown) > 0) {
@@ -207,14 +209,14 @@ func (b *objectDiffer) claim(o *Object, seen *Seen, all []Change, held []Conflic
 		after = append(after, b.add(s))
 		b.byKey[o.Key] = after[0]
 	}
-	if step := update(o, seen, rest, held); len(rest) > 0 || step.Verb == TakeOver {
+	if step := update(o, seen, rest, held); len(rest) > 0 || step.Verb == plan.TakeOver {
 		step.Why = b.why(o, seen, rest, held)
 		b.byKey[o.Key] = b.add(step, after...)
 	}
 }
 
 // remake adds the steps for a StatefulSet that can't be changed in place; it reports whether it is such a one.
-func (b *objectDiffer) remake(o *Object, seen *Seen, all []Change, held []Conflict) bool {
+func (b *differ) remake(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) bool {
 	if seen.Applied != nil {
 		return false
 	}
@@ -229,19 +231,19 @@ func (b *objectDiffer) remake(o *Object, seen *Seen, all []Change, held []Confli
 	}
 	why := b.why(o, seen, all, held)
 	if r.recreate {
-		why = append(why, append(r.why, Cause{Text: "its pods stop before the new ones start; its claims stay"})...)
-		b.byKey[o.Key] = b.add(Step{Verb: Recreate, Object: o.Key, Service: o.Service, Changes: all, Why: why, Effect: b.effectOf(o, seen, Recreate, all)}, grown...)
+		why = append(why, append(r.why, plan.Cause{Text: "its pods stop before the new ones start; its claims stay"})...)
+		b.byKey[o.Key] = b.add(plan.Step{Verb: plan.Recreate, Object: o.Key, Service: o.Service, Changes: all, Why: why, Effect: b.effectOf(o, seen, plan.Recreate, all)}, grown...)
 		return true
 	}
-	orphan := b.add(Step{Verb: Orphan, Object: o.Key, Service: o.Service, Effect: None,
-		Why: append(r.why, Cause{Text: "deleted alone: its pods run on, its claims stay"})}, grown...)
-	b.byKey[o.Key] = b.add(Step{Verb: Create, Object: o.Key, Service: o.Service, Changes: all, Why: append(why, Cause{Text: "made again around its pods"}),
-		Effect: b.effectOf(o, seen, Create, all)}, orphan)
+	orphan := b.add(plan.Step{Verb: plan.Orphan, Object: o.Key, Service: o.Service, Effect: plan.None,
+		Why: append(r.why, plan.Cause{Text: "deleted alone: its pods run on, its claims stay"})}, grown...)
+	b.byKey[o.Key] = b.add(plan.Step{Verb: plan.Create, Object: o.Key, Service: o.Service, Changes: all, Why: append(why, plan.Cause{Text: "made again around its pods"}),
+		Effect: b.effectOf(o, seen, plan.Create, all)}, orphan)
 	return true
 }
 
 // unwanted removes what nothing asks for any more, but for what holds data.
-func (b *objectDiffer) unwanted() {
+func (b *differ) unwanted() {
 	for _, u := range b.cluster.Unwanted {
 		kind := kindOf(u.Key)
 		switch {
@@ -252,12 +254,12 @@ func (b *objectDiffer) unwanted() {
 			b.problems = append(b.problems, goAlong(u.Key))
 			continue
 		}
-		step := Step{Verb: Remove, Object: u.Key, Service: u.Service, Effect: None, Why: []Cause{{Text: "nothing asks for it any longer"}}}
+		step := plan.Step{Verb: plan.Remove, Object: u.Key, Service: u.Service, Effect: plan.None, Why: []plan.Cause{{Text: "nothing asks for it any longer"}}}
 		if podsOf(u.Live) != nil && kind != "Job" {
-			step.Effect = Brief
+			step.Effect = plan.Brief
 		}
 		if kind == "StatefulSet" {
-			step.Why = []Cause{{Text: "nothing asks for it any longer; its claims are kept"}}
+			step.Why = []plan.Cause{{Text: "nothing asks for it any longer; its claims are kept"}}
 		}
 		b.add(step)
 	}
@@ -271,16 +273,16 @@ var shapes = []struct{ word, field string }{
 }
 
 // why says what makes an object differ: what others changed, another image, and the config's lines about fields that differ.
-func (b *objectDiffer) why(o *Object, seen *Seen, all []Change, held []Conflict) []Cause {
-	var out []Cause
-	before := predecessors(seen.Live)
+func (b *differ) why(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) []plan.Cause {
+	var out []plan.Cause
+	before := fields.Predecessors(seen.Live)
 	if before != nil {
-		out = []Cause{{Text: "taken over from " + namesOf(before)}}
+		out = []plan.Cause{{Text: "taken over from " + fields.Names(before)}}
 	}
 	out = append(out, drift(seen, all, held)...)
 	for _, c := range all {
 		if strings.HasSuffix(c.Field, ".image") && c.From != "" && c.To != "" {
-			cause := anotherImage(c.From, c.To)
+			cause := plan.AnotherImage(c.From, c.To)
 			if !slices.Contains(out, cause) {
 				out = append(out, cause)
 			}
@@ -291,7 +293,7 @@ func (b *objectDiffer) why(o *Object, seen *Seen, all []Change, held []Conflict)
 		i := slices.IndexFunc(shapes, func(s struct{ word, field string }) bool {
 			return s.word == word || s.word == "" || strings.HasPrefix(origin.Text, s.word+":")
 		})
-		if slices.ContainsFunc(all, func(c Change) bool { return contentField(c.Field) && strings.Contains(c.Field, shapes[i].field) }) {
+		if slices.ContainsFunc(all, func(c plan.Change) bool { return contentField(c.Field) && strings.Contains(c.Field, shapes[i].field) }) {
 			out = append(out, origin)
 		}
 	}
@@ -299,4 +301,4 @@ func (b *objectDiffer) why(o *Object, seen *Seen, all []Change, held []Conflict)
 }
 
 // contentField reports whether a field is more than a label of the object itself, such as that of its release.
-func contentField(field string) bool { return !within(field, "metadata.labels") }
+func contentField(field string) bool { return !fields.Within(field, "metadata.labels") }

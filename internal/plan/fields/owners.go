@@ -1,14 +1,16 @@
-package plan
+package fields
 
 import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"berth/internal/plan"
 )
 
-// manager is who set which fields of an object: an entry of its managedFields.
-type manager struct {
-	name        string
+// Manager is who set which fields of an object: an entry of its managedFields.
+type Manager struct {
+	Name        string
 	operation   string // "Apply", "Update"
 	subresource string // "scale"; "" is the object itself
 	time        string
@@ -16,40 +18,40 @@ type manager struct {
 }
 
 // is reports whether two entries are one.
-func (m manager) is(other manager) bool {
-	return m.name == other.name && m.operation == other.operation && m.subresource == other.subresource
+func (m Manager) is(other Manager) bool {
+	return m.Name == other.Name && m.operation == other.operation && m.subresource == other.subresource
 }
 
-// managersOf are an object's managers, who wrote last first. Who only wrote its status is none.
-func managersOf(live map[string]any) []manager {
+// Managers are an object's managers, who wrote last first. Who only wrote its status is none.
+func Managers(live map[string]any) []Manager {
 	meta, _ := live["metadata"].(map[string]any)
 	entries, _ := meta["managedFields"].([]any)
-	var out []manager
+	var out []Manager
 	for _, e := range entries {
 		entry, _ := e.(map[string]any)
 		fields, _ := entry["fieldsV1"].(map[string]any)
 		if fields == nil || entry["subresource"] == "status" {
 			continue
 		}
-		out = append(out, manager{textAt(entry, "manager"), textAt(entry, "operation"), textAt(entry, "subresource"), textAt(entry, "time"), fields})
+		out = append(out, Manager{Text(entry, "manager"), Text(entry, "operation"), Text(entry, "subresource"), Text(entry, "time"), fields})
 	}
-	slices.SortStableFunc(out, func(a, b manager) int { return strings.Compare(b.time, a.time) })
+	slices.SortStableFunc(out, func(a, b Manager) int { return strings.Compare(b.time, a.time) })
 	return out
 }
 
-// ownersOf are the names of those who set a field.
-func ownersOf(managers []manager, path []segment) []string {
+// Owners are the names of those who set a field.
+func Owners(managers []Manager, path Path) []string {
 	var names []string
 	for _, m := range managers {
-		if m.holds(path) && !slices.Contains(names, m.name) {
-			names = append(names, m.name)
+		if m.holds(path) && !slices.Contains(names, m.Name) {
+			names = append(names, m.Name)
 		}
 	}
 	return names
 }
 
 // holds reports whether a manager set a field, or a value as a whole that it lies in.
-func (m manager) holds(path []segment) bool {
+func (m Manager) holds(path Path) bool {
 	node := m.fields
 	for i, s := range path {
 		inner, ok := s.in(node).(map[string]any)
@@ -61,8 +63,8 @@ func (m manager) holds(path []segment) bool {
 	return true
 }
 
-// setByUsAlone reports whether we set a field, itself and not as a part of a larger value, and nobody else did.
-func setByUsAlone(managers []manager, path []segment) bool {
+// SetByUsAlone reports whether we set a field, itself and not as a part of a larger value, and nobody else did.
+func SetByUsAlone(managers []Manager, path Path) bool {
 	set := false
 	for _, m := range managers {
 		var node any = m.fields
@@ -70,7 +72,7 @@ func setByUsAlone(managers []manager, path []segment) bool {
 			fields, _ := node.(map[string]any)
 			node = s.in(fields)
 		}
-		if node != nil && m.name != Manager {
+		if node != nil && m.Name != plan.Manager {
 			return false
 		}
 		set = set || node != nil
@@ -79,17 +81,17 @@ func setByUsAlone(managers []manager, path []segment) bool {
 }
 
 // in finds the part of a set of fields that is about a segment.
-func (s segment) in(node map[string]any) any {
+func (s Segment) in(node map[string]any) any {
 	switch {
-	case s.name != "":
-		return node["f:"+s.name]
-	case s.item == nil:
-		return node["i:"+plain(s.index)]
+	case s.Name != "":
+		return node["f:"+s.Name]
+	case s.Item == nil:
+		return node["i:"+Plain(s.Index)]
 	}
 	for key, inner := range node {
 		var want map[string]any
 		text, ok := strings.CutPrefix(key, "k:")
-		if ok && json.Unmarshal([]byte(text), &want) == nil && sameKeys(s.item, want, s.keys) {
+		if ok && json.Unmarshal([]byte(text), &want) == nil && SameKeys(s.Item, want, s.Keys) {
 			return inner
 		}
 	}

@@ -1,4 +1,4 @@
-package plan
+package objects
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/plan/fields"
 )
 
 // stays are kinds that are never removed: there is data in them.
@@ -15,15 +17,15 @@ var stays = []string{"PersistentVolumeClaim", "PersistentVolume", "Namespace", "
 // remake is how a StatefulSet is changed in what can't be changed: its claims grow, it is deleted without its pods, and made again around
 // them.
 type remake struct {
-	grow     []Step
-	why      []Cause
+	grow     []plan.Step
+	why      []plan.Cause
 	recreate bool // its pods can't be kept
 }
 
 // statefulSet says how a change of a StatefulSet is made; nil when it is made in place. Its replicas, its template and how it is updated
 // can be changed in place, and nothing else of it.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
-func statefulSet(o *Object, seen *Seen, all []Change, c *Cluster) (*remake, diag.List) {
+func statefulSet(o *Object, seen *Seen, all []plan.Change, c *Cluster) (*remake, diag.List) {
 	r := &remake{}
 	var problems diag.List
 	var parts []string
@@ -41,13 +43,13 @@ func statefulSet(o *Object, seen *Seen, all []Change, c *Cluster) (*remake, diag
 		return nil, nil
 	}
 	slices.Sort(parts)
-	r.why = []Cause{{Text: strings.Join(slices.Compact(parts), ", ") + " can't be changed in place"}}
+	r.why = []plan.Cause{{Text: strings.Join(slices.Compact(parts), ", ") + " can't be changed in place"}}
 	if claimsGoAlong(seen.Live) {
 		problems = append(problems, goAlong(o.Key))
 	}
 	if slices.Contains(parts, "spec.volumeClaimTemplates") {
 		for _, template := range templates(o.Body) {
-			problems = append(problems, r.template(o, template, templateOf(seen.Live, textAt(template, "metadata", "name")), c)...)
+			problems = append(problems, r.template(o, template, templateOf(seen.Live, fields.Text(template, "metadata", "name")), c)...)
 		}
 	}
 	return r, problems
@@ -56,11 +58,11 @@ func statefulSet(o *Object, seen *Seen, all []Change, c *Cluster) (*remake, diag
 // template is about one claim template: its live claims grow when it wants more.
 func (r *remake) template(o *Object, want, live map[string]any, c *Cluster) diag.List {
 	var problems diag.List
-	size, class := sizeOf(want), textAt(want, "spec", "storageClassName")
-	if live != nil && larger(sizeOf(live), size) > 0 {
+	size, class := sizeOf(want), fields.Text(want, "spec", "storageClassName")
+	if live != nil && fields.Larger(sizeOf(live), size) > 0 {
 		return diag.List{shrinks(o, o.Key, sizeOf(live), size)}
 	}
-	prefix := textAt(want, "metadata", "name") + "-" + nameOf(o.Key) + "-"
+	prefix := fields.Text(want, "metadata", "name") + "-" + nameOf(o.Key) + "-"
 	for _, claim := range c.Claims {
 		if shard, ok := strings.CutPrefix(claim.Name, prefix); !ok || !digits(shard) {
 			continue
@@ -69,8 +71,8 @@ func (r *remake) template(o *Object, want, live map[string]any, c *Cluster) diag
 		switch {
 		case class != "" && claim.Class != "" && class != claim.Class:
 			problems = append(problems, otherClass(o, key, claim.Class, class))
-		case larger(size, claim.Size) > 0:
-			step, list := grow(o, key, Change{Field: SizeField, From: claim.Size, To: size}, claim.Class, c.Classes)
+		case fields.Larger(size, claim.Size) > 0:
+			step, list := grow(o, key, plan.Change{Field: plan.SizeField, From: claim.Size, To: size}, claim.Class, c.Classes)
 			r.grow, problems = append(r.grow, step), append(problems, list...)
 		}
 	}
@@ -78,13 +80,13 @@ func (r *remake) template(o *Object, want, live map[string]any, c *Cluster) diag
 }
 
 // grow is the step that makes a claim larger; a problem when its class does not let it.
-func grow(o *Object, key string, change Change, class string, classes []Class) (Step, diag.List) {
-	step := Step{Verb: Grow, Object: key, Service: o.Service, Effect: None, Changes: []Change{change},
-		Why: []Cause{{Text: "storage " + change.From + " -> " + change.To, Range: originOf(o, "storage")}}}
+func grow(o *Object, key string, change plan.Change, class string, classes []Class) (plan.Step, diag.List) {
+	step := plan.Step{Verb: plan.Grow, Object: key, Service: o.Service, Effect: plan.None, Changes: []plan.Change{change},
+		Why: []plan.Cause{{Text: "storage " + change.From + " -> " + change.To, Range: originOf(o, "storage")}}}
 	i := slices.IndexFunc(classes, func(c Class) bool { return c.Name == class || class == "" && c.Default })
 	switch {
 	case i < 0:
-		step.Why = append(step.Why, Cause{Text: "whether its storage class lets it grow could not be seen"})
+		step.Why = append(step.Why, plan.Cause{Text: "whether its storage class lets it grow could not be seen"})
 	case !classes[i].Expandable:
 		return step, diag.List{{Code: "BERTH3502", Severity: diag.Error, Subject: key, Range: originOf(o, "storage"),
 			Summary: fmt.Sprintf("it can't grow from %s to %s: its storage class %s does not let volumes grow", change.From, change.To, classes[i].Name),
@@ -95,17 +97,17 @@ func grow(o *Object, key string, change Change, class string, classes []Class) (
 
 // claim says how a change of a claim is made: it can grow, its labels can change, and nothing else. It gives the step that makes it grow,
 // if it is to, and the changes besides.
-func claim(o *Object, seen *Seen, all []Change, c *Cluster) (grown []Step, rest []Change, problems diag.List) {
+func claim(o *Object, seen *Seen, all []plan.Change, c *Cluster) (grown []plan.Step, rest []plan.Change, problems diag.List) {
 	for _, change := range all {
 		switch {
-		case change.Field == SizeField && larger(change.From, change.To) > 0:
+		case change.Field == plan.SizeField && fields.Larger(change.From, change.To) > 0:
 			problems = append(problems, shrinks(o, o.Key, change.From, change.To))
-		case change.Field == SizeField:
-			step, list := grow(o, o.Key, change, textAt(seen.Live, "spec", "storageClassName"), c.Classes)
+		case change.Field == plan.SizeField:
+			step, list := grow(o, o.Key, change, fields.Text(seen.Live, "spec", "storageClassName"), c.Classes)
 			grown, problems = append(grown, step), append(problems, list...)
 		case change.Field == "spec.storageClassName" && change.From != "" && change.To != "":
 			problems = append(problems, otherClass(o, o.Key, change.From, change.To))
-		case within(change.Field, "spec") && !within(change.Field, "spec.resources") && seen.Applied == nil:
+		case fields.Within(change.Field, "spec") && !fields.Within(change.Field, "spec.resources") && seen.Applied == nil:
 			problems = append(problems, diag.Diagnostic{Code: "BERTH3505", Severity: diag.Error, Subject: o.Key, Range: originOf(o, ""),
 				Summary: fmt.Sprintf("%s of a claim can't change: %s -> %s", change.Field, orNone(change.From), orNone(change.To)),
 				Hint:    "set it back, or copy the data to a new claim"})
@@ -115,6 +117,8 @@ func claim(o *Object, seen *Seen, all []Change, c *Cluster) (grown []Step, rest 
 	}
 	return grown, rest, problems
 }
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func shrinks(o *Object, key, from, to string) diag.Diagnostic {
 	return diag.Diagnostic{Code: "BERTH3501", Severity: diag.Error, Subject: key, Range: originOf(o, "storage"),
@@ -130,7 +134,7 @@ func otherClass(o *Object, key, from, to string) diag.Diagnostic {
 
 // claimsGoAlong reports whether a StatefulSet's claims are deleted with it.
 func claimsGoAlong(live map[string]any) bool {
-	return textAt(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete"
+	return fields.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete"
 }
 
 func goAlong(key string) diag.Diagnostic {
@@ -139,13 +143,15 @@ func goAlong(key string) diag.Diagnostic {
 }
 
 // dropsClaims reports whether having fewer pods deletes the claims of those that go.
-func dropsClaims(live map[string]any, all []Change) bool {
-	return textAt(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" &&
-		slices.ContainsFunc(all, func(c Change) bool { return c.Field == "spec.replicas" && larger(cmp.Or(c.From, "1"), c.To) > 0 })
+func dropsClaims(live map[string]any, all []plan.Change) bool {
+	return fields.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" &&
+		slices.ContainsFunc(all, func(c plan.Change) bool {
+			return c.Field == "spec.replicas" && fields.Larger(cmp.Or(c.From, "1"), c.To) > 0
+		})
 }
 
 func templates(body map[string]any) []map[string]any {
-	items, _ := treeAt(body, "spec")["volumeClaimTemplates"].([]any)
+	items, _ := fields.Tree(body, "spec")["volumeClaimTemplates"].([]any)
 	var out []map[string]any
 	for _, i := range items {
 		if m, ok := i.(map[string]any); ok {
@@ -157,7 +163,7 @@ func templates(body map[string]any) []map[string]any {
 
 func templateOf(body map[string]any, name string) map[string]any {
 	for _, t := range templates(body) {
-		if textAt(t, "metadata", "name") == name {
+		if fields.Text(t, "metadata", "name") == name {
 			return t
 		}
 	}
@@ -165,9 +171,9 @@ func templateOf(body map[string]any, name string) map[string]any {
 }
 
 func sizeOf(claim map[string]any) string {
-	v := treeAt(claim, "spec", "resources", "requests")["storage"]
+	v := fields.Tree(claim, "spec", "resources", "requests")["storage"]
 	if v == nil {
 		return ""
 	}
-	return plain(v)
+	return fields.Plain(v)
 }

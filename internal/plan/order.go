@@ -1,0 +1,144 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+)
+
+// order numbers the steps so that each comes after those that it needs: half-done leftovers, images, files, units by their conditions,
+// removals.
+func (b *differ) order() {
+	steps := b.plan.Steps
+	needs := make([][]int, len(steps))
+	for _, u := range b.desired.Units {
+		i, ok := b.byUnit[u.Name]
+		if !ok {
+			continue
+		}
+		needs[i] = append(needs[i], b.first...)
+		if k, ok := b.image[u.Image]; ok && steps[i].Verb != Wait {
+			needs[i] = append(needs[i], k)
+		}
+		if b.writes >= 0 && steps[i].Verb != Wait {
+			needs[i] = append(needs[i], b.writes)
+		}
+		for _, n := range u.Needs {
+			if k, ok := b.byUnit[n.Name]; ok {
+				needs[i] = append(needs[i], k)
+			}
+		}
+	}
+	b.apart(needs)
+	b.doorLast(needs)
+	for i, s := range steps {
+		if s.Verb == Remove && !slices.Contains(b.first, i) {
+			for k := range steps {
+				if steps[k].Verb != Remove {
+					needs[i] = append(needs[i], k)
+				}
+			}
+		}
+	}
+	b.plan.Steps = Ordered(steps, needs)
+}
+
+// apart keeps a service answering that has several containers, where Sourcegraph does not answer without it: one is replaced after the
+// other.
+func (b *differ) apart(needs [][]int) {
+	last := map[string]int{}
+	for _, u := range b.desired.Units {
+		i, ok := b.byUnit[u.Name]
+		if !ok || !Vital(u.Service) {
+			continue
+		}
+		if v := b.plan.Steps[i].Verb; v != Recreate && v != Restart {
+			continue
+		}
+		if before, ok := last[u.Service]; ok {
+			needs[i] = append(needs[i], before)
+		}
+		last[u.Service] = i
+	}
+}
+
+// frontDoor is the service that people come in by.
+const frontDoor = "caddy"
+
+// doorLast has the front door replaced after everything else: it is open meanwhile, and closed for no longer than it takes by itself. Where there
+// is only a page behind it, nobody loses anything.
+func (b *differ) doorLast(needs [][]int) {
+	if !slices.ContainsFunc(b.desired.Units, func(u Unit) bool { return u.Service == "sourcegraph-frontend" }) {
+		return
+	}
+	for _, u := range b.desired.Units {
+		door, ok := b.byUnit[u.Name]
+		if !ok || u.Service != frontDoor || b.plan.Steps[door].Verb != Recreate {
+			continue
+		}
+		for i, s := range b.plan.Steps {
+			if i != door && (s.Verb == Recreate || s.Verb == Create || s.Verb == Execute) && !reaches(needs, i, door) {
+				needs[door] = append(needs[door], i)
+			}
+		}
+	}
+}
+
+// reaches reports whether a step needs another one, at first or at last hand.
+func reaches(needs [][]int, from, to int) bool {
+	return from == to || slices.ContainsFunc(needs[from], func(n int) bool { return reaches(needs, n, to) })
+}
+
+// rank orders steps that are free to come in any order as people would read them.
+var rank = map[Verb]int{Remove: 0, Pull: 1, Write: 2}
+
+// Ordered numbers steps in an order that respects what each needs: by step, the indexes of those that come before it. Needs are between units
+// of one release and can't form a ring: the catalogue's test proves that.
+func Ordered(steps []Step, needs [][]int) []Step {
+	position := make([]int, len(steps)) // 1-based; 0: not placed yet
+	var out []Step
+	var place func(i int)
+	place = func(i int) {
+		if position[i] != 0 {
+			return
+		}
+		position[i] = -1
+		slices.Sort(needs[i])
+		needs[i] = slices.Compact(needs[i])
+		for _, n := range needs[i] {
+			place(n)
+		}
+		s := steps[i]
+		for _, n := range needs[i] {
+			s.After = append(s.After, position[n])
+		}
+		slices.Sort(s.After)
+		s.ID = len(out) + 1
+		position[i] = s.ID
+		out = append(out, s)
+	}
+	order := make([]int, len(steps))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		ra, aEarly := rank[steps[a].Verb]
+		rb, bEarly := rank[steps[b].Verb]
+		if !aEarly {
+			ra = 3
+		}
+		if !bEarly {
+			rb = 3
+		}
+		if steps[a].Verb == Remove && len(needs[a]) > 0 {
+			ra = 4
+		}
+		if steps[b].Verb == Remove && len(needs[b]) > 0 {
+			rb = 4
+		}
+		return cmp.Or(cmp.Compare(ra, rb), cmp.Compare(steps[a].Object, steps[b].Object))
+	})
+	for _, i := range order {
+		place(i)
+	}
+	return out
+}
