@@ -89,10 +89,10 @@ vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
 gen: ## make the generated references and schemas anew
-	$(GO) test ./catalogue ./internal/config/... -update
+	$(GO) test ./catalogue ./internal/config/check ./internal/config/reference -update
 
 golden: ## make golden files anew; read the difference before you commit it
-	$(GO) test ./catalogue ./internal/config/... ./internal/render/... ./internal/cli/... -update
+	$(GO) test ./catalogue ./internal/config/check ./internal/config/reference ./internal/render/agent ./internal/render/compose ./internal/render/kubernetes ./internal/cli -update
 
 bench: build testbed bin/helm bin/kustomize ## measure side by side against the tools that people use today
 	testbed/kubernetes up control

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -86,6 +87,20 @@ type ComposeService struct {
 
 // Scalable reports whether more than one container of the service can run: Sourcegraph numbers those.
 func (s *ComposeService) Scalable() bool { return containsIndex(s.Container) }
+
+// HostPort is the host's port that is opened for a port inside the service; 0 for none, and where there is no service.
+func (s *ComposeService) HostPort(inside string) int {
+	if s == nil {
+		return 0
+	}
+	for _, p := range s.Ports {
+		if parts := strings.Split(p, ":"); len(parts) >= 2 && parts[len(parts)-1] == inside {
+			n, _ := strconv.Atoi(parts[len(parts)-2])
+			return n
+		}
+	}
+	return 0
+}
 
 // Condition is what a service waits for in another one before it starts.
 type Condition string

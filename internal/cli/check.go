@@ -110,6 +110,6 @@ func (i *installation) storage(service string) []compose.Storage {
 	if q == "" {
 		return nil
 	}
-	n, _ := config.Bytes(q) // config.Check has read it
+	n, _ := config.Bytes(q) // check.Read has read it
 	return []compose.Storage{{Service: service, Bytes: n, At: i.doc.At("services." + service + ".storage")}}
 }

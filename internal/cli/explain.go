@@ -10,6 +10,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/config/check"
 	"berth/internal/config/reference"
 	"berth/internal/diag"
 	"github.com/spf13/cobra"
@@ -84,7 +85,7 @@ func (e *Env) facts(file string) (config.Facts, error) {
 	}
 	if err == nil {
 		facts.Doc, _ = config.Load(file, text)
-		facts.Release, _ = config.Release(facts.Doc, cat)
+		facts.Release, _ = check.Release(facts.Doc, cat)
 	}
 	if facts.Release == nil {
 		if facts.Release, err = cat.Release(cat.Newest(catalogue.Compose), catalogue.Compose); err != nil {

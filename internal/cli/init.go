@@ -12,6 +12,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/config/check"
 	"berth/internal/diag"
 	"github.com/spf13/cobra"
 )
@@ -88,7 +89,7 @@ func (e *Env) init(a config.Answers, output string) error {
 	}
 	text := config.Init(a)
 	// The new file passes the same checks as any other, before it is written.
-	if _, _, problems := config.Read(output, text, cat, e.world(filepath.Dir(e.abs(output)))); problems.Failed() {
+	if _, _, problems := check.Read(output, text, cat, e.world(filepath.Dir(e.abs(output)))); problems.Failed() {
 		return problems
 	}
 	file, err := os.OpenFile(e.abs(output), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

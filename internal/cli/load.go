@@ -9,6 +9,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/config/check"
 	"berth/internal/diag"
 	"berth/internal/registry"
 	"berth/internal/stack"
@@ -63,7 +64,7 @@ func (e *Env) load(file string) (*loaded, diag.List, error) {
 // understand works out what should run from the text that was read.
 func (e *Env) understand(l *loaded) (problems diag.List, err error) {
 	// The meaning is checked even where the form has problems, so that all are told at once.
-	l.doc, l.release, problems = config.Read(l.file, l.text, e.catalogue(), e.world(l.dir))
+	l.doc, l.release, problems = check.Read(l.file, l.text, e.catalogue(), e.world(l.dir))
 	if problems.Failed() {
 		return problems, nil
 	}
@@ -87,8 +88,8 @@ func (l *loaded) resolve(namespace string) error {
 }
 
 // world is what a config in a folder refers to.
-func (e *Env) world(dir string) config.World {
-	return config.World{
+func (e *Env) world(dir string) check.World {
+	return check.World{
 		ReadFile:  func(name string) ([]byte, error) { return os.ReadFile(from(dir, name)) },
 		Stat:      func(name string) (fs.FileInfo, error) { return os.Stat(from(dir, name)) },
 		Getenv:    e.Getenv,
@@ -105,7 +106,7 @@ func from(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// files reads the files that the config names; config.Check has seen them.
+// files reads the files that the config names; check.Read has seen them.
 func (l *loaded) files() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, name := range stack.FileNames(l.doc.Config) {

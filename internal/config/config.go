@@ -198,3 +198,11 @@ type Patch struct {
 	Compose    map[string]any `yaml:"compose" doc:"Merged into the service of the Compose file: maps merge, lists and values replace, null removes." on:"compose" example:"{privileged: false}"`
 	Kubernetes map[string]any `yaml:"kubernetes" doc:"Merged into the object: maps merge, lists of named items (containers, env, volumes, ports) merge by name, other lists and values replace, null removes." on:"kubernetes" example:"{spec: {template: {spec: {hostNetwork: true}}}}"`
 }
+
+// Title is a target's name for people.
+func Title(t catalogue.Target) string {
+	if t == catalogue.Compose {
+		return "Docker Compose"
+	}
+	return "Kubernetes"
+}

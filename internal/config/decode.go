@@ -83,7 +83,7 @@ func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 	defer d.close()
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" && k.Kind != Anything {
-		d.errorf("BERTH1113", d.doc.near(path), "give it a value, or take the line out"+exampleHint(k), "%s has no value", path)
+		d.errorf("BERTH1113", d.doc.Near(path), "give it a value, or take the line out"+exampleHint(k), "%s has no value", path)
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -136,7 +136,7 @@ func (d *decoder) wrong(k *Key, n *yaml.Node, path string) {
 	if hint == "" {
 		hint = "see  berth explain " + path
 	}
-	want := map[Kind]string{Object: "the keys " + list(k.Names(), "and"), CPU: "an amount of cores", Memory: "an amount of bytes"}[k.Kind]
+	want := map[Kind]string{Object: "the keys " + diag.Listed(k.Names(), "and"), CPU: "an amount of cores", Memory: "an amount of bytes"}[k.Kind]
 	if want == "" {
 		want = string(k.Kind)
 	}
@@ -200,10 +200,10 @@ func (d *decoder) named(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	d.pairs(n, path, func(name, at string, key, value *yaml.Node) {
 		if k.Under != nil && !slices.Contains(k.Under, name) {
 			hint := ""
-			if guess := closest(name, k.Under); guess != "" {
+			if guess := diag.Closest(name, k.Under); guess != "" {
 				hint = fmt.Sprintf("did you mean %s?", guess)
 			}
-			d.errorf("BERTH1118", d.src.node(key), hint, "%s can be %s, got %q", path, list(k.Under, "or"), name)
+			d.errorf("BERTH1118", d.src.node(key), hint, "%s can be %s, got %q", path, diag.Listed(k.Under, "or"), name)
 			return
 		}
 		elem := reflect.New(v.Type().Elem()).Elem()
@@ -247,7 +247,7 @@ func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	d.object(k, n, path, v)
 	if s := v.Interface().(Secret); len(d.problems) == before && (s.Env == "") == (s.File == "") {
 		v.SetZero()
-		d.errorf("BERTH1117", d.doc.near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of env and file", path)
+		d.errorf("BERTH1117", d.doc.Near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of env and file", path)
 	}
 }
 
@@ -290,10 +290,10 @@ func (d *decoder) text(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 	if len(k.Enum) > 0 && !slices.Contains(k.Enum, n.Value) {
 		hint := "write one of them"
-		if guess := closest(n.Value, k.Enum); guess != "" {
+		if guess := diag.Closest(n.Value, k.Enum); guess != "" {
 			hint = fmt.Sprintf("did you mean %s?", guess)
 		}
-		d.errorf("BERTH1106", d.src.node(n), hint, "%s must be %s, got %q", path, list(k.Enum, "or"), n.Value)
+		d.errorf("BERTH1106", d.src.node(n), hint, "%s must be %s, got %q", path, diag.Listed(k.Enum, "or"), n.Value)
 		return
 	}
 	v.SetString(n.Value)

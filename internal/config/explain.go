@@ -79,7 +79,7 @@ func unknownKey(name, under string, known []string) error {
 	if len(known) == 0 {
 		return fmt.Errorf("there is no key %q%s; it has none", name, where)
 	}
-	guess := closest(name, known)
+	guess := diag.Closest(name, known)
 	if at := Root().paths(name, ""); guess == "" && len(at) > 0 {
 		return fmt.Errorf("there is no key %q%s; did you mean %s.%s?", name, where, at[0], name)
 	}
@@ -87,7 +87,7 @@ func unknownKey(name, under string, known []string) error {
 		return fmt.Errorf("there is no key %q%s; %s lists them", name, where, strings.TrimSpace("berth explain "+under))
 	}
 	if guess == "" {
-		return fmt.Errorf("there is no key %q%s; known: %s", name, where, list(known, "and"))
+		return fmt.Errorf("there is no key %q%s; known: %s", name, where, diag.Listed(known, "and"))
 	}
 	return fmt.Errorf("there is no key %q%s; did you mean %s?", name, where, guess)
 }
@@ -171,9 +171,9 @@ func (f Facts) shipped(path string) string {
 	case path == "release":
 		return f.Release.Version
 	case path == "ports.prometheus":
-		return portText(shippedPort(f.Release, "prometheus", "9090"))
+		return portText(f.Release.Services["prometheus"].Compose.HostPort("9090"))
 	case path == "ports.grafana":
-		return portText(shippedPort(f.Release, "grafana", "3370"))
+		return portText(f.Release.Services["grafana"].Compose.HostPort("3370"))
 	case len(p) == 4 && p[0] == "databases" && p[2] == "settings":
 		return postgresSettings(f.Release, p[1])[p[3]]
 	case len(p) < 3 || p[0] != "services":
@@ -233,7 +233,7 @@ func amount(memory string) string {
 func (k *Key) Type() string {
 	switch {
 	case len(k.Enum) > 0 && k.Kind == Text:
-		return list(k.Enum, "or")
+		return diag.Listed(k.Enum, "or")
 	case k.Kind == Number && k.Max != nil:
 		return fmt.Sprintf("a whole number from %d to %d", *k.Min, *k.Max)
 	case k.Kind == Number && k.Min != nil:

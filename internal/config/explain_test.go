@@ -2,9 +2,7 @@ package config
 
 import (
 	"bytes"
-	"strconv"
 	"testing"
-	"testing/fstest"
 
 	"berth/catalogue"
 	"github.com/google/go-cmp/cmp"
@@ -149,62 +147,6 @@ func trimDot(path string) string {
 	return path
 }
 
-// TestInit: what berth init writes is short and has no problems.
-func TestInit(t *testing.T) {
-	cert, key := pair(t, []string{"sourcegraph.example.com"}, clock.AddDate(-1, 0, 0), clock.AddDate(1, 0, 0))
-	world := around(fstest.MapFS{"tls/a b.pem": {Data: cert, Mode: 0o600}, "k.key": {Data: key, Mode: 0o600}})
-	for _, a := range []Answers{
-		{On: "compose", Release: "7.5.4453", URL: "http://localhost", Size: "demo"},
-		{On: "compose", Release: "7.5.4453", URL: "https://sourcegraph.example.com", Name: "trial"},
-		{On: "compose", Release: "7.5.4453", URL: "https://sourcegraph.example.com", Email: "ops@example.com"},
-		{On: "compose", Release: "5.0.6", URL: "https://sourcegraph.example.com:8443", Certificate: "tls/a b.pem", Key: "k.key"},
-		{On: "kubernetes", Release: "7.6.0", URL: "https://sourcegraph.example.com"},
-		{On: "kubernetes", Release: "7.5.4453", URL: "http://sourcegraph.example.com", Size: "demo", Namespace: "sourcegraph"},
-	} {
-		text := Init(a)
-		doc, _, problems := Read("sourcegraph.yaml", text, world.Catalogue, world)
-		if len(problems) > 0 {
-			t.Errorf("%s\n%s", text, rendered(problems))
-		}
-		got := Answers{On: doc.Config.On, Release: doc.Config.Release, URL: doc.Config.URL, Size: doc.Config.Size, Name: doc.Config.Name,
-			Certificate: doc.Config.TLS.Certificate, Key: doc.Config.TLS.Key}
-		if k := doc.Config.Kubernetes; k != nil {
-			got.Namespace = k.Namespace
-		}
-		if le := doc.Config.TLS.LetsEncrypt; le != nil {
-			got.Email = le.Email
-		}
-		if diff := cmp.Diff(a, got); diff != "" {
-			t.Errorf("%s\n%s", text, diff)
-		}
-		if lines := bytes.Count(text, []byte("\n")); lines > 6 {
-			t.Errorf("%d lines\n%s", lines, text)
-		}
-	}
-	want := `# What you want of Sourcegraph; everything else is as Sourcegraph ships it. See: berth explain, berth plan
-on: compose
-release: 7.5.4453                          # change it to upgrade
-url: http://localhost
-size: demo                                 # demo: for a laptop, no limits
-`
-	if diff := cmp.Diff(want, string(Init(Answers{On: "compose", Release: "7.5.4453", URL: "http://localhost", Size: "demo"}))); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestFeatures: a key for a service that a release does not have, as may come with a later one.
-func TestFeatures(t *testing.T) {
-	world := around(nil)
-	doc, _ := Load("f", []byte("on: compose\nurl: http://x\nexecutors: {}\n"))
-	release, _ := Release(doc, world.Catalogue)
-	delete(release.Services, "executor")
-	problems := Check(doc, release, world)
-	// The second problem is that nothing says where the executors' token would be written.
-	if len(problems) != 2 || problems[0].Code != "BERTH1150" || problems[0].Range.Line != 3 || problems[1].Code != "BERTH1169" {
-		t.Error(rendered(problems))
-	}
-}
-
 func TestQuantities(t *testing.T) {
 	for q, want := range map[Quantity]float64{"4": 4, "0.5": 0.5, "500m": 0.5, "0.125": 0.125} {
 		if got, err := Cores(q); err != nil || got != want {
@@ -214,26 +156,6 @@ func TestQuantities(t *testing.T) {
 	for q, want := range map[Quantity]int64{"8Gi": 8 << 30, "500Mi": 500 << 20, "1.5Gi": 3 << 29, "8G": 8e9, "10k": 10_000, "1Ti": 1 << 40} {
 		if got, err := Bytes(q); err != nil || got != want {
 			t.Errorf("Bytes(%s) = %v, %v", q, got, err)
-		}
-	}
-}
-
-func TestJSON(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"a": "// no comment, /* none */", /* one */ "b": [1, 2,], } // end`: "",
-		`{"a": "\"//", }`: "",
-		`{"a": 1 /* open`: "8 the comment is not closed",
-		`{"a": }`:         "6 unexpected '}' looking for beginning of value",
-		`{"a": 1`:         "6 the text ends too early",
-		`{"a": "open`:     "10 the text ends too early",
-	} {
-		offset, problem := checkJSON([]byte(text))
-		got := ""
-		if problem != "" {
-			got = strconv.Itoa(offset) + " " + problem
-		}
-		if got != want {
-			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 }

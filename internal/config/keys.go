@@ -171,6 +171,11 @@ func (k *Key) paths(name, path string) []string {
 	return found
 }
 
+// Visit calls f for everything that is set, with its path: "services.gitserver.replicas".
+func (c *Config) Visit(f func(k *Key, path string, v reflect.Value)) {
+	Root().visit(reflect.ValueOf(c).Elem(), "", f)
+}
+
 // visit calls f for everything that is set in v, which is of k, with its path.
 func (k *Key) visit(v reflect.Value, path string, f func(k *Key, path string, v reflect.Value)) {
 	if v.Kind() == reflect.Pointer {

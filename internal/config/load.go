@@ -22,7 +22,7 @@ const (
 type Doc struct {
 	File   string
 	Config *Config
-	broken bool // the form has problems: what seems missing may only be misspelt
+	broken bool
 	values map[string]diag.Range
 	keys   map[string]diag.Range
 	top    diag.Range
@@ -38,8 +38,11 @@ func (d *Doc) KeyAt(path string) diag.Range { return d.keys[path] }
 // Has reports whether a key is set.
 func (d *Doc) Has(path string) bool { _, ok := d.values[path]; return ok }
 
-// near is the place of a key, or of the closest one above it that is set: where a missing key would have to be written.
-func (d *Doc) near(path string) diag.Range {
+// Broken reports whether the form has problems: what seems missing may only be misspelt.
+func (d *Doc) Broken() bool { return d.broken }
+
+// Near is the place of a key, or of the closest one above it that is set: where a missing key would have to be written.
+func (d *Doc) Near(path string) diag.Range {
 	for path != "" {
 		if r, ok := d.keys[path]; ok {
 			return r

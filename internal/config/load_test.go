@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 )
+
+func rendered(problems diag.List) string {
+	var b bytes.Buffer
+	problems.WriteText(&b, false)
+	return b.String()
+}
 
 func TestLoad(t *testing.T) {
 	two, port := 2, 8080
@@ -147,7 +154,7 @@ func TestAllAtOnce(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	names, err := filepath.Glob("testdata/problems/*.txtar")
+	names, err := filepath.Glob("check/testdata/problems/*.txtar")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -76,6 +76,23 @@ func bytesInstead(text string) string {
 	return fmt.Sprintf("write %s%si", m[1], strings.ToUpper(m[2]))
 }
 
+// Measure is a quantity as Kubernetes reads it, as a number: "500m", ".2", "8G", "4Gi".
+func Measure(q string) float64 {
+	end := strings.IndexFunc(q, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+	if end < 0 {
+		end = len(q)
+	}
+	n, _ := strconv.ParseFloat(q[:end], 64)
+	switch unit := q[end:]; unit {
+	case "":
+		return n
+	case "m":
+		return n / 1000
+	default:
+		return n * bytesUnits[unit]
+	}
+}
+
 // lazy compiles a pattern when it is first needed: most commands need none of them.
 func lazy(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })

@@ -21,6 +21,14 @@ func newSource(file, text string) *source {
 	return &source{file: file, lines: strings.Split(lineBreaks.Replace(text), "\n")}
 }
 
+// Place is the place of a character of a file, by the number of bytes before it.
+func Place(file string, data []byte, offset int) diag.Range {
+	before := lineBreaks.Replace(string(data[:offset]))
+	line := 1 + strings.Count(before, "\n")
+	column := 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+	return newSource(file, string(data)).at(line, column, 1)
+}
+
 // at is a place, brought inside the file: the YAML reader reports the end of a file as the line after the last.
 func (s *source) at(line, column, length int) diag.Range {
 	line = min(max(line, 1), len(s.lines))

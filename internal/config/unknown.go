@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/diag"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -22,8 +23,8 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 		d.errorf("BERTH1103", d.src.node(key), hint, "%q is no key of %s", name, where)
 		return
 	}
-	hint := "known here: " + list(k.Names(), "and")
-	if guess := closest(name, k.Names()); guess != "" {
+	hint := "known here: " + diag.Listed(k.Names(), "and")
+	if guess := diag.Closest(name, k.Names()); guess != "" {
 		hint = fmt.Sprintf("did you mean %q?", guess)
 	} else if path == "" {
 		hint = "berth explain lists the keys"
@@ -38,7 +39,7 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 // misplaced finds where a key belongs that stands elsewhere, by its name or, for the name of a service or a store, by what is in it.
 func misplaced(name, path string, value *yaml.Node) string {
 	if at := Root().paths(name, ""); len(at) > 0 {
-		return "it belongs under " + list(at[:min(len(at), 3)], "or")
+		return "it belongs under " + diag.Listed(at[:min(len(at), 3)], "or")
 	}
 	if path != "" && Root().Key(name) != nil {
 		return "it belongs under no other key; begin its line at the left"

@@ -9,14 +9,6 @@ import (
 	"berth/catalogue"
 )
 
-// workload is where a service runs on Kubernetes; nil without a release, or when it has none.
-func (c *check) workload(name string) *catalogue.Workload {
-	if c.rel == nil {
-		return nil
-	}
-	return c.rel.Workload(name)
-}
-
 // shipped is what the release has for one of the settings of a service; "" when it says nothing.
 func shipped(w *catalogue.Workload, setting string) string {
 	resource := func(group, name string) string { return plain(catalogue.Branch(w.Container, "resources", group)[name]) }
@@ -80,21 +72,4 @@ func plain(v any) string {
 		return ""
 	}
 	return fmt.Sprint(v)
-}
-
-// measure is a quantity as Kubernetes reads it, as a number: "500m", ".2", "8G", "4Gi".
-func measure(q string) float64 {
-	end := strings.IndexFunc(q, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
-	if end < 0 {
-		end = len(q)
-	}
-	n, _ := strconv.ParseFloat(q[:end], 64)
-	switch unit := q[end:]; unit {
-	case "":
-		return n
-	case "m":
-		return n / 1000
-	default:
-		return n * bytesUnits[unit]
-	}
 }

@@ -25,7 +25,7 @@ type Input struct {
 	Lock      map[string]string // digests that the admin recorded for their own registry, by image name
 }
 
-// Resolve says what should run for a config and a release. It takes a config that config.Check found nothing wrong with.
+// Resolve says what should run for a config and a release. It takes a config that check.Read found nothing wrong with.
 func Resolve(in Input) *Stack {
 	b := &builder{Input: in, secrets: map[string]Secret{}}
 	b.stack = &Stack{

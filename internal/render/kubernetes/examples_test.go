@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"berth/catalogue"
-	"berth/internal/config"
+	"berth/internal/config/check"
 	"berth/internal/render/kubernetes"
 	"berth/internal/stack"
 )
@@ -63,14 +63,14 @@ func TestExamples(t *testing.T) {
 func example(t *testing.T, text []byte) *kubernetes.Set {
 	t.Helper()
 	folder := os.DirFS("testdata/examples")
-	world := config.World{
+	world := check.World{
 		ReadFile:  func(name string) ([]byte, error) { return fs.ReadFile(folder, name) },
 		Stat:      func(name string) (fs.FileInfo, error) { return fs.Stat(folder, name) },
 		Getenv:    func(string) string { return "set" },
 		Now:       func() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) },
 		Catalogue: catalogue.Embedded(),
 	}
-	doc, release, problems := config.Read("sourcegraph.yaml", text, world.Catalogue, world)
+	doc, release, problems := check.Read("sourcegraph.yaml", text, world.Catalogue, world)
 	if len(problems) > 0 {
 		t.Fatalf("%+v", problems)
 	}

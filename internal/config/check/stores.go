@@ -1,4 +1,4 @@
-package config
+package check
 
 import (
 	"maps"
@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"berth/internal/config"
+	"berth/internal/diag"
 )
 
 // ownRedis: an entry says something.
-func (c *check) ownRedis() {
+func (c *checker) ownRedis() {
 	for _, name := range slices.Sorted(maps.Keys(c.Redis)) {
 		if c.Redis[name].External == nil {
 			c.missingf("BERTH1145", "redis."+name, "add  external: {env: NAME}  or  external: {file: PATH}",
@@ -19,7 +22,7 @@ func (c *check) ownRedis() {
 }
 
 // externalDatabases: all that is needed to log in is there.
-func (c *check) externalDatabases() {
+func (c *checker) externalDatabases() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		e, path := c.Databases[name].External, "databases."+name+".external"
 		if e == nil {
@@ -35,7 +38,7 @@ func (c *check) externalDatabases() {
 			}
 		}
 		if len(lacks) > 0 {
-			c.missingf("BERTH1145", path, "berth explain databases."+name+".external shows examples", "%s lacks %s", path, list(lacks, "and"))
+			c.missingf("BERTH1145", path, "berth explain databases."+name+".external shows examples", "%s lacks %s", path, diag.Listed(lacks, "and"))
 		}
 		if strings.ContainsAny(e.Host, "/@ ") {
 			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only, got %q", path, e.Host)
@@ -46,19 +49,19 @@ func (c *check) externalDatabases() {
 // cloudLogin reports whether Sourcegraph gets its databases' passwords from the cloud that it runs in.
 //
 // Source: charts/sourcegraph/examples/aws of Sourcegraph's Helm repository.
-func (c *check) cloudLogin() bool {
+func (c *checker) cloudLogin() bool {
 	_, set := c.Services["sourcegraph-frontend"].Env["PG_CONNECTION_UPDATER"]
 	return set
 }
 
 // sameDatabase: Sourcegraph refuses to start when these two are one.
 // https://sourcegraph.com/docs/self-hosted/external-services/postgres
-func (c *check) sameDatabase() {
+func (c *checker) sameDatabase() {
 	a, b := c.Databases["pgsql"].External, c.Databases["codeintel-db"].External
 	if a == nil || b == nil || a.Host == "" || a.Database == "" {
 		return
 	}
-	port := func(e *ExternalDatabase) int {
+	port := func(e *config.ExternalDatabase) int {
 		if e.Port == nil {
 			return 5432
 		}
@@ -71,7 +74,7 @@ func (c *check) sameDatabase() {
 }
 
 // ownStores: settings of a built-in store that is not run.
-func (c *check) ownStores() {
+func (c *checker) ownStores() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		if d := c.Databases[name]; d.External != nil && len(d.Settings) > 0 {
 			c.keyf("BERTH1147", "databases."+name+".settings", "set them on your own server, and take them out here",
@@ -93,7 +96,7 @@ var (
 )
 
 // objectStorage: a bucket, and a way to be let in.
-func (c *check) objectStorage() {
+func (c *checker) objectStorage() {
 	o, path := c.ObjectStorage, "objectStorage"
 	if o == nil {
 		return
@@ -133,14 +136,14 @@ func (c *check) objectStorage() {
 }
 
 // plainURL reports what is no URL with a host and one of the schemes.
-func (c *check) plainURL(code, path, text string, schemes ...string) {
+func (c *checker) plainURL(code, path, text string, schemes ...string) {
 	if u, err := url.Parse(text); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
 		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host, got %q", path, text)
 	}
 }
 
 // images: a registry and a folder in it, as docker pull would take it, without a tag.
-func (c *check) images() {
+func (c *checker) images() {
 	r := c.Images.Registry
 	last := r[strings.LastIndexByte(r, '/')+1:]
 	switch scheme, rest, ok := strings.Cut(r, "://"); {
@@ -158,7 +161,7 @@ func (c *check) images() {
 	}
 }
 
-func (c *check) proxy() {
+func (c *checker) proxy() {
 	p := c.Proxy
 	if p == nil {
 		return
@@ -179,14 +182,14 @@ func (c *check) proxy() {
 }
 
 // git: without known_hosts every connection by SSH asks a question that nobody answers.
-func (c *check) git() {
+func (c *checker) git() {
 	if c.Git.SSHKey != nil && c.Git.KnownHosts == "" {
 		c.missingf("BERTH1158", "git.sshKey", "make one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts",
 			"git.sshKey needs git.knownHosts")
 	}
 }
 
-func (c *check) tracing() {
+func (c *checker) tracing() {
 	switch t := c.Tracing; {
 	case t == nil:
 	case t.Jaeger && t.Collector != "":
@@ -198,7 +201,7 @@ func (c *check) tracing() {
 
 // siteConfigKeys: what is written into Sourcegraph's site configuration needs that configuration to be a file. berth does not take it
 // over unasked, since a file replaces at every start what people edited in Sourcegraph's pages.
-func (c *check) siteConfigKeys() {
+func (c *checker) siteConfigKeys() {
 	if c.SiteConfig != nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package config
+package check
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/config"
 	"berth/internal/diag"
 )
 
@@ -20,7 +21,7 @@ import (
 const soon = 14 * 24 * time.Hour
 
 // read reads a file that a key names, and reports why not.
-func (c *check) read(path, name string) ([]byte, bool) {
+func (c *checker) read(path, name string) ([]byte, bool) {
 	data, err := c.world.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -42,9 +43,9 @@ func cause(err error) string {
 }
 
 // files: those that the config names are there, and are what they should be.
-func (c *check) files() {
-	c.each(func(k *Key, path string, v reflect.Value) {
-		if k.File == "" || k.Kind != Text {
+func (c *checker) files() {
+	c.Visit(func(k *config.Key, path string, v reflect.Value) {
+		if k.File == "" || k.Kind != config.Text {
 			return
 		}
 		data, ok := c.read(path, v.String())
@@ -65,17 +66,13 @@ func (c *check) files() {
 }
 
 // json reports the place in the file itself, and which key names it.
-func (c *check) json(path, name string, data []byte) {
+func (c *checker) json(path, name string, data []byte) {
 	offset, problem := checkJSON(data)
 	if problem == "" {
 		return
 	}
-	src := newSource(name, string(data))
-	before := lineBreaks.Replace(string(data[:offset]))
-	line := 1 + strings.Count(before, "\n")
-	column := 1 + len([]rune(before[strings.LastIndexByte(before, '\n')+1:]))
 	c.problems = append(c.problems, diag.Diagnostic{
-		Code: "BERTH1159", Severity: diag.Error, Range: src.at(line, column, 1),
+		Code: "BERTH1159", Severity: diag.Error, Range: config.Place(name, data, offset),
 		Summary: "no JSON: " + problem, Detail: []string{path + " names this file"}, Hint: "comments and commas at the end are allowed",
 	})
 }
@@ -103,7 +100,7 @@ func certificates(data []byte) ([]*x509.Certificate, error) {
 }
 
 // certificate: it belongs to its key and to the URL's host, and is valid now.
-func (c *check) certificate() {
+func (c *checker) certificate() {
 	t := c.TLS
 	if t.Certificate == "" || t.Key == "" {
 		return
@@ -136,7 +133,7 @@ func (c *check) certificate() {
 		names := slices.Concat(leaf.DNSNames, texts(leaf.IPAddresses))
 		has := "it has no names at all"
 		if len(names) > 0 {
-			has = "it is for " + list(names, "and")
+			has = "it is for " + diag.Listed(names, "and")
 		} else if leaf.Subject.CommonName != "" {
 			has = "it has " + leaf.Subject.CommonName + " only as its common name, which browsers ignore"
 		}
@@ -152,7 +149,7 @@ func texts(ips []net.IP) []string {
 	return list
 }
 
-func (c *check) validity(cert *x509.Certificate) {
+func (c *checker) validity(cert *x509.Certificate) {
 	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 	switch now := c.world.Now(); {
 	case now.After(cert.NotAfter):
@@ -165,13 +162,13 @@ func (c *check) validity(cert *x509.Certificate) {
 }
 
 // secrets: each can be had, and nobody else reads its file.
-func (c *check) secrets() {
-	c.each(func(k *Key, path string, v reflect.Value) {
-		var s *Secret
+func (c *checker) secrets() {
+	c.Visit(func(k *config.Key, path string, v reflect.Value) {
+		var s *config.Secret
 		switch value := v.Interface().(type) {
-		case Secret:
+		case config.Secret:
 			s = &value
-		case EnvVar:
+		case config.EnvVar:
 			s = value.Secret
 		}
 		switch {
@@ -187,7 +184,7 @@ func (c *check) secrets() {
 }
 
 // readable warns of a secret's file that everybody on the machine can read.
-func (c *check) readable(path, name string) {
+func (c *checker) readable(path, name string) {
 	if info, err := c.world.Stat(name); err == nil && info.Mode().Perm()&0o004 != 0 {
 		c.warnf("BERTH1144", path, "chmod 600 "+name, "%s: everybody on this machine can read %s", path, name)
 	}

@@ -1,4 +1,4 @@
-package config
+package check
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 )
 
 // upgrades: who lets berth upgrade by itself says when.
-func (c *check) upgrades() {
+func (c *checker) upgrades() {
 	u := c.Upgrades
 	if u == nil {
 		return

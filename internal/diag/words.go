@@ -1,12 +1,12 @@
-package config
+package diag
 
 import (
 	"slices"
 	"strings"
 )
 
-// closest is the candidate that somebody who wrote name most likely meant, or "".
-func closest(name string, candidates []string) string {
+// Closest is the candidate that somebody who wrote name most likely meant, or "".
+func Closest(name string, candidates []string) string {
 	best, bestDistance := "", 99
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
 		if d := distance(fold(name), fold(c)); d < bestDistance && d <= min(max(1, (len(name)+len(c))/6), 3) {
@@ -47,8 +47,8 @@ func distance(a, b string) int {
 	return rows[(len(a)+1)%3][len(b)]
 }
 
-// list joins words as people do: "a, b or c".
-func list(words []string, last string) string {
+// Listed joins words as people do, with another word before the last: "a, b or c".
+func Listed(words []string, last string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}

@@ -1,4 +1,6 @@
-package config
+// Package check finds what is wrong with a config's meaning: by itself, for its release, and in the world that it refers to. Its form is
+// package config's. Rules are independent of each other, and all problems are told at once, each with its place and what to do.
+package check
 
 import (
 	"cmp"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/config"
 	"berth/internal/diag"
 )
 
@@ -22,18 +25,19 @@ type World struct {
 	Catalogue *catalogue.Catalogue // to say when a service came or went; nil leaves that out
 }
 
-// Read is Load, Release and Check together. The meaning is checked even where the form has problems, so that all are told at once.
-func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*Doc, *catalogue.Release, diag.List) {
-	doc, problems := Load(file, data)
+// Read reads a config, finds its release, and finds what is wrong with either. The meaning is checked even where the form has problems, so
+// that all are told at once.
+func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*config.Doc, *catalogue.Release, diag.List) {
+	doc, problems := config.Load(file, data)
 	release, more := Release(doc, cat)
-	problems = slices.Concat(problems, more, Check(doc, release, world))
+	problems = slices.Concat(problems, more, meaning(doc, release, world))
 	problems.Sort()
 	return doc, release, problems
 }
 
-// Check finds what is wrong with a config's meaning, by itself and in its world. Without a release, what depends on it is left out.
-func Check(doc *Doc, rel *catalogue.Release, world World) diag.List {
-	c := &check{doc: doc, Config: doc.Config, rel: rel, world: world}
+// meaning finds what is wrong with a config's meaning, by itself and in its world. Without a release, what depends on it is left out.
+func meaning(doc *config.Doc, rel *catalogue.Release, world World) diag.List {
+	c := &checker{doc: doc, Config: doc.Config, rel: rel, world: world}
 	for _, rule := range rules {
 		rule(c)
 	}
@@ -42,82 +46,90 @@ func Check(doc *Doc, rel *catalogue.Release, world World) diag.List {
 }
 
 // rules are independent of each other; each looks at one thing.
-var rules = []func(*check){
-	(*check).needed,
-	(*check).name,
-	(*check).address,
-	(*check).otherTarget,
-	(*check).files,
-	(*check).secrets,
-	(*check).tlsChoice,
-	(*check).certificate,
-	(*check).letsEncrypt,
-	(*check).bind,
-	(*check).ports,
-	(*check).services,
-	(*check).features,
-	(*check).replicas,
-	(*check).sharedVolumes,
-	(*check).turnedOff,
-	(*check).notRun,
-	(*check).variables,
-	(*check).ownRedis,
-	(*check).externalDatabases,
-	(*check).sameDatabase,
-	(*check).ownStores,
-	(*check).objectStorage,
-	(*check).images,
-	(*check).proxy,
-	(*check).git,
-	(*check).tracing,
-	(*check).upgrades,
-	(*check).siteConfigKeys,
-	(*check).patches,
-	(*check).cluster,
+var rules = []func(*checker){
+	(*checker).needed,
+	(*checker).name,
+	(*checker).address,
+	(*checker).otherTarget,
+	(*checker).files,
+	(*checker).secrets,
+	(*checker).tlsChoice,
+	(*checker).certificate,
+	(*checker).letsEncrypt,
+	(*checker).bind,
+	(*checker).ports,
+	(*checker).services,
+	(*checker).features,
+	(*checker).replicas,
+	(*checker).sharedVolumes,
+	(*checker).turnedOff,
+	(*checker).notRun,
+	(*checker).variables,
+	(*checker).ownRedis,
+	(*checker).externalDatabases,
+	(*checker).sameDatabase,
+	(*checker).ownStores,
+	(*checker).objectStorage,
+	(*checker).images,
+	(*checker).proxy,
+	(*checker).git,
+	(*checker).tracing,
+	(*checker).upgrades,
+	(*checker).siteConfigKeys,
+	(*checker).patches,
+	(*checker).cluster,
 }
 
-type check struct {
-	*Config
-	doc      *Doc
+type checker struct {
+	*config.Config
+	doc      *config.Doc
 	rel      *catalogue.Release
 	world    World
 	problems diag.List
 }
 
+// workload is where a service runs on Kubernetes; nil without a release, or when it has none.
+func (c *checker) workload(name string) *catalogue.Workload {
+	if c.rel == nil {
+		return nil
+	}
+	return c.rel.Workload(name)
+}
+
 // errorf reports a problem with the value at a path.
-func (c *check) errorf(code, path, hint, format string, args ...any) {
+func (c *checker) errorf(code, path, hint, format string, args ...any) {
 	at := c.doc.At(path)
 	if at == (diag.Range{}) {
-		at = c.doc.near(path)
+		at = c.doc.Near(path)
 	}
 	c.add(code, at, hint, format, args...)
 }
 
-func (c *check) add(code string, at diag.Range, hint, format string, args ...any) {
+func (c *checker) add(code string, at diag.Range, hint, format string, args ...any) {
 	c.problems = append(c.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
 }
 
 // keyf reports a problem with a key itself, or where there is none, with the one above it.
-func (c *check) keyf(code, path, hint, format string, args ...any) {
-	c.add(code, c.doc.near(path), hint, format, args...)
+func (c *checker) keyf(code, path, hint, format string, args ...any) {
+	c.add(code, c.doc.Near(path), hint, format, args...)
 }
 
 // warnf reports what is allowed, but mostly not meant.
-func (c *check) warnf(code, path, hint, format string, args ...any) {
+func (c *checker) warnf(code, path, hint, format string, args ...any) {
 	c.errorf(code, path, hint, format, args...)
 	c.problems[len(c.problems)-1].Severity = diag.Warning
 }
 
 // missingf reports a key that is not there, at the place where it would be; not in a file whose form has problems, where it may only be
 // misspelt.
-func (c *check) missingf(code, path, hint, format string, args ...any) {
-	if !c.doc.broken {
+func (c *checker) missingf(code, path, hint, format string, args ...any) {
+	if !c.doc.Broken() {
 		c.keyf(code, path, hint, format, args...)
 	}
 }
 
 // needed: the two keys that nothing can be guessed for.
-func (c *check) needed() {
+func (c *checker) needed() {
 	if c.On == "" {
 		c.missingf("BERTH1130", "on", "add  on: compose", "on is missing: where should Sourcegraph run?")
 	}
@@ -128,10 +140,10 @@ func (c *check) needed() {
 }
 
 // otherTarget: keys that only the other target has.
-func (c *check) otherTarget() {
-	c.each(func(k *Key, path string, _ reflect.Value) {
+func (c *checker) otherTarget() {
+	c.Visit(func(k *config.Key, path string, _ reflect.Value) {
 		if k.On != "" && c.On != "" && k.On != c.On {
-			c.keyf("BERTH1162", path, cmp.Or(insteadOf[path], "take it out"), "%s is for %s only, and this config is for %s", path, Title(k.On), Title(c.On))
+			c.keyf("BERTH1162", path, cmp.Or(insteadOf[path], "take it out"), "%s is for %s only, and this config is for %s", path, config.Title(k.On), config.Title(c.On))
 		}
 	})
 }
@@ -142,24 +154,11 @@ var insteadOf = map[string]string{
 	"tls.letsEncrypt": "let cert-manager do it:  kubernetes: {ingress: {tlsSecret: sourcegraph-tls, annotations: {cert-manager.io/cluster-issuer: ISSUER}}}",
 }
 
-// Title is a target's name for people.
-func Title(t catalogue.Target) string {
-	if t == catalogue.Compose {
-		return "Docker Compose"
-	}
-	return "Kubernetes"
-}
-
-// each visits everything that is set.
-func (c *check) each(f func(k *Key, path string, v reflect.Value)) {
-	Root().visit(reflect.ValueOf(c.Config).Elem(), "", f)
-}
-
 // Release is the one that the config asks for, or the newest for its target; nil with what is wrong about it.
-func Release(doc *Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List) {
-	c := &check{doc: doc, Config: doc.Config}
+func Release(doc *config.Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List) {
+	c := &checker{doc: doc, Config: doc.Config}
 	if c.On == "" {
-		return nil, nil // Load or Check tell
+		return nil, nil // config.Load or the rules tell
 	}
 	version, err := c.Config.Release, error(nil)
 	if version == "" {
@@ -173,7 +172,7 @@ func Release(doc *Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List)
 	}
 	for _, n := range cat.Notices(version, c.On) {
 		if n.Use == catalogue.AnyUse {
-			c.errorf("BERTH1134", "release", "write  release: "+n.Instead, "release %s must not be used with %s", version, Title(c.On))
+			c.errorf("BERTH1134", "release", "write  release: "+n.Instead, "release %s must not be used with %s", version, config.Title(c.On))
 			c.problems[0].Detail = []string{n.Reason, "source: " + n.Source}
 			return nil, c.problems
 		}
@@ -186,12 +185,12 @@ func Release(doc *Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List)
 	return rel, nil
 }
 
-func (c *check) unknownRelease(err error) {
+func (c *checker) unknownRelease(err error) {
 	hint, what := "", err.Error()
 	if e, ok := err.(*catalogue.UnknownError); ok {
 		what = fmt.Sprintf("release %s is not known", e.Name)
 		if len(e.Elsewhere) > 0 {
-			what = fmt.Sprintf("release %s is not there for %s, only for %s", e.Name, Title(c.On), Title(e.Elsewhere[0]))
+			what = fmt.Sprintf("release %s is not there for %s, only for %s", e.Name, config.Title(c.On), config.Title(e.Elsewhere[0]))
 		}
 		if len(e.Candidates) > 0 {
 			hint = "write  release: " + e.Candidates[0]

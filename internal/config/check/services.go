@@ -1,4 +1,4 @@
-package config
+package check
 
 import (
 	"fmt"
@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/diag"
 )
 
 // serviceNames are those that settings are written for, in order.
-func (c *check) serviceNames() []string { return slices.Sorted(maps.Keys(c.Services)) }
+func (c *checker) serviceNames() []string { return slices.Sorted(maps.Keys(c.Services)) }
 
 // services: the release has them.
-func (c *check) services() {
+func (c *checker) services() {
 	for _, name := range c.serviceNames() {
 		c.service("services."+name, name)
 		if c.Services[name].Storage != "" {
@@ -25,7 +27,7 @@ func (c *check) services() {
 }
 
 // storage: only a service with a volume has a size of it.
-func (c *check) storage(name string) {
+func (c *checker) storage(name string) {
 	w, s, hint := c.workload(name), c.compose(name), "take it out"
 	switch {
 	case w == nil && (s == nil || hasVolume(s)), w != nil && !w.Guest() && w.Claim != nil:
@@ -46,7 +48,7 @@ func hasVolume(s *catalogue.ComposeService) bool {
 }
 
 // compose is a service as the release has it for Compose, or nil.
-func (c *check) compose(name string) *catalogue.ComposeService {
+func (c *checker) compose(name string) *catalogue.ComposeService {
 	if c.rel == nil {
 		return nil
 	}
@@ -54,7 +56,7 @@ func (c *check) compose(name string) *catalogue.ComposeService {
 }
 
 // service reports a service that the release does not have: dropped, not there yet, or misspelt.
-func (c *check) service(path, name string) {
+func (c *checker) service(path, name string) {
 	if c.rel == nil {
 		return
 	}
@@ -67,7 +69,7 @@ func (c *check) service(path, name string) {
 			if what := lifecycle(c.world.Catalogue, name, c.rel.Version, c.On); what != "" {
 				c.keyf("BERTH1150", path, "take it out, or choose a release that has it", "Sourcegraph %s has no %s: %s", c.rel.Version, name, what)
 			} else {
-				c.keyf("BERTH1150", path, "take it out", "Sourcegraph has no %s for %s", name, Title(c.On))
+				c.keyf("BERTH1150", path, "take it out", "Sourcegraph has no %s for %s", name, config.Title(c.On))
 			}
 			return
 		}
@@ -75,7 +77,7 @@ func (c *check) service(path, name string) {
 	hint := fmt.Sprintf("berth catalogue show %s lists the services", c.rel.Version)
 	if bare := regexp.MustCompile(`-[0-9]+$`).ReplaceAllString(name, ""); slices.Contains(known, bare) {
 		hint = fmt.Sprintf("write %s: settings are for all of its instances", bare)
-	} else if guess := closest(name, known); guess != "" {
+	} else if guess := diag.Closest(name, known); guess != "" {
 		hint = fmt.Sprintf("did you mean %s?", guess)
 	}
 	c.keyf("BERTH1149", path, hint, "there is no service %q in Sourcegraph %s", name, c.rel.Version)
@@ -130,7 +132,7 @@ func boundary(versions []string, from string, has func(string) bool) (found, bef
 }
 
 // features: keys that stand for a service are refused when the release has no such service.
-func (c *check) features() {
+func (c *checker) features() {
 	if c.rel == nil {
 		return
 	}
@@ -151,7 +153,7 @@ func (c *check) features() {
 }
 
 // replicas: only some services can be more than one.
-func (c *check) replicas() {
+func (c *checker) replicas() {
 	for _, name := range c.serviceNames() {
 		n := c.Services[name].Replicas
 		if n == nil || !c.has(name) {
@@ -175,17 +177,17 @@ func (c *check) replicas() {
 				can = append(can, other)
 			}
 		}
-		c.errorf("BERTH1151", path, "these can: "+list(can, "and"), "%s can't run more than once", name)
+		c.errorf("BERTH1151", path, "these can: "+diag.Listed(can, "and"), "%s can't run more than once", name)
 	}
 }
 
 // has reports whether the release has the service for the config's target.
-func (c *check) has(name string) bool {
+func (c *checker) has(name string) bool {
 	return c.compose(name) != nil || c.workload(name) != nil
 }
 
 // scalable reports whether the service can run more than once.
-func (c *check) scalable(name string) bool {
+func (c *checker) scalable(name string) bool {
 	if w := c.workload(name); w != nil {
 		return !w.Guest() && w.Scalable()
 	}
@@ -194,7 +196,7 @@ func (c *check) scalable(name string) bool {
 }
 
 // sharedVolumes: services that share the volume of a shard, as zoekt's two do, are scaled together.
-func (c *check) sharedVolumes() {
+func (c *checker) sharedVolumes() {
 	names := c.serviceNames()
 	for i, a := range names {
 		for _, b := range names[i+1:] {
@@ -225,7 +227,7 @@ func shareVolume(a, b *catalogue.ComposeService) bool {
 var neededStores = []string{"pgsql", "codeintel-db", "blobstore"}
 
 // turnedOff: Sourcegraph can do without the service.
-func (c *check) turnedOff() {
+func (c *checker) turnedOff() {
 	if c.world.Catalogue == nil {
 		return
 	}
@@ -246,7 +248,7 @@ func (c *check) turnedOff() {
 }
 
 // notRun: settings of a service that another key of the config turns on.
-func (c *check) notRun() {
+func (c *checker) notRun() {
 	for _, name := range c.serviceNames() {
 		overlay := ""
 		if s := c.compose(name); s != nil {
@@ -272,7 +274,7 @@ func (c *check) notRun() {
 var variableForm = lazy(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // variables: names that a process can have.
-func (c *check) variables() {
+func (c *checker) variables() {
 	for _, service := range c.serviceNames() {
 		for _, name := range slices.Sorted(maps.Keys(c.Services[service].Env)) {
 			if !variableForm().MatchString(name) {
@@ -283,7 +285,7 @@ func (c *check) variables() {
 }
 
 // patches: each names a service of the release, and changes something.
-func (c *check) patches() {
+func (c *checker) patches() {
 	for i, p := range c.Patches {
 		path := "patches." + strconv.Itoa(i)
 		if p.Service == "" {
@@ -298,8 +300,8 @@ func (c *check) patches() {
 			c.missingf("BERTH1161", path, "add  kubernetes: {KEY: VALUE}", "patches.%d changes nothing", i)
 		}
 		if w := c.workload(p.Service); w != nil && p.Kind != "" && !slices.Contains(w.Kinds, p.Kind) {
-			hint := p.Service + " has: " + list(w.Kinds, "and")
-			if guess := closest(p.Kind, w.Kinds); guess != "" {
+			hint := p.Service + " has: " + diag.Listed(w.Kinds, "and")
+			if guess := diag.Closest(p.Kind, w.Kinds); guess != "" {
 				hint = "did you mean " + guess + "?"
 			}
 			c.errorf("BERTH1315", path+".kind", hint, "Sourcegraph %s has no %s for %s", c.rel.Version, p.Kind, p.Service)
@@ -308,7 +310,7 @@ func (c *check) patches() {
 }
 
 // optional reports whether Sourcegraph can do without a service.
-func (c *check) optional(name string) bool {
+func (c *checker) optional(name string) bool {
 	if c.world.Catalogue == nil {
 		return true
 	}
@@ -317,7 +319,7 @@ func (c *check) optional(name string) bool {
 }
 
 // replaced reports whether the admin brings their own instead of a built-in store.
-func (c *check) replaced(name string) bool {
+func (c *checker) replaced(name string) bool {
 	return c.Databases[name].External != nil || c.Redis[name].External != nil || name == "blobstore" && c.ObjectStorage != nil
 }
 

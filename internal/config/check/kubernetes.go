@@ -1,4 +1,4 @@
-package config
+package check
 
 import (
 	"cmp"
@@ -9,31 +9,32 @@ import (
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/config"
 )
 
 // kubernetesRules look at what only a config for Kubernetes has.
-var kubernetesRules = []func(*check, *KubernetesOptions){
-	(*check).objectNames,
-	(*check).storageClasses,
-	(*check).frontDoor,
-	(*check).ingressKeys,
-	(*check).wayIn,
-	(*check).certificates,
-	(*check).hostServices,
-	(*check).existingSecrets,
-	(*check).runAs,
-	(*check).mesh,
-	(*check).conflicts,
+var kubernetesRules = []func(*checker, *config.KubernetesOptions){
+	(*checker).objectNames,
+	(*checker).storageClasses,
+	(*checker).frontDoor,
+	(*checker).ingressKeys,
+	(*checker).wayIn,
+	(*checker).certificates,
+	(*checker).hostServices,
+	(*checker).existingSecrets,
+	(*checker).runAs,
+	(*checker).mesh,
+	(*checker).conflicts,
 }
 
 // cluster: the settings for Kubernetes, and how the rest of the config goes with them.
-func (c *check) cluster() {
+func (c *checker) cluster() {
 	if c.On != catalogue.Kubernetes {
 		return
 	}
 	o := c.Kubernetes
 	if o == nil {
-		o = &KubernetesOptions{}
+		o = &config.KubernetesOptions{}
 	}
 	for _, rule := range kubernetesRules {
 		rule(c, o)
@@ -50,7 +51,7 @@ var (
 )
 
 // objectName reports a name that no object can have.
-func (c *check) objectName(path, name string) {
+func (c *checker) objectName(path, name string) {
 	if name != "" && (len(name) > 253 || !subdomainForm().MatchString(name)) {
 		c.errorf("BERTH1301", path, nameInstead(path, name), "%s must be a name of small letters, digits, dashes and dots, got %q", path, name)
 	}
@@ -70,7 +71,7 @@ func nameInstead(path, name string) string {
 }
 
 // objectNames: names of the namespace and of objects are names that Kubernetes takes.
-func (c *check) objectNames(o *KubernetesOptions) {
+func (c *checker) objectNames(o *config.KubernetesOptions) {
 	if n := o.Namespace; n != "" && (len(n) > 63 || !labelForm().MatchString(n)) {
 		hint := nameInstead("kubernetes.namespace", strings.ReplaceAll(n, ".", "-"))
 		c.errorf("BERTH1301", "kubernetes.namespace", hint, "a namespace is of small letters, digits and dashes, at most 63, got %q", n)
@@ -94,7 +95,7 @@ func (c *check) objectNames(o *KubernetesOptions) {
 }
 
 // storageClasses: a class is named or made, and is made only with a provisioner.
-func (c *check) storageClasses(o *KubernetesOptions) {
+func (c *checker) storageClasses(o *config.KubernetesOptions) {
 	s, path := o.StorageClass, "kubernetes.storageClass"
 	switch {
 	case s == nil || s.Provisioner != "":
@@ -120,7 +121,7 @@ func (c *check) storageClasses(o *KubernetesOptions) {
 const firstNodePort, lastNodePort = 30000, 32767
 
 // frontDoor: ports and ranges go with the type of the frontend's Service.
-func (c *check) frontDoor(o *KubernetesOptions) {
+func (c *checker) frontDoor(o *config.KubernetesOptions) {
 	f, path := o.Service, "kubernetes.service"
 	if f == nil {
 		return
@@ -154,12 +155,12 @@ func (c *check) frontDoor(o *KubernetesOptions) {
 }
 
 // ingressOff reports whether there is no Ingress.
-func ingressOff(o *KubernetesOptions) bool {
+func ingressOff(o *config.KubernetesOptions) bool {
 	return o.Ingress != nil && o.Ingress.Enabled != nil && !*o.Ingress.Enabled
 }
 
 // ingressKeys: settings of an Ingress are for one that is there.
-func (c *check) ingressKeys(o *KubernetesOptions) {
+func (c *checker) ingressKeys(o *config.KubernetesOptions) {
 	if o.Ingress == nil {
 		return
 	}
@@ -181,7 +182,7 @@ func (c *check) ingressKeys(o *KubernetesOptions) {
 }
 
 // wayIn: something leads to the frontend from outside the cluster.
-func (c *check) wayIn(o *KubernetesOptions) {
+func (c *checker) wayIn(o *config.KubernetesOptions) {
 	inside := o.Service == nil || cmp.Or(o.Service.Type, "ClusterIP") == "ClusterIP" && o.Service.NodePort == nil
 	if ingressOff(o) && inside {
 		c.warnf("BERTH1309", "kubernetes.ingress.enabled", "add  service: {type: LoadBalancer}, or a way in of your own with kubernetes.objects",
@@ -190,7 +191,7 @@ func (c *check) wayIn(o *KubernetesOptions) {
 }
 
 // certificates: the Ingress has one certificate, and whoever makes it knows where it goes.
-func (c *check) certificates(o *KubernetesOptions) {
+func (c *checker) certificates(o *config.KubernetesOptions) {
 	secret := ""
 	if o.Ingress != nil {
 		secret = o.Ingress.TLSSecret
@@ -212,14 +213,14 @@ func (c *check) certificates(o *KubernetesOptions) {
 	case u == nil:
 	case u.Scheme == "http" && secret != "":
 		c.errorf("BERTH1132", "url", "write  url: https://"+u.Host, "kubernetes.ingress.tlsSecret is set, but the url begins with http://")
-	case u.Scheme == "https" && !own && secret == "" && !c.TLS.External && c.TLS.LetsEncrypt == nil && !o.OpenShift && !c.doc.broken:
+	case u.Scheme == "https" && !own && secret == "" && !c.TLS.External && c.TLS.LetsEncrypt == nil && !o.OpenShift && !c.doc.Broken():
 		c.warnf("BERTH1132", "url", "set kubernetes.ingress.tlsSecret or tls.certificate, or  tls: {external: true}  when a load balancer ends TLS",
 			"the url begins with https://, but nothing here ends TLS: Sourcegraph would speak HTTP")
 	}
 }
 
 // hostServices: services that look at the nodes run only with the rights for it.
-func (c *check) hostServices(o *KubernetesOptions) {
+func (c *checker) hostServices(o *config.KubernetesOptions) {
 	why, names := "", []string{"cadvisor", "node-exporter", "otel-agent"}
 	switch {
 	case o.OpenShift:
@@ -243,7 +244,7 @@ func (c *check) hostServices(o *KubernetesOptions) {
 func storeOfSecret(secret string) string { return strings.TrimSuffix(secret, "-auth") }
 
 // existingSecrets: the admin's Secret and the config do not both say where a store is.
-func (c *check) existingSecrets(o *KubernetesOptions) {
+func (c *checker) existingSecrets(o *config.KubernetesOptions) {
 	for _, secret := range slices.Sorted(maps.Keys(o.ExistingSecrets)) {
 		path, store := "kubernetes.existingSecrets."+secret, storeOfSecret(secret)
 		if w := c.workload(store); c.rel != nil && (w == nil || !slices.Contains(w.Kinds, "Secret")) {
@@ -257,7 +258,7 @@ func (c *check) existingSecrets(o *KubernetesOptions) {
 }
 
 // elsewhere reports whether a store's own Secret says where it is, so that the built-in one need not run.
-func (c *check) elsewhere(store string) bool {
+func (c *checker) elsewhere(store string) bool {
 	if c.Kubernetes == nil {
 		return false
 	}
@@ -269,7 +270,7 @@ func (c *check) elsewhere(store string) bool {
 	return false
 }
 
-func (c *check) runAs(o *KubernetesOptions) {
+func (c *checker) runAs(o *config.KubernetesOptions) {
 	if o.RunAs != nil && o.RunAs.User == nil {
 		c.missingf("BERTH1314", "kubernetes.runAs", "add  user: 1000", "kubernetes.runAs names no user")
 	}
@@ -278,7 +279,7 @@ func (c *check) runAs(o *KubernetesOptions) {
 // mesh: what redirects a pod's network needs rights, unless the mesh does it from outside the pods.
 //
 // Source: https://istio.io/latest/docs/setup/additional-setup/cni/ and https://linkerd.io/2/features/cni/
-func (c *check) mesh(o *KubernetesOptions) {
+func (c *checker) mesh(o *config.KubernetesOptions) {
 	if o.Mesh != "" && o.PodSecurity == "restricted" {
 		c.warnf("BERTH1317", "kubernetes.mesh", "install the mesh's CNI plugin, unless it is there already",
 			"%s's containers need rights that podSecurity restricted does not give, but for its CNI plugin", o.Mesh)
@@ -286,7 +287,7 @@ func (c *check) mesh(o *KubernetesOptions) {
 }
 
 // conflicts: each decision says for which objects, and what.
-func (c *check) conflicts(o *KubernetesOptions) {
+func (c *checker) conflicts(o *config.KubernetesOptions) {
 	for i, d := range o.Conflicts {
 		path := "kubernetes.conflicts." + strconv.Itoa(i)
 		if d.Choice == "" && !c.doc.Has(path+".choice") {
@@ -299,7 +300,7 @@ func (c *check) conflicts(o *KubernetesOptions) {
 }
 
 // executorRights: the executor makes the pods that its jobs run in, and makes them as no restricted namespace and no OpenShift lets them in.
-func (c *check) executorRights(o *KubernetesOptions) {
+func (c *checker) executorRights(o *config.KubernetesOptions) {
 	why := ""
 	switch {
 	case c.Executors == nil:
@@ -316,12 +317,12 @@ func (c *check) executorRights(o *KubernetesOptions) {
 }
 
 // requests: what is kept for a container is not more than it may use.
-func (c *check) requests() {
+func (c *checker) requests() {
 	for _, name := range c.serviceNames() {
 		s, w := c.Services[name], c.workload(name)
 		for _, r := range []struct {
 			request        string
-			want, ownLimit Quantity
+			want, ownLimit config.Quantity
 			limit          string
 		}{{"cpuRequest", s.CPURequest, s.CPU, "cpu"}, {"memoryRequest", s.MemoryRequest, s.Memory, "memory"}} {
 			path := "services." + name + "." + r.request
@@ -329,7 +330,7 @@ func (c *check) requests() {
 				continue
 			}
 			if r.ownLimit != "" {
-				if measure(string(r.want)) > measure(string(r.ownLimit)) {
+				if config.Measure(string(r.want)) > config.Measure(string(r.ownLimit)) {
 					c.errorf("BERTH1302", path, "write at most  "+r.request+": "+string(r.ownLimit), "%s is more than the limit, %s %s", path, r.limit, r.ownLimit)
 				}
 				continue
@@ -337,7 +338,7 @@ func (c *check) requests() {
 			if w == nil || c.Size == "demo" {
 				continue
 			}
-			if limit := shipped(w, r.limit); limit != noLimit && measure(string(r.want)) > measure(limit) {
+			if limit := plain(catalogue.Branch(w.Container, "resources", "limits")[r.limit]); limit != "" && config.Measure(string(r.want)) > config.Measure(limit) {
 				c.errorf("BERTH1302", path, "add  "+r.limit+": "+string(r.want), "%s is more than the limit that Sourcegraph %s has, %s", path, c.rel.Version, limit)
 			}
 		}
@@ -345,7 +346,7 @@ func (c *check) requests() {
 }
 
 // guests: services that run in another's pods have only what a container has.
-func (c *check) guests() {
+func (c *checker) guests() {
 	for _, name := range c.serviceNames() {
 		w := c.workload(name)
 		if w == nil || !w.Guest() {

@@ -1,4 +1,4 @@
-package config
+package check
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"berth/catalogue"
 )
@@ -14,14 +15,14 @@ import (
 var nameForm = lazy(`^[a-z0-9][a-z0-9-]*$`)
 
 // name: it becomes part of the names of containers, volumes and Kubernetes objects, which know only these letters.
-func (c *check) name() {
+func (c *checker) name() {
 	if c.Name != "" && (len(c.Name) > 53 || !nameForm().MatchString(c.Name)) {
 		c.errorf("BERTH1163", "name", "", "name must be of small letters, digits and dashes, at most 53, got %q", c.Name)
 	}
 }
 
 // parsedURL is the URL, or nil where it is missing or wrong.
-func (c *check) parsedURL() *url.URL {
+func (c *checker) parsedURL() *url.URL {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil
@@ -29,7 +30,7 @@ func (c *check) parsedURL() *url.URL {
 	return u
 }
 
-func (c *check) address() {
+func (c *checker) address() {
 	if c.URL == "" {
 		return
 	}
@@ -64,7 +65,7 @@ func validPort(text string) bool {
 }
 
 // tlsChoice: one way of TLS, whole, that fits the URL.
-func (c *check) tlsChoice() {
+func (c *checker) tlsChoice() {
 	t, u := c.TLS, c.parsedURL()
 	own := t.Certificate != "" || t.Key != ""
 	switch {
@@ -84,13 +85,13 @@ func (c *check) tlsChoice() {
 	case u.Scheme == "http" && (own || t.LetsEncrypt != nil):
 		c.errorf("BERTH1132", "url", "write  url: https://"+u.Host, "tls is on, but the url begins with http://")
 	case c.On == catalogue.Kubernetes: // certificates looks at the Ingress
-	case u.Scheme == "https" && !own && t.LetsEncrypt == nil && !t.External && !c.doc.broken:
+	case u.Scheme == "https" && !own && t.LetsEncrypt == nil && !t.External && !c.doc.Broken():
 		c.warnf("BERTH1132", "url", "set tls, or  tls: {external: true}  when a load balancer in front ends TLS",
 			"the url begins with https://, but tls is not set: Sourcegraph would speak HTTP")
 	}
 }
 
-func (c *check) letsEncrypt() {
+func (c *checker) letsEncrypt() {
 	le, u := c.TLS.LetsEncrypt, c.parsedURL()
 	if le == nil {
 		return
@@ -105,7 +106,7 @@ func (c *check) letsEncrypt() {
 	}
 }
 
-func (c *check) bind() {
+func (c *checker) bind() {
 	if b := c.Ports.Bind; b != "" && net.ParseIP(b) == nil {
 		c.errorf("BERTH1164", "ports.bind", "write an address of the host, such as 127.0.0.1", "ports.bind must be an IP address, got %q", b)
 	}
@@ -118,7 +119,7 @@ type opened struct {
 }
 
 // ports: two services can't have the same port of the host.
-func (c *check) ports() {
+func (c *checker) ports() {
 	if c.rel == nil || c.On != catalogue.Compose {
 		return
 	}
@@ -135,7 +136,7 @@ func (c *check) ports() {
 }
 
 // opened lists the ports of the release, as the config changes them.
-func (c *check) opened() []opened {
+func (c *checker) opened() []opened {
 	wanted := []struct {
 		service, inside, what, key string
 		port                       *int
@@ -160,7 +161,7 @@ func (c *check) opened() []opened {
 		case w.port != nil && *w.port > 0:
 			list = append(list, opened{*w.port, w.what, w.key})
 		case w.port == nil:
-			if port := shippedPort(c.rel, w.service, w.inside); port > 0 {
+			if port := c.rel.Services[w.service].Compose.HostPort(w.inside); port > 0 {
 				list = append(list, opened{port, w.what, ""})
 			}
 		}
@@ -168,17 +169,7 @@ func (c *check) opened() []opened {
 	return list
 }
 
-// shippedPort is the host's port that a release opens for a port inside a service; 0 for none.
-func shippedPort(rel *catalogue.Release, service, inside string) int {
-	s := rel.Services[service].Compose
-	if s == nil {
-		return 0
-	}
-	for _, p := range s.Ports {
-		if parts := strings.Split(p, ":"); len(parts) >= 2 && parts[len(parts)-1] == inside {
-			n, _ := strconv.Atoi(parts[len(parts)-2])
-			return n
-		}
-	}
-	return 0
+// lazy compiles a pattern when it is first needed: most configs need few of them.
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

@@ -1,15 +1,19 @@
-package config
+package check
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"berth/internal/config"
+	"berth/internal/diag"
 )
 
 // allPods: where and how pods run, for all and for single services.
-func (c *check) allPods(o *KubernetesOptions) {
+func (c *checker) allPods(o *config.KubernetesOptions) {
 	c.pods("kubernetes.pods", &o.Pods)
 	for _, name := range c.serviceNames() {
 		if p := c.Services[name].Pods; p != nil {
@@ -18,7 +22,7 @@ func (c *check) allPods(o *KubernetesOptions) {
 	}
 }
 
-func (c *check) pods(path string, p *Pods) {
+func (c *checker) pods(path string, p *config.Pods) {
 	c.labels(path+".nodeSelector", p.NodeSelector)
 	c.labels(path+".labels", p.Labels)
 	for _, own := range slices.Sorted(maps.Keys(p.Labels)) {
@@ -59,7 +63,7 @@ var (
 	labelValueForm = lazy(`^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$`)
 )
 
-func (c *check) labels(path string, labels map[string]string) {
+func (c *checker) labels(path string, labels map[string]string) {
 	c.qualified(path, labels, "a label")
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		if !labelValueForm().MatchString(labels[name]) {
@@ -68,11 +72,11 @@ func (c *check) labels(path string, labels map[string]string) {
 	}
 }
 
-func (c *check) annotations(path string, annotations map[string]string) {
+func (c *checker) annotations(path string, annotations map[string]string) {
 	c.qualified(path, annotations, "an annotation")
 }
 
-func (c *check) qualified(path string, names map[string]string, what string) {
+func (c *checker) qualified(path string, names map[string]string, what string) {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !qualifiedForm().MatchString(name) {
 			c.keyf("BERTH1305", path+"."+name, "write it as NAME or example.com/NAME", "%q can't be the name of %s", name, what)
@@ -120,7 +124,7 @@ const (
 )
 
 // form reports what does not look like a part of the Kubernetes API.
-func (c *check) form(path string, v any, f form) {
+func (c *checker) form(path string, v any, f form) {
 	switch {
 	case f.list:
 		items, ok := v.([]any)
@@ -135,20 +139,20 @@ func (c *check) form(path string, v any, f form) {
 	case f.enum != nil:
 		if text, _ := v.(string); !slices.Contains(f.enum, text) {
 			hint := ""
-			if guess := closest(text, f.enum); guess != "" {
+			if guess := diag.Closest(text, f.enum); guess != "" {
 				hint = "did you mean " + guess + "?"
 			}
-			c.errorf("BERTH1304", path, hint, "%s must be %s, got %s", short(path), list(f.enum, "or"), cmp.Or(plain(v), "nothing"))
+			c.errorf("BERTH1304", path, hint, "%s must be %s, got %s", short(path), diag.Listed(f.enum, "or"), cmp.Or(plain(v), "nothing"))
 		}
 	case f.keys != nil:
 		c.formKeys(path, v, f)
 	}
 }
 
-func (c *check) formKeys(path string, v any, f form) {
+func (c *checker) formKeys(path string, v any, f form) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		c.errorf("BERTH1304", path, "known here: "+list(slices.Sorted(maps.Keys(f.keys)), "and"), "%s must be a map", short(path))
+		c.errorf("BERTH1304", path, "known here: "+diag.Listed(slices.Sorted(maps.Keys(f.keys)), "and"), "%s must be a map", short(path))
 		return
 	}
 	known := slices.Sorted(maps.Keys(f.keys))
@@ -158,8 +162,8 @@ func (c *check) formKeys(path string, v any, f form) {
 			c.form(path+"."+key, m[key], below)
 			continue
 		}
-		hint := "known here: " + list(known, "and")
-		if guess := closest(key, known); guess != "" {
+		hint := "known here: " + diag.Listed(known, "and")
+		if guess := diag.Closest(key, known); guess != "" {
 			hint = "did you mean " + guess + "?"
 		}
 		c.keyf("BERTH1304", path+"."+key, hint, "Kubernetes knows no %q in %s", key, short(path))
@@ -180,7 +184,7 @@ func short(path string) string {
 }
 
 // toleration: what the parts of one say together.
-func (c *check) toleration(path string, t map[string]any) {
+func (c *checker) toleration(path string, t map[string]any) {
 	switch {
 	case t["operator"] == "Exists" && plain(t["value"]) != "":
 		c.errorf("BERTH1304", path+".value", "take it out, or write  operator: Equal", "a toleration with operator Exists has no value")
@@ -189,4 +193,12 @@ func (c *check) toleration(path string, t map[string]any) {
 	case t["tolerationSeconds"] != nil && t["effect"] != "NoExecute":
 		c.errorf("BERTH1304", path+".tolerationSeconds", "write  effect: NoExecute, or take it out", "tolerationSeconds is for the effect NoExecute")
 	}
+}
+
+// plain is a single value as text; "" for none.
+func plain(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
 }
