@@ -15,14 +15,7 @@ import (
 // installation and its namespace are deleted when the test ends, and so is what an earlier run that was killed left of them.
 func newCluster(t *testing.T, kind, name string, more ...string) *site {
 	t.Helper()
-	settings, err := exec.Command("../testbed/kubernetes", "env", kind).Output()
-	if err != nil {
-		t.Fatalf("bring it up first: testbed/kubernetes up %s: %v", kind, err)
-	}
-	for line := range strings.Lines(string(settings)) {
-		key, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
-		t.Setenv(key, strings.ReplaceAll(strings.ReplaceAll(value, `"$PATH"`, os.Getenv("PATH")), `"`, ""))
-	}
+	pointAt(t, kind)
 	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true}
 	sweepCluster(t, name)
 	s.write(append([]string{"on: kubernetes", "release: " + release, "url: http://localhost", "name: " + name, "size: demo"}, more...)...)
@@ -32,6 +25,19 @@ func newCluster(t *testing.T, kind, name string, more ...string) *site {
 		}
 	})
 	return s
+}
+
+// pointAt points kubectl and berth at one of the test bed's clusters.
+func pointAt(t *testing.T, kind string) {
+	t.Helper()
+	settings, err := exec.Command("../testbed/kubernetes", "env", kind).Output()
+	if err != nil {
+		t.Fatalf("bring it up first: testbed/kubernetes up %s: %v", kind, err)
+	}
+	for line := range strings.Lines(string(settings)) {
+		key, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+		t.Setenv(key, strings.ReplaceAll(strings.ReplaceAll(value, `"$PATH"`, os.Getenv("PATH")), `"`, ""))
+	}
 }
 
 // made are the namespaces of this run's installations.

@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,6 +19,7 @@ func olderCluster(t *testing.T, name, from, port, more string) *site {
 	s := newCluster(t, "node", name, namespaced(name, ", service: {nodePort: "+port+"}"), "images: {registry: 10.213.0.1:5010/sourcegraph}", more)
 	s.edit("release: "+release, "release: "+from+"   # as the admin wrote it")
 	s.host, s.port = "10.213.0.2", number(t, port)
+	s.writeFile("password.txt", ownPassword+"\n") // of those that have a database of their own
 	s.must(0, "lock", "--to", release)
 	s.must(0, "up")
 	s.seed()
@@ -31,8 +33,7 @@ func TestClusterUpgradeStandard(t *testing.T) {
 	c := s.searching()
 	s.must(0, "upgrade", "--yes", "--to", release)
 	time.Sleep(2 * time.Second)
-	asked, failed, down := c.result()
-	t.Logf("AVAILABILITY kubernetes 7.4.0 -> %s: %d searches, %d failed: %s (%v)", release, asked, failed, down, c.why)
+	c.result(t, "kubernetes 7.4.0 -> "+release)
 	s.same(before)
 	s.must(0, "plan")
 	s.must(0, "rollback", "--yes")
@@ -45,8 +46,7 @@ func TestClusterUpgradeOverMajors(t *testing.T) {
 	before := s.data()
 	c := s.searching()
 	out := s.must(0, "upgrade", "--yes", "--to", release)
-	asked, failed, down := c.result()
-	t.Logf("AVAILABILITY kubernetes 6.0.0 -> %s, over two majors: %d searches, %d not answered: %s (%v)", release, asked, failed, down, c.why)
+	failed := c.result(t, "kubernetes 6.0.0 -> "+release)
 	if c.why["503 Service Unavailable"] < failed/2 {
 		t.Errorf("people mostly did not see the page: %v", c.why)
 	}
@@ -77,6 +77,26 @@ func TestClusterUpgradeThroughPostgres(t *testing.T) {
 	const stop = "5.11.6271"
 	buildImages(t, stop)
 	throughPostgres(t, olderCluster(t, "cup-postgres", "5.0.0", "30097", ""), stop)
+}
+
+// TestClusterUpgradeOwnDatabase has the database that is the admin's own in another namespace.
+func TestClusterUpgradeOwnDatabase(t *testing.T) {
+	const elsewhere = "cup-own-db"
+	buildImages(t, release)
+	pointAt(t, "node")
+	kubectl(t, "delete", "namespace", elsewhere, "--ignore-not-found")
+	t.Cleanup(func() { kubectl(t, "delete", "namespace", elsewhere, "--wait=false") })
+	kubectl(t, "create", "namespace", elsewhere)
+	kubectl(t, "create", "configmap", "conf", "-n", elsewhere, "--from-literal=postgresql.conf=listen_addresses = '*'")
+	kubectl(t, "run", "postgres", "-n", elsewhere, "--image", os.Getenv("BERTH_REGISTRY")+"/sourcegraph/postgresql-16:"+release, "--port", "5432", "--expose",
+		"--env", "POSTGRES_PASSWORD="+ownPassword, "--overrides", `{"spec": {"containers": [{"name": "postgres", "volumeMounts": [{"name": "conf", "mountPath": "/conf"}]}],
+		"volumes": [{"name": "conf", "configMap": {"name": "conf"}}]}}`, "--override-type=strategic")
+	kubectl(t, "wait", "pod/postgres", "-n", elsewhere, "--for=condition=Ready", "--timeout=60s")
+	await(t, time.Minute, "the admin's Postgres", func() bool {
+		return strings.Contains(kubectl(t, "logs", "postgres", "-n", elsewhere), "ready to accept connections")
+	})
+	ownDatabase(t, olderCluster(t, "cup-own", "6.0.0", "30099", "databases: {pgsql: {external: {host: postgres."+elsewhere+
+		", port: 5432, user: sg, password: {file: password.txt}, database: sg, sslmode: disable}}}"))
 }
 
 // TestClusterUpgradeKilled kills berth each time that it says something that it did not say before, and goes on, from 6.0 to the release of

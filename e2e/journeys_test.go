@@ -46,6 +46,21 @@ func neverHealthy(t *testing.T, s *site) {
 	s.same(before)
 }
 
+const ownPassword = "own-password"
+
+// ownDatabase goes from 6.0 to the release of today and back with a pgsql that is the admin's own.
+func ownDatabase(t *testing.T, s *site) {
+	before := s.data()
+	out := s.must(0, "upgrade", "--yes", "--to", release)
+	if strings.Contains(out, ownPassword) || !strings.Contains(out, "pgsql: ") {
+		t.Errorf("the password is printed, or the own database was not backed up:\n%s", out)
+	}
+	s.same(before)
+	s.must(0, "plan")
+	s.must(0, "rollback", "--yes")
+	s.same(before)
+}
+
 // throughPostgres goes from 5.0 to a stop through the conversion of the databases to another major Postgres, back over it by the backup, and
 // then all the way.
 func throughPostgres(t *testing.T, s *site, stop string) {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -98,13 +99,20 @@ type client struct {
 	stop   chan struct{}
 	done   sync.WaitGroup
 	mu     sync.Mutex
+	began  time.Time
 	asked  int
-	failed []time.Time
+	failed []failure
 	why    map[string]int
 }
 
+// failure is a search that was not answered.
+type failure struct {
+	at  time.Time
+	why string
+}
+
 func (s *site) searching() *client {
-	c := &client{stop: make(chan struct{}), why: map[string]int{}}
+	c := &client{began: time.Now(), stop: make(chan struct{}), why: map[string]int{}}
 	h := &http.Client{Timeout: 5 * time.Second}
 	c.done.Add(1)
 	go func() {
@@ -150,16 +158,26 @@ func (c *client) ask(h *http.Client, url string, at time.Time) {
 	defer c.mu.Unlock()
 	c.asked++
 	if why != "" {
-		c.failed = append(c.failed, at)
+		c.failed = append(c.failed, failure{at, why})
 		c.why[why]++
 	}
 }
 
-// result stops the client and gives how many searches it asked for, how many failed, and for how long in all.
-func (c *client) result() (asked, failed int, out time.Duration) {
+// result stops the client and gives how many searches were not answered. It logs when and why.
+func (c *client) result(t *testing.T, what string) (failed int) {
+	t.Helper()
 	close(c.stop)
 	c.done.Wait()
-	return c.asked, len(c.failed), time.Duration(len(c.failed)) * 100 * time.Millisecond
+	slices.SortFunc(c.failed, func(a, b failure) int { return a.at.Compare(b.at) })
+	t.Logf("AVAILABILITY %s: %d searches, %d not answered: %.1f s (%v)", what, c.asked, len(c.failed), float64(len(c.failed))/10, c.why)
+	for i := 0; i < len(c.failed); {
+		from := i
+		for i++; i < len(c.failed) && c.failed[i].why == c.failed[from].why && c.failed[i].at.Sub(c.failed[i-1].at) < time.Second; {
+			i++
+		}
+		t.Logf("AVAILABILITY   after %5.1f s: %3d times %s, until %.1f s", c.failed[from].at.Sub(c.began).Seconds(), i-from, c.failed[from].why, c.failed[i-1].at.Sub(c.began).Seconds())
+	}
+	return len(c.failed)
 }
 
 // onlyOutput runs a command line that has to end with an exit code, and gives what it printed as its result.
