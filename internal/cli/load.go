@@ -25,6 +25,7 @@ type loaded struct {
 	text    []byte
 	doc     *config.Doc
 	release *catalogue.Release
+	input   stack.Input // of stack
 	stack   *stack.Stack
 	digests map[string]string // that the admin recorded for their own registry, by image name
 	front   stack.Front       // what stands behind the front door; during upgrades it is a page
@@ -82,7 +83,8 @@ func (l *loaded) resolve(namespace string) error {
 		return err
 	}
 	l.digests = lock.For(l.doc.Config.Images.Registry, l.release.Version)
-	l.stack = stack.Resolve(stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files, Namespace: namespace, Lock: l.digests})
+	l.input = stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files, Namespace: namespace, Lock: l.digests}
+	l.stack = stack.Resolve(l.input)
 	l.stack = l.stack.With(l.front, l.page)
 	return nil
 }

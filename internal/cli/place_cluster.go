@@ -25,18 +25,34 @@ func (c *clusterSite) tasks(e *Env) run.Tasks {
 	if o := c.doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
 		t.StorageClass = o.StorageClass.Name
 	}
-	for i := range c.open.Objects {
-		o := &c.open.Objects[i]
+	for _, o := range c.open.Objects {
 		if o.OneShot {
 			t.Job = o.Body
 		}
+	}
+	for _, o := range c.bundled() {
 		for _, name := range stack.Databases() {
 			if o.Key() == "StatefulSet/"+name || o.Key() == "Deployment/"+name {
-				t.Contexts[name] = contextOf(o, name)
+				t.Contexts[name] = contextOf(&o, name)
 			}
 		}
 	}
 	return t
+}
+
+// bundled are the objects as they would be without a database of the admin's own: what is done to one of those runs with the image of the bundled one,
+// as its user.
+func (c *clusterSite) bundled() []render.Object {
+	config := *c.doc.Config
+	config.Databases = maps.Clone(config.Databases)
+	for name, d := range config.Databases {
+		d.External = nil
+		config.Databases[name] = d
+	}
+	in := c.input
+	in.Config = &config
+	set, _ := render.Render(stack.Resolve(in), nil) // what is wrong with them was told of those that are applied
+	return set.Objects
 }
 
 // contextOf is the security context of an object's container, or of its first one.

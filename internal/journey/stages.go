@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"berth/internal/diag"
 	"berth/internal/run"
 	"berth/internal/stack"
@@ -132,23 +134,30 @@ func (w *Walker) drift(ctx context.Context, j *Journey, release string) (diag.Li
 	if err != nil {
 		return nil, err
 	}
-	var problems diag.List
-	for _, schema := range []string{"frontend", "codeintel", "codeinsights"} {
-		t := run.Task{Name: "drift", Identity: j.identity("drift " + schema + " " + release), Image: image,
-			Command: []string{"drift", "--db=" + schema, "--version=v" + release, "--ignore-migrator-update"}}
-		if err := w.Site.Forget(ctx, t.Name); err != nil {
-			return nil, err
-		}
-		lines, exit, err := collect(ctx, w.Site, t, func(string) {})
-		if err != nil {
-			return nil, err
-		}
-		if exit != 0 {
-			problems = append(problems, failed(t, exit, lines, "BERTH3702", "the schema of "+schema+" is not that of "+release,
-				"apply what the migrator proposes above, where it is yours to mend, then: berth upgrade")...)
-		}
+	// At once: in a cluster a task takes seconds before it begins.
+	schemas := []string{"frontend", "codeintel", "codeinsights"}
+	found := make([]diag.List, len(schemas))
+	var g errgroup.Group
+	for i, schema := range schemas {
+		g.Go(func() error {
+			t := run.Task{Name: "drift-" + schema, Identity: j.identity("drift " + schema + " " + release), Image: image,
+				Command: []string{"drift", "--db=" + schema, "--version=v" + release, "--ignore-migrator-update"}}
+			if err := w.Site.Forget(ctx, t.Name); err != nil {
+				return err
+			}
+			lines, exit, err := collect(ctx, w.Site, t, func(string) {})
+			if err != nil {
+				return err
+			}
+			if exit != 0 {
+				found[i] = failed(t, exit, lines, "BERTH3702", "the schema of "+schema+" is not that of "+release,
+					"apply what the migrator proposes above, where it is yours to mend, then: berth upgrade")
+			}
+			return w.Site.Forget(ctx, t.Name)
+		})
 	}
-	return problems, w.Site.Forget(ctx, "drift")
+	err = g.Wait()
+	return slices.Concat(found...), err
 }
 
 // identity names a task of this journey's stage.

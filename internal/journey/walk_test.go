@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type world struct {
 	data     string
 	backups  map[string]string // data and schema by name
 	notes    map[string][]byte
+	mu       sync.Mutex // of calls, log and what tasks change: some run at once
 	calls    int
 	dieAt    int                  // the call at which the process is killed; 0: never
 	fail     map[string]diag.List // by "deploy TEXT" or task name
@@ -38,13 +40,18 @@ type world struct {
 var errKilled = errors.New("killed")
 
 func (w *world) call(what string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.calls++
-	if w.calls == w.dieAt {
+	if w.killed() {
 		return errKilled
 	}
 	w.log = append(w.log, what)
 	return nil
 }
+
+// killed is true from the call on that the process was to die at.
+func (w *world) killed() bool { return w.dieAt > 0 && w.calls >= w.dieAt }
 
 func (w *world) Note(_ context.Context, name string, out any) error {
 	if w.notes[name] == nil {
@@ -54,7 +61,7 @@ func (w *world) Note(_ context.Context, name string, out any) error {
 }
 
 func (w *world) SetNote(_ context.Context, name string, v any) error {
-	if w.calls == w.dieAt && w.dieAt > 0 {
+	if w.killed() {
 		return errKilled // a dead process writes nothing
 	}
 	text, err := json.Marshal(v)
@@ -107,6 +114,8 @@ func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, err
 	if err := w.call("task " + t.Name); err != nil {
 		return 0, err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if code := w.exit[t.Name]; code != 0 {
 		line("it does not work")
 		return code, nil
@@ -357,12 +366,12 @@ func TestExamine(t *testing.T) {
 	if !slices.Contains(p.Hops[0].Found, "schema: no drift") || len(p.Hops[1].Found) != 1 {
 		t.Errorf("found %q and %q", p.Hops[0].Found, p.Hops[1].Found)
 	}
-	w.exit["drift"] = 1
+	w.exit["drift-codeintel"] = 1
 	p = Planned("sourcegraph", "compose", j, nil, nil)
 	if err := w.walker().Examine(t.Context(), j, p); err != nil || !p.Problems.Failed() || p.Problems[0].Code != "BERTH3702" {
 		t.Errorf("drift: %v, %v", err, p.Problems)
 	}
-	delete(w.exit, "drift")
+	delete(w.exit, "drift-codeintel")
 	for config, failed := range map[string]bool{"release: 6.12.5040": true, "release: 7.0.2852": false} {
 		w.fail = map[string]diag.List{"ready " + config: {{Code: "BERTH2105", Severity: diag.Error, Summary: "too little memory"}}}
 		p = Planned("sourcegraph", "compose", j, nil, nil)
