@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +32,14 @@ func TestUpgradeStandard(t *testing.T) {
 	if !strings.Contains(out, "7.4.0 -> "+release) || !strings.Contains(out, "standard") {
 		t.Errorf("the plan does not show the hop:\n%s", out)
 	}
+	was := s.containers()
+	if out := s.inTerminal(3, "n", "upgrade"); !strings.Contains(out, "nothing was touched") || !maps.Equal(was, s.containers()) {
+		t.Errorf("a no is no no:\n%s", out)
+	}
 	c := s.searching()
-	s.must(0, "upgrade", "--yes")
+	if out := s.inTerminal(0, "y", "upgrade"); !strings.Contains(out, "[y/N]") {
+		t.Errorf("nobody was asked:\n%s", out)
+	}
 	time.Sleep(2 * time.Second)
 	failed := c.result(t, "compose 7.4.0 -> "+release)
 	// The goal is under 10 s on a machine with nothing else to do (docs/reliability.md); here only what can't be load is a failure.
@@ -54,6 +62,18 @@ func TestUpgradeStandard(t *testing.T) {
 	}
 	s.must(0, "upgrade", "--yes") // and forward again
 	s.same(before)
+}
+
+// inTerminal runs a command line that has to end with an exit code in a terminal, where somebody types an answer.
+func (s *site) inTerminal(code int, answer string, args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command("script", "--quiet", "--return", "--command", program(s.t)+" "+strings.Join(args, " "), "/dev/null")
+	cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(answer+"\n")
+	out, err := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		s.t.Fatalf("berth %s in a terminal: exit %d, want %d, %v\n%s", strings.Join(args, " "), got, code, err, out)
+	}
+	return string(out)
 }
 
 // TestUpgradeOverMajors goes over two majors behind a page, comes back by the migrator's downgrade, and goes again.
