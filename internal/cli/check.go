@@ -59,19 +59,19 @@ func (e *Env) verdict(problems diag.List) {
 
 // check collects the problems of the config, the host, and the registry.
 func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
-	l, problems, err := e.load(file)
+	l, problems, err := e.Load(file)
 	if err != nil || l == nil {
 		return problems, err
 	}
-	i, err := e.connect(ctx, l)
+	i, err := e.Connect(ctx, l)
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer i.close()
-	return append(problems, i.survey(ctx, e)...), nil
+	defer i.Close()
+	return append(problems, i.Survey(ctx, e)...), nil
 }
 
 // hostProblems are those of this host for this installation.
@@ -90,9 +90,9 @@ func (e *Env) hostProblems(ctx context.Context, i *installation) diag.List {
 
 // needs is what the installation asks of its host.
 func (i *installation) needs() compose.Needs {
-	n := compose.Needs{Registry: i.doc.Config.Images.Registry}
-	for _, inst := range i.stack.Instances {
-		n.Limits = append(n.Limits, compose.Limit{Service: inst.Service, CPUs: inst.CPUs, Memory: inst.Memory, At: i.doc.At("services." + inst.Service)})
+	n := compose.Needs{Registry: i.Doc.Config.Images.Registry}
+	for _, inst := range i.Stack.Instances {
+		n.Limits = append(n.Limits, compose.Limit{Service: inst.Service, CPUs: inst.CPUs, Memory: inst.Memory, At: i.Doc.At("services." + inst.Service)})
 		n.Ports = append(n.Ports, inst.Ports...)
 		n.SecretFiles = n.SecretFiles || hasSecretFile(inst)
 		n.Storage = append(n.Storage, i.storage(inst.Service)...)
@@ -106,10 +106,10 @@ func hasSecretFile(inst stack.Instance) bool {
 
 // storage is the size that the config expects a service's volume to have.
 func (i *installation) storage(service string) []compose.Storage {
-	q := i.doc.Config.Services[service].Storage
+	q := i.Doc.Config.Services[service].Storage
 	if q == "" {
 		return nil
 	}
 	n, _ := config.Bytes(q) // check.Read has read it
-	return []compose.Storage{{Service: service, Bytes: n, At: i.doc.At("services." + service + ".storage")}}
+	return []compose.Storage{{Service: service, Bytes: n, At: i.Doc.At("services." + service + ".storage")}}
 }

@@ -20,7 +20,7 @@ func (c *clusterSite) claims(ctx context.Context) ([]string, error) {
 	var keys []string
 	for _, o := range list {
 		labels := labelsOf(o)
-		if labels[render.LabelInstallation] == c.stack.Name || labels["app.kubernetes.io/name"] == "sourcegraph" {
+		if labels[render.LabelInstallation] == c.Stack.Name || labels["app.kubernetes.io/name"] == "sourcegraph" {
 			keys = append(keys, kubernetes.RefOf(o).String())
 		}
 	}
@@ -39,7 +39,7 @@ func (c *clusterSite) keepClaims(ctx context.Context) error {
 		if !c.makes(ref.Name) {
 			continue
 		}
-		label := map[string]any{"metadata": map[string]any{"labels": map[string]any{render.LabelInstallation: c.stack.Name}}}
+		label := map[string]any{"metadata": map[string]any{"labels": map[string]any{render.LabelInstallation: c.Stack.Name}}}
 		if _, err := c.client.Patch(ctx, ref, label, plan.Manager); err != nil && !kubernetes.NotFound(err) {
 			return err
 		}

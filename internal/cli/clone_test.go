@@ -42,8 +42,8 @@ func TestCloneHasNothingOfTheOriginals(t *testing.T) {
 		Services:   map[string]config.Service{"pgsql": {Memory: "8Gi", Storage: "900Gi"}},
 		Kubernetes: &config.KubernetesOptions{Namespace: "prod", ExistingSecrets: map[string]string{"pgsql-auth": "mine"}, Objects: []string{"a.yaml"}}}
 	before := admins.Kubernetes
-	c := &clone{original: &loaded{stack: &stack.Stack{Name: "sg", Target: "kubernetes", Cluster: &stack.Cluster{Namespace: "prod"}}},
-		room: journey.Room{Volumes: map[string]int64{"pgsql": 3 << 30}}}
+	c := &Clone{Original: &Loaded{Stack: &stack.Stack{Name: "sg", Target: "kubernetes", Cluster: &stack.Cluster{Namespace: "prod"}}},
+		Room: journey.Room{Volumes: map[string]int64{"pgsql": 3 << 30}}}
 	c.config(admins)
 	if admins.Name != "sg-rehearsal" || admins.Kubernetes.Namespace != "prod-rehearsal" {
 		t.Errorf("named %s in %s", admins.Name, admins.Kubernetes.Namespace)

@@ -11,11 +11,11 @@ import (
 	"berth/internal/target/kubernetes/health"
 )
 
-func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
+func (c *clusterSite) Services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
 	var refs []kubernetes.Ref
 	live := map[kubernetes.Ref]map[string]string{}
 	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet"} {
-		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.stack.Name})
+		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.Stack.Name})
 		if err != nil {
 			return nil, nil, "", err
 		}
@@ -49,9 +49,9 @@ func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceS
 	return services, missing, release, nil
 }
 
-// knock asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it
+// Knock asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it
 // would try for seconds in vain.
-func (c *clusterSite) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
+func (c *clusterSite) Knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
 	start := now()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -71,6 +71,6 @@ func (c *clusterSite) reached(ctx context.Context) bool {
 	pods, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=" + frontend})
 	return err != nil || len(pods) == 0 || slices.ContainsFunc(pods, func(pod map[string]any) bool {
 		return c.client.Reaches(ctx, kubernetes.LogQuery{Namespace: c.namespace, Pod: kubernetes.RefOf(pod).Name,
-			Container: c.stack.Cluster.Containers[frontend].Name})
+			Container: c.Stack.Cluster.Containers[frontend].Name})
 	})
 }

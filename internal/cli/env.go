@@ -22,10 +22,10 @@ type Env struct {
 	Interactive    bool   // Stdin is a terminal, where questions may be asked
 	Color          bool
 
-	// keep writes the config's text to where the agent has it from; nil: the file itself is the admin's.
-	keep func(text string) error
-	// current says that the cluster is the current one, or that of this pod, whatever context the config names.
-	current bool
+	// Keep writes the config's text to where the agent has it from; nil: the file itself is the admin's.
+	Keep func(text string) error
+	// Current says that the cluster is the current one, or that of this pod, whatever context the config names.
+	Current bool
 }
 
 // Exit codes of every command.

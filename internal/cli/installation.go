@@ -24,34 +24,34 @@ import (
 
 // installation is a site on a Docker Engine.
 type installation struct {
-	*loaded
+	*Loaded
 	state   state.Dir
 	project *render.Project
-	values  secretValues
+	values  Values
 	engine  *compose.Engine
 	login   registry.Login
 }
 
-// secretValues are the values of an installation's secrets, by name.
-type secretValues map[string]string
+// Values are the values of an installation's secrets, by name.
+type Values map[string]string
 
 // LogValue, String and MarshalJSON keep the values out of logs and output.
-func (secretValues) String() string { return "(secret)" }
+func (Values) String() string { return "(secret)" }
 
 // MarshalJSON keeps the values out of JSON.
-func (secretValues) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil }
+func (Values) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil }
 
 // engine finds the Docker Engine of an installation.
-func (e *Env) engine(ctx context.Context, l *loaded) (site, error) {
-	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name)}
+func (e *Env) engine(ctx context.Context, l *Loaded) (Site, error) {
+	i := &installation{Loaded: l, state: state.At(l.Dir, l.Stack.Name)}
 	generated, err := i.state.Generated(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := i.render(e, generated); err != nil {
+	if err := i.Render(e, generated); err != nil {
 		return nil, err
 	}
-	if i.login, err = e.login(l); err != nil {
+	if i.login, err = e.Login(l); err != nil {
 		return nil, err
 	}
 	i.engine, err = compose.Connect(ctx, e.Getenv)
@@ -59,30 +59,30 @@ func (e *Env) engine(ctx context.Context, l *loaded) (site, error) {
 }
 
 // engineToStop is engine for an installation of which only the name is known.
-func (e *Env) engineToStop(ctx context.Context, l *loaded) (site, error) {
-	i := &installation{loaded: l, state: state.At(l.dir, l.stack.Name), project: &render.Project{Name: l.stack.Name}}
+func (e *Env) engineToStop(ctx context.Context, l *Loaded) (Site, error) {
+	i := &installation{Loaded: l, state: state.At(l.Dir, l.Stack.Name), project: &render.Project{Name: l.Stack.Name}}
 	var err error
 	i.engine, err = compose.Connect(ctx, e.Getenv)
 	return i, err
 }
 
-func (i *installation) of() *loaded { return i.loaded }
+func (i *installation) Of() *Loaded { return i.Loaded }
 
-func (i *installation) store() state.Store { return i.state }
+func (i *installation) Store() state.Store { return i.state }
 
-func (i *installation) close() { i.engine.Close() }
+func (i *installation) Close() { i.engine.Close() }
 
-func (i *installation) prepare(context.Context, *Env) error { return nil }
+func (i *installation) Prepare(context.Context, *Env) error { return nil }
 
-func (i *installation) settle(context.Context) error { return nil }
+func (i *installation) Settle(context.Context) error { return nil }
 
-func (i *installation) hint() string { return "docker logs " + i.project.Prefix + "caddy" }
+func (i *installation) Hint() string { return "docker logs " + i.project.Prefix + "caddy" }
 
-func (i *installation) runner(e *Env, timeout time.Duration) run.Target {
+func (i *installation) Runner(e *Env, timeout time.Duration) run.Target {
 	return &run.Compose{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: e.Now}
 }
 
-func (i *installation) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
+func (i *installation) Plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	s, err := i.observe(ctx)
 	if err != nil {
 		return nil, err
@@ -90,16 +90,16 @@ func (i *installation) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	return plan.Difference(i.desired(e), s), nil
 }
 
-func (i *installation) teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error) {
+func (i *installation) Teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error) {
 	s, err := i.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	network, err := i.engine.Network(ctx, i.stack.Name)
+	network, err := i.engine.Network(ctx, i.Stack.Name)
 	if err != nil {
 		return nil, err
 	}
-	tasks, err := i.engine.Tasks(ctx, i.stack.Name)
+	tasks, err := i.engine.Tasks(ctx, i.Stack.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -108,15 +108,15 @@ func (i *installation) teardown(ctx context.Context, e *Env, data bool) (*plan.P
 	}
 	var volumes []string
 	if data {
-		if volumes, err = i.engine.Volumes(ctx, i.stack.Name); err != nil {
+		if volumes, err = i.engine.Volumes(ctx, i.Stack.Name); err != nil {
 			return nil, err
 		}
 	}
-	return plan.Teardown(plan.Desired{Installation: i.stack.Name, Target: i.stack.Target, Catalogue: e.catalogue().Digest()}, s, network, volumes), nil
+	return plan.Teardown(plan.Desired{Installation: i.Stack.Name, Target: i.Stack.Target, Catalogue: e.Catalogue().Digest()}, s, network, volumes), nil
 }
 
-// preflight asks the host, and the registry for the images that are to be pulled.
-func (i *installation) preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {
+// Preflight asks the host, and the registry for the images that are to be pulled.
+func (i *installation) Preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {
 	var refs []string
 	for _, s := range p.Steps {
 		if s.Verb == plan.Pull {
@@ -126,26 +126,26 @@ func (i *installation) preflight(ctx context.Context, e *Env, p *plan.Plan) diag
 	return append(e.hostProblems(ctx, i), registry.Check(ctx, i.login, refs)...)
 }
 
-func (i *installation) survey(ctx context.Context, e *Env) diag.List {
+func (i *installation) Survey(ctx context.Context, e *Env) diag.List {
 	problems := e.hostProblems(ctx, i)
-	if i.doc.Config.Images.Registry != "" {
-		problems = append(problems, registry.Check(ctx, i.login, i.stack.Images())...)
+	if i.Doc.Config.Images.Registry != "" {
+		problems = append(problems, registry.Check(ctx, i.login, i.Stack.Images())...)
 	}
 	return problems
 }
 
-// render renders the project with the secrets that there are.
-func (i *installation) render(e *Env, generated map[string]string) error {
+// Render renders the project with the secrets that there are.
+func (i *installation) Render(e *Env, generated map[string]string) error {
 	var err error
-	if i.values, err = e.secrets(i.loaded, generated); err != nil {
+	if i.values, err = e.Secrets(i.Loaded, generated); err != nil {
 		return err
 	}
-	project, problems := render.Render(i.stack, fingerprints(i.stack.Secrets, i.values))
+	project, problems := render.Render(i.Stack, Fingerprints(i.Stack.Secrets, i.values))
 	i.project = project
 	return problems.Err()
 }
 
-func generatedNames(secrets []stack.Secret) []string {
+func GeneratedNames(secrets []stack.Secret) []string {
 	var names []string
 	for _, s := range secrets {
 		if s.Env == "" && s.File == "" && s.Parts == nil {
@@ -155,10 +155,10 @@ func generatedNames(secrets []stack.Secret) []string {
 	return names
 }
 
-// secrets gives the value of every secret: generated, read from where the admin keeps it, or put together.
-func (e *Env) secrets(l *loaded, generated map[string]string) (secretValues, error) {
-	values := secretValues{}
-	for _, s := range l.stack.Secrets {
+// Secrets gives the value of every secret: generated, read from where the admin keeps it, or put together.
+func (e *Env) Secrets(l *Loaded, generated map[string]string) (Values, error) {
+	values := Values{}
+	for _, s := range l.Stack.Secrets {
 		switch {
 		case s.Env != "" || s.File != "":
 			v, err := e.secretValue(l, &config.Secret{Env: s.Env, File: s.File})
@@ -170,16 +170,16 @@ func (e *Env) secrets(l *loaded, generated map[string]string) (secretValues, err
 			values[s.Name] = generated[s.Name]
 		}
 	}
-	for _, s := range l.stack.Secrets {
+	for _, s := range l.Stack.Secrets {
 		if s.Parts != nil {
-			values[s.Name] = assembled(s.Parts, values)
+			values[s.Name] = Assembled(s.Parts, values)
 		}
 	}
 	return values, nil
 }
 
-// assembled puts a value together from texts and other secrets.
-func assembled(parts []stack.Part, values secretValues) string {
+// Assembled puts a value together from texts and other secrets.
+func Assembled(parts []stack.Part, values Values) string {
 	var b strings.Builder
 	for _, p := range parts {
 		switch {
@@ -196,14 +196,14 @@ func assembled(parts []stack.Part, values secretValues) string {
 }
 
 // secretValue reads a secret from where the admin keeps it. A file's last line break is not part of a password, but of a key it is.
-func (e *Env) secretValue(l *loaded, s *config.Secret) (string, error) {
+func (e *Env) secretValue(l *Loaded, s *config.Secret) (string, error) {
 	if s == nil {
 		return "", nil
 	}
 	if s.Env != "" {
 		return e.Getenv(s.Env), nil
 	}
-	content, err := os.ReadFile(from(l.dir, s.File))
+	content, err := os.ReadFile(from(l.Dir, s.File))
 	if err != nil {
 		return "", fmt.Errorf("read a secret: %w", err)
 	}
@@ -213,8 +213,8 @@ func (e *Env) secretValue(l *loaded, s *config.Secret) (string, error) {
 	return strings.TrimRight(string(content), "\r\n"), nil
 }
 
-// fingerprints are short hashes of the secrets that the admin can change, and of those that are put together.
-func fingerprints(secrets []stack.Secret, values secretValues) map[string]string {
+// Fingerprints are short hashes of the secrets that the admin can change, and of those that are put together.
+func Fingerprints(secrets []stack.Secret, values Values) map[string]string {
 	out := map[string]string{}
 	for _, s := range secrets {
 		if s.Env != "" || s.File != "" || s.Parts != nil {
@@ -228,9 +228,9 @@ func fingerprints(secrets []stack.Secret, values secretValues) map[string]string
 // desired is the project in the words of a plan.
 func (i *installation) desired(e *Env) plan.Desired {
 	d := plan.Desired{
-		Installation: i.stack.Name, Target: i.stack.Target, Release: i.stack.Release,
+		Installation: i.Stack.Name, Target: i.Stack.Target, Release: i.Stack.Release,
 		Project:   state.ProjectHash(i.project, func(name string) string { return i.values[name] }),
-		Catalogue: e.catalogue().Digest(),
+		Catalogue: e.Catalogue().Digest(),
 	}
 	for _, u := range i.project.Units {
 		unit := plan.Unit{Name: u.Name, Container: u.Container, Service: u.Service, Image: u.Image, Spec: u.Spec, Files: u.Files,
@@ -266,23 +266,23 @@ func (i *installation) observe(ctx context.Context) (plan.State, error) {
 	return s, err
 }
 
-// lost: new passwords would lock everybody out of the data that is there.
-func (i *installation) lost(ctx context.Context) error {
+// Lost: new passwords would lock everybody out of the data that is there.
+func (i *installation) Lost(ctx context.Context) error {
 	generated, err := i.state.Generated(ctx)
 	if err != nil {
 		return err
 	}
-	volumes, err := i.engine.Volumes(ctx, i.stack.Name)
+	volumes, err := i.engine.Volumes(ctx, i.Stack.Name)
 	if err != nil {
 		return err
 	}
-	for _, name := range generatedNames(i.stack.Secrets) {
+	for _, name := range GeneratedNames(i.Stack.Secrets) {
 		database, isPassword := strings.CutSuffix(name, "-password")
-		if isPassword && generated[name] == "" && slices.Contains(volumes, i.stack.Name+"_"+database) {
+		if isPassword && generated[name] == "" && slices.Contains(volumes, i.Stack.Name+"_"+database) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
 				Summary: "there is data of " + database + ", but its generated password is not in " + i.state.Path(),
 				Detail:  []string{"a new password would not open the database that is there"},
-				Hint:    "run berth where this installation was made, or bring its .berth folder here; to give the data up: docker volume rm " + i.stack.Name + "_" + database}}
+				Hint:    "run berth where this installation was made, or bring its .berth folder here; to give the data up: docker volume rm " + i.Stack.Name + "_" + database}}
 		}
 	}
 	return nil

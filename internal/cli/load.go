@@ -18,26 +18,26 @@ import (
 // DefaultConfig is the name of the site admin's file.
 const DefaultConfig = "sourcegraph.yaml"
 
-// loaded is a config with all that follows from it.
-type loaded struct {
-	file    string // as the admin named it
-	dir     string // where it is
-	text    []byte
-	doc     *config.Doc
-	release *catalogue.Release
-	input   stack.Input // of stack
-	stack   *stack.Stack
-	digests map[string]string // that the admin recorded for their own registry, by image name
-	front   stack.Front       // what stands behind the front door; during upgrades it is a page
-	page    string            // its text
+// Loaded is a config with all that follows from it.
+type Loaded struct {
+	File    string // as the admin named it
+	Dir     string // where it is
+	Text    []byte
+	Doc     *config.Doc
+	Release *catalogue.Release
+	Input   stack.Input // of stack
+	Stack   *stack.Stack
+	Digests map[string]string // that the admin recorded for their own registry, by image name
+	Front   stack.Front       // what stands behind the front door; during upgrades it is a page
+	Page    string            // its text
 }
 
-// abs gives a path that the admin wrote on the command line.
-func (e *Env) abs(path string) string { return from(e.Dir, path) }
+// Abs gives a path that the admin wrote on the command line.
+func (e *Env) Abs(path string) string { return from(e.Dir, path) }
 
 // text reads a config's text.
-func (e *Env) text(file string) (*loaded, diag.List, error) {
-	path := e.abs(file)
+func (e *Env) text(file string) (*Loaded, diag.List, error) {
+	path := e.Abs(file)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, diag.List{{Code: "BERTH1100", Severity: diag.Error, Subject: file, Summary: "there is no such file",
@@ -46,57 +46,57 @@ func (e *Env) text(file string) (*loaded, diag.List, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read config: %w", err)
 	}
-	return &loaded{file: file, dir: filepath.Dir(path), text: text}, nil, nil
+	return &Loaded{File: file, Dir: filepath.Dir(path), Text: text}, nil, nil
 }
 
-// load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
-func (e *Env) load(file string) (*loaded, diag.List, error) {
+// Load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
+func (e *Env) Load(file string) (*Loaded, diag.List, error) {
 	l, problems, err := e.text(file)
 	if err != nil || l == nil {
 		return nil, problems, err
 	}
-	problems, err = e.understand(l)
+	problems, err = e.Understand(l)
 	if err != nil || problems.Failed() {
 		return nil, problems, err
 	}
 	return l, problems, nil
 }
 
-// understand works out what should run from the text that was read.
-func (e *Env) understand(l *loaded) (problems diag.List, err error) {
+// Understand works out what should run from the text that was read.
+func (e *Env) Understand(l *Loaded) (problems diag.List, err error) {
 	// The meaning is checked even where the form has problems, so that all are told at once.
-	l.doc, l.release, problems = check.Read(l.file, l.text, e.catalogue(), e.world(l.dir))
+	l.Doc, l.Release, problems = check.Read(l.File, l.Text, e.Catalogue(), e.World(l.Dir))
 	if problems.Failed() {
 		return problems, nil
 	}
-	return problems, l.resolve("")
+	return problems, l.Resolve("")
 }
 
-// resolve works out what should run. namespace is that of the kube context; it counts where the config names none.
-func (l *loaded) resolve(namespace string) error {
-	files, err := l.files()
+// Resolve works out what should run. namespace is that of the kube context; it counts where the config names none.
+func (l *Loaded) Resolve(namespace string) error {
+	files, err := l.Files()
 	if err != nil {
 		return err
 	}
-	lock, err := l.lock()
+	lock, err := l.Lock()
 	if err != nil {
 		return err
 	}
-	l.digests = lock.For(l.doc.Config.Images.Registry, l.release.Version)
-	l.input = stack.Input{Config: l.doc.Config, At: l.doc.At, Release: l.release, Files: files, Namespace: namespace, Lock: l.digests}
-	l.stack = stack.Resolve(l.input)
-	l.stack = l.stack.With(l.front, l.page)
+	l.Digests = lock.For(l.Doc.Config.Images.Registry, l.Release.Version)
+	l.Input = stack.Input{Config: l.Doc.Config, At: l.Doc.At, Release: l.Release, Files: files, Namespace: namespace, Lock: l.Digests}
+	l.Stack = stack.Resolve(l.Input)
+	l.Stack = l.Stack.With(l.Front, l.Page)
 	return nil
 }
 
-// world is what a config in a folder refers to.
-func (e *Env) world(dir string) check.World {
+// World is what a config in a folder refers to.
+func (e *Env) World(dir string) check.World {
 	return check.World{
 		ReadFile:  func(name string) ([]byte, error) { return os.ReadFile(from(dir, name)) },
 		Stat:      func(name string) (fs.FileInfo, error) { return os.Stat(from(dir, name)) },
 		Getenv:    e.Getenv,
 		Now:       e.Now,
-		Catalogue: e.catalogue(),
+		Catalogue: e.Catalogue(),
 	}
 }
 
@@ -108,22 +108,22 @@ func from(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// files reads the files that the config names; check.Read has seen them.
-func (l *loaded) files() (map[string][]byte, error) {
+// Files reads the files that the config names; check.Read has seen them.
+func (l *Loaded) Files() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range stack.FileNames(l.doc.Config) {
-		content, err := os.ReadFile(from(l.dir, name))
+	for _, name := range stack.FileNames(l.Doc.Config) {
+		content, err := os.ReadFile(from(l.Dir, name))
 		if err != nil {
-			return nil, fmt.Errorf("read a file that %s names: %w", l.file, err)
+			return nil, fmt.Errorf("read a file that %s names: %w", l.File, err)
 		}
 		files[name] = content
 	}
 	return files, nil
 }
 
-// lock reads the lock file beside the config; without one nothing is recorded.
-func (l *loaded) lock() (registry.Lock, error) {
-	text, err := os.ReadFile(filepath.Join(l.dir, registry.LockName))
+// Lock reads the lock file beside the config; without one nothing is recorded.
+func (l *Loaded) Lock() (registry.Lock, error) {
+	text, err := os.ReadFile(filepath.Join(l.Dir, registry.LockName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return registry.Lock{}, nil
 	}
@@ -133,4 +133,4 @@ func (l *loaded) lock() (registry.Lock, error) {
 	return registry.ParseLock(text)
 }
 
-func (e *Env) catalogue() *catalogue.Catalogue { return catalogue.Embedded() }
+func (e *Env) Catalogue() *catalogue.Catalogue { return catalogue.Embedded() }

@@ -12,15 +12,15 @@ import (
 
 // explainRights prints the rights that berth needs for a config.
 func (e *Env) explainRights(file string) error {
-	l, err := e.must(file)
+	l, err := e.LoadUsable(file)
 	if err != nil {
 		return err
 	}
-	if l.stack.Target != catalogue.Kubernetes {
-		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.doc.At("on"), Summary: "this config needs no rights in a cluster",
+	if l.Stack.Target != catalogue.Kubernetes {
+		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.Doc.At("on"), Summary: "this config needs no rights in a cluster",
 			Hint: "on a Docker host, berth needs what docker needs: root, or the group docker"}}
 	}
-	set, problems := render.Render(l.stack, nil)
+	set, problems := render.Render(l.Stack, nil)
 	if problems.Failed() {
 		return problems
 	}

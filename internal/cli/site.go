@@ -15,83 +15,83 @@ import (
 	"berth/internal/state"
 )
 
-// site is an installation at its target: what the commands need, whether it runs on a Docker Engine or in a cluster.
-type site interface {
-	// of is the config, and what follows from it.
-	of() *loaded
-	// store is where the installation's state is kept.
-	store() state.Store
-	// render renders what the config asks for, with the secrets that were generated.
-	render(e *Env, generated map[string]string) error
-	// prepare makes the place where the state is kept, after it proved that it can be worked in.
-	prepare(ctx context.Context, e *Env) error
-	// plan observes and compares.
-	plan(ctx context.Context, e *Env) (*plan.Plan, error)
-	// teardown is the plan that stops everything, and deletes the data when asked to.
-	teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error)
-	// lost tells when data is there whose generated passwords are not.
-	lost(ctx context.Context) error
-	// preflight finds what stands in the way of a plan, before anything is touched.
-	preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List
-	// survey finds what stands in the way of the config, without a plan.
-	survey(ctx context.Context, e *Env) diag.List
-	// runner does a plan's steps.
-	runner(e *Env, timeout time.Duration) run.Target
-	// settle notes what is there, after a run that came to its end.
-	settle(ctx context.Context) error
-	// services tells how everything is.
-	services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error)
-	// knock asks the front door whether Sourcegraph is healthy. Without a way to it, door is "".
-	knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64)
-	// search asks for one search result, through the front door or the frontend itself, and gives the HTTP status and the answer; 0 when there
+// Site is an installation at its target: what the commands need, whether it runs on a Docker Engine or in a cluster.
+type Site interface {
+	// Of is the config, and what follows from it.
+	Of() *Loaded
+	// Store is where the installation's state is kept.
+	Store() state.Store
+	// Render renders what the config asks for, with the secrets that were generated.
+	Render(e *Env, generated map[string]string) error
+	// Prepare makes the place where the state is kept, after it proved that it can be worked in.
+	Prepare(ctx context.Context, e *Env) error
+	// Plan observes and compares.
+	Plan(ctx context.Context, e *Env) (*plan.Plan, error)
+	// Teardown is the plan that stops everything, and deletes the data when asked to.
+	Teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error)
+	// Lost tells when data is there whose generated passwords are not.
+	Lost(ctx context.Context) error
+	// Preflight finds what stands in the way of a plan, before anything is touched.
+	Preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List
+	// Survey finds what stands in the way of the config, without a plan.
+	Survey(ctx context.Context, e *Env) diag.List
+	// Runner does a plan's steps.
+	Runner(e *Env, timeout time.Duration) run.Target
+	// Settle notes what is there, after a run that came to its end.
+	Settle(ctx context.Context) error
+	// Services tells how everything is.
+	Services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error)
+	// Knock asks the front door whether Sourcegraph is healthy. Without a way to it, door is "".
+	Knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64)
+	// Search asks for one search result, through the front door or the frontend itself, and gives the HTTP status and the answer; 0 when there
 	// is no way to ask.
-	search(ctx context.Context, direct bool) (status int, answer string, err error)
-	// tasks runs tasks beside the installation.
-	tasks(e *Env) run.Tasks
-	// disk is the room that there is for data.
-	disk(ctx context.Context) (journey.Space, error)
-	// still waits until nothing is left of what the front stops: what ends may write until it has ended.
-	still(ctx context.Context, now func() time.Time) error
-	// setAside moves the databases' data out of the way, while nothing runs.
-	setAside(ctx context.Context, e *Env) error
-	// hint says where to look when the front door does not answer.
-	hint() string
-	close()
-	clonable
+	Search(ctx context.Context, direct bool) (status int, answer string, err error)
+	// Tasks runs tasks beside the installation.
+	Tasks(e *Env) run.Tasks
+	// Disk is the room that there is for data.
+	Disk(ctx context.Context) (journey.Space, error)
+	// Still waits until nothing is left of what the front stops: what ends may write until it has ended.
+	Still(ctx context.Context, now func() time.Time) error
+	// SetAside moves the databases' data out of the way, while nothing runs.
+	SetAside(ctx context.Context, e *Env) error
+	// Hint says where to look when the front door does not answer.
+	Hint() string
+	Close()
+	Clonable
 }
 
-// open loads a config and finds its target. Problems of the file stop it; warnings are printed.
-func (e *Env) open(ctx context.Context, file string) (site, error) {
-	l, err := e.must(file)
+// Open loads a config and finds its target. Problems of the file stop it; warnings are printed.
+func (e *Env) Open(ctx context.Context, file string) (Site, error) {
+	l, err := e.LoadUsable(file)
 	if err != nil {
 		return nil, err
 	}
-	return e.connect(ctx, l)
+	return e.Connect(ctx, l)
 }
 
-// connect renders what a config asks for and finds its target.
-func (e *Env) connect(ctx context.Context, l *loaded) (site, error) {
-	if l.stack.Target == catalogue.Kubernetes {
+// Connect renders what a config asks for and finds its target.
+func (e *Env) Connect(ctx context.Context, l *Loaded) (Site, error) {
+	if l.Stack.Target == catalogue.Kubernetes {
 		return e.cluster(ctx, l)
 	}
 	return e.engine(ctx, l)
 }
 
-// openToStop finds an installation by its name alone. What it would be given to run need not be there: an installation must be possible to
+// OpenToStop finds an installation by its name alone. What it would be given to run need not be there: an installation must be possible to
 // stop when a secret is missing or its release is not known.
-func (e *Env) openToStop(ctx context.Context, file string) (site, error) {
+func (e *Env) OpenToStop(ctx context.Context, file string) (Site, error) {
 	l, problems, err := e.text(file)
 	if err != nil {
 		return nil, err
 	}
 	if l != nil {
-		l.doc, problems = config.Load(file, l.text)
+		l.Doc, problems = config.Load(file, l.Text)
 	}
 	if problems.Failed() {
 		return nil, problems
 	}
-	l.stack = &stack.Stack{Name: nameOf(l.doc.Config), Target: l.doc.Config.On}
-	if l.stack.Target == catalogue.Kubernetes {
+	l.Stack = &stack.Stack{Name: nameOf(l.Doc.Config), Target: l.Doc.Config.On}
+	if l.Stack.Target == catalogue.Kubernetes {
 		return e.clusterToStop(ctx, l)
 	}
 	return e.engineToStop(ctx, l)
@@ -106,17 +106,17 @@ func nameOf(c *config.Config) string {
 }
 
 // openQuietly is open without the config's warnings, which were printed before.
-func (e *Env) openQuietly(ctx context.Context, file string) (site, error) {
-	l, problems, err := e.load(file)
+func (e *Env) openQuietly(ctx context.Context, file string) (Site, error) {
+	l, problems, err := e.Load(file)
 	if err != nil || problems.Failed() {
 		return nil, cmp.Or(err, problems.Err())
 	}
-	return e.connect(ctx, l)
+	return e.Connect(ctx, l)
 }
 
-// must loads a config, with problems as an error.
-func (e *Env) must(file string) (*loaded, error) {
-	l, problems, err := e.load(file)
+// LoadUsable loads a config, with problems as an error.
+func (e *Env) LoadUsable(file string) (*Loaded, error) {
+	l, problems, err := e.Load(file)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +127,11 @@ func (e *Env) must(file string) (*loaded, error) {
 	return l, nil
 }
 
-// generate makes the secrets that are not there yet, before anything uses them.
-func (e *Env) generate(ctx context.Context, s site) error {
-	values, err := s.store().Generate(ctx, generatedNames(s.of().stack.Secrets))
+// Generate makes the secrets that are not there yet, before anything uses them.
+func (e *Env) Generate(ctx context.Context, s Site) error {
+	values, err := s.Store().Generate(ctx, GeneratedNames(s.Of().Stack.Secrets))
 	if err != nil {
 		return err
 	}
-	return s.render(e, values)
+	return s.Render(e, values)
 }

@@ -49,11 +49,11 @@ func newStatusCmd(env *Env) *cobra.Command {
 		Long:  "Show what runs, how it is, and whether Sourcegraph answers through its front door. Exit code 1 says that something is not ready.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := env.open(cmd.Context(), file)
+			at, err := env.Open(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			defer at.close()
+			defer at.Close()
 			s, err := env.status(cmd.Context(), at)
 			if err != nil {
 				return err
@@ -74,20 +74,20 @@ func newStatusCmd(env *Env) *cobra.Command {
 	return cmd
 }
 
-func (e *Env) status(ctx context.Context, at site) (*Status, error) {
-	want := at.of().stack
+func (e *Env) status(ctx context.Context, at Site) (*Status, error) {
+	want := at.Of().Stack
 	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []ServiceStatus{}, Missing: []string{}}
-	services, missing, release, err := at.services(ctx, e)
+	services, missing, release, err := at.Services(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	s.Services, s.Missing, s.Release = append(s.Services, services...), append(s.Missing, missing...), release
-	s.Answers, s.Door, s.Milliseconds = at.knock(ctx, e.Now)
-	runs, err := at.store().History(ctx)
+	s.Answers, s.Door, s.Milliseconds = at.Knock(ctx, e.Now)
+	runs, err := at.Store().History(ctx)
 	if err != nil {
 		return nil, err
 	}
-	j, err := journey.Load(ctx, at.store())
+	j, err := journey.Load(ctx, at.Store())
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (e *Env) status(ctx context.Context, at site) (*Status, error) {
 		s.Upgrade = fmt.Sprintf("%s, %s to %s: %s", j.Status, j.From, j.To, j.Describe())
 	}
 	var agent AgentReport
-	if err := at.store().Note(ctx, agentNote, &agent); err != nil {
+	if err := at.Store().Note(ctx, agentNote, &agent); err != nil {
 		return nil, err
 	}
 	s.Upgrades = agent.about(s.Release, e.Now())
@@ -106,7 +106,7 @@ func (e *Env) status(ctx context.Context, at site) (*Status, error) {
 	return s, nil
 }
 
-func (i *installation) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
+func (i *installation) Services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
 	observed, err := i.observe(ctx)
 	if err != nil {
 		return nil, nil, "", err
@@ -114,14 +114,14 @@ func (i *installation) services(ctx context.Context, e *Env) (services []Service
 	there := map[string]bool{}
 	for _, c := range observed.Containers {
 		there[c.Unit] = true
-		oneShot := slices.ContainsFunc(i.stack.Instances, func(inst stack.Instance) bool { return inst.Name == c.Unit && inst.OneShot })
+		oneShot := slices.ContainsFunc(i.Stack.Instances, func(inst stack.Instance) bool { return inst.Name == c.Unit && inst.OneShot })
 		status, ready := string(c.Status), c.Status == plan.Healthy || c.Status == plan.Running
 		if oneShot && c.Status == plan.Stopped {
 			status, ready = fmt.Sprintf("ended with exit code %d", c.Exit), c.Exit == 0
 		}
 		services = append(services, ServiceStatus{Name: c.Unit, Release: c.Release, Status: status, Ready: ready})
 	}
-	for _, inst := range i.stack.Instances {
+	for _, inst := range i.Stack.Instances {
 		if !there[inst.Name] {
 			missing = append(missing, inst.Name)
 		}
@@ -175,12 +175,12 @@ func (s *Status) write(w io.Writer) {
 }
 
 // answers tells where Sourcegraph answers at the end of up, after it has.
-func (e *Env) answers(ctx context.Context, s site) error {
+func (e *Env) answers(ctx context.Context, s Site) error {
 	var ok bool
 	var door string
 	var ms int64
 	for end := e.Now().Add(30 * time.Second); ; {
-		if ok, door, ms = s.knock(ctx, e.Now); ok || door == "" || e.Now().After(end) || ctx.Err() != nil {
+		if ok, door, ms = s.Knock(ctx, e.Now); ok || door == "" || e.Now().After(end) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -193,14 +193,14 @@ func (e *Env) answers(ctx context.Context, s site) error {
 		return nil
 	}
 	if !ok {
-		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.hint())
+		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.Hint())
 	}
-	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.of().stack.URL, ms)
+	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.Of().Stack.URL, ms)
 	return nil
 }
 
-// knock asks the front door of this host whether Sourcegraph is healthy. Without a front door of ours there is nothing to ask.
-func (i *installation) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
+// Knock asks the front door of this host whether Sourcegraph is healthy. Without a front door of ours there is nothing to ask.
+func (i *installation) Knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
 	at := i.frontDoor()
 	if at == "" {
 		return false, "", 0
@@ -212,7 +212,7 @@ func (i *installation) knock(ctx context.Context, now func() time.Time) (ok bool
 	if err != nil {
 		return false, at, 0
 	}
-	if u, err := url.Parse(i.stack.URL); err == nil {
+	if u, err := url.Parse(i.Stack.URL); err == nil {
 		req.Host = u.Host // the front door may answer for this host only
 	}
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -227,7 +227,7 @@ func (i *installation) knock(ctx context.Context, now func() time.Time) (ok bool
 
 // frontDoor is the address on this host at which the front door takes HTTP requests.
 func (i *installation) frontDoor() string {
-	for _, inst := range i.stack.Instances {
+	for _, inst := range i.Stack.Instances {
 		if inst.Service != "caddy" {
 			continue
 		}

@@ -41,32 +41,32 @@ Ctrl-C finishes the step in hand and says what was and was not done. Running it 
 }
 
 func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration) error {
-	s, err := e.open(ctx, file)
+	s, err := e.Open(ctx, file)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if err := s.prepare(ctx, e); err != nil {
+	defer s.Close()
+	if err := s.Prepare(ctx, e); err != nil {
 		return err
 	}
 	if err := underway(ctx, s); err != nil {
 		return err
 	}
-	ctx, release, err := s.store().Lock(ctx, "up", e.Now)
+	ctx, release, err := s.Store().Lock(ctx, "up", e.Now)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := s.lost(ctx); err != nil {
+	if err := s.Lost(ctx); err != nil {
 		return err
 	}
 	if saved == "" {
 		// A saved plan was made with the secrets that there were; new ones would make it stale.
-		if err := e.generate(ctx, s); err != nil {
+		if err := e.Generate(ctx, s); err != nil {
 			return err
 		}
 	}
-	p, err := s.plan(ctx, e)
+	p, err := s.Plan(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -77,13 +77,13 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	}
 	if p.Empty() {
 		view.Plan(e.Stdout, p)
-		return s.settle(ctx)
+		return s.Settle(ctx)
 	}
 	if err := e.preflight(ctx, s, p); err != nil {
 		return err
 	}
 	if saved != "" {
-		if err := e.generate(ctx, s); err != nil {
+		if err := e.Generate(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -96,8 +96,8 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 }
 
 // preflight proves that the plan can be carried out, before anything is touched.
-func (e *Env) preflight(ctx context.Context, s site, p *plan.Plan) error {
-	problems := s.preflight(ctx, e, p)
+func (e *Env) preflight(ctx context.Context, s Site, p *plan.Plan) error {
+	problems := s.Preflight(ctx, e, p)
 	if problems.Failed() {
 		return problems
 	}
@@ -106,8 +106,8 @@ func (e *Env) preflight(ctx context.Context, s site, p *plan.Plan) error {
 }
 
 // execute runs a plan, records it, and tells what was and was not done when it did not come to its end.
-func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Duration) error {
-	r, err := e.carry(ctx, s, p, timeout)
+func (e *Env) execute(ctx context.Context, s Site, p *plan.Plan, timeout time.Duration) error {
+	r, err := e.Carry(ctx, s, p, timeout)
 	if err == nil || r == nil {
 		return err
 	}
@@ -127,17 +127,17 @@ func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Du
 	return err
 }
 
-// carry runs a plan and records it. Problems are a diag.List; a run that was stopped gives context.Canceled.
-func (e *Env) carry(ctx context.Context, s site, p *plan.Plan, timeout time.Duration) (*run.Run, error) {
-	usual, err := usually(ctx, s.store())
+// Carry runs a plan and records it. Problems are a diag.List; a run that was stopped gives context.Canceled.
+func (e *Env) Carry(ctx context.Context, s Site, p *plan.Plan, timeout time.Duration) (*run.Run, error) {
+	usual, err := usually(ctx, s.Store())
 	if err != nil {
 		return nil, err
 	}
-	record, err := s.store().Begin(ctx, p.Action, s.of().text, p, e.Now())
+	record, err := s.Store().Begin(ctx, p.Action, s.Of().Text, p, e.Now())
 	if err != nil {
 		return nil, err
 	}
-	journal, err := s.store().Journal(ctx)
+	journal, err := s.Store().Journal(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -145,12 +145,12 @@ func (e *Env) carry(ctx context.Context, s site, p *plan.Plan, timeout time.Dura
 	progress := &view.Progress{Out: e.Stdout, Terminal: e.Terminal, Now: e.Now, Usual: usual}
 	r := &run.Run{
 		Plan: p, Journal: journal, Record: record, Now: e.Now, Watch: progress.Show,
-		Target: s.runner(e, timeout),
+		Target: s.Runner(e, timeout),
 	}
 	err = r.Execute(ctx)
 	progress.Close()
 	if err == nil {
-		err = s.settle(ctx)
+		err = s.Settle(ctx)
 	}
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx) // the lock may have been lost
@@ -165,7 +165,7 @@ func (e *Env) carry(ctx context.Context, s site, p *plan.Plan, timeout time.Dura
 	case err != nil:
 		result = state.Failed
 	}
-	if saveErr := s.store().Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
+	if saveErr := s.Store().Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
 		err = errors.Join(err, saveErr)
 	}
 	return r, err

@@ -48,7 +48,7 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 			}
 			c.meanwhile(t, store, file)
 			e := &Env{Dir: dir, Now: time.Now}
-			_, release, err := e.lockAsSeen(t.Context(), store, &loaded{file: file, text: text}, "upgrade", seen)
+			_, release, err := e.lockAsSeen(t.Context(), store, &Loaded{File: file, Text: text}, "upgrade", seen)
 			var problems diag.List
 			switch {
 			case c.want && err != nil:
