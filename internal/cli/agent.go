@@ -11,6 +11,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/policy"
+	"berth/internal/site"
 	"berth/internal/upgrade"
 	"berth/internal/window"
 	"github.com/spf13/cobra"
@@ -163,7 +164,7 @@ const (
 // visit is one run of the agent at an installation.
 type visit struct {
 	*Env
-	site   Site
+	site   site.Site
 	file   string
 	policy policy.Policy
 	report *AgentReport // this time's
@@ -258,7 +259,7 @@ func (v *visit) save(ctx context.Context) error {
 func (v *visit) decide(ctx context.Context) (policy.Decision, error) {
 	l := v.site.Of()
 	v.report.Newest = v.Catalogue().Newest(l.Stack.Target)
-	_, _, from, err := v.site.Services(ctx, v.Env)
+	_, _, from, err := v.site.Services(ctx, &v.Environment)
 	if err != nil {
 		return policy.Decision{}, err
 	}
@@ -343,7 +344,7 @@ func (v *visit) prospect(ctx context.Context, from, to string) (policy.Prospect,
 	}
 	v.next = j
 	// What the release needs of the host or the cluster, and its images: better told now than in the night.
-	at := &Place{env: v.Env, file: v.file, dir: v.site.Of().Dir}
+	at := site.NewPlace(&v.Environment, v.site.Of(), 0)
 	return u, at.Ready(ctx, j.Hops[0].Config)
 }
 
@@ -356,7 +357,7 @@ func (v *visit) pending(ctx context.Context, from string) (string, error) {
 	case wanted != from:
 		return fmt.Sprintf("your file asks for %s, and %s runs: berth plan", wanted, from), nil
 	}
-	p, err := v.site.Plan(ctx, v.Env)
+	p, err := v.site.Plan(ctx, &v.Environment)
 	if err != nil || p.Empty() {
 		return "", err
 	}
@@ -385,7 +386,7 @@ func (v *visit) walk(ctx context.Context, j *journey.Journey) error {
 	default:
 		v.report.Outcome = outcomeFailed
 		if way, none := j.Back(); len(none) == 0 && len(way.Stages) == 0 {
-			if err := v.walker(v.site, v.file, 0, 0).Return(ctx, j, way); err != nil {
+			if err := v.walker(v.site, 0, 0).Return(ctx, j, way); err != nil {
 				return err
 			}
 			fmt.Fprintf(v.Stderr, "given up  %s runs as before; when it is mended: berth upgrade\n", way.To)

@@ -16,6 +16,8 @@ import (
 	"berth/internal/render/agent"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
+	"berth/internal/site"
+	"berth/internal/site/cluster"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes/rbac"
 )
@@ -38,7 +40,7 @@ func (e *Env) renderAgent(f agentFlags) error {
 }
 
 // outside are the variables and the files that a config takes secrets from.
-func (l *Loaded) outside() (variables, files []string) {
+func outside(l *site.Loaded) (variables, files []string) {
 	refs := []*config.Secret{}
 	if login := l.Doc.Config.Images.Login; login != nil {
 		refs = append(refs, login.Password)
@@ -64,7 +66,7 @@ func (l *Loaded) outside() (variables, files []string) {
 var reaching = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
 
 // renderUnits writes units of systemd, for who runs this: the installation's state is theirs, and they reach the engine.
-func (e *Env) renderUnits(l *Loaded, f agentFlags) error {
+func (e *Env) renderUnits(l *site.Loaded, f agentFlags) error {
 	who, err := user.Current()
 	if err != nil {
 		return fmt.Errorf("render the agent's units: %w", err)
@@ -80,7 +82,7 @@ func (e *Env) renderUnits(l *Loaded, f agentFlags) error {
 			h.Environment[name] = value
 		}
 	}
-	h.Secrets, _ = l.outside()
+	h.Secrets, _ = outside(l)
 	service, timer := h.Unit()+".service", h.Unit()+".timer"
 	files := []stack.File{{Path: service, Content: h.Service()}, {Path: timer, Content: h.Timer()}}
 	if err := e.writeAgent(f.out, service, files); err != nil {
@@ -94,7 +96,7 @@ func (e *Env) renderUnits(l *Loaded, f agentFlags) error {
 }
 
 // renderCronJob writes a CronJob and what it needs.
-func (e *Env) renderCronJob(l *Loaded, f agentFlags) error {
+func (e *Env) renderCronJob(l *site.Loaded, f agentFlags) error {
 	if f.image == "" {
 		return diag.List{{Code: "BERTH3811", Severity: diag.Error, Subject: "--image", Summary: "there is no official image of berth, so none was named",
 			Hint: "build one that has berth in its PATH (FROM scratch will do), push it to your registry, and name it:  --image registry.example.com/berth:1.0"}}
@@ -107,11 +109,11 @@ func (e *Env) renderCronJob(l *Loaded, f agentFlags) error {
 		return problems
 	}
 	p := agent.Pod{Installation: set.Name, Namespace: set.Namespace, Image: f.image, Config: string(l.Text), Files: map[string]string{},
-		Roles: rbac.Objects(rightsFor(set), set.Namespace, set.Name)}
+		Roles: rbac.Objects(cluster.Rights(set), set.Namespace, set.Name)}
 	if o := l.Doc.Config.Kubernetes; o != nil {
 		p.PullSecrets, p.NodeSelector, p.Tolerations, p.AnyUser = o.ImagePullSecrets, o.Pods.NodeSelector, o.Pods.Tolerations, o.OpenShift
 	}
-	p.Secrets, p.SecretFiles = l.outside()
+	p.Secrets, p.SecretFiles = outside(l)
 	files, err := l.Files()
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 		return err
 	}
 	defer release()
-	p, err := s.Teardown(ctx, e, data != "")
+	p, err := s.Teardown(ctx, &e.Environment, data != "")
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			return err
 		}
 	}
-	left, err := s.Teardown(ctx, e, false)
+	left, err := s.Teardown(ctx, &e.Environment, false)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/site/cluster"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
@@ -55,7 +56,7 @@ func (e *Env) history(ctx context.Context, file string) ([]state.Record, error) 
 	if l.Stack.Target == catalogue.Compose {
 		return state.At(l.Dir, l.Stack.Name).History(ctx)
 	}
-	s, err := e.clusterToStop(ctx, l)
+	s, err := cluster.ByName(ctx, &e.Environment, l)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/registry"
+	"berth/internal/site"
+	"berth/internal/site/cluster"
 	"berth/internal/stack"
 	"github.com/spf13/cobra"
 )
@@ -43,7 +45,7 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 		return diag.List{{Code: "BERTH1201", Severity: diag.Error, Range: l.Doc.At("images"), Subject: file,
 			Summary: "there is no registry of your own to record", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
 	}
-	all := []*Loaded{l}
+	all := []*site.Loaded{l}
 	var migrators []string
 	if to != "" {
 		passed, others, err := e.onTheWay(l, to)
@@ -89,14 +91,14 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 
 // digests asks the admin's registry what it has of a config's release, and counts what is as Sourcegraph published it. What only upgrades
 // run is among it.
-func (e *Env) digests(ctx context.Context, l *Loaded) (images map[string]string, same int, err error) {
+func (e *Env) digests(ctx context.Context, l *site.Loaded) (images map[string]string, same int, err error) {
 	login, err := e.Login(l)
 	if err != nil {
 		return nil, 0, err
 	}
 	refs := append(l.Stack.Images(), l.ImageOf("migrator"), l.ImageOf("pgsql"))
 	if l.Stack.Target == catalogue.Kubernetes {
-		page, err := e.caddy(l)
+		page, err := cluster.PageImage(&e.Environment, l)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -123,7 +125,7 @@ func (e *Env) digests(ctx context.Context, l *Loaded) (images map[string]string,
 const migrator = "migrator"
 
 // migratorDigest asks the admin's registry for the migrator of a release of which nothing else is run.
-func (e *Env) migratorDigest(ctx context.Context, l *Loaded, version string) (string, error) {
+func (e *Env) migratorDigest(ctx context.Context, l *site.Loaded, version string) (string, error) {
 	login, err := e.Login(l)
 	if err != nil {
 		return "", err
@@ -135,17 +137,4 @@ func (e *Env) migratorDigest(ctx context.Context, l *Loaded, version string) (st
 	ref := stack.Image(l.Doc.Config.Images.Registry, release, nil, migrator)
 	found, problems := registry.Digests(ctx, login, []string{ref})
 	return found[ref], problems.Err()
-}
-
-// Login is who pulls: the config's user, or what docker login left.
-func (e *Env) Login(l *Loaded) (registry.Login, error) {
-	c := l.Doc.Config.Images.Login
-	if c == nil {
-		return registry.Login{}, nil
-	}
-	password, err := e.secretValue(l, c.Password)
-	if err != nil {
-		return registry.Login{}, err
-	}
-	return registry.Login{Username: c.Username, Password: password}, nil
 }

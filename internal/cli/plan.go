@@ -30,7 +30,7 @@ Exit code 2 says that there is something to do, 0 that there is nothing.`,
 				return err
 			}
 			defer s.Close()
-			p, err := s.Plan(cmd.Context(), env)
+			p, err := s.Plan(cmd.Context(), &env.Environment)
 			if err != nil {
 				if p != nil && !p.Empty() && !asJSON {
 					view.Plan(env.Stdout, p) // what stands in its way is told below

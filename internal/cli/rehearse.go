@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -73,7 +74,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 		return nil, err
 	}
 	defer s.Close()
-	c := e.cloneOf(s)
+	c := site.CloneOf(&e.Environment, s)
 	if f.clean {
 		found, err := e.clean(ctx, c)
 		if err == nil && !found {
@@ -102,7 +103,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 }
 
 // clean deletes a clone that is there, unless a rehearsal is at work on it.
-func (e *Env) clean(ctx context.Context, c *Clone) (found bool, err error) {
+func (e *Env) clean(ctx context.Context, c *site.Clone) (found bool, err error) {
 	s, err := c.Open(ctx)
 	if err != nil {
 		return false, err
@@ -117,17 +118,17 @@ func (e *Env) clean(ctx context.Context, c *Clone) (found bool, err error) {
 	}
 	defer release()
 	fmt.Fprintf(e.Stdout, "deleting the clone %s, which a rehearsal before left\n", c.Name())
-	return true, s.Wipe(ctx, e)
+	return true, s.Wipe(ctx, &e.Environment)
 }
 
 // onClone makes the clone, rehearses a journey on it, and deletes it.
-func (e *Env) onClone(ctx context.Context, original Site, c *Clone, j *journey.Journey, keep bool) (r *journey.Rehearsal, err error) {
+func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j *journey.Journey, keep bool) (r *journey.Rehearsal, err error) {
 	s, err := c.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	held, release, err := s.Seize(ctx, e, c.Original.Stack.Name)
+	held, release, err := s.Seize(ctx, &e.Environment, c.Original.Stack.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -142,11 +143,11 @@ func (e *Env) onClone(ctx context.Context, original Site, c *Clone, j *journey.J
 			r.Deleted = true
 		}
 	}()
-	asked, err := s.Asking(held, e, original)
+	asked, err := s.Asking(held, &e.Environment, original)
 	if err != nil {
 		return nil, err
 	}
-	from := source{c, asked, original}
+	from := c.Source(asked, original)
 	before, err := journey.Inspect(held, from, c.Text)
 	if err != nil {
 		return nil, c.Unreached(err)
@@ -179,9 +180,9 @@ func (e *Env) onClone(ctx context.Context, original Site, c *Clone, j *journey.J
 }
 
 // wipe deletes the clone, whatever became of the rehearsal.
-func (e *Env) wipe(ctx context.Context, s Site, c *Clone) error {
+func (e *Env) wipe(ctx context.Context, s site.Site, c *site.Clone) error {
 	fmt.Fprintf(e.Stdout, "\ndeleting the clone %s\n", c.Name())
-	err := s.Wipe(context.WithoutCancel(ctx), e)
+	err := s.Wipe(context.WithoutCancel(ctx), &e.Environment)
 	if err != nil {
 		diag.List{{Code: "BERTH3905", Severity: diag.Error, Subject: c.Name(), Summary: "the clone " + c.Name() + " could not be deleted",
 			Detail: []string{err.Error()}, Hint: "mend what is told, then: berth rehearse --clean"}}.WriteText(e.Stderr, e.Color)
@@ -190,7 +191,7 @@ func (e *Env) wipe(ctx context.Context, s Site, c *Clone) error {
 }
 
 // report keeps the times for the next plan, and tells what came of the rehearsal with them.
-func (e *Env) report(ctx context.Context, original Site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
+func (e *Env) report(ctx context.Context, original site.Site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
 	l := original.Of()
 	times, err := keepTimes(ctx, original.Store(), j)
 	again := journey.Planned(l.Stack.Name, l.Stack.Target, journey.New(j.Config, j.Hops, "", e.Now()), before, times)

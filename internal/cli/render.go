@@ -7,6 +7,8 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/render/compose"
+	"berth/internal/site"
+	"berth/internal/site/engine"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
@@ -77,7 +79,7 @@ func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 }
 
 // renderProject writes a config's Compose project.
-func (e *Env) renderProject(ctx context.Context, l *Loaded, out string) error {
+func (e *Env) renderProject(ctx context.Context, l *site.Loaded, out string) error {
 	dir := e.Abs(out)
 	f := &folder{path: dir, name: out, marker: compose.ComposeFile}
 	if err := f.foreign(); err != nil {
@@ -90,18 +92,18 @@ func (e *Env) renderProject(ctx context.Context, l *Loaded, out string) error {
 	} else if len(there) == 0 {
 		secrets = state.Rendering(dir)
 	}
-	generated, err := secrets.Generate(ctx, GeneratedNames(l.Stack.Secrets))
+	generated, err := secrets.Generate(ctx, site.GeneratedNames(l.Stack.Secrets))
 	if err != nil {
 		return err
 	}
-	i := &installation{Loaded: l}
-	if err := i.Render(e, generated); err != nil {
+	project, values, err := engine.Render(&e.Environment, l, generated)
+	if err != nil {
 		return err
 	}
-	if err := state.WriteProject(dir, i.project, func(name string) string { return i.values[name] }); err != nil {
+	if err := state.WriteProject(dir, project, func(name string) string { return values[name] }); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(i.project.Files)+1, out)
+	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(project.Files)+1, out)
 	fmt.Fprintf(e.Stdout, "next: docker compose --project-directory %s up -d\n", out)
 	return nil
 }

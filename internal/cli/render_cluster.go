@@ -8,6 +8,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
+	"berth/internal/site"
 )
 
 // renderedNamespace is the namespace of rendered files where the config names none: a cluster is never asked.
@@ -22,7 +23,7 @@ var clusterForms = map[string]string{
 }
 
 // renderCluster writes a config's Kubernetes objects in one of their forms.
-func (e *Env) renderCluster(ctx context.Context, l *Loaded, r renderFlags) error {
+func (e *Env) renderCluster(ctx context.Context, l *site.Loaded, r renderFlags) error {
 	if r.as == "helm" {
 		// The namespace is the release's, whatever the config says.
 		options := config.KubernetesOptions{}

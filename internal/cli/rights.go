@@ -7,6 +7,7 @@ import (
 	"berth/internal/diag"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
+	"berth/internal/site/cluster"
 	"berth/internal/target/kubernetes/rbac"
 )
 
@@ -24,7 +25,7 @@ func (e *Env) explainRights(file string) error {
 	if problems.Failed() {
 		return problems
 	}
-	for i, o := range rbac.Objects(rightsFor(set), set.Namespace, set.Name) {
+	for i, o := range rbac.Objects(cluster.Rights(set), set.Namespace, set.Name) {
 		comment := "What berth does in the cluster for this config. Bind it to who runs berth."
 		if i > 0 {
 			fmt.Fprintln(e.Stdout, "---")

@@ -8,6 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
+	"berth/internal/site"
 	"berth/internal/state"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -65,7 +66,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 		return err
 	}
 	defer release()
-	if err := e.walker(s, file, timeout, 0).Return(ctx, j, way); err != nil {
+	if err := e.walker(s, timeout, 0).Return(ctx, j, way); err != nil {
 		return e.stopped(ctx, j, err)
 	}
 	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
@@ -78,7 +79,7 @@ func changedSince(runs []state.Record, j *journey.Journey) bool {
 }
 
 // revert deploys the config of the run before the last one.
-func (e *Env) revert(ctx context.Context, s Site, seen *journey.Journey, runs []state.Record, yes bool, timeout time.Duration) error {
+func (e *Env) revert(ctx context.Context, s site.Site, seen *journey.Journey, runs []state.Record, yes bool, timeout time.Duration) error {
 	current, before := lastTwo(runs)
 	if before == nil {
 		return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: s.Of().File, Summary: "there is no run before this one to go back to",
@@ -89,13 +90,13 @@ func (e *Env) revert(ctx context.Context, s Site, seen *journey.Journey, runs []
 			Summary: fmt.Sprintf("the last run went from %s to %s without berth upgrade, so nothing is known of a way back", before.Release, current.Release),
 			Hint:    "see https://sourcegraph.com/docs/admin/how-to/rollback-database; from now on: berth upgrade"}}
 	}
-	at := &Place{env: e, file: s.Of().File, dir: s.Of().Dir, timeout: timeout}
+	at := site.NewPlace(&e.Environment, s.Of(), timeout)
 	old, err := at.At(ctx, before.Config, "", "")
 	if err != nil {
 		return err
 	}
 	defer old.Close()
-	p, err := old.Plan(ctx, e)
+	p, err := old.Plan(ctx, &e.Environment)
 	if err != nil {
 		return err
 	}

@@ -4,40 +4,28 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"berth/internal/journey"
-	"berth/internal/plan"
-	"berth/internal/stack"
+	"berth/internal/site"
 	"github.com/spf13/cobra"
 )
 
 // Status is how an installation is.
 type Status struct {
-	Installation string          `json:"installation"`
-	Release      string          `json:"release"` // that runs; "" when nothing does
-	Wanted       string          `json:"wanted"`  // that the config asks for
-	URL          string          `json:"url"`
-	Answers      bool            `json:"answers"` // through the front door
-	Door         string          `json:"door"`    // where it was asked
-	Milliseconds int64           `json:"milliseconds"`
-	Services     []ServiceStatus `json:"services"`
-	Missing      []string        `json:"missing"` // that the config asks for and that are not there
-	LastRun      string          `json:"lastRun,omitempty"`
-	Upgrade      string          `json:"upgrade,omitempty"`  // that is under way, and where it is
-	Upgrades     string          `json:"upgrades,omitempty"` // what berth agent saw last
-}
-
-// ServiceStatus is how one container is.
-type ServiceStatus struct {
-	Name    string `json:"name"`
-	Release string `json:"release"`
-	Status  string `json:"status"`
-	Ready   bool   `json:"ready"`
+	Installation string         `json:"installation"`
+	Release      string         `json:"release"` // that runs; "" when nothing does
+	Wanted       string         `json:"wanted"`  // that the config asks for
+	URL          string         `json:"url"`
+	Answers      bool           `json:"answers"` // through the front door
+	Door         string         `json:"door"`    // where it was asked
+	Milliseconds int64          `json:"milliseconds"`
+	Services     []site.Service `json:"services"`
+	Missing      []string       `json:"missing"` // that the config asks for and that are not there
+	LastRun      string         `json:"lastRun,omitempty"`
+	Upgrade      string         `json:"upgrade,omitempty"`  // that is under way, and where it is
+	Upgrades     string         `json:"upgrades,omitempty"` // what berth agent saw last
 }
 
 func newStatusCmd(env *Env) *cobra.Command {
@@ -74,10 +62,10 @@ func newStatusCmd(env *Env) *cobra.Command {
 	return cmd
 }
 
-func (e *Env) status(ctx context.Context, at Site) (*Status, error) {
+func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 	want := at.Of().Stack
-	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []ServiceStatus{}, Missing: []string{}}
-	services, missing, release, err := at.Services(ctx, e)
+	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []site.Service{}, Missing: []string{}}
+	services, missing, release, err := at.Services(ctx, &e.Environment)
 	if err != nil {
 		return nil, err
 	}
@@ -106,31 +94,8 @@ func (e *Env) status(ctx context.Context, at Site) (*Status, error) {
 	return s, nil
 }
 
-func (i *installation) Services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
-	observed, err := i.observe(ctx)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	there := map[string]bool{}
-	for _, c := range observed.Containers {
-		there[c.Unit] = true
-		oneShot := slices.ContainsFunc(i.Stack.Instances, func(inst stack.Instance) bool { return inst.Name == c.Unit && inst.OneShot })
-		status, ready := string(c.Status), c.Status == plan.Healthy || c.Status == plan.Running
-		if oneShot && c.Status == plan.Stopped {
-			status, ready = fmt.Sprintf("ended with exit code %d", c.Exit), c.Exit == 0
-		}
-		services = append(services, ServiceStatus{Name: c.Unit, Release: c.Release, Status: status, Ready: ready})
-	}
-	for _, inst := range i.Stack.Instances {
-		if !there[inst.Name] {
-			missing = append(missing, inst.Name)
-		}
-	}
-	return services, missing, plan.Difference(i.desired(e), observed).From, nil
-}
-
 func (s *Status) well() bool {
-	return (s.Answers || s.Door == "") && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v ServiceStatus) bool { return !v.Ready })
+	return (s.Answers || s.Door == "") && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v site.Service) bool { return !v.Ready })
 }
 
 func (s *Status) write(w io.Writer) {
@@ -175,7 +140,7 @@ func (s *Status) write(w io.Writer) {
 }
 
 // answers tells where Sourcegraph answers at the end of up, after it has.
-func (e *Env) answers(ctx context.Context, s Site) error {
+func (e *Env) answers(ctx context.Context, s site.Site) error {
 	var ok bool
 	var door string
 	var ms int64
@@ -197,50 +162,4 @@ func (e *Env) answers(ctx context.Context, s Site) error {
 	}
 	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.Of().Stack.URL, ms)
 	return nil
-}
-
-// Knock asks the front door of this host whether Sourcegraph is healthy. Without a front door of ours there is nothing to ask.
-func (i *installation) Knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
-	at := i.frontDoor()
-	if at == "" {
-		return false, "", 0
-	}
-	start := now()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/healthz", nil)
-	if err != nil {
-		return false, at, 0
-	}
-	if u, err := url.Parse(i.Stack.URL); err == nil {
-		req.Host = u.Host // the front door may answer for this host only
-	}
-	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := c.Do(req)
-	if err != nil {
-		return false, at, 0
-	}
-	defer resp.Body.Close()
-	// A redirect to HTTPS is the front door's own answer, and means that it is there.
-	return resp.StatusCode < 400, at, now().Sub(start).Milliseconds()
-}
-
-// frontDoor is the address on this host at which the front door takes HTTP requests.
-func (i *installation) frontDoor() string {
-	for _, inst := range i.Stack.Instances {
-		if inst.Service != "caddy" {
-			continue
-		}
-		for _, p := range inst.Ports {
-			parts := strings.Split(p, ":")
-			if len(parts) == 3 && parts[2] == "80" {
-				host := parts[0]
-				if host == "0.0.0.0" {
-					host = "127.0.0.1"
-				}
-				return (&url.URL{Scheme: "http", Host: host + ":" + parts[1]}).String()
-			}
-		}
-	}
-	return ""
 }

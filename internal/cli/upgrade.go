@@ -12,6 +12,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/upgrade"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -89,7 +90,7 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 }
 
 // known is what an installation's config and databases say that a way depends on.
-func known(l *Loaded, f *journey.Facts) upgrade.Facts {
+func known(l *site.Loaded, f *journey.Facts) upgrade.Facts {
 	facts := upgrade.Facts{Has: l.Doc.Has}
 	for _, d := range l.Doc.Config.Databases {
 		facts.External = facts.External || d.External != nil
@@ -102,7 +103,7 @@ func known(l *Loaded, f *journey.Facts) upgrade.Facts {
 
 // hops gives a way's hops the config that each ends with. What a release on the way finds wrong in the config is a problem: all at once, and
 // before anything is touched.
-func (e *Env) hops(l *Loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
+func (e *Env) hops(l *site.Loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
 	var hops []journey.Hop
 	var problems diag.List
 	for _, h := range way.Hops {
@@ -122,7 +123,7 @@ func (e *Env) hops(l *Loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
 }
 
 // later is a config with another release, and without what that one no longer has; edits say what was changed beside the release.
-func (e *Env) later(l *Loaded, release string) (out *Loaded, edits []string, problems diag.List) {
+func (e *Env) later(l *site.Loaded, release string) (out *site.Loaded, edits []string, problems diag.List) {
 	text, err := config.WithRelease(l.File, l.Text, release)
 	if err == nil {
 		text, edits, err = e.without(l, text, release)
@@ -130,7 +131,7 @@ func (e *Env) later(l *Loaded, release string) (out *Loaded, edits []string, pro
 	if errors.As(err, &problems) {
 		return nil, nil, problems
 	}
-	out = &Loaded{File: l.File, Dir: l.Dir, Text: text}
+	out = &site.Loaded{File: l.File, Dir: l.Dir, Text: text}
 	if err == nil {
 		problems, err = e.Understand(out)
 	}
@@ -142,7 +143,7 @@ func (e *Env) later(l *Loaded, release string) (out *Loaded, edits []string, pro
 }
 
 // without takes services out of a config's text that a release no longer has.
-func (e *Env) without(l *Loaded, text []byte, release string) ([]byte, []string, error) {
+func (e *Env) without(l *site.Loaded, text []byte, release string) ([]byte, []string, error) {
 	r, err := e.Catalogue().Release(release, l.Stack.Target)
 	if err != nil {
 		return text, nil, err
@@ -172,7 +173,7 @@ func (e *Env) without(l *Loaded, text []byte, release string) ([]byte, []string,
 }
 
 // onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
-func (e *Env) onTheWay(l *Loaded, to string) (passed []*Loaded, migrators []string, err error) {
+func (e *Env) onTheWay(l *site.Loaded, to string) (passed []*site.Loaded, migrators []string, err error) {
 	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: known(l, nil)})
 	if problems.Failed() {
 		return nil, nil, problems

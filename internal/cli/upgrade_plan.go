@@ -7,20 +7,21 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/upgrade"
 )
 
 // planJourney works out the way, and looks at the installation with every hop's eyes. Nothing is touched.
-func (e *Env) planJourney(ctx context.Context, s Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
+func (e *Env) planJourney(ctx context.Context, s site.Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
 	l := s.Of()
-	_, _, from, err := s.Services(ctx, e)
+	_, _, from, err := s.Services(ctx, &e.Environment)
 	if err != nil {
 		return nil, nil, err
 	}
 	if from == "" {
 		return nil, nil, notRunning(f.file)
 	}
-	at := &Place{env: e, file: f.file, dir: l.Dir}
+	at := site.NewPlace(&e.Environment, l, 0)
 	facts, err := journey.Inspect(ctx, at, string(l.Text))
 	var problems diag.List
 	if errors.As(err, &problems) {

@@ -12,6 +12,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/state"
 	"berth/internal/view"
 )
@@ -43,7 +44,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 		return err
 	}
 	if next != nil && !p.Problems.Failed() {
-		looking := e.walker(s, f.file, 0, 0)
+		looking := e.walker(s, 0, 0)
 		looking.Tell = func(event journey.Event) { fmt.Fprintln(e.Stderr, event.Line) }
 		if err := looking.Examine(ctx, next, p); err != nil {
 			return err
@@ -87,7 +88,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 }
 
 // lockAsSeen takes the lock, and proves that file and journey are as they were when they were looked at: people take their time to say yes.
-func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *Loaded, command string, seen *journey.Journey) (context.Context, func(), error) {
+func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *site.Loaded, command string, seen *journey.Journey) (context.Context, func(), error) {
 	ctx, release, err := store.Lock(ctx, command, e.Now)
 	if err != nil {
 		return nil, nil, err
@@ -112,7 +113,7 @@ func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *Loaded, comm
 }
 
 // goOn walks a journey that is under way.
-func (e *Env) goOn(ctx context.Context, s Site, j *journey.Journey, f upgradeFlags) error {
+func (e *Env) goOn(ctx context.Context, s site.Site, j *journey.Journey, f upgradeFlags) error {
 	if err := resumable(s, j, f); err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (e *Env) goOn(ctx context.Context, s Site, j *journey.Journey, f upgradeFla
 }
 
 // resumable says why a journey that is under way can't be gone on with.
-func resumable(s Site, j *journey.Journey, f upgradeFlags) error {
+func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
 	if j.Status == journey.Returning {
 		return diag.List{{Code: "BERTH3730", Severity: diag.Error, Subject: f.file, Summary: "the installation is on its way back to " + j.Hop().From,
 			Hint: "go on with that first: berth rollback"}}
@@ -147,9 +148,9 @@ func resumable(s Site, j *journey.Journey, f upgradeFlags) error {
 }
 
 // walk walks a journey and tells how it ended.
-func (e *Env) walk(ctx context.Context, s Site, j *journey.Journey, f upgradeFlags) error {
+func (e *Env) walk(ctx context.Context, s site.Site, j *journey.Journey, f upgradeFlags) error {
 	began := e.Now()
-	err := e.walker(s, f.file, f.timeout, f.patience).Walk(ctx, j)
+	err := e.walker(s, f.timeout, f.patience).Walk(ctx, j)
 	if _, timesErr := keepTimes(context.WithoutCancel(ctx), s.Store(), j); err == nil {
 		err = timesErr
 	}
@@ -192,9 +193,9 @@ func (e *Env) stopped(ctx context.Context, j *journey.Journey, err error) error 
 	return err
 }
 
-func (e *Env) walker(s Site, file string, timeout, patience time.Duration) *journey.Walker {
+func (e *Env) walker(s site.Site, timeout, patience time.Duration) *journey.Walker {
 	progress := &view.Walk{Out: e.Stdout}
-	return &journey.Walker{Site: &Place{env: e, file: file, dir: s.Of().Dir, timeout: timeout}, Notes: s.Store(), Now: e.Now, Tell: progress.Show,
+	return &journey.Walker{Site: site.NewPlace(&e.Environment, s.Of(), timeout), Notes: s.Store(), Now: e.Now, Tell: progress.Show,
 		Patience: patience}
 }
 
@@ -226,26 +227,8 @@ func (e *Env) agree(yes bool, question string) error {
 	return nil
 }
 
-// Rewrite makes a text the admin's file, whole or not at all, with the mode that it has.
-func (e *Env) Rewrite(file, text string) error {
-	path := e.Abs(file)
-	mode := os.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	if there, err := os.ReadFile(path); err == nil && string(there) == text {
-		return nil
-	}
-	if e.Keep != nil {
-		if err := e.Keep(text); err != nil {
-			return err
-		}
-	}
-	return state.WriteFile(path, []byte(text), mode)
-}
-
 // underway refuses to change an installation that is on a journey.
-func underway(ctx context.Context, s Site) error {
+func underway(ctx context.Context, s site.Site) error {
 	j, err := journey.Load(ctx, s.Store())
 	if err != nil || !j.Open() {
 		return err

@@ -1,4 +1,5 @@
-package cli
+// Package cluster is a site in a Kubernetes cluster: what kubernetes renders, applied to one namespace, where its state is kept as well.
+package cluster
 
 import (
 	"cmp"
@@ -20,6 +21,7 @@ import (
 	"berth/internal/registry"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
@@ -29,14 +31,14 @@ import (
 	"berth/internal/target/kubernetes/store"
 )
 
-// clusterSite is a site in a Kubernetes cluster.
-type clusterSite struct {
-	*Loaded
+// installation is a site in a Kubernetes cluster.
+type installation struct {
+	*site.Loaded
 	state     *store.Store
 	namespace string
 	open      *render.Set // what the config asks for
 	set       *render.Set // the same with the front that it is to have
-	values    Values
+	values    site.Values
 	client    *kubernetes.Client
 	owned     map[string]kubernetes.Ref // by key, as of the last plan
 	pending   bool                      // a run before was killed: the inventory is open
@@ -44,9 +46,9 @@ type clusterSite struct {
 	executor  *run.Kubernetes
 }
 
-// cluster finds the cluster of an installation.
-func (e *Env) cluster(ctx context.Context, l *Loaded) (Site, error) {
-	c, err := e.reach(ctx, l)
+// Find finds the cluster of an installation, and renders what the config asks for.
+func Find(ctx context.Context, e *site.Environment, l *site.Loaded) (site.Site, error) {
+	c, err := reach(ctx, e, l)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +62,13 @@ func (e *Env) cluster(ctx context.Context, l *Loaded) (Site, error) {
 	return c, c.Render(e, generated)
 }
 
-// clusterToStop is cluster for an installation of which only the name is known.
-func (e *Env) clusterToStop(ctx context.Context, l *Loaded) (Site, error) { return e.reach(ctx, l) }
+// ByName is Find for an installation of which only the name is known.
+func ByName(ctx context.Context, e *site.Environment, l *site.Loaded) (site.Site, error) {
+	return reach(ctx, e, l)
+}
 
 // reach talks to the cluster of a config. Where the config names no namespace, the kube context's holds.
-func (e *Env) reach(ctx context.Context, l *Loaded) (*clusterSite, error) {
+func reach(ctx context.Context, e *site.Environment, l *site.Loaded) (*installation, error) {
 	name, namespace := "", ""
 	if o := l.Doc.Config.Kubernetes; o != nil {
 		name, namespace = o.Context, o.Namespace
@@ -88,31 +92,36 @@ func (e *Env) reach(ctx context.Context, l *Loaded) (*clusterSite, error) {
 			}
 		}
 	}
-	c := &clusterSite{Loaded: l, client: client, namespace: namespace, state: store.At(client, namespace, l.Stack.Name)}
+	c := &installation{Loaded: l, client: client, namespace: namespace, state: store.At(client, namespace, l.Stack.Name)}
 	c.state.Rights = func() diag.List { return c.missing(context.WithoutCancel(ctx), e) }
 	return c, nil
 }
 
-func (c *clusterSite) Of() *Loaded { return c.Loaded }
+// Of is the config.
+func (c *installation) Of() *site.Loaded { return c.Loaded }
 
-func (c *clusterSite) Store() state.Store { return c.state }
+// Store is in the namespace.
+func (c *installation) Store() state.Store { return c.state }
 
-func (c *clusterSite) Close() { c.client.Close() }
+// Close lets go of the cluster's API.
+func (c *installation) Close() { c.client.Close() }
 
-func (c *clusterSite) Hint() string {
+// Hint leads to the frontend's log.
+func (c *installation) Hint() string {
 	return "kubectl --namespace " + c.namespace + " logs deployment/sourcegraph-frontend"
 }
 
-func (c *clusterSite) Render(e *Env, generated map[string]string) error {
+// Render renders the objects with the secrets that there are, as they are and behind the front.
+func (c *installation) Render(e *site.Environment, generated map[string]string) error {
 	var err error
 	if c.values, err = e.Secrets(c.Loaded, generated); err != nil {
 		return err
 	}
-	set, problems := render.Render(c.Stack, Fingerprints(c.Stack.Secrets, c.values))
+	set, problems := render.Render(c.Stack, site.Fingerprints(c.Stack.Secrets, c.values))
 	c.open = set
 	c.set = set
 	if c.Front != stack.Open {
-		caddy, err := e.caddy(c.Loaded)
+		caddy, err := PageImage(e, c.Loaded)
 		if err != nil {
 			return err
 		}
@@ -122,13 +131,13 @@ func (c *clusterSite) Render(e *Env, generated map[string]string) error {
 }
 
 // body is an object as it is applied, with the secrets in it.
-func (c *clusterSite) body(o *render.Object) map[string]any {
+func (c *installation) body(o *render.Object) map[string]any {
 	if o.Values == nil {
 		return o.Body
 	}
 	data := map[string]any{}
 	for key, parts := range o.Values {
-		data[key] = base64.StdEncoding.EncodeToString([]byte(Assembled(parts, c.values)))
+		data[key] = base64.StdEncoding.EncodeToString([]byte(site.Assembled(parts, c.values)))
 	}
 	filled := maps.Clone(o.Body)
 	filled["data"] = data
@@ -136,7 +145,7 @@ func (c *clusterSite) body(o *render.Object) map[string]any {
 }
 
 // desired are the objects in the words of a plan.
-func (c *clusterSite) desired(e *Env) objects.Desired {
+func (c *installation) desired(e *site.Environment) objects.Desired {
 	d := objects.Desired{Installation: c.Stack.Name, Namespace: c.namespace, Release: c.Stack.Release, Catalogue: e.Catalogue().Digest()}
 	if c.Front != stack.Open {
 		// Nobody else's number of replicas counts while writers are stopped, and when they start again it is as before.
@@ -161,14 +170,15 @@ func (c *clusterSite) desired(e *Env) objects.Desired {
 }
 
 // conflicts are the admin's decisions about fields that others set too.
-func (c *clusterSite) conflicts() []config.Conflict {
+func (c *installation) conflicts() []config.Conflict {
 	if o := c.Doc.Config.Kubernetes; o != nil {
 		return o.Conflicts
 	}
 	return nil
 }
 
-func (c *clusterSite) Plan(ctx context.Context, e *Env) (*plan.Plan, error) {
+// Plan compares the objects with those in the cluster.
+func (c *installation) Plan(ctx context.Context, e *site.Environment) (*plan.Plan, error) {
 	inventory, err := c.state.Inventory(ctx)
 	if err != nil {
 		return nil, err
@@ -194,7 +204,8 @@ func (c *clusterSite) Plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	return p, problems.Err()
 }
 
-func (c *clusterSite) Runner(e *Env, timeout time.Duration) run.Target {
+// Runner does the steps of the last plan in the cluster.
+func (c *installation) Runner(e *site.Environment, timeout time.Duration) run.Target {
 	bodies := map[string]map[string]any{}
 	if c.set != nil {
 		for i := range c.set.Objects {
@@ -208,7 +219,7 @@ func (c *clusterSite) Runner(e *Env, timeout time.Duration) run.Target {
 }
 
 // Teardown takes away what the inventory lists. With data, claims go as well, those that StatefulSets made included.
-func (c *clusterSite) Teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error) {
+func (c *installation) Teardown(ctx context.Context, e *site.Environment, data bool) (*plan.Plan, error) {
 	inventory, err := c.state.Inventory(ctx)
 	if err != nil {
 		return nil, err
@@ -265,7 +276,7 @@ func labelsOf(object map[string]any) map[string]string {
 }
 
 // Lost: a new password would not open a database that is there.
-func (c *clusterSite) Lost(ctx context.Context) error {
+func (c *installation) Lost(ctx context.Context) error {
 	generated, err := c.state.Generated(ctx)
 	if err != nil {
 		return err
@@ -274,7 +285,7 @@ func (c *clusterSite) Lost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range GeneratedNames(c.Stack.Secrets) {
+	for _, name := range site.GeneratedNames(c.Stack.Secrets) {
 		database, isPassword := strings.CutSuffix(name, "-password")
 		if isPassword && generated[name] == "" && slices.Contains(claims, "PersistentVolumeClaim/"+database) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
@@ -287,7 +298,7 @@ func (c *clusterSite) Lost(ctx context.Context) error {
 }
 
 // Prepare makes the namespace. Before that, as before anything, it is proved that the rights are there.
-func (c *clusterSite) Prepare(ctx context.Context, e *Env) error {
+func (c *installation) Prepare(ctx context.Context, e *site.Environment) error {
 	namespace := kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: c.namespace}
 	if _, err := c.client.Get(ctx, namespace); !kubernetes.NotFound(err) {
 		return nil // it is there, or one may not look: then the lock tells
@@ -303,7 +314,7 @@ func (c *clusterSite) Prepare(ctx context.Context, e *Env) error {
 }
 
 // Settle closes the inventory. After a run that had nothing to do there is only something to close when one before it was killed.
-func (c *clusterSite) Settle(ctx context.Context) error {
+func (c *installation) Settle(ctx context.Context) error {
 	if c.executor == nil && !c.pending {
 		return nil
 	}
@@ -322,12 +333,13 @@ func (c *clusterSite) Settle(ctx context.Context) error {
 }
 
 // Preflight asks for the rights that the objects take, and for the classes of their volumes.
-func (c *clusterSite) Preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {
+func (c *installation) Preflight(ctx context.Context, e *site.Environment, p *plan.Plan) diag.List {
 	return c.Survey(ctx, e)
 }
 
-func (c *clusterSite) Survey(ctx context.Context, e *Env) diag.List {
-	problems, err := rbac.Check(ctx, c.client, c.namespace, rightsFor(c.set))
+// Survey asks for the rights and the storage classes, and the admin's own registry for all images.
+func (c *installation) Survey(ctx context.Context, e *site.Environment) diag.List {
+	problems, err := rbac.Check(ctx, c.client, c.namespace, Rights(c.set))
 	if err != nil {
 		return diag.List{{Code: "BERTH2201", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which rights you have",
 			Detail: []string{err.Error()}, Hint: "see the API server's message"}}
@@ -342,7 +354,7 @@ func (c *clusterSite) Survey(ctx context.Context, e *Env) diag.List {
 
 // images asks the admin's own registry for the release's images. The nodes pull, not this machine: a registry that can't be asked from here
 // is only warned of.
-func (c *clusterSite) images(ctx context.Context, e *Env) diag.List {
+func (c *installation) images(ctx context.Context, e *site.Environment) diag.List {
 	if c.Doc.Config.Images.Registry == "" {
 		return nil
 	}
@@ -360,19 +372,19 @@ func (c *clusterSite) images(ctx context.Context, e *Env) diag.List {
 }
 
 // missing are the rights that are missing; none when that can't be found out.
-func (c *clusterSite) missing(ctx context.Context, e *Env) diag.List {
+func (c *installation) missing(ctx context.Context, e *site.Environment) diag.List {
 	if c.set == nil && (c.Stack.Cluster == nil || c.Render(e, nil) != nil) {
 		return nil
 	}
-	problems, err := rbac.Check(ctx, c.client, c.namespace, rightsFor(c.set))
+	problems, err := rbac.Check(ctx, c.client, c.namespace, Rights(c.set))
 	if err != nil {
 		return nil
 	}
 	return problems
 }
 
-// rightsFor are the rights that berth needs for some objects.
-func rightsFor(set *render.Set) []rbac.Rule {
+// Rights are the rights that berth needs for some objects.
+func Rights(set *render.Set) []rbac.Rule {
 	return rbac.Needed(bodiesOf(set))
 }
 

@@ -1,4 +1,4 @@
-package cli
+package engine
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/target/compose"
 )
 
@@ -46,7 +47,7 @@ func (i *installation) Left(ctx context.Context, original string) (bool, error) 
 }
 
 // Seize marks the clone's folder, and takes its lock.
-func (i *installation) Seize(ctx context.Context, e *Env, original string) (context.Context, func(), error) {
+func (i *installation) Seize(ctx context.Context, e *site.Environment, original string) (context.Context, func(), error) {
 	ctx, release, err := i.state.Lock(ctx, "rehearse", e.Now)
 	if err != nil {
 		return nil, nil, err
@@ -59,7 +60,7 @@ func (i *installation) Seize(ctx context.Context, e *Env, original string) (cont
 }
 
 // Asking gives tasks in the original's network, with its passwords, whose volumes are the clone's.
-func (i *installation) Asking(_ context.Context, e *Env, original Site) (run.Tasks, error) {
+func (i *installation) Asking(_ context.Context, e *site.Environment, original site.Site) (run.Tasks, error) {
 	theirs, ok := original.Tasks(e).(*run.ComposeTasks)
 	if !ok {
 		return nil, fmt.Errorf("%s does not run on this engine", original.Of().Stack.Name)
@@ -85,7 +86,7 @@ func (i *installation) Room(ctx context.Context, r journey.Room) (string, diag.L
 		}
 		memory += inst.Memory
 	}
-	return fmt.Sprintf("up to %s of disk (%s) and %s of memory (%s)", gib(r.Disk), free(facts.FreeDisk), gib(memory), free(facts.FreeMemory)),
+	return fmt.Sprintf("up to %s of disk (%s) and %s of memory (%s)", site.GiB(r.Disk), free(facts.FreeDisk), site.GiB(memory), free(facts.FreeMemory)),
 		scarce(facts, r, memory), nil
 }
 
@@ -93,13 +94,13 @@ func (i *installation) Room(ctx context.Context, r journey.Room) (string, diag.L
 func scarce(f compose.Facts, r journey.Room, memory int64) (problems diag.List) {
 	if f.FreeDisk >= 0 && f.FreeDisk < r.Disk {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3901", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("a clone of %s of data takes up to %s of disk, and %s are free where Docker's volumes lie", gib(r.Data), gib(r.Disk), gib(f.FreeDisk)),
+			Summary: fmt.Sprintf("a clone of %s of data takes up to %s of disk, and %s are free where Docker's volumes lie", site.GiB(r.Data), site.GiB(r.Disk), site.GiB(f.FreeDisk)),
 			Detail:  []string{"the databases twice, since another Postgres may make a copy of them, and their dumps once"},
-			Hint:    fmt.Sprintf("make %s of room (docker system df shows what takes it), then: berth rehearse", gib(r.Disk-f.FreeDisk))})
+			Hint:    fmt.Sprintf("make %s of room (docker system df shows what takes it), then: berth rehearse", site.GiB(r.Disk-f.FreeDisk))})
 	}
 	if f.FreeMemory >= 0 && f.FreeMemory < memory {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3902", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("the clone's databases may use %s of memory, and %s can be had on this host", gib(memory), gib(f.FreeMemory)),
+			Summary: fmt.Sprintf("the clone's databases may use %s of memory, and %s can be had on this host", site.GiB(memory), site.GiB(f.FreeMemory)),
 			Detail:  []string{"the clone has the databases' own limits, so that it takes as long as they would; what runs now must not suffer from it"},
 			Hint:    "rehearse when less is going on, or stop something else, then: berth rehearse"})
 	}
@@ -111,13 +112,11 @@ func free(bytes int64) string {
 	if bytes < 0 {
 		return "how much is free can't be seen from here"
 	}
-	return gib(bytes) + " free"
+	return site.GiB(bytes) + " free"
 }
 
-func gib(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
-
 // Wipe deletes what runs, tasks included, the volumes and the state. Nothing gets time to stop: its data is deleted with it.
-func (i *installation) Wipe(ctx context.Context, _ *Env) error {
+func (i *installation) Wipe(ctx context.Context, _ *site.Environment) error {
 	containers, err := i.engine.Containers(ctx, i.Stack.Name)
 	if err != nil {
 		return err

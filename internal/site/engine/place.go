@@ -1,4 +1,4 @@
-package cli
+package engine
 
 import (
 	"context"
@@ -12,19 +12,20 @@ import (
 
 	"berth/internal/journey"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/target/compose"
 )
 
 // Tasks runs tasks on the engine.
-func (i *installation) Tasks(*Env) run.Tasks {
+func (i *installation) Tasks(*site.Environment) run.Tasks {
 	t := &run.ComposeTasks{Engine: i.engine, Installation: i.Stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
 		Network: compose.Network(i.Stack.Name)}
 	for _, inst := range i.Stack.Instances {
 		t.Users[inst.Service] = inst.User
 		if inst.Service == "migrator" {
 			for _, v := range inst.Env {
-				t.Env[v.Name] = Assembled(v.Value, i.values)
+				t.Env[v.Name] = site.Assembled(v.Value, i.values)
 			}
 		}
 	}
@@ -48,7 +49,7 @@ func (i *installation) Search(ctx context.Context, direct bool) (int, string, er
 	if base == "" {
 		return 0, "", nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+SearchPath+"?"+SearchQuery, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+site.SearchPath+"?"+site.SearchQuery, nil)
 	if err != nil {
 		return 0, "", err
 	}
@@ -68,13 +69,13 @@ func (i *installation) Search(ctx context.Context, direct bool) (int, string, er
 }
 
 // asker asks this host, whatever proxy it has for others, and follows no redirects: a redirect is the answer.
-var asker = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: SearchPatience,
+var asker = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: site.SearchPatience,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // SetAside moves what lies in the databases' volumes into a folder of them.
-func (i *installation) SetAside(ctx context.Context, e *Env) error {
+func (i *installation) SetAside(ctx context.Context, e *site.Environment) error {
 	for _, name := range stack.Databases() {
-		if err := e.aside(ctx, i.Tasks(e), i.Loaded, name, name, "/data"); err != nil {
+		if err := site.Aside(ctx, i.Tasks(e), i.Loaded, name, name, "/data"); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package cli
+package cluster
 
 import (
 	"context"
@@ -14,12 +14,13 @@ import (
 	"berth/internal/journey"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
 )
 
 // Tasks runs tasks in the namespace.
-func (c *clusterSite) Tasks(e *Env) run.Tasks {
+func (c *installation) Tasks(e *site.Environment) run.Tasks {
 	t := &run.ClusterTasks{Client: c.client, Namespace: c.namespace, Installation: c.Stack.Name, Contexts: map[string]map[string]any{},
 		Secrets: slices.Collect(maps.Values(c.values)), Now: e.Now}
 	if o := c.Doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
@@ -42,7 +43,7 @@ func (c *clusterSite) Tasks(e *Env) run.Tasks {
 
 // bundled are the objects as they would be without a database of the admin's own: what is done to one of those runs with the image of the bundled one,
 // as its user.
-func (c *clusterSite) bundled() []render.Object {
+func (c *installation) bundled() []render.Object {
 	config := *c.Doc.Config
 	config.Databases = maps.Clone(config.Databases)
 	for name, d := range config.Databases {
@@ -67,7 +68,7 @@ func contextOf(o *render.Object, name string) map[string]any {
 }
 
 // Search asks the frontend's Service through the API server, or one of its pods.
-func (c *clusterSite) Search(ctx context.Context, direct bool) (int, string, error) {
+func (c *installation) Search(ctx context.Context, direct bool) (int, string, error) {
 	at := kubernetes.Ref{Kind: "Service", Namespace: c.namespace, Name: "sourcegraph-frontend:http"}
 	if direct {
 		type pod struct{ Metadata struct{ Name string } }
@@ -77,7 +78,7 @@ func (c *clusterSite) Search(ctx context.Context, direct bool) (int, string, err
 		}
 		at = kubernetes.Ref{Kind: "Pod", Namespace: c.namespace, Name: pods[0].Metadata.Name + ":3080"}
 	}
-	answer, err := c.client.Ask(ctx, at, SearchPath, SearchQuery)
+	answer, err := c.client.Ask(ctx, at, site.SearchPath, site.SearchQuery)
 	var refusal *kubernetes.Refusal
 	switch {
 	case err == nil:
@@ -93,18 +94,18 @@ func (c *clusterSite) Search(ctx context.Context, direct bool) (int, string, err
 }
 
 // SetAside moves what lies in the databases' volumes into a folder of them.
-func (c *clusterSite) SetAside(ctx context.Context, e *Env) error {
+func (c *installation) SetAside(ctx context.Context, e *site.Environment) error {
 	for _, name := range stack.Databases() {
-		if err := e.aside(ctx, c.Tasks(e), c.Loaded, name, name, "/data"); err != nil {
+		if err := site.Aside(ctx, c.Tasks(e), c.Loaded, name, name, "/data"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// caddy is the image that answers with a page: Sourcegraph's own front door on Compose, of the config's release, or of the newest one where that was
+// PageImage is the image that answers with a page: Sourcegraph's own front door on Compose, of the config's release, or of the newest one where that was
 // never made for Compose.
-func (e *Env) caddy(l *Loaded) (string, error) {
+func PageImage(e *site.Environment, l *site.Loaded) (string, error) {
 	versions := e.Catalogue().Versions(catalogue.Compose)
 	version := versions[0].Version
 	if slices.ContainsFunc(versions, func(v catalogue.Version) bool { return v.Version == l.Release.Version }) {
@@ -121,7 +122,7 @@ func (e *Env) caddy(l *Loaded) (string, error) {
 const ending = 10 * time.Minute
 
 // Still waits until no pod is left of what the front stops. A Deployment of no replicas counts as ready while its pods still end.
-func (c *clusterSite) Still(ctx context.Context, now func() time.Time) error {
+func (c *installation) Still(ctx context.Context, now func() time.Time) error {
 	var selectors []map[string]any
 	for i := range c.open.Objects {
 		if o := &c.open.Objects[i]; o.Stops(c.Front) {
@@ -173,7 +174,7 @@ func within(some, all map[string]any) bool {
 }
 
 // Disk: every claim has a volume of its own. A backup gets one that is made for it.
-func (c *clusterSite) Disk(ctx context.Context) (journey.Space, error) {
+func (c *installation) Disk(ctx context.Context) (journey.Space, error) {
 	space := journey.Space{Free: -1, Own: map[string]int64{}}
 	for _, name := range stack.Databases() {
 		claim, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name})

@@ -1,4 +1,4 @@
-package cli
+package site
 
 import (
 	"context"
@@ -24,13 +24,13 @@ type Clonable interface {
 	// name, but was made by no rehearsal of the original, is a problem.
 	Left(ctx context.Context, original string) (bool, error)
 	// Seize makes the clone's place, marked as a rehearsal's of the original before anything else is made there, and takes its lock.
-	Seize(ctx context.Context, e *Env, original string) (held context.Context, release func(), err error)
+	Seize(ctx context.Context, e *Environment, original string) (held context.Context, release func(), err error)
 	// Asking gives tasks that belong to the clone, and ask the databases of the original.
-	Asking(ctx context.Context, e *Env, original Site) (run.Tasks, error)
+	Asking(ctx context.Context, e *Environment, original Site) (run.Tasks, error)
 	// Room finds what there is too little of for a clone of some data, and says what is taken of what there is.
 	Room(ctx context.Context, r journey.Room) (taken string, problems diag.List, err error)
 	// Wipe deletes the clone: what runs, its data, its passwords.
-	Wipe(ctx context.Context, e *Env) error
+	Wipe(ctx context.Context, e *Environment) error
 }
 
 // Clone is a second installation beside the admin's, for a rehearsal: its databases alone, with passwords of their own. It is a Site of a
@@ -44,10 +44,10 @@ type Clone struct {
 
 var _ journey.Site = (*Clone)(nil)
 
-// cloneOf is the clone of an installation. Nothing is made yet.
-func (e *Env) cloneOf(s Site) *Clone {
+// CloneOf is the clone of an installation. Nothing is made yet.
+func CloneOf(e *Environment, s Site) *Clone {
 	l := s.Of()
-	c := &Clone{Place: Place{env: e, file: l.File, dir: l.Dir}, Original: l, Text: string(l.Text)}
+	c := &Clone{Place: *NewPlace(e, l, 0), Original: l, Text: string(l.Text)}
 	c.alter = c.config
 	return c
 }
@@ -157,6 +157,11 @@ func (c *Clone) Forget(ctx context.Context, name string) error {
 	return s.Tasks(c.env).Forget(ctx, name)
 }
 
+// Source gives the clone while it asks the databases of the original, with tasks that can.
+func (c *Clone) Source(tasks run.Tasks, original Site) journey.Site {
+	return source{c, tasks, original}
+}
+
 // source is the clone while it asks the databases of the original.
 type source struct {
 	*Clone
@@ -178,3 +183,6 @@ func (s source) Task(ctx context.Context, t run.Task, line func(string)) (int, e
 
 // Forget removes what is left of it.
 func (s source) Forget(ctx context.Context, name string) error { return s.Tasks.Forget(ctx, name) }
+
+// GiB writes an amount of memory or disk.
+func GiB(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }

@@ -1,48 +1,34 @@
-package cli
+// Package engine is a site on a Docker Engine: what compose renders, kept beside the config, run by the engine's own API.
+package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
 	"berth/internal/run"
-	"berth/internal/stack"
+	"berth/internal/site"
 	"berth/internal/state"
 	"berth/internal/target/compose"
 )
 
 // installation is a site on a Docker Engine.
 type installation struct {
-	*Loaded
+	*site.Loaded
 	state   state.Dir
 	project *render.Project
-	values  Values
+	values  site.Values
 	engine  *compose.Engine
 	login   registry.Login
 }
 
-// Values are the values of an installation's secrets, by name.
-type Values map[string]string
-
-// LogValue, String and MarshalJSON keep the values out of logs and output.
-func (Values) String() string { return "(secret)" }
-
-// MarshalJSON keeps the values out of JSON.
-func (Values) MarshalJSON() ([]byte, error) { return []byte(`"(secret)"`), nil }
-
-// engine finds the Docker Engine of an installation.
-func (e *Env) engine(ctx context.Context, l *Loaded) (Site, error) {
+// Find finds the Docker Engine of an installation, and renders what the config asks for.
+func Find(ctx context.Context, e *site.Environment, l *site.Loaded) (site.Site, error) {
 	i := &installation{Loaded: l, state: state.At(l.Dir, l.Stack.Name)}
 	generated, err := i.state.Generated(ctx)
 	if err != nil {
@@ -58,31 +44,39 @@ func (e *Env) engine(ctx context.Context, l *Loaded) (Site, error) {
 	return i, err
 }
 
-// engineToStop is engine for an installation of which only the name is known.
-func (e *Env) engineToStop(ctx context.Context, l *Loaded) (Site, error) {
+// ByName is Find for an installation of which only the name is known.
+func ByName(ctx context.Context, e *site.Environment, l *site.Loaded) (site.Site, error) {
 	i := &installation{Loaded: l, state: state.At(l.Dir, l.Stack.Name), project: &render.Project{Name: l.Stack.Name}}
 	var err error
 	i.engine, err = compose.Connect(ctx, e.Getenv)
 	return i, err
 }
 
-func (i *installation) Of() *Loaded { return i.Loaded }
+// Of is the config.
+func (i *installation) Of() *site.Loaded { return i.Loaded }
 
+// Store is the folder beside the config.
 func (i *installation) Store() state.Store { return i.state }
 
+// Close lets go of the engine.
 func (i *installation) Close() { i.engine.Close() }
 
-func (i *installation) Prepare(context.Context, *Env) error { return nil }
+// Prepare has nothing to do: the folder is made when something is written into it.
+func (i *installation) Prepare(context.Context, *site.Environment) error { return nil }
 
+// Settle has nothing to note: the engine knows its containers.
 func (i *installation) Settle(context.Context) error { return nil }
 
+// Hint leads to the front door's log.
 func (i *installation) Hint() string { return "docker logs " + i.project.Prefix + "caddy" }
 
-func (i *installation) Runner(e *Env, timeout time.Duration) run.Target {
+// Runner does steps on the engine.
+func (i *installation) Runner(e *site.Environment, timeout time.Duration) run.Target {
 	return &run.Compose{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: e.Now}
 }
 
-func (i *installation) Plan(ctx context.Context, e *Env) (*plan.Plan, error) {
+// Plan compares the project with the containers that there are.
+func (i *installation) Plan(ctx context.Context, e *site.Environment) (*plan.Plan, error) {
 	s, err := i.observe(ctx)
 	if err != nil {
 		return nil, err
@@ -90,7 +84,8 @@ func (i *installation) Plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	return plan.Difference(i.desired(e), s), nil
 }
 
-func (i *installation) Teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error) {
+// Teardown takes away containers, tasks included, and the network. With data, volumes go as well.
+func (i *installation) Teardown(ctx context.Context, e *site.Environment, data bool) (*plan.Plan, error) {
 	s, err := i.observe(ctx)
 	if err != nil {
 		return nil, err
@@ -116,117 +111,45 @@ func (i *installation) Teardown(ctx context.Context, e *Env, data bool) (*plan.P
 }
 
 // Preflight asks the host, and the registry for the images that are to be pulled.
-func (i *installation) Preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {
+func (i *installation) Preflight(ctx context.Context, e *site.Environment, p *plan.Plan) diag.List {
 	var refs []string
 	for _, s := range p.Steps {
 		if s.Verb == plan.Pull {
 			refs = append(refs, s.Object)
 		}
 	}
-	return append(e.hostProblems(ctx, i), registry.Check(ctx, i.login, refs)...)
+	return append(i.host(ctx), registry.Check(ctx, i.login, refs)...)
 }
 
-func (i *installation) Survey(ctx context.Context, e *Env) diag.List {
-	problems := e.hostProblems(ctx, i)
+// Survey asks the host, and the admin's own registry for all images.
+func (i *installation) Survey(ctx context.Context, e *site.Environment) diag.List {
+	problems := i.host(ctx)
 	if i.Doc.Config.Images.Registry != "" {
 		problems = append(problems, registry.Check(ctx, i.login, i.Stack.Images())...)
 	}
 	return problems
 }
 
+// Render renders a config's project, with secrets that were generated. No engine is asked.
+func Render(e *site.Environment, l *site.Loaded, generated map[string]string) (*render.Project, site.Values, error) {
+	i := &installation{Loaded: l}
+	err := i.Render(e, generated)
+	return i.project, i.values, err
+}
+
 // Render renders the project with the secrets that there are.
-func (i *installation) Render(e *Env, generated map[string]string) error {
+func (i *installation) Render(e *site.Environment, generated map[string]string) error {
 	var err error
 	if i.values, err = e.Secrets(i.Loaded, generated); err != nil {
 		return err
 	}
-	project, problems := render.Render(i.Stack, Fingerprints(i.Stack.Secrets, i.values))
+	project, problems := render.Render(i.Stack, site.Fingerprints(i.Stack.Secrets, i.values))
 	i.project = project
 	return problems.Err()
 }
 
-func GeneratedNames(secrets []stack.Secret) []string {
-	var names []string
-	for _, s := range secrets {
-		if s.Env == "" && s.File == "" && s.Parts == nil {
-			names = append(names, s.Name)
-		}
-	}
-	return names
-}
-
-// Secrets gives the value of every secret: generated, read from where the admin keeps it, or put together.
-func (e *Env) Secrets(l *Loaded, generated map[string]string) (Values, error) {
-	values := Values{}
-	for _, s := range l.Stack.Secrets {
-		switch {
-		case s.Env != "" || s.File != "":
-			v, err := e.secretValue(l, &config.Secret{Env: s.Env, File: s.File})
-			if err != nil {
-				return nil, err
-			}
-			values[s.Name] = v
-		case s.Parts == nil:
-			values[s.Name] = generated[s.Name]
-		}
-	}
-	for _, s := range l.Stack.Secrets {
-		if s.Parts != nil {
-			values[s.Name] = Assembled(s.Parts, values)
-		}
-	}
-	return values, nil
-}
-
-// Assembled puts a value together from texts and other secrets.
-func Assembled(parts []stack.Part, values Values) string {
-	var b strings.Builder
-	for _, p := range parts {
-		switch {
-		case p.Secret == "":
-			b.WriteString(p.Text)
-		case p.JSON:
-			quoted, _ := json.Marshal(values[p.Secret]) // a string always marshals
-			b.Write(quoted[1 : len(quoted)-1])
-		default:
-			b.WriteString(values[p.Secret])
-		}
-	}
-	return b.String()
-}
-
-// secretValue reads a secret from where the admin keeps it. A file's last line break is not part of a password, but of a key it is.
-func (e *Env) secretValue(l *Loaded, s *config.Secret) (string, error) {
-	if s == nil {
-		return "", nil
-	}
-	if s.Env != "" {
-		return e.Getenv(s.Env), nil
-	}
-	content, err := os.ReadFile(from(l.Dir, s.File))
-	if err != nil {
-		return "", fmt.Errorf("read a secret: %w", err)
-	}
-	if text := string(content); strings.Count(text, "\n") > 1 {
-		return text, nil
-	}
-	return strings.TrimRight(string(content), "\r\n"), nil
-}
-
-// Fingerprints are short hashes of the secrets that the admin can change, and of those that are put together.
-func Fingerprints(secrets []stack.Secret, values Values) map[string]string {
-	out := map[string]string{}
-	for _, s := range secrets {
-		if s.Env != "" || s.File != "" || s.Parts != nil {
-			sum := sha256.Sum256([]byte(s.Name + "=" + values[s.Name]))
-			out[s.Name] = hex.EncodeToString(sum[:])[:8]
-		}
-	}
-	return out
-}
-
 // desired is the project in the words of a plan.
-func (i *installation) desired(e *Env) plan.Desired {
+func (i *installation) desired(e *site.Environment) plan.Desired {
 	d := plan.Desired{
 		Installation: i.Stack.Name, Target: i.Stack.Target, Release: i.Stack.Release,
 		Project:   state.ProjectHash(i.project, func(name string) string { return i.values[name] }),
@@ -276,7 +199,7 @@ func (i *installation) Lost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range GeneratedNames(i.Stack.Secrets) {
+	for _, name := range site.GeneratedNames(i.Stack.Secrets) {
 		database, isPassword := strings.CutSuffix(name, "-password")
 		if isPassword && generated[name] == "" && slices.Contains(volumes, i.Stack.Name+"_"+database) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,

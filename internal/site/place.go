@@ -1,4 +1,4 @@
-package cli
+package site
 
 import (
 	"cmp"
@@ -16,17 +16,22 @@ import (
 	"berth/internal/stack"
 )
 
-// Place is an installation as a journey needs it: whatever config it has at the moment.
+// Place is an installation as a journey needs it, as its Site: whatever config it has at the moment.
 type Place struct {
-	env     *Env
+	env     *Environment
 	file    string // the admin's, as they named it
 	dir     string
-	timeout time.Duration // how long a service may take to be ready; 0: as the release says
+	timeout time.Duration
 	// alter makes the config of a clone from the admin's; nil: this is the admin's installation itself.
 	alter func(*config.Config)
 }
 
 var _ journey.Site = (*Place)(nil)
+
+// NewPlace is the place of a config's installation. timeout is how long a service may take to be ready; 0: as the release says.
+func NewPlace(e *Environment, l *Loaded, timeout time.Duration) *Place {
+	return &Place{env: e, file: l.File, dir: l.Dir, timeout: timeout}
+}
 
 // At finds the installation as a config's text asks for it, with a front.
 func (p *Place) At(ctx context.Context, text string, front stack.Front, page string) (Site, error) {
@@ -236,6 +241,7 @@ func (p *Place) Write(text string) error { return p.env.Rewrite(p.file, text) }
 // Source: https://sourcegraph.com/docs/api/stream_api
 const SearchPath = "/.api/search/stream"
 
+// SearchQuery is the query of SearchPath, for anything and one result of it.
 const SearchQuery = "q=count%3A1+.&display=1"
 
 // Search proves that a search is answered.
@@ -278,8 +284,8 @@ func (p *Place) Search(ctx context.Context, text string, direct bool) (string, e
 // SearchPatience is how long a search may go unanswered after everything is ready: indexes are opened and caches filled meanwhile.
 const SearchPatience = time.Minute
 
-// aside moves a database's data into a folder of its volume, from where it can be had back. What was moved before stays where it is.
-func (e *Env) aside(ctx context.Context, tasks run.Tasks, l *Loaded, database, volume, path string) error {
+// Aside moves a database's data into a folder of its volume, from where it can be had back. What was moved before stays where it is.
+func Aside(ctx context.Context, tasks run.Tasks, l *Loaded, database, volume, path string) error {
 	if l.Doc.Config.Databases[database].External != nil {
 		return nil
 	}

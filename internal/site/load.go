@@ -1,4 +1,4 @@
-package cli
+package site
 
 import (
 	"errors"
@@ -15,9 +15,6 @@ import (
 	"berth/internal/stack"
 )
 
-// DefaultConfig is the name of the site admin's file.
-const DefaultConfig = "sourcegraph.yaml"
-
 // Loaded is a config with all that follows from it.
 type Loaded struct {
 	File    string // as the admin named it
@@ -32,11 +29,8 @@ type Loaded struct {
 	Page    string            // its text
 }
 
-// Abs gives a path that the admin wrote on the command line.
-func (e *Env) Abs(path string) string { return from(e.Dir, path) }
-
 // text reads a config's text.
-func (e *Env) text(file string) (*Loaded, diag.List, error) {
+func (e *Environment) text(file string) (*Loaded, diag.List, error) {
 	path := e.Abs(file)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -50,7 +44,7 @@ func (e *Env) text(file string) (*Loaded, diag.List, error) {
 }
 
 // Load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
-func (e *Env) Load(file string) (*Loaded, diag.List, error) {
+func (e *Environment) Load(file string) (*Loaded, diag.List, error) {
 	l, problems, err := e.text(file)
 	if err != nil || l == nil {
 		return nil, problems, err
@@ -63,7 +57,7 @@ func (e *Env) Load(file string) (*Loaded, diag.List, error) {
 }
 
 // Understand works out what should run from the text that was read.
-func (e *Env) Understand(l *Loaded) (problems diag.List, err error) {
+func (e *Environment) Understand(l *Loaded) (problems diag.List, err error) {
 	// The meaning is checked even where the form has problems, so that all are told at once.
 	l.Doc, l.Release, problems = check.Read(l.File, l.Text, e.Catalogue(), e.World(l.Dir))
 	if problems.Failed() {
@@ -87,25 +81,6 @@ func (l *Loaded) Resolve(namespace string) error {
 	l.Stack = stack.Resolve(l.Input)
 	l.Stack = l.Stack.With(l.Front, l.Page)
 	return nil
-}
-
-// World is what a config in a folder refers to.
-func (e *Env) World(dir string) check.World {
-	return check.World{
-		ReadFile:  func(name string) ([]byte, error) { return os.ReadFile(from(dir, name)) },
-		Stat:      func(name string) (fs.FileInfo, error) { return os.Stat(from(dir, name)) },
-		Getenv:    e.Getenv,
-		Now:       e.Now,
-		Catalogue: e.Catalogue(),
-	}
-}
-
-// from gives a path that a file in dir names.
-func from(dir, name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(dir, name)
 }
 
 // Files reads the files that the config names; check.Read has seen them.
@@ -132,5 +107,3 @@ func (l *Loaded) Lock() (registry.Lock, error) {
 	}
 	return registry.ParseLock(text)
 }
-
-func (e *Env) Catalogue() *catalogue.Catalogue { return catalogue.Embedded() }
