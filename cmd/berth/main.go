@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"berth/internal/cli"
+	"berth/internal/site"
 	"golang.org/x/term"
 )
 
@@ -24,7 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
-	os.Exit(cli.Run(ctx, &cli.Env{
+	os.Exit(cli.Run(ctx, &cli.Env{Environment: site.Environment{
 		Stdin:       os.Stdin,
 		Stdout:      os.Stdout,
 		Stderr:      os.Stderr,
@@ -34,5 +35,5 @@ func main() {
 		Terminal:    terminal,
 		Interactive: terminal && term.IsTerminal(int(os.Stdin.Fd())),
 		Color:       terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-	}, os.Args[1:]))
+	}}, os.Args[1:]))
 }

@@ -30,6 +30,15 @@ var allowed = map[string][]string{
 	"internal/sops":              {},
 	"internal/journey":           {"catalogue", "internal/diag", "internal/run", "internal/stack", "internal/state", "internal/upgrade"},
 
+	"internal/site": {"catalogue", "internal/config", "internal/config/check", "internal/diag", "internal/journey", "internal/plan", "internal/registry", "internal/run",
+		"internal/stack", "internal/state", "internal/view"},
+	"internal/site/engine": {"internal/config", "internal/diag", "internal/journey", "internal/plan", "internal/registry", "internal/render/compose", "internal/run",
+		"internal/site", "internal/stack", "internal/state", "internal/target/compose"},
+	"internal/site/cluster": {"catalogue", "internal/config", "internal/diag", "internal/journey", "internal/plan", "internal/plan/fields", "internal/plan/objects",
+		"internal/registry", "internal/render/kubernetes", "internal/run", "internal/site", "internal/stack", "internal/state", "internal/target/kubernetes",
+		"internal/target/kubernetes/health", "internal/target/kubernetes/kubeconfig", "internal/target/kubernetes/observe", "internal/target/kubernetes/rbac",
+		"internal/target/kubernetes/store"},
+
 	"internal/render/kubernetes/tree":  {},
 	"internal/render/kubernetes/forms": {"catalogue", "internal/diag", "internal/render/kubernetes", "internal/render/kubernetes/tree", "internal/render/yaml", "internal/stack"},
 

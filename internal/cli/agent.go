@@ -11,6 +11,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/policy"
+	"berth/internal/site"
 	"berth/internal/upgrade"
 	"berth/internal/window"
 	"github.com/spf13/cobra"
@@ -163,7 +164,7 @@ const (
 // visit is one run of the agent at an installation.
 type visit struct {
 	*Env
-	site   site
+	site   site.Site
 	file   string
 	policy policy.Policy
 	report *AgentReport // this time's
@@ -174,18 +175,18 @@ type visit struct {
 
 // look takes the lock, decides, and acts. The report is nil when nothing could be seen.
 func (e *Env) look(ctx context.Context, f agentFlags) (*AgentReport, error) {
-	s, err := e.open(ctx, f.file)
+	s, err := e.Open(ctx, f.file)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	ctx, release, err := s.store().Lock(ctx, "agent", e.Now)
+	defer s.Close()
+	ctx, release, err := s.Store().Lock(ctx, "agent", e.Now)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	v := &visit{Env: e, site: s, file: f.file, policy: policyOf(s.of().doc.Config)}
-	if v.open, err = journey.Load(ctx, s.store()); err != nil {
+	v := &visit{Env: e, site: s, file: f.file, policy: policyOf(s.Of().Doc.Config)}
+	if v.open, err = journey.Load(ctx, s.Store()); err != nil {
 		return nil, err
 	}
 	if err := v.remember(ctx); err != nil {
@@ -222,7 +223,7 @@ func policyOf(c *config.Config) policy.Policy {
 // remember begins this time's report with what of the last one still counts.
 func (v *visit) remember(ctx context.Context) error {
 	var last AgentReport
-	if err := v.site.store().Note(ctx, agentNote, &last); err != nil {
+	if err := v.site.Store().Note(ctx, agentNote, &last); err != nil {
 		return err
 	}
 	v.report = &AgentReport{Format: 1, Checked: v.Now(), Takes: last.Takes, Left: last.Left}
@@ -251,14 +252,14 @@ func (v *visit) save(ctx context.Context) error {
 			r.Summary += "; " + r.Held.String()
 		}
 	}
-	return v.site.store().SetNote(ctx, agentNote, r)
+	return v.site.Store().SetNote(ctx, agentNote, r)
 }
 
 // decide says what to do. What is wrong with the installation is a decision, too, with its problems in the report.
 func (v *visit) decide(ctx context.Context) (policy.Decision, error) {
-	l := v.site.of()
-	v.report.Newest = v.catalogue().Newest(l.stack.Target)
-	_, _, from, err := v.site.services(ctx, v.Env)
+	l := v.site.Of()
+	v.report.Newest = v.Catalogue().Newest(l.Stack.Target)
+	_, _, from, err := v.site.Services(ctx, &v.Environment)
 	if err != nil {
 		return policy.Decision{}, err
 	}
@@ -305,16 +306,16 @@ func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Se
 
 // candidates are the releases worth a look, each with the way there.
 func (v *visit) candidates(from string) []policy.Candidate {
-	l := v.site.of()
+	l := v.site.Of()
 	var offered []string
-	for _, r := range v.catalogue().Versions(l.stack.Target) {
-		if r.Offered(l.stack.Target) {
+	for _, r := range v.Catalogue().Versions(l.Stack.Target) {
+		if r.Offered(l.Stack.Target) {
 			offered = append(offered, r.Version)
 		}
 	}
 	var out []policy.Candidate
 	for _, to := range policy.Releases(offered, from) {
-		way, refused := upgrade.Path(v.catalogue(), upgrade.Request{From: from, To: to, Target: l.stack.Target, Facts: known(l, nil)})
+		way, refused := upgrade.Path(v.Catalogue(), upgrade.Request{From: from, To: to, Target: l.Stack.Target, Facts: known(l, nil)})
 		out = append(out, policy.Candidate{Release: to, Way: way, Refused: refused})
 	}
 	return out
@@ -343,20 +344,20 @@ func (v *visit) prospect(ctx context.Context, from, to string) (policy.Prospect,
 	}
 	v.next = j
 	// What the release needs of the host or the cluster, and its images: better told now than in the night.
-	at := &place{env: v.Env, file: v.file, dir: v.site.of().dir}
+	at := site.NewPlace(&v.Environment, v.site.Of(), 0)
 	return u, at.Ready(ctx, j.Hops[0].Config)
 }
 
 // pending says what the admin's file asks for and was not carried out: an upgrade would carry it out along the way, and nobody decided that.
 func (v *visit) pending(ctx context.Context, from string) (string, error) {
-	l := v.site.of()
-	switch wanted := l.release.Version; {
-	case wanted != from && !l.doc.Has("release"):
+	l := v.site.Of()
+	switch wanted := l.Release.Version; {
+	case wanted != from && !l.Doc.Has("release"):
 		return fmt.Sprintf("your file names no release; write  release: %s", from), nil
 	case wanted != from:
 		return fmt.Sprintf("your file asks for %s, and %s runs: berth plan", wanted, from), nil
 	}
-	p, err := v.site.plan(ctx, v.Env)
+	p, err := v.site.Plan(ctx, &v.Environment)
 	if err != nil || p.Empty() {
 		return "", err
 	}
@@ -385,7 +386,7 @@ func (v *visit) walk(ctx context.Context, j *journey.Journey) error {
 	default:
 		v.report.Outcome = outcomeFailed
 		if way, none := j.Back(); len(none) == 0 && len(way.Stages) == 0 {
-			if err := v.walker(v.site, v.file, 0, 0).Return(ctx, j, way); err != nil {
+			if err := v.walker(v.site, 0, 0).Return(ctx, j, way); err != nil {
 				return err
 			}
 			fmt.Fprintf(v.Stderr, "given up  %s runs as before; when it is mended: berth upgrade\n", way.To)

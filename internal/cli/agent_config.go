@@ -33,15 +33,15 @@ func (e *Env) fromConfigMap(ctx context.Context, f agentFlags) (done func(), err
 		return nil, err
 	}
 	text := found.Data[agent.ConfigKey]
-	if there, err := os.ReadFile(e.abs(f.file)); err == nil && string(there) != text {
+	if there, err := os.ReadFile(e.Abs(f.file)); err == nil && string(there) != text {
 		return nil, diag.List{{Code: "BERTH3813", Severity: diag.Error, Subject: f.file, Summary: f.file + " is another config than that of the ConfigMap; nothing was written",
 			Hint: "run it in an empty folder, or without --config-map"}}
 	}
-	if err := state.WriteFile(e.abs(f.file), []byte(text), 0o600); err != nil {
+	if err := state.WriteFile(e.Abs(f.file), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	e.current = true
-	e.keep = func(text string) error {
+	e.Current = true
+	e.Keep = func(text string) error {
 		_, err := client.Patch(context.WithoutCancel(ctx), ref, map[string]any{"data": map[string]any{agent.ConfigKey: text}}, agentManager)
 		return err
 	}

@@ -16,19 +16,21 @@ import (
 	"berth/internal/render/agent"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
+	"berth/internal/site"
+	"berth/internal/site/cluster"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes/rbac"
 )
 
 // renderAgent writes what runs the agent every hour.
 func (e *Env) renderAgent(f agentFlags) error {
-	l, err := e.must(f.file)
+	l, err := e.LoadUsable(f.file)
 	if err != nil {
 		return err
 	}
-	as := map[catalogue.Target]string{catalogue.Compose: "systemd", catalogue.Kubernetes: "cronjob"}[l.stack.Target]
+	as := map[catalogue.Target]string{catalogue.Compose: "systemd", catalogue.Kubernetes: "cronjob"}[l.Stack.Target]
 	if f.render != as {
-		return diag.List{{Code: "BERTH3810", Severity: diag.Error, Subject: "--render", Summary: fmt.Sprintf("with on: %s the agent is rendered as %s, not as %q", l.stack.Target, as, f.render),
+		return diag.List{{Code: "BERTH3810", Severity: diag.Error, Subject: "--render", Summary: fmt.Sprintf("with on: %s the agent is rendered as %s, not as %q", l.Stack.Target, as, f.render),
 			Hint: "write  --render " + as}}
 	}
 	if as == "systemd" {
@@ -38,12 +40,12 @@ func (e *Env) renderAgent(f agentFlags) error {
 }
 
 // outside are the variables and the files that a config takes secrets from.
-func (l *loaded) outside() (variables, files []string) {
+func outside(l *site.Loaded) (variables, files []string) {
 	refs := []*config.Secret{}
-	if login := l.doc.Config.Images.Login; login != nil {
+	if login := l.Doc.Config.Images.Login; login != nil {
 		refs = append(refs, login.Password)
 	}
-	for _, s := range l.stack.Secrets {
+	for _, s := range l.Stack.Secrets {
 		refs = append(refs, &config.Secret{Env: s.Env, File: s.File})
 	}
 	for _, s := range refs {
@@ -64,7 +66,7 @@ func (l *loaded) outside() (variables, files []string) {
 var reaching = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
 
 // renderUnits writes units of systemd, for who runs this: the installation's state is theirs, and they reach the engine.
-func (e *Env) renderUnits(l *loaded, f agentFlags) error {
+func (e *Env) renderUnits(l *site.Loaded, f agentFlags) error {
 	who, err := user.Current()
 	if err != nil {
 		return fmt.Errorf("render the agent's units: %w", err)
@@ -73,14 +75,14 @@ func (e *Env) renderUnits(l *loaded, f agentFlags) error {
 	if err != nil {
 		return fmt.Errorf("render the agent's units: %w", err)
 	}
-	path := e.abs(f.file)
-	h := agent.Host{Installation: l.stack.Name, Program: program, Folder: filepath.Dir(path), File: filepath.Base(path), User: who.Username, Environment: map[string]string{}}
+	path := e.Abs(f.file)
+	h := agent.Host{Installation: l.Stack.Name, Program: program, Folder: filepath.Dir(path), File: filepath.Base(path), User: who.Username, Environment: map[string]string{}}
 	for _, name := range reaching {
 		if value := e.Getenv(name); value != "" {
 			h.Environment[name] = value
 		}
 	}
-	h.Secrets, _ = l.outside()
+	h.Secrets, _ = outside(l)
 	service, timer := h.Unit()+".service", h.Unit()+".timer"
 	files := []stack.File{{Path: service, Content: h.Service()}, {Path: timer, Content: h.Timer()}}
 	if err := e.writeAgent(f.out, service, files); err != nil {
@@ -94,29 +96,29 @@ func (e *Env) renderUnits(l *loaded, f agentFlags) error {
 }
 
 // renderCronJob writes a CronJob and what it needs.
-func (e *Env) renderCronJob(l *loaded, f agentFlags) error {
+func (e *Env) renderCronJob(l *site.Loaded, f agentFlags) error {
 	if f.image == "" {
 		return diag.List{{Code: "BERTH3811", Severity: diag.Error, Subject: "--image", Summary: "there is no official image of berth, so none was named",
 			Hint: "build one that has berth in its PATH (FROM scratch will do), push it to your registry, and name it:  --image registry.example.com/berth:1.0"}}
 	}
-	if err := l.resolve(renderedNamespace); err != nil {
+	if err := l.Resolve(renderedNamespace); err != nil {
 		return err
 	}
-	set, problems := render.Render(l.stack, nil)
+	set, problems := render.Render(l.Stack, nil)
 	if problems.Failed() {
 		return problems
 	}
-	p := agent.Pod{Installation: set.Name, Namespace: set.Namespace, Image: f.image, Config: string(l.text), Files: map[string]string{},
-		Roles: rbac.Objects(rightsFor(set), set.Namespace, set.Name)}
-	if o := l.doc.Config.Kubernetes; o != nil {
+	p := agent.Pod{Installation: set.Name, Namespace: set.Namespace, Image: f.image, Config: string(l.Text), Files: map[string]string{},
+		Roles: rbac.Objects(cluster.Rights(set), set.Namespace, set.Name)}
+	if o := l.Doc.Config.Kubernetes; o != nil {
 		p.PullSecrets, p.NodeSelector, p.Tolerations, p.AnyUser = o.ImagePullSecrets, o.Pods.NodeSelector, o.Pods.Tolerations, o.OpenShift
 	}
-	p.Secrets, p.SecretFiles = l.outside()
-	files, err := l.files()
+	p.Secrets, p.SecretFiles = outside(l)
+	files, err := l.Files()
 	if err != nil {
 		return err
 	}
-	if lock, err := os.ReadFile(filepath.Join(l.dir, registry.LockName)); err == nil {
+	if lock, err := os.ReadFile(filepath.Join(l.Dir, registry.LockName)); err == nil {
 		files[registry.LockName] = lock
 	}
 	for name, content := range files {
@@ -144,7 +146,7 @@ func (e *Env) renderCronJob(l *loaded, f agentFlags) error {
 
 // writeAgent writes what was rendered into a folder of its own.
 func (e *Env) writeAgent(out, marker string, files []stack.File) error {
-	f := &folder{path: e.abs(out), name: out, marker: marker}
+	f := &folder{path: e.Abs(out), name: out, marker: marker}
 	if err := f.foreign(); err != nil {
 		return err
 	}

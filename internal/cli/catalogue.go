@@ -41,7 +41,7 @@ func newCatalogueListCmd(env *Env) *cobra.Command {
 			if target != "" && target != catalogue.Compose && target != catalogue.Kubernetes {
 				return fmt.Errorf("--on %s: can be compose or kubernetes", on)
 			}
-			versions := env.catalogue().Versions(target)
+			versions := env.Catalogue().Versions(target)
 			if asJSON {
 				return writeJSON(env.Stdout, versions)
 			}
@@ -61,7 +61,7 @@ func newCatalogueShowCmd(env *Env) *cobra.Command {
 		Long:  "Show a release. RELEASE is a version (7.5.4453), or a minor release (7.5) for its newest patch.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			summary, err := env.catalogue().Summarise(args[0])
+			summary, err := env.Catalogue().Summarise(args[0])
 			if err != nil {
 				return err
 			}
@@ -93,8 +93,8 @@ func newCatalogueImportCmd(env *Env) *cobra.Command {
 programs git and helm. The same tags give the same bytes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			from := maintain.Repositories{Compose: env.abs(from.Compose), Helm: env.abs(from.Helm)}
-			return maintain.Import(cmd.Context(), from, env.abs(out), env.say)
+			from := maintain.Repositories{Compose: env.Abs(from.Compose), Helm: env.Abs(from.Helm)}
+			return maintain.Import(cmd.Context(), from, env.Abs(out), env.say)
 		},
 	}
 	repositoryFlags(cmd, &from)
@@ -120,7 +120,7 @@ Each difference is printed. The ones that are meant to be are listed with their 
 others. Needs the programs git and helm.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			from := maintain.Repositories{Compose: env.abs(from.Compose), Helm: env.abs(from.Helm)}
+			from := maintain.Repositories{Compose: env.Abs(from.Compose), Helm: env.Abs(from.Helm)}
 			report, err := env.verify(cmd.Context(), from, dir)
 			if err != nil {
 				return err
@@ -144,10 +144,10 @@ others. Needs the programs git and helm.`,
 }
 
 func (e *Env) verify(ctx context.Context, from maintain.Repositories, dir string) (*maintain.Report, error) {
-	cat := e.catalogue()
+	cat := e.Catalogue()
 	if dir != "" {
 		var err error
-		if cat, err = catalogue.Open(os.DirFS(e.abs(dir))); err != nil {
+		if cat, err = catalogue.Open(os.DirFS(e.Abs(dir))); err != nil {
 			return nil, err
 		}
 	}

@@ -3,12 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 
-	"berth/internal/config"
 	"berth/internal/diag"
-	"berth/internal/stack"
-	"berth/internal/target/compose"
 	"github.com/spf13/cobra"
 )
 
@@ -59,57 +55,17 @@ func (e *Env) verdict(problems diag.List) {
 
 // check collects the problems of the config, the host, and the registry.
 func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
-	l, problems, err := e.load(file)
+	l, problems, err := e.Load(file)
 	if err != nil || l == nil {
 		return problems, err
 	}
-	i, err := e.connect(ctx, l)
+	i, err := e.Connect(ctx, l)
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer i.close()
-	return append(problems, i.survey(ctx, e)...), nil
-}
-
-// hostProblems are those of this host for this installation.
-func (e *Env) hostProblems(ctx context.Context, i *installation) diag.List {
-	version, err := i.engine.ComposeVersion(ctx)
-	var problems diag.List
-	if list, ok := err.(diag.List); ok {
-		problems = append(problems, list...)
-	}
-	facts, err := i.engine.Facts(ctx, version, i.project.Name)
-	if err != nil {
-		return append(problems, diag.Diagnostic{Code: "BERTH2103", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not tell about itself", Detail: []string{err.Error()}, Hint: "see the engine's log"})
-	}
-	return append(problems, compose.Check(facts, i.needs())...)
-}
-
-// needs is what the installation asks of its host.
-func (i *installation) needs() compose.Needs {
-	n := compose.Needs{Registry: i.doc.Config.Images.Registry}
-	for _, inst := range i.stack.Instances {
-		n.Limits = append(n.Limits, compose.Limit{Service: inst.Service, CPUs: inst.CPUs, Memory: inst.Memory, At: i.doc.At("services." + inst.Service)})
-		n.Ports = append(n.Ports, inst.Ports...)
-		n.SecretFiles = n.SecretFiles || hasSecretFile(inst)
-		n.Storage = append(n.Storage, i.storage(inst.Service)...)
-	}
-	return n
-}
-
-func hasSecretFile(inst stack.Instance) bool {
-	return slices.ContainsFunc(inst.Mounts, func(m stack.Mount) bool { return m.Secret != "" })
-}
-
-// storage is the size that the config expects a service's volume to have.
-func (i *installation) storage(service string) []compose.Storage {
-	q := i.doc.Config.Services[service].Storage
-	if q == "" {
-		return nil
-	}
-	n, _ := config.Bytes(q) // check.Read has read it
-	return []compose.Storage{{Service: service, Bytes: n, At: i.doc.At("services." + service + ".storage")}}
+	defer i.Close()
+	return append(problems, i.Survey(ctx, &e.Environment)...), nil
 }

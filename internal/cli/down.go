@@ -28,14 +28,14 @@ brings everything back.
 }
 
 func (e *Env) down(ctx context.Context, file, data string) error {
-	s, err := e.openToStop(ctx, file)
+	s, err := e.OpenToStop(ctx, file)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	name := s.of().stack.Name
+	defer s.Close()
+	name := s.Of().Stack.Name
 	if data != "" && data != name {
-		return diag.List{{Code: "BERTH3106", Severity: diag.Error, Subject: "--delete-data", Range: s.of().doc.At("name"),
+		return diag.List{{Code: "BERTH3106", Severity: diag.Error, Subject: "--delete-data", Range: s.Of().Doc.At("name"),
 			Summary: fmt.Sprintf("this installation is named %s, not %s; nothing was touched", name, data),
 			Hint:    "to delete its data for good: berth down --delete-data " + name}}
 	}
@@ -44,12 +44,12 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			return err
 		}
 	}
-	ctx, release, err := s.store().Lock(ctx, "down", e.Now)
+	ctx, release, err := s.Store().Lock(ctx, "down", e.Now)
 	if err != nil {
 		return err
 	}
 	defer release()
-	p, err := s.teardown(ctx, e, data != "")
+	p, err := s.Teardown(ctx, &e.Environment, data != "")
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			return err
 		}
 	}
-	left, err := s.teardown(ctx, e, false)
+	left, err := s.Teardown(ctx, &e.Environment, false)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 	}
 	if data != "" {
 		fmt.Fprintf(e.Stdout, "%s is gone, with its data and passwords\n", name)
-		return s.store().Forget(ctx)
+		return s.Store().Forget(ctx)
 	}
 	fmt.Fprintf(e.Stdout, "%s is stopped; its data is kept. Back with: berth up\n", name)
 	return nil

@@ -5,27 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"time"
 
 	"berth/internal/diag"
+	"berth/internal/site"
+	"berth/internal/site/cluster"
+	"berth/internal/site/engine"
 )
 
-// Env is everything that a command has from outside, so that commands run in tests in-process.
+// Env is what a command has from outside, so that commands run in tests in-process.
 type Env struct {
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
-	Getenv         func(string) string
-	Now            func() time.Time
-	Dir            string // the working directory; relative paths start here
-	Terminal       bool   // Stdout is a terminal, where progress may be redrawn
-	Interactive    bool   // Stdin is a terminal, where questions may be asked
-	Color          bool
-
-	// keep writes the config's text to where the agent has it from; nil: the file itself is the admin's.
-	keep func(text string) error
-	// current says that the cluster is the current one, or that of this pod, whatever context the config names.
-	current bool
+	site.Environment
 }
 
 // Exit codes of every command.
@@ -44,6 +33,8 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 // Run carries out one command line and gives its exit code. args are without the program's name.
 func Run(ctx context.Context, env *Env, args []string) int {
+	env.OnEngine = site.Target{Find: engine.Find, ByName: engine.ByName}
+	env.OnCluster = site.Target{Find: cluster.Find, ByName: cluster.ByName}
 	root := newRoot(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -77,9 +77,9 @@ func (e *Env) explainKey(key, file string, asJSON bool) error {
 // facts are those of the config, if there is one; a config with problems explains what could be read of it. Without a release of its own,
 // the newest for its target is explained.
 func (e *Env) facts(file string) (config.Facts, error) {
-	cat := e.catalogue()
+	cat := e.Catalogue()
 	facts := config.Facts{Services: cat.Describe()}
-	text, err := os.ReadFile(e.abs(file))
+	text, err := os.ReadFile(e.Abs(file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return facts, fmt.Errorf("read config: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/site/cluster"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
@@ -48,17 +49,17 @@ func newHistoryCmd(env *Env) *cobra.Command {
 
 // history reads what was done. On a Docker host it needs no engine.
 func (e *Env) history(ctx context.Context, file string) ([]state.Record, error) {
-	l, err := e.must(file)
+	l, err := e.LoadUsable(file)
 	if err != nil {
 		return nil, err
 	}
-	if l.stack.Target == catalogue.Compose {
-		return state.At(l.dir, l.stack.Name).History(ctx)
+	if l.Stack.Target == catalogue.Compose {
+		return state.At(l.Dir, l.Stack.Name).History(ctx)
 	}
-	s, err := e.clusterToStop(ctx, l)
+	s, err := cluster.ByName(ctx, &e.Environment, l)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	return s.store().History(ctx)
+	defer s.Close()
+	return s.Store().History(ctx)
 }

@@ -81,7 +81,7 @@ func (e *Env) init(a config.Answers, output string) error {
 	if a.URL == "" {
 		a.URL = "http://localhost"
 	}
-	cat := e.catalogue()
+	cat := e.Catalogue()
 	if a.Release == "" {
 		a.Release = cat.Newest(a.On)
 	} else if v, err := cat.Resolve(a.Release, a.On); err == nil {
@@ -89,10 +89,10 @@ func (e *Env) init(a config.Answers, output string) error {
 	}
 	text := config.Init(a)
 	// The new file passes the same checks as any other, before it is written.
-	if _, _, problems := check.Read(output, text, cat, e.world(filepath.Dir(e.abs(output)))); problems.Failed() {
+	if _, _, problems := check.Read(output, text, cat, e.World(filepath.Dir(e.Abs(output)))); problems.Failed() {
 		return problems
 	}
-	file, err := os.OpenFile(e.abs(output), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(e.Abs(output), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return diag.List{{Code: "BERTH1119", Severity: diag.Error, Subject: output, Summary: "the file exists already; nothing was written",
 			Hint: "edit it, or write another one with --output"}}

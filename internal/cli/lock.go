@@ -11,6 +11,8 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/registry"
+	"berth/internal/site"
+	"berth/internal/site/cluster"
 	"berth/internal/stack"
 	"github.com/spf13/cobra"
 )
@@ -34,16 +36,16 @@ Review the file and commit it with the config.
 }
 
 func (e *Env) lock(ctx context.Context, file, to string) error {
-	l, err := e.must(file)
+	l, err := e.LoadUsable(file)
 	if err != nil {
 		return err
 	}
-	own := l.doc.Config.Images.Registry
+	own := l.Doc.Config.Images.Registry
 	if own == "" {
-		return diag.List{{Code: "BERTH1201", Severity: diag.Error, Range: l.doc.At("images"), Subject: file,
+		return diag.List{{Code: "BERTH1201", Severity: diag.Error, Range: l.Doc.At("images"), Subject: file,
 			Summary: "there is no registry of your own to record", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
 	}
-	all := []*loaded{l}
+	all := []*site.Loaded{l}
 	var migrators []string
 	if to != "" {
 		passed, others, err := e.onTheWay(l, to)
@@ -52,7 +54,7 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 		}
 		all, migrators = append(all, passed...), others
 	}
-	lock, err := l.lock()
+	lock, err := l.Lock()
 	if err != nil {
 		return err
 	}
@@ -68,9 +70,9 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 		if err != nil {
 			return err
 		}
-		lock.Releases[one.release.Version] = images
+		lock.Releases[one.Release.Version] = images
 		said = append(said, fmt.Sprintf("wrote %s: %d images of %s in %s, %d of them as Sourcegraph published them\n",
-			registry.LockName, len(images), one.release.Version, own, same))
+			registry.LockName, len(images), one.Release.Version, own, same))
 	}
 	for _, version := range migrators {
 		digest, err := e.migratorDigest(ctx, l, version)
@@ -80,7 +82,7 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 		lock.Releases[version] = map[string]string{migrator: digest}
 		said = append(said, fmt.Sprintf("wrote %s: the migrator of %s\n", registry.LockName, version))
 	}
-	if err := os.WriteFile(filepath.Join(l.dir, registry.LockName), lock.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(l.Dir, registry.LockName), lock.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write lock file: %w", err)
 	}
 	fmt.Fprint(e.Stdout, strings.Join(said, ""))
@@ -89,14 +91,14 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 
 // digests asks the admin's registry what it has of a config's release, and counts what is as Sourcegraph published it. What only upgrades
 // run is among it.
-func (e *Env) digests(ctx context.Context, l *loaded) (images map[string]string, same int, err error) {
-	login, err := e.login(l)
+func (e *Env) digests(ctx context.Context, l *site.Loaded) (images map[string]string, same int, err error) {
+	login, err := e.Login(l)
 	if err != nil {
 		return nil, 0, err
 	}
-	refs := append(l.stack.Images(), l.imageOf("migrator"), l.imageOf("pgsql"))
-	if l.stack.Target == catalogue.Kubernetes {
-		page, err := e.caddy(l)
+	refs := append(l.Stack.Images(), l.ImageOf("migrator"), l.ImageOf("pgsql"))
+	if l.Stack.Target == catalogue.Kubernetes {
+		page, err := cluster.PageImage(&e.Environment, l)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -112,7 +114,7 @@ func (e *Env) digests(ctx context.Context, l *loaded) (images map[string]string,
 		repository, _, _ := registry.Split(ref)
 		name := repository[strings.LastIndexByte(repository, '/')+1:]
 		images[name] = digest
-		if strings.HasSuffix(l.release.Images[name], digest) {
+		if strings.HasSuffix(l.Release.Images[name], digest) {
 			same++
 		}
 	}
@@ -123,29 +125,16 @@ func (e *Env) digests(ctx context.Context, l *loaded) (images map[string]string,
 const migrator = "migrator"
 
 // migratorDigest asks the admin's registry for the migrator of a release of which nothing else is run.
-func (e *Env) migratorDigest(ctx context.Context, l *loaded, version string) (string, error) {
-	login, err := e.login(l)
+func (e *Env) migratorDigest(ctx context.Context, l *site.Loaded, version string) (string, error) {
+	login, err := e.Login(l)
 	if err != nil {
 		return "", err
 	}
-	release, err := e.catalogue().Release(version, l.stack.Target)
+	release, err := e.Catalogue().Release(version, l.Stack.Target)
 	if err != nil {
 		return "", err
 	}
-	ref := stack.Image(l.doc.Config.Images.Registry, release, nil, migrator)
+	ref := stack.Image(l.Doc.Config.Images.Registry, release, nil, migrator)
 	found, problems := registry.Digests(ctx, login, []string{ref})
 	return found[ref], problems.Err()
-}
-
-// login is who pulls: the config's user, or what docker login left.
-func (e *Env) login(l *loaded) (registry.Login, error) {
-	c := l.doc.Config.Images.Login
-	if c == nil {
-		return registry.Login{}, nil
-	}
-	password, err := e.secretValue(l, c.Password)
-	if err != nil {
-		return registry.Login{}, err
-	}
-	return registry.Login{Username: c.Username, Password: password}, nil
 }

@@ -25,12 +25,12 @@ func newPlanCmd(env *Env) *cobra.Command {
 Exit code 2 says that there is something to do, 0 that there is nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := env.open(cmd.Context(), file)
+			s, err := env.Open(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			p, err := s.plan(cmd.Context(), env)
+			defer s.Close()
+			p, err := s.Plan(cmd.Context(), &env.Environment)
 			if err != nil {
 				if p != nil && !p.Empty() && !asJSON {
 					view.Plan(env.Stdout, p) // what stands in its way is told below
@@ -42,7 +42,7 @@ Exit code 2 says that there is something to do, 0 that there is nothing.`,
 				if err != nil {
 					return fmt.Errorf("write the plan: %w", err)
 				}
-				if err := state.WriteFile(env.abs(out), append(text, '\n'), 0o600); err != nil {
+				if err := state.WriteFile(env.Abs(out), append(text, '\n'), 0o600); err != nil {
 					return err
 				}
 			}
@@ -65,7 +65,7 @@ Exit code 2 says that there is something to do, 0 that there is nothing.`,
 
 // saved reads a saved plan and refuses it when it was made from something that is another now.
 func (e *Env) saved(file string, now *plan.Plan) error {
-	text, err := os.ReadFile(e.abs(file))
+	text, err := os.ReadFile(e.Abs(file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return diag.List{{Code: "BERTH3103", Severity: diag.Error, Subject: file, Summary: "there is no such plan", Hint: "save one with: berth plan --out " + file}}
 	}

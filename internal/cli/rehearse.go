@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -68,12 +69,12 @@ Exit code 1 says that a stage failed, 3 that something stands in the way and not
 
 // rehearse walks an upgrade on a clone, and gives what came of it; nil when nothing was begun.
 func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal, error) {
-	s, err := e.open(ctx, f.file)
+	s, err := e.Open(ctx, f.file)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	c := e.cloneOf(s)
+	defer s.Close()
+	c := site.CloneOf(&e.Environment, s)
 	if f.clean {
 		found, err := e.clean(ctx, c)
 		if err == nil && !found {
@@ -102,32 +103,32 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 }
 
 // clean deletes a clone that is there, unless a rehearsal is at work on it.
-func (e *Env) clean(ctx context.Context, c *clone) (found bool, err error) {
-	s, err := c.open(ctx)
+func (e *Env) clean(ctx context.Context, c *site.Clone) (found bool, err error) {
+	s, err := c.Open(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer s.close()
-	if found, err = s.left(ctx, c.original.stack.Name); err != nil || !found {
+	defer s.Close()
+	if found, err = s.Left(ctx, c.Original.Stack.Name); err != nil || !found {
 		return false, err
 	}
-	ctx, release, err := s.store().Lock(ctx, "rehearse", e.Now)
+	ctx, release, err := s.Store().Lock(ctx, "rehearse", e.Now)
 	if err != nil {
 		return true, err
 	}
 	defer release()
-	fmt.Fprintf(e.Stdout, "deleting the clone %s, which a rehearsal before left\n", c.name())
-	return true, s.wipe(ctx, e)
+	fmt.Fprintf(e.Stdout, "deleting the clone %s, which a rehearsal before left\n", c.Name())
+	return true, s.Wipe(ctx, &e.Environment)
 }
 
 // onClone makes the clone, rehearses a journey on it, and deletes it.
-func (e *Env) onClone(ctx context.Context, original site, c *clone, j *journey.Journey, keep bool) (r *journey.Rehearsal, err error) {
-	s, err := c.open(ctx)
+func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j *journey.Journey, keep bool) (r *journey.Rehearsal, err error) {
+	s, err := c.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	held, release, err := s.seize(ctx, e, c.original.stack.Name)
+	defer s.Close()
+	held, release, err := s.Seize(ctx, &e.Environment, c.Original.Stack.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -142,27 +143,27 @@ func (e *Env) onClone(ctx context.Context, original site, c *clone, j *journey.J
 			r.Deleted = true
 		}
 	}()
-	asked, err := s.asking(held, e, original)
+	asked, err := s.Asking(held, &e.Environment, original)
 	if err != nil {
 		return nil, err
 	}
-	from := source{c, asked, original}
-	before, err := journey.Inspect(held, from, c.text)
+	from := c.Source(asked, original)
+	before, err := journey.Inspect(held, from, c.Text)
 	if err != nil {
-		return nil, c.unreached(err)
+		return nil, c.Unreached(err)
 	}
-	c.room = journey.NewRoom(before)
-	taken, problems, err := s.room(held, c.room)
+	c.Room = journey.NewRoom(before)
+	taken, problems, err := s.Room(held, c.Room)
 	if err == nil {
 		err = problems.Err()
 	}
 	if err == nil {
-		err = c.Ready(held, c.text)
+		err = c.Ready(held, c.Text)
 	}
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(e.Stdout, "rehearsing %s -> %s on the clone %s; the installation is only read\n", j.From, j.To, c.name())
+	fmt.Fprintf(e.Stdout, "rehearsing %s -> %s on the clone %s; the installation is only read\n", j.From, j.To, c.Name())
 	fmt.Fprintf(e.Stdout, "it takes %s, and deletes all of it at the end; Ctrl-C stops and deletes it, too\n", taken)
 	progress := &view.Walk{Out: e.Stdout}
 	walker := &journey.Walker{Site: c, Now: e.Now, Tell: progress.Show}
@@ -171,7 +172,7 @@ func (e *Env) onClone(ctx context.Context, original site, c *clone, j *journey.J
 		err = context.Cause(held) // the lock may have been lost
 	}
 	r, more := e.report(context.WithoutCancel(ctx), original, j, before, after)
-	r.Clone, r.Kept = c.name(), keep
+	r.Clone, r.Kept = c.Name(), keep
 	if list := (diag.List)(nil); errors.As(err, &list) {
 		err = nil // the report has them
 	}
@@ -179,20 +180,20 @@ func (e *Env) onClone(ctx context.Context, original site, c *clone, j *journey.J
 }
 
 // wipe deletes the clone, whatever became of the rehearsal.
-func (e *Env) wipe(ctx context.Context, s site, c *clone) error {
-	fmt.Fprintf(e.Stdout, "\ndeleting the clone %s\n", c.name())
-	err := s.wipe(context.WithoutCancel(ctx), e)
+func (e *Env) wipe(ctx context.Context, s site.Site, c *site.Clone) error {
+	fmt.Fprintf(e.Stdout, "\ndeleting the clone %s\n", c.Name())
+	err := s.Wipe(context.WithoutCancel(ctx), &e.Environment)
 	if err != nil {
-		diag.List{{Code: "BERTH3905", Severity: diag.Error, Subject: c.name(), Summary: "the clone " + c.name() + " could not be deleted",
+		diag.List{{Code: "BERTH3905", Severity: diag.Error, Subject: c.Name(), Summary: "the clone " + c.Name() + " could not be deleted",
 			Detail: []string{err.Error()}, Hint: "mend what is told, then: berth rehearse --clean"}}.WriteText(e.Stderr, e.Color)
 	}
 	return err
 }
 
 // report keeps the times for the next plan, and tells what came of the rehearsal with them.
-func (e *Env) report(ctx context.Context, original site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
-	l := original.of()
-	times, err := keepTimes(ctx, original.store(), j)
-	again := journey.Planned(l.stack.Name, l.stack.Target, journey.New(j.Config, j.Hops, "", e.Now()), before, times)
+func (e *Env) report(ctx context.Context, original site.Site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
+	l := original.Of()
+	times, err := keepTimes(ctx, original.Store(), j)
+	again := journey.Planned(l.Stack.Name, l.Stack.Target, journey.New(j.Config, j.Hops, "", e.Now()), before, times)
 	return j.Report(again, before, after), err
 }

@@ -7,6 +7,8 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/render/compose"
+	"berth/internal/site"
+	"berth/internal/site/engine"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
@@ -56,11 +58,11 @@ Rendering twice gives the same bytes. Files of yours in DIR stay as they are.`,
 }
 
 func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
-	l, err := e.must(file)
+	l, err := e.LoadUsable(file)
 	if err != nil {
 		return err
 	}
-	if l.stack.Target == catalogue.Kubernetes {
+	if l.Stack.Target == catalogue.Kubernetes {
 		r.as = cmp.Or(r.as, "manifests")
 		if clusterForms[r.as] == "" {
 			return fmt.Errorf("--as %s: with on: kubernetes it can be manifests, kustomize, helm or helm-values", r.as)
@@ -77,31 +79,31 @@ func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 }
 
 // renderProject writes a config's Compose project.
-func (e *Env) renderProject(ctx context.Context, l *loaded, out string) error {
-	dir := e.abs(out)
+func (e *Env) renderProject(ctx context.Context, l *site.Loaded, out string) error {
+	dir := e.Abs(out)
 	f := &folder{path: dir, name: out, marker: compose.ComposeFile}
 	if err := f.foreign(); err != nil {
 		return err
 	}
 	// An installation that is there has its passwords already; otherwise those that an earlier rendering made here are kept.
-	secrets := state.At(l.dir, l.stack.Name)
+	secrets := state.At(l.Dir, l.Stack.Name)
 	if there, err := secrets.Generated(ctx); err != nil {
 		return err
 	} else if len(there) == 0 {
 		secrets = state.Rendering(dir)
 	}
-	generated, err := secrets.Generate(ctx, generatedNames(l.stack.Secrets))
+	generated, err := secrets.Generate(ctx, site.GeneratedNames(l.Stack.Secrets))
 	if err != nil {
 		return err
 	}
-	i := &installation{loaded: l}
-	if err := i.render(e, generated); err != nil {
+	project, values, err := engine.Render(&e.Environment, l, generated)
+	if err != nil {
 		return err
 	}
-	if err := state.WriteProject(dir, i.project, func(name string) string { return i.values[name] }); err != nil {
+	if err := state.WriteProject(dir, project, func(name string) string { return values[name] }); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(i.project.Files)+1, out)
+	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(project.Files)+1, out)
 	fmt.Fprintf(e.Stdout, "next: docker compose --project-directory %s up -d\n", out)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
+	"berth/internal/site"
 )
 
 // renderedNamespace is the namespace of rendered files where the config names none: a cluster is never asked.
@@ -22,32 +23,32 @@ var clusterForms = map[string]string{
 }
 
 // renderCluster writes a config's Kubernetes objects in one of their forms.
-func (e *Env) renderCluster(ctx context.Context, l *loaded, r renderFlags) error {
+func (e *Env) renderCluster(ctx context.Context, l *site.Loaded, r renderFlags) error {
 	if r.as == "helm" {
 		// The namespace is the release's, whatever the config says.
 		options := config.KubernetesOptions{}
-		if l.doc.Config.Kubernetes != nil {
-			options = *l.doc.Config.Kubernetes
+		if l.Doc.Config.Kubernetes != nil {
+			options = *l.Doc.Config.Kubernetes
 		}
 		options.Namespace = forms.ChartNamespace
-		l.doc.Config.Kubernetes = &options
+		l.Doc.Config.Kubernetes = &options
 	}
 	// A kube context's namespace does not count: the same file gives the same files everywhere.
-	if r.as == "helm" || l.stack.Cluster.Namespace != cmp.Or(l.stack.Cluster.Options.Namespace, renderedNamespace) {
-		if err := l.resolve(renderedNamespace); err != nil {
+	if r.as == "helm" || l.Stack.Cluster.Namespace != cmp.Or(l.Stack.Cluster.Options.Namespace, renderedNamespace) {
+		if err := l.Resolve(renderedNamespace); err != nil {
 			return err
 		}
 	}
 	// Hashes of passwords don't belong into a repository, so a changed password is no new pod here.
-	set, problems := kubernetes.Render(l.stack, nil)
+	set, problems := kubernetes.Render(l.Stack, nil)
 	if problems.Failed() {
 		return problems
 	}
-	f := &folder{path: e.abs(r.out), name: r.out, marker: "README.md"}
+	f := &folder{path: e.Abs(r.out), name: r.out, marker: "README.md"}
 	if err := f.foreign(); err != nil {
 		return err
 	}
-	in := &forms.Input{Set: set, Release: l.release, Sources: l.stack.Secrets}
+	in := &forms.Input{Set: set, Release: l.Release, Sources: l.Stack.Secrets}
 	if r.secrets == "age" {
 		seal, err := e.sealer(ctx, l, f, r.recipients)
 		if err != nil {

@@ -7,24 +7,25 @@ import (
 	"berth/internal/diag"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
+	"berth/internal/site/cluster"
 	"berth/internal/target/kubernetes/rbac"
 )
 
 // explainRights prints the rights that berth needs for a config.
 func (e *Env) explainRights(file string) error {
-	l, err := e.must(file)
+	l, err := e.LoadUsable(file)
 	if err != nil {
 		return err
 	}
-	if l.stack.Target != catalogue.Kubernetes {
-		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.doc.At("on"), Summary: "this config needs no rights in a cluster",
+	if l.Stack.Target != catalogue.Kubernetes {
+		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.Doc.At("on"), Summary: "this config needs no rights in a cluster",
 			Hint: "on a Docker host, berth needs what docker needs: root, or the group docker"}}
 	}
-	set, problems := render.Render(l.stack, nil)
+	set, problems := render.Render(l.Stack, nil)
 	if problems.Failed() {
 		return problems
 	}
-	for i, o := range rbac.Objects(rightsFor(set), set.Namespace, set.Name) {
+	for i, o := range rbac.Objects(cluster.Rights(set), set.Namespace, set.Name) {
 		comment := "What berth does in the cluster for this config. Bind it to who runs berth."
 		if i > 0 {
 			fmt.Fprintln(e.Stdout, "---")

@@ -8,6 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
+	"berth/internal/site"
 	"berth/internal/state"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -36,16 +37,16 @@ Where no upgrade was the last change, the config of the run before is deployed a
 }
 
 func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.Duration) error {
-	s, err := e.open(ctx, file)
+	s, err := e.Open(ctx, file)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	j, err := journey.Load(ctx, s.store())
+	defer s.Close()
+	j, err := journey.Load(ctx, s.Store())
 	if err != nil {
 		return err
 	}
-	runs, err := s.store().History(ctx)
+	runs, err := s.Store().History(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,12 +61,12 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	if err := e.agree(yes, "go back to "+way.To+"?"); err != nil {
 		return err
 	}
-	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "rollback", j)
+	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "rollback", j)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := e.walker(s, file, timeout, 0).Return(ctx, j, way); err != nil {
+	if err := e.walker(s, timeout, 0).Return(ctx, j, way); err != nil {
 		return e.stopped(ctx, j, err)
 	}
 	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
@@ -78,24 +79,24 @@ func changedSince(runs []state.Record, j *journey.Journey) bool {
 }
 
 // revert deploys the config of the run before the last one.
-func (e *Env) revert(ctx context.Context, s site, seen *journey.Journey, runs []state.Record, yes bool, timeout time.Duration) error {
+func (e *Env) revert(ctx context.Context, s site.Site, seen *journey.Journey, runs []state.Record, yes bool, timeout time.Duration) error {
 	current, before := lastTwo(runs)
 	if before == nil {
-		return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: s.of().file, Summary: "there is no run before this one to go back to",
+		return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: s.Of().File, Summary: "there is no run before this one to go back to",
 			Hint: "see what was done: berth history"}}
 	}
 	if current.Release != before.Release {
-		return diag.List{{Code: "BERTH3736", Severity: diag.Error, Subject: s.of().file,
+		return diag.List{{Code: "BERTH3736", Severity: diag.Error, Subject: s.Of().File,
 			Summary: fmt.Sprintf("the last run went from %s to %s without berth upgrade, so nothing is known of a way back", before.Release, current.Release),
 			Hint:    "see https://sourcegraph.com/docs/admin/how-to/rollback-database; from now on: berth upgrade"}}
 	}
-	at := &place{env: e, file: s.of().file, dir: s.of().dir, timeout: timeout}
-	old, err := at.at(ctx, before.Config, "", "")
+	at := site.NewPlace(&e.Environment, s.Of(), timeout)
+	old, err := at.At(ctx, before.Config, "", "")
 	if err != nil {
 		return err
 	}
-	defer old.close()
-	p, err := old.plan(ctx, e)
+	defer old.Close()
+	p, err := old.Plan(ctx, &e.Environment)
 	if err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (e *Env) revert(ctx context.Context, s site, seen *journey.Journey, runs []
 	if err := e.agree(yes, "go back?"); err != nil {
 		return err
 	}
-	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "rollback", seen)
+	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "rollback", seen)
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (e *Env) revert(ctx context.Context, s site, seen *journey.Journey, runs []
 			return err
 		}
 	}
-	if err := e.rewrite(s.of().file, before.Config); err != nil {
+	if err := e.Rewrite(s.Of().File, before.Config); err != nil {
 		return err
 	}
 	return e.answers(ctx, old)

@@ -9,6 +9,9 @@ import (
 // version is set when a release is built.
 var version = "devel"
 
+// DefaultConfig is the name of the site admin's file.
+const DefaultConfig = "sourcegraph.yaml"
+
 const long = `Run self-hosted Sourcegraph from one short file.
 
   berth init      write sourcegraph.yaml

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/cli"
+	"berth/internal/site"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -21,8 +22,8 @@ func TestMain(m *testing.M) {
 			if err != nil {
 				panic(err)
 			}
-			os.Exit(cli.Run(context.Background(), &cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
-				Now: func() time.Time { return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC) }, Dir: dir}, os.Args[1:]))
+			os.Exit(cli.Run(context.Background(), &cli.Env{Environment: site.Environment{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+				Now: func() time.Time { return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC) }, Dir: dir}}, os.Args[1:]))
 		},
 	})
 }

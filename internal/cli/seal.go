@@ -15,6 +15,7 @@ import (
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
 	"berth/internal/render/yaml"
+	"berth/internal/site"
 	"berth/internal/sops"
 	"berth/internal/stack"
 	"berth/internal/state"
@@ -25,17 +26,17 @@ import (
 const sealKey = "render-seal"
 
 // sealer encrypts Secrets for recipients. Their generated values are those of berth's state beside the config, made once.
-func (e *Env) sealer(ctx context.Context, l *loaded, f *folder, recipients []string) (func(string, *kubernetes.Object) ([]byte, error), error) {
-	generated, err := state.At(l.dir, l.stack.Name).Generate(ctx, append(generatedNames(l.stack.Secrets), sealKey))
+func (e *Env) sealer(ctx context.Context, l *site.Loaded, f *folder, recipients []string) (func(string, *kubernetes.Object) ([]byte, error), error) {
+	generated, err := state.At(l.Dir, l.Stack.Name).Generate(ctx, append(site.GeneratedNames(l.Stack.Secrets), sealKey))
 	if err != nil {
 		return nil, err
 	}
-	values, err := e.secrets(l, generated)
+	values, err := e.Secrets(l, generated)
 	if err != nil {
 		return nil, err
 	}
 	return func(name string, o *kubernetes.Object) ([]byte, error) {
-		body := o.Whole(func(p stack.Part) string { return assembled([]stack.Part{p}, values) })
+		body := o.Whole(func(p stack.Part) string { return site.Assembled([]stack.Part{p}, values) })
 		comment, err := sealComment(generated[sealKey], recipients, body)
 		if err != nil {
 			return nil, err

@@ -4,40 +4,28 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"berth/internal/journey"
-	"berth/internal/plan"
-	"berth/internal/stack"
+	"berth/internal/site"
 	"github.com/spf13/cobra"
 )
 
 // Status is how an installation is.
 type Status struct {
-	Installation string          `json:"installation"`
-	Release      string          `json:"release"` // that runs; "" when nothing does
-	Wanted       string          `json:"wanted"`  // that the config asks for
-	URL          string          `json:"url"`
-	Answers      bool            `json:"answers"` // through the front door
-	Door         string          `json:"door"`    // where it was asked
-	Milliseconds int64           `json:"milliseconds"`
-	Services     []ServiceStatus `json:"services"`
-	Missing      []string        `json:"missing"` // that the config asks for and that are not there
-	LastRun      string          `json:"lastRun,omitempty"`
-	Upgrade      string          `json:"upgrade,omitempty"`  // that is under way, and where it is
-	Upgrades     string          `json:"upgrades,omitempty"` // what berth agent saw last
-}
-
-// ServiceStatus is how one container is.
-type ServiceStatus struct {
-	Name    string `json:"name"`
-	Release string `json:"release"`
-	Status  string `json:"status"`
-	Ready   bool   `json:"ready"`
+	Installation string         `json:"installation"`
+	Release      string         `json:"release"` // that runs; "" when nothing does
+	Wanted       string         `json:"wanted"`  // that the config asks for
+	URL          string         `json:"url"`
+	Answers      bool           `json:"answers"` // through the front door
+	Door         string         `json:"door"`    // where it was asked
+	Milliseconds int64          `json:"milliseconds"`
+	Services     []site.Service `json:"services"`
+	Missing      []string       `json:"missing"` // that the config asks for and that are not there
+	LastRun      string         `json:"lastRun,omitempty"`
+	Upgrade      string         `json:"upgrade,omitempty"`  // that is under way, and where it is
+	Upgrades     string         `json:"upgrades,omitempty"` // what berth agent saw last
 }
 
 func newStatusCmd(env *Env) *cobra.Command {
@@ -49,11 +37,11 @@ func newStatusCmd(env *Env) *cobra.Command {
 		Long:  "Show what runs, how it is, and whether Sourcegraph answers through its front door. Exit code 1 says that something is not ready.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := env.open(cmd.Context(), file)
+			at, err := env.Open(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			defer at.close()
+			defer at.Close()
 			s, err := env.status(cmd.Context(), at)
 			if err != nil {
 				return err
@@ -74,20 +62,20 @@ func newStatusCmd(env *Env) *cobra.Command {
 	return cmd
 }
 
-func (e *Env) status(ctx context.Context, at site) (*Status, error) {
-	want := at.of().stack
-	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []ServiceStatus{}, Missing: []string{}}
-	services, missing, release, err := at.services(ctx, e)
+func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
+	want := at.Of().Stack
+	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []site.Service{}, Missing: []string{}}
+	services, missing, release, err := at.Services(ctx, &e.Environment)
 	if err != nil {
 		return nil, err
 	}
 	s.Services, s.Missing, s.Release = append(s.Services, services...), append(s.Missing, missing...), release
-	s.Answers, s.Door, s.Milliseconds = at.knock(ctx, e.Now)
-	runs, err := at.store().History(ctx)
+	s.Answers, s.Door, s.Milliseconds = at.Knock(ctx, e.Now)
+	runs, err := at.Store().History(ctx)
 	if err != nil {
 		return nil, err
 	}
-	j, err := journey.Load(ctx, at.store())
+	j, err := journey.Load(ctx, at.Store())
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +83,7 @@ func (e *Env) status(ctx context.Context, at site) (*Status, error) {
 		s.Upgrade = fmt.Sprintf("%s, %s to %s: %s", j.Status, j.From, j.To, j.Describe())
 	}
 	var agent AgentReport
-	if err := at.store().Note(ctx, agentNote, &agent); err != nil {
+	if err := at.Store().Note(ctx, agentNote, &agent); err != nil {
 		return nil, err
 	}
 	s.Upgrades = agent.about(s.Release, e.Now())
@@ -106,31 +94,8 @@ func (e *Env) status(ctx context.Context, at site) (*Status, error) {
 	return s, nil
 }
 
-func (i *installation) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
-	observed, err := i.observe(ctx)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	there := map[string]bool{}
-	for _, c := range observed.Containers {
-		there[c.Unit] = true
-		oneShot := slices.ContainsFunc(i.stack.Instances, func(inst stack.Instance) bool { return inst.Name == c.Unit && inst.OneShot })
-		status, ready := string(c.Status), c.Status == plan.Healthy || c.Status == plan.Running
-		if oneShot && c.Status == plan.Stopped {
-			status, ready = fmt.Sprintf("ended with exit code %d", c.Exit), c.Exit == 0
-		}
-		services = append(services, ServiceStatus{Name: c.Unit, Release: c.Release, Status: status, Ready: ready})
-	}
-	for _, inst := range i.stack.Instances {
-		if !there[inst.Name] {
-			missing = append(missing, inst.Name)
-		}
-	}
-	return services, missing, plan.Difference(i.desired(e), observed).From, nil
-}
-
 func (s *Status) well() bool {
-	return (s.Answers || s.Door == "") && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v ServiceStatus) bool { return !v.Ready })
+	return (s.Answers || s.Door == "") && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v site.Service) bool { return !v.Ready })
 }
 
 func (s *Status) write(w io.Writer) {
@@ -175,12 +140,12 @@ func (s *Status) write(w io.Writer) {
 }
 
 // answers tells where Sourcegraph answers at the end of up, after it has.
-func (e *Env) answers(ctx context.Context, s site) error {
+func (e *Env) answers(ctx context.Context, s site.Site) error {
 	var ok bool
 	var door string
 	var ms int64
 	for end := e.Now().Add(30 * time.Second); ; {
-		if ok, door, ms = s.knock(ctx, e.Now); ok || door == "" || e.Now().After(end) || ctx.Err() != nil {
+		if ok, door, ms = s.Knock(ctx, e.Now); ok || door == "" || e.Now().After(end) || ctx.Err() != nil {
 			break
 		}
 		select {
@@ -193,54 +158,8 @@ func (e *Env) answers(ctx context.Context, s site) error {
 		return nil
 	}
 	if !ok {
-		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.hint())
+		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.Hint())
 	}
-	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.of().stack.URL, ms)
+	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.Of().Stack.URL, ms)
 	return nil
-}
-
-// knock asks the front door of this host whether Sourcegraph is healthy. Without a front door of ours there is nothing to ask.
-func (i *installation) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
-	at := i.frontDoor()
-	if at == "" {
-		return false, "", 0
-	}
-	start := now()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/healthz", nil)
-	if err != nil {
-		return false, at, 0
-	}
-	if u, err := url.Parse(i.stack.URL); err == nil {
-		req.Host = u.Host // the front door may answer for this host only
-	}
-	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := c.Do(req)
-	if err != nil {
-		return false, at, 0
-	}
-	defer resp.Body.Close()
-	// A redirect to HTTPS is the front door's own answer, and means that it is there.
-	return resp.StatusCode < 400, at, now().Sub(start).Milliseconds()
-}
-
-// frontDoor is the address on this host at which the front door takes HTTP requests.
-func (i *installation) frontDoor() string {
-	for _, inst := range i.stack.Instances {
-		if inst.Service != "caddy" {
-			continue
-		}
-		for _, p := range inst.Ports {
-			parts := strings.Split(p, ":")
-			if len(parts) == 3 && parts[2] == "80" {
-				host := parts[0]
-				if host == "0.0.0.0" {
-					host = "127.0.0.1"
-				}
-				return (&url.URL{Scheme: "http", Host: host + ":" + parts[1]}).String()
-			}
-		}
-	}
-	return ""
 }

@@ -9,8 +9,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
-	"berth/internal/run"
-	"berth/internal/state"
+	"berth/internal/site"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -41,32 +40,32 @@ Ctrl-C finishes the step in hand and says what was and was not done. Running it 
 }
 
 func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration) error {
-	s, err := e.open(ctx, file)
+	s, err := e.Open(ctx, file)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if err := s.prepare(ctx, e); err != nil {
+	defer s.Close()
+	if err := s.Prepare(ctx, &e.Environment); err != nil {
 		return err
 	}
 	if err := underway(ctx, s); err != nil {
 		return err
 	}
-	ctx, release, err := s.store().Lock(ctx, "up", e.Now)
+	ctx, release, err := s.Store().Lock(ctx, "up", e.Now)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := s.lost(ctx); err != nil {
+	if err := s.Lost(ctx); err != nil {
 		return err
 	}
 	if saved == "" {
 		// A saved plan was made with the secrets that there were; new ones would make it stale.
-		if err := e.generate(ctx, s); err != nil {
+		if err := e.Generate(ctx, s); err != nil {
 			return err
 		}
 	}
-	p, err := s.plan(ctx, e)
+	p, err := s.Plan(ctx, &e.Environment)
 	if err != nil {
 		return err
 	}
@@ -77,13 +76,13 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	}
 	if p.Empty() {
 		view.Plan(e.Stdout, p)
-		return s.settle(ctx)
+		return s.Settle(ctx)
 	}
 	if err := e.preflight(ctx, s, p); err != nil {
 		return err
 	}
 	if saved != "" {
-		if err := e.generate(ctx, s); err != nil {
+		if err := e.Generate(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -96,8 +95,8 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 }
 
 // preflight proves that the plan can be carried out, before anything is touched.
-func (e *Env) preflight(ctx context.Context, s site, p *plan.Plan) error {
-	problems := s.preflight(ctx, e, p)
+func (e *Env) preflight(ctx context.Context, s site.Site, p *plan.Plan) error {
+	problems := s.Preflight(ctx, &e.Environment, p)
 	if problems.Failed() {
 		return problems
 	}
@@ -106,8 +105,8 @@ func (e *Env) preflight(ctx context.Context, s site, p *plan.Plan) error {
 }
 
 // execute runs a plan, records it, and tells what was and was not done when it did not come to its end.
-func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Duration) error {
-	r, err := e.carry(ctx, s, p, timeout)
+func (e *Env) execute(ctx context.Context, s site.Site, p *plan.Plan, timeout time.Duration) error {
+	r, err := e.Carry(ctx, s, p, timeout)
 	if err == nil || r == nil {
 		return err
 	}
@@ -127,70 +126,9 @@ func (e *Env) execute(ctx context.Context, s site, p *plan.Plan, timeout time.Du
 	return err
 }
 
-// carry runs a plan and records it. Problems are a diag.List; a run that was stopped gives context.Canceled.
-func (e *Env) carry(ctx context.Context, s site, p *plan.Plan, timeout time.Duration) (*run.Run, error) {
-	usual, err := usually(ctx, s.store())
-	if err != nil {
-		return nil, err
-	}
-	record, err := s.store().Begin(ctx, p.Action, s.of().text, p, e.Now())
-	if err != nil {
-		return nil, err
-	}
-	journal, err := s.store().Journal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer journal.Close()
-	progress := &view.Progress{Out: e.Stdout, Terminal: e.Terminal, Now: e.Now, Usual: usual}
-	r := &run.Run{
-		Plan: p, Journal: journal, Record: record, Now: e.Now, Watch: progress.Show,
-		Target: s.runner(e, timeout),
-	}
-	err = r.Execute(ctx)
-	progress.Close()
-	if err == nil {
-		err = s.settle(ctx)
-	}
-	if errors.Is(err, context.Canceled) {
-		err = context.Cause(ctx) // the lock may have been lost
-	}
-	var problems diag.List
-	result := state.Done
-	switch {
-	case errors.As(err, &problems):
-		result = state.Failed
-	case errors.Is(err, context.Canceled):
-		result = state.Interrupted
-	case err != nil:
-		result = state.Failed
-	}
-	if saveErr := s.store().Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
-		err = errors.Join(err, saveErr)
-	}
-	return r, err
-}
-
 func listed(names []string, most int) string {
 	if len(names) > most {
 		return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), len(names)-most)
 	}
 	return strings.Join(names, ", ")
-}
-
-// usually gives how many seconds each object took in the runs before, the last time that counts.
-func usually(ctx context.Context, log state.Log) (map[string]float64, error) {
-	runs, err := log.History(ctx)
-	if err != nil {
-		return nil, err
-	}
-	usual := map[string]float64{}
-	for _, r := range runs {
-		for _, t := range r.Steps {
-			if t.Done && t.Step <= len(r.Plan.Steps) {
-				usual[r.Plan.Steps[t.Step-1].Object] = t.Seconds
-			}
-		}
-	}
-	return usual, nil
 }

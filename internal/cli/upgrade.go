@@ -12,6 +12,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/upgrade"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 			if target != catalogue.Compose && target != catalogue.Kubernetes {
 				return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--on", Summary: fmt.Sprintf("%q is no target", on), Hint: "write compose, or kubernetes"}}
 			}
-			way, problems := upgrade.Path(env.catalogue(), upgrade.Request{From: from, To: to, Target: target,
+			way, problems := upgrade.Path(env.Catalogue(), upgrade.Request{From: from, To: to, Target: target,
 				Facts: upgrade.Facts{External: external, Postgres: major}})
 			if problems.Failed() {
 				return problems
@@ -89,9 +90,9 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 }
 
 // known is what an installation's config and databases say that a way depends on.
-func known(l *loaded, f *journey.Facts) upgrade.Facts {
-	facts := upgrade.Facts{Has: l.doc.Has}
-	for _, d := range l.doc.Config.Databases {
+func known(l *site.Loaded, f *journey.Facts) upgrade.Facts {
+	facts := upgrade.Facts{Has: l.Doc.Has}
+	for _, d := range l.Doc.Config.Databases {
 		facts.External = facts.External || d.External != nil
 	}
 	if f != nil {
@@ -102,7 +103,7 @@ func known(l *loaded, f *journey.Facts) upgrade.Facts {
 
 // hops gives a way's hops the config that each ends with. What a release on the way finds wrong in the config is a problem: all at once, and
 // before anything is touched.
-func (e *Env) hops(l *loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
+func (e *Env) hops(l *site.Loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
 	var hops []journey.Hop
 	var problems diag.List
 	for _, h := range way.Hops {
@@ -114,7 +115,7 @@ func (e *Env) hops(l *loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
 			}
 		}
 		if later != nil {
-			hops = append(hops, journey.Hop{Hop: h, Config: string(later.text), Edits: edits})
+			hops = append(hops, journey.Hop{Hop: h, Config: string(later.Text), Edits: edits})
 			l = later
 		}
 	}
@@ -122,34 +123,34 @@ func (e *Env) hops(l *loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
 }
 
 // later is a config with another release, and without what that one no longer has; edits say what was changed beside the release.
-func (e *Env) later(l *loaded, release string) (out *loaded, edits []string, problems diag.List) {
-	text, err := config.WithRelease(l.file, l.text, release)
+func (e *Env) later(l *site.Loaded, release string) (out *site.Loaded, edits []string, problems diag.List) {
+	text, err := config.WithRelease(l.File, l.Text, release)
 	if err == nil {
 		text, edits, err = e.without(l, text, release)
 	}
 	if errors.As(err, &problems) {
 		return nil, nil, problems
 	}
-	out = &loaded{file: l.file, dir: l.dir, text: text}
+	out = &site.Loaded{File: l.File, Dir: l.Dir, Text: text}
 	if err == nil {
-		problems, err = e.understand(out)
+		problems, err = e.Understand(out)
 	}
 	if err != nil {
-		problems = append(problems, diag.Diagnostic{Code: "BERTH3757", Severity: diag.Error, Subject: l.file, Summary: err.Error(),
+		problems = append(problems, diag.Diagnostic{Code: "BERTH3757", Severity: diag.Error, Subject: l.File, Summary: err.Error(),
 			Hint: "see that every file that the config names can be read"})
 	}
 	return out, edits, problems
 }
 
 // without takes services out of a config's text that a release no longer has.
-func (e *Env) without(l *loaded, text []byte, release string) ([]byte, []string, error) {
-	r, err := e.catalogue().Release(release, l.stack.Target)
+func (e *Env) without(l *site.Loaded, text []byte, release string) ([]byte, []string, error) {
+	r, err := e.Catalogue().Release(release, l.Stack.Target)
 	if err != nil {
 		return text, nil, err
 	}
 	var edits []string
-	configured := l.doc.Config.Services
-	gone := e.catalogue().Upgrades().Gone
+	configured := l.Doc.Config.Services
+	gone := e.Catalogue().Upgrades().Gone
 	for _, name := range slices.Sorted(maps.Keys(configured)) {
 		g, known := gone[name]
 		if _, there := r.Services[name]; there || !known {
@@ -159,7 +160,7 @@ func (e *Env) without(l *loaded, text []byte, release string) ([]byte, []string,
 		if _, taken := configured[into]; taken {
 			into = ""
 		}
-		if text, err = config.WithoutService(l.file, text, name, into); err != nil {
+		if text, err = config.WithoutService(l.File, text, name, into); err != nil {
 			return text, nil, err
 		}
 		edit := "services." + name + " goes: " + g.Reason
@@ -172,12 +173,12 @@ func (e *Env) without(l *loaded, text []byte, release string) ([]byte, []string,
 }
 
 // onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
-func (e *Env) onTheWay(l *loaded, to string) (passed []*loaded, migrators []string, err error) {
-	way, problems := upgrade.Path(e.catalogue(), upgrade.Request{From: l.release.Version, To: to, Target: l.stack.Target, Facts: known(l, nil)})
+func (e *Env) onTheWay(l *site.Loaded, to string) (passed []*site.Loaded, migrators []string, err error) {
+	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: known(l, nil)})
 	if problems.Failed() {
 		return nil, nil, problems
 	}
-	ends := map[string]bool{l.release.Version: true}
+	ends := map[string]bool{l.Release.Version: true}
 	for _, h := range way.Hops {
 		later, _, problems := e.later(l, h.To)
 		if problems.Failed() {

@@ -7,21 +7,22 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/upgrade"
 )
 
 // planJourney works out the way, and looks at the installation with every hop's eyes. Nothing is touched.
-func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
-	l := s.of()
-	_, _, from, err := s.services(ctx, e)
+func (e *Env) planJourney(ctx context.Context, s site.Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
+	l := s.Of()
+	_, _, from, err := s.Services(ctx, &e.Environment)
 	if err != nil {
 		return nil, nil, err
 	}
 	if from == "" {
 		return nil, nil, notRunning(f.file)
 	}
-	at := &place{env: e, file: f.file, dir: l.dir}
-	facts, err := journey.Inspect(ctx, at, string(l.text))
+	at := site.NewPlace(&e.Environment, l, 0)
+	facts, err := journey.Inspect(ctx, at, string(l.Text))
 	var problems diag.List
 	if errors.As(err, &problems) {
 		err = nil
@@ -29,7 +30,7 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 	if err != nil {
 		return nil, nil, err
 	}
-	way, refusals := upgrade.Path(e.catalogue(), upgrade.Request{From: from, To: f.to, Target: l.stack.Target, Facts: known(l, facts)})
+	way, refusals := upgrade.Path(e.Catalogue(), upgrade.Request{From: from, To: f.to, Target: l.Stack.Target, Facts: known(l, facts)})
 	problems = append(problems, refusals...)
 	if refusals.Failed() {
 		return nil, nil, problems
@@ -41,13 +42,13 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 	hops, more := e.hops(l, way)
 	problems = append(problems, more...)
 	if len(hops) == 0 {
-		return &journey.Plan{Format: 1, Installation: l.stack.Name, Target: l.stack.Target, From: from, To: from, Problems: problems}, nil, nil
+		return &journey.Plan{Format: 1, Installation: l.Stack.Name, Target: l.Stack.Target, From: from, To: from, Problems: problems}, nil, nil
 	}
-	j := journey.New(string(l.text), hops, f.trust, e.Now())
+	j := journey.New(string(l.Text), hops, f.trust, e.Now())
 	var found []string
 	if facts != nil {
 		j.Bytes = facts.Bytes()
-		space, err := s.disk(ctx)
+		space, err := s.Disk(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -57,10 +58,10 @@ func (e *Env) planJourney(ctx context.Context, s site, f upgradeFlags) (*journey
 		found = space.Found(&hops[0], facts, saves)
 	}
 	var times []journey.Time
-	if err := s.store().Note(ctx, journey.TimesName, &times); err != nil {
+	if err := s.Store().Note(ctx, journey.TimesName, &times); err != nil {
 		return nil, nil, err
 	}
-	p := journey.Planned(l.stack.Name, l.stack.Target, j, facts, times)
+	p := journey.Planned(l.Stack.Name, l.Stack.Target, j, facts, times)
 	p.Problems, p.Hops[0].Found = problems, found
 	return p, j, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/state"
 	"berth/internal/view"
 )
@@ -26,12 +27,12 @@ type upgradeFlags struct {
 
 // upgrade plans a journey, asks, and walks it; or goes on with the one that is under way.
 func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
-	s, err := e.open(ctx, f.file)
+	s, err := e.Open(ctx, f.file)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	seen, err := journey.Load(ctx, s.store())
+	defer s.Close()
+	seen, err := journey.Load(ctx, s.Store())
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 		return err
 	}
 	if next != nil && !p.Problems.Failed() {
-		looking := e.walker(s, f.file, 0, 0)
+		looking := e.walker(s, 0, 0)
 		looking.Tell = func(event journey.Event) { fmt.Fprintln(e.Stderr, event.Line) }
 		if err := looking.Examine(ctx, next, p); err != nil {
 			return err
@@ -78,7 +79,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 	if err := e.agree(f.yes, "upgrade from "+p.From+" to "+p.To+"?"); err != nil {
 		return err
 	}
-	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "upgrade", seen)
+	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "upgrade", seen)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 }
 
 // lockAsSeen takes the lock, and proves that file and journey are as they were when they were looked at: people take their time to say yes.
-func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *loaded, command string, seen *journey.Journey) (context.Context, func(), error) {
+func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *site.Loaded, command string, seen *journey.Journey) (context.Context, func(), error) {
 	ctx, release, err := store.Lock(ctx, command, e.Now)
 	if err != nil {
 		return nil, nil, err
@@ -97,11 +98,11 @@ func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *loaded, comm
 	if !reflect.DeepEqual(now, seen) {
 		changed = "the upgrade went on, or another one began"
 	}
-	if text, readErr := os.ReadFile(e.abs(l.file)); err == nil && (readErr != nil || string(text) != string(l.text)) {
-		changed = l.file + " was changed"
+	if text, readErr := os.ReadFile(e.Abs(l.File)); err == nil && (readErr != nil || string(text) != string(l.Text)) {
+		changed = l.File + " was changed"
 	}
 	if err == nil && changed != "" {
-		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: l.file, Summary: "since this was looked at, " + changed + "; nothing was touched",
+		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: l.File, Summary: "since this was looked at, " + changed + "; nothing was touched",
 			Hint: "look again: berth " + command}}
 	}
 	if err != nil {
@@ -112,11 +113,11 @@ func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *loaded, comm
 }
 
 // goOn walks a journey that is under way.
-func (e *Env) goOn(ctx context.Context, s site, j *journey.Journey, f upgradeFlags) error {
+func (e *Env) goOn(ctx context.Context, s site.Site, j *journey.Journey, f upgradeFlags) error {
 	if err := resumable(s, j, f); err != nil {
 		return err
 	}
-	ctx, release, err := e.lockAsSeen(ctx, s.store(), s.of(), "upgrade", j)
+	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "upgrade", j)
 	if err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (e *Env) goOn(ctx context.Context, s site, j *journey.Journey, f upgradeFla
 }
 
 // resumable says why a journey that is under way can't be gone on with.
-func resumable(s site, j *journey.Journey, f upgradeFlags) error {
+func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
 	if j.Status == journey.Returning {
 		return diag.List{{Code: "BERTH3730", Severity: diag.Error, Subject: f.file, Summary: "the installation is on its way back to " + j.Hop().From,
 			Hint: "go on with that first: berth rollback"}}
@@ -137,8 +138,8 @@ func resumable(s site, j *journey.Journey, f upgradeFlags) error {
 			Hint: "go on with it: berth upgrade   or go back: berth rollback"}}
 	}
 	// A journey that was killed right after it wrote the release into the file did not write down that it had.
-	written := j.At.Stage == journey.Settle && string(s.of().text) == j.Hop().Config
-	if text := string(s.of().text); text != j.Expected() && !written {
+	written := j.At.Stage == journey.Settle && string(s.Of().Text) == j.Hop().Config
+	if text := string(s.Of().Text); text != j.Expected() && !written {
 		return diag.List{{Code: "BERTH3732", Severity: diag.Error, Subject: f.file, Summary: f.file + " was changed since the upgrade began",
 			Detail: []string{"what was planned is what is walked: change the file before an upgrade or after it"},
 			Hint:   "take the change back, then: berth upgrade"}}
@@ -147,10 +148,10 @@ func resumable(s site, j *journey.Journey, f upgradeFlags) error {
 }
 
 // walk walks a journey and tells how it ended.
-func (e *Env) walk(ctx context.Context, s site, j *journey.Journey, f upgradeFlags) error {
+func (e *Env) walk(ctx context.Context, s site.Site, j *journey.Journey, f upgradeFlags) error {
 	began := e.Now()
-	err := e.walker(s, f.file, f.timeout, f.patience).Walk(ctx, j)
-	if _, timesErr := keepTimes(context.WithoutCancel(ctx), s.store(), j); err == nil {
+	err := e.walker(s, f.timeout, f.patience).Walk(ctx, j)
+	if _, timesErr := keepTimes(context.WithoutCancel(ctx), s.Store(), j); err == nil {
 		err = timesErr
 	}
 	if err == nil {
@@ -192,9 +193,9 @@ func (e *Env) stopped(ctx context.Context, j *journey.Journey, err error) error 
 	return err
 }
 
-func (e *Env) walker(s site, file string, timeout, patience time.Duration) *journey.Walker {
+func (e *Env) walker(s site.Site, timeout, patience time.Duration) *journey.Walker {
 	progress := &view.Walk{Out: e.Stdout}
-	return &journey.Walker{Site: &place{env: e, file: file, dir: s.of().dir, timeout: timeout}, Notes: s.store(), Now: e.Now, Tell: progress.Show,
+	return &journey.Walker{Site: site.NewPlace(&e.Environment, s.Of(), timeout), Notes: s.Store(), Now: e.Now, Tell: progress.Show,
 		Patience: patience}
 }
 
@@ -226,31 +227,13 @@ func (e *Env) agree(yes bool, question string) error {
 	return nil
 }
 
-// rewrite makes a text the admin's file, whole or not at all, with the mode that it has.
-func (e *Env) rewrite(file, text string) error {
-	path := e.abs(file)
-	mode := os.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
-	}
-	if there, err := os.ReadFile(path); err == nil && string(there) == text {
-		return nil
-	}
-	if e.keep != nil {
-		if err := e.keep(text); err != nil {
-			return err
-		}
-	}
-	return state.WriteFile(path, []byte(text), mode)
-}
-
 // underway refuses to change an installation that is on a journey.
-func underway(ctx context.Context, s site) error {
-	j, err := journey.Load(ctx, s.store())
+func underway(ctx context.Context, s site.Site) error {
+	j, err := journey.Load(ctx, s.Store())
 	if err != nil || !j.Open() {
 		return err
 	}
-	d := diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: s.of().file,
+	d := diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: s.Of().File,
 		Summary: fmt.Sprintf("an upgrade from %s to %s is under way: %s", j.From, j.To, j.Describe()),
 		Hint:    "go on with it: berth upgrade   or go back: berth rollback"}
 	return diag.List{d}

@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/site"
 	"berth/internal/state"
 )
 
@@ -47,8 +48,8 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.meanwhile(t, store, file)
-			e := &Env{Dir: dir, Now: time.Now}
-			_, release, err := e.lockAsSeen(t.Context(), store, &loaded{file: file, text: text}, "upgrade", seen)
+			e := &Env{Environment: site.Environment{Dir: dir, Now: time.Now}}
+			_, release, err := e.lockAsSeen(t.Context(), store, &site.Loaded{File: file, Text: text}, "upgrade", seen)
 			var problems diag.List
 			switch {
 			case c.want && err != nil:
@@ -84,7 +85,7 @@ func TestAgree(t *testing.T) {
 		{"", false, true, true, ""},
 	} {
 		var out strings.Builder
-		e := &Env{Stdin: strings.NewReader(c.typed), Stdout: &out, Interactive: c.interactive}
+		e := &Env{Environment: site.Environment{Stdin: strings.NewReader(c.typed), Stdout: &out, Interactive: c.interactive}}
 		if err := e.agree(c.beforehand, "go?"); (err == nil) != c.want || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%+v: %v, %q", c, err, out.String())
 		}

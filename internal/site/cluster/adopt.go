@@ -1,21 +1,22 @@
-package cli
+package cluster
 
 import (
 	"context"
 	"encoding/base64"
 	"slices"
 
+	"berth/internal/site"
 	"berth/internal/target/kubernetes"
 )
 
 // adopt gives the generated secrets, with those that an installation which another tool made has already: a new password would not open
 // a database that is there. The installation's own Secrets tell them. generated are those that berth keeps.
-func (c *clusterSite) adopt(ctx context.Context, e *Env, generated map[string]string) (map[string]string, error) {
-	missing := slices.DeleteFunc(generatedNames(c.stack.Secrets), func(name string) bool { return generated[name] != "" })
+func (c *installation) adopt(ctx context.Context, e *site.Environment, generated map[string]string) (map[string]string, error) {
+	missing := slices.DeleteFunc(site.GeneratedNames(c.Stack.Secrets), func(name string) bool { return generated[name] != "" })
 	if len(missing) == 0 {
 		return generated, nil
 	}
-	if err := c.render(e, generated); err != nil {
+	if err := c.Render(e, generated); err != nil {
 		return nil, err
 	}
 	found := map[string]string{}

@@ -1,4 +1,4 @@
-package cli
+package cluster
 
 import (
 	"context"
@@ -7,15 +7,17 @@ import (
 	"time"
 
 	render "berth/internal/render/kubernetes"
+	"berth/internal/site"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
 )
 
-func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceStatus, missing []string, release string, err error) {
+// Services tells how the workloads are.
+func (c *installation) Services(ctx context.Context, e *site.Environment) (services []site.Service, missing []string, release string, err error) {
 	var refs []kubernetes.Ref
 	live := map[kubernetes.Ref]map[string]string{}
 	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet"} {
-		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.stack.Name})
+		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.Stack.Name})
 		if err != nil {
 			return nil, nil, "", err
 		}
@@ -44,14 +46,14 @@ func (c *clusterSite) services(ctx context.Context, e *Env) (services []ServiceS
 		if release == "" || ref.Name == "sourcegraph-frontend" {
 			release = is
 		}
-		services = append(services, ServiceStatus{Name: ref.Name, Release: is, Status: how[ref].How, Ready: how[ref].Ready})
+		services = append(services, site.Service{Name: ref.Name, Release: is, Status: how[ref].How, Ready: how[ref].Ready})
 	}
 	return services, missing, release, nil
 }
 
-// knock asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it
+// Knock asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it
 // would try for seconds in vain.
-func (c *clusterSite) knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
+func (c *installation) Knock(ctx context.Context, now func() time.Time) (ok bool, door string, milliseconds int64) {
 	start := now()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -66,11 +68,11 @@ func (c *clusterSite) knock(ctx context.Context, now func() time.Time) (ok bool,
 }
 
 // reached reports whether the API server reaches a node with a pod of the frontend. In doubt it does.
-func (c *clusterSite) reached(ctx context.Context) bool {
+func (c *installation) reached(ctx context.Context) bool {
 	const frontend = "sourcegraph-frontend"
 	pods, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=" + frontend})
 	return err != nil || len(pods) == 0 || slices.ContainsFunc(pods, func(pod map[string]any) bool {
 		return c.client.Reaches(ctx, kubernetes.LogQuery{Namespace: c.namespace, Pod: kubernetes.RefOf(pod).Name,
-			Container: c.stack.Cluster.Containers[frontend].Name})
+			Container: c.Stack.Cluster.Containers[frontend].Name})
 	})
 }

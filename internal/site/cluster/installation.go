@@ -1,4 +1,5 @@
-package cli
+// Package cluster is a site in a Kubernetes cluster: what kubernetes renders, applied to one namespace, where its state is kept as well.
+package cluster
 
 import (
 	"cmp"
@@ -20,6 +21,7 @@ import (
 	"berth/internal/registry"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
@@ -29,14 +31,14 @@ import (
 	"berth/internal/target/kubernetes/store"
 )
 
-// clusterSite is a site in a Kubernetes cluster.
-type clusterSite struct {
-	*loaded
+// installation is a site in a Kubernetes cluster.
+type installation struct {
+	*site.Loaded
 	state     *store.Store
 	namespace string
 	open      *render.Set // what the config asks for
 	set       *render.Set // the same with the front that it is to have
-	values    secretValues
+	values    site.Values
 	client    *kubernetes.Client
 	owned     map[string]kubernetes.Ref // by key, as of the last plan
 	pending   bool                      // a run before was killed: the inventory is open
@@ -44,9 +46,9 @@ type clusterSite struct {
 	executor  *run.Kubernetes
 }
 
-// cluster finds the cluster of an installation.
-func (e *Env) cluster(ctx context.Context, l *loaded) (site, error) {
-	c, err := e.reach(ctx, l)
+// Find finds the cluster of an installation, and renders what the config asks for.
+func Find(ctx context.Context, e *site.Environment, l *site.Loaded) (site.Site, error) {
+	c, err := reach(ctx, e, l)
 	if err != nil {
 		return nil, err
 	}
@@ -57,19 +59,21 @@ func (e *Env) cluster(ctx context.Context, l *loaded) (site, error) {
 	if generated, err = c.adopt(ctx, e, generated); err != nil {
 		return nil, err
 	}
-	return c, c.render(e, generated)
+	return c, c.Render(e, generated)
 }
 
-// clusterToStop is cluster for an installation of which only the name is known.
-func (e *Env) clusterToStop(ctx context.Context, l *loaded) (site, error) { return e.reach(ctx, l) }
+// ByName is Find for an installation of which only the name is known.
+func ByName(ctx context.Context, e *site.Environment, l *site.Loaded) (site.Site, error) {
+	return reach(ctx, e, l)
+}
 
 // reach talks to the cluster of a config. Where the config names no namespace, the kube context's holds.
-func (e *Env) reach(ctx context.Context, l *loaded) (*clusterSite, error) {
+func reach(ctx context.Context, e *site.Environment, l *site.Loaded) (*installation, error) {
 	name, namespace := "", ""
-	if o := l.doc.Config.Kubernetes; o != nil {
+	if o := l.Doc.Config.Kubernetes; o != nil {
 		name, namespace = o.Context, o.Namespace
 	}
-	if e.current {
+	if e.Current {
 		name = ""
 	}
 	outside := kubeconfig.Outside{Getenv: e.Getenv, Now: e.Now, Tell: e.Stderr}
@@ -82,53 +86,58 @@ func (e *Env) reach(ctx context.Context, l *loaded) (*clusterSite, error) {
 	}
 	if namespace == "" {
 		namespace = client.Namespace()
-		if l.stack.Cluster != nil && l.stack.Cluster.Namespace != namespace {
-			if err := l.resolve(namespace); err != nil {
+		if l.Stack.Cluster != nil && l.Stack.Cluster.Namespace != namespace {
+			if err := l.Resolve(namespace); err != nil {
 				return nil, err
 			}
 		}
 	}
-	c := &clusterSite{loaded: l, client: client, namespace: namespace, state: store.At(client, namespace, l.stack.Name)}
+	c := &installation{Loaded: l, client: client, namespace: namespace, state: store.At(client, namespace, l.Stack.Name)}
 	c.state.Rights = func() diag.List { return c.missing(context.WithoutCancel(ctx), e) }
 	return c, nil
 }
 
-func (c *clusterSite) of() *loaded { return c.loaded }
+// Of is the config.
+func (c *installation) Of() *site.Loaded { return c.Loaded }
 
-func (c *clusterSite) store() state.Store { return c.state }
+// Store is in the namespace.
+func (c *installation) Store() state.Store { return c.state }
 
-func (c *clusterSite) close() { c.client.Close() }
+// Close lets go of the cluster's API.
+func (c *installation) Close() { c.client.Close() }
 
-func (c *clusterSite) hint() string {
+// Hint leads to the frontend's log.
+func (c *installation) Hint() string {
 	return "kubectl --namespace " + c.namespace + " logs deployment/sourcegraph-frontend"
 }
 
-func (c *clusterSite) render(e *Env, generated map[string]string) error {
+// Render renders the objects with the secrets that there are, as they are and behind the front.
+func (c *installation) Render(e *site.Environment, generated map[string]string) error {
 	var err error
-	if c.values, err = e.secrets(c.loaded, generated); err != nil {
+	if c.values, err = e.Secrets(c.Loaded, generated); err != nil {
 		return err
 	}
-	set, problems := render.Render(c.stack, fingerprints(c.stack.Secrets, c.values))
+	set, problems := render.Render(c.Stack, site.Fingerprints(c.Stack.Secrets, c.values))
 	c.open = set
 	c.set = set
-	if c.front != stack.Open {
-		caddy, err := e.caddy(c.loaded)
+	if c.Front != stack.Open {
+		caddy, err := PageImage(e, c.Loaded)
 		if err != nil {
 			return err
 		}
-		c.set = set.With(c.front, c.page, caddy)
+		c.set = set.With(c.Front, c.Page, caddy)
 	}
 	return problems.Err()
 }
 
 // body is an object as it is applied, with the secrets in it.
-func (c *clusterSite) body(o *render.Object) map[string]any {
+func (c *installation) body(o *render.Object) map[string]any {
 	if o.Values == nil {
 		return o.Body
 	}
 	data := map[string]any{}
 	for key, parts := range o.Values {
-		data[key] = base64.StdEncoding.EncodeToString([]byte(assembled(parts, c.values)))
+		data[key] = base64.StdEncoding.EncodeToString([]byte(site.Assembled(parts, c.values)))
 	}
 	filled := maps.Clone(o.Body)
 	filled["data"] = data
@@ -136,9 +145,9 @@ func (c *clusterSite) body(o *render.Object) map[string]any {
 }
 
 // desired are the objects in the words of a plan.
-func (c *clusterSite) desired(e *Env) objects.Desired {
-	d := objects.Desired{Installation: c.stack.Name, Namespace: c.namespace, Release: c.stack.Release, Catalogue: e.catalogue().Digest()}
-	if c.front != stack.Open {
+func (c *installation) desired(e *site.Environment) objects.Desired {
+	d := objects.Desired{Installation: c.Stack.Name, Namespace: c.namespace, Release: c.Stack.Release, Catalogue: e.Catalogue().Digest()}
+	if c.Front != stack.Open {
 		// Nobody else's number of replicas counts while writers are stopped, and when they start again it is as before.
 		d.Rules = append(d.Rules, objects.Rule{Object: "*", Field: "spec.replicas", Choice: plan.Take})
 	}
@@ -161,14 +170,15 @@ func (c *clusterSite) desired(e *Env) objects.Desired {
 }
 
 // conflicts are the admin's decisions about fields that others set too.
-func (c *clusterSite) conflicts() []config.Conflict {
-	if o := c.doc.Config.Kubernetes; o != nil {
+func (c *installation) conflicts() []config.Conflict {
+	if o := c.Doc.Config.Kubernetes; o != nil {
 		return o.Conflicts
 	}
 	return nil
 }
 
-func (c *clusterSite) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
+// Plan compares the objects with those in the cluster.
+func (c *installation) Plan(ctx context.Context, e *site.Environment) (*plan.Plan, error) {
 	inventory, err := c.state.Inventory(ctx)
 	if err != nil {
 		return nil, err
@@ -194,7 +204,8 @@ func (c *clusterSite) plan(ctx context.Context, e *Env) (*plan.Plan, error) {
 	return p, problems.Err()
 }
 
-func (c *clusterSite) runner(e *Env, timeout time.Duration) run.Target {
+// Runner does the steps of the last plan in the cluster.
+func (c *installation) Runner(e *site.Environment, timeout time.Duration) run.Target {
 	bodies := map[string]map[string]any{}
 	if c.set != nil {
 		for i := range c.set.Objects {
@@ -207,8 +218,8 @@ func (c *clusterSite) runner(e *Env, timeout time.Duration) run.Target {
 	return c.executor
 }
 
-// teardown takes away what the inventory lists. With data, claims go as well, those that StatefulSets made included.
-func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Plan, error) {
+// Teardown takes away what the inventory lists. With data, claims go as well, those that StatefulSets made included.
+func (c *installation) Teardown(ctx context.Context, e *site.Environment, data bool) (*plan.Plan, error) {
 	inventory, err := c.state.Inventory(ctx)
 	if err != nil {
 		return nil, err
@@ -231,7 +242,7 @@ func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Pl
 			from = r
 		}
 	}
-	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: run.LabelTaskOf + "=" + c.stack.Name})
+	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: run.LabelTaskOf + "=" + c.Stack.Name})
 	if err != nil {
 		return nil, err
 	}
@@ -249,7 +260,7 @@ func (c *clusterSite) teardown(ctx context.Context, e *Env, data bool) (*plan.Pl
 			c.owned[key] = kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name}
 		}
 	}
-	d := objects.Desired{Installation: c.stack.Name, Namespace: c.namespace, Catalogue: e.catalogue().Digest()}
+	d := objects.Desired{Installation: c.Stack.Name, Namespace: c.namespace, Catalogue: e.Catalogue().Digest()}
 	c.planned = objects.Teardown(d, from, live, claims)
 	return c.planned, nil
 }
@@ -264,8 +275,8 @@ func labelsOf(object map[string]any) map[string]string {
 	return out
 }
 
-// lost: a new password would not open a database that is there.
-func (c *clusterSite) lost(ctx context.Context) error {
+// Lost: a new password would not open a database that is there.
+func (c *installation) Lost(ctx context.Context) error {
 	generated, err := c.state.Generated(ctx)
 	if err != nil {
 		return err
@@ -274,25 +285,25 @@ func (c *clusterSite) lost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range generatedNames(c.stack.Secrets) {
+	for _, name := range site.GeneratedNames(c.Stack.Secrets) {
 		database, isPassword := strings.CutSuffix(name, "-password")
 		if isPassword && generated[name] == "" && slices.Contains(claims, "PersistentVolumeClaim/"+database) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
 				Summary: "there is data of " + database + ", but its generated password is not in the " + c.state.Place(),
 				Detail:  []string{"a new password would not open the database that is there"},
-				Hint:    "bring the Secret berth-" + c.stack.Name + "-secrets back; to give the data up: kubectl --namespace " + c.namespace + " delete pvc " + database}}
+				Hint:    "bring the Secret berth-" + c.Stack.Name + "-secrets back; to give the data up: kubectl --namespace " + c.namespace + " delete pvc " + database}}
 		}
 	}
 	return nil
 }
 
-// prepare makes the namespace. Before that, as before anything, it is proved that the rights are there.
-func (c *clusterSite) prepare(ctx context.Context, e *Env) error {
+// Prepare makes the namespace. Before that, as before anything, it is proved that the rights are there.
+func (c *installation) Prepare(ctx context.Context, e *site.Environment) error {
 	namespace := kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: c.namespace}
 	if _, err := c.client.Get(ctx, namespace); !kubernetes.NotFound(err) {
 		return nil // it is there, or one may not look: then the lock tells
 	}
-	if err := c.survey(ctx, e).Err(); err != nil {
+	if err := c.Survey(ctx, e).Err(); err != nil {
 		return err
 	}
 	_, err := c.client.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": c.namespace}}, plan.Manager)
@@ -302,8 +313,8 @@ func (c *clusterSite) prepare(ctx context.Context, e *Env) error {
 	return err
 }
 
-// settle closes the inventory. After a run that had nothing to do there is only something to close when one before it was killed.
-func (c *clusterSite) settle(ctx context.Context) error {
+// Settle closes the inventory. After a run that had nothing to do there is only something to close when one before it was killed.
+func (c *installation) Settle(ctx context.Context) error {
 	if c.executor == nil && !c.pending {
 		return nil
 	}
@@ -321,13 +332,14 @@ func (c *clusterSite) settle(ctx context.Context) error {
 	return c.state.Settle(ctx, refs)
 }
 
-// preflight asks for the rights that the objects take, and for the classes of their volumes.
-func (c *clusterSite) preflight(ctx context.Context, e *Env, p *plan.Plan) diag.List {
-	return c.survey(ctx, e)
+// Preflight asks for the rights that the objects take, and for the classes of their volumes.
+func (c *installation) Preflight(ctx context.Context, e *site.Environment, p *plan.Plan) diag.List {
+	return c.Survey(ctx, e)
 }
 
-func (c *clusterSite) survey(ctx context.Context, e *Env) diag.List {
-	problems, err := rbac.Check(ctx, c.client, c.namespace, rightsFor(c.set))
+// Survey asks for the rights and the storage classes, and the admin's own registry for all images.
+func (c *installation) Survey(ctx context.Context, e *site.Environment) diag.List {
+	problems, err := rbac.Check(ctx, c.client, c.namespace, Rights(c.set))
 	if err != nil {
 		return diag.List{{Code: "BERTH2201", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which rights you have",
 			Detail: []string{err.Error()}, Hint: "see the API server's message"}}
@@ -342,15 +354,15 @@ func (c *clusterSite) survey(ctx context.Context, e *Env) diag.List {
 
 // images asks the admin's own registry for the release's images. The nodes pull, not this machine: a registry that can't be asked from here
 // is only warned of.
-func (c *clusterSite) images(ctx context.Context, e *Env) diag.List {
-	if c.doc.Config.Images.Registry == "" {
+func (c *installation) images(ctx context.Context, e *site.Environment) diag.List {
+	if c.Doc.Config.Images.Registry == "" {
 		return nil
 	}
-	login, err := e.login(c.loaded)
+	login, err := e.Login(c.Loaded)
 	if err != nil {
-		return diag.List{{Code: "BERTH1212", Severity: diag.Error, Subject: c.doc.Config.Images.Registry, Summary: "the sign-in to the registry can't be read", Detail: []string{err.Error()}}}
+		return diag.List{{Code: "BERTH1212", Severity: diag.Error, Subject: c.Doc.Config.Images.Registry, Summary: "the sign-in to the registry can't be read", Detail: []string{err.Error()}}}
 	}
-	problems := registry.Check(ctx, login, c.stack.Images())
+	problems := registry.Check(ctx, login, c.Stack.Images())
 	for i := range problems {
 		if problems[i].Code == "BERTH1212" {
 			problems[i].Severity = diag.Warning
@@ -360,19 +372,19 @@ func (c *clusterSite) images(ctx context.Context, e *Env) diag.List {
 }
 
 // missing are the rights that are missing; none when that can't be found out.
-func (c *clusterSite) missing(ctx context.Context, e *Env) diag.List {
-	if c.set == nil && (c.stack.Cluster == nil || c.render(e, nil) != nil) {
+func (c *installation) missing(ctx context.Context, e *site.Environment) diag.List {
+	if c.set == nil && (c.Stack.Cluster == nil || c.Render(e, nil) != nil) {
 		return nil
 	}
-	problems, err := rbac.Check(ctx, c.client, c.namespace, rightsFor(c.set))
+	problems, err := rbac.Check(ctx, c.client, c.namespace, Rights(c.set))
 	if err != nil {
 		return nil
 	}
 	return problems
 }
 
-// rightsFor are the rights that berth needs for some objects.
-func rightsFor(set *render.Set) []rbac.Rule {
+// Rights are the rights that berth needs for some objects.
+func Rights(set *render.Set) []rbac.Rule {
 	return rbac.Needed(bodiesOf(set))
 }
 

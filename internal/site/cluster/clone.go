@@ -1,4 +1,4 @@
-package cli
+package cluster
 
 import (
 	"context"
@@ -15,23 +15,24 @@ import (
 	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/target/kubernetes"
 )
 
 // annotationRehearsal is on a clone's namespace: the namespace and the name of the installation that it is a rehearsal's clone of.
 const annotationRehearsal = "dev.berth/rehearsal-of"
 
-func (c *clusterSite) space() kubernetes.Ref {
+func (c *installation) space() kubernetes.Ref {
 	return kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: c.namespace}
 }
 
 // mark is what the clone's namespace says about itself.
-func (c *clusterSite) mark(original string) string {
-	return strings.TrimSuffix(c.namespace, cloneSuffix) + "/" + original
+func (c *installation) mark(original string) string {
+	return strings.TrimSuffix(c.namespace, site.CloneSuffix) + "/" + original
 }
 
-// left reports whether there is a namespace that a rehearsal made. One that is being deleted is waited for.
-func (c *clusterSite) left(ctx context.Context, original string) (bool, error) {
+// Left reports whether there is a namespace that a rehearsal made. One that is being deleted is waited for.
+func (c *installation) Left(ctx context.Context, original string) (bool, error) {
 	there, err := c.client.Get(ctx, c.space())
 	if kubernetes.NotFound(err) {
 		return false, nil
@@ -51,7 +52,7 @@ func (c *clusterSite) left(ctx context.Context, original string) (bool, error) {
 }
 
 // gone waits until the namespace is.
-func (c *clusterSite) gone(ctx context.Context) error {
+func (c *installation) gone(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, deleting)
 	defer cancel()
 	for {
@@ -71,8 +72,8 @@ func (c *clusterSite) gone(ctx context.Context) error {
 	}
 }
 
-// seize makes the namespace, with its mark, and takes its lock.
-func (c *clusterSite) seize(ctx context.Context, e *Env, original string) (context.Context, func(), error) {
+// Seize makes the namespace, with its mark, and takes its lock.
+func (c *installation) Seize(ctx context.Context, e *site.Environment, original string) (context.Context, func(), error) {
 	_, err := c.client.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "Namespace",
 		"metadata": map[string]any{"name": c.namespace, "annotations": map[string]any{annotationRehearsal: c.mark(original)}}}, plan.Manager)
 	if kubernetes.Forbidden(err) {
@@ -88,16 +89,16 @@ func (c *clusterSite) seize(ctx context.Context, e *Env, original string) (conte
 // sourceSecret holds what reaches the original's databases, while they are dumped.
 const sourceSecret = "berth-rehearsal-source"
 
-// asking gives tasks in the clone's namespace with the variables of the original's migrator. Secrets can't be shared between namespaces, so
+// Asking gives tasks in the clone's namespace with the variables of the original's migrator. Secrets can't be shared between namespaces, so
 // the values are in one of the clone's, which is deleted with it.
-func (c *clusterSite) asking(ctx context.Context, e *Env, original site) (run.Tasks, error) {
-	from, ok := original.(*clusterSite)
+func (c *installation) Asking(ctx context.Context, e *site.Environment, original site.Site) (run.Tasks, error) {
+	from, ok := original.(*installation)
 	if !ok {
-		return nil, fmt.Errorf("%s does not run in this cluster", original.of().stack.Name)
+		return nil, fmt.Errorf("%s does not run in this cluster", original.Of().Stack.Name)
 	}
-	theirs, ok := from.tasks(e).(*run.ClusterTasks)
+	theirs, ok := from.Tasks(e).(*run.ClusterTasks)
 	if !ok {
-		return nil, fmt.Errorf("%s has no migrator", from.stack.Name)
+		return nil, fmt.Errorf("%s has no migrator", from.Stack.Name)
 	}
 	values, err := from.variables(ctx, migratorOf(theirs.Job))
 	if err != nil {
@@ -121,9 +122,9 @@ func (c *clusterSite) asking(ctx context.Context, e *Env, original site) (run.Ta
 	if err := c.pullSecrets(ctx, from); err != nil {
 		return nil, err
 	}
-	tasks, ok := c.tasks(e).(*run.ClusterTasks)
+	tasks, ok := c.Tasks(e).(*run.ClusterTasks)
 	if !ok {
-		return nil, fmt.Errorf("%s has no migrator", c.stack.Name)
+		return nil, fmt.Errorf("%s has no migrator", c.Stack.Name)
 	}
 	tasks.Job = withEnv(tasks.Job, env)
 	tasks.Secrets = append(tasks.Secrets, theirs.Secrets...)
@@ -136,7 +137,7 @@ func migratorOf(job map[string]any) map[string]any {
 }
 
 // variables are a container's environment with every value in it.
-func (c *clusterSite) variables(ctx context.Context, container map[string]any) (map[string]string, error) {
+func (c *installation) variables(ctx context.Context, container map[string]any) (map[string]string, error) {
 	out := map[string]string{}
 	secrets := map[string]map[string]any{}
 	for _, e := range catalogue.Maps(container["env"]) {
@@ -189,8 +190,8 @@ func withEnv(job map[string]any, env []any) map[string]any {
 }
 
 // pullSecrets copies the sign-ins for registries that pods of the installation name.
-func (c *clusterSite) pullSecrets(ctx context.Context, from *clusterSite) error {
-	o := c.doc.Config.Kubernetes
+func (c *installation) pullSecrets(ctx context.Context, from *installation) error {
+	o := c.Doc.Config.Kubernetes
 	if o == nil {
 		return nil
 	}
@@ -208,16 +209,16 @@ func (c *clusterSite) pullSecrets(ctx context.Context, from *clusterSite) error 
 	return nil
 }
 
-// room tells what the clone asks the cluster for. Whether a node has it, only the scheduler knows: pods that find none are told of.
-func (c *clusterSite) room(_ context.Context, r journey.Room) (string, diag.List, error) {
-	return fmt.Sprintf("volumes of %s in all for the databases and their dumps, in namespace %s; the databases' pods ask for what yours do", gib(r.Claims()), c.namespace), nil, nil
+// Room tells what the clone asks the cluster for. Whether a node has it, only the scheduler knows: pods that find none are told of.
+func (c *installation) Room(_ context.Context, r journey.Room) (string, diag.List, error) {
+	return fmt.Sprintf("volumes of %s in all for the databases and their dumps, in namespace %s; the databases' pods ask for what yours do", site.GiB(r.Claims()), c.namespace), nil, nil
 }
 
 // deleting is how long a namespace may take to be gone.
 const deleting = 10 * time.Minute
 
-// wipe deletes the namespace, and waits until it is gone. Disks that their class would keep are released to be deleted as well.
-func (c *clusterSite) wipe(ctx context.Context, _ *Env) error {
+// Wipe deletes the namespace, and waits until it is gone. Disks that their class would keep are released to be deleted as well.
+func (c *installation) Wipe(ctx context.Context, _ *site.Environment) error {
 	if err := c.release(ctx); err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func (c *clusterSite) wipe(ctx context.Context, _ *Env) error {
 }
 
 // release lets the disks of the clone's volumes be deleted with their claims, whatever their class says: the data in them is a copy.
-func (c *clusterSite) release(ctx context.Context) error {
+func (c *installation) release(ctx context.Context) error {
 	claims, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace})
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package cli
+package engine
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/target/compose"
 )
 
@@ -19,8 +20,8 @@ type cloneMark struct {
 	Began time.Time `json:"began"`
 }
 
-// left reports whether there is a clone that a rehearsal made.
-func (i *installation) left(ctx context.Context, original string) (bool, error) {
+// Left reports whether there is a clone that a rehearsal made.
+func (i *installation) Left(ctx context.Context, original string) (bool, error) {
 	var mark cloneMark
 	if err := i.state.Note(ctx, cloneNote, &mark); err != nil {
 		return false, err
@@ -28,25 +29,25 @@ func (i *installation) left(ctx context.Context, original string) (bool, error) 
 	if mark.Of == original {
 		return true, nil
 	}
-	volumes, err := i.engine.Volumes(ctx, i.stack.Name)
+	volumes, err := i.engine.Volumes(ctx, i.Stack.Name)
 	if err != nil {
 		return false, err
 	}
-	network, err := i.engine.Network(ctx, i.stack.Name)
+	network, err := i.engine.Network(ctx, i.Stack.Name)
 	if err != nil {
 		return false, err
 	}
 	if len(volumes) > 0 || network != "" {
-		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: i.stack.Name,
-			Summary: fmt.Sprintf("there is something named %s on this engine, which no rehearsal from %s made", i.stack.Name, i.dir),
+		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: i.Stack.Name,
+			Summary: fmt.Sprintf("there is something named %s on this engine, which no rehearsal from %s made", i.Stack.Name, i.Dir),
 			Detail:  append(volumes, network),
-			Hint:    "a rehearsal deletes what has this name, so look at it first; when it is not needed: docker compose --project-name " + i.stack.Name + " down --volumes"}}
+			Hint:    "a rehearsal deletes what has this name, so look at it first; when it is not needed: docker compose --project-name " + i.Stack.Name + " down --volumes"}}
 	}
 	return false, nil
 }
 
-// seize marks the clone's folder, and takes its lock.
-func (i *installation) seize(ctx context.Context, e *Env, original string) (context.Context, func(), error) {
+// Seize marks the clone's folder, and takes its lock.
+func (i *installation) Seize(ctx context.Context, e *site.Environment, original string) (context.Context, func(), error) {
 	ctx, release, err := i.state.Lock(ctx, "rehearse", e.Now)
 	if err != nil {
 		return nil, nil, err
@@ -58,34 +59,34 @@ func (i *installation) seize(ctx context.Context, e *Env, original string) (cont
 	return ctx, release, nil
 }
 
-// asking gives tasks in the original's network, with its passwords, whose volumes are the clone's.
-func (i *installation) asking(_ context.Context, e *Env, original site) (run.Tasks, error) {
-	theirs, ok := original.tasks(e).(*run.ComposeTasks)
+// Asking gives tasks in the original's network, with its passwords, whose volumes are the clone's.
+func (i *installation) Asking(_ context.Context, e *site.Environment, original site.Site) (run.Tasks, error) {
+	theirs, ok := original.Tasks(e).(*run.ComposeTasks)
 	if !ok {
-		return nil, fmt.Errorf("%s does not run on this engine", original.of().stack.Name)
+		return nil, fmt.Errorf("%s does not run on this engine", original.Of().Stack.Name)
 	}
 	tasks := *theirs
-	tasks.Installation = i.stack.Name
+	tasks.Installation = i.Stack.Name
 	return &tasks, nil
 }
 
 // unlimited is what is counted for a database that has no memory limit.
 const unlimited = 512 << 20
 
-// room compares what a clone takes with what is free on the engine's host.
-func (i *installation) room(ctx context.Context, r journey.Room) (string, diag.List, error) {
-	facts, err := i.engine.Facts(ctx, "", i.stack.Name)
+// Room compares what a clone takes with what is free on the engine's host.
+func (i *installation) Room(ctx context.Context, r journey.Room) (string, diag.List, error) {
+	facts, err := i.engine.Facts(ctx, "", i.Stack.Name)
 	if err != nil {
 		return "", nil, err
 	}
 	var memory int64
-	for _, inst := range i.stack.Instances {
+	for _, inst := range i.Stack.Instances {
 		if inst.Memory == 0 {
 			memory += unlimited
 		}
 		memory += inst.Memory
 	}
-	return fmt.Sprintf("up to %s of disk (%s) and %s of memory (%s)", gib(r.Disk), free(facts.FreeDisk), gib(memory), free(facts.FreeMemory)),
+	return fmt.Sprintf("up to %s of disk (%s) and %s of memory (%s)", site.GiB(r.Disk), free(facts.FreeDisk), site.GiB(memory), free(facts.FreeMemory)),
 		scarce(facts, r, memory), nil
 }
 
@@ -93,13 +94,13 @@ func (i *installation) room(ctx context.Context, r journey.Room) (string, diag.L
 func scarce(f compose.Facts, r journey.Room, memory int64) (problems diag.List) {
 	if f.FreeDisk >= 0 && f.FreeDisk < r.Disk {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3901", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("a clone of %s of data takes up to %s of disk, and %s are free where Docker's volumes lie", gib(r.Data), gib(r.Disk), gib(f.FreeDisk)),
+			Summary: fmt.Sprintf("a clone of %s of data takes up to %s of disk, and %s are free where Docker's volumes lie", site.GiB(r.Data), site.GiB(r.Disk), site.GiB(f.FreeDisk)),
 			Detail:  []string{"the databases twice, since another Postgres may make a copy of them, and their dumps once"},
-			Hint:    fmt.Sprintf("make %s of room (docker system df shows what takes it), then: berth rehearse", gib(r.Disk-f.FreeDisk))})
+			Hint:    fmt.Sprintf("make %s of room (docker system df shows what takes it), then: berth rehearse", site.GiB(r.Disk-f.FreeDisk))})
 	}
 	if f.FreeMemory >= 0 && f.FreeMemory < memory {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3902", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("the clone's databases may use %s of memory, and %s can be had on this host", gib(memory), gib(f.FreeMemory)),
+			Summary: fmt.Sprintf("the clone's databases may use %s of memory, and %s can be had on this host", site.GiB(memory), site.GiB(f.FreeMemory)),
 			Detail:  []string{"the clone has the databases' own limits, so that it takes as long as they would; what runs now must not suffer from it"},
 			Hint:    "rehearse when less is going on, or stop something else, then: berth rehearse"})
 	}
@@ -111,18 +112,16 @@ func free(bytes int64) string {
 	if bytes < 0 {
 		return "how much is free can't be seen from here"
 	}
-	return gib(bytes) + " free"
+	return site.GiB(bytes) + " free"
 }
 
-func gib(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
-
-// wipe deletes what runs, tasks included, the volumes and the state. Nothing gets time to stop: its data is deleted with it.
-func (i *installation) wipe(ctx context.Context, _ *Env) error {
-	containers, err := i.engine.Containers(ctx, i.stack.Name)
+// Wipe deletes what runs, tasks included, the volumes and the state. Nothing gets time to stop: its data is deleted with it.
+func (i *installation) Wipe(ctx context.Context, _ *site.Environment) error {
+	containers, err := i.engine.Containers(ctx, i.Stack.Name)
 	if err != nil {
 		return err
 	}
-	tasks, err := i.engine.Tasks(ctx, i.stack.Name)
+	tasks, err := i.engine.Tasks(ctx, i.Stack.Name)
 	if err != nil {
 		return err
 	}
@@ -131,7 +130,7 @@ func (i *installation) wipe(ctx context.Context, _ *Env) error {
 			return err
 		}
 	}
-	network, err := i.engine.Network(ctx, i.stack.Name)
+	network, err := i.engine.Network(ctx, i.Stack.Name)
 	if err != nil {
 		return err
 	}
@@ -140,12 +139,12 @@ func (i *installation) wipe(ctx context.Context, _ *Env) error {
 			return err
 		}
 	}
-	volumes, err := i.engine.Volumes(ctx, i.stack.Name)
+	volumes, err := i.engine.Volumes(ctx, i.Stack.Name)
 	if err != nil {
 		return err
 	}
 	// What is backed up outlives an installation, so that it is none of its volumes.
-	for _, name := range append(volumes, i.stack.Name+"_"+journey.Backups) {
+	for _, name := range append(volumes, i.Stack.Name+"_"+journey.Backups) {
 		if err := i.engine.DeleteVolume(ctx, name); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package cli
+package engine
 
 import (
 	"context"
@@ -12,27 +12,28 @@ import (
 
 	"berth/internal/journey"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/target/compose"
 )
 
-// tasks runs tasks on the engine.
-func (i *installation) tasks(*Env) run.Tasks {
-	t := &run.ComposeTasks{Engine: i.engine, Installation: i.stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
-		Network: compose.Network(i.stack.Name)}
-	for _, inst := range i.stack.Instances {
+// Tasks runs tasks on the engine.
+func (i *installation) Tasks(*site.Environment) run.Tasks {
+	t := &run.ComposeTasks{Engine: i.engine, Installation: i.Stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
+		Network: compose.Network(i.Stack.Name)}
+	for _, inst := range i.Stack.Instances {
 		t.Users[inst.Service] = inst.User
 		if inst.Service == "migrator" {
 			for _, v := range inst.Env {
-				t.Env[v.Name] = assembled(v.Value, i.values)
+				t.Env[v.Name] = site.Assembled(v.Value, i.values)
 			}
 		}
 	}
 	return t
 }
 
-// search asks the front door, or the first frontend itself.
-func (i *installation) search(ctx context.Context, direct bool) (int, string, error) {
+// Search asks the front door, or the first frontend itself.
+func (i *installation) Search(ctx context.Context, direct bool) (int, string, error) {
 	base := i.frontDoor()
 	if direct {
 		if base = ""; i.engine.Local() {
@@ -48,11 +49,11 @@ func (i *installation) search(ctx context.Context, direct bool) (int, string, er
 	if base == "" {
 		return 0, "", nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+searchPath+"?"+searchQuery, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+site.SearchPath+"?"+site.SearchQuery, nil)
 	if err != nil {
 		return 0, "", err
 	}
-	if u, err := url.Parse(i.stack.URL); err == nil && !direct {
+	if u, err := url.Parse(i.Stack.URL); err == nil && !direct {
 		req.Host = u.Host
 	}
 	resp, err := asker.Do(req)
@@ -68,24 +69,24 @@ func (i *installation) search(ctx context.Context, direct bool) (int, string, er
 }
 
 // asker asks this host, whatever proxy it has for others, and follows no redirects: a redirect is the answer.
-var asker = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: searchPatience,
+var asker = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: site.SearchPatience,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-// setAside moves what lies in the databases' volumes into a folder of them.
-func (i *installation) setAside(ctx context.Context, e *Env) error {
+// SetAside moves what lies in the databases' volumes into a folder of them.
+func (i *installation) SetAside(ctx context.Context, e *site.Environment) error {
 	for _, name := range stack.Databases() {
-		if err := e.aside(ctx, i.tasks(e), i.loaded, name, name, "/data"); err != nil {
+		if err := site.Aside(ctx, i.Tasks(e), i.Loaded, name, name, "/data"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// still: a container is gone when its step is done.
-func (i *installation) still(context.Context, func() time.Time) error { return nil }
+// Still: a container is gone when its step is done.
+func (i *installation) Still(context.Context, func() time.Time) error { return nil }
 
-// disk: all volumes lie on one disk.
-func (i *installation) disk(ctx context.Context) (journey.Space, error) {
+// Disk: all volumes lie on one disk.
+func (i *installation) Disk(ctx context.Context) (journey.Space, error) {
 	facts, err := i.engine.Facts(ctx, "", i.project.Name)
 	return journey.Space{Free: facts.FreeDisk}, err
 }

@@ -1,4 +1,4 @@
-package cli
+package cluster
 
 import (
 	"context"
@@ -14,15 +14,16 @@ import (
 	"berth/internal/journey"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
+	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
 )
 
-// tasks runs tasks in the namespace.
-func (c *clusterSite) tasks(e *Env) run.Tasks {
-	t := &run.ClusterTasks{Client: c.client, Namespace: c.namespace, Installation: c.stack.Name, Contexts: map[string]map[string]any{},
+// Tasks runs tasks in the namespace.
+func (c *installation) Tasks(e *site.Environment) run.Tasks {
+	t := &run.ClusterTasks{Client: c.client, Namespace: c.namespace, Installation: c.Stack.Name, Contexts: map[string]map[string]any{},
 		Secrets: slices.Collect(maps.Values(c.values)), Now: e.Now}
-	if o := c.doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
+	if o := c.Doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
 		t.StorageClass = o.StorageClass.Name
 	}
 	for _, o := range c.open.Objects {
@@ -42,14 +43,14 @@ func (c *clusterSite) tasks(e *Env) run.Tasks {
 
 // bundled are the objects as they would be without a database of the admin's own: what is done to one of those runs with the image of the bundled one,
 // as its user.
-func (c *clusterSite) bundled() []render.Object {
-	config := *c.doc.Config
+func (c *installation) bundled() []render.Object {
+	config := *c.Doc.Config
 	config.Databases = maps.Clone(config.Databases)
 	for name, d := range config.Databases {
 		d.External = nil
 		config.Databases[name] = d
 	}
-	in := c.input
+	in := c.Input
 	in.Config = &config
 	set, _ := render.Render(stack.Resolve(in), nil) // what is wrong with them was told of those that are applied
 	return set.Objects
@@ -66,8 +67,8 @@ func contextOf(o *render.Object, name string) map[string]any {
 	return catalogue.Branch(all[0], "securityContext")
 }
 
-// search asks the frontend's Service through the API server, or one of its pods.
-func (c *clusterSite) search(ctx context.Context, direct bool) (int, string, error) {
+// Search asks the frontend's Service through the API server, or one of its pods.
+func (c *installation) Search(ctx context.Context, direct bool) (int, string, error) {
 	at := kubernetes.Ref{Kind: "Service", Namespace: c.namespace, Name: "sourcegraph-frontend:http"}
 	if direct {
 		type pod struct{ Metadata struct{ Name string } }
@@ -77,7 +78,7 @@ func (c *clusterSite) search(ctx context.Context, direct bool) (int, string, err
 		}
 		at = kubernetes.Ref{Kind: "Pod", Namespace: c.namespace, Name: pods[0].Metadata.Name + ":3080"}
 	}
-	answer, err := c.client.Ask(ctx, at, searchPath, searchQuery)
+	answer, err := c.client.Ask(ctx, at, site.SearchPath, site.SearchQuery)
 	var refusal *kubernetes.Refusal
 	switch {
 	case err == nil:
@@ -92,39 +93,39 @@ func (c *clusterSite) search(ctx context.Context, direct bool) (int, string, err
 	return 0, "", err
 }
 
-// setAside moves what lies in the databases' volumes into a folder of them.
-func (c *clusterSite) setAside(ctx context.Context, e *Env) error {
+// SetAside moves what lies in the databases' volumes into a folder of them.
+func (c *installation) SetAside(ctx context.Context, e *site.Environment) error {
 	for _, name := range stack.Databases() {
-		if err := e.aside(ctx, c.tasks(e), c.loaded, name, name, "/data"); err != nil {
+		if err := site.Aside(ctx, c.Tasks(e), c.Loaded, name, name, "/data"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// caddy is the image that answers with a page: Sourcegraph's own front door on Compose, of the config's release, or of the newest one where that was
+// PageImage is the image that answers with a page: Sourcegraph's own front door on Compose, of the config's release, or of the newest one where that was
 // never made for Compose.
-func (e *Env) caddy(l *loaded) (string, error) {
-	versions := e.catalogue().Versions(catalogue.Compose)
+func PageImage(e *site.Environment, l *site.Loaded) (string, error) {
+	versions := e.Catalogue().Versions(catalogue.Compose)
 	version := versions[0].Version
-	if slices.ContainsFunc(versions, func(v catalogue.Version) bool { return v.Version == l.release.Version }) {
-		version = l.release.Version
+	if slices.ContainsFunc(versions, func(v catalogue.Version) bool { return v.Version == l.Release.Version }) {
+		version = l.Release.Version
 	}
-	r, err := e.catalogue().Release(version, catalogue.Compose)
+	r, err := e.Catalogue().Release(version, catalogue.Compose)
 	if err != nil {
 		return "", err
 	}
-	return stack.Image(l.doc.Config.Images.Registry, r, l.digests, r.Services["caddy"].Compose.Image), nil
+	return stack.Image(l.Doc.Config.Images.Registry, r, l.Digests, r.Services["caddy"].Compose.Image), nil
 }
 
 // ending is how long pods may take to end.
 const ending = 10 * time.Minute
 
-// still waits until no pod is left of what the front stops. A Deployment of no replicas counts as ready while its pods still end.
-func (c *clusterSite) still(ctx context.Context, now func() time.Time) error {
+// Still waits until no pod is left of what the front stops. A Deployment of no replicas counts as ready while its pods still end.
+func (c *installation) Still(ctx context.Context, now func() time.Time) error {
 	var selectors []map[string]any
 	for i := range c.open.Objects {
-		if o := &c.open.Objects[i]; o.Stops(c.front) {
+		if o := &c.open.Objects[i]; o.Stops(c.Front) {
 			selectors = append(selectors, catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
 		}
 	}
@@ -172,8 +173,8 @@ func within(some, all map[string]any) bool {
 	return true
 }
 
-// disk: every claim has a volume of its own. A backup gets one that is made for it.
-func (c *clusterSite) disk(ctx context.Context) (journey.Space, error) {
+// Disk: every claim has a volume of its own. A backup gets one that is made for it.
+func (c *installation) Disk(ctx context.Context) (journey.Space, error) {
 	space := journey.Space{Free: -1, Own: map[string]int64{}}
 	for _, name := range stack.Databases() {
 		claim, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name})

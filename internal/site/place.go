@@ -1,4 +1,4 @@
-package cli
+package site
 
 import (
 	"cmp"
@@ -16,62 +16,67 @@ import (
 	"berth/internal/stack"
 )
 
-// place is an installation as a journey needs it: whatever config it has at the moment.
-type place struct {
-	env     *Env
+// Place is an installation as a journey needs it, as its Site: whatever config it has at the moment.
+type Place struct {
+	env     *Environment
 	file    string // the admin's, as they named it
 	dir     string
-	timeout time.Duration // how long a service may take to be ready; 0: as the release says
+	timeout time.Duration
 	// alter makes the config of a clone from the admin's; nil: this is the admin's installation itself.
 	alter func(*config.Config)
 }
 
-var _ journey.Site = (*place)(nil)
+var _ journey.Site = (*Place)(nil)
 
-// at finds the installation as a config's text asks for it, with a front.
-func (p *place) at(ctx context.Context, text string, front stack.Front, page string) (site, error) {
-	l := &loaded{file: p.file, dir: p.dir, text: []byte(text), front: front, page: page}
-	if problems, err := p.env.understand(l); err != nil || problems.Failed() {
+// NewPlace is the place of a config's installation. timeout is how long a service may take to be ready; 0: as the release says.
+func NewPlace(e *Environment, l *Loaded, timeout time.Duration) *Place {
+	return &Place{env: e, file: l.File, dir: l.Dir, timeout: timeout}
+}
+
+// At finds the installation as a config's text asks for it, with a front.
+func (p *Place) At(ctx context.Context, text string, front stack.Front, page string) (Site, error) {
+	l := &Loaded{File: p.file, Dir: p.dir, Text: []byte(text), Front: front, Page: page}
+	if problems, err := p.env.Understand(l); err != nil || problems.Failed() {
 		return nil, cmp.Or(err, problems.Err())
 	}
 	if p.alter != nil {
-		p.alter(l.doc.Config)
-		if err := l.resolve(""); err != nil {
+		p.alter(l.Doc.Config)
+		if err := l.Resolve(""); err != nil {
 			return nil, err
 		}
 	}
-	return p.env.connect(ctx, l)
+	return p.env.Connect(ctx, l)
 }
 
 // Ready proves that what a config asks for can be had and run here.
-func (p *place) Ready(ctx context.Context, text string) error { return p.ready(ctx, text, stack.Open) }
+func (p *Place) Ready(ctx context.Context, text string) error { return p.ready(ctx, text, stack.Open) }
 
-func (p *place) ready(ctx context.Context, text string, front stack.Front) error {
-	s, err := p.at(ctx, text, front, "")
+func (p *Place) ready(ctx context.Context, text string, front stack.Front) error {
+	s, err := p.At(ctx, text, front, "")
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	todo, err := s.plan(ctx, p.env)
+	defer s.Close()
+	todo, err := s.Plan(ctx, p.env)
 	if err != nil {
 		return err
 	}
 	if todo.Empty() {
 		return nil
 	}
-	return s.preflight(ctx, p.env, todo).Err()
+	return s.Preflight(ctx, p.env, todo).Err()
 }
 
 // Fetch pulls the images of a config's release.
-func (p *place) Fetch(ctx context.Context, text string) error { return p.fetch(ctx, text, stack.Open) }
+func (p *Place) Fetch(ctx context.Context, text string) error { return p.fetch(ctx, text, stack.Open) }
 
-func (p *place) fetch(ctx context.Context, text string, front stack.Front) error {
-	s, err := p.at(ctx, text, front, "")
+func (p *Place) fetch(ctx context.Context, text string, front stack.Front) error {
+	s, err := p.At(ctx, text, front, "")
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	todo, err := s.plan(ctx, p.env)
+	defer s.Close()
+	todo, err := s.Plan(ctx, p.env)
 	if err != nil {
 		return err
 	}
@@ -79,7 +84,7 @@ func (p *place) fetch(ctx context.Context, text string, front stack.Front) error
 	if todo.Empty() {
 		return nil
 	}
-	_, err = p.env.carry(ctx, s, todo, p.timeout)
+	_, err = p.env.Carry(ctx, s, todo, p.timeout)
 	return err
 }
 
@@ -97,88 +102,88 @@ func pullsOf(p *plan.Plan) []plan.Step {
 }
 
 // Deploy makes what runs what a config asks for, with a front.
-func (p *place) Deploy(ctx context.Context, text string, front stack.Front, page string) error {
-	s, err := p.at(ctx, text, front, page)
+func (p *Place) Deploy(ctx context.Context, text string, front stack.Front, page string) error {
+	s, err := p.At(ctx, text, front, page)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if err := p.env.generate(ctx, s); err != nil {
+	defer s.Close()
+	if err := p.env.Generate(ctx, s); err != nil {
 		return err
 	}
-	todo, err := s.plan(ctx, p.env)
+	todo, err := s.Plan(ctx, p.env)
 	if err != nil {
 		return err
 	}
 	if todo.Empty() {
-		err = s.settle(ctx)
+		err = s.Settle(ctx)
 	} else {
-		_, err = p.env.carry(ctx, s, todo, p.timeout)
+		_, err = p.env.Carry(ctx, s, todo, p.timeout)
 	}
 	if err == nil && (front == stack.Closed || front == stack.Stopped) {
-		err = s.still(ctx, p.env.Now)
+		err = s.Still(ctx, p.env.Now)
 	}
 	return err
 }
 
 // SetAside stops everything but the page, and moves the databases' data out of the way.
-func (p *place) SetAside(ctx context.Context, text, page string) error {
+func (p *Place) SetAside(ctx context.Context, text, page string) error {
 	if err := p.Deploy(ctx, text, stack.Stopped, page); err != nil {
 		return err
 	}
-	s, err := p.at(ctx, text, stack.Stopped, page)
+	s, err := p.At(ctx, text, stack.Stopped, page)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	return s.setAside(ctx, p.env)
+	defer s.Close()
+	return s.SetAside(ctx, p.env)
 }
 
 // Image is the reference of a service's image, as a config's release has it.
-func (p *place) Image(text, service string) (string, error) {
+func (p *Place) Image(text, service string) (string, error) {
 	l, err := p.understood(text)
 	if err != nil {
 		return "", err
 	}
-	return l.imageOf(service), nil
+	return l.ImageOf(service), nil
 }
 
 // Migrator is the reference of a release's migrator, from the registry that the admin's file names.
-func (p *place) Migrator(release string) (string, error) {
+func (p *Place) Migrator(release string) (string, error) {
 	text, problems, err := p.env.text(p.file)
 	if err != nil || problems.Failed() {
 		return "", cmp.Or(err, problems.Err())
 	}
-	doc, problems := config.Load(p.file, text.text)
+	doc, problems := config.Load(p.file, text.Text)
 	if problems.Failed() {
 		return "", problems
 	}
-	r, err := p.env.catalogue().Release(release, doc.Config.On)
+	r, err := p.env.Catalogue().Release(release, doc.Config.On)
 	if err != nil {
 		return "", err
 	}
-	lock, err := text.lock()
+	lock, err := text.Lock()
 	if err != nil {
 		return "", err
 	}
 	return stack.Image(doc.Config.Images.Registry, r, lock.For(doc.Config.Images.Registry, release), "migrator"), nil
 }
 
-func (p *place) understood(text string) (*loaded, error) {
-	l := &loaded{file: p.file, dir: p.dir, text: []byte(text)}
-	problems, err := p.env.understand(l)
+func (p *Place) understood(text string) (*Loaded, error) {
+	l := &Loaded{File: p.file, Dir: p.dir, Text: []byte(text)}
+	problems, err := p.env.Understand(l)
 	if err == nil {
 		err = problems.Err()
 	}
 	return l, err
 }
 
-// imageOf is the image of a service as its release has it, also of one that runs elsewhere here, such as an external database.
-func (l *loaded) imageOf(service string) string {
+// ImageOf is the image of a service as its release has it, also of one that runs elsewhere here, such as an external database.
+func (l *Loaded) ImageOf(service string) string {
 	name := ""
-	switch s := l.release.Services[service]; l.stack.Target {
+	switch s := l.Release.Services[service]; l.Stack.Target {
 	case catalogue.Kubernetes:
-		if w := l.release.Workload(service); w != nil {
+		if w := l.Release.Workload(service); w != nil {
 			ref, _ := w.Container["image"].(string)
 			name = strings.TrimPrefix(ref, catalogue.ImagePrefix)
 		}
@@ -187,11 +192,11 @@ func (l *loaded) imageOf(service string) string {
 			name = s.Compose.Image
 		}
 	}
-	return stack.Image(l.doc.Config.Images.Registry, l.release, l.digests, name)
+	return stack.Image(l.Doc.Config.Images.Registry, l.Release, l.Digests, name)
 }
 
 // Task runs a task beside the installation, as it is now.
-func (p *place) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
+func (p *Place) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
 	tasks, done, err := p.tasks(ctx)
 	if err != nil {
 		return 0, err
@@ -201,7 +206,7 @@ func (p *place) Task(ctx context.Context, t run.Task, line func(string)) (int, e
 }
 
 // Forget removes what is left of a task.
-func (p *place) Forget(ctx context.Context, name string) error {
+func (p *Place) Forget(ctx context.Context, name string) error {
 	tasks, done, err := p.tasks(ctx)
 	if err != nil {
 		return err
@@ -210,45 +215,46 @@ func (p *place) Forget(ctx context.Context, name string) error {
 	return tasks.Forget(ctx, name)
 }
 
-func (p *place) tasks(ctx context.Context) (run.Tasks, func(), error) {
+func (p *Place) tasks(ctx context.Context) (run.Tasks, func(), error) {
 	s, err := p.env.openQuietly(ctx, p.file)
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.tasks(p.env), s.close, nil
+	return s.Tasks(p.env), s.Close, nil
 }
 
 // Space is the room that there is for data.
-func (p *place) Space(ctx context.Context) (journey.Space, error) {
+func (p *Place) Space(ctx context.Context) (journey.Space, error) {
 	s, err := p.env.openQuietly(ctx, p.file)
 	if err != nil {
 		return journey.Space{}, err
 	}
-	defer s.close()
-	return s.disk(ctx)
+	defer s.Close()
+	return s.Disk(ctx)
 }
 
 // Write makes a text the admin's file.
-func (p *place) Write(text string) error { return p.env.rewrite(p.file, text) }
+func (p *Place) Write(text string) error { return p.env.Rewrite(p.file, text) }
 
-// searchPath asks for one result of anything: what answers it has an index or a clone to look into.
+// SearchPath asks for one result of anything: what answers it has an index or a clone to look into.
 //
 // Source: https://sourcegraph.com/docs/api/stream_api
-const searchPath = "/.api/search/stream"
+const SearchPath = "/.api/search/stream"
 
-const searchQuery = "q=count%3A1+.&display=1"
+// SearchQuery is the query of SearchPath, for anything and one result of it.
+const SearchQuery = "q=count%3A1+.&display=1"
 
 // Search proves that a search is answered.
-func (p *place) Search(ctx context.Context, text string, direct bool) (string, error) {
-	s, err := p.at(ctx, text, stack.Open, "")
+func (p *Place) Search(ctx context.Context, text string, direct bool) (string, error) {
+	s, err := p.At(ctx, text, stack.Open, "")
 	if err != nil {
 		return "", err
 	}
-	defer s.close()
+	defer s.Close()
 	var last error
-	for end := p.env.Now().Add(searchPatience); ; {
+	for end := p.env.Now().Add(SearchPatience); ; {
 		started := p.env.Now()
-		status, said, err := s.search(ctx, direct)
+		status, said, err := s.Search(ctx, direct)
 		took := p.env.Now().Sub(started).Milliseconds()
 		switch {
 		case err != nil:
@@ -266,7 +272,7 @@ func (p *place) Search(ctx context.Context, text string, direct bool) (string, e
 		}
 		if p.env.Now().After(end) || ctx.Err() != nil {
 			return "", diag.List{{Code: "BERTH3711", Severity: diag.Error, Subject: "search", Summary: "no search is answered",
-				Detail: []string{last.Error()}, Hint: "see the frontend's log: " + s.hint()}}
+				Detail: []string{last.Error()}, Hint: "see the frontend's log: " + s.Hint()}}
 		}
 		select {
 		case <-ctx.Done():
@@ -275,19 +281,19 @@ func (p *place) Search(ctx context.Context, text string, direct bool) (string, e
 	}
 }
 
-// searchPatience is how long a search may go unanswered after everything is ready: indexes are opened and caches filled meanwhile.
-const searchPatience = time.Minute
+// SearchPatience is how long a search may go unanswered after everything is ready: indexes are opened and caches filled meanwhile.
+const SearchPatience = time.Minute
 
-// aside moves a database's data into a folder of its volume, from where it can be had back. What was moved before stays where it is.
-func (e *Env) aside(ctx context.Context, tasks run.Tasks, l *loaded, database, volume, path string) error {
-	if l.doc.Config.Databases[database].External != nil {
+// Aside moves a database's data into a folder of its volume, from where it can be had back. What was moved before stays where it is.
+func Aside(ctx context.Context, tasks run.Tasks, l *Loaded, database, volume, path string) error {
+	if l.Doc.Config.Databases[database].External != nil {
 		return nil
 	}
 	name := "aside-" + database
 	if err := tasks.Forget(ctx, name); err != nil {
 		return err
 	}
-	t := run.Task{Name: name, Identity: name, Image: l.imageOf(database), As: database, Volume: volume, Path: path, Own: true,
+	t := run.Task{Name: name, Identity: name, Image: l.ImageOf(database), As: database, Volume: volume, Path: path, Own: true,
 		Entry: []string{"/bin/sh", "-c", `set -eu; cd "$DATA"; to=berth-aside-$(date -u +%Y%m%d-%H%M%S); mkdir "$to"
 			for f in * .[!.]*; do case $f in berth-aside-*|lost+found) ;; *) [ ! -e "$f" ] || mv "$f" "$to/" ;; esac; done; echo "kept in $to"`},
 		Env: map[string]string{"DATA": path}}

@@ -1,4 +1,4 @@
-package cli
+package cluster
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // claims are the keys of the installation's volumes: its own, and those that its StatefulSets made, which carry the labels
 // of their selectors.
-func (c *clusterSite) claims(ctx context.Context) ([]string, error) {
+func (c *installation) claims(ctx context.Context) ([]string, error) {
 	list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace})
 	if err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func (c *clusterSite) claims(ctx context.Context) ([]string, error) {
 	var keys []string
 	for _, o := range list {
 		labels := labelsOf(o)
-		if labels[render.LabelInstallation] == c.stack.Name || labels["app.kubernetes.io/name"] == "sourcegraph" {
+		if labels[render.LabelInstallation] == c.Stack.Name || labels["app.kubernetes.io/name"] == "sourcegraph" {
 			keys = append(keys, kubernetes.RefOf(o).String())
 		}
 	}
@@ -29,7 +29,7 @@ func (c *clusterSite) claims(ctx context.Context) ([]string, error) {
 
 // keepClaims puts the installation's label on the claims that its StatefulSets made. Their controller copies no label of ours, and without one
 // nobody could tell later whose data they hold.
-func (c *clusterSite) keepClaims(ctx context.Context) error {
+func (c *installation) keepClaims(ctx context.Context) error {
 	list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Labels: "!" + render.LabelInstallation, Metadata: true})
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (c *clusterSite) keepClaims(ctx context.Context) error {
 		if !c.makes(ref.Name) {
 			continue
 		}
-		label := map[string]any{"metadata": map[string]any{"labels": map[string]any{render.LabelInstallation: c.stack.Name}}}
+		label := map[string]any{"metadata": map[string]any{"labels": map[string]any{render.LabelInstallation: c.Stack.Name}}}
 		if _, err := c.client.Patch(ctx, ref, label, plan.Manager); err != nil && !kubernetes.NotFound(err) {
 			return err
 		}
@@ -48,7 +48,7 @@ func (c *clusterSite) keepClaims(ctx context.Context) error {
 }
 
 // makes reports whether a claim is one that a StatefulSet of ours makes: "repos-gitserver-0" of the template repos.
-func (c *clusterSite) makes(claim string) bool {
+func (c *installation) makes(claim string) bool {
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
 		spec, _ := o.Body["spec"].(map[string]any)
