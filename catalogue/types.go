@@ -88,6 +88,21 @@ type ComposeService struct {
 // Scalable reports whether more than one container of the service can run: Sourcegraph numbers those.
 func (s *ComposeService) Scalable() bool { return containsIndex(s.Container) }
 
+// SharesVolume reports whether two services of which more than one container can run have a volume in common. One that is not there shares none.
+func (s *ComposeService) SharesVolume(other *ComposeService) bool {
+	if s == nil || other == nil || !s.Scalable() || !other.Scalable() {
+		return false
+	}
+	for _, m := range s.Volumes {
+		for _, o := range other.Volumes {
+			if m.Volume != "" && m.Volume == o.Volume {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // HostPort is the host's port that is opened for a port inside the service; 0 for none, and where there is no service.
 func (s *ComposeService) HostPort(inside string) int {
 	if s == nil {

@@ -110,6 +110,15 @@ type Database struct {
 	Settings map[string]string `yaml:"settings" each:"SETTING" doc:"postgresql.conf settings of the built-in one, over Sourcegraph's own." example:"{shared_buffers: 4GB}"`
 }
 
+// Bundled are the databases' settings as if berth ran all of them.
+func (c *Config) Bundled() map[string]Database {
+	out := map[string]Database{}
+	for name, d := range c.Databases {
+		out[name] = Database{Settings: d.Settings}
+	}
+	return out
+}
+
 // ExternalDatabase is a Postgres that somebody else runs.
 type ExternalDatabase struct {
 	Host     string  `yaml:"host" doc:"Host name or address." example:"pg.example.com"`

@@ -31,12 +31,9 @@ func inspect(ctx context.Context, site Site, config string, wait time.Duration, 
 		return nil, err
 	}
 	const name = "inspect"
-	if err := site.Forget(ctx, name); err != nil {
-		return nil, err
-	}
 	t := run.Task{Name: name, Identity: "inspect", Image: image, As: "pgsql", Entry: script(inspectScript),
 		Env: map[string]string{"WAIT": fmt.Sprint(int(wait.Seconds()))}}
-	lines, exit, err := collect(ctx, site, t, func(l string) {
+	lines, exit, err := fresh(ctx, site, t, func(l string) {
 		if !strings.HasPrefix(l, factsMark) {
 			line(l)
 		}
@@ -52,6 +49,14 @@ func inspect(ctx context.Context, site Site, config string, wait time.Duration, 
 		return nil, failed(t, exit, lines, "BERTH3701", err.Error(), "see that the databases run: berth status")
 	}
 	return f, site.Forget(ctx, name)
+}
+
+// fresh runs a task from its begin, whatever was there of it, and gives the lines that it wrote.
+func fresh(ctx context.Context, site run.Tasks, t run.Task, line func(string)) (lines []string, exit int, err error) {
+	if err := site.Forget(ctx, t.Name); err != nil {
+		return nil, 0, err
+	}
+	return collect(ctx, site, t, line)
 }
 
 // collect runs a task and gives the lines that it wrote.
@@ -142,10 +147,7 @@ func (w *Walker) drift(ctx context.Context, j *Journey, release string) (diag.Li
 		g.Go(func() error {
 			t := run.Task{Name: "drift-" + schema, Identity: j.identity("drift " + schema + " " + release), Image: image,
 				Command: []string{"drift", "--db=" + schema, "--version=v" + release, "--ignore-migrator-update"}}
-			if err := w.Site.Forget(ctx, t.Name); err != nil {
-				return err
-			}
-			lines, exit, err := collect(ctx, w.Site, t, func(string) {})
+			lines, exit, err := fresh(ctx, w.Site, t, func(string) {})
 			if err != nil {
 				return err
 			}
@@ -187,10 +189,7 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 	}
 	t := run.Task{Name: "backup", Identity: j.identity("backup " + name), Image: image, As: "pgsql", Entry: script(backupScript),
 		Env: map[string]string{"DIR": folder, "BACKUP": name}, Volume: Backups, Path: folder, Size: room(facts.Bytes())}
-	if err := w.Site.Forget(ctx, t.Name); err != nil {
-		return "", err
-	}
-	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
+	lines, exit, err := fresh(ctx, w.Site, t, func(l string) { w.say(j, l) })
 	if err != nil {
 		return "", err
 	}
@@ -239,10 +238,7 @@ func (w *Walker) indexes(ctx context.Context, j *Journey, config, hint string) e
 
 // task runs a task from its begin, whatever was there of it.
 func (w *Walker) task(ctx context.Context, j *Journey, t run.Task, code, summary, hint string) error {
-	if err := w.Site.Forget(ctx, t.Name); err != nil {
-		return err
-	}
-	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
+	lines, exit, err := fresh(ctx, w.Site, t, func(l string) { w.say(j, l) })
 	if err != nil {
 		return err
 	}
@@ -337,18 +333,7 @@ func (w *Walker) background(ctx context.Context, j *Journey, config, at, next, n
 	runs, minor := strings.SplitN(at, ".", 3), strings.SplitN(next, ".", 3)
 	t := run.Task{Name: "background", Identity: j.identity("background"), Image: image, As: "pgsql", Entry: script(backgroundScript),
 		Env: map[string]string{"AT_MAJOR": runs[0], "AT_MINOR": runs[1], "NEXT_MAJOR": minor[0], "NEXT_MINOR": minor[1], "PATIENCE": fmt.Sprint(int(w.Patience.Seconds()))}}
-	if err := w.Site.Forget(ctx, t.Name); err != nil {
-		return err
-	}
-	lines, exit, err := collect(ctx, w.Site, t, func(l string) { w.say(j, l) })
-	if err != nil {
-		return err
-	}
-	if exit != 0 {
-		return failed(t, exit, lines, "BERTH3706", "background migrations do not come to their end; "+now,
-			"see the log of the worker; berth upgrade waits again")
-	}
-	return w.Site.Forget(ctx, t.Name)
+	return w.task(ctx, j, t, "BERTH3706", "background migrations do not come to their end; "+now, "see the log of the worker; berth upgrade waits again")
 }
 
 // size is a number of bytes for people.

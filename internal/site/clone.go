@@ -58,19 +58,18 @@ func (c *Clone) Name() string { return c.Original.Stack.Name + CloneSuffix }
 // config makes the clone's config from the admin's: the same databases, built in where they are the admin's own, with room for just their data.
 func (c *Clone) config(admins *config.Config) {
 	admins.Name = c.Name()
-	databases, services := map[string]config.Database{}, maps.Clone(admins.Services)
+	services := maps.Clone(admins.Services)
 	if services == nil {
 		services = map[string]config.Service{}
 	}
 	for _, name := range stack.Databases() {
-		databases[name] = config.Database{Settings: admins.Databases[name].Settings}
 		service := services[name]
 		if bytes := c.Room.Volumes[name]; bytes > 0 {
 			service.Storage = config.Quantity(fmt.Sprintf("%dMi", bytes>>20+1))
 		}
 		services[name] = service
 	}
-	admins.Databases, admins.Services = databases, services
+	admins.Databases, admins.Services = admins.Bundled(), services
 	if c.Original.Stack.Target == catalogue.Kubernetes {
 		k := config.KubernetesOptions{}
 		if admins.Kubernetes != nil {

@@ -48,19 +48,29 @@ func (p *Place) At(ctx context.Context, text string, front stack.Front, page str
 	return p.env.Connect(ctx, l)
 }
 
+// planned finds the installation as a config's text asks for it, and what there is to do for that. Whoever gets it closes it.
+func (p *Place) planned(ctx context.Context, text string, front stack.Front) (Site, *plan.Plan, error) {
+	s, err := p.At(ctx, text, front, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	todo, err := s.Plan(ctx, p.env)
+	if err != nil {
+		s.Close()
+		return nil, nil, err
+	}
+	return s, todo, nil
+}
+
 // Ready proves that what a config asks for can be had and run here.
 func (p *Place) Ready(ctx context.Context, text string) error { return p.ready(ctx, text, stack.Open) }
 
 func (p *Place) ready(ctx context.Context, text string, front stack.Front) error {
-	s, err := p.At(ctx, text, front, "")
+	s, todo, err := p.planned(ctx, text, front)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	todo, err := s.Plan(ctx, p.env)
-	if err != nil {
-		return err
-	}
 	if todo.Empty() {
 		return nil
 	}
@@ -71,15 +81,11 @@ func (p *Place) ready(ctx context.Context, text string, front stack.Front) error
 func (p *Place) Fetch(ctx context.Context, text string) error { return p.fetch(ctx, text, stack.Open) }
 
 func (p *Place) fetch(ctx context.Context, text string, front stack.Front) error {
-	s, err := p.At(ctx, text, front, "")
+	s, todo, err := p.planned(ctx, text, front)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	todo, err := s.Plan(ctx, p.env)
-	if err != nil {
-		return err
-	}
 	todo.Steps = pullsOf(todo)
 	if todo.Empty() {
 		return nil

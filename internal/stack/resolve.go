@@ -88,7 +88,7 @@ func counts(c *config.Config, rel *catalogue.Release) map[string]int {
 	// Services that share a shard's volume (zoekt's two) are scaled together.
 	for name := range n {
 		for other := range n {
-			if n[other] > n[name] && shareVolume(rel.Services[name].Compose, rel.Services[other].Compose) {
+			if n[other] > n[name] && rel.Services[name].Compose.SharesVolume(rel.Services[other].Compose) {
 				n[name] = n[other]
 			}
 		}
@@ -120,20 +120,6 @@ func replaced(c *config.Config, service string) bool {
 		return true
 	}
 	return service == blobstore && c.ObjectStorage != nil
-}
-
-func shareVolume(a, b *catalogue.ComposeService) bool {
-	if !a.Scalable() || !b.Scalable() {
-		return false
-	}
-	for _, m := range a.Volumes {
-		for _, o := range b.Volumes {
-			if m.Volume != "" && m.Volume == o.Volume {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // ship adds every instance as the release ships it.

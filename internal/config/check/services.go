@@ -201,26 +201,12 @@ func (c *checker) sharedVolumes() {
 	for i, a := range names {
 		for _, b := range names[i+1:] {
 			x, y := c.Services[a].Replicas, c.Services[b].Replicas
-			if x != nil && y != nil && *x != *y && shareVolume(c.compose(a), c.compose(b)) {
+			if x != nil && y != nil && *x != *y && c.compose(a).SharesVolume(c.compose(b)) {
 				c.errorf("BERTH1152", "services."+b+".replicas", "one of the two numbers is enough",
 					"%s and %s share their volumes, so %d and %d replicas can't be", a, b, *x, *y)
 			}
 		}
 	}
-}
-
-func shareVolume(a, b *catalogue.ComposeService) bool {
-	if a == nil || b == nil || !a.Scalable() || !b.Scalable() {
-		return false
-	}
-	for _, m := range a.Volumes {
-		for _, o := range b.Volumes {
-			if m.Volume != "" && m.Volume == o.Volume {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // stores that Sourcegraph needs, its own or the admin's.

@@ -45,11 +45,10 @@ func (c *installation) Tasks(e *site.Environment) run.Tasks {
 // as its user.
 func (c *installation) bundled() []render.Object {
 	config := *c.Doc.Config
-	config.Databases = maps.Clone(config.Databases)
-	for name, d := range config.Databases {
-		d.External = nil
-		config.Databases[name] = d
+	if !slices.ContainsFunc(stack.Databases(), func(name string) bool { return config.Databases[name].External != nil }) {
+		return c.open.Objects
 	}
+	config.Databases = config.Bundled()
 	in := c.Input
 	in.Config = &config
 	set, _ := render.Render(stack.Resolve(in), nil) // what is wrong with them was told of those that are applied

@@ -16,7 +16,8 @@ import (
 func (c *installation) Services(ctx context.Context, e *site.Environment) (services []site.Service, missing []string, release string, err error) {
 	var refs []kubernetes.Ref
 	live := map[kubernetes.Ref]map[string]string{}
-	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet"} {
+	kinds := []string{"Deployment", "StatefulSet", "DaemonSet"}
+	for _, kind := range kinds {
 		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.Stack.Name})
 		if err != nil {
 			return nil, nil, "", err
@@ -27,7 +28,7 @@ func (c *installation) Services(ctx context.Context, e *site.Environment) (servi
 	}
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
-		if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, o.Kind()) {
+		if !slices.Contains(kinds, o.Kind()) {
 			continue
 		}
 		ref := kubernetes.RefOf(o.Body)
