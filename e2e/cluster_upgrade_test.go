@@ -28,15 +28,18 @@ func olderCluster(t *testing.T, name, from, port, more string) *site {
 
 // TestClusterUpgradeStandard goes to the next release with two frontends while people search.
 func TestClusterUpgradeStandard(t *testing.T) {
-	s := olderCluster(t, "cup-next", "7.4.0", "30091", "services: {sourcegraph-frontend: {replicas: 2}}")
+	s := rolling(t, "cup-next", "30091")
 	before := s.data()
 	c := s.searching()
 	s.must(0, "upgrade", "--yes", "--to", release)
 	time.Sleep(2 * time.Second)
-	c.result(t, "kubernetes 7.4.0 -> "+release)
+	c.answered(t, "kubernetes 7.4.0 -> "+release)
 	s.same(before)
+	s.doorGone()
 	s.must(0, "plan")
+	c = s.searching()
 	s.must(0, "rollback", "--yes")
+	c.answered(t, "kubernetes "+release+" -> 7.4.0")
 	s.same(before)
 }
 

@@ -101,19 +101,22 @@ type client struct {
 	mu     sync.Mutex
 	began  time.Time
 	asked  int
+	slow   time.Duration // how long the one took that waited longest and was answered
 	failed []failure
 	why    map[string]int
 }
 
 // failure is a search that was not answered.
 type failure struct {
-	at  time.Time
-	why string
+	at   time.Time
+	why  string
+	took time.Duration
 }
 
 func (s *site) searching() *client {
 	c := &client{began: time.Now(), stop: make(chan struct{}), why: map[string]int{}}
-	h := &http.Client{Timeout: 5 * time.Second}
+	// Everybody comes anew, as through an ingress that knows at once who serves.
+	h := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	c.done.Add(1)
 	go func() {
 		defer c.done.Done()
@@ -136,6 +139,7 @@ func (s *site) searching() *client {
 }
 
 func (c *client) ask(h *http.Client, url string, at time.Time) {
+	began := time.Now()
 	resp, err := h.Get(url)
 	why := ""
 	if err != nil {
@@ -157,8 +161,10 @@ func (c *client) ask(h *http.Client, url string, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked++
-	if why != "" {
-		c.failed = append(c.failed, failure{at, why})
+	if why == "" {
+		c.slow = max(c.slow, time.Since(began))
+	} else {
+		c.failed = append(c.failed, failure{at, why, time.Since(began)})
 		c.why[why]++
 	}
 }
@@ -169,7 +175,7 @@ func (c *client) result(t *testing.T, what string) (failed int) {
 	close(c.stop)
 	c.done.Wait()
 	slices.SortFunc(c.failed, func(a, b failure) int { return a.at.Compare(b.at) })
-	t.Logf("AVAILABILITY %s: %d searches, %d not answered: %.1f s (%v)", what, c.asked, len(c.failed), float64(len(c.failed))/10, c.why)
+	t.Logf("AVAILABILITY %s: %d searches, %d not answered: %.1f s (%v); the longest wait for an answer was %.1f s", what, c.asked, len(c.failed), float64(len(c.failed))/10, c.why, c.slow.Seconds())
 	for i := 0; i < len(c.failed); {
 		from := i
 		for i++; i < len(c.failed) && c.failed[i].why == c.failed[from].why && c.failed[i].at.Sub(c.failed[i-1].at) < time.Second; {

@@ -345,7 +345,7 @@ func (v *visit) prospect(ctx context.Context, from, to string) (policy.Prospect,
 	v.next = j
 	// What the release needs of the host or the cluster, and its images: better told now than in the night.
 	at := site.NewPlace(&v.Environment, v.site.Of(), 0)
-	return u, at.Ready(ctx, j.Hops[0].Config)
+	return u, at.Ready(ctx, j.Hops[0].Config, j.Hops[0].Front())
 }
 
 // pending says what the admin's file asks for and was not carried out: an upgrade would carry it out along the way, and nobody decided that.

@@ -8,6 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/site"
+	"berth/internal/stack"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -158,7 +159,7 @@ func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j 
 		err = problems.Err()
 	}
 	if err == nil {
-		err = c.Ready(held, c.Text)
+		err = c.Ready(held, c.Text, stack.Bare)
 	}
 	if err != nil {
 		return nil, err
@@ -194,6 +195,6 @@ func (e *Env) wipe(ctx context.Context, s site.Site, c *site.Clone) error {
 func (e *Env) report(ctx context.Context, original site.Site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
 	l := original.Of()
 	times, err := keepTimes(ctx, original.Store(), j)
-	again := journey.Planned(l.Stack.Name, l.Stack.Target, journey.New(j.Config, j.Hops, "", e.Now()), before, times)
+	again := journey.Planned(l.Stack.Name, l.Stack.Target, l.Doc.Config.Held(), journey.New(j.Config, j.Hops, "", e.Now()), before, times)
 	return j.Report(again, before, after), err
 }

@@ -61,7 +61,7 @@ func (e *Env) planJourney(ctx context.Context, s site.Site, f upgradeFlags) (*jo
 	if err := s.Store().Note(ctx, journey.TimesName, &times); err != nil {
 		return nil, nil, err
 	}
-	p := journey.Planned(l.Stack.Name, l.Stack.Target, j, facts, times)
+	p := journey.Planned(l.Stack.Name, l.Stack.Target, l.Doc.Config.Held(), j, facts, times)
 	p.Problems, p.Hops[0].Found = problems, found
 	return p, j, nil
 }

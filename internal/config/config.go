@@ -46,7 +46,7 @@ type Config struct {
 	License                *Secret     `yaml:"license" doc:"The license key. Needed above 10 users."`
 	Executors              *Executors  `yaml:"executors" doc:"Runs batch changes and auto-indexing jobs on this installation."`
 	Tracing                *Tracing    `yaml:"tracing" doc:"Where traces of requests go. Without it they are only logged."`
-	Upgrades               *Upgrades   `yaml:"upgrades" doc:"What berth agent may upgrade by itself, and when. Without it, it only tells what there is."`
+	Upgrades               *Upgrades   `yaml:"upgrades" doc:"What berth agent may upgrade by itself, and when, and how. Without it, it only tells what there is."`
 
 	Kubernetes *KubernetesOptions `yaml:"kubernetes" doc:"Settings that only Kubernetes has." on:"kubernetes"`
 	Patches    []Patch            `yaml:"patches" each:"N" doc:"The escape hatch: your own changes to what berth renders, applied last, on every render. A patch that matches nothing is an error."`
@@ -197,6 +197,12 @@ type Upgrades struct {
 	Channel   string `yaml:"channel" doc:"Which releases are meant for you. stable: the newest that berth's catalogue offers where you run." default:"stable" enum:"stable" example:"stable"`
 	Window    string `yaml:"window" doc:"When an upgrade may begin: days, hours, and the time zone that they are of. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. What was begun is finished, also after its end." example:"Sun 02:00-05:00 Europe/Berlin"`
 	Automatic string `yaml:"automatic" doc:"How far it goes by itself. patch: to later patches of your minor release. minor: also to the next minor release, one at a time. off: nowhere. Whatever else an upgrade needs waits for you." default:"off" enum:"patch|minor|off" example:"patch"`
+	Hold      *bool  `yaml:"hold" doc:"Whether requests wait, at a door in front of the frontends, while an upgrade that rolls replaces what exists once. false where what stands before Sourcegraph is slow to follow pods, or lets no request wait for a minute." on:"kubernetes" default:"true" example:"false"`
+}
+
+// Held reports whether requests wait while an upgrade replaces what exists once.
+func (c *Config) Held() bool {
+	return c.On == catalogue.Kubernetes && (c.Upgrades == nil || c.Upgrades.Hold == nil || *c.Upgrades.Hold)
 }
 
 // Patch changes what berth renders for one service.

@@ -119,6 +119,9 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 				return err
 			}
 		}
+		if h.Kind != upgrade.MultiVersion {
+			return w.Site.Roll(ctx, config)
+		}
 		return w.Site.Deploy(ctx, config, stack.Open, "")
 	case Undo:
 		if err := w.Site.Deploy(ctx, h.Config, stack.Closed, page); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"berth/internal/diag"
+	"berth/internal/stack"
 	"berth/internal/upgrade"
 )
 
@@ -112,6 +113,14 @@ func (h *Hop) Stages(saved bool) []Stage {
 		return append(stages, Close, Convert, Migrate, Deploy, Prove, OpenDoor, Settle, Finish)
 	}
 	return append(stages, Deploy, Prove, Settle, Finish)
+}
+
+// Front is what people meet while the hop's release starts. A hop that rolls needs no other than the open one: it can do without a door.
+func (h *Hop) Front() stack.Front {
+	if h.Kind == upgrade.MultiVersion {
+		return stack.Behind
+	}
+	return stack.Open
 }
 
 // Irreversible reports whether something of the hop can't be undone but by a backup.

@@ -76,8 +76,8 @@ const (
 	short      = 5.0
 )
 
-// Planned makes the plan of a journey.
-func Planned(installation string, target catalogue.Target, j *Journey, f *Facts, times []Time) *Plan {
+// Planned makes the plan of a journey. held says whether requests wait while a hop that rolls replaces what they need.
+func Planned(installation string, target catalogue.Target, held bool, j *Journey, f *Facts, times []Time) *Plan {
 	p := &Plan{Format: 1, Installation: installation, Target: target, From: j.From, To: j.To}
 	for i := range j.Hops {
 		h := &j.Hops[i]
@@ -89,7 +89,7 @@ func Planned(installation string, target catalogue.Target, j *Journey, f *Facts,
 			stages = h.Stages(true)
 		}
 		for _, s := range stages {
-			sp := StagePlan{Stage: s, Text: text(h, s)}
+			sp := StagePlan{Stage: s, Text: text(h, s, held)}
 			sp.Seconds, sp.Source = estimate(h, s, f, times)
 			if h.Kind == upgrade.MultiVersion && downtime[s] {
 				hp.Downtime += sp.Seconds
@@ -136,7 +136,7 @@ func noReturn(h *Hop, trusted string) (Stage, string) {
 }
 
 // text says what a stage does.
-func text(h *Hop, s Stage) string {
+func text(h *Hop, s Stage, held bool) string {
 	switch s {
 	case Check:
 		return "databases, drift, room and images are looked at, and images pulled; nothing is touched"
@@ -158,7 +158,11 @@ func text(h *Hop, s Stage) string {
 		if h.Kind == upgrade.MultiVersion {
 			return "everything of " + h.To + " starts, behind the page"
 		}
-		return "the migrator of " + h.To + " runs, then services are replaced one after the other"
+		meanwhile := "requests fail for some seconds while what exists once is replaced"
+		if held {
+			meanwhile = "requests wait, 45 s at most, while what exists once is replaced"
+		}
+		return "the migrator of " + h.To + " runs, and services are replaced one after the other; " + meanwhile
 	case Prove:
 		return "no drift, and a search is answered"
 	case OpenDoor:

@@ -113,7 +113,7 @@ func (w *Walker) Examine(ctx context.Context, j *Journey, p *Plan) error {
 	for i := range p.Hops {
 		h := &p.Hops[i]
 		w.say(j, "looking for what "+h.To+" needs")
-		err := w.Site.Ready(ctx, h.Config)
+		err := w.Site.Ready(ctx, h.Config, h.Front())
 		var problems diag.List
 		switch {
 		case err == nil:

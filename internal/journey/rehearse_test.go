@@ -97,7 +97,7 @@ func TestNextPlanUsesTheTimesOfARehearsal(t *testing.T) {
 		j.Done = append(j.Done, Done{Place: p, Seconds: float64(100 * (i + 1)), Ended: at.Add(time.Duration(i) * time.Minute)})
 	}
 	facts := &Facts{Databases: []Database{{Name: "pgsql", Bytes: 2000}}} // twice as much today
-	p := Planned("x", "compose", twoHops(), facts, j.Times(nil))
+	p := Planned("x", "compose", false, twoHops(), facts, j.Times(nil))
 	got := map[string]StagePlan{}
 	for _, h := range p.Hops {
 		for _, s := range h.Stages {

@@ -105,7 +105,7 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 		return "", err
 	}
 	problems = append(problems, drift...)
-	if err := w.Site.Ready(ctx, h.Config); err != nil {
+	if err := w.Site.Ready(ctx, h.Config, h.Front()); err != nil {
 		var more diag.List
 		if !errors.As(err, &more) {
 			return "", err

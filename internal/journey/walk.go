@@ -17,12 +17,14 @@ import (
 // Site is an installation as a journey needs it. A config's text says which release is meant, and everything else.
 type Site interface {
 	run.Tasks
-	// Ready proves, before anything is touched, that what a config asks for can be had and run here.
-	Ready(ctx context.Context, config string) error
+	// Ready proves, before anything is touched, that what a config asks for can be had and run here, and what a front takes.
+	Ready(ctx context.Context, config string, front stack.Front) error
 	// Fetch brings the images of a config's release here, where that can be done before they are needed.
 	Fetch(ctx context.Context, config string) error
 	// Deploy makes what runs what a config asks for, with a front, and waits until it is ready.
 	Deploy(ctx context.Context, config string, front stack.Front, page string) error
+	// Roll makes what runs what a config asks for while people work with it, and waits until it is ready.
+	Roll(ctx context.Context, config string) error
 	// SetAside stops everything but the page, and moves the databases' data out of the way: it is kept beside.
 	SetAside(ctx context.Context, config, page string) error
 	// Image is the reference of a service's image, as a config's release has it.
@@ -149,7 +151,13 @@ func (w *Walker) running(j *Journey) string {
 func (w *Walker) bounce(ctx context.Context, j *Journey, problems diag.List) error {
 	h := j.Hop()
 	w.say(j, fmt.Sprintf("%s did not work; going back to %s", h.To, h.From))
-	if err := w.Site.Deploy(ctx, j.before(), stack.Open, ""); err != nil {
+	var err error
+	if j.At.Stage == Close {
+		err = w.Site.Deploy(ctx, j.before(), stack.Open, "")
+	} else {
+		err = w.Site.Roll(ctx, j.before())
+	}
+	if err != nil {
 		return errors.Join(problems, err)
 	}
 	j.Done = slices.DeleteFunc(j.Done, func(d Done) bool { return d.Hop == j.At.Hop })
@@ -189,11 +197,10 @@ func (w *Walker) do(ctx context.Context, j *Journey, again bool) (note string, e
 	case Migrate:
 		return w.migrate(ctx, j, again)
 	case Deploy:
-		front, page := stack.Open, ""
-		if h.Kind == upgrade.MultiVersion {
-			front, page = stack.Behind, Page(j, nil)
+		if h.Kind != upgrade.MultiVersion {
+			return "", w.Site.Roll(ctx, h.Config)
 		}
-		return "", w.Site.Deploy(ctx, h.Config, front, page)
+		return "", w.Site.Deploy(ctx, h.Config, stack.Behind, Page(j, nil))
 	case Prove:
 		return w.prove(ctx, j)
 	case OpenDoor:

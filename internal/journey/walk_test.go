@@ -69,7 +69,7 @@ func (w *world) SetNote(_ context.Context, name string, v any) error {
 	return err
 }
 
-func (w *world) Ready(_ context.Context, config string) error {
+func (w *world) Ready(_ context.Context, config string, _ stack.Front) error {
 	return errors.Join(w.call("ready"), w.fail["ready "+config].Err())
 }
 func (w *world) Fetch(context.Context, string) error { return w.call("fetch") }
@@ -86,6 +86,14 @@ func (w *world) Deploy(_ context.Context, config string, front stack.Front, page
 		return p
 	}
 	return nil
+}
+
+// Roll is as in a cluster.
+func (w *world) Roll(ctx context.Context, config string) error {
+	if err := w.Deploy(ctx, config, stack.Held, ""); err != nil {
+		return err
+	}
+	return w.Deploy(ctx, config, stack.Open, "")
 }
 
 func (w *world) SetAside(context.Context, string, string) error {
@@ -359,7 +367,7 @@ func TestReleaseThatWasTried(t *testing.T) {
 // TestExamine: what stands in the way of the first hop is an error, and what later ones would meet a warning.
 func TestExamine(t *testing.T) {
 	w, j := newWorld(), twoHops()
-	p := Planned("sourcegraph", "compose", j, nil, nil)
+	p := Planned("sourcegraph", "compose", false, j, nil, nil)
 	if err := w.walker().Examine(t.Context(), j, p); err != nil || len(p.Problems) > 0 {
 		t.Fatalf("%v, %v", err, p.Problems)
 	}
@@ -367,14 +375,14 @@ func TestExamine(t *testing.T) {
 		t.Errorf("found %q and %q", p.Hops[0].Found, p.Hops[1].Found)
 	}
 	w.exit["drift-codeintel"] = 1
-	p = Planned("sourcegraph", "compose", j, nil, nil)
+	p = Planned("sourcegraph", "compose", false, j, nil, nil)
 	if err := w.walker().Examine(t.Context(), j, p); err != nil || !p.Problems.Failed() || p.Problems[0].Code != "BERTH3702" {
 		t.Errorf("drift: %v, %v", err, p.Problems)
 	}
 	delete(w.exit, "drift-codeintel")
 	for config, failed := range map[string]bool{"release: 6.12.5040": true, "release: 7.0.2852": false} {
 		w.fail = map[string]diag.List{"ready " + config: {{Code: "BERTH2105", Severity: diag.Error, Summary: "too little memory"}}}
-		p = Planned("sourcegraph", "compose", j, nil, nil)
+		p = Planned("sourcegraph", "compose", false, j, nil, nil)
 		if err := w.walker().Examine(t.Context(), j, p); err != nil || len(p.Problems) != 1 || p.Problems.Failed() != failed {
 			t.Errorf("%s: %v, %v", config, err, p.Problems)
 		}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
 	"berth/internal/target/kubernetes/store"
@@ -27,6 +29,7 @@ type Kubernetes struct {
 	Timeout   time.Duration             // how long every object may take to be ready; 0: as usual
 	Now       func() time.Time
 	Secrets   []string // values that are not to be shown
+	Hold      *Hold    // nil: no door is there at which requests could wait
 
 	began    time.Time
 	intend   sync.Once
@@ -43,6 +46,8 @@ const (
 	readiness = 15 * time.Minute
 	// spread is how long a new role may take to be known to all of an API server.
 	spread = 15 * time.Second
+	// doorway is how long a door may take.
+	doorway = 2 * time.Minute
 	// removal is how long an object may take to be gone that is made anew.
 	removal = 5 * time.Minute
 )
@@ -53,6 +58,7 @@ func (t *Kubernetes) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, 
 		return err
 	}
 	defer t.watch().Forget()
+	t.Hold.before(ctx, steps)
 	return each(ctx, applies, steps, func(ctx context.Context, s plan.Step) error { return t.one(ctx, verb, s) })
 }
 
@@ -182,11 +188,12 @@ func (t *Kubernetes) grow(ctx context.Context, s plan.Step) error {
 }
 
 // Patience is how long an object may take.
-func (t *Kubernetes) Patience(plan.Step) time.Duration {
-	if t.Timeout > 0 {
-		return t.Timeout
+func (t *Kubernetes) Patience(s plan.Step) time.Duration {
+	usual := cmp.Or(t.Timeout, readiness)
+	if s.Service == stack.Door {
+		return min(usual, doorway) // one can do without
 	}
-	return readiness
+	return usual
 }
 
 // Ready tells how far what steps started is.
@@ -218,6 +225,12 @@ func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Read
 		out[id] = Readiness{Ready: how[ref].Ready, Failed: how[ref].Failed, How: how[ref].How}
 	}
 	for _, s := range steps {
+		if r := out[s.ID]; r.Ready || r.Failed {
+			t.Hold.back(s.Object)
+		} else if t.Hold.waits(s.Object) {
+			r.How += ", requests wait"
+			out[s.ID] = r
+		}
 		if s.Verb == plan.Execute {
 			r := out[s.ID]
 			r.Said = t.said(ctx, s)

@@ -85,8 +85,8 @@ func (c *Clone) config(admins *config.Config) {
 func (c *Clone) Open(ctx context.Context) (Site, error) { return c.At(ctx, c.Text, stack.Bare, "") }
 
 // Ready proves that the clone can be had as a config asks for, and that the images of everything else in its release can be, too.
-func (c *Clone) Ready(ctx context.Context, text string) error {
-	if err := c.ready(ctx, text, stack.Bare); err != nil {
+func (c *Clone) Ready(ctx context.Context, text string, _ stack.Front) error {
+	if err := c.Place.Ready(ctx, text, stack.Bare); err != nil {
 		return err
 	}
 	l, err := c.understood(text)
@@ -107,6 +107,11 @@ func (c *Clone) Fetch(ctx context.Context, text string) error { return c.fetch(c
 func (c *Clone) Deploy(ctx context.Context, text string, _ stack.Front, _ string) error {
 	c.Text = text
 	return c.Place.Deploy(ctx, text, stack.Bare, "")
+}
+
+// Roll is Deploy: nobody works with a clone.
+func (c *Clone) Roll(ctx context.Context, text string) error {
+	return c.Deploy(ctx, text, stack.Open, "")
 }
 
 // SetAside is for ways back; a clone has none.

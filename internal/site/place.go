@@ -3,7 +3,9 @@ package site
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,10 +64,8 @@ func (p *Place) planned(ctx context.Context, text string, front stack.Front) (Si
 	return s, todo, nil
 }
 
-// Ready proves that what a config asks for can be had and run here.
-func (p *Place) Ready(ctx context.Context, text string) error { return p.ready(ctx, text, stack.Open) }
-
-func (p *Place) ready(ctx context.Context, text string, front stack.Front) error {
+// Ready proves that what a config asks for can be had and run here, and what a front takes.
+func (p *Place) Ready(ctx context.Context, text string, front stack.Front) error {
 	s, todo, err := p.planned(ctx, text, front)
 	if err != nil {
 		return err
@@ -130,6 +130,34 @@ func (p *Place) Deploy(ctx context.Context, text string, front stack.Front, page
 		err = s.Still(ctx, p.env.Now)
 	}
 	return err
+}
+
+// Roll makes what runs what a config asks for while people work with it. In a cluster they go through a door meanwhile, at which they wait for
+// what exists once. Where that can't be made, they don't wait, and meet what is away.
+func (p *Place) Roll(ctx context.Context, text string) error {
+	l, err := p.understood(text)
+	if err != nil {
+		return err
+	}
+	if l.Doc.Config.Held() {
+		err := p.Deploy(ctx, text, stack.Held, "")
+		if why := doorless(err); len(why) > 0 {
+			fmt.Fprintln(p.env.Stdout, "there is no door at which requests could wait, so they will meet what is away; why:")
+			why.WriteText(p.env.Stdout, p.env.Color)
+		} else if err != nil {
+			return err
+		}
+	}
+	return p.Deploy(ctx, text, stack.Open, "")
+}
+
+// doorless are the problems of a run when all of them are of the door. Nothing else was touched then: all waits for it.
+func doorless(err error) diag.List {
+	var problems diag.List
+	if !errors.As(err, &problems) || slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return !strings.Contains(d.Subject, stack.Door) }) {
+		return nil
+	}
+	return problems
 }
 
 // SetAside stops everything but the page, and moves the databases' data out of the way.

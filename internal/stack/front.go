@@ -11,6 +11,7 @@ type Front string
 // The fronts.
 const (
 	Open   Front = ""       // Sourcegraph answers, as the config asks for
+	Held   Front = "held"   // everything runs; in a cluster requests wait at a door while what exists once is replaced
 	Behind Front = "behind" // everything runs, and the page answers: what was just changed is proved before people come
 	Closed Front = "closed" // the page answers, and only databases run: nothing else may write
 	Bare   Front = "bare"   // only databases run, and nothing answers: a clone to try things on
@@ -19,13 +20,16 @@ const (
 	Stopped Front = "stopped"
 )
 
+// Door is the name of what requests go through in a cluster while the front is Held.
+const Door = "berth-door"
+
 // Databases are the services that stay while everything else is stopped.
 func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsights-db"} }
 
 // With gives the stack with another front, and page as the text of its page. On Kubernetes the objects are changed instead: see
 // render/kubernetes.
 func (s *Stack) With(front Front, page string) *Stack {
-	if front == Open || s.Cluster != nil {
+	if front == Open || front == Held || s.Cluster != nil {
 		return s
 	}
 	out := *s

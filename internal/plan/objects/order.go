@@ -30,8 +30,9 @@ func (b *differ) order() {
 		if s.Verb != plan.Remove {
 			continue
 		}
-		for k := range b.plan.Steps {
-			if b.plan.Steps[k].Verb != plan.Remove {
+		for k, other := range b.plan.Steps {
+			// What ends may still use the Service, or the settings, that go with it.
+			if other.Verb != plan.Remove || runsPods(kindOf(other.Object)) && !runsPods(kindOf(s.Object)) {
 				b.needs[i] = append(b.needs[i], k)
 			}
 		}

@@ -23,7 +23,7 @@ func Teardown(d Desired, from string, live map[string]string, claims []string) *
 		kind, _, _ := strings.Cut(key, "/")
 		switch {
 		case slices.Contains(stays, kind):
-		case kind == "Deployment" || kind == "StatefulSet" || kind == "DaemonSet" || kind == "Job":
+		case runsPods(kind):
 			workloads = append(workloads, key)
 		default:
 			rest = append(rest, key)
@@ -44,4 +44,9 @@ func Teardown(d Desired, from string, live map[string]string, claims []string) *
 	add(plan.Remove, plan.None, rest, stopped)
 	add(plan.Delete, plan.Data, claims, stopped)
 	return p
+}
+
+// runsPods reports whether objects of a kind have pods.
+func runsPods(kind string) bool {
+	return slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet", "Job"}, kind)
 }

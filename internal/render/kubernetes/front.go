@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"berth/internal/render/kubernetes/tree"
@@ -15,11 +16,13 @@ const pageName = "berth-maintenance"
 // With gives the set with another front. The page is answered by Caddy, which Sourcegraph's Compose file has as its front door: no image of
 // the chart is a web server that needs nothing else.
 func (s *Set) With(front stack.Front, page, caddy string) *Set {
-	if front == stack.Open {
+	switch front {
+	case stack.Open:
 		return s
-	}
-	if front == stack.Bare {
+	case stack.Bare:
 		return s.bare()
+	case stack.Held:
+		return s.held(caddy)
 	}
 	out := *s
 	out.Objects = nil
@@ -64,48 +67,64 @@ func (o *Object) Stops(front stack.Front) bool {
 
 // page are the objects of the page.
 func (s *Set) page(page, caddy string) []Object {
-	labels := map[string]any{LabelInstallation: s.Name, LabelRelease: s.Release, LabelService: pageName, "app": pageName}
-	metadata := func() map[string]any {
-		return map[string]any{"name": pageName, "namespace": s.Namespace, "labels": labels}
-	}
-	caddyfile := append([]string{"{", "  admin off", "}", ":3080"}, stack.PageDirectives(page)...)
-	locked := map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true, "runAsUser": int64(100),
-		"runAsGroup": int64(101), "capabilities": map[string]any{"drop": []any{"ALL"}}, "seccompProfile": map[string]any{"type": "RuntimeDefault"}}
+	lines := append([]string{"{", "  admin off", "}", ":3080"}, stack.PageDirectives(page)...)
+	return s.web(pageName, strings.Join(lines, "\n")+"\n", caddy, 1, 3, limits{"10m", "32Mi", "100m", "128Mi"})
+}
+
+// limits are what a container of a web server is sure of, and what it may take.
+type limits struct{ cpu, memory, mostCPU, mostMemory string }
+
+// web are the objects of a Caddy that stands where the frontend does. Its pods serve for some seconds more after they were told to end: nodes send
+// people there for a moment longer.
+func (s *Set) web(name, caddyfile, caddy string, replicas, seconds int64, l limits) []Object {
+	labels := map[string]any{"app": name}
+	// Caddy's own image lets its program open the ports below 1024, and the kernel starts no such program where the right to that can't be had.
+	locked := map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+		"capabilities": map[string]any{"drop": []any{"ALL"}, "add": []any{"NET_BIND_SERVICE"}}, "seccompProfile": map[string]any{"type": "RuntimeDefault"}}
 	container := map[string]any{
 		"name": "caddy", "image": caddy, "securityContext": locked,
 		"command":        []any{"caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"},
 		"env":            []any{map[string]any{"name": "XDG_DATA_HOME", "value": "/tmp"}, map[string]any{"name": "XDG_CONFIG_HOME", "value": "/tmp"}},
 		"ports":          []any{map[string]any{"name": "http", "containerPort": int64(3080)}},
 		"readinessProbe": map[string]any{"tcpSocket": map[string]any{"port": "http"}, "periodSeconds": int64(1)},
-		// Nodes send people here for a moment after the pod was told to end.
-		"lifecycle": map[string]any{"preStop": map[string]any{"exec": map[string]any{"command": []any{"sleep", "3"}}}},
-		"resources": map[string]any{"limits": map[string]any{"cpu": "100m", "memory": "128Mi"},
-			"requests": map[string]any{"cpu": "10m", "memory": "32Mi"}},
-		"volumeMounts": []any{map[string]any{"name": "page", "mountPath": "/etc/caddy", "readOnly": true},
+		"lifecycle":      map[string]any{"preStop": map[string]any{"exec": map[string]any{"command": []any{"sleep", strconv.FormatInt(seconds, 10)}}}},
+		"resources": map[string]any{"limits": map[string]any{"cpu": l.mostCPU, "memory": l.mostMemory},
+			"requests": map[string]any{"cpu": l.cpu, "memory": l.memory}},
+		"volumeMounts": []any{map[string]any{"name": "config", "mountPath": "/etc/caddy", "readOnly": true},
 			map[string]any{"name": "tmp", "mountPath": "/tmp"}},
 	}
 	pod := map[string]any{
 		"automountServiceAccountToken": false, "containers": []any{container},
-		"volumes": []any{map[string]any{"name": "page", "configMap": map[string]any{"name": pageName}},
+		"volumes": []any{map[string]any{"name": "config", "configMap": map[string]any{"name": name}},
 			map[string]any{"name": "tmp", "emptyDir": map[string]any{}}},
 	}
 	if like := s.find("Deployment/" + frontend); like != nil {
-		// Where the frontend may run and pull its image from, the page may too.
+		// Where the frontend may run and pull its image from, this may too, and as whom.
 		theirs := tree.At(like.Body, "spec", "template", "spec")
-		for _, key := range []string{"nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName"} {
+		for _, key := range []string{"nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "securityContext"} {
 			if v, ok := theirs[key]; ok {
 				pod[key] = v
 			}
 		}
+		who, _ := tree.Named(theirs["containers"], "frontend")["securityContext"].(map[string]any)
+		for _, key := range []string{"runAsUser", "runAsGroup"} {
+			if v, ok := who[key]; ok {
+				locked[key] = v
+			}
+		}
 	}
-	template := map[string]any{"metadata": map[string]any{"labels": map[string]any{"app": pageName},
-		"annotations": map[string]any{annotationConfig: shortHash([]byte(strings.Join(caddyfile, "\n")))}}, "spec": pod}
+	template := map[string]any{"metadata": map[string]any{"labels": labels, "annotations": map[string]any{annotationConfig: shortHash([]byte(caddyfile))}}, "spec": pod}
 	return []Object{
-		{Service: pageName, Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(),
-			"data": map[string]any{"Caddyfile": strings.Join(caddyfile, "\n") + "\n"}}},
-		{Service: pageName, Needs: []string{"ConfigMap/" + pageName}, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(),
-			"spec": map[string]any{"replicas": int64(1), "selector": map[string]any{"matchLabels": map[string]any{"app": pageName}}, "template": template}}},
+		{Service: name, Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": s.metadata(name), "data": map[string]any{"Caddyfile": caddyfile}}},
+		{Service: name, Needs: []string{"ConfigMap/" + name}, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": s.metadata(name),
+			"spec": map[string]any{"replicas": replicas, "selector": map[string]any{"matchLabels": labels}, "template": template}}},
 	}
+}
+
+// metadata is that of an object that berth stands in front of Sourcegraph.
+func (s *Set) metadata(name string) map[string]any {
+	return map[string]any{"name": name, "namespace": s.Namespace,
+		"labels": map[string]any{LabelInstallation: s.Name, LabelRelease: s.Release, LabelService: name, "app": name}}
 }
 
 // withSpec gives an object with another value in its spec.

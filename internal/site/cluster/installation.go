@@ -38,6 +38,7 @@ type installation struct {
 	namespace string
 	open      *render.Set // what the config asks for
 	set       *render.Set // the same with the front that it is to have
+	caddy     string      // the image of what stands in front; "" when nothing does
 	values    site.Values
 	client    *kubernetes.Client
 	owned     map[string]kubernetes.Ref // by key, as of the last plan
@@ -103,8 +104,13 @@ func (c *installation) Of() *site.Loaded { return c.Loaded }
 // Store is in the namespace.
 func (c *installation) Store() state.Store { return c.state }
 
-// Close lets go of the cluster's API.
-func (c *installation) Close() { c.client.Close() }
+// Close lets go of the cluster's API, and of requests that wait.
+func (c *installation) Close() {
+	if c.executor != nil {
+		c.executor.Hold.End()
+	}
+	c.client.Close()
+}
 
 // Hint leads to the frontend's log.
 func (c *installation) Hint() string {
@@ -121,11 +127,10 @@ func (c *installation) Render(e *site.Environment, generated map[string]string) 
 	c.open = set
 	c.set = set
 	if c.Front != stack.Open {
-		caddy, err := PageImage(e, c.Loaded)
-		if err != nil {
+		if c.caddy, err = PageImage(e, c.Loaded); err != nil {
 			return err
 		}
-		c.set = set.With(c.Front, c.Page, caddy)
+		c.set = set.With(c.Front, c.Page, c.caddy)
 	}
 	return problems.Err()
 }
@@ -147,7 +152,7 @@ func (c *installation) body(o *render.Object) map[string]any {
 // desired are the objects in the words of a plan.
 func (c *installation) desired(e *site.Environment) objects.Desired {
 	d := objects.Desired{Installation: c.Stack.Name, Namespace: c.namespace, Release: c.Stack.Release, Catalogue: e.Catalogue().Digest()}
-	if c.Front != stack.Open {
+	if c.Front != stack.Open && c.Front != stack.Held {
 		// Nobody else's number of replicas counts while writers are stopped, and when they start again it is as before.
 		d.Rules = append(d.Rules, objects.Rule{Object: "*", Field: "spec.replicas", Choice: plan.Take})
 	}
@@ -215,6 +220,16 @@ func (c *installation) Runner(e *site.Environment, timeout time.Duration) run.Ta
 	}
 	c.executor = &run.Kubernetes{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Owned: c.owned, Timeout: timeout, Now: e.Now,
 		Secrets: slices.Collect(maps.Values(c.values))}
+	if door := bodies[render.Door]; door != nil {
+		c.executor.Hold = &run.Hold{Awaited: c.set.Awaited(), Door: func(ctx context.Context, open bool) error {
+			body := door
+			if !open {
+				body = render.Nowhere(door)
+			}
+			_, err := c.client.Apply(ctx, body, kubernetes.ApplyOptions{Manager: plan.Manager, Force: true})
+			return err
+		}}
+	}
 	return c.executor
 }
 
@@ -362,7 +377,11 @@ func (c *installation) images(ctx context.Context, e *site.Environment) diag.Lis
 	if err != nil {
 		return diag.List{{Code: "BERTH1212", Severity: diag.Error, Subject: c.Doc.Config.Images.Registry, Summary: "the sign-in to the registry can't be read", Detail: []string{err.Error()}}}
 	}
-	problems := registry.Check(ctx, login, c.Stack.Images())
+	refs := c.Stack.Images()
+	if c.caddy != "" {
+		refs = append(refs, c.caddy)
+	}
+	problems := registry.Check(ctx, login, refs)
 	for i := range problems {
 		if problems[i].Code == "BERTH1212" {
 			problems[i].Severity = diag.Warning

@@ -1,0 +1,112 @@
+package kubernetes
+
+import (
+	"fmt"
+	"slices"
+
+	"berth/internal/render/kubernetes/tree"
+	"berth/internal/stack"
+)
+
+const (
+	// Door is the Service that leads from the door to the frontends, or nowhere: then requests wait.
+	Door = "Service/" + stack.Door
+	// past is the name of the Service that requests are led by when they waited long enough, whatever they find.
+	past = stack.Door + "-past"
+)
+
+// doorfile is what the door does: it asks for a connection until there is one. Connections are not kept, since one that is open goes by a
+// Service that leads nowhere. Who forwards people here tells who they are; 45 s are less than the minute that ingresses wait for an answer.
+const doorfile = `{
+	admin off
+	servers {
+		trusted_proxies static private_ranges
+	}
+}
+:3080
+reverse_proxy ` + stack.Door + `:80 {
+	lb_try_duration 45s
+	lb_try_interval 100ms
+	flush_interval -1
+	transport http {
+		keepalive off
+		dial_timeout 2s
+	}
+}
+handle_errors 502 503 504 {
+	reverse_proxy ` + past + `:80 {
+		flush_interval -1
+		transport http {
+			keepalive off
+		}
+	}
+}
+`
+
+// held is the set with a door in front of the frontends.
+func (s *Set) held(caddy string) *Set {
+	out := *s
+	out.Objects = slices.Clone(s.Objects)
+	front := out.find("Service/" + frontend)
+	if front == nil {
+		return s
+	}
+	out.awaitedFirst()
+	selector := tree.At(front.Body, "spec")["selector"]
+	for _, name := range []string{stack.Door, past} {
+		out.Objects = append(out.Objects, Object{Service: stack.Door, Body: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": s.metadata(name),
+			"spec": map[string]any{"type": "ClusterIP", "selector": selector,
+				"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}}}})
+	}
+	front = out.find("Service/" + frontend)
+	front.Body = withSpec(front.Body, "selector", map[string]any{"app": stack.Door})
+	front.Needs = []string{"Deployment/" + stack.Door} // people are sent there when it answers
+	out.Objects = append(out.Objects, s.web(stack.Door, doorfile, caddy, 2, 5, limits{"100m", "64Mi", "2", "512Mi"})...)
+	return &out
+}
+
+// awaitedFirst lets everything wait for what requests wait for: it has the machines for itself then, and people wait less.
+func (s *Set) awaitedFirst() {
+	awaited := s.Awaited()
+	var stores, others []string // those that the schema lies in or that don't know it, and those that need it
+	for i := range s.Objects {
+		switch o := &s.Objects[i]; {
+		case !awaited[o.Key()]:
+		case len(o.Needs) == 0:
+			stores = append(stores, o.Key())
+		default:
+			others = append(others, o.Key())
+		}
+	}
+	for i := range s.Objects {
+		switch o := &s.Objects[i]; {
+		case tree.Pods(o.Body) == nil || awaited[o.Key()]:
+		case len(o.Needs) == 0 || o.OneShot:
+			o.Needs = stores
+		default:
+			o.Needs = slices.Concat(o.Needs, others)
+		}
+	}
+}
+
+// Nowhere is a Service that leads to nobody.
+func Nowhere(service map[string]any) map[string]any {
+	return withSpec(service, "selector", map[string]any{"app": "nobody"})
+}
+
+// Awaited are the workloads that requests wait for while they are replaced, by key: those that a search or a page asks, and that exist once.
+// Where there are several each has a part of the data, and waiting for one after the other would keep those waiting who want another part.
+func (s *Set) Awaited() map[string]bool {
+	asked := append(stack.Databases(), "redis-cache", "redis-store", "gitserver", "zoekt-webserver", "searcher", "symbols")
+	awaited := map[string]bool{}
+	for i := range s.Objects {
+		o := &s.Objects[i]
+		if tree.Pods(o.Body) == nil || !slices.Contains(asked, o.Service) {
+			continue
+		}
+		if replicas := tree.At(o.Body, "spec")["replicas"]; replicas == nil || fmt.Sprint(replicas) == "1" {
+			awaited[o.Key()] = true
+		}
+	}
+	return awaited
+}

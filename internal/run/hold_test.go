@@ -1,0 +1,135 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"berth/internal/plan"
+)
+
+// door notes when it was opened and closed, in seconds since the begin.
+type door struct {
+	began time.Time
+	moved []string
+	fail  error
+}
+
+func (d *door) move(_ context.Context, open bool) error {
+	if d.fail != nil {
+		return d.fail
+	}
+	d.moved = append(d.moved, map[bool]string{true: "open ", false: "closed "}[open]+time.Since(d.began).String())
+	return nil
+}
+
+func replace(object string) plan.Step {
+	return plan.Step{Verb: plan.Update, Object: object, Effect: plan.Downtime}
+}
+
+func TestHold(t *testing.T) {
+	const pgsql, redis = "StatefulSet/pgsql", "Deployment/redis-cache"
+	cases := []struct {
+		name string
+		do   func(ctx context.Context, h *Hold)
+		want []string
+	}{
+		{"nothing that requests need", func(ctx context.Context, h *Hold) {
+			h.before(ctx, []plan.Step{replace("Deployment/worker"), {Verb: plan.Update, Object: pgsql, Effect: plan.None}})
+		}, nil},
+		{"one thing", func(ctx context.Context, h *Hold) {
+			h.before(ctx, []plan.Step{replace(pgsql)})
+			time.Sleep(10 * time.Second)
+			h.back(pgsql)
+			time.Sleep(10 * time.Second)
+		}, []string{"closed 0s", "open 13s"}}, // two until all know it, one after it is back
+		{"until the last of two is back", func(ctx context.Context, h *Hold) {
+			h.before(ctx, []plan.Step{replace(pgsql), replace(redis)})
+			h.back(redis)
+			time.Sleep(5 * time.Second)
+			h.back(pgsql)
+			time.Sleep(10 * time.Second)
+		}, []string{"closed 0s", "open 8s"}},
+		{"the next goes before it opens", func(ctx context.Context, h *Hold) {
+			h.before(ctx, []plan.Step{replace(pgsql)})
+			h.back(pgsql)
+			h.before(ctx, []plan.Step{replace(redis)})
+			time.Sleep(5 * time.Second)
+			h.back(redis)
+			time.Sleep(10 * time.Second)
+		}, []string{"closed 0s", "open 8s"}},
+		{"once more", func(ctx context.Context, h *Hold) {
+			h.before(ctx, []plan.Step{replace(pgsql)})
+			h.back(pgsql)
+			time.Sleep(5 * time.Second)
+			h.before(ctx, []plan.Step{replace(redis)})
+			h.back(redis)
+			time.Sleep(5 * time.Second)
+		}, []string{"closed 0s", "open 3s", "closed 7s", "open 10s"}},
+		{"never back", func(ctx context.Context, h *Hold) {
+			h.before(ctx, []plan.Step{replace(pgsql)})
+			time.Sleep(time.Hour)
+			h.back(pgsql)
+		}, []string{"closed 0s", "open 45s"}},
+		{"stopped in the middle", func(ctx context.Context, h *Hold) {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			h.before(ctx, []plan.Step{replace(pgsql)})
+			h.End()
+			time.Sleep(time.Hour)
+		}, []string{"closed 0s", "open 1s"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &door{began: time.Now()}
+				h := &Hold{Awaited: map[string]bool{pgsql: true, redis: true}, Door: d.move}
+				c.do(t.Context(), h)
+				synctest.Wait()
+				if !slices.Equal(d.moved, c.want) {
+					t.Errorf("the door was %q, want %q", d.moved, c.want)
+				}
+			})
+		})
+	}
+}
+
+// TestHoldWithoutDoor: what can't be held is done all the same, at once.
+func TestHoldWithoutDoor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{began: time.Now(), fail: errors.New("forbidden")}
+		h := &Hold{Awaited: map[string]bool{"StatefulSet/pgsql": true}, Door: d.move}
+		h.before(t.Context(), []plan.Step{replace("StatefulSet/pgsql")})
+		if took := time.Since(d.began); took != 0 || h.waits("StatefulSet/pgsql") {
+			t.Errorf("it took %s; requests wait: %v", took, h.waits("StatefulSet/pgsql"))
+		}
+		h.back("StatefulSet/pgsql")
+		h.End()
+		var none *Hold
+		none.before(t.Context(), []plan.Step{replace("StatefulSet/pgsql")})
+		none.back("StatefulSet/pgsql")
+		none.End()
+	})
+}
+
+// TestHoldThatCannotOpen: it tries again at the end.
+func TestHoldThatCannotOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &door{began: time.Now()}
+		h := &Hold{Awaited: map[string]bool{"StatefulSet/pgsql": true}, Door: d.move}
+		h.before(t.Context(), []plan.Step{replace("StatefulSet/pgsql")})
+		synctest.Wait()
+		d.fail = errors.New("the API server is away")
+		h.back("StatefulSet/pgsql")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		d.fail = nil
+		h.End()
+		if want := []string{"closed 0s", "open 1m2s"}; !slices.Equal(d.moved, want) {
+			t.Errorf("the door was %q, want %q", d.moved, want)
+		}
+	})
+}
