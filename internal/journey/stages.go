@@ -115,7 +115,7 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 	if problems.Failed() {
 		return "", problems
 	}
-	return fmt.Sprintf("release %s, Postgres %d, %s of data, no drift", facts.Release, facts.Postgres(), size(facts.Bytes())), w.Site.Fetch(ctx, h.Config)
+	return fmt.Sprintf("release %s, Postgres %d, %s of data, no drift", facts.Release, facts.Postgres(), size(facts.Bytes())), w.Site.Fetch(ctx, h.Config, h.Front())
 }
 
 // drifted compares the databases with what the hop in hand begins at. An upgrade that was gone back from leaves the schema of the next

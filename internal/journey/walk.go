@@ -19,8 +19,8 @@ type Site interface {
 	run.Tasks
 	// Ready proves, before anything is touched, that what a config asks for can be had and run here, and what a front takes.
 	Ready(ctx context.Context, config string, front stack.Front) error
-	// Fetch brings the images of a config's release here, where that can be done before they are needed.
-	Fetch(ctx context.Context, config string) error
+	// Fetch brings the images of a config's release, and of a front, to where they will be needed, as far as that is known.
+	Fetch(ctx context.Context, config string, front stack.Front) error
 	// Deploy makes what runs what a config asks for, with a front, and waits until it is ready.
 	Deploy(ctx context.Context, config string, front stack.Front, page string) error
 	// Roll makes what runs what a config asks for while people work with it, and waits until it is ready.

@@ -72,7 +72,7 @@ func (w *world) SetNote(_ context.Context, name string, v any) error {
 func (w *world) Ready(_ context.Context, config string, _ stack.Front) error {
 	return errors.Join(w.call("ready"), w.fail["ready "+config].Err())
 }
-func (w *world) Fetch(context.Context, string) error { return w.call("fetch") }
+func (w *world) Fetch(context.Context, string, stack.Front) error { return w.call("fetch") }
 
 func (w *world) Deploy(_ context.Context, config string, front stack.Front, page string) error {
 	if err := w.call("deploy " + config + " " + string(front)); err != nil {

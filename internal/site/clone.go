@@ -101,7 +101,9 @@ func (c *Clone) Ready(ctx context.Context, text string, _ stack.Front) error {
 }
 
 // Fetch pulls the images of the databases.
-func (c *Clone) Fetch(ctx context.Context, text string) error { return c.fetch(ctx, text, stack.Bare) }
+func (c *Clone) Fetch(ctx context.Context, text string, _ stack.Front) error {
+	return c.Place.Fetch(ctx, text, stack.Bare)
+}
 
 // Deploy runs the databases of a config's release, behind whatever front: there is none.
 func (c *Clone) Deploy(ctx context.Context, text string, _ stack.Front, _ string) error {

@@ -77,34 +77,14 @@ func (p *Place) Ready(ctx context.Context, text string, front stack.Front) error
 	return s.Preflight(ctx, p.env, todo).Err()
 }
 
-// Fetch pulls the images of a config's release.
-func (p *Place) Fetch(ctx context.Context, text string) error { return p.fetch(ctx, text, stack.Open) }
-
-func (p *Place) fetch(ctx context.Context, text string, front stack.Front) error {
+// Fetch brings images to where a config needs them.
+func (p *Place) Fetch(ctx context.Context, text string, front stack.Front) error {
 	s, todo, err := p.planned(ctx, text, front)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	todo.Steps = pullsOf(todo)
-	if todo.Empty() {
-		return nil
-	}
-	_, err = p.env.Carry(ctx, s, todo, p.timeout)
-	return err
-}
-
-// pullsOf are the steps of a plan that fetch images.
-func pullsOf(p *plan.Plan) []plan.Step {
-	var pulls []plan.Step
-	for _, s := range p.Steps {
-		if s.Verb == plan.Pull {
-			s.After = nil
-			s.ID = len(pulls) + 1
-			pulls = append(pulls, s)
-		}
-	}
-	return pulls
+	return s.Fetch(ctx, p.env, todo, p.timeout)
 }
 
 // Deploy makes what runs what a config asks for, with a front.

@@ -38,6 +38,8 @@ type Site interface {
 	Preflight(ctx context.Context, e *Environment, p *plan.Plan) diag.List
 	// Survey finds what stands in the way of the config, without a plan.
 	Survey(ctx context.Context, e *Environment) diag.List
+	// Fetch brings the images that a plan needs to where they will be needed, and does nothing else of it.
+	Fetch(ctx context.Context, e *Environment, p *plan.Plan, timeout time.Duration) error
 	// Runner does a plan's steps.
 	Runner(e *Environment, timeout time.Duration) run.Target
 	// Settle notes what is there, after a run that came to its end.

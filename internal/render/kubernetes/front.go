@@ -98,7 +98,7 @@ func (s *Set) web(name, caddyfile, caddy string, replicas, seconds int64, l limi
 		"volumes": []any{map[string]any{"name": "config", "configMap": map[string]any{"name": name}},
 			map[string]any{"name": "tmp", "emptyDir": map[string]any{}}},
 	}
-	if like := s.find("Deployment/" + frontend); like != nil {
+	if like := s.Find("Deployment/" + frontend); like != nil {
 		// Where the frontend may run and pull its image from, this may too, and as whom.
 		theirs := tree.At(like.Body, "spec", "template", "spec")
 		for _, key := range []string{"nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "securityContext"} {
@@ -135,7 +135,8 @@ func withSpec(body map[string]any, key string, value any) map[string]any {
 	return out
 }
 
-func (s *Set) find(key string) *Object {
+// Find finds an object by its key; nil when there is none.
+func (s *Set) Find(key string) *Object {
 	for i := range s.Objects {
 		if s.Objects[i].Key() == key {
 			return &s.Objects[i]

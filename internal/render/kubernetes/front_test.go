@@ -24,7 +24,7 @@ func frontSet() *Set {
 func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
 	set := frontSet()
 	closed := set.With(stack.Closed, "back soon", "caddy:1")
-	replicas := func(s *Set, key string) any { return tree.At(s.find(key).Body, "spec")["replicas"] }
+	replicas := func(s *Set, key string) any { return tree.At(s.Find(key).Body, "spec")["replicas"] }
 	for key, want := range map[string]int64{"StatefulSet/pgsql": 1, "Deployment/" + frontend: 0, "StatefulSet/gitserver": 0} {
 		if got := replicas(closed, key); got != want {
 			t.Errorf("%s has %v replicas, want %d", key, got, want)
@@ -36,15 +36,15 @@ func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
 			t.Errorf("where all is stopped %s has %v replicas, want %d", key, got, want)
 		}
 	}
-	if closed.find("Job/migrator") != nil || stopped.find("Job/migrator") != nil {
+	if closed.Find("Job/migrator") != nil || stopped.Find("Job/migrator") != nil {
 		t.Error("the release's own migrator would run")
 	}
-	selector := tree.At(closed.find("Service/"+frontend).Body, "spec")["selector"]
-	page := closed.find("Deployment/" + pageName)
+	selector := tree.At(closed.Find("Service/"+frontend).Body, "spec")["selector"]
+	page := closed.Find("Deployment/" + pageName)
 	if page == nil || !reflect.DeepEqual(selector, tree.At(page.Body, "spec", "selector")["matchLabels"]) {
 		t.Errorf("the Service leads to %v, not to the page", selector)
 	}
-	if got := closed.find("Service/" + frontend).Needs; !slices.Equal(got, []string{"Deployment/" + pageName}) {
+	if got := closed.Find("Service/" + frontend).Needs; !slices.Equal(got, []string{"Deployment/" + pageName}) {
 		t.Errorf("people are sent to the page when %v is ready", got)
 	}
 	if got := tree.At(page.Body, "spec", "template", "spec")["nodeSelector"]; !reflect.DeepEqual(got, map[string]any{"disk": "ssd"}) {
@@ -57,10 +57,10 @@ func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
 
 func TestBehindRunsEverything(t *testing.T) {
 	behind := frontSet().With(stack.Behind, "back soon", "caddy:1")
-	if tree.At(behind.find("StatefulSet/gitserver").Body, "spec")["replicas"] != int64(3) || behind.find("Job/migrator") == nil {
+	if tree.At(behind.Find("StatefulSet/gitserver").Body, "spec")["replicas"] != int64(3) || behind.Find("Job/migrator") == nil {
 		t.Error("not everything runs behind the page")
 	}
-	if frontSet().With(stack.Open, "", "").find("Deployment/"+pageName) != nil {
+	if frontSet().With(stack.Open, "", "").Find("Deployment/"+pageName) != nil {
 		t.Error("an open front has a page")
 	}
 }
@@ -72,7 +72,7 @@ func TestBareIsDatabasesAndWhatTheirPodsNeed(t *testing.T) {
 		Object{Body: map[string]any{"kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "metadata": map[string]any{"name": "pull", "namespace": "n"}}},
 		Object{Service: "pgsql", Body: map[string]any{"kind": "PersistentVolumeClaim", "metadata": map[string]any{"name": "pgsql", "namespace": "n"}}},
 		Object{Service: "pgsql", Body: map[string]any{"kind": "StorageClass", "metadata": map[string]any{"name": "fast"}}})
-	tree.At(set.find("StatefulSet/pgsql").Body, "metadata")["namespace"] = "n"
+	tree.At(set.Find("StatefulSet/pgsql").Body, "metadata")["namespace"] = "n"
 	var keys []string
 	for _, o := range set.With(stack.Bare, "", "").Objects {
 		keys = append(keys, o.Key())

@@ -47,7 +47,7 @@ handle_errors 502 503 504 {
 func (s *Set) held(caddy string) *Set {
 	out := *s
 	out.Objects = slices.Clone(s.Objects)
-	front := out.find("Service/" + frontend)
+	front := out.Find("Service/" + frontend)
 	if front == nil {
 		return s
 	}
@@ -58,7 +58,7 @@ func (s *Set) held(caddy string) *Set {
 			"spec": map[string]any{"type": "ClusterIP", "selector": selector,
 				"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}}}})
 	}
-	front = out.find("Service/" + frontend)
+	front = out.Find("Service/" + frontend)
 	front.Body = withSpec(front.Body, "selector", map[string]any{"app": stack.Door})
 	front.Needs = []string{"Deployment/" + stack.Door} // people are sent there when it answers
 	out.Objects = append(out.Objects, s.web(stack.Door, doorfile, caddy, 2, 5, limits{"100m", "64Mi", "2", "512Mi"})...)

@@ -110,6 +110,23 @@ func (i *installation) Teardown(ctx context.Context, e *site.Environment, data b
 	return plan.Teardown(plan.Desired{Installation: i.Stack.Name, Target: i.Stack.Target, Catalogue: e.Catalogue().Digest()}, s, network, volumes), nil
 }
 
+// Fetch pulls.
+func (i *installation) Fetch(ctx context.Context, e *site.Environment, p *plan.Plan, timeout time.Duration) error {
+	var pulls []plan.Step
+	for _, s := range p.Steps {
+		if s.Verb == plan.Pull {
+			s.After = nil
+			s.ID = len(pulls) + 1
+			pulls = append(pulls, s)
+		}
+	}
+	if p.Steps = pulls; p.Empty() {
+		return nil
+	}
+	_, err := e.Carry(ctx, i, p, timeout)
+	return err
+}
+
 // Preflight asks the host, and the registry for the images that are to be pulled.
 func (i *installation) Preflight(ctx context.Context, e *site.Environment, p *plan.Plan) diag.List {
 	var refs []string
