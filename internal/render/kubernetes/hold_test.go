@@ -13,7 +13,7 @@ import (
 	"berth/internal/stack"
 )
 
-// TestAwaited: in every minor release requests wait for the same services, whatever their workloads are called.
+// TestAwaited: in every minor release requests wait for the same services, whatever their workloads are called, and the door knows who it runs as.
 func TestAwaited(t *testing.T) {
 	minors := map[string]bool{}
 	for _, v := range catalogue.Embedded().Versions(catalogue.Kubernetes) {
@@ -21,8 +21,13 @@ func TestAwaited(t *testing.T) {
 			continue
 		}
 		minors[catalogue.Minor(v.Version)] = true
+		set := render(t, v.Version, "")
+		door := set.With(stack.Held, "", "caddy:1").Find("Deployment/berth-door")
+		if user := tree.At(tree.Containers(tree.At(door.Body, "spec", "template", "spec"))[0], "securityContext")["runAsUser"]; user == nil || fmt.Sprint(user) == "0" {
+			t.Errorf("%s: the door runs as %v", v.Version, user)
+		}
 		var names []string
-		for key := range render(t, v.Version, "").Awaited() {
+		for key := range set.Awaited() {
 			_, name, _ := strings.Cut(key, "/")
 			names = append(names, name)
 		}

@@ -12,9 +12,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/journey"
-	"berth/internal/plan"
 	render "berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/run"
 	"berth/internal/site"
 	"berth/internal/stack"
@@ -121,50 +119,6 @@ func PageImage(e *site.Environment, l *site.Loaded) (string, error) {
 	return stack.Image(l.Doc.Config.Images.Registry, r, l.Digests, r.Services["caddy"].Compose.Image), nil
 }
 
-// Fetch lets nodes fetch the images of what is about to be replaced there. What is new goes where a frontend is: the scheduler prefers nodes that
-// have an image.
-func (c *installation) Fetch(ctx context.Context, e *site.Environment, p *plan.Plan, _ time.Duration) error {
-	type pod struct {
-		Metadata struct{ Labels map[string]any }
-		Spec     struct{ NodeName string }
-	}
-	pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace})
-	if err != nil {
-		return err
-	}
-	nodes := func(selector map[string]any) []string {
-		var names []string
-		for _, p := range pods {
-			if len(selector) > 0 && within(selector, p.Metadata.Labels) && p.Spec.NodeName != "" {
-				names = append(names, p.Spec.NodeName)
-			}
-		}
-		return names
-	}
-	frontends := nodes(map[string]any{"app": "sourcegraph-frontend"})
-	wanted := map[string][]string{}
-	for _, s := range p.Steps {
-		o := c.set.Find(s.Object)
-		if o == nil || s.Verb == plan.Wait || o.Kind() == "DaemonSet" { // which is on every node, and nobody waits for it
-			continue
-		}
-		at := nodes(catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
-		if len(at) == 0 {
-			at = frontends
-		}
-		for _, container := range tree.Containers(catalogue.Branch(o.Body, "spec", "template", "spec")) {
-			for _, node := range at {
-				wanted[node] = append(wanted[node], tree.Text(container, "image"))
-			}
-		}
-	}
-	for node, images := range wanted {
-		slices.Sort(images)
-		wanted[node] = slices.Compact(images)
-	}
-	return c.tasks(e).Images(ctx, wanted, func(line string) { fmt.Fprintln(e.Stdout, "  ", line) })
-}
-
 // ending is how long pods may take to end.
 const ending = 10 * time.Minute
 
@@ -175,13 +129,6 @@ func (c *installation) Still(ctx context.Context, now func() time.Time) error {
 		if o := &c.open.Objects[i]; o.Stops(c.Front) {
 			selectors = append(selectors, catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
 		}
-	}
-	type pod struct {
-		Metadata struct {
-			Name   string
-			Labels map[string]any
-		}
-		Status struct{ Phase string }
 	}
 	for end := now().Add(ending); ; {
 		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace})
