@@ -19,6 +19,7 @@ type Hold struct {
 	mu      sync.Mutex
 	away    map[string]bool // awaited objects that are being replaced
 	closed  bool
+	broken  error       // why it could not be closed
 	reached time.Time   // when all nodes know that it is closed
 	limit   *time.Timer // opens it whatever is away
 	calm    *time.Timer // opens it when what was away is known to be back
@@ -69,11 +70,11 @@ func (h *Hold) close(ctx context.Context) error {
 	if h.closed {
 		return nil
 	}
-	if err := h.Door(ctx, false); err != nil {
-		return err
+	if h.broken = h.Door(ctx, false); h.broken != nil {
+		return h.broken
 	}
 	h.closed, h.reached = true, time.Now().Add(spreading)
-	h.limit = time.AfterFunc(longest, h.open)
+	h.limit = time.AfterFunc(longest, h.End)
 	return nil
 }
 
@@ -89,24 +90,49 @@ func (h *Hold) back(object string) {
 	}
 	delete(h.away, object)
 	if len(h.away) == 0 && h.closed {
-		h.calm = time.AfterFunc(spreading/2, h.open)
+		h.calm = time.AfterFunc(spreading/2, h.openUnlessAway)
 	}
 }
 
-// waits reports whether requests wait for an object now.
-func (h *Hold) waits(object string) bool {
+// how says, of an object that is being replaced, whether requests wait for it; "" when they have no need to.
+func (h *Hold) how(object string) string {
 	if h == nil {
-		return false
+		return ""
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.closed && h.away[object]
+	switch {
+	case !h.away[object]:
+		return ""
+	case h.closed:
+		return ", requests wait"
+	case h.broken != nil:
+		return ", requests do not wait: " + h.broken.Error()
+	}
+	return ", requests wait no longer"
+}
+
+// openUnlessAway opens the door unless something else went since that was decided.
+func (h *Hold) openUnlessAway() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.away) == 0 {
+		h.open()
+	}
+}
+
+// End opens the door at the end of a run, whatever became of it.
+func (h *Hold) End() {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open()
 }
 
 // open opens the door, if it is closed. Where that fails requests wait before they are let past it, until the next run opens it.
 func (h *Hold) open() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	stop(h.calm)
 	stop(h.limit)
 	if !h.closed {
@@ -115,13 +141,6 @@ func (h *Hold) open() {
 	ctx, cancel := context.WithTimeout(context.Background(), opening)
 	defer cancel()
 	h.closed = h.Door(ctx, true) != nil
-}
-
-// End opens the door at the end of a run, whatever became of it.
-func (h *Hold) End() {
-	if h != nil {
-		h.open()
-	}
 }
 
 func stop(t *time.Timer) {

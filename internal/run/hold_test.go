@@ -103,8 +103,8 @@ func TestHoldWithoutDoor(t *testing.T) {
 		d := &door{began: time.Now(), fail: errors.New("forbidden")}
 		h := &Hold{Awaited: map[string]bool{"StatefulSet/pgsql": true}, Door: d.move}
 		h.before(t.Context(), []plan.Step{replace("StatefulSet/pgsql")})
-		if took := time.Since(d.began); took != 0 || h.waits("StatefulSet/pgsql") {
-			t.Errorf("it took %s; requests wait: %v", took, h.waits("StatefulSet/pgsql"))
+		if took, how := time.Since(d.began), h.how("StatefulSet/pgsql"); took != 0 || how != ", requests do not wait: forbidden" {
+			t.Errorf("it took %s and says %q", took, how)
 		}
 		h.back("StatefulSet/pgsql")
 		h.End()

@@ -227,8 +227,8 @@ func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Read
 	for _, s := range steps {
 		if r := out[s.ID]; r.Ready || r.Failed {
 			t.Hold.back(s.Object)
-		} else if t.Hold.waits(s.Object) {
-			r.How += ", requests wait"
+		} else {
+			r.How += t.Hold.how(s.Object)
 			out[s.ID] = r
 		}
 		if s.Verb == plan.Execute {
