@@ -197,12 +197,13 @@ type Upgrades struct {
 	Channel   string `yaml:"channel" doc:"Which releases are meant for you. stable: the newest that berth's catalogue offers where you run." default:"stable" enum:"stable" example:"stable"`
 	Window    string `yaml:"window" doc:"When an upgrade may begin: days, hours, and the time zone that they are of. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. What was begun is finished, also after its end." example:"Sun 02:00-05:00 Europe/Berlin"`
 	Automatic string `yaml:"automatic" doc:"How far it goes by itself. patch: to later patches of your minor release. minor: also to the next minor release, one at a time. off: nowhere. Whatever else an upgrade needs waits for you." default:"off" enum:"patch|minor|off" example:"patch"`
-	Hold      *bool  `yaml:"hold" doc:"Whether requests wait, at a door in front of the frontends, while an upgrade that rolls replaces what exists once. false where what stands before Sourcegraph is slow to follow pods, or lets no request wait for a minute." on:"kubernetes" default:"true" example:"false"`
+	Hold      *bool  `yaml:"hold" doc:"Whether requests wait, at a door in front of the frontends, while an upgrade that rolls replaces what exists once. false where what stands before Sourcegraph is slow to follow pods, or lets no request wait for a minute." on:"kubernetes" default:"true; false in a mesh" example:"false"`
 }
 
-// Held reports whether requests wait while an upgrade replaces what exists once.
+// Held reports whether requests wait while an upgrade replaces what exists once. In a mesh they can't: its proxies answer for what is not there.
 func (c *Config) Held() bool {
-	return c.On == catalogue.Kubernetes && (c.Upgrades == nil || c.Upgrades.Hold == nil || *c.Upgrades.Hold)
+	meshed := c.Kubernetes != nil && c.Kubernetes.Mesh != ""
+	return c.On == catalogue.Kubernetes && !meshed && (c.Upgrades == nil || c.Upgrades.Hold == nil || *c.Upgrades.Hold)
 }
 
 // Patch changes what berth renders for one service.

@@ -77,9 +77,11 @@ func (t *ClusterTasks) fetcher(ref kubernetes.Ref, node string, images []string)
 	}
 	pod["containers"] = containers
 	labels := map[string]any{labelTask: "fetch", LabelTaskOf: t.Installation}
+	metadata, _ := template["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any) // they keep a mesh away
 	return map[string]any{"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": labels},
 		"spec": map[string]any{"backoffLimit": int64(0), "ttlSecondsAfterFinished": int64(cleared), "activeDeadlineSeconds": int64(fetching.Seconds()),
-			"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": pod}}}
+			"template": map[string]any{"metadata": map[string]any{"labels": labels, "annotations": annotations}, "spec": pod}}}
 }
 
 // fetch is what nodes fetch now.
