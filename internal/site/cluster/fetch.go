@@ -9,7 +9,6 @@ import (
 	"berth/catalogue"
 	"berth/internal/plan"
 	render "berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/site"
 	"berth/internal/target/kubernetes"
 )
@@ -57,9 +56,11 @@ func wanted(set *render.Set, p *plan.Plan, pods []pod) map[string][]string {
 		if len(at) == 0 {
 			at = frontends
 		}
-		for _, c := range tree.Containers(catalogue.Branch(o.Body, "spec", "template", "spec")) {
+		spec := catalogue.Branch(o.Body, "spec", "template", "spec")
+		for _, c := range slices.Concat(catalogue.Maps(spec["initContainers"]), catalogue.Maps(spec["containers"])) {
+			image, _ := c["image"].(string)
 			for _, node := range at {
-				images[node] = append(images[node], tree.Text(c, "image"))
+				images[node] = append(images[node], image)
 			}
 		}
 	}
