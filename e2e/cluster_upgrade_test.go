@@ -141,6 +141,25 @@ func TestClusterUpgradeKilled(t *testing.T) {
 // and "" when berth came to its end.
 func (s *site) killedWhenNew(seen map[string]bool, args ...string) (place, out string, err error) {
 	s.t.Helper()
+	stage := ""
+	_, out, err = s.killedAt(func(line string) bool {
+		if _, after, begins := strings.Cut(line, ": "); begins && strings.HasPrefix(line, "== hop") {
+			stage = after
+		}
+		// Counts, times and names of pods differ each time.
+		key := stage + "|" + changing.ReplaceAllString(line, "*")
+		if stage == "" || seen[key] {
+			return false
+		}
+		seen[key], place = true, key
+		return true
+	}, args...)
+	return place, out, err
+}
+
+// killedAt runs berth until it prints a line that is meant, and kills it then. It gives all that berth printed.
+func (s *site) killedAt(meant func(line string) bool, args ...string) (killed bool, out string, err error) {
+	s.t.Helper()
 	cmd := s.command(context.Background(), args...)
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
@@ -151,24 +170,17 @@ func (s *site) killedWhenNew(seen map[string]bool, args ...string) (place, out s
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	stage := ""
 	for lines := bufio.NewScanner(pipe); lines.Scan(); {
-		line := lines.Text()
-		all.WriteString(line + "\n")
-		if _, after, begins := strings.Cut(line, ": "); begins && strings.HasPrefix(line, "== hop") {
-			stage = after
-		}
-		// Counts, times and names of pods differ each time.
-		key := stage + "|" + changing.ReplaceAllString(line, "*")
-		if stage != "" && place == "" && !seen[key] {
-			seen[key], place = true, key
+		all.WriteString(lines.Text() + "\n")
+		if !killed && meant(lines.Text()) {
+			killed = true
 			if err := cmd.Process.Kill(); err != nil {
 				s.t.Fatal(err)
 			}
 		}
 	}
 	err = cmd.Wait()
-	return place, all.String() + stderr.String(), err
+	return killed, all.String() + stderr.String(), err
 }
 
 // changing is what differs between lines that say the same.

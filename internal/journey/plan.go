@@ -6,6 +6,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/stack"
 	"berth/internal/upgrade"
 )
 
@@ -160,7 +161,7 @@ func text(h *Hop, s Stage, held bool) string {
 		}
 		meanwhile := "requests fail for some seconds while what exists once is replaced"
 		if held {
-			meanwhile = "requests wait, 45 s at most, while what exists once is replaced"
+			meanwhile = fmt.Sprintf("requests wait, %.0f s at most, while what exists once is replaced", stack.LongestWait.Seconds())
 		}
 		return "the migrator of " + h.To + " runs, and services are replaced one after the other; " + meanwhile
 	case Prove:

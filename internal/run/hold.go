@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/internal/plan"
+	"berth/internal/stack"
 )
 
 // Hold lets requests wait at a door while something is replaced that exists once and that they need. It never fails a run: where the door
@@ -28,9 +29,6 @@ type Hold struct {
 const (
 	// spreading is how long it takes until all nodes know where a Service leads, or who answers for one: kube-proxy gathers changes of one second.
 	spreading = 2 * time.Second
-	// longest is how long the door stays closed for one replacement: as long as it lets a request wait. What takes longer is missed, as
-	// without a door.
-	longest = 45 * time.Second
 	// opening is how long the API server may take to note that the door opens, after all else is over.
 	opening = 10 * time.Second
 )
@@ -64,7 +62,7 @@ func (h *Hold) before(ctx context.Context, steps []plan.Step) {
 	}
 }
 
-// close closes the door, if it is open, for as long as it may be closed.
+// close closes the door, if it is open. What is away for longer than a request may wait is missed, as without a door.
 func (h *Hold) close(ctx context.Context) error {
 	stop(h.calm)
 	if h.closed {
@@ -74,7 +72,7 @@ func (h *Hold) close(ctx context.Context) error {
 		return h.broken
 	}
 	h.closed, h.reached = true, time.Now().Add(spreading)
-	h.limit = time.AfterFunc(longest, h.End)
+	h.limit = time.AfterFunc(stack.LongestWait, h.End)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package stack
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Front is what stands behind the front door: Sourcegraph, or a page that says why it does not answer.
@@ -22,6 +23,10 @@ const (
 
 // Door is the name of what requests go through in a cluster while the front is Held.
 const Door = "berth-door"
+
+// LongestWait is how long a request waits at the door before it is let past, and so how long the door stays closed at most: less than the minute that
+// ingresses wait for an answer.
+const LongestWait = 45 * time.Second
 
 // Databases are the services that stay while everything else is stopped.
 func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsights-db"} }

@@ -16,15 +16,15 @@ const (
 )
 
 // doorfile is what the door does: it asks for a connection until there is one. Connections are not kept, since one that is open goes by a
-// Service that leads nowhere. 45 s are less than the minute that ingresses wait for an answer. Who forwards people here tells who they are, as
+// Service that leads nowhere. Who forwards people here tells who they are, as
 // without a door and as at the front door of Sourcegraph's Compose file. Only words that Caddy 2.5 knows, which 5.0 and 5.1 have.
-const doorfile = `{
+var doorfile = `{
 	admin off
 }
 :3080
 reverse_proxy ` + stack.Door + `:80 {
 	trusted_proxies 0.0.0.0/0 ::/0
-	lb_try_duration 45s
+	lb_try_duration ` + stack.LongestWait.String() + `
 	lb_try_interval 100ms
 	flush_interval -1
 	transport http {
@@ -53,14 +53,13 @@ func (s *Set) held(caddy string) *Set {
 	}
 	out.awaitedFirst()
 	selector := tree.At(front.Body, "spec")["selector"]
+	front.Body = withSpec(front.Body, "selector", map[string]any{"app": stack.Door})
+	front.Needs = []string{"Deployment/" + stack.Door} // people are sent there when it answers
 	for _, name := range []string{stack.Door, past} {
 		out.Objects = append(out.Objects, Object{Service: stack.Door, Body: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": s.metadata(name),
 			"spec": map[string]any{"type": "ClusterIP", "selector": selector,
 				"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}}}})
 	}
-	front = out.Find("Service/" + frontend)
-	front.Body = withSpec(front.Body, "selector", map[string]any{"app": stack.Door})
-	front.Needs = []string{"Deployment/" + stack.Door} // people are sent there when it answers
 	out.Objects = append(out.Objects, s.web(stack.Door, doorfile, caddy, 2, 5, limits{"100m", "64Mi", "2", "512Mi"})...)
 	return &out
 }

@@ -168,17 +168,23 @@ func comparable(v any) any {
 	return out
 }
 
+// newestOfMinors are the newest releases of all minors, the newest first.
+func newestOfMinors() []string {
+	var versions []string
+	for _, v := range catalogue.Embedded().Versions(catalogue.Kubernetes) { // the newest first
+		if len(versions) == 0 || catalogue.Minor(versions[len(versions)-1]) != catalogue.Minor(v.Version) {
+			versions = append(versions, v.Version)
+		}
+	}
+	return versions
+}
+
 // TestOnlyTheFrontendOpensDatabases: in every release all other services that need the schema learn from the frontend where it is.
 func TestOnlyTheFrontendOpensDatabases(t *testing.T) {
-	minors := map[string]bool{}
-	for _, v := range catalogue.Embedded().Versions(catalogue.Kubernetes) { // the newest first
-		if minors[catalogue.Minor(v.Version)] {
-			continue
-		}
-		minors[catalogue.Minor(v.Version)] = true
+	for _, version := range newestOfMinors() {
 		var impatient []string
 		patient := 0
-		for _, o := range render(t, v.Version, "").Objects {
+		for _, o := range render(t, version, "").Objects {
 			switch {
 			case o.Patient:
 				patient++
@@ -187,7 +193,7 @@ func TestOnlyTheFrontendOpensDatabases(t *testing.T) {
 			}
 		}
 		if !slices.Equal(impatient, []string{"Deployment/sourcegraph-frontend"}) || patient < 5 {
-			t.Errorf("%s: %d objects wait for the frontend, and these don't: %v", v.Version, patient, impatient)
+			t.Errorf("%s: %d objects wait for the frontend, and these don't: %v", version, patient, impatient)
 		}
 	}
 }
