@@ -82,6 +82,7 @@ type Irreversible struct {
 	Crosses          string   `yaml:"crosses"`
 	Database         Database `yaml:"database"`
 	ConvertsPostgres bool     `yaml:"convertsPostgres"` // by the database images, when they start
+	Until            string   `yaml:"until"`            // the first minor whose images refuse to; "": there is none
 	Text             string   `yaml:"text"`
 	Source           string   `yaml:"source"`
 }

@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/journey":           {"catalogue", "internal/diag", "internal/run", "internal/stack", "internal/state", "internal/upgrade"},
 
 	"internal/site": {"catalogue", "internal/config", "internal/config/check", "internal/diag", "internal/journey", "internal/plan", "internal/registry", "internal/run",
-		"internal/stack", "internal/state", "internal/view"},
+		"internal/stack", "internal/state", "internal/upgrade", "internal/view"},
 	"internal/site/engine": {"internal/config", "internal/diag", "internal/journey", "internal/plan", "internal/registry", "internal/render/compose", "internal/run",
 		"internal/site", "internal/stack", "internal/state", "internal/target/compose"},
 	"internal/site/cluster": {"catalogue", "internal/config", "internal/diag", "internal/journey", "internal/plan", "internal/plan/fields", "internal/plan/objects",

@@ -95,9 +95,6 @@ func (r *AgentReport) about(release string, now time.Time) string {
 // agentNote is the name of the note that the last report is kept in.
 const agentNote = "agent"
 
-// agentPatience is how long a background migration may stand still.
-const agentPatience = 10 * time.Minute
-
 // agent runs once, prints what came of it, and gives the exit code for it.
 func (e *Env) agent(ctx context.Context, f agentFlags) error {
 	to := *e
@@ -227,8 +224,12 @@ func (v *visit) remember(ctx context.Context) error {
 		return err
 	}
 	v.report = &AgentReport{Format: 1, Checked: v.Now(), Takes: last.Takes, Left: last.Left}
-	if j := v.open; j != nil && j.Status == journey.Returned && !slices.Contains(last.Left, j.Hop().To) {
-		v.report.Left = append(v.report.Left, j.Hop().To)
+	if v.open != nil {
+		for _, release := range v.open.Left {
+			if !slices.Contains(v.report.Left, release) {
+				v.report.Left = append(v.report.Left, release)
+			}
+		}
 	}
 	return nil
 }
@@ -268,7 +269,7 @@ func (v *visit) decide(ctx context.Context) (policy.Decision, error) {
 		return v.goOn(), nil
 	}
 	if from == "" {
-		return policy.Decision{}, notRunning(v.file)
+		return policy.Decision{}, v.notRunning(ctx, v.site, v.file)
 	}
 	pick, held := v.policy.Choose(v.candidates(from), v.report.Left)
 	switch {
@@ -315,7 +316,7 @@ func (v *visit) candidates(from string) []policy.Candidate {
 	}
 	var out []policy.Candidate
 	for _, to := range policy.Releases(offered, from) {
-		way, refused := upgrade.Path(v.Catalogue(), upgrade.Request{From: from, To: to, Target: l.Stack.Target, Facts: known(l, nil)})
+		way, refused := upgrade.Path(v.Catalogue(), upgrade.Request{From: from, To: to, Target: l.Stack.Target, Facts: l.Known(0)})
 		out = append(out, policy.Candidate{Release: to, Way: way, Refused: refused})
 	}
 	return out
@@ -374,7 +375,7 @@ func (v *visit) walk(ctx context.Context, j *journey.Journey) error {
 			return err
 		}
 	}
-	err := v.Env.walk(ctx, v.site, j, upgradeFlags{file: v.file, patience: agentPatience})
+	err := v.Env.walk(ctx, v.site, j, upgradeFlags{file: v.file, patience: usualPatience})
 	v.report.Problems = j.Problems
 	var code exit
 	switch {
@@ -386,7 +387,7 @@ func (v *visit) walk(ctx context.Context, j *journey.Journey) error {
 	default:
 		v.report.Outcome = outcomeFailed
 		if way, none := j.Back(); len(none) == 0 && len(way.Stages) == 0 {
-			if err := v.walker(v.site, 0, 0).Return(ctx, j, way); err != nil {
+			if err := v.walker(ctx, v.site, nil, 0, 0).Return(ctx, j, way); err != nil {
 				return err
 			}
 			fmt.Fprintf(v.Stderr, "given up  %s runs as before; when it is mended: berth upgrade\n", way.To)

@@ -5,11 +5,13 @@ import (
 	"fmt"
 
 	"berth/internal/diag"
+	"berth/internal/site"
+	"berth/internal/upgrade"
 	"github.com/spf13/cobra"
 )
 
 func newCheckCmd(env *Env) *cobra.Command {
-	var file string
+	var file, against string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check",
@@ -18,7 +20,7 @@ func newCheckCmd(env *Env) *cobra.Command {
 that something must be mended first.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			problems, err := env.check(cmd.Context(), file)
+			problems, err := env.check(cmd.Context(), file, against)
 			if err != nil {
 				return err
 			}
@@ -38,6 +40,7 @@ that something must be mended first.`,
 		},
 	}
 	configFlag(cmd, &file)
+	cmd.Flags().StringVar(&against, "against", "", "look at the file alone, as a change of an installation of this release: for CI, where there is none to ask")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
 }
@@ -54,10 +57,13 @@ func (e *Env) verdict(problems diag.List) {
 }
 
 // check collects the problems of the config, the host, and the registry.
-func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
+func (e *Env) check(ctx context.Context, file, against string) (diag.List, error) {
 	l, problems, err := e.Load(file)
 	if err != nil || l == nil {
 		return problems, err
+	}
+	if against != "" {
+		return append(problems, e.checkAgainst(l, against)...), nil
 	}
 	i, err := e.Connect(ctx, l)
 	if list, ok := err.(diag.List); ok {
@@ -67,5 +73,31 @@ func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
 		return nil, err
 	}
 	defer i.Close()
-	return append(problems, i.Survey(ctx, &e.Environment)...), nil
+	problems = append(problems, i.Survey(ctx, &e.Environment)...)
+	p, err := i.Plan(ctx, &e.Environment)
+	if list, ok := err.(diag.List); ok {
+		return append(problems, list...), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := e.compare(ctx, i, p, site.IfQuick, "")
+	if err != nil {
+		return nil, err
+	}
+	if c.upgrade.Open() {
+		problems = append(problems, underway(c.upgrade, file))
+	} else {
+		problems = append(problems, c.Problems...)
+	}
+	return problems, nil
+}
+
+// checkAgainst holds a config's release beside that of an installation that can't be asked.
+func (e *Env) checkAgainst(l *site.Loaded, release string) diag.List {
+	if _, err := e.Catalogue().Release(release, l.Stack.Target); err != nil {
+		return diag.List{{Code: "BERTH3751", Severity: diag.Error, Subject: "--against", Summary: fmt.Sprintf("%s is no release on %s", release, l.Stack.Target),
+			Hint: "see what there is: berth catalogue list"}}
+	}
+	return l.Compare(e.Catalogue(), upgrade.Standing{Databases: release, Data: true}, nil).Problems
 }

@@ -6,6 +6,8 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/run"
+	"berth/internal/state"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -40,7 +42,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			Hint:    "to delete its data for good: berth down --delete-data " + name}}
 	}
 	if data == "" {
-		if err := underway(ctx, s); err != nil {
+		if err := settled(ctx, s); err != nil {
 			return err
 		}
 	}
@@ -56,7 +58,9 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 	if !p.Empty() {
 		view.Plan(e.Stdout, p)
 		fmt.Fprintln(e.Stdout)
-		if err := e.execute(ctx, s, p, 0); err != nil {
+		r := state.NewRecord(plan.Down, p.Release, string(s.Of().Text), e.Now())
+		r.Plan = p
+		if err := e.execute(ctx, s, r, func() (*run.Run, error) { return e.Carry(ctx, s, p, 0) }); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"berth/catalogue"
@@ -17,34 +18,43 @@ func newHistoryCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what was done, when, by whom, and how it ended",
+		Long:  "Show a line for each thing that somebody asked for, and below it the stages that it had.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			runs, err := env.history(cmd.Context(), file)
+			records, err := env.history(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return env.printJSON(runs)
+				return env.printJSON(records)
 			}
-			if len(runs) == 0 {
-				fmt.Fprintln(env.Stdout, "nothing was done here yet")
-				return nil
-			}
-			fmt.Fprintf(env.Stdout, "%-4s  %-19s  %-6s  %-12s  %-11s  %6s  %5s  %s\n", "run", "started", "what", "release", "result", "took", "steps", "who")
-			for _, r := range runs {
-				took := "?"
-				if !r.Ended.IsZero() {
-					took = r.Ended.Sub(r.Started).Round(time.Second).String()
-				}
-				fmt.Fprintf(env.Stdout, "%-4d  %-19s  %-6s  %-12s  %-11s  %6s  %5d  %s@%s\n", r.Number, r.Started.Format(time.DateTime), r.Action,
-					r.Release, r.Result, took, len(r.Plan.Steps), r.Who.User, r.Who.Host)
-			}
+			writeHistory(env.Stdout, records)
 			return nil
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, with each run's config, plan and times")
 	return cmd
+}
+
+func writeHistory(w io.Writer, records []state.Record) {
+	if len(records) == 0 {
+		fmt.Fprintln(w, "nothing was done here yet")
+		return
+	}
+	fmt.Fprintf(w, "%-4s  %-19s  %-32s  %-11s  %7s  %5s  %s\n", "run", "started", "what", "result", "took", "steps", "who")
+	for _, r := range records {
+		took := "?"
+		if !r.Ended.IsZero() {
+			took = r.Ended.Sub(r.Started).Round(time.Second).String()
+		}
+		fmt.Fprintf(w, "%-4d  %-19s  %-32s  %-11s  %7s  %5d  %s@%s\n", r.Number, r.Started.Format(time.DateTime), r.What(), r.Result, took, len(r.Steps),
+			r.Who.User, r.Who.Host)
+		for _, p := range r.Parts {
+			fmt.Fprintf(w, "%-4s  %-19s  %-45s  %7s\n", "", p.Ended.Format(time.DateTime), p.Name,
+				time.Duration(p.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+		}
+	}
 }
 
 // history reads what was done. On a Docker host it needs no engine.

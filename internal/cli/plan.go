@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,75 +11,108 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/site"
 	"berth/internal/state"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
 
 func newPlanCmd(env *Env) *cobra.Command {
-	var file, out string
-	var asJSON bool
+	var f planFlags
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what would change, why, and what it costs; nothing is touched",
 		Long: `Compare what the config asks for with what really runs, and list the work: + create, ~ change, - remove, ! data, = as it should be.
 Exit code 2 says that there is something to do, 0 that there is nothing.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := env.Open(cmd.Context(), file)
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			p, err := s.Plan(cmd.Context(), &env.Environment)
-			if err != nil {
-				if p != nil && !p.Empty() && !asJSON {
-					view.Plan(env.Stdout, p) // what stands in its way is told below
-				}
-				return err
-			}
-			if out != "" {
-				text, err := json.MarshalIndent(p, "", "  ")
-				if err != nil {
-					return fmt.Errorf("write the plan: %w", err)
-				}
-				if err := state.WriteFile(env.Abs(out), append(text, '\n'), 0o600); err != nil {
-					return err
-				}
-			}
-			if asJSON {
-				err = env.printJSON(p)
-			} else {
-				view.Plan(env.Stdout, p)
-			}
-			if err == nil && !p.Empty() {
-				return exit(ExitChanges)
-			}
-			return err
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.plan(cmd.Context(), f) },
 	}
-	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&out, "out", "", "also save the plan, for: berth up --plan FILE")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	configFlag(cmd, &f.file)
+	cmd.Flags().StringVar(&f.out, "out", "", "also save the plan, for: berth up --plan FILE")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print it as JSON")
 	return cmd
 }
 
-// saved reads a saved plan and refuses it when it was made from something that is another now.
-func (e *Env) saved(file string, now *plan.Plan) error {
+// planFlags are what berth plan can be told.
+type planFlags struct {
+	file, out string
+	json      bool
+}
+
+// plan shows what up would do; the plan of an upgrade where that is what the file asks for.
+func (e *Env) plan(ctx context.Context, f planFlags) error {
+	s, err := e.Open(ctx, f.file)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	p, err := e.planned(ctx, s)
+	if err != nil {
+		if p != nil && !p.Empty() && !f.json {
+			view.Plan(e.Stdout, p) // what stands in its way is told below
+		}
+		return err
+	}
+	c, err := e.compare(ctx, s, p, site.InDoubt, "")
+	switch {
+	case err != nil:
+		return err
+	case c.upgrade.Open():
+		return settled(ctx, s)
+	case c.Problems.Failed():
+		return c.Problems
+	case !c.Reached && f.out != "":
+		return notSaved(f.out, c.From, c.To)
+	case !c.Reached:
+		return e.upgradeFrom(ctx, s, upgradeFlags{file: f.file, to: c.To, plan: true, json: f.json})
+	}
+	c.Problems.WriteText(e.Stderr, e.Color)
+	if f.out != "" {
+		text, err := json.MarshalIndent(p, "", "  ")
+		if err != nil {
+			return fmt.Errorf("write the plan: %w", err)
+		}
+		if err := state.WriteFile(e.Abs(f.out), append(text, '\n'), 0o600); err != nil {
+			return err
+		}
+	}
+	if f.json {
+		err = e.printJSON(p)
+	} else {
+		view.Plan(e.Stdout, p)
+	}
+	if err == nil && !p.Empty() {
+		return exit(ExitChanges)
+	}
+	return err
+}
+
+// notSaved refuses to save, or to carry out from a file, what is an upgrade.
+func notSaved(file, from, to string) error {
+	return diag.List{{Code: "BERTH3745", Severity: diag.Error, Subject: file, Summary: fmt.Sprintf("going from %s to %s is an upgrade: its plan is made when it is carried out", from, to),
+		Hint: "see it: berth upgrade --to " + to + " --plan"}}
+}
+
+// saved reads a saved plan. It is refused when it was made from something that is another now, or was edited.
+func (e *Env) saved(file string, now *plan.Plan) (*plan.Plan, error) {
 	text, err := os.ReadFile(e.Abs(file))
 	if errors.Is(err, fs.ErrNotExist) {
-		return diag.List{{Code: "BERTH3103", Severity: diag.Error, Subject: file, Summary: "there is no such plan", Hint: "save one with: berth plan --out " + file}}
+		return nil, diag.List{{Code: "BERTH3103", Severity: diag.Error, Subject: file, Summary: "there is no such plan", Hint: "save one with: berth plan --out " + file}}
 	}
 	if err != nil {
-		return fmt.Errorf("read the plan: %w", err)
+		return nil, fmt.Errorf("read the plan: %w", err)
 	}
 	var then plan.Plan
 	if err := json.Unmarshal(text, &then); err != nil || then.Format != plan.Format {
-		return diag.List{{Code: "BERTH3104", Severity: diag.Error, Subject: file, Summary: "this is no plan that this berth can read", Hint: "save a new one with: berth plan --out " + file}}
+		return nil, diag.List{{Code: "BERTH3104", Severity: diag.Error, Subject: file, Summary: "this is no plan that this berth can read", Hint: "save a new one with: berth plan --out " + file}}
+	}
+	if then.Basis.Steps != plan.Hash(then.Steps) {
+		return nil, diag.List{{Code: "BERTH3104", Severity: diag.Error, Subject: file, Summary: "the steps in this plan are not those that berth saved",
+			Hint: "save a new one with: berth plan --out " + file}}
 	}
 	if stale := plan.Stale(then.Basis, now.Basis); len(stale) > 0 {
-		return diag.List{{Code: "BERTH3105", Severity: diag.Error, Subject: file, Summary: "the plan is stale; nothing was touched",
+		return nil, diag.List{{Code: "BERTH3105", Severity: diag.Error, Subject: file, Summary: "the plan is stale; nothing was touched",
 			Detail: []string{"since it was saved, this changed: " + strings.Join(stale, ", ")}, Hint: "look at the new one and save it: berth plan --out " + file}}
 	}
-	return nil
+	return &then, nil
 }

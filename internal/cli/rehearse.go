@@ -83,7 +83,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 		}
 		return nil, err
 	}
-	if err := underway(ctx, s); err != nil {
+	if err := settled(ctx, s); err != nil {
 		return nil, err
 	}
 	p, j, err := e.planJourney(ctx, s, upgradeFlags{file: f.file, to: f.to})

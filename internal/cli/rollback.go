@@ -2,14 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/site"
-	"berth/internal/state"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -20,13 +21,15 @@ func newRollbackCmd(env *Env) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "rollback",
-		Short: "Go back to before the last upgrade, or the last change",
-		Long: `Go back to the release before the last hop of an upgrade, whether it arrived or stopped on the way. What that costs is told before it asks:
+		Short: "Go back over the last upgrade, to the release before it",
+		Long: `Go back to the release before the last hop of the last upgrade, whether it arrived or stopped on the way. What that costs is told before it
+asks:
 
   one release        the release before is deployed again; the databases stay, and nothing is lost
   several releases   the migrator takes the databases back, or, where a step can't be undone, the backup that was made before is restored
 
-Where no upgrade was the last change, the config of the run before is deployed again, and written into your file.`,
+What you changed in your file since the upgrade is kept, where the release before can take it. To go back over such a change instead, with the
+same release: berth revert.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.rollback(cmd.Context(), file, yes, timeout) },
 	}
@@ -42,67 +45,30 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 		return err
 	}
 	defer s.Close()
-	j, err := journey.Load(ctx, s.Store())
+	seen, err := journey.Load(ctx, s.Store())
 	if err != nil {
 		return err
 	}
-	runs, err := s.Store().History(ctx)
+	if !seen.Holds() {
+		return noUpgrade(seen, file)
+	}
+	j, err := journey.Load(ctx, s.Store()) // a second one, to be changed
 	if err != nil {
 		return err
-	}
-	if j == nil || !j.Open() && (j.Status != journey.Arrived || changedSince(runs, j)) {
-		return e.revert(ctx, s, j, runs, yes, timeout)
 	}
 	way, problems := j.Back()
 	if problems.Failed() {
 		return problems
 	}
+	note, err := e.keepChanges(ctx, s, j, way)
+	if err != nil {
+		return err
+	}
 	view.Back(e.Stdout, j, way)
+	if note != "" {
+		fmt.Fprintf(e.Stdout, "file     %s\n", note)
+	}
 	if err := e.agree(yes, "go back to "+way.To+"?"); err != nil {
-		return err
-	}
-	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "rollback", j)
-	if err != nil {
-		return err
-	}
-	defer release()
-	if err := e.walker(s, timeout, 0).Return(ctx, j, way); err != nil {
-		return e.stopped(ctx, j, err)
-	}
-	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
-	return nil
-}
-
-// changedSince reports whether something else was done to an installation after a journey ended.
-func changedSince(runs []state.Record, j *journey.Journey) bool {
-	return len(runs) > 0 && runs[len(runs)-1].Started.After(j.Ended)
-}
-
-// revert deploys the config of the run before the last one.
-func (e *Env) revert(ctx context.Context, s site.Site, seen *journey.Journey, runs []state.Record, yes bool, timeout time.Duration) error {
-	current, before := lastTwo(runs)
-	if before == nil {
-		return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: s.Of().File, Summary: "there is no run before this one to go back to",
-			Hint: "see what was done: berth history"}}
-	}
-	if current.Release != before.Release {
-		return diag.List{{Code: "BERTH3736", Severity: diag.Error, Subject: s.Of().File,
-			Summary: fmt.Sprintf("the last run went from %s to %s without berth upgrade, so nothing is known of a way back", before.Release, current.Release),
-			Hint:    "see https://sourcegraph.com/docs/admin/how-to/rollback-database; from now on: berth upgrade"}}
-	}
-	at := site.NewPlace(&e.Environment, s.Of(), timeout)
-	old, err := at.At(ctx, before.Config, "", "")
-	if err != nil {
-		return err
-	}
-	defer old.Close()
-	p, err := old.Plan(ctx, &e.Environment)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(e.Stdout, "back to the config of run %d, of %s\n\n", before.Number, before.Started.Format(time.DateTime))
-	view.Plan(e.Stdout, p)
-	if err := e.agree(yes, "go back?"); err != nil {
 		return err
 	}
 	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "rollback", seen)
@@ -110,28 +76,73 @@ func (e *Env) revert(ctx context.Context, s site.Site, seen *journey.Journey, ru
 		return err
 	}
 	defer release()
-	if !p.Empty() {
-		if err := e.execute(ctx, old, p, timeout); err != nil {
-			return err
-		}
-	}
-	if err := e.Rewrite(s.Of().File, before.Config); err != nil {
+	if err := s.Lost(ctx); err != nil {
 		return err
 	}
-	return e.answers(ctx, old)
+	r, err := e.record(ctx, s.Store(), j, plan.Rollback)
+	if err != nil {
+		return err
+	}
+	r.From, r.Release, r.Config = j.Hop().To, way.To, j.BackTo(way)
+	err = e.Ask(ctx, s.Store(), r, func() error {
+		j.Record = r.Number
+		return e.walker(ctx, s, r, timeout, 0).Return(ctx, j, way)
+	})
+	if err != nil {
+		return e.stopped(ctx, j, err)
+	}
+	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
+	if next, none := j.Back(); j.Holds() && len(none) == 0 {
+		fmt.Fprintf(e.Stdout, "further back, to %s, with: berth rollback (%s)\n", next.To, next.Cost)
+	}
+	return nil
 }
 
-// lastTwo are the last run that brought the installation up, and the one before it with another config.
-func lastTwo(runs []state.Record) (current, before *state.Record) {
-	for i := len(runs) - 1; i >= 0; i-- {
-		r := &runs[i]
-		switch {
-		case r.Action != plan.Up:
-		case current == nil:
-			current = r
-		case r.Config != current.Config && r.Result == state.Done:
-			return current, r
+// noUpgrade says why there is no upgrade to go back over.
+func noUpgrade(j *journey.Journey, file string) error {
+	why := "no upgrade was made here"
+	if j != nil {
+		switch j.Status {
+		case journey.Returned:
+			why = fmt.Sprintf("the upgrade from %s was gone back over on %s", j.From, j.Ended.Format(time.DateTime))
+		case journey.Finished:
+			why = fmt.Sprintf("the way back from %s to %s was given up with berth upgrade finish", j.To, j.From)
 		}
 	}
-	return current, nil
+	return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: file, Summary: "there is no upgrade to go back over: " + why,
+		Hint: "to go back over a change of your file: berth revert   to see what was done: berth history"}}
+}
+
+// keepChanges makes a journey's way back lead to the admin's file as it is now, with the release of then, where the upgrade arrived and the file
+// was changed since. It says what becomes of the file; "": nothing that needs saying.
+func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, way journey.Way) (note string, err error) {
+	l := s.Of()
+	if j.Status != journey.Arrived || string(l.Text) == j.Hop().Config {
+		return "", nil
+	}
+	set := func(release string) ([]byte, error) { return config.WithRelease(l.File, l.Text, release) }
+	back, err := set(way.To)
+	if err != nil {
+		return "", err
+	}
+	at := site.NewPlace(&e.Environment, l, 0)
+	var problems diag.List
+	switch err := at.Valid(string(back)); {
+	case errors.As(err, &problems):
+		return fmt.Sprintf("what you changed since the upgrade does not fit %s (%s), so your file becomes what it was before the upgrade", way.To, problems[0].Summary), nil
+	case err != nil:
+		return "", err
+	}
+	now, err := set(j.Hop().To)
+	if err != nil {
+		return "", err
+	}
+	if at.Valid(string(now)) == nil {
+		j.Hop().Config = string(now)
+	}
+	j.BackConfig = string(back)
+	if len(j.Hop().Edits) > 0 {
+		return "keeps what you changed since the upgrade; what the upgrade took out of it is not put back: berth history --json has it", nil
+	}
+	return "keeps what you changed since the upgrade", nil
 }

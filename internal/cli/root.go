@@ -36,7 +36,7 @@ func newRoot(env *Env) *cobra.Command {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"deploy", "Deploy and look after Sourcegraph", []*cobra.Command{newInitCmd(env), newCheckCmd(env), newPlanCmd(env), newUpCmd(env), newStatusCmd(env), newDownCmd(env), newHistoryCmd(env), newUpgradeCmd(env), newRehearseCmd(env), newAgentCmd(env), newRollbackCmd(env)}},
+		{"deploy", "Deploy and look after Sourcegraph", []*cobra.Command{newInitCmd(env), newCheckCmd(env), newPlanCmd(env), newUpCmd(env), newStatusCmd(env), newDownCmd(env), newHistoryCmd(env), newUpgradeCmd(env), newRehearseCmd(env), newAgentCmd(env), newRollbackCmd(env), newRevertCmd(env)}},
 		{"file", "The file and what comes of it", []*cobra.Command{newExplainCmd(env), newRenderCmd(env), newLockCmd(env), newCatalogueCmd(env)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})

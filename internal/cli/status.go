@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/site"
 	"github.com/spf13/cobra"
@@ -15,8 +16,9 @@ import (
 // Status is how an installation is.
 type Status struct {
 	Installation string         `json:"installation"`
-	Release      string         `json:"release"` // that runs; "" when nothing does
-	Wanted       string         `json:"wanted"`  // that the config asks for
+	Release      string         `json:"release"`             // that runs; "" when nothing does
+	Databases    string         `json:"databases,omitempty"` // the release that the databases say they are of; "" where they could not be asked
+	Wanted       string         `json:"wanted"`              // that the config asks for
 	URL          string         `json:"url"`
 	Answers      bool           `json:"answers"` // through the front door
 	Door         string         `json:"door"`    // where it was asked
@@ -26,6 +28,7 @@ type Status struct {
 	LastRun      string         `json:"lastRun,omitempty"`
 	Upgrade      string         `json:"upgrade,omitempty"`  // that is under way, and where it is
 	Upgrades     string         `json:"upgrades,omitempty"` // what berth agent saw last
+	Problems     diag.List      `json:"problems,omitempty"` // what of its release is not as it should be
 }
 
 func newStatusCmd(env *Env) *cobra.Command {
@@ -50,6 +53,10 @@ func newStatusCmd(env *Env) *cobra.Command {
 				err = env.printJSON(s)
 			} else {
 				s.write(env.Stdout)
+				if len(s.Problems) > 0 {
+					fmt.Fprintln(env.Stdout)
+					s.Problems.WriteText(env.Stdout, env.Color)
+				}
 			}
 			if err == nil && !s.well() {
 				return exit(ExitError)
@@ -71,7 +78,7 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 	}
 	s.Services, s.Missing, s.Release = append(s.Services, services...), append(s.Missing, missing...), release
 	s.Answers, s.Door, s.Milliseconds = at.Knock(ctx, e.Now)
-	runs, err := at.Store().History(ctx)
+	records, err := at.Store().History(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +94,20 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		return nil, err
 	}
 	s.Upgrades = agent.about(s.Release, e.Now())
-	if len(runs) > 0 {
-		last := runs[len(runs)-1]
-		s.LastRun = fmt.Sprintf("%s %s, %s", last.Action, last.Result, last.Started.Format(time.DateTime))
+	if len(records) > 0 {
+		last := records[len(records)-1]
+		s.LastRun = fmt.Sprintf("%s %s, %s", last.What(), last.Result, last.Started.Format(time.DateTime))
+	}
+	if s.Release == "" {
+		return s, nil
+	}
+	standing, err := site.Stand(ctx, &e.Environment, at, runs(services), site.IfQuick)
+	if err != nil {
+		return nil, err
+	}
+	s.Databases = standing.Databases
+	if !j.Open() {
+		s.Problems = at.Of().Compare(e.Catalogue(), standing, j).Problems
 	}
 	return s, nil
 }
@@ -126,7 +144,10 @@ func (s *Status) write(w io.Writer) {
 	}
 	fmt.Fprintf(w, "url       %s\n", s.URL)
 	if s.Wanted != s.Release {
-		fmt.Fprintf(w, "config    asks for %s: berth plan\n", s.Wanted)
+		fmt.Fprintf(w, "config    asks for %s\n", s.Wanted)
+	}
+	if s.Databases != "" && s.Databases != s.Release {
+		fmt.Fprintf(w, "databases %s\n", s.Databases)
 	}
 	if s.Upgrade != "" {
 		fmt.Fprintf(w, "upgrade   %s; go on with: berth upgrade   go back with: berth rollback\n", s.Upgrade)

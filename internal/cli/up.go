@@ -9,14 +9,17 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/run"
 	"berth/internal/site"
+	"berth/internal/stack"
+	"berth/internal/state"
+	"berth/internal/upgrade"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
 
 func newUpCmd(env *Env) *cobra.Command {
-	var file, saved string
-	var timeout time.Duration
+	var f upFlags
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Carry the plan out, and wait until everything is healthy",
@@ -29,18 +32,28 @@ func newUpCmd(env *Env) *cobra.Command {
   5  waits until every service is ready by the release's own checks
   6  removes what the config asks for no longer; volumes are kept
 
+It does not change the release, but for a later patch or the very next minor release that only replaces services: that is done as berth
+upgrade does it, with its checks and its way back. For everything else it refuses and names berth upgrade or berth rollback.
+
 Ctrl-C finishes the step in hand and says what was and was not done. Running it again goes on from there, also after a crash.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return env.up(cmd.Context(), file, saved, timeout) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.up(cmd.Context(), f) },
 	}
-	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&saved, "plan", "", "carry out this saved plan, and nothing else")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says, 5 minutes at least)")
+	configFlag(cmd, &f.file)
+	cmd.Flags().StringVar(&f.saved, "plan", "", "carry out this saved plan, and nothing else")
+	cmd.Flags().StringVar(&f.dataOf, "data-of", "", "the release of the data, where you restored it and the databases can't be asked yet")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says, 5 minutes at least)")
 	return cmd
 }
 
-func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration) error {
-	s, err := e.Open(ctx, file)
+// upFlags are what berth up can be told.
+type upFlags struct {
+	file, saved, dataOf string
+	timeout             time.Duration
+}
+
+func (e *Env) up(ctx context.Context, f upFlags) error {
+	s, err := e.Open(ctx, f.file)
 	if err != nil {
 		return err
 	}
@@ -48,7 +61,7 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	if err := s.Prepare(ctx, &e.Environment); err != nil {
 		return err
 	}
-	if err := underway(ctx, s); err != nil {
+	if err := settled(ctx, s); err != nil {
 		return err
 	}
 	ctx, release, err := s.Store().Lock(ctx, "up", e.Now)
@@ -59,21 +72,33 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	if err := s.Lost(ctx); err != nil {
 		return err
 	}
-	if saved == "" {
-		// A saved plan was made with the secrets that there were; new ones would make it stale.
-		if err := e.Generate(ctx, s); err != nil {
-			return err
-		}
-	}
-	p, err := s.Plan(ctx, &e.Environment)
+	p, err := e.planned(ctx, s)
 	if err != nil {
 		return err
 	}
-	if saved != "" {
-		if err := e.saved(saved, p); err != nil {
+	c, err := e.compare(ctx, s, p, site.IfQuick, f.dataOf)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Problems.Failed():
+		return c.Problems
+	case !c.Reached && f.saved != "":
+		return notSaved(f.saved, c.From, c.To)
+	case !c.Reached:
+		return e.roll(ctx, s, upgradeFlags{file: f.file, to: c.To, timeout: f.timeout, patience: usualPatience})
+	}
+	c.Problems.WriteText(e.Stderr, e.Color)
+	if f.saved != "" {
+		if p, err = e.saved(f.saved, p); err != nil {
 			return err
 		}
 	}
+	return e.carryOut(ctx, s, p, state.NewRecord(plan.Up, p.Release, string(s.Of().Text), e.Now()), c, f)
+}
+
+// carryOut makes the installation what its config asks for: up, and revert, which wrote the config. The lock is held.
+func (e *Env) carryOut(ctx context.Context, s site.Site, p *plan.Plan, r *state.Record, c compared, f upFlags) error {
 	if p.Empty() {
 		view.Plan(e.Stdout, p)
 		return s.Settle(ctx)
@@ -81,17 +106,90 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 	if err := e.preflight(ctx, s, p); err != nil {
 		return err
 	}
-	if saved != "" {
-		if err := e.Generate(ctx, s); err != nil {
+	made, err := e.Generate(ctx, s)
+	if err != nil {
+		return err
+	}
+	if made && f.saved == "" { // the plan has the secrets in it
+		if p, err = e.planned(ctx, s); err != nil {
 			return err
 		}
 	}
 	view.Plan(e.Stdout, p)
 	fmt.Fprintln(e.Stdout)
-	if err := e.execute(ctx, s, p, timeout); err != nil {
+	r.Plan = p
+	err = e.execute(ctx, s, r, func() (*run.Run, error) { return e.steps(ctx, s, p, c, f) })
+	if err != nil {
 		return err
 	}
 	return e.answers(ctx, s)
+}
+
+// steps carries a plan out. Where there is data that nobody could ask for its release, the databases start first, alone, and are asked: data
+// may have been restored since.
+func (e *Env) steps(ctx context.Context, s site.Site, p *plan.Plan, c compared, f upFlags) (*run.Run, error) {
+	if first := p.Only(stack.Databases()); c.standing.Data && c.From != "" && c.standing.Postgres == 0 && !first.Empty() {
+		if r, err := e.Carry(ctx, s, first, f.timeout); err != nil {
+			return r, err
+		}
+		if err := e.ofRelease(ctx, s, p); err != nil {
+			return nil, err
+		}
+		if f.saved != "" {
+			p = p.Without(first)
+		} else {
+			var err error
+			if p, err = e.planned(ctx, s); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r, err := e.Carry(ctx, s, p, f.timeout)
+	var problems diag.List
+	if errors.As(err, &problems) {
+		// Where databases of another release are why, that is the cause to show.
+		if cause := e.ofRelease(context.WithoutCancel(ctx), s, p); cause != nil {
+			return r, errors.Join(cause, err)
+		}
+	}
+	return r, err
+}
+
+// ofRelease asks the databases whether they are of the config's release.
+func (e *Env) ofRelease(ctx context.Context, s site.Site, p *plan.Plan) error {
+	answer, err := s.Databases(ctx, &e.Environment)
+	if err != nil || !answer.Answered {
+		return nil // nothing speaks against it
+	}
+	standing := upgrade.Standing{Databases: answer.Release, Postgres: answer.Postgres, Runs: p.Runs, Data: true}
+	c := s.Of().Compare(e.Catalogue(), standing, nil)
+	if c.Reached || c.Rolls {
+		return nil
+	}
+	return c.Problems
+}
+
+// roll upgrades over one hop that rolls, for up: the same journey as berth upgrade. The lock is held.
+func (e *Env) roll(ctx context.Context, s site.Site, f upgradeFlags) error {
+	p, next, err := e.examined(ctx, s, f)
+	if err != nil {
+		return err
+	}
+	view.Journey(e.Stdout, p)
+	if p.Problems.Failed() {
+		return p.Problems
+	}
+	p.Problems.WriteText(e.Stderr, e.Color)
+	return e.walk(ctx, s, next, f)
+}
+
+// planned is the plan of what a config asks for, with the program that made it.
+func (e *Env) planned(ctx context.Context, s site.Site) (*plan.Plan, error) {
+	p, err := s.Plan(ctx, &e.Environment)
+	if p != nil {
+		p.Basis.Program, p.Basis.Steps = version, plan.Hash(p.Steps)
+	}
+	return p, err
 }
 
 // preflight proves that the plan can be carried out, before anything is touched.
@@ -104,19 +202,25 @@ func (e *Env) preflight(ctx context.Context, s site.Site, p *plan.Plan) error {
 	return nil
 }
 
-// execute runs a plan, records it, and tells what was and was not done when it did not come to its end.
-func (e *Env) execute(ctx context.Context, s site.Site, p *plan.Plan, timeout time.Duration) error {
-	r, err := e.Carry(ctx, s, p, timeout)
-	if err == nil || r == nil {
+// execute does what is asked for, records it, and tells what was and was not done when it did not come to its end.
+func (e *Env) execute(ctx context.Context, s site.Site, record *state.Record, do func() (*run.Run, error)) error {
+	var r *run.Run
+	err := e.Ask(ctx, s.Store(), record, func() (err error) {
+		r, err = do()
 		return err
+	})
+	if err == nil {
+		return nil
 	}
 	var problems diag.List
 	_ = errors.As(err, &problems)
-	done, undone := r.Undone()
 	problems.WriteText(e.Stderr, e.Color)
-	fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
-	fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
-	fmt.Fprintf(e.Stderr, "next      berth %s goes on from here\n", p.Action)
+	if r != nil {
+		done, undone := r.Undone()
+		fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
+		fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
+		fmt.Fprintf(e.Stderr, "next      berth %s goes on from here\n", goesOn(record.Action))
+	}
 	switch {
 	case problems != nil:
 		return exit(ExitError)
@@ -124,6 +228,14 @@ func (e *Env) execute(ctx context.Context, s site.Site, p *plan.Plan, timeout ti
 		return exit(ExitStopped)
 	}
 	return err
+}
+
+// goesOn is the command that goes on with an action. A revert has written the file before it began, so that up does.
+func goesOn(a plan.Action) plan.Action {
+	if a == plan.Revert {
+		return plan.Up
+	}
+	return a
 }
 
 func listed(names []string, most int) string {

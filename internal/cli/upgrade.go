@@ -26,7 +26,10 @@ func newUpgradeCmd(env *Env) *cobra.Command {
 		Long: `Plan the way to a newer release, show it, ask, and walk it: stop by stop, each backed up, migrated, deployed and proved. It can be
 interrupted at any moment, killed included: the same command goes on from there, and berth rollback goes back.
 
-  berth upgrade                    to the newest release that is offered
+The way back that the plan shows is kept, whatever is changed in the config later, until it is used, until a further upgrade arrives, or until
+berth upgrade finish gives it up.
+
+  berth upgrade                    to the release that your file names, where it is newer, or to the newest that is offered
   berth upgrade --to 7.5           to the newest patch of 7.5
   berth upgrade --to 7.5 --plan    only the plan; with --json for machines, with --ticket as a change ticket in Markdown
 
@@ -42,10 +45,13 @@ Exit code 2 says that a plan has something to do, 3 that something stands in the
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	cmd.Flags().StringVar(&f.trust, "trust-backup", "", "make no backup, because there is one: say where it is")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says)")
-	cmd.Flags().DurationVar(&f.patience, "patience", 10*time.Minute, "how long a background migration may stand still")
-	cmd.AddCommand(newUpgradePathCmd(env))
+	cmd.Flags().DurationVar(&f.patience, "patience", usualPatience, "how long a background migration may stand still")
+	cmd.AddCommand(newUpgradePathCmd(env), newUpgradeFinishCmd(env))
 	return cmd
 }
+
+// usualPatience is how long a background migration may stand still where nobody says otherwise.
+const usualPatience = 10 * time.Minute
 
 func newUpgradePathCmd(env *Env) *cobra.Command {
 	var from, to, on, postgres string
@@ -87,18 +93,6 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	_ = cmd.MarkFlagRequired("from") // it is there
 	return cmd
-}
-
-// known is what an installation's config and databases say that a way depends on.
-func known(l *site.Loaded, f *journey.Facts) upgrade.Facts {
-	facts := upgrade.Facts{Has: l.Doc.Has}
-	for _, d := range l.Doc.Config.Databases {
-		facts.External = facts.External || d.External != nil
-	}
-	if f != nil {
-		facts.Postgres = f.Postgres()
-	}
-	return facts
 }
 
 // hops gives a way's hops the config that each ends with. What a release on the way finds wrong in the config is a problem: all at once, and
@@ -174,7 +168,7 @@ func (e *Env) without(l *site.Loaded, text []byte, release string) ([]byte, []st
 
 // onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
 func (e *Env) onTheWay(l *site.Loaded, to string) (passed []*site.Loaded, migrators []string, err error) {
-	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: known(l, nil)})
+	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: l.Known(0)})
 	if problems.Failed() {
 		return nil, nil, problems
 	}

@@ -12,6 +12,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
+	"berth/internal/plan"
 	"berth/internal/site"
 	"berth/internal/state"
 	"berth/internal/view"
@@ -39,16 +40,18 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 	if seen.Open() && !f.plan {
 		return e.goOn(ctx, s, seen, f)
 	}
-	p, next, err := e.planJourney(ctx, s, f)
+	return e.upgradeFrom(ctx, s, f)
+}
+
+// upgradeFrom plans a journey from what is there, and walks it where more is asked for than a plan.
+func (e *Env) upgradeFrom(ctx context.Context, s site.Site, f upgradeFlags) error {
+	seen, err := journey.Load(ctx, s.Store())
 	if err != nil {
 		return err
 	}
-	if next != nil && !p.Problems.Failed() {
-		looking := e.walker(s, 0, 0)
-		looking.Tell = func(event journey.Event) { fmt.Fprintln(e.Stderr, event.Line) }
-		if err := looking.Examine(ctx, next, p); err != nil {
-			return err
-		}
+	p, next, err := e.examined(ctx, s, f)
+	if err != nil {
+		return err
 	}
 	switch {
 	case f.json:
@@ -84,7 +87,21 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 		return err
 	}
 	defer release()
+	if err := s.Lost(ctx); err != nil {
+		return err
+	}
 	return e.walk(ctx, s, next, f)
+}
+
+// examined plans a journey, and looks at what every hop would meet. Nothing is touched.
+func (e *Env) examined(ctx context.Context, s site.Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
+	p, next, err := e.planJourney(ctx, s, f)
+	if err != nil || next == nil || p.Problems.Failed() {
+		return p, next, err
+	}
+	looking := e.walker(ctx, s, nil, 0, 0)
+	looking.Tell = func(event journey.Event) { fmt.Fprintln(e.Stderr, event.Line) }
+	return p, next, looking.Examine(ctx, next, p)
 }
 
 // lockAsSeen takes the lock, and proves that file and journey are as they were when they were looked at: people take their time to say yes.
@@ -124,6 +141,9 @@ func (e *Env) goOn(ctx context.Context, s site.Site, j *journey.Journey, f upgra
 	defer release()
 	j.Agent = false // a person took it over
 	fmt.Fprintf(e.Stdout, "going on with the upgrade from %s to %s: %s\n", j.From, j.To, j.Describe())
+	if err := s.Lost(ctx); err != nil {
+		return err
+	}
 	return e.walk(ctx, s, j, f)
 }
 
@@ -137,9 +157,7 @@ func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
 		return diag.List{{Code: "BERTH3731", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("an upgrade to %s is under way: %s", j.To, j.Describe()),
 			Hint: "go on with it: berth upgrade   or go back: berth rollback"}}
 	}
-	// A journey that was killed right after it wrote the release into the file did not write down that it had.
-	written := j.At.Stage == journey.Settle && string(s.Of().Text) == j.Hop().Config
-	if text := string(s.Of().Text); text != j.Expected() && !written {
+	if !j.Expects(string(s.Of().Text)) {
 		return diag.List{{Code: "BERTH3732", Severity: diag.Error, Subject: f.file, Summary: f.file + " was changed since the upgrade began",
 			Detail: []string{"what was planned is what is walked: change the file before an upgrade or after it"},
 			Hint:   "take the change back, then: berth upgrade"}}
@@ -147,10 +165,20 @@ func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
 	return nil
 }
 
-// walk walks a journey and tells how it ended.
+// walk walks a journey, records it, and tells how it ended. The lock is held.
 func (e *Env) walk(ctx context.Context, s site.Site, j *journey.Journey, f upgradeFlags) error {
 	began := e.Now()
-	err := e.walker(s, f.timeout, f.patience).Walk(ctx, j)
+	r, err := e.record(ctx, s.Store(), j, plan.Upgrade)
+	if err != nil {
+		return err
+	}
+	r.From = j.From
+	err = e.Ask(ctx, s.Store(), r, func() error {
+		j.Record = r.Number
+		err := e.walker(ctx, s, r, f.timeout, f.patience).Walk(ctx, j)
+		r.Release, r.Config = j.Release(), j.Running()
+		return err
+	})
 	if _, timesErr := keepTimes(context.WithoutCancel(ctx), s.Store(), j); err == nil {
 		err = timesErr
 	}
@@ -158,11 +186,25 @@ func (e *Env) walk(ctx context.Context, s site.Site, j *journey.Journey, f upgra
 		fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs; from %s it took %s\n", j.To, j.From, e.Now().Sub(began).Round(time.Second))
 		way, problems := j.Back()
 		if len(problems) == 0 {
-			fmt.Fprintf(e.Stdout, "back to %s with: berth rollback (%s)\n", way.To, way.Cost)
+			fmt.Fprintf(e.Stdout, "back to %s with: berth rollback (%s)   to give that up: berth upgrade finish\n", way.To, way.Cost)
 		}
 		return nil
 	}
 	return e.stopped(ctx, j, err)
+}
+
+// record is the history's record of what is done with a journey: the one that was begun, where it goes on.
+func (e *Env) record(ctx context.Context, log state.Log, j *journey.Journey, a plan.Action) (*state.Record, error) {
+	records, err := log.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range records {
+		if r := &records[i]; r.Number == j.Record && r.Action == a && r.Result != state.Done {
+			return r, nil
+		}
+	}
+	return state.NewRecord(a, j.To, j.Running(), e.Now()), nil
 }
 
 // stopped tells how things are after a journey stopped.
@@ -193,10 +235,19 @@ func (e *Env) stopped(ctx context.Context, j *journey.Journey, err error) error 
 	return err
 }
 
-func (e *Env) walker(s site.Site, timeout, patience time.Duration) *journey.Walker {
+// walker walks a journey of a site. Its stages become parts of a record; nil: it only looks.
+func (e *Env) walker(ctx context.Context, s site.Site, r *state.Record, timeout, patience time.Duration) *journey.Walker {
 	progress := &view.Walk{Out: e.Stdout}
-	return &journey.Walker{Site: site.NewPlace(&e.Environment, s.Of(), timeout), Notes: s.Store(), Now: e.Now, Tell: progress.Show,
-		Patience: patience}
+	tell := func(event journey.Event) {
+		progress.Show(event)
+		if event.Done == nil || r == nil {
+			return
+		}
+		r.Parts = append(r.Parts, state.Part{Name: event.Hop.From + " to " + event.Hop.To + ": " + string(event.Place.Stage),
+			Ended: event.Done.Ended, Seconds: event.Done.Seconds, Note: event.Done.Note})
+		_ = s.Store().Save(context.WithoutCancel(ctx), r) // written again at the end, which says what is wrong
+	}
+	return &journey.Walker{Site: site.NewPlace(&e.Environment, s.Of(), timeout), Notes: s.Store(), Now: e.Now, Tell: tell, Patience: patience}
 }
 
 // keepTimes remembers how long the stages of a journey took, for the next plan, and gives all that is remembered.
@@ -227,14 +278,18 @@ func (e *Env) agree(yes bool, question string) error {
 	return nil
 }
 
-// underway refuses to change an installation that is on a journey.
-func underway(ctx context.Context, s site.Site) error {
+// settled refuses to change an installation that is on a journey.
+func settled(ctx context.Context, s site.Site) error {
 	j, err := journey.Load(ctx, s.Store())
 	if err != nil || !j.Open() {
 		return err
 	}
-	d := diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: s.Of().File,
+	return diag.List{underway(j, s.Of().File)}
+}
+
+// underway says that an upgrade is under way, and what to do about it.
+func underway(j *journey.Journey, file string) diag.Diagnostic {
+	return diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: file,
 		Summary: fmt.Sprintf("an upgrade from %s to %s is under way: %s", j.From, j.To, j.Describe()),
 		Hint:    "go on with it: berth upgrade   or go back: berth rollback"}
-	return diag.List{d}
 }

@@ -32,7 +32,7 @@ func Init(a Answers) []byte {
 	}
 	b.WriteString("# What you want of Sourcegraph; everything else is as Sourcegraph ships it. See: berth explain, berth plan\n")
 	line("on", string(a.On), "")
-	line("release", scalar(a.Release), "change it to upgrade")
+	line("release", scalar(a.Release), "upgrade with: berth upgrade")
 	line("url", scalar(a.URL), "")
 	if a.Size != "" {
 		line("size", scalar(a.Size), "demo: for a laptop, no limits")

@@ -1,9 +1,11 @@
 package journey
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"berth/internal/diag"
@@ -15,9 +17,10 @@ import (
 // Way is how an installation gets back to the release before the hop in hand, and what that costs.
 type Way struct {
 	To     string  `json:"to"`
-	Stages []Stage `json:"stages"` // in order; empty: nothing was changed yet
-	Cost   string  `json:"cost"`   // what is lost
-	Page   bool    `json:"page"`   // Sourcegraph does not answer meanwhile
+	Stages []Stage `json:"stages"`           // in order; empty: nothing was changed yet
+	Cost   string  `json:"cost"`             // what is lost
+	Page   bool    `json:"page"`             // Sourcegraph does not answer meanwhile
+	Backup string  `json:"backup,omitempty"` // that is restored
 }
 
 // Back is the way back from where a journey is. A problem tells why there is none.
@@ -27,6 +30,9 @@ func (j *Journey) Back() (Way, diag.List) {
 	switch {
 	case !j.touched():
 		return way, nil
+	case j.At.Hop == 0 && j.NoBack != "":
+		return way, diag.List{{Code: "BERTH3720", Severity: diag.Error, Subject: h.To, Summary: fmt.Sprintf("there is no way back from %s to %s: %s", h.To, h.From, j.NoBack),
+			Hint: "go on: berth upgrade"}}
 	case h.Kind != upgrade.MultiVersion && !h.Irreversible():
 		// The release before works with the schema of the one after it.
 		way.Stages = []Stage{Redeploy}
@@ -40,7 +46,8 @@ func (j *Journey) Back() (Way, diag.List) {
 		way.Stages, way.Cost = []Stage{Undo, Redeploy}, "what the newer release alone wrote: the migrator takes its columns and tables away"
 		return way, nil
 	}
-	if j.Backup == "" {
+	backup := j.backup()
+	if backup == nil {
 		d := diag.Diagnostic{Code: "BERTH3720", Severity: diag.Error, Subject: h.To,
 			Summary: fmt.Sprintf("there is no way back from %s to %s but a backup, and berth made none", h.To, h.From), Detail: h.Hop.Irreversible,
 			Hint: "restore your own backup as its tool says, then: berth up"}
@@ -49,9 +56,9 @@ func (j *Journey) Back() (Way, diag.List) {
 		}
 		return way, diag.List{d}
 	}
-	way.To = j.BackupRelease
+	way.To, way.Backup = backup.Release, backup.Name
 	way.Stages = []Stage{Restore, Redeploy}
-	way.Cost = "what was written since the backup of " + j.BackupAt.Format(time.DateTime)
+	way.Cost = "what was written since the backup of " + backup.At.Format(time.DateTime)
 	return way, nil
 }
 
@@ -66,7 +73,7 @@ func (w *Walker) Return(ctx context.Context, j *Journey, way Way) error {
 	if err := w.save(ctx, j); err != nil {
 		return err
 	}
-	config := j.configOf(way.To)
+	config := j.BackTo(way)
 	for _, stage := range way.Stages {
 		place := Place{j.At.Hop, stage}
 		begun := w.Now()
@@ -84,9 +91,35 @@ func (w *Walker) Return(ctx context.Context, j *Journey, way Way) error {
 	if err := w.Site.Write(config); err != nil {
 		return err
 	}
-	j.Status, j.Ended = Returned, w.Now()
+	*j = *j.returned(way.To, w.Now())
 	return w.save(ctx, j)
 }
+
+// returned is what is left of a journey that went back to a release: the way there, with its own way back. Where nothing is left of it, the way
+// back of the journey before holds again.
+func (j *Journey) returned(release string, now time.Time) *Journey {
+	hop := max(0, slices.IndexFunc(j.Hops, func(h Hop) bool { return h.From == release }))
+	for _, h := range j.Hops[hop:] {
+		j.Left = append(j.Left, h.To)
+	}
+	j.BackConfig, j.Ended = "", now
+	if hop == 0 {
+		j.Status, j.At, j.Done = Returned, Place{0, Check}, nil
+		if j.Previous != nil {
+			j.Previous.Left = append(j.Previous.Left, j.Left...)
+			return j.Previous
+		}
+		return j
+	}
+	j.Status, j.To = Arrived, release
+	j.Hops, j.At = j.Hops[:hop], Place{hop - 1, Finish}
+	j.Done = slices.DeleteFunc(j.Done, func(d Done) bool { return d.Hop >= hop })
+	j.Backups = slices.DeleteFunc(j.Backups, func(b Backup) bool { return b.Hop >= hop })
+	return j
+}
+
+// BackTo is the config that a way back leads to.
+func (j *Journey) BackTo(way Way) string { return cmp.Or(j.BackConfig, j.configOf(way.To)) }
 
 // configOf is the config with which a release ran on this journey.
 func (j *Journey) configOf(release string) string {
@@ -147,7 +180,7 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 				return err
 			}
 		}
-		return w.restore(ctx, j, config, page)
+		return w.restore(ctx, j, way.Backup, config, page)
 	}
 	return fmt.Errorf("no way back by the stage %q", stage)
 }

@@ -50,6 +50,9 @@ func (f *Facts) Bytes() (n int64) {
 
 // Postgres is the oldest major among the databases; 0 when nothing is known.
 func (f *Facts) Postgres() (major int) {
+	if f == nil {
+		return 0
+	}
 	for _, d := range f.Databases {
 		if major == 0 || d.Major() < major {
 			major = d.Major()

@@ -23,21 +23,45 @@ type Journey struct {
 	Began  time.Time `json:"began"`
 	Ended  time.Time `json:"ended,omitzero"`
 	Status Status    `json:"status"`
-	Config string    `json:"config"` // the admin's file as it was
-	Hops   []Hop     `json:"hops"`
-	At     Place     `json:"at"` // the stage in hand
-	Done   []Done    `json:"done"`
+	// Config is the admin's file with the release that the journey begins at; File is the file as it was then, which may have named another one.
+	Config string `json:"config"`
+	File   string `json:"file"`
+	// Start is Config with the release of the databases' containers, where those are of another one: then the journey begins with them as they
+	// are. NoBack says why the first hop can't be gone back over; "": it can.
+	Start  string `json:"start,omitempty"`
+	NoBack string `json:"noBack,omitempty"`
+	Hops   []Hop  `json:"hops"`
+	At     Place  `json:"at"` // the stage in hand
+	Done   []Done `json:"done"`
 	// Attempts counts how often the stage in hand was begun.
-	Attempts int    `json:"attempts"`
-	Backup   string `json:"backup,omitempty"` // that can be gone back to; "": none was needed yet
-	// BackupAt is the release and the time of the backup: going back to it loses what was written since.
-	BackupRelease string    `json:"backupRelease,omitempty"`
-	BackupAt      time.Time `json:"backupAt,omitzero"`
-	Trusted       string    `json:"trusted,omitempty"`   // the admin's own backup, in their words
-	Bytes         int64     `json:"bytes"`               // of the databases when it began
-	Rehearsal     bool      `json:"rehearsal,omitempty"` // it was walked by a clone, to know how long it takes
-	Agent         bool      `json:"agent,omitempty"`     // nobody but the agent walked it
-	Problems      diag.List `json:"problems,omitempty"`
+	Attempts   int       `json:"attempts"`
+	Backups    []Backup  `json:"backups,omitempty"`   // that were made, oldest first
+	Trusted    string    `json:"trusted,omitempty"`   // the admin's own backup, in their words
+	Bytes      int64     `json:"bytes"`               // of the databases when it began
+	Rehearsal  bool      `json:"rehearsal,omitempty"` // it was walked by a clone, to know how long it takes
+	Agent      bool      `json:"agent,omitempty"`     // nobody but the agent walked it
+	Problems   diag.List `json:"problems,omitempty"`
+	Record     int       `json:"record,omitempty"`     // the number of the history's record of what is in hand
+	BackConfig string    `json:"backConfig,omitempty"` // what the way back leads to; "": the config of that release on this journey
+	Left       []string  `json:"left,omitempty"`       // releases that were gone back from
+	// Previous is the journey before, whose way back holds again when this one is given up before it arrives.
+	Previous *Journey `json:"previous,omitempty"`
+}
+
+// Backup is a backup of the databases that can be gone back to. Going back to it loses what was written since.
+type Backup struct {
+	Hop     int       `json:"hop"`
+	Name    string    `json:"name"`
+	Release string    `json:"release"`
+	At      time.Time `json:"at"`
+}
+
+// backup is the newest backup; nil when none was made.
+func (j *Journey) backup() *Backup {
+	if len(j.Backups) == 0 {
+		return nil
+	}
+	return &j.Backups[len(j.Backups)-1]
 }
 
 // Status is how a journey stands.
@@ -49,7 +73,8 @@ const (
 	Stopped   Status = "stopped" // a stage failed, or the admin stopped it; it can be gone on with, or back from
 	Arrived   Status = "arrived"
 	Returning Status = "returning" // on the way back
-	Returned  Status = "returned"  // back at the release that it began from, or at a stop
+	Returned  Status = "returned"  // back at the release that it began from
+	Finished  Status = "finished"  // arrived, and the way back was given up
 )
 
 // stamp is how a time is written in names.
@@ -58,6 +83,18 @@ const stamp = "20060102-150405"
 // Open reports whether a journey is under way: nothing else may change the installation meanwhile.
 func (j *Journey) Open() bool {
 	return j != nil && (j.Status == Walking || j.Status == Stopped || j.Status == Returning)
+}
+
+// Holds reports whether there is a way back that was promised: it was neither used nor given up.
+func (j *Journey) Holds() bool { return j.Open() || j != nil && j.Status == Arrived }
+
+// Release is the release that the installation's databases are of, as far as the journey knows.
+func (j *Journey) Release() string {
+	h := j.Hop()
+	if j.passed(Migrate) || j.passed(Deploy) {
+		return h.To
+	}
+	return h.From
 }
 
 // Hop is one stop to the next, as it was planned.
@@ -160,7 +197,7 @@ func (j *Journey) begun(s Stage) bool {
 
 // New is a journey that begins.
 func New(config string, hops []Hop, trusted string, now time.Time) *Journey {
-	j := &Journey{ID: now.UTC().Format(stamp), From: hops[0].From, To: hops[len(hops)-1].To, Began: now, Status: Walking, Config: config, Hops: hops,
+	j := &Journey{ID: now.UTC().Format(stamp), From: hops[0].From, To: hops[len(hops)-1].To, Began: now, Status: Walking, Config: config, File: config, Hops: hops,
 		Trusted: trusted}
 	j.At = Place{0, Check}
 	return j
@@ -172,10 +209,27 @@ func (j *Journey) Describe() string {
 	return fmt.Sprintf("hop %d of %d (%s to %s), at its stage %s", j.At.Hop+1, len(j.Hops), h.From, h.To, cmp.Or(string(j.At.Stage), "check"))
 }
 
-// Expected is what the admin's file has to be for a journey to go on.
-func (j *Journey) Expected() string {
+// Expects reports whether a text is what the admin's file may be for a journey to go on: as it was when it began, or as the journey wrote it. One
+// that was killed right after it wrote the release into the file did not note that it had.
+func (j *Journey) Expects(text string) bool {
+	if j.passed(Settle) {
+		return text == j.Hop().Config
+	}
+	return text == j.before() || j.At.Hop == 0 && text == j.File || j.At.Stage == Settle && text == j.Hop().Config
+}
+
+// Running is the config of what runs, or is to run, where the journey is.
+func (j *Journey) Running() string {
 	if j.passed(Settle) {
 		return j.Hop().Config
+	}
+	return j.before()
+}
+
+// begins is the config whose databases run when the hop in hand begins.
+func (j *Journey) begins() string {
+	if j.At.Hop == 0 && j.Start != "" {
+		return j.Start
 	}
 	return j.before()
 }

@@ -70,7 +70,7 @@ func onlyRehearsed(problems diag.List) diag.List {
 }
 
 // restore puts a backup into databases that run as a config asks for.
-func (w *Walker) restore(ctx context.Context, j *Journey, config, page string) error {
+func (w *Walker) restore(ctx context.Context, j *Journey, backup, config, page string) error {
 	if err := w.Site.Deploy(ctx, config, stack.Closed, page); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (w *Walker) restore(ctx context.Context, j *Journey, config, page string) e
 		return err
 	}
 	return w.task(ctx, j, run.Task{Name: "restore", Identity: j.identity("restore"), Image: image, As: "pgsql", Entry: script(restoreScript),
-		Env: map[string]string{"DIR": folder, "BACKUP": j.Backup}, Volume: Backups, Path: folder},
+		Env: map[string]string{"DIR": folder, "BACKUP": backup}, Volume: Backups, Path: folder},
 		"BERTH3723", "the backup could not be restored; the databases are as they were before", again)
 }
 

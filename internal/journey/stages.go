@@ -86,7 +86,7 @@ func failed(t run.Task, exit int, lines []string, code, summary, hint string) di
 // check proves that the databases are as the hop needs them.
 func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 	h := j.Hop()
-	facts, err := Inspect(ctx, w.Site, j.before())
+	facts, err := Inspect(ctx, w.Site, j.begins())
 	if err != nil {
 		return "", err
 	}
@@ -179,11 +179,11 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 	// One that was killed is made anew under another name: a backup is never older than it says.
 	began := w.Now()
 	name := began.UTC().Format(stamp)
-	facts, err := Inspect(ctx, w.Site, j.before())
+	facts, err := Inspect(ctx, w.Site, j.begins())
 	if err != nil {
 		return "", err
 	}
-	image, err := w.Site.Image(j.before(), "pgsql")
+	image, err := w.Site.Image(j.begins(), "pgsql")
 	if err != nil {
 		return "", err
 	}
@@ -197,7 +197,7 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 		return "", failed(t, exit, lines, "BERTH3703", "the databases could not be backed up; nothing was touched",
 			"make room or mend what is told above, then: berth upgrade   with a backup of your own: berth upgrade --trust-backup \"where it is\"")
 	}
-	j.Backup, j.BackupRelease, j.BackupAt = name, j.Hop().From, began
+	j.Backups = append(j.Backups, Backup{Hop: j.At.Hop, Name: name, Release: j.Hop().From, At: began})
 	return "backup " + name + ", restored once and counted", w.Site.Forget(ctx, t.Name)
 }
 

@@ -83,7 +83,7 @@ func (w *Walker) Walk(ctx context.Context, j *Journey) error {
 		again, j.Attempts = false, 0
 		next, more := j.next()
 		if !more {
-			j.Status, j.Ended = Arrived, w.Now()
+			j.Status, j.Ended, j.Previous = Arrived, w.Now(), nil
 			return w.save(ctx, j)
 		}
 		j.At = next
@@ -124,6 +124,7 @@ func (w *Walker) stop(ctx context.Context, j *Journey, err error) error {
 	h := j.Hop()
 	rolls := h.Kind != upgrade.MultiVersion && !h.Irreversible()
 	switch {
+	case j.At.Hop == 0 && j.NoBack != "":
 	case rolls && (j.At.Stage == Deploy || j.At.Stage == Prove), j.At.Stage == Close:
 		return w.bounce(ctx, j, problems)
 	case j.passed(Close) && !j.passed(OpenDoor):
@@ -191,7 +192,7 @@ func (w *Walker) do(ctx context.Context, j *Journey, again bool) (note string, e
 	case Save:
 		return w.backup(ctx, j)
 	case Close:
-		return "", w.Site.Deploy(ctx, j.before(), stack.Closed, Page(j, nil))
+		return "", w.Site.Deploy(ctx, j.begins(), stack.Closed, Page(j, nil))
 	case Convert:
 		return w.convert(ctx, j)
 	case Migrate:
@@ -210,7 +211,7 @@ func (w *Walker) do(ctx context.Context, j *Journey, again bool) (note string, e
 	case Finish:
 		return w.finish(ctx, j)
 	case Restore:
-		return "backup restored and counted", w.restore(ctx, j, j.before(), "")
+		return "backup restored and counted", w.restore(ctx, j, j.backup().Name, j.before(), "")
 	}
 	return "", fmt.Errorf("no way to do the stage %q", j.At.Stage)
 }

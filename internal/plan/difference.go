@@ -13,7 +13,7 @@ import (
 func Difference(d Desired, s State) *Plan {
 	b := &differ{desired: d, state: s, plan: &Plan{
 		Format: Format, Action: Up, Installation: d.Installation, Target: d.Target, Release: d.Release,
-		From: release(s), Basis: basis(d, s), Steps: []Step{}, Unchanged: []string{},
+		From: release(s), Runs: runs(d, s), Basis: basis(d, s), Steps: []Step{}, Unchanged: []string{},
 	}, byUnit: map[string]int{}}
 	b.strays()
 	for _, u := range d.Units {
@@ -37,6 +37,18 @@ func release(s State) string {
 		}
 	}
 	return best
+}
+
+// runs are the services by the release of their containers, but for those that ran once to their end.
+func runs(d Desired, s State) map[string][]string {
+	out := map[string][]string{}
+	for _, c := range s.Containers {
+		once := slices.ContainsFunc(d.Units, func(u Unit) bool { return u.Name == c.Unit && u.OneShot })
+		if !once && c.Release != "" {
+			out[c.Release] = append(out[c.Release], c.Service)
+		}
+	}
+	return out
 }
 
 type differ struct {

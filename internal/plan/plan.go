@@ -25,9 +25,11 @@ type Plan struct {
 	Target       catalogue.Target `json:"target"`
 	Release      string           `json:"release"`
 	From         string           `json:"from,omitempty"` // the release that runs now; "" when nothing does
-	Basis        Basis            `json:"basis"`
-	Steps        []Step           `json:"steps"`
-	Unchanged    []string         `json:"unchanged"` // objects that stay as they are
+	// Runs are services by the release of what is there of them. It is observed, and no part of the plan.
+	Runs      map[string][]string `json:"-"`
+	Basis     Basis               `json:"basis"`
+	Steps     []Step              `json:"steps"`
+	Unchanged []string            `json:"unchanged"` // objects that stay as they are
 
 	Kept      []string   `json:"kept,omitempty"`      // objects that nothing asks for any more, but that hold data, so they stay
 	Conflicts []Conflict `json:"conflicts,omitempty"` // fields that others want otherwise, each with what is done about it
@@ -36,10 +38,14 @@ type Plan struct {
 // Action is what the plan is for.
 type Action string
 
-// The actions so far.
+// The actions: each is the command that asks for it.
 const (
-	Up   Action = "up"
-	Down Action = "down"
+	Up       Action = "up"
+	Down     Action = "down"
+	Revert   Action = "revert"
+	Upgrade  Action = "upgrade"
+	Rollback Action = "rollback"
+	Finish   Action = "upgrade finish"
 )
 
 // Basis is what a plan was made from. A saved plan is stale when one of them is another now.
@@ -47,6 +53,8 @@ type Basis struct {
 	Config    string `json:"config"`    // hash of the rendered project and of the secrets that it refers to
 	Catalogue string `json:"catalogue"` // hash of the catalogue
 	State     string `json:"state"`     // hash of the observed state
+	Program   string `json:"program"`   // version of the berth that made it
+	Steps     string `json:"steps"`     // hash of the plan's own steps, so that a plan that was edited is noticed
 }
 
 // Verb is what a step does.

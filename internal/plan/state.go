@@ -118,6 +118,7 @@ func Stale(saved, now Basis) []string {
 		{"the config or what it refers to", saved.Config, now.Config},
 		{"the catalogue", saved.Catalogue, now.Catalogue},
 		{"what runs", saved.State, now.State},
+		{"berth itself: " + saved.Program + " made the plan, and this is " + now.Program, saved.Program, now.Program},
 	} {
 		if part.then != part.now {
 			out = append(out, part.what)

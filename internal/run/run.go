@@ -198,7 +198,7 @@ func (r *Run) finished(how map[int]Readiness, steps ...plan.Step) {
 	for _, s := range steps {
 		r.ready[s.ID] = true
 		took := r.Now().Sub(r.began[s.ID]).Seconds()
-		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Seconds: took, Done: true})
+		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Object: s.Object, Seconds: took, Done: true})
 		r.Watch(Event{Kind: Finished, Step: s, Text: how[s.ID].How, Seconds: took})
 	}
 }
@@ -254,7 +254,7 @@ func (r *Run) take(o outcome) {
 func (r *Run) failed(steps ...plan.Step) {
 	r.note("failed", steps...)
 	for _, s := range steps {
-		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Seconds: r.Now().Sub(r.began[s.ID]).Seconds()})
+		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: s.ID, Object: s.Object, Seconds: r.Now().Sub(r.began[s.ID]).Seconds()})
 	}
 }
 

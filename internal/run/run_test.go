@@ -114,8 +114,8 @@ func planOf(steps ...plan.Step) *plan.Plan {
 func newRun(t testing.TB, f *fake, p *plan.Plan) (*Run, *[]Event) {
 	t.Helper()
 	dir := state.At(t.TempDir(), "sourcegraph")
-	record, err := dir.Begin(t.Context(), plan.Up, nil, p, time.Now())
-	if err != nil {
+	record := state.NewRecord(plan.Up, "", "", time.Now())
+	if err := dir.Make(); err != nil {
 		t.Fatal(err)
 	}
 	journal, err := dir.Journal(t.Context())

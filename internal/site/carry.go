@@ -12,13 +12,9 @@ import (
 	"berth/internal/view"
 )
 
-// Carry runs a plan and records it. Problems are a diag.List; a run that was stopped gives context.Canceled.
+// Carry runs a plan, as a part of what is asked for. Problems are a diag.List; a run that was stopped gives context.Canceled.
 func (e *Environment) Carry(ctx context.Context, s Site, p *plan.Plan, timeout time.Duration) (*run.Run, error) {
 	usual, err := usually(ctx, s.Store())
-	if err != nil {
-		return nil, err
-	}
-	record, err := s.Store().Begin(ctx, p.Action, s.Of().Text, p, e.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -27,6 +23,10 @@ func (e *Environment) Carry(ctx context.Context, s Site, p *plan.Plan, timeout t
 		return nil, err
 	}
 	defer journal.Close()
+	record := e.Asked
+	if record == nil {
+		record = &state.Record{} // of a rehearsal's clone, which keeps no history
+	}
 	progress := &view.Progress{Out: e.Stdout, Terminal: e.Terminal, Now: e.Now, Usual: usual}
 	r := &run.Run{
 		Plan: p, Journal: journal, Record: record, Now: e.Now, Watch: progress.Show,
@@ -40,6 +40,25 @@ func (e *Environment) Carry(ctx context.Context, s Site, p *plan.Plan, timeout t
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx) // the lock may have been lost
 	}
+	return r, err
+}
+
+// Ask adds what somebody asks for to the history, does it, and writes down how it ended. A record that has a number goes on: it was stopped
+// or killed before. The record's release and config may change while it is done.
+func (e *Environment) Ask(ctx context.Context, log state.Log, r *state.Record, do func() error) error {
+	var err error
+	if r.Number == 0 {
+		err = log.Add(ctx, r)
+	} else {
+		r.Resume()
+		err = log.Save(ctx, r)
+	}
+	if err != nil {
+		return err
+	}
+	e.Asked = r
+	defer func() { e.Asked = nil }()
+	err = do()
 	var problems diag.List
 	result := state.Done
 	switch {
@@ -50,10 +69,8 @@ func (e *Environment) Carry(ctx context.Context, s Site, p *plan.Plan, timeout t
 	case err != nil:
 		result = state.Failed
 	}
-	if saveErr := s.Store().Finish(context.WithoutCancel(ctx), record, result, problems, e.Now()); saveErr != nil {
-		err = errors.Join(err, saveErr)
-	}
-	return r, err
+	r.End(result, problems, e.Now())
+	return errors.Join(err, log.Save(context.WithoutCancel(ctx), r))
 }
 
 // usually gives how many seconds each object took in the runs before, the last time that counts.
@@ -65,8 +82,8 @@ func usually(ctx context.Context, log state.Log) (map[string]float64, error) {
 	usual := map[string]float64{}
 	for _, r := range runs {
 		for _, t := range r.Steps {
-			if t.Done && t.Step <= len(r.Plan.Steps) {
-				usual[r.Plan.Steps[t.Step-1].Object] = t.Seconds
+			if t.Done {
+				usual[t.Object] = t.Seconds
 			}
 		}
 	}

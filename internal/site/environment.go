@@ -28,6 +28,9 @@ type Environment struct {
 	// Current says that the cluster is the current one, or that of this pod, whatever context the config names.
 	Current bool
 
+	// Asked is the record of what somebody asks for, while it is done; nil otherwise.
+	Asked *state.Record
+
 	// OnEngine and OnCluster find installations, each at its kind of target. Whoever makes an Environment to find any with gives them.
 	OnEngine, OnCluster Target
 }

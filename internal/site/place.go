@@ -94,7 +94,7 @@ func (p *Place) Deploy(ctx context.Context, text string, front stack.Front, page
 		return err
 	}
 	defer s.Close()
-	if err := p.env.Generate(ctx, s); err != nil {
+	if _, err := p.env.Generate(ctx, s); err != nil {
 		return err
 	}
 	todo, err := s.Plan(ctx, p.env)
@@ -181,6 +181,12 @@ func (p *Place) Migrator(release string) (string, error) {
 		return "", err
 	}
 	return stack.Image(doc.Config.Images.Registry, r, lock.For(doc.Config.Images.Registry, release), "migrator"), nil
+}
+
+// Valid finds what is wrong with a config's text.
+func (p *Place) Valid(text string) error {
+	_, err := p.understood(text)
+	return err
 }
 
 func (p *Place) understood(text string) (*Loaded, error) {

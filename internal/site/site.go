@@ -30,6 +30,10 @@ type Site interface {
 	Prepare(ctx context.Context, e *Environment) error
 	// Plan observes and compares.
 	Plan(ctx context.Context, e *Environment) (*plan.Plan, error)
+	// Databases asks the databases which release they are of, where they run.
+	Databases(ctx context.Context, e *Environment) (Answer, error)
+	// Data reports whether there is data of a database, in a volume of the installation's own or in a database of the admin's.
+	Data(ctx context.Context) (bool, error)
 	// Teardown is the plan that stops everything, and deletes the data when asked to.
 	Teardown(ctx context.Context, e *Environment, data bool) (*plan.Plan, error)
 	// Lost tells when data is there whose generated passwords are not.
@@ -59,6 +63,8 @@ type Site interface {
 	Still(ctx context.Context, now func() time.Time) error
 	// SetAside moves the databases' data out of the way, while nothing runs.
 	SetAside(ctx context.Context, e *Environment) error
+	// Backups is where the backups of its upgrades lie, in the words of the target.
+	Backups() string
 	// Hint says where to look when the front door does not answer.
 	Hint() string
 	// Close lets go of the target.
@@ -141,13 +147,17 @@ func (e *Environment) LoadUsable(file string) (*Loaded, error) {
 	return l, nil
 }
 
-// Generate makes the secrets that are not there yet, before anything uses them.
-func (e *Environment) Generate(ctx context.Context, s Site) error {
+// Generate makes the secrets that are not there yet, before anything uses them, and reports whether it made any.
+func (e *Environment) Generate(ctx context.Context, s Site) (made bool, err error) {
+	before, err := s.Store().Generated(ctx)
+	if err != nil {
+		return false, err
+	}
 	values, err := s.Store().Generate(ctx, GeneratedNames(s.Of().Stack.Secrets))
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.Render(e, values)
+	return len(values) > len(before), s.Render(e, values)
 }
 
 // Service is how one service is, as its target tells.

@@ -25,59 +25,73 @@ const (
 	Killed      = "killed" // it never said its end
 )
 
-// Record is one run, as history keeps it. It holds no secrets: neither config nor plan has any.
+// Record is what somebody asked for, as history keeps it. It holds no secrets: neither config nor plan has any.
 type Record struct {
-	Number   int         `json:"number"`
-	Action   plan.Action `json:"action"`
-	Who      Holder      `json:"who"`
-	Started  time.Time   `json:"started"`
-	Ended    time.Time   `json:"ended,omitzero"`
-	Result   string      `json:"result"`
-	Release  string      `json:"release"`
-	Config   string      `json:"config"` // the file's text
-	Plan     *plan.Plan  `json:"plan"`
-	Steps    []StepTime  `json:"steps"` // that were begun, in the order of their end
-	Problems diag.List   `json:"problems,omitempty"`
+	Number  int         `json:"number"`
+	Action  plan.Action `json:"action"`
+	Who     Holder      `json:"who"`
+	Started time.Time   `json:"started"`
+	Ended   time.Time   `json:"ended,omitzero"`
+	Result  string      `json:"result"`
+	From    string      `json:"from,omitempty"` // the release before, where the action goes to another one
+	Release string      `json:"release"`        // that it leads to
+	Config  string      `json:"config"`         // the file's text that it leads to
+	// Plan is what was carried out; nil where there were several plans, as in an upgrade: then Parts tell of them.
+	Plan     *plan.Plan `json:"plan,omitempty"`
+	Steps    []StepTime `json:"steps"` // that were begun, in the order of their end
+	Parts    []Part     `json:"parts,omitempty"`
+	Restores int        `json:"restores,omitempty"` // number of the record whose config a revert goes back to
+	Problems diag.List  `json:"problems,omitempty"`
 }
 
 // StepTime is how long a step took.
 type StepTime struct {
 	Step    int     `json:"step"`
+	Object  string  `json:"object"`
 	Seconds float64 `json:"seconds"`
 	Done    bool    `json:"done"`
 }
 
-// NewRecord is the record of a run that begins. Until it is finished it counts as killed: that is what it is if nothing more is heard of it.
-func NewRecord(number int, action plan.Action, config []byte, p *plan.Plan, now time.Time) *Record {
-	return &Record{Number: number, Action: action, Who: Self(string(action), now), Started: now, Result: Killed,
-		Release: p.Release, Config: string(config), Plan: p, Steps: []StepTime{}}
+// Part is a stage of an action that has several.
+type Part struct {
+	Name    string    `json:"name"` // "6.0.0 to 7.5.4453: close"
+	Ended   time.Time `json:"ended"`
+	Seconds float64   `json:"seconds"`
+	Note    string    `json:"note,omitempty"` // what was found, in a few words
 }
 
-// End notes how a run ended.
+// NewRecord is the record of an action that begins. It counts as killed until Ended is called: that is what it is if nothing more is heard of it.
+func NewRecord(action plan.Action, release, config string, now time.Time) *Record {
+	return &Record{Action: action, Who: Self(string(action), now), Started: now, Result: Killed, Release: release, Config: config, Steps: []StepTime{}}
+}
+
+// End notes how an action ended.
 func (r *Record) End(result string, problems diag.List, now time.Time) {
 	r.Result, r.Problems, r.Ended = result, problems, now
 }
 
-// Begin adds a run to the history.
-func (d Dir) Begin(_ context.Context, action plan.Action, config []byte, p *plan.Plan, now time.Time) (*Record, error) {
+// Resume notes that an action goes on that was stopped or killed.
+func (r *Record) Resume() {
+	r.Result, r.Problems, r.Ended = Killed, nil, time.Time{}
+}
+
+// Add adds a record to the history, and gives it its number.
+func (d Dir) Add(_ context.Context, r *Record) error {
 	names, err := d.records()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	last := 0
 	if len(names) > 0 {
 		// Not their count: old ones may have been cleared away.
 		last, _ = strconv.Atoi(strings.TrimSuffix(names[len(names)-1], ".json"))
 	}
-	r := NewRecord(last+1, action, config, p, now)
-	return r, d.save(r)
-}
-
-// Finish writes a run's end.
-func (d Dir) Finish(_ context.Context, r *Record, result string, problems diag.List, now time.Time) error {
-	r.End(result, problems, now)
+	r.Number = last + 1
 	return d.save(r)
 }
+
+// Save writes a record of the history again.
+func (d Dir) Save(_ context.Context, r *Record) error { return d.save(r) }
 
 func (d Dir) save(r *Record) error {
 	return d.writeJSON(filepath.Join("history", fmt.Sprintf("%04d.json", r.Number)), r, 0o600)
@@ -101,7 +115,7 @@ func (d Dir) records() ([]string, error) {
 	return names, nil
 }
 
-// History gives all runs, oldest first.
+// History gives all records, oldest first.
 func (d Dir) History(context.Context) ([]Record, error) {
 	names, err := d.records()
 	if err != nil {

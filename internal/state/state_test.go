@@ -197,15 +197,17 @@ func TestHistory(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	p := &plan.Plan{Release: "7.5.0", Steps: []plan.Step{{ID: 1, Verb: plan.Create, Object: "pgsql"}}}
 	start := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
-	first, err := d.Begin(t.Context(), plan.Up, []byte("on: compose\n"), p, start)
-	if err != nil {
+	first := NewRecord(plan.Up, "7.5.0", "on: compose\n", start)
+	first.Plan = p
+	if err := d.Add(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	first.Steps = append(first.Steps, StepTime{Step: 1, Seconds: 2, Done: true})
-	if err := d.Finish(t.Context(), first, Done, nil, start.Add(time.Minute)); err != nil {
+	first.End(Done, nil, start.Add(time.Minute))
+	if err := d.Save(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Begin(t.Context(), plan.Down, nil, p, start.Add(time.Hour)); err != nil { // and nothing more is heard of it
+	if err := d.Add(t.Context(), NewRecord(plan.Down, "7.5.0", "", start.Add(time.Hour))); err != nil { // and nothing more is heard of it
 		t.Fatal(err)
 	}
 	runs, err := d.History(t.Context())
@@ -221,8 +223,8 @@ func TestHistory(t *testing.T) {
 	if err := os.Remove(filepath.Join(d.Path(), "history", "0001.json")); err != nil {
 		t.Fatal(err)
 	}
-	third, err := d.Begin(t.Context(), plan.Up, nil, p, start)
-	if err != nil || third.Number != 3 {
+	third := NewRecord(plan.Up, "7.5.0", "", start)
+	if err := d.Add(t.Context(), third); err != nil || third.Number != 3 {
 		t.Errorf("after the first was cleared away, the third has number %d, %v", third.Number, err)
 	}
 }

@@ -3,9 +3,6 @@ package state
 import (
 	"context"
 	"time"
-
-	"berth/internal/diag"
-	"berth/internal/plan"
 )
 
 // Store keeps the state of one installation, wherever that lies: in a folder beside its config, or in its namespace of a cluster.
@@ -38,11 +35,11 @@ type Secrets interface {
 
 // Log is what was done to an installation.
 type Log interface {
-	// Begin adds a run to the history.
-	Begin(ctx context.Context, action plan.Action, config []byte, p *plan.Plan, now time.Time) (*Record, error)
-	// Finish writes a run's end.
-	Finish(ctx context.Context, r *Record, result string, problems diag.List, now time.Time) error
-	// History gives the runs that are remembered, oldest first.
+	// Add adds a record to the history, and gives it its number.
+	Add(ctx context.Context, r *Record) error
+	// Save writes a record of the history again.
+	Save(ctx context.Context, r *Record) error
+	// History gives the records that are remembered, oldest first.
 	History(ctx context.Context) ([]Record, error)
 	// Journal begins the journal of a run, in place of that of the run before.
 	Journal(ctx context.Context) (Journal, error)

@@ -281,6 +281,13 @@ func refuse(code, subject, summary, hint string) diag.List {
 	return diag.List{{Code: code, Severity: diag.Error, Subject: subject, Summary: summary, Hint: hint}}
 }
 
+// Newer reports whether one release comes after another.
+func Newer(release, other string) bool {
+	v, err := Parse(release)
+	w, otherErr := Parse(other)
+	return err == nil && otherErr == nil && v.compare(w) > 0
+}
+
 // Version is a release's: major, minor, and patch or build number. Without the last it is the minor release.
 type Version struct{ numbers [3]int }
 

@@ -148,7 +148,7 @@ func Back(w io.Writer, j *journey.Journey, way journey.Way) {
 		case journey.Undo:
 			fmt.Fprintf(w, "  %-9s the migrator takes the databases back to %s\n", s, way.To)
 		case journey.Restore:
-			fmt.Fprintf(w, "  %-9s backup %s is restored\n", s, j.Backup)
+			fmt.Fprintf(w, "  %-9s backup %s is restored\n", s, way.Backup)
 		}
 	}
 	fmt.Fprintf(w, "\ncost     %s\n", way.Cost)

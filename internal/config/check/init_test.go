@@ -43,7 +43,7 @@ func TestInit(t *testing.T) {
 	}
 	want := `# What you want of Sourcegraph; everything else is as Sourcegraph ships it. See: berth explain, berth plan
 on: compose
-release: 7.5.4453                          # change it to upgrade
+release: 7.5.4453                          # upgrade with: berth upgrade
 url: http://localhost
 size: demo                                 # demo: for a laptop, no limits
 `

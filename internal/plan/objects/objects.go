@@ -41,12 +41,13 @@ type Rule struct {
 
 // Cluster is what was seen.
 type Cluster struct {
-	Release   string          // that runs now; "" when nothing does
-	Namespace bool            // it exists
-	Seen      map[string]Seen // of each wanted object, by key
-	Unwanted  []Unwanted      // live objects that we applied, or began to, and that are wanted no longer
-	Claims    []Claim         // those that StatefulSets made
-	Classes   []Class         // storage classes; nil when they could not be listed
+	Release   string              // that runs now; "" when nothing does
+	Runs      map[string][]string // services by the release of their workloads
+	Namespace bool                // it exists
+	Seen      map[string]Seen     // of each wanted object, by key
+	Unwanted  []Unwanted          // live objects that we applied, or began to, and that are wanted no longer
+	Claims    []Claim             // those that StatefulSets made
+	Classes   []Class             // storage classes; nil when they could not be listed
 }
 
 // Seen is what the API server said about one wanted object.
@@ -110,6 +111,6 @@ func (d *Desired) basis(c *Cluster, conflicts []plan.Conflict) plan.Basis {
 }
 
 func (d *Desired) empty(c *Cluster, conflicts []plan.Conflict) *plan.Plan {
-	return &plan.Plan{Format: plan.Format, Action: plan.Up, Installation: d.Installation, Target: catalogue.Kubernetes, Release: d.Release, From: c.Release,
+	return &plan.Plan{Format: plan.Format, Action: plan.Up, Installation: d.Installation, Target: catalogue.Kubernetes, Release: d.Release, From: c.Release, Runs: c.Runs,
 		Basis: d.basis(c, conflicts), Steps: []plan.Step{}, Unchanged: []string{}, Conflicts: conflicts}
 }

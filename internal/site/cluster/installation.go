@@ -15,6 +15,7 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/diag"
+	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
 	"berth/internal/plan/objects"
@@ -110,6 +111,11 @@ func (c *installation) Close() {
 		c.executor.Hold.End()
 	}
 	c.client.Close()
+}
+
+// Backups is the claim of the volume.
+func (c *installation) Backups() string {
+	return "berth-" + c.Stack.Name + "-" + journey.Backups + " of namespace " + c.namespace
 }
 
 // Hint leads to the frontend's log.

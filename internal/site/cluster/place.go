@@ -68,6 +68,33 @@ func contextOf(o *render.Object, name string) map[string]any {
 	return catalogue.Branch(all[0], "securityContext")
 }
 
+// Databases asks by a task, where pgsql is ready.
+func (c *installation) Databases(ctx context.Context, e *site.Environment) (site.Answer, error) {
+	if c.Doc.Config.Databases["pgsql"].External == nil {
+		type pod struct {
+			Status struct {
+				Conditions []struct{ Type, Status string }
+			}
+		}
+		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=pgsql"})
+		if err != nil {
+			return site.Answer{}, err
+		}
+		if !slices.ContainsFunc(pods, func(p pod) bool {
+			return slices.ContainsFunc(p.Status.Conditions, func(c struct{ Type, Status string }) bool { return c.Type == "Ready" && c.Status == "True" })
+		}) {
+			return site.Answer{}, nil
+		}
+	}
+	return site.Inspected(ctx, e, c.Loaded)
+}
+
+// Data looks for the claims of the databases.
+func (c *installation) Data(ctx context.Context) (bool, error) {
+	claims, err := c.claims(ctx)
+	return slices.ContainsFunc(stack.Databases(), func(name string) bool { return slices.Contains(claims, "PersistentVolumeClaim/"+name) }), err
+}
+
 // Search asks the frontend's Service through the API server, or one of its pods.
 func (c *installation) Search(ctx context.Context, direct bool) (int, string, error) {
 	at := kubernetes.Ref{Kind: "Service", Namespace: c.namespace, Name: "sourcegraph-frontend:http"}

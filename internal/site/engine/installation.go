@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"berth/internal/diag"
+	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
 	"berth/internal/run"
 	"berth/internal/site"
+	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/compose"
 )
@@ -66,6 +68,9 @@ func (i *installation) Prepare(context.Context, *site.Environment) error { retur
 
 // Settle has nothing to note: the engine knows its containers.
 func (i *installation) Settle(context.Context) error { return nil }
+
+// Backups is the engine's name of the volume.
+func (i *installation) Backups() string { return i.Stack.Name + "_" + journey.Backups }
 
 // Hint leads to the front door's log.
 func (i *installation) Hint() string { return "docker logs " + i.project.Prefix + "caddy" }
@@ -204,6 +209,12 @@ func (i *installation) observe(ctx context.Context) (plan.State, error) {
 	}
 	s.Project, err = state.DiskHash(i.state.Project())
 	return s, err
+}
+
+// Data looks for the volumes of the databases. A database of the admin's own has data once Sourcegraph ran with it, which the history knows.
+func (i *installation) Data(ctx context.Context) (bool, error) {
+	volumes, err := i.engine.Volumes(ctx, i.Stack.Name)
+	return slices.ContainsFunc(stack.Databases(), func(name string) bool { return slices.Contains(volumes, i.Stack.Name+"_"+name) }), err
 }
 
 // Lost: new passwords would lock everybody out of the data that is there.

@@ -7,10 +7,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"berth/internal/journey"
+	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/site"
 	"berth/internal/stack"
@@ -18,7 +20,9 @@ import (
 )
 
 // Tasks runs tasks on the engine.
-func (i *installation) Tasks(*site.Environment) run.Tasks {
+func (i *installation) Tasks(*site.Environment) run.Tasks { return i.tasks() }
+
+func (i *installation) tasks() *run.ComposeTasks {
 	t := &run.ComposeTasks{Engine: i.engine, Installation: i.Stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
 		Network: compose.Network(i.Stack.Name)}
 	for _, inst := range i.Stack.Instances {
@@ -30,6 +34,45 @@ func (i *installation) Tasks(*site.Environment) run.Tasks {
 		}
 	}
 	return t
+}
+
+// The questions for the server's major release, and for the release that the databases are of.
+const (
+	majorQuery   = "SELECT current_setting('server_version_num')::int / 10000"
+	releaseQuery = "SELECT version FROM versions WHERE service = 'frontend'"
+)
+
+// Databases asks pgsql in its own container. One that is elsewhere is asked by a task.
+func (i *installation) Databases(ctx context.Context, e *site.Environment) (site.Answer, error) {
+	if i.Doc.Config.Databases["pgsql"].External != nil {
+		return site.Inspected(ctx, e, i.Loaded)
+	}
+	container := i.project.Prefix + "pgsql"
+	w, err := i.engine.Closely(ctx, container)
+	if err != nil {
+		return site.Answer{}, err
+	}
+	switch w.Status {
+	case plan.Running, plan.Starting, plan.Healthy, plan.Unhealthy:
+	default:
+		return site.Answer{}, nil
+	}
+	env := map[string]string{}
+	for name, value := range i.tasks().Env {
+		if strings.HasPrefix(name, "PG") && name != "PGHOST" && name != "PGPORT" {
+			env[name] = value
+		}
+	}
+	output, _, err := i.engine.Exec(ctx, container, env, "psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only",
+		"--command", majorQuery, "--command", releaseQuery)
+	if err != nil {
+		return site.Answer{}, err
+	}
+	major, release, _ := strings.Cut(strings.TrimSpace(output), "\n")
+	answer := site.Answer{Release: strings.TrimPrefix(release, "v")}
+	answer.Postgres, err = strconv.Atoi(major)
+	answer.Answered = err == nil // a server that starts, or one without the table, says less
+	return answer, nil
 }
 
 // Search asks the front door, or the first frontend itself.

@@ -195,6 +195,35 @@ func (u *unframed) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Exec runs a command in a container that runs, with some variables, and gives what it wrote to its standard output and its exit code.
+func (e *Engine) Exec(ctx context.Context, container string, env map[string]string, command ...string) (output string, exit int, err error) {
+	variables := make([]string, 0, len(env))
+	for k, v := range env {
+		variables = append(variables, k+"="+v)
+	}
+	var made struct {
+		ID string `json:"Id"`
+	}
+	in := map[string]any{"Cmd": command, "Env": variables, "AttachStdout": true}
+	if err := e.api.call(ctx, http.MethodPost, "/containers/"+container+"/exec", nil, in, &made); err != nil {
+		return "", 0, named("run a command in", container, err)
+	}
+	resp, err := e.api.send(ctx, http.MethodPost, "/exec/"+made.ID+"/start", nil, nil, map[string]any{"Detach": false})
+	if err != nil {
+		return "", 0, named("run a command in", container, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(&unframed{from: resp.Body})
+	if err != nil {
+		return "", 0, named("run a command in", container, err)
+	}
+	var ended struct{ ExitCode int }
+	if err := e.api.call(ctx, http.MethodGet, "/exec/"+made.ID+"/json", nil, nil, &ended); err != nil {
+		return "", 0, named("run a command in", container, err)
+	}
+	return string(text), ended.ExitCode, nil
+}
+
 // Tasks are the containers of an installation's tasks, by name.
 func (e *Engine) Tasks(ctx context.Context, installation string) ([]string, error) {
 	return e.names(ctx, render.LabelTaskOf+"="+installation)

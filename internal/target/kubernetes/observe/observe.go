@@ -107,7 +107,7 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 		seen.Health = objects.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
 		out.Seen[key] = seen
 	}
-	out.Release = release(d, out.Seen)
+	out.Release, out.Runs = release(d, out.Seen), runs(d, out.Seen)
 	return out, nil
 }
 
@@ -279,6 +279,21 @@ func release(d objects.Desired, seen map[string]objects.Seen) string {
 		}
 	}
 	return ""
+}
+
+// runs are the services by the release that their workloads are of.
+func runs(d objects.Desired, seen map[string]objects.Seen) map[string][]string {
+	out := map[string][]string{}
+	for _, o := range d.Objects {
+		switch kind, _, _ := strings.Cut(o.Key, "/"); kind {
+		case "Deployment", "StatefulSet", "DaemonSet":
+			live := seen[o.Key].Live
+			if r := cmp.Or(label(live, labelRelease), label(live, "app.kubernetes.io/version")); r != "" {
+				out[r] = append(out[r], cmp.Or(o.Service, o.Key))
+			}
+		}
+	}
+	return out
 }
 
 func label(object map[string]any, name string) string {

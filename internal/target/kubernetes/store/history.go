@@ -13,10 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"berth/internal/diag"
-	"berth/internal/plan"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
 )
@@ -50,33 +48,29 @@ func (s *Store) number(c configMap) int {
 
 func (s *Store) run(number int) kubernetes.Ref { return s.configMap(fmt.Sprintf("-run-%04d", number)) }
 
-// Begin adds a run to the history, and forgets the oldest ones.
-func (s *Store) Begin(ctx context.Context, action plan.Action, config []byte, p *plan.Plan, now time.Time) (*state.Record, error) {
+// Add adds a record to the history, gives it its number, and forgets the oldest ones.
+func (s *Store) Add(ctx context.Context, r *state.Record) error {
 	before, err := s.runs(ctx, true)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	number := 1
+	r.Number = 1
 	if len(before) > 0 {
-		number = s.number(before[len(before)-1]) + 1
+		r.Number = s.number(before[len(before)-1]) + 1
 	}
-	r := state.NewRecord(number, action, config, p, now)
 	if err := s.save(ctx, r); err != nil {
-		return nil, err
+		return err
 	}
 	for _, old := range before[:max(0, len(before)-remembered+1)] {
 		if err := s.client.Delete(ctx, s.run(s.number(old)), kubernetes.DeleteOptions{}); err != nil && !kubernetes.NotFound(err) {
-			return nil, s.explain("forget old runs", err)
+			return s.explain("forget old runs", err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
-// Finish writes a run's end.
-func (s *Store) Finish(ctx context.Context, r *state.Record, result string, problems diag.List, now time.Time) error {
-	r.End(result, problems, now)
-	return s.save(ctx, r)
-}
+// Save writes a record of the history again.
+func (s *Store) Save(ctx context.Context, r *state.Record) error { return s.save(ctx, r) }
 
 func (s *Store) save(ctx context.Context, r *state.Record) error {
 	content, err := packed(r)

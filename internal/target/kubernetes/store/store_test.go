@@ -235,16 +235,18 @@ func TestHistory(t *testing.T) {
 		s := At(c, namespace, "sourcegraph")
 		p := &plan.Plan{Release: "7.5.0", Steps: []plan.Step{{ID: 1, Verb: plan.Create, Object: "pgsql"}}}
 		start := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
-		first, err := s.Begin(t.Context(), plan.Up, []byte("on: kubernetes\n"), p, start)
-		if err != nil {
+		first := state.NewRecord(plan.Up, "7.5.0", "on: kubernetes\n", start)
+		first.Plan = p
+		if err := s.Add(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
 		first.Steps = append(first.Steps, state.StepTime{Step: 1, Seconds: 2, Done: true})
-		if err := s.Finish(t.Context(), first, state.Done, nil, start.Add(time.Minute)); err != nil {
+		first.End(state.Done, nil, start.Add(time.Minute))
+		if err := s.Save(t.Context(), first); err != nil {
 			t.Fatal(err)
 		}
 		large := strings.Repeat("# a long config\n", 60_000)
-		if _, err := s.Begin(t.Context(), plan.Up, []byte(large), p, start); err != nil {
+		if err := s.Add(t.Context(), state.NewRecord(plan.Up, "7.5.0", large, start)); err != nil {
 			t.Fatal(err)
 		}
 		runs, err := s.History(t.Context())
@@ -258,7 +260,7 @@ func TestHistory(t *testing.T) {
 			t.Errorf("the second: %d, %s, %d bytes of config", runs[1].Number, runs[1].Result, len(runs[1].Config))
 		}
 		for range remembered {
-			if _, err := s.Begin(t.Context(), plan.Up, nil, p, start); err != nil {
+			if err := s.Add(t.Context(), state.NewRecord(plan.Up, "7.5.0", "", start)); err != nil {
 				t.Fatal(err)
 			}
 		}

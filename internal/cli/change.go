@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"context"
+
+	"berth/internal/journey"
+	"berth/internal/plan"
+	"berth/internal/site"
+	"berth/internal/upgrade"
+)
+
+// compared is what an installation says of its release, held beside the one that its config names.
+type compared struct {
+	upgrade.Change
+	standing upgrade.Standing
+	upgrade  *journey.Journey // the last one; nil when there never was one
+}
+
+// compare holds an installation's release beside the one that its config names. p is the plan of what the config asks for. dataOf is the release
+// of the data as the admin says, for databases that can't be asked; "": they say nothing.
+func (e *Env) compare(ctx context.Context, s site.Site, p *plan.Plan, when site.Asking, dataOf string) (c compared, err error) {
+	if c.standing, err = site.Stand(ctx, &e.Environment, s, p.Runs, when); err != nil {
+		return c, err
+	}
+	if dataOf != "" {
+		c.standing.Recorded = dataOf
+	}
+	if c.upgrade, err = journey.Load(ctx, s.Store()); err != nil {
+		return c, err
+	}
+	c.Change = s.Of().Compare(e.Catalogue(), c.standing, c.upgrade)
+	return c, nil
+}
+
+// runs are services by the release of their containers, but for the migrator, which ran once.
+func runs(services []site.Service) map[string][]string {
+	out := map[string][]string{}
+	for _, v := range services {
+		if v.Release != "" && v.Name != "migrator" {
+			out[v.Release] = append(out[v.Release], v.Name)
+		}
+	}
+	return out
+}

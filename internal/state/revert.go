@@ -1,0 +1,78 @@
+package state
+
+import (
+	"fmt"
+	"slices"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+)
+
+// What says what was asked for: "up", "upgrade 6.0.0 to 7.5.4453", "revert to run 3".
+func (r *Record) What() string {
+	switch {
+	case r.From != "" && r.From != r.Release:
+		return fmt.Sprintf("%s %s to %s", r.Action, r.From, r.Release)
+	case r.Restores != 0:
+		return fmt.Sprintf("%s to run %d, %s", r.Action, r.Restores, r.Release)
+	case r.Release != "":
+		return string(r.Action) + " " + r.Release
+	}
+	return string(r.Action)
+}
+
+// configured reports whether an action led to a config.
+func (r *Record) configured() bool {
+	switch r.Action {
+	case plan.Up, plan.Revert, plan.Upgrade, plan.Rollback:
+		return true
+	}
+	return false
+}
+
+// Last is the last record of an action that led to a config; nil when there was none.
+func Last(records []Record) *Record {
+	for i := len(records) - 1; i >= 0; i-- {
+		if records[i].configured() {
+			return &records[i]
+		}
+	}
+	return nil
+}
+
+// Before is the record whose config a revert goes back to: that of a number, or for 0 the one before the last change. A revert counts as the run that
+// it went back to, so that each further one goes further back.
+func Before(records []Record, number int) (*Record, diag.List) {
+	if number != 0 {
+		i := slices.IndexFunc(records, func(r Record) bool { return r.Number == number })
+		if i < 0 || !records[i].configured() || records[i].Result != Done {
+			return nil, diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("there is no run %d that ended with a config to go back to", number),
+				Hint: "see the runs: berth history"}}
+		}
+		return &records[i], nil
+	}
+	last := Last(records)
+	if last != nil {
+		// Where several runs in a row have the same config, the revert among them knows where it is from.
+		at, same := last.Number, last.Config
+		for _, r := range slices.Backward(records) {
+			if !r.configured() {
+				continue
+			}
+			if r.Config != same {
+				break
+			}
+			if r.Restores != 0 {
+				at = r.Restores
+				break
+			}
+		}
+		for i := len(records) - 1; i >= 0; i-- {
+			if r := &records[i]; r.Number < at && r.configured() && r.Result == Done && r.Config != same {
+				return r, nil
+			}
+		}
+	}
+	return nil, diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: "history", Summary: "there is no change of the config to go back over",
+		Hint: "see what was done: berth history"}}
+}

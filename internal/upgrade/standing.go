@@ -1,0 +1,242 @@
+package upgrade
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+)
+
+// Standing is what an installation says of its own release. The databases decide: only they know which schema they have. A config's file says
+// what is wanted, never what is there.
+type Standing struct {
+	// Databases is the release in the databases' table of versions; "" where they could not be asked, or have none yet.
+	//
+	// Source: https://github.com/sourcegraph/sourcegraph-public-snapshot/blob/main/internal/version/upgradestore/store.go
+	Databases string
+	Recorded  string              // the release that the history says the data is of; it counts where the databases can't be asked
+	Runs      map[string][]string // services by the release of their containers, whether they run or not
+	Postgres  int                 // the major release of the server that answered; 0: none did
+	Data      bool                // there is data of a database
+}
+
+// Release is the release that the installation's data is of; "" where nothing is known.
+func (s Standing) Release(c *catalogue.Catalogue, target catalogue.Target) string {
+	said := cmp.Or(s.Databases, s.Recorded, s.most())
+	v, err := Parse(said)
+	if err != nil || v.numbers[2] > 0 {
+		return said
+	}
+	// The migrator writes a minor's first release, whatever patch it goes to; what runs knows the patch.
+	known := append(slices.Sorted(maps.Keys(s.Runs)), s.Recorded)
+	for _, release := range slices.Backward(known) {
+		if p, err := Parse(release); err == nil && p.Minor() == v.Minor() {
+			return release
+		}
+	}
+	if _, err := c.Release(said, target); err == nil {
+		return said
+	}
+	if newest, err := c.Resolve(v.Minor().String(), target); err == nil {
+		return newest
+	}
+	return said
+}
+
+// most is the release of most containers.
+func (s Standing) most() string {
+	best := ""
+	for _, release := range slices.Sorted(maps.Keys(s.Runs)) {
+		if len(s.Runs[release]) > len(s.Runs[best]) {
+			best = release
+		}
+	}
+	return best
+}
+
+// Mixed reports whether containers are of another release than the data.
+func (s Standing) Mixed(release string) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(s.Runs)), func(r string) bool { return r != release })
+}
+
+// String says it in a line: "databases 6.0.0; containers 6.0.0 (frontend), 7.5.4453 (gitserver, pgsql)".
+func (s Standing) String() string {
+	var parts []string
+	switch {
+	case s.Databases != "":
+		parts = append(parts, "databases "+s.Databases)
+	case s.Recorded != "":
+		parts = append(parts, "data "+s.Recorded+" (from the history: the databases can't be asked)")
+	}
+	var runs []string
+	for _, release := range slices.Sorted(maps.Keys(s.Runs)) {
+		runs = append(runs, release+" ("+some(s.Runs[release], 4)+")")
+	}
+	if len(runs) > 0 {
+		parts = append(parts, "containers "+strings.Join(runs, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func some(names []string, most int) string {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most-1], ", "), len(names)-most+1)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Change is what it takes to bring an installation to the release that its config names.
+type Change struct {
+	From string // the release of its data; "" where there is none
+	To   string // the config's
+	Way  Journey
+	// Rolls says that the way is one step that replaces services while Sourcegraph answers, and asks nothing else of anybody.
+	Rolls bool
+	// Reached says that the data is of the config's release, or that there is none: what is left to do is an ordinary change.
+	Reached  bool
+	Problems diag.List // why it can't be done so, and what the containers are that differ
+}
+
+// Wish is where an installation's config names a release, and the way back that was promised when it came to where it is.
+type Wish struct {
+	File     string     // the config's, as the admin named it
+	At       diag.Range // of the release in it; zero where it names none
+	BackTo   string     // the release that berth rollback goes to; "": none
+	BackCost string     // what that costs
+}
+
+// Compare compares an installation's release with the one that its config names.
+func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
+	p := &planner{catalogue: c, rules: c.Upgrades(), request: r}
+	change := Change{From: s.Release(c, r.Target), To: r.To}
+	file := w.File
+	refuse := func(d diag.Diagnostic) {
+		d.Severity, d.Subject, d.Range = diag.Error, file, w.At
+		change.Problems = append(change.Problems, d)
+	}
+	from, err := Parse(change.From)
+	to, toErr := Parse(r.To)
+	if err != nil || toErr != nil {
+		change.Reached = true // there is nothing yet, or nothing that names a release
+		return change
+	}
+	// What is kept in the history alone can be wrong: data may have been restored since.
+	doubt := ""
+	if s.Databases == "" {
+		doubt = "; when the data is of " + change.To + " because you restored it: berth up --data-of " + change.To
+	}
+	switch order := to.compare(from); {
+	case order == 0:
+		change.Reached = true
+		if converted := p.converted(s, from); converted != "" {
+			change.Reached = false
+			refuse(diag.Diagnostic{Code: "BERTH3742",
+				Summary: fmt.Sprintf("the databases were started with images of %s, which convert their data for a newer Postgres; those of %s can't open it any more", converted, change.From),
+				Detail:  []string{"found: " + s.String()}, Hint: "go on to that release: berth upgrade --to " + converted})
+		} else if s.Mixed(change.From) {
+			change.Problems = append(change.Problems, Mixture(s, change.From, file))
+		}
+	case order < 0:
+		hint := "keep the release: write  release: " + change.From + doubt
+		if w.BackTo != "" {
+			hint = "to go back over the last upgrade, to " + w.BackTo + ": berth rollback (cost: " + w.BackCost + ")   to stay: write  release: " + change.From
+		}
+		refuse(diag.Diagnostic{Code: "BERTH3741",
+			Summary: fmt.Sprintf("%s asks for %s, but the data is of %s: an older release can't work with the databases of a newer one", file, change.To, change.From),
+			Detail:  []string{"found: " + s.String(), "Sourcegraph does not refuse this by itself, and would damage data"},
+			Hint:    hint})
+	default:
+		r.From = change.From
+		var problems diag.List
+		change.Way, problems = Path(c, r)
+		if problems.Failed() {
+			change.Problems = problems
+			return change
+		}
+		if change.Rolls = change.Way.rolls() && !s.Mixed(change.From); change.Rolls {
+			change.Problems = diag.List{{Code: "BERTH3744", Severity: diag.Warning, Subject: file, Range: w.At,
+				Summary: fmt.Sprintf("going from %s to %s is an upgrade that only replaces services", change.From, change.To),
+				Hint:    "berth up carries it out as berth upgrade does, with its checks and its way back"}}
+			return change
+		}
+		refuse(diag.Diagnostic{Code: "BERTH3740",
+			Summary: fmt.Sprintf("%s asks for %s, but %s is installed: berth upgrade changes the release", file, change.To, change.From),
+			Detail:  append([]string{"found: " + s.String()}, change.Way.steps()...),
+			Hint:    "see the plan: berth upgrade --to " + change.To + " --plan   or keep the release: write  release: " + change.From + doubt})
+	}
+	return change
+}
+
+// Mixture warns of containers of another release than the data, and says what leads out.
+func Mixture(s Standing, release, file string) diag.Diagnostic {
+	hint := "berth up brings all of them to " + release
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Runs)), func(r string) bool {
+		v, err := Parse(r)
+		at, atErr := Parse(release)
+		return err != nil || atErr != nil || v.compare(at) <= 0
+	})
+	if len(others) > 0 {
+		hint += "; to go on to " + others[len(others)-1] + " instead: berth upgrade --to " + others[len(others)-1]
+	}
+	return diag.Diagnostic{Code: "BERTH3743", Severity: diag.Warning, Subject: file,
+		Summary: "containers of several releases are there: a change of release stopped half-way, or was made by hand",
+		Detail:  []string{"found: " + s.String()}, Hint: hint}
+}
+
+// converted is the release of bundled databases' containers that may have converted their data for a newer Postgres than a release has; "" where
+// none has.
+func (p *planner) converted(s Standing, release Version) string {
+	for name, services := range s.Runs {
+		v, err := Parse(name)
+		if err != nil || !slices.ContainsFunc(services, func(s string) bool { return slices.Contains(databases, s) }) {
+			continue
+		}
+		for _, i := range p.rules.Irreversible {
+			if i.ConvertsPostgres && p.has(i.Database) && crosses(release, v, i.Crosses) && below(v, i.Until) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// databases are the services that hold a Postgres.
+var databases = []string{"pgsql", "codeintel-db", "codeinsights-db"}
+
+// Converted reports whether bundled databases whose containers are of one release may have converted their data for a newer Postgres than
+// another release has.
+func Converted(c *catalogue.Catalogue, s Standing, release string, facts Facts) bool {
+	p := &planner{catalogue: c, rules: c.Upgrades(), request: Request{Facts: facts}}
+	v, err := Parse(release)
+	return err == nil && p.converted(s, v) != ""
+}
+
+// rolls reports whether a way is one hop that replaces services while Sourcegraph answers, and asks nothing else of anybody.
+func (j Journey) rolls() bool {
+	if len(j.Hops) != 1 || j.Then != "" || len(j.Unknown) > 0 {
+		return false
+	}
+	h := j.Hops[0]
+	return h.Kind != MultiVersion && len(h.Irreversible) == 0 && len(h.ByHand) == 0
+}
+
+// steps says what a way is made of, for people who thought that it was nothing.
+func (j Journey) steps() []string {
+	stops := []string{j.From}
+	var lines []string
+	for _, h := range j.Hops {
+		stops = append(stops, h.To)
+		for _, text := range h.Irreversible {
+			lines = append(lines, "on the way to "+h.To+", only a backup goes back: "+text)
+		}
+		for _, r := range h.ByHand {
+			lines = append(lines, "by hand, for "+h.To+": "+r.Text)
+		}
+	}
+	return append([]string{"the way: " + strings.Join(stops, " -> ") + "; berth upgrade backs the databases up and can go back"}, lines...)
+}
