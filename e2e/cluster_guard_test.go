@@ -14,15 +14,13 @@ import (
 func rendered(t *testing.T, name, form, port string) *site {
 	t.Helper()
 	const from = "6.0.0"
-	buildImages(t, from, release)
+	buildImages(t, from, release, "7.6.0") // the last is the newest there, which lock looks for too
 	pointAt(t, "node")
 	kubectl(t, "delete", "namespace", name, "--ignore-not-found") // of a run that was killed
 	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true, host: "10.213.0.2", port: number(t, port)}
-	s.write("on: kubernetes", "release: "+release, "url: http://localhost", "name: "+name, "size: demo", namespaced(name, ", clusterScoped: false, service: {nodePort: "+port+"}"),
+	s.write("on: kubernetes", "release: "+from, "url: http://localhost", "name: "+name, "size: demo", namespaced(name, ", clusterScoped: false, service: {nodePort: "+port+"}"),
 		"images: {registry: 10.213.0.1:5010/sourcegraph}")
-	s.must(0, "lock", "--to", from)
-	s.must(0, "lock")
-	s.edit("release: "+release, "release: "+from)
+	s.must(0, "lock", "--to", release)
 	s.must(0, "render", "--as", form, "--out", form)
 	t.Cleanup(func() { kubectl(t, "delete", "namespace", name, "--ignore-not-found", "--wait=false") })
 	kubectl(t, "create", "namespace", name)
@@ -55,6 +53,14 @@ func (s *site) readme(form, chapter string) (said string, err error) {
 	return string(out), err
 }
 
+// stores waits for what the frontends need, once it was replaced.
+func (s *site) stores() {
+	s.t.Helper()
+	for _, name := range []string{"statefulset/pgsql", "statefulset/codeintel-db", "statefulset/codeinsights-db", "deployment/redis-store", "statefulset/gitserver", "statefulset/indexed-search"} {
+		s.kubectl("rollout", "status", name, "--timeout=2m")
+	}
+}
+
 // TestClusterGuardManifests: files of a release that can't follow the one that runs are refused before anything is replaced; and where somebody applies
 // them all the same, the databases are not touched, people are served on, and the files of before lead back.
 func TestClusterGuardManifests(t *testing.T) {
@@ -83,7 +89,7 @@ func TestClusterGuardManifests(t *testing.T) {
 		out, _ := exec.Command("kubectl", "--namespace="+s.name, "logs", "--selector=app=sourcegraph-frontend", "--container=guard", "--tail=-1").Output() // its pod may not run yet
 		return strings.Contains(string(out), "REFUSED: the databases are of Sourcegraph 6.0.0")
 	})
-	s.kubectl("rollout", "status", "statefulset/pgsql", "--timeout=2m")
+	s.stores()
 	if ran := s.kubectl("exec", "statefulset/pgsql", "--container=pgsql", "--", "psql", "--username=sg", "--tuples-only", "--no-align",
 		"--command=SELECT version FROM versions WHERE service = 'frontend'"); ran != "6.0.0" {
 		t.Errorf("the databases are of %s", ran)
@@ -95,6 +101,7 @@ func TestClusterGuardManifests(t *testing.T) {
 	if out, err := s.readme(form, "Apply"); err != nil {
 		t.Errorf("the way back: %v\n%s", err, out)
 	}
+	s.stores()
 	s.same(before)
 }
 

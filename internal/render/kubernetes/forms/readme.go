@@ -42,12 +42,13 @@ const (
 // applied are the commands that apply a folder: after the guard agreed, where there is one.
 func (in *Input) applied(flag, folder string) string {
 	kubectl := "kubectl -n " + in.Set.Namespace
-	apply := "kubectl apply --server-side " + flag + " " + folder + "\n" + kubectl + " rollout status deployment/" + frontend
+	apply := "kubectl apply --server-side " + flag + " " + folder + " &&\n  " + kubectl + " rollout status deployment/" + frontend
 	if in.Guard == nil || !in.reachable() {
 		return apply
 	}
-	return "kubectl replace --force " + flag + " " + guardDir + " &&     # asks whether this release may follow the one that runs\n" +
-		"  " + kubectl + " wait --for=condition=complete --timeout=2m job/" + guardJob + " &&     # no: " + kubectl + " logs job/" + guardJob + "\n  " + apply
+	return "kubectl replace --force " + flag + " " + guardDir + "    # asks whether this release may follow the one that runs\n" +
+		"until " + kubectl + " get job " + guardJob + " -o jsonpath='{.status.conditions[*].type}' | grep -E 'Complete|Failed'; do sleep 1; done\n" +
+		kubectl + " logs job/" + guardJob + " && " + kubectl + " wait --for=condition=complete --timeout=1s job/" + guardJob + " &&\n  " + apply
 }
 
 // guardText says what the guard is, and how it is told to let a release through.
