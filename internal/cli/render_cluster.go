@@ -18,8 +18,8 @@ const renderedNamespace = "sourcegraph"
 
 // clusterForms are the forms for Kubernetes, with what to do next.
 var clusterForms = map[string]string{
-	"manifests":   "kubectl apply --server-side -f %s",
-	"kustomize":   "kubectl apply --server-side -k %s/" + forms.Overlay,
+	"manifests":   "apply it as %s/README.md says",
+	"kustomize":   "apply it as %s/README.md says",
 	"helm":        "helm upgrade --install sourcegraph %s --namespace sourcegraph",
 	"helm-values": "helm upgrade --install sourcegraph sourcegraph/sourcegraph --values %s/values.yaml",
 }

@@ -1,5 +1,6 @@
 // Package forms gives an installation's Kubernetes objects as files for other tools: manifests, a kustomization, a Helm chart, or values for
-// Sourcegraph's own chart. A form is a way to write the objects that package kubernetes renders, and adds nothing of its own. Pure.
+// Sourcegraph's own chart. A form is a way to write the objects that package kubernetes renders. All that it adds is the guard: see Guard.
+// Pure.
 package forms
 
 import (
