@@ -69,7 +69,7 @@ func run(t *testing.T, guard map[string]any, variables ...string) (code int, sai
 		words = append(words, word.(string))
 	}
 	cmd := exec.Command(words[0], words[1:]...)
-	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "PGHOST=pgsql", "NAMESPACE=sg"}
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "PGHOST=pgsql", "NAMESPACE=sg", "HOSTNAME=pgsql-0"}
 	for _, e := range tree.Items(guard["env"]) {
 		if value := tree.Text(e, "value"); value != "" {
 			cmd.Env = append(cmd.Env, tree.Text(e, "name")+"="+value)
@@ -157,7 +157,7 @@ func TestGuardOfData(t *testing.T) {
 		{"its own", map[string]string{"pgdata-16": "16"}, nil, 0, ""},
 		{"its own, in the volume itself", map[string]string{".": "16"}, nil, 0, ""},
 		{"what a conversion left beside", map[string]string{"pgdata-12": "12", "pgdata-16": "16"}, nil, 0, ""},
-		{"older data that it would convert", map[string]string{"pgdata-12": "12"}, nil, 1, "It would convert the data"},
+		{"older data that it would convert", map[string]string{"pgdata-12": "12"}, nil, 1, "kubectl -n sg delete pod pgsql-0"},
 		{"that is allowed", map[string]string{"pgdata-12": "12"}, []string{"ALLOW=5.11.6271"}, 0, "allows 5.11.6271"},
 		{"data before a conversion, with newer beside", map[string]string{"pgdata-12": "12", "pgdata-16": "16"}, []string{"OWN=12.22"}, 1, "pgdata-16 has data of Postgres 16"},
 		{"a folder that says nothing", map[string]string{"lost": "", "pgdata-16": "16"}, nil, 0, ""},
