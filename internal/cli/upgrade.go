@@ -13,6 +13,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/site"
+	"berth/internal/stack"
 	"berth/internal/upgrade"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -92,11 +93,19 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 // known is what an installation's config and databases say that a way depends on.
 func known(l *site.Loaded, f *journey.Facts) upgrade.Facts {
 	facts := upgrade.Facts{Has: l.Doc.Has}
-	for _, d := range l.Doc.Config.Databases {
-		facts.External = facts.External || d.External != nil
+	own := map[string]bool{}
+	for name, d := range l.Doc.Config.Databases {
+		own[name] = d.External != nil
+		facts.External = facts.External || own[name]
 	}
-	if f != nil {
-		facts.Postgres = f.Postgres()
+	facts.Mixed = facts.External && slices.ContainsFunc(l.Stack.Instances, func(i stack.Instance) bool { return slices.Contains(stack.Databases(), i.Service) })
+	if f == nil {
+		return facts
+	}
+	for _, d := range f.Databases {
+		if own[d.Name] && (facts.Postgres == 0 || d.Major() < facts.Postgres) {
+			facts.Postgres = d.Major()
+		}
 	}
 	return facts
 }
