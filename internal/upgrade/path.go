@@ -73,12 +73,23 @@ func (p *planner) begin() (Version, diag.List) {
 		return from, refuse("BERTH3751", "--from", fmt.Sprintf("there is no release %s: the last of %d was %[2]d.%d", from, from.numbers[0], p.rules.LastMinors[from.numbers[0]]),
 			"see which one runs: berth status, or Sourcegraph's page Site admin > Updates")
 	}
+	if !p.known(from) {
+		return from, refuse("BERTH3751", "--from", fmt.Sprintf("unknown release: %s", from), "see those that this berth knows: berth catalogue list   or take a newer berth")
+	}
 	oldest, err := Parse(p.rules.Oldest)
 	if err == nil && from.Minor().compare(oldest.Minor()) < 0 {
 		return from, refuse("BERTH3752", "--from", fmt.Sprintf("%s is older than %s, which is the first release that can be upgraded from over several at once", from, p.rules.Oldest),
 			"go one minor release at a time to "+p.rules.Oldest+" first, as Sourcegraph's guide of that time says")
 	}
 	return from, nil
+}
+
+// known reports whether there is a release, or a minor release. All of them are in the catalogue from its oldest one on, on one target or another.
+func (p *planner) known(v Version) bool {
+	all := p.catalogue.Versions("")
+	return below(v, all[len(all)-1].Version) || slices.ContainsFunc(all, func(a catalogue.Version) bool {
+		return a.Version == v.String() || catalogue.Minor(a.Version) == v.String()
+	})
 }
 
 // end is the release that the way ends at.
