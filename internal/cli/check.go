@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"berth/internal/diag"
 	"github.com/spf13/cobra"
@@ -67,5 +68,15 @@ func (e *Env) check(ctx context.Context, file string) (diag.List, error) {
 		return nil, err
 	}
 	defer i.Close()
-	return append(problems, i.Survey(ctx, &e.Environment)...), nil
+	refused, err := e.withdrawn(ctx, i)
+	if list, ok := err.(diag.List); ok {
+		refused, err = list, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range refused { // it says more than the file's warning
+		problems = slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return d.Code == r.Code })
+	}
+	return slices.Concat(problems, refused, i.Survey(ctx, &e.Environment)), nil
 }

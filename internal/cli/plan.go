@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ Exit code 2 says that there is something to do, 0 that there is nothing.`,
 				return err
 			}
 			defer s.Close()
+			if refused, err := env.withdrawn(cmd.Context(), s); err != nil || refused.Failed() {
+				return cmp.Or(err, refused.Err())
+			}
 			p, err := s.Plan(cmd.Context(), &env.Environment)
 			if err != nil {
 				if p != nil && !p.Empty() && !asJSON {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ func (e *Env) up(ctx context.Context, file, saved string, timeout time.Duration)
 		return err
 	}
 	defer s.Close()
+	if refused, err := e.withdrawn(ctx, s); err != nil || refused.Failed() {
+		return cmp.Or(err, refused.Err())
+	}
 	if err := s.Prepare(ctx, &e.Environment); err != nil {
 		return err
 	}
