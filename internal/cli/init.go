@@ -14,6 +14,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/config/check"
 	"berth/internal/diag"
+	"berth/internal/upgrade"
 	"github.com/spf13/cobra"
 )
 
@@ -86,6 +87,9 @@ func (e *Env) init(a config.Answers, output string) error {
 		a.Release = cat.Newest(a.On)
 	} else if v, err := cat.Resolve(a.Release, a.On); err == nil {
 		a.Release = v
+	}
+	if refused := upgrade.Refused(cat, a.Release, a.On); refused.Failed() {
+		return refused
 	}
 	text := config.Init(a)
 	// The new file passes the same checks as any other, before it is written.
