@@ -68,7 +68,7 @@ type LetsEncrypt struct {
 
 // Ports are the host's.
 type Ports struct {
-	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened." default:"0.0.0.0" example:"127.0.0.1"`
+	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened, Prometheus' included. 0.0.0.0 is every address of the host." default:"0.0.0.0; 127.0.0.1 where url is of this machine, as http://localhost" example:"127.0.0.1"`
 	HTTP       *int   `yaml:"http" min:"1" max:"65535" doc:"Port for HTTP." default:"80" example:"8080"`
 	HTTPS      *int   `yaml:"https" min:"1" max:"65535" doc:"Port for HTTPS." default:"443" example:"8443"`
 	Prometheus *int   `yaml:"prometheus" min:"0" max:"65535" doc:"Port for Prometheus, which has no password; 0 closes it." default:"as the release ships it: 9090" example:"0"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -224,7 +225,7 @@ func (b *builder) tls() {
 func (b *builder) ports() {
 	p := b.Config.Ports
 	http, https := b.doorPorts()
-	at := b.At("ports")
+	at, bind := b.At("ports"), b.bind()
 	for i := range b.stack.Instances {
 		inst := &b.stack.Instances[i]
 		switch inst.Service {
@@ -238,18 +239,50 @@ func (b *builder) ports() {
 			inst.publish("9090", p.Prometheus)
 		case "grafana":
 			inst.publish("3370", p.Grafana)
-		default:
+		}
+		if len(inst.Ports) == 0 {
 			continue
 		}
-		if p.Bind != "" {
+		if bind != "" {
 			for k, port := range inst.Ports {
-				inst.Ports[k] = p.Bind + port[strings.Index(port, ":"):]
+				_, published, inside := Published(port)
+				inst.Ports[k] = net.JoinHostPort(bind, published) + ":" + inside
 			}
 		}
-		if p != (config.Ports{}) {
+		switch {
+		case p != (config.Ports{}):
 			inst.origin("ports", at)
+		case bind != "":
+			inst.origin("ports on "+bind+" only", b.At("url"))
 		}
 	}
+}
+
+// bind is the host's address on which ports are opened; "" for the release's own, which is every address. Whoever reaches a new Sourcegraph
+// first becomes its admin, and Prometheus has no password, so what has a URL of this machine is opened to this machine only.
+func (b *builder) bind() string {
+	if own := b.Config.Ports.Bind; own != "" {
+		return own
+	}
+	u, err := url.Parse(b.Config.URL)
+	if err != nil {
+		return ""
+	}
+	host := u.Hostname()
+	switch ip := net.ParseIP(host); {
+	case host == "localhost":
+		return "127.0.0.1"
+	case ip.IsLoopback():
+		return host
+	}
+	return ""
+}
+
+// Published takes a published port apart: "0.0.0.0:8080:80" is port 80, on port 8080 of the host's address 0.0.0.0.
+func Published(port string) (host, published, inside string) {
+	address, inside := port[:strings.LastIndexByte(port, ':')], port[strings.LastIndexByte(port, ':')+1:]
+	host, published, _ = net.SplitHostPort(address) // the catalogue and publish write all three
+	return host, published, inside
 }
 
 // doorPorts are the host's ports for HTTP and HTTPS: those of the config, else the one that the URL names.
