@@ -16,11 +16,12 @@ import (
 // allowed are the rooms that a room may import; those of pure functions may import nothing else but the standard library.
 var allowed = map[string][]string{
 	"catalogue":                  {},
-	"internal/diag":              {},
+	"internal/secret":            {},
+	"internal/diag":              {"internal/secret"},
 	"internal/window":            {},
 	"internal/policy":            {"catalogue", "internal/diag", "internal/upgrade", "internal/window"},
-	"internal/config":            {"catalogue", "internal/diag"},
-	"internal/config/check":      {"catalogue", "internal/config", "internal/diag", "internal/window"},
+	"internal/config":            {"catalogue", "internal/diag", "internal/secret"},
+	"internal/config/check":      {"catalogue", "internal/config", "internal/diag", "internal/secret", "internal/window"},
 	"internal/stack":             {"catalogue", "internal/config", "internal/diag"},
 	"internal/plan":              {"catalogue", "internal/config", "internal/diag", "internal/stack"},
 	"internal/plan/fields":       {"internal/plan"},

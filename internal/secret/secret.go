@@ -77,6 +77,7 @@ func lazy(text string) func() *regexp.Regexp {
 var patterns = []pattern{
 	{"a private key", []string{"-----begin"}, lazy(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`), 0},
 	{"a password in a URL", []string{"@"}, lazy(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@"'<>]*:([^\s"'<>]*)@`), 1},
+	{"a password", []string{"@"}, lazy(`(?:^|[\s"'(=/])[A-Za-z0-9_.%+-]+:([^\s:/@"']+)@[A-Za-z0-9]`), 1},
 	{"a password", []string{"password"}, lazy(`(?i)\bpassword\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;,'"]+)`), 1},
 	{"a token of GitHub", []string{"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"}, lazy(`\b(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{16,}`), 0},
 	{"a token of GitLab", []string{"glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "glsoat-"}, lazy(`\bgl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat)-[A-Za-z0-9_=.-]{12,}`), 0},
@@ -109,7 +110,7 @@ func among(text string) []pattern {
 // Value reports whether a whole value looks like a secret, and as what: "a token of GitHub".
 func Value(value string) (what string, found bool) {
 	for _, p := range among(value) {
-		if genuine(p, value) {
+		if len(p.found(value)) > 0 {
 			return p.what, true
 		}
 	}
@@ -119,14 +120,15 @@ func Value(value string) (what string, found bool) {
 	return "", false
 }
 
-// genuine reports whether a pattern finds a secret, and not what stands for one.
-func genuine(p pattern, text string) bool {
-	for _, m := range p.regexp().FindAllStringSubmatch(text, -1) {
-		if !placeholder(m[p.group]) {
-			return true
+// found are the places of what a pattern finds, but for what only stands for a secret, and for images: name:tag@sha256.
+func (p pattern) found(text string) [][2]int {
+	var out [][2]int
+	for _, m := range p.regexp().FindAllStringSubmatchIndex(text, -1) {
+		if from, to := m[2*p.group], m[2*p.group+1]; !placeholder(text[from:to]) && !strings.HasPrefix(text[to:], "@sha256:") {
+			out = append(out, [2]int{from, to})
 		}
 	}
-	return false
+	return out
 }
 
 // placeholder reports what stands for a secret: nothing, stars, a variable.
@@ -210,11 +212,9 @@ func mask(text string, hide func(string) string) string {
 	for _, p := range among(text) {
 		var b strings.Builder
 		last := 0
-		for _, m := range p.regexp().FindAllStringSubmatchIndex(text, -1) {
-			if from, to := m[2*p.group], m[2*p.group+1]; !placeholder(text[from:to]) {
-				b.WriteString(text[last:from] + hide(text[from:to]))
-				last = to
-			}
+		for _, at := range p.found(text) {
+			b.WriteString(text[last:at[0]] + hide(text[at[0]:at[1]]))
+			last = at[1]
 		}
 		text = b.String() + text[last:]
 	}
@@ -254,14 +254,21 @@ func Output(line string) string {
 // Line masks a line of a file that people write, by itself and by the line that it belongs to: what a name tells to be secret is hidden to its
 // end, also on further lines. plain are names that tell of a secret elsewhere, but not in this file. Columns stay as they are.
 func Line(lines []string, i int, plain func(name string) bool) string {
-	tells := func(name string) bool { return Name(name) && !plain(name) }
 	line := lines[i]
+	entry := namesSecret(line) || i > 0 && namesSecret(lines[i-1]) // {name: PASSWORD, value: TEXT}, as Kubernetes has variables
+	tells := func(name string) bool { return Name(name) && !plain(name) || entry && name == "value" }
 	if rest := strings.TrimLeft(line, " \t"); rest != "" && !refers(rest) {
 		if at := parent(lines, i); at >= 0 && tells(lastName(lines[at])) {
 			return line[:len(line)-len(rest)] + columns(rest)
 		}
 	}
 	return named(mask(line, columns), columns, toEnd, tells)
+}
+
+// namesSecret reports whether a line has a name, as a value, that tells of a secret.
+func namesSecret(line string) bool {
+	_, after, ok := strings.Cut(line, "name:")
+	return ok && Name(strings.Trim(after[:oneWord(strings.TrimLeft(after, " "))+len(after)-len(strings.TrimLeft(after, " "))], `"' `))
 }
 
 // parent is the line that a line belongs to: the closest above it that is indented less; -1 for none.
@@ -293,7 +300,7 @@ func named(text string, hide func(string) string, extent func(string) int, tells
 			continue
 		}
 		end := value + extent(text[value:])
-		if v := strings.Trim(text[value:end], `"'\, `); v == "" || refers(text[value:]) || placeholder(v) || plainAnswers(v) || strings.Contains("[|>-&", v[:1]) {
+		if v := strings.Trim(text[value:end], `"'\, `); v == "" || refers(text[value:]) || placeholder(v) || plainAnswers(v) || strings.Trim(v, "|>+-[{") == "" {
 			continue
 		}
 		hidden := hide(text[value:end])
@@ -348,10 +355,22 @@ func oneWord(rest string) int {
 	return len(rest)
 }
 
-// toEnd is how far a value goes at most in a file: to its closing quote, or to the end of the line.
+// toEnd is how far a value goes at most in a file: to its closing quote, to another name after a comma, or to the end of the line.
 func toEnd(rest string) int {
 	if n := quoted(rest); n > 0 {
 		return n
+	}
+	for i := range len(rest) {
+		if rest[i] != ',' {
+			continue
+		}
+		after := strings.TrimLeft(rest[i+1:], " \t\"'")
+		name := strings.TrimLeftFunc(after, func(r rune) bool {
+			return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-.\"'", r)
+		})
+		if len(name) < len(after) && strings.HasPrefix(name, ": ") {
+			return i
+		}
 	}
 	return len(rest)
 }

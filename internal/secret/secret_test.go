@@ -94,7 +94,8 @@ func TestWhatSourcegraphShipsIsNoSecret(t *testing.T) {
 func TestLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"  DB_PASSWORD: hunter2":                         "  DB_PASSWORD: *******",
-		"    env: {DB_PASSWORD: hunter2, A: b}":          "    env: {DB_PASSWORD: **************",
+		"    env: {DB_PASSWORD: hunter2, A: b}":          "    env: {DB_PASSWORD: *******, A: b}",
+		"    env: {DB_PASSWORD: hunter2,x, A: b}":        "    env: {DB_PASSWORD: *********, A: b}",
 		"  DB_PASSWORD: \"a b\" # mine":                  "  DB_PASSWORD: ***** # mine",
 		"license: {env: LICENSE}":                        "license: {env: LICENSE}",
 		"env: {API_TOKEN: {file: token}}":                "env: {API_TOKEN: {file: token}}",
@@ -102,6 +103,9 @@ func TestLine(t *testing.T) {
 		"API_TOKEN:\n\n    hunter2":                      "    *******",
 		"API_TOKEN:\n  env: TOKEN":                       "  env: TOKEN",
 		"A: {API_TOKEN: {env: T},\n  B: c}":              "  B: c}",
+		"- {name: DB_PASSWORD, value: hunter2, b: c}":    "- {name: DB_PASSWORD, value: *******, b: c}",
+		"- name: DB_PASSWORD\n  value: hunter2":          "  value: *******",
+		"- name: DB_HOST\n  value: db":                   "  value: db",
 		"tls:\n  key: tls.key":                           "  key: tls.key",
 		"tlsSecret: tls":                                 "tlsSecret: tls",
 		"http: http://me:hunter2@proxy:3128":             "http: http://me:*******@proxy:3128",

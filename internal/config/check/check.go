@@ -53,6 +53,7 @@ var rules = []func(*checker){
 	(*checker).otherTarget,
 	(*checker).files,
 	(*checker).secrets,
+	(*checker).literals,
 	(*checker).tlsChoice,
 	(*checker).certificate,
 	(*checker).letsEncrypt,
