@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"internal/stack":             {"catalogue", "internal/config", "internal/diag"},
 	"internal/plan":              {"catalogue", "internal/config", "internal/diag", "internal/stack"},
 	"internal/plan/fields":       {"internal/plan"},
-	"internal/plan/objects":      {"catalogue", "internal/diag", "internal/plan", "internal/plan/fields"},
+	"internal/plan/objects":      {"catalogue", "internal/diag", "internal/plan", "internal/plan/fields", "internal/secret"},
 	"internal/render/yaml":       {},
 	"internal/render/compose":    {"catalogue", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/render/agent":      {},

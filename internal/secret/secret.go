@@ -4,6 +4,7 @@
 package secret
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"math"
@@ -20,10 +21,10 @@ import (
 const Stars = "*****"
 
 // words are parts of names that tell of a secret, wherever they stand in a name: PGPASSWORD, githubToken.
-var words = []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey", "netrc"}
+var words = []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey", "datasource", "netrc"}
 
-// wholeWords tell of a secret where they are one of several words of a name: API_KEY, SENTRY_DSN, but not KEYBOARD, nor the key of a label.
-var wholeWords = []string{"key", "keys", "dsn", "pwd", "pass", "auth", "license", "pat", "cookie", "salt"}
+// lastWords tell of a secret where they are the last of several words of a name: API_KEY, SENTRY_DSN, but not KEYBOARD, nor the key of a label.
+var lastWords = []string{"key", "keys", "dsn", "pwd", "pass", "auth", "license", "licence", "pat", "cookie", "salt"}
 
 // harmless are last words of names that tell how much, how long or where, of a secret or not: TOKEN_TTL, SECRET_NAME, KEY_FILE.
 var harmless = []string{"file", "files", "path", "dir", "name", "names", "ttl", "timeout", "limit", "size", "count", "interval", "duration", "length", "enabled",
@@ -31,13 +32,13 @@ var harmless = []string{"file", "files", "path", "dir", "name", "names", "ttl", 
 
 // Name reports whether a name tells that its value is a secret: DB_PASSWORD, accessToken, SENTRY_DSN.
 func Name(name string) bool {
-	parts := split(name)
+	parts := split(strings.TrimRight(name, "0123456789_"))
 	if len(parts) == 0 || slices.Contains(harmless, parts[len(parts)-1]) {
 		return false
 	}
 	joined := strings.Join(parts, "")
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(joined, w) }) ||
-		len(parts) > 1 && slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(wholeWords, p) })
+		len(parts) > 1 && slices.Contains(lastWords, parts[len(parts)-1])
 }
 
 // split gives the words of a name in small letters: "dbPassword", "DB_PASSWORD" and "db-password" are two words.
@@ -412,38 +413,52 @@ func plainAnswers(value string) bool {
 // least is how long a known secret must be to be looked for: shorter ones stand in every text by chance.
 const least = 4
 
-// Known masks the values of secrets that are known, in every form in which they may stand in a text: as they are, in base64, in a URL, in JSON;
-// and all that looks like a secret.
-func Known(lines, secrets []string) []string {
+// Hide gives a function that masks secrets that are known, in lines that programs wrote, in every form in which they may stand there: as they
+// are, in base64, in a URL, in JSON; and all that looks like a secret.
+func Hide(known []string) func(lines []string) []string {
 	var pairs []string
-	for _, value := range byLength(secrets) {
+	for _, value := range byLength(known) {
 		for _, form := range Forms(value) {
 			pairs = append(pairs, form, Stars)
 		}
 	}
 	replacer := strings.NewReplacer(pairs...)
-	out := make([]string, len(lines))
-	for i, line := range lines {
-		out[i] = Output(replacer.Replace(line))
+	return func(lines []string) []string {
+		out := make([]string, len(lines))
+		for i, line := range lines {
+			out[i] = Output(replacer.Replace(line))
+		}
+		return out
 	}
-	return out
 }
 
-// byLength orders secrets from long to short, each line of those that have several by itself, without what is too short.
+// byLength orders secrets from long to short, without what is too short. Of those that are files, the lines of keys and what a name tells to be
+// secret are secrets by themselves.
 func byLength(secrets []string) []string {
-	var all []string
+	all := slices.Clone(secrets)
+	collect := func(value string) string {
+		all = append(all, strings.Trim(value, `"', `))
+		return columns(value)
+	}
+	inside := func(rest string) int { // of a map, each of its values
+		if strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "[") {
+			return 0
+		}
+		return toEnd(rest)
+	}
 	for _, s := range secrets {
-		all = append(all, s)
-		if strings.Contains(s, "\n") {
-			for line := range strings.Lines(s) {
-				if line = strings.TrimSpace(line); len(line) >= 16 { // of a key, or of a file
-					all = append(all, line)
-				}
+		if !strings.Contains(s, "\n") {
+			continue
+		}
+		for line := range strings.Lines(s) {
+			if line = strings.TrimSpace(line); len(line) >= 16 {
+				all = append(all, line)
 			}
+			named(mask(line, collect), collect, inside, Name)
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	return slices.DeleteFunc(slices.Compact(all), func(s string) bool { return len(s) < least })
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.DeleteFunc(slices.Compact(all), func(s string) bool { return len(s) < least || strings.Trim(s, "*") == "" })
 }
 
 // Forms are the ways in which a value may stand in a text.

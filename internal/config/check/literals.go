@@ -28,11 +28,32 @@ func (c *checker) literals() {
 			}
 		}
 	})
+	if c.Kubernetes != nil {
+		for i, name := range c.Kubernetes.Objects {
+			c.objectLiterals("kubernetes.objects."+strconv.Itoa(i), name)
+		}
+	}
 	for i, p := range c.Patches {
 		path := "patches." + strconv.Itoa(i)
 		if !p.Public {
 			c.patched(path+".compose", "", p.Compose)
 			c.patched(path+".kubernetes", "", p.Kubernetes)
+		}
+	}
+}
+
+// objectLiterals warns of secrets in a file of objects, which are written as they are. Names tell nothing there: many a field holds the name of
+// a Secret.
+func (c *checker) objectLiterals(path, name string) {
+	data, err := c.world.ReadFile(name)
+	if err != nil {
+		return // files tells
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		if secret.Mask(line) != line {
+			c.warnf("BERTH1170", path, "keep it in a Secret that you make by itself, and refer to that", "%s:%d looks like a secret", name, n)
 		}
 	}
 }
