@@ -22,8 +22,12 @@ func (c *checker) literals() {
 			if value.Secret == nil && !value.Public {
 				c.variableLiteral(path, value.Text)
 			}
+		case map[string]any:
+			if !strings.HasPrefix(path, "patches.") { // looked at below
+				c.patched(path, "", value)
+			}
 		case string:
-			if what, found := secret.Value(value); found && path != "url" { // address tells
+			if what, found := secret.Value(value); found {
 				c.literal(path, what, "take it out; this key takes no secret")
 			}
 		}
@@ -81,6 +85,21 @@ func (c *checker) literal(path, what, hint string) {
 }
 
 const passwordInURL = "a password in a URL"
+
+// withoutEchoes leaves out what else there is to say about a text that looks like a secret: it would be about the text, and might repeat it.
+func withoutEchoes(problems diag.List) diag.List {
+	type place struct {
+		file         string
+		line, column int
+	}
+	at := func(d diag.Diagnostic) place { return place{d.Range.File, d.Range.Line, d.Range.Column} }
+	told := func(d diag.Diagnostic) bool { return (d.Code == "BERTH1170" || d.Code == "BERTH1171") && d.Severity == diag.Error }
+	literals := map[place]bool{}
+	for _, d := range problems {
+		literals[at(d)] = literals[at(d)] || told(d)
+	}
+	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return literals[at(d)] && !told(d) })
+}
 
 // hidden is a place whose text is not shown.
 func hidden(at diag.Range) diag.Range {
