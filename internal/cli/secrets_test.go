@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -427,6 +428,76 @@ func TestSecretsGoOnlyWhereSecretsGo(t *testing.T) {
 				}
 				written(t, dir, before)
 			})
+		}
+	}
+}
+
+// kubectl stands for kubectl: it notes its arguments, and what stands in the files that they name, by Secret and key.
+const kubectl = `#!/bin/bash
+printf '%s\n' "$@" >> "$NOTES/arguments"
+[ "$4" = secret ] || exec cat > /dev/null
+for a in "$@"; do
+	key=${a#--from-*=}; value=${key#*=}; key=${key%%=*}
+	case $a in
+	--from-file=*) cat "$value" > "$NOTES/$6.$key" ;;
+	--from-literal=*) printf %s "$value" > "$NOTES/$6.$key" ;;
+	esac
+done
+`
+
+// TestTheCommandsOfAReadmeMakeTheSecrets runs them: each key has what berth up would give it, and no argument has a secret in it.
+func TestTheCommandsOfAReadmeMakeTheSecrets(t *testing.T) {
+	dir, _ := kept(t, "kubernetes", s3)
+	notes, bin := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "kubectl"), []byte(kubectl), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := said(t, dir, secretVariables, "render", "--out", "m"); code != ExitOK {
+		t.Fatal(out)
+	}
+	readme, err := os.ReadFile(filepath.Join(dir, "m", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, commands, _ := strings.Cut(string(readme), "```bash\n")
+	commands, _, _ = strings.Cut(commands, "```")
+	agent, code := said(t, dir, secretVariables, "agent", "--render", "cronjob", "--out", "agent", "--image", "registry.example.com/berth:1")
+	if code != ExitOK {
+		t.Fatal(agent)
+	}
+	_, agent, _ = strings.Cut(agent, "changes:\n")
+	agent, _, _ = strings.Cut(agent, "next:")
+	shell := exec.Command("bash", "-euc", commands+agent)
+	shell.Dir, shell.Env = dir, []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "NOTES=" + notes}
+	for name, value := range secretVariables {
+		shell.Env = append(shell.Env, name+"="+value)
+	}
+	if out, err := shell.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	read := func(name string) string {
+		content, err := os.ReadFile(filepath.Join(notes, name))
+		if err != nil {
+			t.Error(err)
+		}
+		return string(content)
+	}
+	leaks(t, "an argument", read("arguments"))
+	for name, want := range map[string]string{
+		"sourcegraph-frontend-berth.etc-berth-site-config-admin.json": secretFiles["site.json"],
+		"sourcegraph-frontend-berth.etc-berth-code-hosts.json":        secretFiles["hosts.json"],
+		"sourcegraph-frontend-berth.env-HTTP_PROXY":                   secretVariables["S_PROXY"],
+		"gitserver-berth.home-sourcegraph-gitconfig":                  secretFiles["gitconfig"],
+		"gitserver-berth.env-API_TOKEN":                               secretVariables["S_TOKEN"],
+		"otel-collector-berth.etc-otel-collector-berth-config.yaml":   secretFiles["otel.yaml"],
+		"pgsql-auth.password":                                         secretVariables["S_PGSQL"],
+		"pgsql-auth.host":                                             "pg.example.com",
+		"redis-cache.endpoint":                                        secretVariables["S_REDIS"],
+		"berth-sourcegraph-agent-secrets.S_PGSQL":                     secretVariables["S_PGSQL"],
+		"berth-sourcegraph-agent-secrets.site.json":                   secretFiles["site.json"],
+	} {
+		if got := read(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 }
