@@ -93,7 +93,9 @@ func withoutEchoes(problems diag.List) diag.List {
 		line, column int
 	}
 	at := func(d diag.Diagnostic) place { return place{d.Range.File, d.Range.Line, d.Range.Column} }
-	told := func(d diag.Diagnostic) bool { return (d.Code == "BERTH1170" || d.Code == "BERTH1171") && d.Severity == diag.Error }
+	told := func(d diag.Diagnostic) bool {
+		return (d.Code == "BERTH1170" || d.Code == "BERTH1171") && d.Severity == diag.Error
+	}
 	literals := map[place]bool{}
 	for _, d := range problems {
 		literals[at(d)] = literals[at(d)] || told(d)
