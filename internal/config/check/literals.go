@@ -103,6 +103,12 @@ func withoutEchoes(problems diag.List) diag.List {
 	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return literals[at(d)] && !told(d) })
 }
 
+// Accepted leaves out what literals says, for texts of the history and of an upgrade on its way: earlier versions of berth took them, and the way
+// back must not end there.
+func Accepted(problems diag.List) diag.List {
+	return slices.DeleteFunc(slices.Clone(problems), func(d diag.Diagnostic) bool { return d.Code == "BERTH1170" || d.Code == "BERTH1171" })
+}
+
 // hidden is a place whose text is not shown.
 func hidden(at diag.Range) diag.Range {
 	text := []rune(at.Excerpt)
