@@ -252,11 +252,11 @@ func (b *builder) ports() {
 				inst.Ports[k] = bracketed(bind) + ":" + published + ":" + inside
 			}
 		}
-		switch {
-		case p != (config.Ports{}):
+		if p != (config.Ports{}) {
 			inst.origin("ports", at)
-		case bind != "":
-			inst.origin("ports on "+bind+" only", b.At("url"))
+		}
+		if p.Bind == "" && bind != "" {
+			inst.origin("ports are opened on "+bind+" only, as the url is", b.At("url"))
 		}
 	}
 }
