@@ -58,7 +58,7 @@ func (e *Env) ask(cmd *cobra.Command, a *config.Answers) error {
 		answer              *string
 		on                  catalogue.Target // "": both
 	}{
-		{"url", "The address that people will type", "http://localhost", &a.URL, ""},
+		{"url", "The address that people will type; with localhost only this machine can reach it", "http://localhost", &a.URL, ""},
 		{"size", "Size: demo for a laptop, nothing for what Sourcegraph ships", "", &a.Size, ""},
 		{"namespace", "Namespace, made when it is not there; nothing for the current one", "", &a.Namespace, catalogue.Kubernetes},
 	} {

@@ -30,7 +30,7 @@ type World struct {
 func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*config.Doc, *catalogue.Release, diag.List) {
 	doc, problems := config.Load(file, data)
 	release, more := Release(doc, cat)
-	problems = slices.Concat(problems, more, meaning(doc, release, world))
+	problems = withoutEchoes(slices.Concat(problems, more, meaning(doc, release, world)))
 	problems.Sort()
 	return doc, release, problems
 }
@@ -53,6 +53,7 @@ var rules = []func(*checker){
 	(*checker).otherTarget,
 	(*checker).files,
 	(*checker).secrets,
+	(*checker).literals,
 	(*checker).tlsChoice,
 	(*checker).certificate,
 	(*checker).letsEncrypt,
