@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 
+	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/site"
@@ -14,6 +16,19 @@ type compared struct {
 	upgrade.Change
 	standing upgrade.Standing
 	upgrade  *journey.Journey // the last one; nil when there never was one
+}
+
+// observe makes the plan of what a config asks for, and holds the installation's release beside the one that the config names. What stands in the way
+// of the plan is among the problems of c, where there is a plan at all.
+func (e *Env) observe(ctx context.Context, s site.Site, when site.Asking, dataOf string) (p *plan.Plan, c compared, err error) {
+	p, err = e.planned(ctx, s)
+	var problems diag.List
+	if p == nil || err != nil && !errors.As(err, &problems) {
+		return p, c, err
+	}
+	c, err = e.compare(ctx, s, p, when, dataOf)
+	c.Problems = append(problems, c.Problems...)
+	return p, c, err
 }
 
 // compare holds an installation's release beside the one that its config names. p is the plan of what the config asks for. dataOf is the release

@@ -75,14 +75,10 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 	}
 	defer i.Close()
 	problems = append(problems, i.Survey(ctx, &e.Environment)...)
-	p, err := i.Plan(ctx, &e.Environment)
+	_, c, err := e.observe(ctx, i, site.IfQuick, "")
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	c, err := e.compare(ctx, i, p, site.IfQuick, "")
 	if err != nil {
 		return nil, err
 	}

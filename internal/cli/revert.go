@@ -67,16 +67,14 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 		return err
 	}
 	defer old.Close()
-	shown, err := e.planned(ctx, old)
-	if err != nil {
+	shown, c, err := e.observe(ctx, old, site.IfQuick, "")
+	switch {
+	case err != nil:
 		return err
-	}
-	c, err := e.compare(ctx, old, shown, site.IfQuick, "")
-	if err != nil {
-		return err
-	}
-	if c.Problems.Failed() || !c.Reached {
+	case c.From != "" && c.From != c.To:
 		return anotherRelease(to, c.From)
+	case c.Problems.Failed():
+		return c.Problems
 	}
 	fmt.Fprintf(e.Stdout, "back to the config of run %d, of %s\n", to.Number, to.Started.Format(time.DateTime))
 	if last := state.Last(records); last != nil && last.Config != string(s.Of().Text) {

@@ -72,15 +72,10 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 	if err := s.Lost(ctx); err != nil {
 		return err
 	}
-	p, err := e.planned(ctx, s)
-	if err != nil {
-		return err
-	}
-	c, err := e.compare(ctx, s, p, site.IfQuick, f.dataOf)
-	if err != nil {
-		return err
-	}
+	p, c, err := e.observe(ctx, s, site.IfQuick, f.dataOf)
 	switch {
+	case err != nil:
+		return err
 	case c.Problems.Failed():
 		return c.Problems
 	case !c.Reached && f.saved != "":
