@@ -34,14 +34,18 @@ func (e *Env) observe(ctx context.Context, s site.Site, when site.Asking, dataOf
 // compare holds an installation's release beside the one that its config names. p is the plan of what the config asks for. dataOf is the release
 // of the data as the admin says, for databases that can't be asked; "": they say nothing.
 func (e *Env) compare(ctx context.Context, s site.Site, p *plan.Plan, when site.Asking, dataOf string) (c compared, err error) {
+	if c.upgrade, err = journey.Load(ctx, s.Store()); err != nil {
+		return c, err
+	}
+	if c.upgrade.Open() { // nobody may ask for a change before it is over
+		c.Problems = diag.List{underway(c.upgrade, s.Of().File)}
+		return c, nil
+	}
 	if c.standing, err = site.Stand(ctx, &e.Environment, s, p.Runs, when); err != nil {
 		return c, err
 	}
 	if dataOf != "" {
 		c.standing.Recorded = dataOf
-	}
-	if c.upgrade, err = journey.Load(ctx, s.Store()); err != nil {
-		return c, err
 	}
 	c.Change = s.Of().Compare(e.Catalogue(), c.standing, c.upgrade)
 	return c, nil

@@ -82,14 +82,10 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 	if err != nil {
 		return nil, err
 	}
-	if c.upgrade.Open() {
-		problems = append(problems, underway(c.upgrade, file))
-	} else {
-		for _, d := range c.Problems { // one that is known of the file says less
-			problems = slices.DeleteFunc(problems, func(f diag.Diagnostic) bool { return f.Code == d.Code })
-		}
-		problems = append(problems, c.Problems...)
+	for _, d := range c.Problems { // one that is known of the file says less
+		problems = slices.DeleteFunc(problems, func(f diag.Diagnostic) bool { return f.Code == d.Code })
 	}
+	problems = append(problems, c.Problems...)
 	return problems, nil
 }
 

@@ -50,10 +50,8 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 	switch {
 	case err != nil:
 		return err
-	case c.upgrade.Open():
-		return settled(ctx, s)
 	case c.Problems.Failed():
-		if c.Reached && !p.Empty() && !f.json {
+		if c.Reached && !f.json {
 			view.Plan(e.Stdout, p) // what stands in its way is told below
 		}
 		return c.Problems

@@ -149,7 +149,7 @@ func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j 
 		return nil, err
 	}
 	from := c.Source(asked, original)
-	before, err := journey.Inspect(held, from, c.Text)
+	before, err := journey.Inspect(held, from, c.Text, "")
 	if err != nil {
 		return nil, c.Unreached(err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -111,7 +112,8 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		last := records[len(records)-1]
 		s.LastRun = fmt.Sprintf("%s %s, %s", last.What(), last.Result, last.Started.Format(time.DateTime))
 	}
-	if s.Release == "" {
+	if j.Open() {
+		s.Release = j.Release() // whoever carries the upgrade out asks the databases
 		return s, nil
 	}
 	standing, err := site.Stand(ctx, &e.Environment, at, runs(services), site.IfQuick)
@@ -119,12 +121,10 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		return nil, err
 	}
 	s.Databases = standing.Databases
-	if r := standing.Release(); r != "" {
-		s.Release = r
+	if s.Release != "" {
+		s.Release = cmp.Or(standing.Release(), s.Release)
 	}
-	if !j.Open() {
-		s.Problems = at.Of().Compare(e.Catalogue(), standing, j).Problems
-	}
+	s.Problems = at.Of().Compare(e.Catalogue(), standing, j).Problems
 	return s, nil
 }
 
@@ -134,7 +134,11 @@ func (s *Status) well() bool {
 
 func (s *Status) write(w io.Writer) {
 	if s.Release == "" {
-		fmt.Fprintf(w, "Sourcegraph does not run here. Bring it up with: berth up\n")
+		fmt.Fprintf(w, "Sourcegraph does not run here.")
+		if !s.Problems.Failed() {
+			fmt.Fprintf(w, " Bring it up with: berth up")
+		}
+		fmt.Fprintln(w)
 		return
 	}
 	fmt.Fprintf(w, "Sourcegraph %s · installation %s\n\n", s.Release, s.Installation)

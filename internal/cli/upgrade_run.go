@@ -37,7 +37,10 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 	if err != nil {
 		return err
 	}
-	if seen.Open() && !f.plan {
+	switch {
+	case seen.Open() && f.plan:
+		return diag.List{underway(seen, f.file)}
+	case seen.Open():
 		return e.goOn(ctx, s, seen, f)
 	}
 	return e.upgradeFrom(ctx, s, f)
@@ -100,6 +103,7 @@ func (e *Env) examined(ctx context.Context, s site.Site, f upgradeFlags) (*journ
 		return p, next, err
 	}
 	looking := e.walker(ctx, s, nil, 0, 0)
+	looking.Tag = e.Tag()
 	looking.Tell = func(event journey.Event) { fmt.Fprintln(e.Stderr, event.Line) }
 	return p, next, looking.Examine(ctx, next, p)
 }

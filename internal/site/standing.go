@@ -2,11 +2,9 @@ package site
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"berth/catalogue"
-	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/stack"
@@ -57,15 +55,11 @@ func Stand(ctx context.Context, e *Environment, s Site, runs map[string][]string
 	return standing, err
 }
 
-// Inspected asks the databases by a task.
+// Inspected asks the databases by a task. Where none can be run, for whatever reason, they can't be asked.
 func Inspected(ctx context.Context, e *Environment, l *Loaded) (Answer, error) {
-	facts, err := journey.Inspect(ctx, NewPlace(e, l, 0), string(l.Text))
-	var problems diag.List
-	if errors.As(err, &problems) {
-		return Answer{}, nil // they don't answer
-	}
+	facts, err := journey.Inspect(ctx, NewPlace(e, l, 0), string(l.Text), e.Tag())
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, ctx.Err()
 	}
 	return Answer{Answered: true, Release: facts.Release, Postgres: facts.Postgres()}, nil
 }
