@@ -97,6 +97,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 		view.Journey(e.Stdout, p)
 		return nil, nil
 	}
+	c.Text = j.Config // the release that is installed, whatever the file names
 	if _, err := e.clean(ctx, c); err != nil {
 		return nil, err
 	}
