@@ -102,9 +102,10 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 		return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: f.file, Summary: "since this was looked at, what runs has changed; nothing was touched",
 			Hint: "look again: berth revert"}}
 	}
-	if err := e.preflight(ctx, old, p); err != nil {
+	if p, err = e.ready(ctx, old, p, false); err != nil {
 		return err
 	}
+	p.Action = plan.Revert
 	// The file first: berth up goes on from wherever this stops.
 	if err := e.Rewrite(s.Of().File, to.Config); err != nil {
 		return err
