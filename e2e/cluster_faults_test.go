@@ -20,12 +20,6 @@ func newFault(t *testing.T, name string, more ...string) *site {
 	return newCluster(t, "control", name, append([]string{namespaced(name, ", clusterScoped: false, podSecurity: baseline")}, more...)...)
 }
 
-// kubectl runs kubectl in the installation's namespace.
-func (s *site) kubectl(args ...string) string {
-	s.t.Helper()
-	return kubectl(s.t, append([]string{"--namespace=" + s.name}, args...)...)
-}
-
 // atRest proves that a run left nothing open: nobody holds the lease, and the history has the run with how it ended.
 func (s *site) atRest(result string) {
 	s.t.Helper()
@@ -65,16 +59,6 @@ func (s *site) repaired() {
 		kind, _, _ = strings.Cut(kind, ".")
 		if !known[kind+"/"+name] {
 			s.t.Errorf("%s/%s is in no inventory", kind, name)
-		}
-	}
-}
-
-// says proves that a message has some words.
-func says(t *testing.T, out string, words ...string) {
-	t.Helper()
-	for _, w := range words {
-		if !strings.Contains(out, w) {
-			t.Errorf("the message lacks %q:\n%s", w, out)
 		}
 	}
 }

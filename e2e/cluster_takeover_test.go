@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,21 +70,4 @@ func (s *site) applyChart(how string) {
 	kubectl(s.t, "create", "namespace", s.name)
 	s.writeFile("objects.yaml", helm(s.t, "template", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name))
 	s.kubectl("apply", how, "-f", filepath.Join(s.dir, "objects.yaml"))
-}
-
-// helm runs the real Helm: that of PATH, or of make bin/helm.
-func helm(t *testing.T, args ...string) string {
-	t.Helper()
-	program, err := exec.LookPath("helm")
-	if err != nil {
-		program = "../bin/helm"
-	}
-	cmd := exec.Command(program, args...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	return string(out)
 }

@@ -76,6 +76,42 @@ func kubectl(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// kubectl runs kubectl in the installation's namespace.
+func (s *site) kubectl(args ...string) string {
+	s.t.Helper()
+	return kubectl(s.t, append([]string{"--namespace=" + s.name}, args...)...)
+}
+
+// says proves that a message has some words.
+func says(t *testing.T, out string, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			t.Errorf("the message lacks %q:\n%s", w, out)
+		}
+	}
+}
+
+// helmProgram is the real Helm: that of PATH, or of make bin/helm.
+func helmProgram() string {
+	if program, err := exec.LookPath("helm"); err == nil {
+		return program
+	}
+	return "../bin/helm"
+}
+
+func helm(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(helmProgram(), args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("helm %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
+
 func number(t *testing.T, text string) int {
 	t.Helper()
 	n, err := strconv.Atoi(text)

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -62,6 +63,27 @@ func TestClusterUpgradeOverMajors(t *testing.T) {
 	s.must(0, "plan")
 	s.must(0, "rollback", "--yes")
 	s.same(before)
+}
+
+// TestClusterUpgradeOnlyWay edits the release in the file of an installation in a cluster.
+func TestClusterUpgradeOnlyWay(t *testing.T) {
+	s := olderCluster(t, "cup-only", "6.0.0", "30090", "services: {searcher: {memory: 900Mi}}")
+	onlyWay(t, s, func() {
+		dir := t.TempDir()
+		s.must(0, "render", "--as", "manifests", "--out", filepath.Join(dir, "manifests"))
+		for _, service := range []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-store", "gitserver"} {
+			files, err := filepath.Glob(filepath.Join(dir, "manifests", "*", service+".*.yaml"))
+			if more, _ := filepath.Glob(filepath.Join(dir, "manifests", service, "*.yaml")); err == nil {
+				files = append(files, more...)
+			}
+			for _, file := range files {
+				if strings.Contains(file, "StatefulSet") || strings.Contains(file, "Deployment") {
+					kubectl(t, "apply", "--server-side", "--force-conflicts", "--field-manager", "argocd", "-n", s.name, "-f", file)
+				}
+			}
+		}
+		kubectl(t, "rollout", "status", "deployment/pgsql", "-n", s.name, "--timeout=120s")
+	})
 }
 
 func TestClusterUpgradeMigratorFails(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"berth/catalogue"
@@ -51,7 +52,9 @@ func writeHistory(w io.Writer, records []state.Record) {
 		fmt.Fprintf(w, "%-4d  %-19s  %-32s  %-11s  %7s  %5d  %s@%s\n", r.Number, r.Started.Format(time.DateTime), r.What(), r.Result, took, len(r.Steps),
 			r.Who.User, r.Who.Host)
 		for _, p := range r.Parts {
-			fmt.Fprintf(w, "%-4s  %-19s  %-45s  %7s\n", "", p.Ended.Format(time.DateTime), p.Name,
+			// The hop of an upgrade over one alone is in the line above.
+			name := strings.TrimPrefix(strings.TrimPrefix(p.Name, r.From+" to "+r.Release+": "), r.Release+" to "+r.From+": ")
+			fmt.Fprintf(w, "%-4s  %-19s    %-43s  %7s\n", "", p.Ended.Format(time.DateTime), name,
 				time.Duration(p.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 		}
 	}

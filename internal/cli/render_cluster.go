@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 
+	"berth/catalogue"
 	"berth/internal/config"
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
 	"berth/internal/site"
+	"berth/internal/upgrade"
 )
 
 // renderedNamespace is the namespace of rendered files where the config names none: a cluster is never asked.
@@ -16,8 +18,8 @@ const renderedNamespace = "sourcegraph"
 
 // clusterForms are the forms for Kubernetes, with what to do next.
 var clusterForms = map[string]string{
-	"manifests":   "kubectl apply --server-side -f %s",
-	"kustomize":   "kubectl apply --server-side -k %s/" + forms.Overlay,
+	"manifests":   "apply it as %s/README.md says",
+	"kustomize":   "apply it as %s/README.md says",
 	"helm":        "helm upgrade --install sourcegraph %s --namespace sourcegraph",
 	"helm-values": "helm upgrade --install sourcegraph sourcegraph/sourcegraph --values %s/values.yaml",
 }
@@ -48,7 +50,10 @@ func (e *Env) renderCluster(ctx context.Context, l *site.Loaded, r renderFlags) 
 	if err := f.foreign(); err != nil {
 		return err
 	}
-	in := &forms.Input{Set: set, Release: l.Release, Sources: l.Stack.Secrets}
+	in := &forms.Input{Set: set, Release: l.Release, Sources: l.Stack.Secrets, Guard: &forms.Guard{Image: l.ImageOf("pgsql")}}
+	for _, span := range upgrade.Origins(e.Catalogue(), l.Release.Version, catalogue.Kubernetes, known(l, nil)) {
+		in.Guard.After = append(in.Guard.After, span.String())
+	}
 	if r.secrets == "age" {
 		seal, err := e.sealer(ctx, l, f, r.recipients)
 		if err != nil {

@@ -75,6 +75,19 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	if release != "" && release != want.Release {
+		// What is missing is a question of the release that is there, not of the one that the file names.
+		if l, _ := e.as(at.Of(), release); l != nil {
+			there, err := e.Connect(ctx, l)
+			if err != nil {
+				return nil, err
+			}
+			defer there.Close()
+			if services, missing, _, err = there.Services(ctx, &e.Environment); err != nil {
+				return nil, err
+			}
+		}
+	}
 	s.Services, s.Missing, s.Release = append(s.Services, services...), append(s.Missing, missing...), release
 	s.Answers, s.Door, s.Milliseconds = at.Knock(ctx, e.Now)
 	records, err := at.Store().History(ctx)
@@ -105,6 +118,9 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		return nil, err
 	}
 	s.Databases = standing.Databases
+	if r := standing.Release(); r != "" {
+		s.Release = r
+	}
 	if !j.Open() {
 		s.Problems = at.Of().Compare(e.Catalogue(), standing, j).Problems
 	}
@@ -144,9 +160,6 @@ func (s *Status) write(w io.Writer) {
 	fmt.Fprintf(w, "url       %s\n", s.URL)
 	if s.Wanted != s.Release {
 		fmt.Fprintf(w, "config    asks for %s\n", s.Wanted)
-	}
-	if s.Databases != "" && s.Databases != s.Release {
-		fmt.Fprintf(w, "databases %s\n", s.Databases)
 	}
 	if s.Upgrade != "" {
 		fmt.Fprintf(w, "upgrade   %s; go on with: berth upgrade   go back with: berth rollback\n", s.Upgrade)

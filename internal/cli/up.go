@@ -166,6 +166,7 @@ func (e *Env) ofRelease(ctx context.Context, s site.Site, p *plan.Plan) error {
 	if c.Reached || c.Rolls {
 		return nil
 	}
+	e.Asked.Release = c.From // the history is not to say otherwise
 	return c.Problems
 }
 

@@ -127,12 +127,12 @@ func (e *Env) find(ctx context.Context, s site.Site, file string) (f found, err 
 		}
 		f.standing.Recorded = answerless.Recorded
 	}
-	f.release = f.standing.Release(e.Catalogue(), l.Stack.Target)
+	f.release = f.standing.Release()
 	if atDatabases == f.release {
 		f.start = nil
 	}
 	if f.standing.Mixed(f.release) {
-		f.problems = append(f.problems, upgrade.Mixture(f.standing, f.release, file))
+		f.problems = append(f.problems, upgrade.Mixture(f.standing, f.release, l.Release.Version, file))
 	}
 	return f, nil
 }

@@ -38,7 +38,7 @@ func (j *Journey) Back() (Way, diag.List) {
 		way.Stages = []Stage{Redeploy}
 		return way, nil
 	case h.Kind == upgrade.MultiVersion && !j.begun(Migrate) && !(h.ConvertsPostgres && j.begun(Convert)):
-		way.Stages, way.Page = []Stage{Redeploy}, h.Reindexes && j.begun(Convert)
+		way.Stages, way.Page = []Stage{Redeploy}, h.Reindexes && j.moved()
 		return way, nil
 	}
 	way.Page = true
@@ -66,6 +66,9 @@ func (j *Journey) Back() (Way, diag.List) {
 func (j *Journey) touched() bool {
 	return j.begun(Close) || j.begun(Deploy) || j.passed(Settle)
 }
+
+// moved reports whether the databases were started with images of a newer release than the hop in hand begins at.
+func (j *Journey) moved() bool { return j.begun(Convert) || j.At.Hop == 0 && j.Start != "" }
 
 // Return takes an installation back. It can be killed and begun again, as Walk can.
 func (w *Walker) Return(ctx context.Context, j *Journey, way Way) error {
@@ -143,7 +146,7 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 	page := Page(j, diag.List{{Code: "BERTH3721", Summary: "it goes back to " + h.From}})
 	switch stage {
 	case Redeploy:
-		if h.Reindexes && way.Stages[0] != Restore && j.begun(Convert) {
+		if h.Reindexes && way.Stages[0] != Restore && j.moved() {
 			// What the newer system put in order is not in the older one's.
 			if err := w.Site.Deploy(ctx, config, stack.Closed, page); err != nil {
 				return err

@@ -124,7 +124,7 @@ func (w *Walker) stop(ctx context.Context, j *Journey, err error) error {
 	h := j.Hop()
 	rolls := h.Kind != upgrade.MultiVersion && !h.Irreversible()
 	switch {
-	case j.At.Hop == 0 && j.NoBack != "":
+	case j.At.Hop == 0 && j.Start != "": // it began between two releases, so that there is nothing that worked to go back to by itself
 	case rolls && (j.At.Stage == Deploy || j.At.Stage == Prove), j.At.Stage == Close:
 		return w.bounce(ctx, j, problems)
 	case j.passed(Close) && !j.passed(OpenDoor):

@@ -25,7 +25,7 @@ type Standing struct {
 }
 
 // Release is the release that the installation's data is of; "" where nothing is known.
-func (s Standing) Release(c *catalogue.Catalogue, target catalogue.Target) string {
+func (s Standing) Release() string {
 	said := cmp.Or(s.Databases, s.Recorded, s.most())
 	v, err := Parse(said)
 	if err != nil || v.numbers[2] > 0 {
@@ -37,12 +37,6 @@ func (s Standing) Release(c *catalogue.Catalogue, target catalogue.Target) strin
 		if p, err := Parse(release); err == nil && p.Minor() == v.Minor() {
 			return release
 		}
-	}
-	if _, err := c.Release(said, target); err == nil {
-		return said
-	}
-	if newest, err := c.Resolve(v.Minor().String(), target); err == nil {
-		return newest
 	}
 	return said
 }
@@ -112,8 +106,12 @@ type Wish struct {
 
 // Compare compares an installation's release with the one that its config names.
 func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
+	change := Change{From: s.Release(), To: r.To}
+	if change.From == change.To && !s.Mixed(change.From) {
+		change.Reached = true // as it mostly is: no rule needs to be read for that
+		return change
+	}
 	p := &planner{catalogue: c, rules: c.Upgrades(), request: r}
-	change := Change{From: s.Release(c, r.Target), To: r.To}
 	file := w.File
 	refuse := func(d diag.Diagnostic) {
 		d.Severity, d.Subject, d.Range = diag.Error, file, w.At
@@ -133,13 +131,13 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 	switch order := to.compare(from); {
 	case order == 0:
 		change.Reached = true
-		if converted := p.converted(s, from); converted != "" {
+		if at, why := p.moved(s, from); at != "" {
 			change.Reached = false
 			refuse(diag.Diagnostic{Code: "BERTH3742",
-				Summary: fmt.Sprintf("the databases were started with images of %s, which convert their data for a newer Postgres; those of %s can't open it any more", converted, change.From),
-				Detail:  []string{"found: " + s.String()}, Hint: "go on to that release: berth upgrade --to " + converted})
+				Summary: fmt.Sprintf("the databases were started with images of %s, so that those of %s can't take them over as they are: %s", at, change.From, why),
+				Detail:  []string{"found: " + s.String()}, Hint: "go on to that release: berth upgrade --to " + at})
 		} else if s.Mixed(change.From) {
-			change.Problems = append(change.Problems, Mixture(s, change.From, file))
+			change.Problems = append(change.Problems, Mixture(s, change.From, change.To, file))
 		}
 	case order < 0:
 		hint := "keep the release: write  release: " + change.From + doubt
@@ -166,36 +164,60 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 		}
 		refuse(diag.Diagnostic{Code: "BERTH3740",
 			Summary: fmt.Sprintf("%s asks for %s, but %s is installed: berth upgrade changes the release", file, change.To, change.From),
-			Detail:  append([]string{"found: " + s.String()}, change.Way.steps()...),
-			Hint:    "see the plan: berth upgrade --to " + change.To + " --plan   or keep the release: write  release: " + change.From + doubt})
+			Detail:  slices.Concat([]string{"found: " + s.String()}, s.meaning(change.From), change.Way.steps()),
+			Hint:    "berth upgrade --to " + change.To + " (its plan: --plan)   or keep " + change.From + ": write  release: " + change.From + doubt})
 	}
 	return change
 }
 
-// Mixture warns of containers of another release than the data, and says what leads out.
-func Mixture(s Standing, release, file string) diag.Diagnostic {
+// Mixture warns of containers of another release than the data, and says what leads out. wanted is the release that the config names.
+func Mixture(s Standing, release, wanted, file string) diag.Diagnostic {
 	hint := "berth up brings all of them to " + release
-	others := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Runs)), func(r string) bool {
-		v, err := Parse(r)
-		at, atErr := Parse(release)
-		return err != nil || atErr != nil || v.compare(at) <= 0
-	})
-	if len(others) > 0 {
-		hint += "; to go on to " + others[len(others)-1] + " instead: berth upgrade --to " + others[len(others)-1]
+	if wanted != release {
+		hint = "write  release: " + release + "  and " + hint
+	}
+	newest := release
+	for other := range s.Runs {
+		if Newer(other, newest) {
+			newest = other
+		}
+	}
+	if newest != release {
+		hint += "; to go on to " + newest + " instead: berth upgrade --to " + newest
 	}
 	return diag.Diagnostic{Code: "BERTH3743", Severity: diag.Warning, Subject: file,
 		Summary: "containers of several releases are there: a change of release stopped half-way, or was made by hand",
 		Detail:  []string{"found: " + s.String()}, Hint: hint}
 }
 
-// converted is the release of bundled databases' containers that may have converted their data for a newer Postgres than a release has; "" where
-// none has.
-func (p *planner) converted(s Standing, release Version) string {
-	for name, services := range s.Runs {
-		v, err := Parse(name)
-		if err != nil || !slices.ContainsFunc(services, func(s string) bool { return slices.Contains(databases, s) }) {
-			continue
+// meaning says what it means that containers are of another release than the data; nothing when they are not.
+func (s Standing) meaning(release string) []string {
+	if !s.Mixed(release) {
+		return nil
+	}
+	return []string{"the containers are not all of the databases' release: a change of release stopped half-way, or was made by hand"}
+}
+
+// moved is the release of bundled databases' containers whose images may have changed what lies in the volumes, so that the images of a release can't
+// take it over as it is, and why; "" where there are none.
+func (p *planner) moved(s Standing, release Version) (at, why string) {
+	if at := p.converted(s, release); at != "" {
+		return at, "data was converted for a newer Postgres, and no backup was made before"
+	}
+	for name, v := range s.atDatabases() {
+		for _, r := range p.rules.Reindexes {
+			if p.has(r.Database) && crosses(release, v, r.Crosses) {
+				return name, "they order text in another way, and indexes have to be checked"
+			}
 		}
+	}
+	return "", ""
+}
+
+// converted is the release of bundled databases' containers that may have converted their data for a newer Postgres than a release has; "" where there
+// are none.
+func (p *planner) converted(s Standing, release Version) string {
+	for name, v := range s.atDatabases() {
 		for _, i := range p.rules.Irreversible {
 			if i.ConvertsPostgres && p.has(i.Database) && crosses(release, v, i.Crosses) && below(v, i.Until) {
 				return name
@@ -205,11 +227,22 @@ func (p *planner) converted(s Standing, release Version) string {
 	return ""
 }
 
+// atDatabases are the releases of bundled databases' containers.
+func (s Standing) atDatabases() map[string]Version {
+	out := map[string]Version{}
+	for name, services := range s.Runs {
+		v, err := Parse(name)
+		if err == nil && slices.ContainsFunc(services, func(s string) bool { return slices.Contains(databases, s) }) {
+			out[name] = v
+		}
+	}
+	return out
+}
+
 // databases are the services that hold a Postgres.
 var databases = []string{"pgsql", "codeintel-db", "codeinsights-db"}
 
-// Converted reports whether bundled databases whose containers are of one release may have converted their data for a newer Postgres than
-// another release has.
+// Converted reports whether bundled databases may have been converted for a newer Postgres than a release has, by containers of a newer one.
 func Converted(c *catalogue.Catalogue, s Standing, release string, facts Facts) bool {
 	p := &planner{catalogue: c, rules: c.Upgrades(), request: Request{Facts: facts}}
 	v, err := Parse(release)

@@ -40,7 +40,11 @@ func (in *Input) helm() ([]stack.File, error) {
 		return nil, err
 	}
 	files = append(files, stack.File{Path: "values.schema.json", Content: append(schema, '\n')})
-	for _, o := range in.objects() {
+	objects := in.guarded()
+	if hook := in.guardHook(helmHook()); hook != nil {
+		objects = append(objects, hook)
+	}
+	for _, o := range objects {
 		if !o.Secret() {
 			files = append(files, stack.File{Path: "templates/" + fileName(o), Content: c.template(o)})
 		}
@@ -251,5 +255,5 @@ func (c *chart) readme() []byte {
 		what += "\n\nThe chart generates " + strings.Join(names, ", ") + " in the cluster at the first install, and keeps what is there. It has to look into the\n" +
 			"cluster for that, which `helm template` and Argo CD don't: make these Secrets yourself there, and name them in `existingSecrets`."
 	}
-	return c.Input.readme(what, c.expected, "$NAMESPACE", "helm upgrade --install "+c.Set.Name+" . --namespace $NAMESPACE")
+	return c.Input.readme(what, c.expected, "$NAMESPACE", guardInChart, "helm upgrade --install "+c.Set.Name+" . --namespace $NAMESPACE")
 }

@@ -1,5 +1,6 @@
 // Package forms gives an installation's Kubernetes objects as files for other tools: manifests, a kustomization, a Helm chart, or values for
-// Sourcegraph's own chart. A form is a way to write the objects that package kubernetes renders, and adds nothing of its own. Pure.
+// Sourcegraph's own chart. A form is a way to write the objects that package kubernetes renders. All that it adds is the guard: see Guard.
+// Pure.
 package forms
 
 import (
@@ -19,6 +20,8 @@ type Input struct {
 	Release *catalogue.Release
 	// Sources say where the values of secrets come from, for the people who make the Secrets.
 	Sources []stack.Secret
+	// Guard keeps the files from an installation that they would break; nil: nothing does.
+	Guard *Guard
 	// Seal gives the file of a Secret with its values encrypted. Without it, Secrets with secret values are left out.
 	Seal func(name string, secret *kubernetes.Object) ([]byte, error)
 }
@@ -85,6 +88,9 @@ func (in *Input) manifests() ([]stack.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if hook := in.guardHook(syncHook()); hook != nil {
+		files = append(files, stack.File{Path: guardFile, Content: yaml.Encode(MadeBy, hook.Body)})
+	}
 	return append(files, stack.File{Path: "README.md", Content: in.manifestsReadme()}), nil
 }
 
@@ -92,7 +98,7 @@ func (in *Input) manifests() ([]stack.File, error) {
 func (in *Input) files(folder string) ([]stack.File, error) {
 	var files []stack.File
 	var encoder yaml.Encoder
-	for _, o := range in.objects() {
+	for _, o := range in.guarded() {
 		name := folder + fileName(o)
 		switch {
 		case !o.Secret():

@@ -1,6 +1,8 @@
 package forms
 
 import (
+	"strings"
+
 	"berth/internal/render/yaml"
 	"berth/internal/stack"
 )
@@ -14,6 +16,7 @@ apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
 - ../base
+# - ../guard   # Argo CD: asks before each sync whether this release may follow the one that runs
 # patches:
 # - target: {kind: StatefulSet, name: gitserver}
 #   patch: |
@@ -35,5 +38,10 @@ func (in *Input) kustomize() (files, once []stack.File, err error) {
 	files = append(files,
 		stack.File{Path: "base/kustomization.yaml", Content: yaml.Encode(MadeBy, base)},
 		stack.File{Path: "README.md", Content: in.kustomizeReadme()})
+	if hook := in.guardHook(syncHook()); hook != nil {
+		alone := map[string]any{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": []any{strings.TrimPrefix(guardFile, guardDir+"/")}}
+		files = append(files, stack.File{Path: guardFile, Content: yaml.Encode(MadeBy, hook.Body)},
+			stack.File{Path: guardDir + "/kustomization.yaml", Content: yaml.Encode(MadeBy, alone)})
+	}
 	return files, []stack.File{{Path: Overlay + "/kustomization.yaml", Content: []byte(overlay)}}, nil
 }

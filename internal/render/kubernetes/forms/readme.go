@@ -11,10 +11,11 @@ import (
 )
 
 // readme writes a folder's README: what it is, which Secrets it expects, and how it is applied.
-func (in *Input) readme(what string, expected []*kubernetes.Object, namespace, apply string) []byte {
+func (in *Input) readme(what string, expected []*kubernetes.Object, namespace, guard, apply string) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", MadeBy, in.Set.Release, what)
 	b.WriteString(in.secretsText(expected, namespace))
+	b.WriteString(in.guardText(namespace, guard))
 	fmt.Fprintf(&b, "## Apply\n\n```sh\nkubectl create namespace %s    # once, before the Secrets\n%s\n```\n", namespace, apply)
 	return []byte(b.String())
 }
@@ -22,12 +23,47 @@ func (in *Input) readme(what string, expected []*kubernetes.Object, namespace, a
 func (in *Input) manifestsReadme() []byte {
 	return in.readme("One file for each object. The numbers are the order in which they are applied; the frontend's pods bring the databases' schemas to\n"+
 		"this release before they start.",
-		in.Expected(), in.Set.Namespace, "kubectl apply --server-side -f .\nkubectl -n "+in.Set.Namespace+" rollout status deployment/"+frontend)
+		in.Expected(), in.Set.Namespace, guardInFolder, in.applied("-f", "."))
 }
 
 func (in *Input) kustomizeReadme() []byte {
 	return in.readme("`base/` is written anew by each `berth render`. `"+Overlay+"/` is yours: your patches go there, and berth never writes in it again.",
-		in.Expected(), in.Set.Namespace, "kubectl apply --server-side -k "+Overlay+"\nkubectl -n "+in.Set.Namespace+" rollout status deployment/"+frontend)
+		in.Expected(), in.Set.Namespace, guardInFolder, in.applied("-k", Overlay))
+}
+
+const (
+	guardInPods = "the frontend's pods have a container `guard` before the migrator. One in the pods of each\n" +
+		"database refuses data of another major Postgres."
+	guardInFolder = "`guard/` is a Job to run before the rest is applied, and " + guardInPods
+	guardInChart  = "A Job runs before each upgrade and rollback, and " + guardInPods
+	guardInValues = "A Job runs before each upgrade and rollback. The pods of Sourcegraph's own chart have no guard, so don't use `--no-hooks`."
+)
+
+// applied are the commands that apply a folder: after the guard agreed, where there is one.
+func (in *Input) applied(flag, folder string) string {
+	kubectl := "kubectl -n " + in.Set.Namespace
+	apply := "kubectl apply --server-side " + flag + " " + folder + " &&\n  " + kubectl + " rollout status deployment/" + frontend
+	if in.Guard == nil || !in.reachable() {
+		return apply
+	}
+	return "kubectl replace --force " + flag + " " + guardDir + "    # asks whether this release may follow the one that runs\n" +
+		"until " + kubectl + " get job " + guardJob + " -o jsonpath='{.status.conditions[*].type}' | grep -E 'Complete|Failed'; do sleep 1; done\n" +
+		kubectl + " logs job/" + guardJob + " && " + kubectl + " wait --for=condition=complete --timeout=1s job/" + guardJob + " &&\n  " + apply
+}
+
+// guardText says what the guard is, and how it is told to let a release through.
+func (in *Input) guardText(namespace, where string) string {
+	switch {
+	case in.Guard == nil:
+		return ""
+	case !in.reachable():
+		return "## The guard\n\nNothing asks the databases which release ran before: the guard can't sign in with a data source (PGDATASOURCE) or a cloud's role. Run\n" +
+			"`berth check --against RELEASE` before you apply these files, where RELEASE is the one that runs.\n\n"
+	}
+	return "## The guard\n\n" + where + "\nThe guard asks the database which release ran before, and refuses where " + in.Set.Release + " can't follow it by replacing pods; its log says\n" +
+		"what to do. To let " + in.Set.Release + " start all the same, such as after you restored a backup, and to end that:\n\n```sh\n" +
+		"kubectl -n " + namespace + " create configmap " + guardJob + " --from-literal=allow=" + in.Set.Release + "\n" +
+		"kubectl -n " + namespace + " delete configmap " + guardJob + "\n```\n\n"
 }
 
 // secretsText tells which Secrets are expected and how they are made. Values are never in it.

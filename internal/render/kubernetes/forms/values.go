@@ -36,7 +36,7 @@ func (in *Input) helmValues() ([]stack.File, error) {
 }
 
 func (in *Input) valuesReadme() []byte {
-	return in.readme("Values for Sourcegraph's own Helm chart, with which it makes the objects that sourcegraph.yaml asks for.", in.Expected(), in.Set.Namespace,
+	return in.readme("Values for Sourcegraph's own Helm chart, with which it makes the objects that sourcegraph.yaml asks for.", in.Expected(), in.Set.Namespace, guardInValues,
 		"helm repo add sourcegraph https://helm.sourcegraph.com/release\nhelm upgrade --install sourcegraph sourcegraph/sourcegraph --version "+
 			in.Set.Release+" --values values.yaml --namespace "+in.Set.Namespace)
 }
@@ -129,6 +129,9 @@ func (t *translation) settle() {
 		case !same(d.shipped, d.wanted[0]):
 			t.set(path, override(d.shipped, d.wanted[0]))
 		}
+	}
+	if hook := t.guardHook(helmHook()); hook != nil {
+		t.extra = append(t.extra, escaped(hook.Body))
 	}
 	if len(t.extra) > 0 {
 		t.values["extraResources"] = t.extra
