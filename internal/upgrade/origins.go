@@ -38,7 +38,7 @@ func Origins(c *catalogue.Catalogue, release string, target catalogue.Target, fa
 			return true
 		}
 		way, problems := Path(c, Request{From: from.String(), To: to.String(), Target: target, Facts: facts})
-		return !problems.Failed() && len(way.Hops) == 1 && way.Hops[0].onlyRolls()
+		return !problems.Failed() && way.rolls()
 	}
 	known := map[Version][]Version{} // by minor release, oldest first
 	for _, v := range c.Versions(target) {

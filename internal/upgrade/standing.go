@@ -251,11 +251,7 @@ func Converted(c *catalogue.Catalogue, s Standing, release string, facts Facts) 
 
 // rolls reports whether a way is one hop that replaces services while Sourcegraph answers, and asks nothing else of anybody.
 func (j Journey) rolls() bool {
-	if len(j.Hops) != 1 || j.Then != "" || len(j.Unknown) > 0 {
-		return false
-	}
-	h := j.Hops[0]
-	return h.Kind != MultiVersion && len(h.Irreversible) == 0 && len(h.ByHand) == 0
+	return len(j.Hops) == 1 && j.Then == "" && len(j.Unknown) == 0 && j.Hops[0].onlyRolls()
 }
 
 // steps says what a way is made of, for people who thought that it was nothing.
