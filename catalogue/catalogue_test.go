@@ -28,6 +28,7 @@ func TestNewest(t *testing.T) {
 }
 
 func TestResolve(t *testing.T) {
+	newest := Embedded().Newest(Compose)
 	for _, test := range []struct {
 		name   string
 		target Target
@@ -39,11 +40,11 @@ func TestResolve(t *testing.T) {
 		{"7.4", Kubernetes, "7.4.2513"},
 		{"5.3", Compose, "5.3.12303"},       // 5.3.16323 is withdrawn
 		{"5.3.16323", Compose, "5.3.16323"}, // but may run already
-		{"7.6", Compose, "Sourcegraph has not released 7.6 for compose; did you mean 7.5.4453?"},
-		{"7.6.0", Compose, "Sourcegraph has not released 7.6.0 for compose; did you mean 7.5.4453?"},
+		{"7.6", Compose, "Sourcegraph has not released 7.6 for compose; did you mean " + newest + "?"},
+		{"7.6.0", Compose, "Sourcegraph has not released 7.6.0 for compose; did you mean " + newest + "?"},
 		{"7.5.4435", Compose, "release 7.5.4435 is not in the catalogue; did you mean 7.5.4453?"},
 		{"6.12.540", Kubernetes, "release 6.12.540 is not in the catalogue; did you mean 6.12.5040?"},
-		{"latest", Compose, "release latest is not in the catalogue; did you mean 7.5.4453?"},
+		{"latest", Compose, "release latest is not in the catalogue; did you mean " + newest + "?"},
 	} {
 		got, err := Embedded().Resolve(test.name, test.target)
 		if err != nil {

@@ -11,9 +11,10 @@ type Upgrades struct {
 	Traps        []Trap         `yaml:"traps"`
 	Irreversible []Irreversible `yaml:"irreversible"`
 	Reindexes    []Reindex      `yaml:"reindexes"`
-	OwnMigrator  []OwnMigrator  `yaml:"ownMigrator"`
-	ByHand       []Advice       `yaml:"byHand"`  // what is left to a person
-	Changes      []Advice       `yaml:"changes"` // what berth does, and people will meet
+	Bundled      []Postgres     `yaml:"bundledPostgres"`
+	Migrators    []Migrator     `yaml:"migrators"` // the first that holds counts; none: the newest of all
+	ByHand       []Advice       `yaml:"byHand"`    // what is left to a person
+	Changes      []Advice       `yaml:"changes"`   // what berth does, and people will meet
 
 	Background []BackgroundMigration `yaml:"background"`
 
@@ -40,7 +41,7 @@ const (
 // Stop is a minor release that a way must pass through.
 type Stop struct {
 	ID            string   `yaml:"id"`
-	Crosses       string   `yaml:"crosses"` // a way that begins below this minor and ends at it or above
+	Crosses       string   `yaml:"crosses"` // a way that begins below this release and ends at it or above
 	Below         string   `yaml:"below"`   // and begins below this one
 	Target        Target   `yaml:"target"`  // "": on every one
 	Database      Database `yaml:"database"`
@@ -87,11 +88,23 @@ type Irreversible struct {
 	Source           string   `yaml:"source"`
 }
 
-// OwnMigrator is a hop that takes the migrator of the release that it ends at.
-type OwnMigrator struct {
-	Crosses string `yaml:"crosses"`
-	Reason  string `yaml:"reason"`
-	Source  string `yaml:"source"`
+// Postgres is the major that bundled databases have from a release on.
+type Postgres struct {
+	From  string `yaml:"from"`
+	Major int    `yaml:"major"`
+}
+
+// OwnMigrator is what Migrator.With says for the migrator of the release that a hop ends at.
+const OwnMigrator = "own"
+
+// Migrator is a kind of hop that does not take the newest migrator.
+type Migrator struct {
+	Crosses       string `yaml:"crosses"`       // "": every hop
+	EndsBelow     string `yaml:"endsBelow"`     // the release that it ends at is older than this; "": any
+	PostgresBelow int    `yaml:"postgresBelow"` // while one of the databases is of an older major than this; 0: whatever they are
+	With          string `yaml:"with"`          // the minor whose newest patch has it, or OwnMigrator
+	Reason        string `yaml:"reason"`
+	Source        string `yaml:"source"`
 }
 
 // Advice is what an admin has to do, or to know, on a way.

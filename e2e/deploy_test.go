@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -291,10 +292,13 @@ func TestFilesAndSecretsReachTheContainers(t *testing.T) {
 		"siteConfig: {file: site.json, allowEdits: true}",
 		"license: {env: LICENSE_FOR_TEST}",
 		"settings: {file: settings.json}",
+		"codeHosts: {file: hosts.json}",
 		"git: {sshKey: {file: id}, knownHosts: known_hosts, config: gitconfig}",
 	)
+	site := "{\n  // it's allowed: comments, 'quotes', $signs, ${BRACES} and \\ends\n  \"auth.providers\": [], \"a\": \"\\u00e9 \\\"b\\\"\"\n}\n"
 	t.Setenv("LICENSE_FOR_TEST", "license-value-1234")
-	s.writeFile("site.json", "{\n  // comments are allowed\n  \"auth.providers\": []\n}\n")
+	s.writeFile("site.json", site)
+	s.writeFile("hosts.json", "{\"GITHUB\": [{\"token\": \"hosts-token-1234\"}]}\n")
 	s.writeFile("settings.json", "{}\n")
 	s.writeFile("id", "-----BEGIN OPENSSH PRIVATE KEY-----\nit's a \"key\" with $signs and `ticks`\n-----END OPENSSH PRIVATE KEY-----\n")
 	s.writeFile("known_hosts", "git.example.com ssh-ed25519 AAAA\n")
@@ -310,7 +314,27 @@ func TestFilesAndSecretsReachTheContainers(t *testing.T) {
 	if got := docker(t, "exec", s.name+"-gitserver-0", "cat", "/home/sourcegraph/.ssh/id_rsa"); !strings.Contains(got, "it's a \"key\" with $signs and `ticks`") {
 		t.Errorf("the SSH key did not arrive byte for byte:\n%s", got)
 	}
+	arrived := func(want string) {
+		t.Helper()
+		if got := docker(t, "exec", s.name+"-sourcegraph-frontend-0", "cat", "/etc/berth/site-config/admin.json"); got != strings.TrimSpace(want) {
+			t.Errorf("the site configuration did not arrive byte for byte:\n%s", got)
+		}
+	}
+	arrived(site)
+	for _, path := range []string{"/etc/berth/code-hosts.json", "/etc/berth/settings.json"} {
+		docker(t, "exec", s.name+"-sourcegraph-frontend-0", "cat", path) // as the user of the container
+	}
 	s.must(0, "plan")
+	site = strings.Replace(site, "allowed", "changed", 1)
+	s.writeFile("site.json", site)
+	if out := s.must(2, "plan"); !strings.Contains(out, "sourcegraph-frontend-0") || strings.Contains(out, "gitserver") {
+		t.Errorf("a changed site configuration is not a changed frontend:\n%s", out)
+	}
+	s.must(0, "up")
+	arrived(site)
+	if out, err := exec.Command("grep", "-rlE", "--exclude=.env", "--exclude=site.json", "--exclude=hosts.json", "hosts-token-1234|it's (allowed|changed)", s.dir).CombinedOutput(); err == nil {
+		t.Errorf("what may hold secrets stands in other files than those for secrets:\n%s", out)
+	}
 	t.Setenv("LICENSE_FOR_TEST", "license-value-5678")
 	if out := s.must(2, "plan"); strings.Contains(out, "5678") || !strings.Contains(out, "sourcegraph-frontend-0") {
 		t.Errorf("a changed license is not a changed frontend, or it is printed:\n%s", out)

@@ -105,6 +105,59 @@ func TestUpgradeOverMajors(t *testing.T) {
 	s.same(before)
 }
 
+// TestUpgradeBelowPostgres16 goes over several releases that all have the older Postgres, and back: with a migrator that connects to it.
+func TestUpgradeBelowPostgres16(t *testing.T) {
+	const from, to, migrator = "5.0.0", "5.9.1590", "5.11.6271"
+	buildImages(t, from, to, migrator)
+	s := newSite(t, "up-twelve")
+	s.edit("release: "+release, "release: "+from)
+	s.edit("ports: {", fmt.Sprintf("ports: {grafana: %d, ", freePort(t)))
+	s.must(0, "lock", "--to", to)
+	s.must(0, "up")
+	s.seed()
+	before := s.data()
+	if out := s.must(0, "upgrade", "--to", to, "--yes"); !strings.Contains(out, "Sourcegraph migrator "+migrator) {
+		t.Errorf("another migrator was taken:\n%s", out)
+	}
+	s.same(before)
+	s.must(0, "plan")
+	if out := s.must(0, "rollback", "--yes"); !strings.Contains(out, "Sourcegraph migrator "+migrator) {
+		t.Errorf("another migrator was taken on the way back:\n%s", out)
+	}
+	s.same(before)
+}
+
+// TestUpgradePatchToAnotherSystem goes to the patch that changes the C library under the databases, and back: behind the page, with the indexes
+// checked each time, and without the migrator's upgrade, which there is none of within a minor release.
+func TestUpgradePatchToAnotherSystem(t *testing.T) {
+	const from, to = "6.2.1106", "6.2.2553"
+	buildImages(t, from, to)
+	s := newSite(t, "up-libc")
+	s.edit("release: "+release, "release: "+from)
+	s.edit("ports: {", fmt.Sprintf("ports: {grafana: %d, ", freePort(t)))
+	s.must(0, "lock", "--to", to)
+	s.must(0, "up")
+	s.seed()
+	before := s.data()
+	if out := s.must(2, "upgrade", "--to", to, "--plan"); !strings.Contains(out, "patch, behind a page") || strings.Contains(out, "migrator") {
+		t.Errorf("the plan does not show the hop:\n%s", out)
+	}
+	out := s.must(0, "upgrade", "--to", to, "--yes")
+	if !strings.Contains(out, "pgsql: indexes are sound") || strings.Contains(out, "upgrade --from") {
+		t.Errorf("it went otherwise:\n%s", out)
+	}
+	s.same(before)
+	s.must(0, "plan")
+	out = s.must(0, "rollback", "--yes")
+	if !strings.Contains(out, "pgsql: indexes are sound") || !strings.Contains(out, "nothing is lost") {
+		t.Errorf("the way back went otherwise:\n%s", out)
+	}
+	s.same(before)
+	if out := s.must(0, "plan"); !strings.Contains(out, "Sourcegraph "+from) {
+		t.Errorf("not back:\n%s", out)
+	}
+}
+
 func TestUpgradeMigratorFails(t *testing.T) { migratorFails(t, older(t, "up-dirty", "6.0.0")) }
 func TestUpgradeNeverHealthy(t *testing.T)  { neverHealthy(t, older(t, "up-sick", "7.4.0")) }
 func TestUpgradeRefused(t *testing.T)       { refusals(t, older(t, "up-refused", "7.4.0")) }

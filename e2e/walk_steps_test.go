@@ -264,11 +264,20 @@ func (w *walk) disturb(after time.Duration, signal syscall.Signal, args ...strin
 	}
 	r.code, r.out = cmd.ProcessState.ExitCode(), out.String()
 	w.t.Logf("  berth %s: exit %d in %.1f s", r.command(), r.code, time.Since(began).Seconds())
+	if r.code > 0 && r.code != 2 {
+		w.t.Logf("%s", indented(r.out, 12))
+	}
 	w.keptSecret("what berth "+r.command()+" printed", r.out)
 	if r.code == 2 && slices.Contains(args, "up") || strings.Contains(r.out, "panic:") || strings.Contains(r.out, "goroutine ") {
 		w.broke("a command ends orderly", "berth %s: exit %d\n%s", r.command(), r.code, r.out)
 	}
 	return r
+}
+
+// indented are the last lines of a text.
+func indented(text string, most int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return "    > " + strings.Join(lines[max(0, len(lines)-most):], "\n    > ")
 }
 
 // berth runs a command with the history before and after it.

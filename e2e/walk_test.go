@@ -156,50 +156,59 @@ func (w *walk) draw(r *rand.Rand) string {
 	change := func() string {
 		return any("up", "up", "up", "upgrade", "upgrade", "upgrade --to 7.4.0", "rollback", "rollback", "revert", "down")
 	}
+	now := w.site.read("sourcegraph.yaml")
+	// What is done only where it can lead anywhere is drawn rarely elsewhere.
+	often := func(when bool, weight int) int {
+		if when {
+			return weight
+		}
+		return min(weight, 1)
+	}
+	usable, back := now == w.valid && !slices.Contains(wrong, w.key(now, "release")), w.promised != ""
 	kinds := []struct {
 		weight int
 		line   func() string
 	}{
-		{7, func() string { return "edit env " + number(1, 99) }},
-		{4, func() string { return "edit memory " + number(600, 990) }},
-		{3, func() string { return "edit replicas " + any("gitserver", "searcher") + " " + number(1, 2) }},
-		{2, func() string { return "edit port " + number(0, 2) }},
+		{often(usable, 7), func() string { return "edit env " + number(1, 99) }},
+		{often(usable, 4), func() string { return "edit memory " + number(600, 990) }},
+		{often(usable, 3), func() string { return "edit replicas " + any("gitserver", "searcher") + " " + number(1, 2) }},
+		{often(usable, 2), func() string { return "edit port " + number(0, 2) }},
 		{7, func() string { return "edit release " + any(append(bases, release)...) }},
-		{2, func() string { return "edit release " + any(wrong...) }},
-		{2, func() string { return "edit broken" }},
-		{5, func() string { return "edit repair" }},
-		{3, func() string { return "berth check" }},
-		{3, func() string { return "berth plan" }},
-		{2, func() string { return "berth status" }},
+		{1, func() string { return "edit release " + any(wrong...) }},
+		{1, func() string { return "edit broken" }},
+		{often(now != w.valid, 30), func() string { return "edit repair" }},
+		{2, func() string { return "berth check" }},
+		{2, func() string { return "berth plan" }},
+		{1, func() string { return "berth status" }},
 		{1, func() string { return "berth history" }},
 		{1, func() string { return "berth lock" }},
-		{3, func() string { return "berth lock --to " + release }},
-		{15, func() string { return "berth up" }},
-		{4, func() string { return "saved" }},
-		{2, func() string { return "saved edit env " + number(1, 99) }},
-		{2, func() string { return "saved hand stop worker" }},
-		{9, func() string { return "berth upgrade" + any("", "", " --to 7.4.0", " --to 7.0", " --plan") }},
-		{1, func() string { return "berth upgrade finish" }},
-		{9, func() string { return "kill " + number(1, 60) + "00 " + change() }},
-		{3, func() string { return "kill " + number(6, 40) + "000 " + any("upgrade", "upgrade", "rollback") }},
-		{6, func() string { return "interrupt " + number(1, 60) + "00 " + change() }},
-		{2, func() string { return "interrupt " + number(6, 40) + "000 " + any("upgrade", "upgrade", "rollback") }},
-		{8, func() string { return "berth rollback" }},
-		{4, func() string { return "berth revert" }},
-		{2, func() string { return "revert-to " + number(1, 12) }},
+		{1, func() string { return "berth lock --to " + release }},
+		{often(usable, 12), func() string { return "berth up" }},
+		{often(usable, 3), func() string { return "saved" }},
+		{often(usable, 2), func() string { return "saved edit env " + number(1, 99) }},
+		{1, func() string { return "saved hand stop worker" }},
+		{often(usable, 10), func() string { return "berth upgrade" + any("", "", "", " --to 7.4.0", " --to 7.0", " --plan") }},
+		{often(back, 2), func() string { return "berth upgrade finish" }},
+		{often(usable, 8), func() string { return "kill " + number(1, 60) + "00 " + change() }},
+		{often(usable, 6), func() string { return "kill " + number(6, 40) + "000 " + any("upgrade", "upgrade", "rollback") }},
+		{often(usable, 4), func() string { return "interrupt " + number(1, 60) + "00 " + change() }},
+		{often(usable, 4), func() string { return "interrupt " + number(6, 40) + "000 " + any("upgrade", "upgrade", "rollback") }},
+		{often(back, 10), func() string { return "berth rollback" }},
+		{3, func() string { return "berth revert" }},
+		{1, func() string { return "revert-to " + number(1, 12) }},
 		{5, func() string { return "hand " + any("stop", "rm", "limit") + " " + any(touched...) }},
 		{2, func() string {
 			return "hand image " + any("worker", "gitserver", "sourcegraph-frontend") + " " + any(append(bases, release)...)
 		}},
 		{3, func() string { return "berth down" }},
 		{1, func() string { return "delete-data" }},
-		{3, func() string { return "berth agent" }},
+		{2, func() string { return "berth agent" }},
 		{1, func() string { return "berth rehearse" }},
 		{4, func() string { return "both " + change() + " | " + change() }},
-		{1, func() string { return "take" }},
-		{1, func() string { return "restore" }},
-		{5, func() string { return "use" }},
-		{8, func() string { return "lead" }},
+		{2, func() string { return "take" }},
+		{often(w.taken != nil, 4), func() string { return "restore" }},
+		{4, func() string { return "use" }},
+		{often(!usable, 20), func() string { return "lead" }},
 	}
 	all := 0
 	for _, k := range kinds {

@@ -316,7 +316,7 @@ func (v *visit) candidates(from string) []policy.Candidate {
 	}
 	var out []policy.Candidate
 	for _, to := range policy.Releases(offered, from) {
-		way, refused := upgrade.Path(v.Catalogue(), upgrade.Request{From: from, To: to, Target: l.Stack.Target, Facts: l.Known(0)})
+		way, refused := upgrade.Path(v.Catalogue(), upgrade.Request{From: from, To: to, Target: l.Stack.Target, Facts: l.Known(nil)})
 		out = append(out, policy.Candidate{Release: to, Way: way, Refused: refused})
 	}
 	return out

@@ -16,6 +16,7 @@ import (
 	"berth/internal/render/agent"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
+	"berth/internal/secret"
 	"berth/internal/site"
 	"berth/internal/site/cluster"
 	"berth/internal/stack"
@@ -77,12 +78,18 @@ func (e *Env) renderUnits(l *site.Loaded, f agentFlags) error {
 	}
 	path := e.Abs(f.file)
 	h := agent.Host{Installation: l.Stack.Name, Program: program, Folder: filepath.Dir(path), File: filepath.Base(path), User: who.Username, Environment: map[string]string{}}
+	h.Secrets, _ = outside(l)
 	for _, name := range reaching {
-		if value := e.Getenv(name); value != "" {
+		value := e.Getenv(name)
+		switch _, found := secret.Value(value); {
+		case value == "" || slices.Contains(h.Secrets, name):
+		case found: // a proxy with a password
+			h.Secrets = append(h.Secrets, name)
+		default:
 			h.Environment[name] = value
 		}
 	}
-	h.Secrets, _ = outside(l)
+	slices.Sort(h.Secrets)
 	service, timer := h.Unit()+".service", h.Unit()+".timer"
 	files := []stack.File{{Path: service, Content: h.Service()}, {Path: timer, Content: h.Timer()}}
 	if err := e.writeAgent(f.out, service, files); err != nil {
@@ -138,7 +145,8 @@ func (e *Env) renderCronJob(l *site.Loaded, f agentFlags) error {
 		return err
 	}
 	if keys := p.SecretKeys(); len(keys) > 0 {
-		fmt.Fprintf(e.Stdout, "first: make the Secret %s in namespace %s, with the keys %s\n", p.Secret(), p.Namespace, strings.Join(keys, ", "))
+		fmt.Fprintf(e.Stdout, "first: make the Secret %s in namespace %s, with the keys %s, and again whenever one of them changes:\n", p.Secret(), p.Namespace, strings.Join(keys, ", "))
+		fmt.Fprintf(e.Stdout, "  %s\n", strings.ReplaceAll(p.SecretCommand(), "\n", "\n  "))
 	}
 	fmt.Fprintf(e.Stdout, "next: kubectl apply --server-side -f %s/%s\n", f.out, name)
 	return nil

@@ -167,7 +167,7 @@ func untouched(release *catalogue.Release, text, namespace string) (*stack.Stack
 
 // untouchedProject renders a release as a Compose project.
 func untouchedProject(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error) {
-	s, err := untouched(release, "on: compose\nurl: http://localhost\n", "")
+	s, err := untouched(release, "on: compose\nurl: http://sourcegraph.example.com\n", "")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"berth/internal/diag"
 	"berth/internal/site"
@@ -88,6 +89,9 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 	if c.upgrade.Open() {
 		problems = append(problems, underway(c.upgrade, file))
 	} else {
+		for _, d := range c.Problems { // one that is known of the file says less
+			problems = slices.DeleteFunc(problems, func(f diag.Diagnostic) bool { return f.Code == d.Code })
+		}
 		problems = append(problems, c.Problems...)
 	}
 	return problems, nil

@@ -14,6 +14,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/config/check"
 	"berth/internal/diag"
+	"berth/internal/upgrade"
 	"github.com/spf13/cobra"
 )
 
@@ -57,7 +58,7 @@ func (e *Env) ask(cmd *cobra.Command, a *config.Answers) error {
 		answer              *string
 		on                  catalogue.Target // "": both
 	}{
-		{"url", "The address that people will type", "http://localhost", &a.URL, ""},
+		{"url", "The address that people will type; with localhost only this machine can reach it", "http://localhost", &a.URL, ""},
 		{"size", "Size: demo for a laptop, nothing for what Sourcegraph ships", "", &a.Size, ""},
 		{"namespace", "Namespace, made when it is not there; nothing for the current one", "", &a.Namespace, catalogue.Kubernetes},
 	} {
@@ -86,6 +87,9 @@ func (e *Env) init(a config.Answers, output string) error {
 		a.Release = cat.Newest(a.On)
 	} else if v, err := cat.Resolve(a.Release, a.On); err == nil {
 		a.Release = v
+	}
+	if refused := upgrade.Refused(cat, a.Release, a.On); refused.Failed() {
+		return refused
 	}
 	text := config.Init(a)
 	// The new file passes the same checks as any other, before it is written.

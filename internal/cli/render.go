@@ -27,7 +27,8 @@ func newRenderCmd(env *Env) *cobra.Command {
 		Short: "Write what berth up would run, for other tools",
 		Long: `Write what berth up would run as files, for other tools.
 
-With on: compose, a project that works with docker compose alone. Secret values go into DIR/.env, which only you can read:
+With on: compose, a project that works with docker compose alone. Secret values, and the files of yours that may hold some (siteConfig, codeHosts,
+settings, git.config, tracing.collector), go into DIR/.env, which only you can read:
 
   berth render --as compose --out DIR
   docker compose --project-directory DIR up -d
@@ -39,8 +40,9 @@ With on: kubernetes, one of four forms of the same objects. No cluster is asked:
   berth render --as helm --out DIR          a Helm chart of its own
   berth render --as helm-values --out DIR   values for Sourcegraph's own Helm chart
 
-Secrets are never in these files in clear. With --secrets reference, Secrets are left out and DIR/README.md says how to make them; with
---secrets age, they are encrypted in the form of SOPS for those whom --recipient names.
+Secrets, and files that may hold some, are never in these files in clear. With --secrets reference, Secrets are left out and DIR/README.md says how
+to make them; with --secrets age, they are encrypted in the form of SOPS for those whom --recipient names. What you write into the config as text,
+into patches and into kubernetes.objects stands there as it is.
 
 Rendering twice gives the same bytes. Files of yours in DIR stay as they are.`,
 		Args: cobra.NoArgs,

@@ -51,7 +51,7 @@ func (e *Env) renderCluster(ctx context.Context, l *site.Loaded, r renderFlags) 
 		return err
 	}
 	in := &forms.Input{Set: set, Release: l.Release, Sources: l.Stack.Secrets, Guard: &forms.Guard{Image: l.ImageOf("pgsql")}}
-	for _, span := range upgrade.Origins(e.Catalogue(), l.Release.Version, catalogue.Kubernetes, l.Known(0)) {
+	for _, span := range upgrade.Origins(e.Catalogue(), l.Release.Version, catalogue.Kubernetes, l.Known(nil)) {
 		in.Guard.After = append(in.Guard.After, span.String())
 	}
 	if r.secrets == "age" {

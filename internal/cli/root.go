@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -46,7 +47,55 @@ func newRoot(env *Env) *cobra.Command {
 		}
 	}
 	root.AddCommand(newVersionCmd(env), newSchemaCmd(env))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
 	return root
+}
+
+// strict makes a word that names no command an error, where cobra shows the help and ends well.
+func strict(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		strict(c)
+	}
+	switch {
+	case cmd.Name() == "help":
+		cmd.Args = func(help *cobra.Command, args []string) error {
+			found, rest, err := help.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = unknownCommand(found, rest[0])
+			}
+			return err
+		}
+	case cmd.HasSubCommands() && cmd.HasParent(): // of the root's own cobra tells
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(cmd, args[0])
+		}
+		if !cmd.Runnable() {
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+}
+
+// unknownCommand says what may have been meant by a word that names no command.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	cmd.SuggestionsMinimumDistance = 2 // letters
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		return fmt.Errorf("unknown command %q; did you mean: %s %s", cmd.CommandPath()+" "+word, cmd.CommandPath(), near[0])
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("unknown command %q: %s has no commands", cmd.CommandPath()+" "+word, cmd.CommandPath())
+	}
+	return fmt.Errorf("unknown command %q; %s has: %s", cmd.CommandPath()+" "+word, cmd.CommandPath(), strings.Join(names, ", "))
 }
 
 func newVersionCmd(env *Env) *cobra.Command {

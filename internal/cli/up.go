@@ -132,8 +132,8 @@ func (e *Env) steps(ctx context.Context, s site.Site, p *plan.Plan, c compared, 
 		if r, err := e.Carry(ctx, s, first, f.timeout); err != nil {
 			return r, err
 		}
-		if err := e.ofRelease(ctx, s, p); err != nil {
-			return nil, err
+		if problems := e.ofRelease(ctx, s, p); len(problems) > 0 {
+			return nil, problems
 		}
 		if f.saved != "" {
 			p = p.Without(first)
@@ -148,15 +148,13 @@ func (e *Env) steps(ctx context.Context, s site.Site, p *plan.Plan, c compared, 
 	var problems diag.List
 	if errors.As(err, &problems) {
 		// Where databases of another release are why, that is the cause to show.
-		if cause := e.ofRelease(context.WithoutCancel(ctx), s, p); cause != nil {
-			return r, errors.Join(cause, err)
-		}
+		return r, append(e.ofRelease(context.WithoutCancel(ctx), s, p), problems...)
 	}
 	return r, err
 }
 
 // ofRelease asks the databases whether they are of the config's release.
-func (e *Env) ofRelease(ctx context.Context, s site.Site, p *plan.Plan) error {
+func (e *Env) ofRelease(ctx context.Context, s site.Site, p *plan.Plan) diag.List {
 	answer, err := s.Databases(ctx, &e.Environment)
 	if err != nil || !answer.Answered {
 		return nil // nothing speaks against it

@@ -168,7 +168,7 @@ func (e *Env) without(l *site.Loaded, text []byte, release string) ([]byte, []st
 
 // onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
 func (e *Env) onTheWay(l *site.Loaded, to string) (passed []*site.Loaded, migrators []string, err error) {
-	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: l.Known(0)})
+	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: l.Known(nil)})
 	if problems.Failed() {
 		return nil, nil, problems
 	}

@@ -22,7 +22,7 @@ func (e *Env) planJourney(ctx context.Context, s site.Site, f upgradeFlags) (*jo
 	if to == "" && upgrade.Newer(s.Of().Release.Version, found.release) {
 		to = s.Of().Release.Version // the admin has written it down already
 	}
-	way, refusals := upgrade.Path(e.Catalogue(), upgrade.Request{From: found.release, To: to, Target: s.Of().Stack.Target, Facts: s.Of().Known(facts.Postgres())})
+	way, refusals := upgrade.Path(e.Catalogue(), upgrade.Request{From: found.release, To: to, Target: s.Of().Stack.Target, Facts: s.Of().Known(facts)})
 	problems = append(problems, refusals...)
 	if refusals.Failed() {
 		return nil, nil, problems
@@ -51,7 +51,7 @@ func (e *Env) planJourney(ctx context.Context, s site.Site, f upgradeFlags) (*jo
 	}
 	if found.start != nil {
 		j.Start = string(found.start.Text)
-		if upgrade.Converted(e.Catalogue(), found.standing, found.release, l.Known(facts.Postgres())) {
+		if upgrade.Converted(e.Catalogue(), found.standing, found.release, l.Known(facts)) {
 			j.NoBack = "the databases were started with images of " + found.start.Release.Version + ", which convert their data for a newer Postgres, and berth made no backup before"
 		}
 	}

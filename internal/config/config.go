@@ -68,7 +68,7 @@ type LetsEncrypt struct {
 
 // Ports are the host's.
 type Ports struct {
-	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened." default:"0.0.0.0" example:"127.0.0.1"`
+	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened, Prometheus' included. 0.0.0.0 is every address of the host." default:"0.0.0.0; 127.0.0.1 where url is of this machine, as http://localhost" example:"127.0.0.1"`
 	HTTP       *int   `yaml:"http" min:"1" max:"65535" doc:"Port for HTTP." default:"80" example:"8080"`
 	HTTPS      *int   `yaml:"https" min:"1" max:"65535" doc:"Port for HTTPS." default:"443" example:"8443"`
 	Prometheus *int   `yaml:"prometheus" min:"0" max:"65535" doc:"Port for Prometheus, which has no password; 0 closes it." default:"as the release ships it: 9090" example:"0"`
@@ -77,22 +77,30 @@ type Ports struct {
 
 // Service are the settings that every service has.
 type Service struct {
-	Enabled       *bool             `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph can do without."`
-	Replicas      *int              `yaml:"replicas" min:"1" doc:"How many of it run. Volumes, addresses and scrape targets follow. Not for singletons." example:"2"`
-	CPU           Quantity          `yaml:"cpu" unit:"cores" doc:"The most processor cores that it may use: 4, 0.5 or 500m." example:"4"`
-	Memory        Quantity          `yaml:"memory" unit:"bytes" doc:"The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s." example:"8Gi"`
-	Storage       Quantity          `yaml:"storage" unit:"bytes" doc:"The size of its volume. On Compose a volume is a folder of the host, so this is checked against the disk, not enforced." example:"400Gi"`
-	CPURequest    Quantity          `yaml:"cpuRequest" unit:"cores" doc:"The processor cores that are kept for it." on:"kubernetes" default:"as the release ships it, at most cpu" example:"2"`
-	MemoryRequest Quantity          `yaml:"memoryRequest" unit:"bytes" doc:"The memory that is kept for it." on:"kubernetes" default:"as the release ships it, at most memory" example:"4Gi"`
-	StorageClass  string            `yaml:"storageClass" doc:"The class of its volume." on:"kubernetes" default:"kubernetes.storageClass" example:"fast"`
-	Pods          *Pods             `yaml:"pods" doc:"Where and how its pods run, over kubernetes.pods." on:"kubernetes"`
-	Env           map[string]EnvVar `yaml:"env" each:"NAME" doc:"Further environment variables, or other values for Sourcegraph's own. A value is a text, or {env: NAME} or {file: PATH} for a secret."`
+	Enabled       *bool            `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph can do without."`
+	Replicas      *int             `yaml:"replicas" min:"1" doc:"How many of it run. Volumes, addresses and scrape targets follow. Not for singletons." example:"2"`
+	CPU           Quantity         `yaml:"cpu" unit:"cores" doc:"The most processor cores that it may use: 4, 0.5 or 500m." example:"4"`
+	Memory        Quantity         `yaml:"memory" unit:"bytes" doc:"The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s." example:"8Gi"`
+	Storage       Quantity         `yaml:"storage" unit:"bytes" doc:"The size of its volume. On Compose a volume is a folder of the host, so this is checked against the disk, not enforced." example:"400Gi"`
+	CPURequest    Quantity         `yaml:"cpuRequest" unit:"cores" doc:"The processor cores that are kept for it." on:"kubernetes" default:"as the release ships it, at most cpu" example:"2"`
+	MemoryRequest Quantity         `yaml:"memoryRequest" unit:"bytes" doc:"The memory that is kept for it." on:"kubernetes" default:"as the release ships it, at most memory" example:"4Gi"`
+	StorageClass  string           `yaml:"storageClass" doc:"The class of its volume." on:"kubernetes" default:"kubernetes.storageClass" example:"fast"`
+	Pods          *Pods            `yaml:"pods" doc:"Where and how its pods run, over kubernetes.pods." on:"kubernetes"`
+	Env           map[string]Value `yaml:"env" each:"NAME" doc:"Further environment variables, or other values for Sourcegraph's own. A value is a text, or {env: NAME} or {file: PATH} for a secret. A text that looks like a secret is refused; {public: TEXT} says that it is none."`
 }
 
-// EnvVar is a text or a secret.
-type EnvVar struct {
+// Value is a text or a secret.
+type Value struct {
 	Text   string
 	Secret *Secret
+	Public bool // the text may look like a secret, and is none: {public: TEXT}
+}
+
+// forms are the keys of a Value that is no plain text.
+type forms struct {
+	Env    string `yaml:"env" doc:"The environment variable that holds the value when berth runs." example:"SOURCEGRAPH_TOKEN"`
+	File   string `yaml:"file" doc:"The file that holds the value." example:"secrets/token.txt"`
+	Public string `yaml:"public" doc:"A text that looks like a secret, and that anybody may see." example:"not-a-secret"`
 }
 
 // Quantity is an amount as Kubernetes writes it ("500m", "8Gi"); checked when read.
@@ -162,8 +170,8 @@ type Login struct {
 
 // Proxy is an outbound HTTP proxy.
 type Proxy struct {
-	HTTP  string   `yaml:"http" doc:"Proxy for http:// addresses." example:"http://proxy.example.com:3128"`
-	HTTPS string   `yaml:"https" doc:"Proxy for https:// addresses." example:"http://proxy.example.com:3128"`
+	HTTP  *Value   `yaml:"http" doc:"Proxy for http:// addresses. One that asks for a password: {env: NAME} or {file: PATH}." example:"http://proxy.example.com:3128"`
+	HTTPS *Value   `yaml:"https" doc:"Proxy for https:// addresses. One that asks for a password: {env: NAME} or {file: PATH}." example:"{env: HTTPS_PROXY}"`
 	None  []string `yaml:"none" doc:"Further hosts that are reached directly." example:"[git.example.com]"`
 }
 
@@ -210,6 +218,7 @@ func (c *Config) Held() bool {
 type Patch struct {
 	Service    string         `yaml:"service" doc:"The service whose rendered form is changed." example:"cadvisor"`
 	Reason     string         `yaml:"reason" doc:"Why, for the next reader; plans show it." example:"our hosts have no /dev/kmsg"`
+	Public     bool           `yaml:"public" doc:"The patch has a text that looks like a secret, and that anybody may see. Without it, such a text is refused."`
 	Kind       string         `yaml:"kind" doc:"The kind of the object that is changed, where the service has several." default:"the one with the pods" on:"kubernetes" example:"Service"`
 	Compose    map[string]any `yaml:"compose" doc:"Merged into the service of the Compose file: maps merge, lists and values replace, null removes." on:"compose" example:"{privileged: false}"`
 	Kubernetes map[string]any `yaml:"kubernetes" doc:"Merged into the object: maps merge, lists of named items (containers, env, volumes, ports) merge by name, other lists and values replace, null removes." on:"kubernetes" example:"{spec: {template: {spec: {hostNetwork: true}}}}"`

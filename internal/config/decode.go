@@ -101,8 +101,10 @@ func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		if d.is(yaml.MappingNode, k, n, path) {
 			d.object(k, n, path, v)
 		}
-	case Hidden, Variable:
+	case Hidden:
 		d.secret(k, n, path, v)
+	case Variable:
+		d.variable(k, n, path, v)
 	case Named:
 		if d.is(yaml.MappingNode, k, n, path) {
 			d.named(k, n, path, v)
@@ -143,6 +145,10 @@ func (d *decoder) wrong(k *Key, n *yaml.Node, path string) {
 	verb := "must be"
 	if k.Kind == Object {
 		verb = "must have"
+	}
+	if k.Kind == Hidden || k.Kind == Variable {
+		d.errorf("BERTH1105", maskedFrom(d.src.node(n), n), hint, "%s must be %s", path, want) // what stands there may be the secret itself
+		return
 	}
 	d.errorf("BERTH1105", d.src.node(n), hint, "%s %s %s, got %s", path, verb, want, describe(n))
 }
@@ -224,17 +230,31 @@ func (d *decoder) items(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// secret reads {env: NAME} or {file: PATH}. A variable may be a plain text as well; a secret must not.
-func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
-	if k.Kind == Variable {
-		if n.Kind == yaml.ScalarNode {
-			v.Set(reflect.ValueOf(EnvVar{Text: n.Value}))
-			return
-		}
-		ref := &Secret{}
-		v.Set(reflect.ValueOf(EnvVar{Secret: ref}))
-		v = reflect.ValueOf(ref).Elem()
+// variable reads a plain text, {public: TEXT}, or where a secret is.
+func (d *decoder) variable(k *Key, n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind == yaml.ScalarNode {
+		v.Set(reflect.ValueOf(Value{Text: n.Value}))
+		return
 	}
+	if !d.is(yaml.MappingNode, k, n, path) {
+		return
+	}
+	var f forms
+	before := len(d.problems)
+	d.object(k, n, path, reflect.ValueOf(&f).Elem())
+	switch said := len(slices.DeleteFunc([]string{f.Env, f.File, f.Public}, func(s string) bool { return s == "" })); {
+	case len(d.problems) > before:
+	case said != 1:
+		d.errorf("BERTH1117", d.doc.Near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of env, file and public", path)
+	case f.Public != "":
+		v.Set(reflect.ValueOf(Value{Text: f.Public, Public: true}))
+	default:
+		v.Set(reflect.ValueOf(Value{Secret: &Secret{Env: f.Env, File: f.File}}))
+	}
+}
+
+// secret reads {env: NAME} or {file: PATH}.
+func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
 		d.errorf("BERTH1116", maskedFrom(d.src.node(n), n), "write  {env: NAME}  or  {file: PATH}, and keep the value there",
 			"%s is a secret, which must not stand in this file", path)

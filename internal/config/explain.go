@@ -245,7 +245,7 @@ func (k *Key) Type() string {
 	case k.Kind == Hidden:
 		return "a secret: {env: NAME} or {file: PATH}"
 	case k.Kind == Variable:
-		return "text, or {env: NAME} or {file: PATH}"
+		return "text, or a secret: {env: NAME} or {file: PATH}"
 	case k.Kind == Items && k.Elem.Kind == Object:
 		return "a list of maps"
 	case k.Kind == Items:

@@ -89,8 +89,8 @@ func keyOf(t reflect.Type, unit string) *Key {
 	switch {
 	case t == reflect.TypeFor[Secret]():
 		k.Kind, k.keys = Hidden, fieldKeys(t)
-	case t == reflect.TypeFor[EnvVar]():
-		k.Kind, k.keys = Variable, fieldKeys(reflect.TypeFor[Secret]())
+	case t == reflect.TypeFor[Value]():
+		k.Kind, k.keys = Variable, fieldKeys(reflect.TypeFor[forms]())
 	case t == reflect.TypeFor[Quantity]():
 		k.Kind = Kind(unit)
 	case t == reflect.TypeFor[map[string]any]():

@@ -45,7 +45,7 @@ patches:
 	}
 	want := &Config{
 		On: "compose", Release: "7.10", URL: "http://localhost", Ports: Ports{HTTP: &port},
-		Services: map[string]Service{"gitserver": {Replicas: &two, Memory: "16Gi", Env: map[string]EnvVar{
+		Services: map[string]Service{"gitserver": {Replicas: &two, Memory: "16Gi", Env: map[string]Value{
 			"A": {Text: "007"}, "B": {Text: "true"}, "C": {Secret: &Secret{Env: "TOKEN"}},
 		}}},
 		Databases:              map[string]Database{"pgsql": {Settings: map[string]string{"max_connections": "200", "fsync": "off", "jit": "false"}}},

@@ -1,32 +1,63 @@
 package config
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"berth/internal/diag"
+	"berth/internal/secret"
 	"go.yaml.in/yaml/v4"
 )
 
 // source is a file's text by lines, to find places in it.
 type source struct {
-	file  string
-	lines []string
+	file     string
+	lines    []string
+	excerpts []string                           // lines as people get to see them, as far as they were asked for
+	masked   func(lines []string, i int) string // line i without what may be a secret; as long as the line itself
 }
 
 // The line breaks that the YAML reader knows, so that its line numbers are ours.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
 func newSource(file, text string) *source {
-	return &source{file: file, lines: strings.Split(lineBreaks.Replace(text), "\n")}
+	return &source{file: file, lines: strings.Split(lineBreaks.Replace(text), "\n"), masked: func(lines []string, i int) string { return secret.Line(lines, i, plainKey) }}
 }
 
-// Place is the place of a character of a file, by the number of bytes before it.
-func Place(file string, data []byte, offset int) diag.Range {
+// plainKey reports whether a key of that name holds no secret, whatever its name says: tlsSecret is the name of one.
+func plainKey(name string) bool {
+	return strings.HasSuffix(name, "-auth") || slices.Contains(plainKeys(), name)
+}
+
+var plainKeys = sync.OnceValue(func() []string {
+	names := []string{"topologyKey", "matchLabelKeys", "mismatchLabelKeys"} // of pods, whose forms are Kubernetes'
+	var walk func(k *Key)
+	walk = func(k *Key) {
+		if k.Kind == Hidden || k.Kind == Variable {
+			return
+		}
+		names = append(names, k.Name)
+		for _, c := range k.Keys() {
+			walk(c)
+		}
+		if k.Elem != nil {
+			walk(k.Elem)
+		}
+	}
+	walk(Root())
+	return names
+})
+
+// PlaceInJSON is the place of a character of a JSON file that may hold secrets anywhere, by the number of bytes before it.
+func PlaceInJSON(file string, data []byte, offset int) diag.Range {
 	before := lineBreaks.Replace(string(data[:offset]))
 	line := 1 + strings.Count(before, "\n")
 	column := 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
-	return newSource(file, string(data)).at(line, column, 1)
+	s := newSource(file, string(data))
+	s.masked = func(lines []string, i int) string { return secret.JSON(lines[i]) }
+	return s.at(line, column, 1)
 }
 
 // at is a place, brought inside the file: the YAML reader reports the end of a file as the line after the last.
@@ -35,7 +66,18 @@ func (s *source) at(line, column, length int) diag.Range {
 	text := s.lines[line-1]
 	width := utf8.RuneCountInString(text)
 	column = min(max(column, 1), width+1)
-	return diag.Range{File: s.file, Line: line, Column: column, Length: min(max(length, 1), max(width+1-column, 1)), Excerpt: text}
+	return diag.Range{File: s.file, Line: line, Column: column, Length: min(max(length, 1), max(width+1-column, 1)), Excerpt: s.excerpt(line - 1)}
+}
+
+// excerpt is a line as people get to see it.
+func (s *source) excerpt(i int) string {
+	if s.excerpts == nil {
+		s.excerpts = make([]string, len(s.lines))
+	}
+	if s.excerpts[i] == "" && s.lines[i] != "" {
+		s.excerpts[i] = s.masked(s.lines, i)
+	}
+	return s.excerpts[i]
 }
 
 // rest is a line's text from a column on, without a comment.

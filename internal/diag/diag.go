@@ -4,9 +4,12 @@ package diag
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	"berth/internal/secret"
 )
 
 // Severity says whether a problem stops the work.
@@ -38,6 +41,22 @@ type Diagnostic struct {
 	Subject  string   `json:"subject,omitempty"` // an object where there is no file: "host", "gitserver-0"
 }
 
+// Shown is the problem as people get to see it: what was quoted from elsewhere may hold secrets.
+func (d Diagnostic) Shown() Diagnostic {
+	d.Summary, d.Hint, d.Range.Excerpt = secret.Mask(d.Summary), secret.Mask(d.Hint), secret.Mask(d.Range.Excerpt)
+	d.Detail = slices.Clone(d.Detail)
+	for i := range d.Detail {
+		d.Detail[i] = secret.Mask(d.Detail[i])
+	}
+	return d
+}
+
+// MarshalJSON writes the problem as it is shown.
+func (d Diagnostic) MarshalJSON() ([]byte, error) {
+	type plain Diagnostic // without this method
+	return json.Marshal(plain(d.Shown()))
+}
+
 // List is several problems. It is an error when one of them is.
 type List []Diagnostic
 
@@ -45,7 +64,7 @@ type List []Diagnostic
 func (l List) Error() string {
 	var s []string
 	for _, d := range l {
-		s = append(s, fmt.Sprintf("%s: %s", d.Code, d.Summary))
+		s = append(s, fmt.Sprintf("%s: %s", d.Code, secret.Mask(d.Summary)))
 	}
 	return strings.Join(s, "; ")
 }

@@ -26,6 +26,7 @@ func (l List) WriteText(w io.Writer, color bool) {
 		return c + s + plain
 	}
 	for _, d := range l {
+		d = d.Shown()
 		c := red
 		if d.Severity == Warning {
 			c = yellow

@@ -2,6 +2,7 @@ package diag
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -59,5 +60,27 @@ func TestSort(t *testing.T) {
 	}
 	if got := l.Error(); got != "B: ; C: ; B: " {
 		t.Error(got)
+	}
+}
+
+// TestSecretsAreNotShown: a problem may quote what somebody else wrote, a secret included.
+func TestSecretsAreNotShown(t *testing.T) {
+	const token = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+	l := List{{Code: "BERTH1101", Severity: Error, Summary: "got " + token, Hint: "not " + token, Detail: []string{"said " + token},
+		Range: Range{File: "f", Line: 1, Column: 1, Length: 2, Excerpt: "a: " + token}}}
+	var text bytes.Buffer
+	l.WriteText(&text, true)
+	asJSON, err := json.Marshal(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shown := range []string{text.String(), string(asJSON), l.Error()} {
+		if strings.Contains(shown, token) || !strings.Contains(shown, "got *****") {
+			t.Error(shown)
+		}
+	}
+	var back List
+	if err := json.Unmarshal(asJSON, &back); err != nil || back[0].Code != l[0].Code || back[0].Range.Column != 1 {
+		t.Errorf("%+v, %v", back, err)
 	}
 }

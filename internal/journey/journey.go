@@ -146,10 +146,13 @@ func (h *Hop) Stages(saved bool) []Stage {
 	if !saved && (h.Kind == upgrade.MultiVersion || h.Irreversible()) {
 		stages = append(stages, Save)
 	}
-	if h.Kind == upgrade.MultiVersion {
-		return append(stages, Close, Convert, Migrate, Deploy, Prove, OpenDoor, Settle, Finish)
+	switch {
+	case h.Kind != upgrade.MultiVersion:
+		return append(stages, Deploy, Prove, Settle, Finish)
+	case h.SameMinor():
+		return append(stages, Close, Convert, Deploy, Prove, OpenDoor, Settle, Finish)
 	}
-	return append(stages, Deploy, Prove, Settle, Finish)
+	return append(stages, Close, Convert, Migrate, Deploy, Prove, OpenDoor, Settle, Finish)
 }
 
 // Front is what people meet while the hop's release starts. A hop that rolls needs no other than the open one: it can do without a door.

@@ -130,6 +130,8 @@ func noReturn(h *Hop, trusted string) (Stage, string) {
 		return Migrate, backup
 	case h.Irreversible():
 		return Deploy, backup
+	case h.Kind == upgrade.MultiVersion && h.SameMinor():
+		return "", "redeploy " + h.From + ", which works with the schema of " + h.To + ", after its indexes were checked: nothing is lost"
 	case h.Kind == upgrade.MultiVersion:
 		return Migrate, "the migrator's downgrade: what only " + h.To + " wrote is lost"
 	}

@@ -109,7 +109,7 @@ func (w *Walker) runBackground(ctx context.Context, j *Journey, config string) e
 
 // migration is the migrator's command that brings the databases over a hop, in the way that the hop does it.
 func (h *Hop) migration() []string {
-	if h.Kind != upgrade.MultiVersion {
+	if h.Kind != upgrade.MultiVersion || h.SameMinor() {
 		return []string{"up"} // as the migrator does it that is deployed with the release
 	}
 	return []string{"upgrade", "--from=v" + h.From, "--to=v" + h.To, "--disable-animation", "--ignore-migrator-update"}

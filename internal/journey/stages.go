@@ -118,12 +118,12 @@ func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 	return fmt.Sprintf("release %s, Postgres %d, %s of data, no drift", facts.Release, facts.Postgres(), size(facts.Bytes())), w.Site.Fetch(ctx, h.Config, h.Front())
 }
 
-// drifted compares the databases with what the hop in hand begins at. An upgrade that was gone back from leaves the schema of the next
-// release, and that is as good for a hop that rolls.
+// drifted compares the databases with what the hop in hand begins at. An upgrade that was gone back from without the migrator leaves the schema
+// of the next release, and that is as good for a hop that does not take the migrator's upgrade.
 func (w *Walker) drifted(ctx context.Context, j *Journey) (diag.List, error) {
 	h := j.Hop()
 	drift, err := w.drift(ctx, j, h.From)
-	if err != nil || len(drift) == 0 || h.Kind == upgrade.MultiVersion {
+	if err != nil || len(drift) == 0 || h.Kind == upgrade.MultiVersion && !h.SameMinor() {
 		return drift, err
 	}
 	if ahead, err := w.drift(ctx, j, h.To); err != nil || len(ahead) == 0 {

@@ -143,11 +143,16 @@ func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, err
 			w.schema = strings.TrimPrefix(t.Image, "migrator:")
 			return 0, nil
 		}
-		if from := strings.TrimPrefix(t.Command[1], "--from=v"); from != w.schema {
+		from, to := strings.TrimPrefix(t.Command[1], "--from=v"), strings.TrimPrefix(t.Command[2], "--to=v")
+		if same(from, to) {
+			line("invalid range (from=" + from + " >= to=" + to + ")")
+			return 1, nil
+		}
+		if from != w.schema {
 			line("version assertion failed: " + w.schema + " != " + from)
 			return 1, nil
 		}
-		w.schema = strings.TrimPrefix(t.Command[2], "--to=v")
+		w.schema = to
 		w.migrated++
 	case "indexes":
 		w.indexed = t.Image
@@ -256,6 +261,49 @@ func TestFailingMigratorLeavesThePageWithTheReason(t *testing.T) {
 	}
 }
 
+// TestPatchToAnotherSystem: a patch whose database images order text in another way. The indexes are checked behind the page; the migrator has no
+// upgrade within a minor release, and its up runs when the release is deployed.
+func TestPatchToAnotherSystem(t *testing.T) {
+	ctx := context.Background()
+	patch := func() *Journey {
+		return New("release: 6.0.0", []Hop{{Hop: upgrade.Hop{From: "6.0.0", To: "6.0.12741", Kind: upgrade.MultiVersion, Migrator: "6.0.12741", Reindexes: true},
+			Config: "release: 6.0.12741"}}, "", time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC))
+	}
+	whole, j := newWorld(), patch()
+	if err := whole.walker().Walk(ctx, j); err != nil {
+		t.Fatal(err)
+	}
+	closed, indexed, opened := slices.Index(whole.log, "deploy release: 6.0.0 closed"), slices.Index(whole.log, "task indexes"), slices.Index(whole.log, "deploy release: 6.0.12741 "+string(stack.Open))
+	if closed < 0 || indexed < closed || opened < indexed || slices.Contains(whole.log, "task migrate") {
+		t.Errorf("it went: %q", whole.log)
+	}
+	if whole.indexed != "pgsql:release: 6.0.12741" || len(whole.backups) != 1 {
+		t.Errorf("indexes checked with %q, backups %v", whole.indexed, whole.backups)
+	}
+	for die := 1; die <= whole.calls; die++ {
+		w := newWorld()
+		w.dieAt = die
+		if err := w.walker().Walk(ctx, patch()); !errors.Is(err, errKilled) {
+			t.Fatalf("call %d: %v", die, err)
+		}
+		w.dieAt = 0
+		j, err := Load(ctx, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.walker().Walk(ctx, j); err != nil || w.running != whole.running || w.front != stack.Open || w.file != whole.file || w.indexed != whole.indexed {
+			t.Errorf("killed at call %d: %v, %+v", die, err, w)
+		}
+	}
+	p := Planned("sourcegraph", "compose", false, patch(), nil, nil)
+	if h := p.Hops[0]; h.NoReturn != "" || !strings.Contains(h.After, "nothing is lost") || h.Downtime == 0 {
+		t.Errorf("the plan: point of no return %q, back after it: %s, %.0f s without an answer", h.NoReturn, h.After, h.Downtime)
+	}
+	if got := (&Hop{Hop: j.Hops[0].Hop}).migration(); !slices.Equal(got, []string{"up"}) {
+		t.Errorf("a rehearsal would run the migrator with %q", got)
+	}
+}
+
 // TestReturnIsKilledAtEveryCall goes back, killed at every call: by a backup, and over databases whose system orders text in another way.
 func TestReturnIsKilledAtEveryCall(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -268,7 +316,8 @@ func TestReturnIsKilledAtEveryCall(t *testing.T) {
 			h.Hop.Irreversible = []string{"LSIF becomes SCIP"}
 			h.ConvertsPostgres = true
 		}, []Stage{Restore, Redeploy}, "rows", "pgsql:release: 6.12.5040"},
-		"to another system": {func(h *Hop) { h.Reindexes = true }, []Stage{Undo, Redeploy}, "rows and more", "pgsql:release: 6.0.0"},
+		"to another system":                {func(h *Hop) { h.Reindexes = true }, []Stage{Undo, Redeploy}, "rows and more", "pgsql:release: 6.0.0"},
+		"to another system within a minor": {func(h *Hop) { h.Reindexes, h.To = true, "6.0.12741" }, []Stage{Redeploy}, "rows and more", "pgsql:release: 6.0.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()

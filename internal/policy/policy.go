@@ -137,7 +137,7 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 	case slices.Contains(left, c.Release):
 		return human("it was gone back from; to try it again: berth upgrade --to %s", c.Release)
 	case h.Kind != upgrade.Patch && h.Kind != upgrade.Standard:
-		return human("Sourcegraph does not answer while that is done (a %s hop)", h.Kind)
+		return human("Sourcegraph does not answer while that is done (%s)", h.How())
 	case len(h.Irreversible) > 0:
 		return human("it can't be undone but by a backup (%s)", strings.Join(h.Irreversible, "; "))
 	case len(h.ByHand) > 0:

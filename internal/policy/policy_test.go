@@ -82,7 +82,7 @@ func TestChoose(t *testing.T) {
 		{"patch never goes to another minor", Patch, []Candidate{minor}, nil, "", "7.5.4453 waits for you: it is another minor release, and upgrades.automatic is patch"},
 		{"patch, while a minor waits", Patch, []Candidate{minor, patch}, nil, "7.4.3", "7.5.4453 waits for you: it is another minor release, and upgrades.automatic is patch"},
 		{"minor", Minor, []Candidate{minor, patch}, nil, "7.5.4453", "nothing"},
-		{"minor, one at a time", Minor, []Candidate{far, minor, patch}, nil, "7.5.4453", "7.6.0 waits for you: Sourcegraph does not answer while that is done (a multi-version hop)"},
+		{"minor, one at a time", Minor, []Candidate{far, minor, patch}, nil, "7.5.4453", "7.6.0 waits for you: Sourcegraph does not answer while that is done (multi-version)"},
 		{"minor, never several hops", Minor, []Candidate{long}, nil, "", "7.6.0 waits for you: it takes 2 hops"},
 		{"what can't be undone", Minor, []Candidate{lossy, patch}, nil, "7.4.3", "7.5.4453 waits for you: it can't be undone but by a backup (The LSIF index data becomes SCIP)"},
 		{"work by hand", Minor, []Candidate{manual}, nil, "", "7.5.4453 waits for you: something is to be done by hand: Move the volume"},

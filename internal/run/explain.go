@@ -8,6 +8,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/secret"
 	"berth/internal/target/compose"
 )
 
@@ -60,7 +61,7 @@ func (t *Compose) Explain(ctx context.Context, s plan.Step, err error) diag.Diag
 		return t.notReady(ctx, s, d, err)
 	}
 	d.Code, d.Summary = "BERTH3203", fmt.Sprintf("%s %s did not work", s.Verb, d.Subject)
-	d.Detail = Masked(said, t.secrets())
+	d.Detail = secret.Hide(t.secrets())(said)
 	if c, ok := known(s.Verb, strings.ToLower(strings.Join(said, "\n"))); ok {
 		d.Code, d.Summary, d.Hint = c.code, fmt.Sprintf(c.summary, d.Subject), c.hint
 	}
@@ -85,7 +86,7 @@ func (t *Compose) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, 
 	d.Summary = fmt.Sprintf("%s did not get %s", s.Object, strings.TrimPrefix(err.Error(), "not "))
 	name := container(s)
 	if lines, logErr := t.Engine.Logs(ctx, name, lastLines); logErr == nil && len(lines) > 0 {
-		d.Detail = append([]string{"its last lines:"}, indented(Masked(lines, t.secrets()))...)
+		d.Detail = append([]string{"its last lines:"}, indented(secret.Hide(t.secrets())(lines))...)
 	}
 	w, watchErr := t.Engine.Closely(ctx, name)
 	if watchErr != nil {
@@ -99,7 +100,7 @@ func (t *Compose) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, 
 		d.Code, d.Summary = "BERTH3206", fmt.Sprintf("%s ended with exit code %d", s.Object, w.Exit)
 		d.Detail = append(d.Detail, "what needs it was not started; what ran before still runs")
 	case w.Check != "":
-		d.Detail = append(d.Detail, "its health check said: "+strings.Join(Masked([]string{w.Check}, t.secrets()), " "))
+		d.Detail = append(d.Detail, "its health check said: "+strings.Join(secret.Hide(t.secrets())([]string{w.Check}), " "))
 	}
 	text := strings.ToLower(strings.Join(d.Detail, "\n"))
 	if containsAny(text, causes[0].words) {

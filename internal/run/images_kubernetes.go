@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/secret"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
 )
@@ -148,7 +149,7 @@ const tellImages = 2 * time.Second
 
 // without says that something is not fetched beforehand.
 func (f *fetch) without(what, why string) {
-	f.say(what + " fetches its images when they are needed, and not before: " + Masked([]string{why}, f.tasks.Secrets)[0])
+	f.say(what + " fetches its images when they are needed, and not before: " + secret.Hide(f.tasks.Secrets)([]string{why})[0])
 }
 
 // there is how many images the pod of each Job has.

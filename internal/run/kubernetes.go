@@ -13,6 +13,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/secret"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
@@ -250,15 +251,15 @@ func (t *Kubernetes) watch() *health.Watcher {
 func (t *Kubernetes) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
 	if errors.Is(err, ErrNotReady) {
 		d := t.watch().Explain(ctx, kubernetes.RefOf(t.Bodies[s.Object]))
-		d.Detail = Masked(append(d.Detail, "everything else stays as it is; nothing was lost"), t.Secrets)
+		d.Detail = secret.Hide(t.Secrets)(append(d.Detail, "everything else stays as it is; nothing was lost"))
 		return d
 	}
 	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Code: "BERTH3203", Summary: fmt.Sprintf("%s %s did not work", s.Verb, s.Object),
-		Detail: Masked([]string{err.Error()}, t.Secrets), Hint: "when it is mended, go on with: berth up"}
+		Detail: secret.Hide(t.Secrets)([]string{err.Error()}), Hint: "when it is mended, go on with: berth up"}
 	var refusal *kubernetes.Refusal
 	if errors.As(err, &refusal) {
 		for _, c := range refusal.Causes {
-			d.Detail = append(d.Detail, Masked([]string{c.Field + ": " + c.Message}, t.Secrets)...)
+			d.Detail = append(d.Detail, secret.Hide(t.Secrets)([]string{c.Field + ": " + c.Message})...)
 		}
 		if strings.Contains(refusal.Message, "failed calling webhook") {
 			d.Hint = "see whether the webhook's own pods run; the message names it; then go on with: berth up"

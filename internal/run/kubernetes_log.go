@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"berth/internal/plan"
+	"berth/internal/secret"
 	"berth/internal/target/kubernetes"
 )
 
@@ -32,5 +33,5 @@ func (t *Kubernetes) said(ctx context.Context, s plan.Step) []string {
 		out = append(out, lines[t.heard[name]:]...)
 		t.heard[name] = len(lines)
 	}
-	return Masked(out, t.Secrets)
+	return secret.Hide(t.Secrets)(out)
 }

@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"berth/internal/diag"
@@ -412,17 +410,4 @@ func (r *Run) Undone() (done, undone []string) {
 		}
 	}
 	return done, undone
-}
-
-// Masked replaces secret values in lines that are shown.
-func Masked(lines []string, secrets []string) []string {
-	out := slices.Clone(lines)
-	for i := range out {
-		for _, s := range secrets {
-			if s != "" {
-				out[i] = strings.ReplaceAll(out[i], s, "***")
-			}
-		}
-	}
-	return out
 }

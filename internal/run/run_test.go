@@ -440,10 +440,3 @@ func TestNoStepBeforeItsNeeds(t *testing.T) {
 		})
 	})
 }
-
-func TestMasked(t *testing.T) {
-	got := Masked([]string{"password hunter2 is wrong", "fine"}, []string{"hunter2", ""})
-	if diff := cmp.Diff([]string{"password *** is wrong", "fine"}, got); diff != "" {
-		t.Error(diff)
-	}
-}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 
 	"berth/internal/registry"
+	"berth/internal/secret"
 	"berth/internal/target/compose"
 )
 
@@ -63,16 +63,21 @@ func (t *ComposeTasks) Task(ctx context.Context, task Task, line func(string)) (
 	if err := t.Engine.Begin(ctx, t.Installation, t.Login, c); err != nil {
 		return 0, err
 	}
-	return t.Engine.Follow(ctx, c.Container, func(text string) { line(Masked([]string{text}, slices.Collect(maps.Values(t.secrets())))[0]) })
+	hide := secret.Hide(t.secrets())
+	return t.Engine.Follow(ctx, c.Container, func(text string) { line(hide([]string{text})[0]) })
 }
 
 // labelKept is on volumes that outlive an installation.
 const labelKept = "dev.berth.kept-of"
 
 // secrets are values that are not to be shown: all that a variable's name tells to be one.
-func (t *ComposeTasks) secrets() map[string]string {
-	out := maps.Clone(t.Env)
-	maps.DeleteFunc(out, func(name, _ string) bool { return !containsAny(name, []string{"PASSWORD", "DATASOURCE"}) })
+func (t *ComposeTasks) secrets() []string {
+	var out []string
+	for name, value := range t.Env {
+		if secret.Name(name) {
+			out = append(out, value)
+		}
+	}
 	return out
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/secret"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
 )
@@ -181,7 +182,7 @@ func (t *ClusterTasks) follow(ctx context.Context, ref kubernetes.Ref, line func
 		if pod.Metadata.Name != "" {
 			lines, err := t.Client.PodLogs(ctx, kubernetes.LogQuery{Namespace: t.Namespace, Pod: pod.Metadata.Name, Tail: mostLines})
 			if err == nil {
-				for _, text := range Masked(lines[min(told, len(lines)):], t.Secrets) {
+				for _, text := range secret.Hide(t.Secrets)(lines[min(told, len(lines)):]) {
 					line(text)
 				}
 				told = max(told, len(lines))
@@ -195,7 +196,7 @@ func (t *ClusterTasks) follow(ctx context.Context, ref kubernetes.Ref, line func
 			return exit, nil
 		case how[ref].Failed:
 			d := watcher.Explain(ctx, ref)
-			d.Detail = Masked(d.Detail, t.Secrets)
+			d.Detail = secret.Hide(t.Secrets)(d.Detail)
 			return 0, diag.List{d}
 		}
 		select {

@@ -27,6 +27,8 @@ type Loaded struct {
 	Digests map[string]string // that the admin recorded for their own registry, by image name
 	Front   stack.Front       // what stands behind the front door; during upgrades it is a page
 	Page    string            // its text
+	// Accepted says that the text is not the admin's file of now: see check.Accepted.
+	Accepted bool
 }
 
 // text reads a config's text.
@@ -60,6 +62,9 @@ func (e *Environment) Load(file string) (*Loaded, diag.List, error) {
 func (e *Environment) Understand(l *Loaded) (problems diag.List, err error) {
 	// The meaning is checked even where the form has problems, so that all are told at once.
 	l.Doc, l.Release, problems = check.Read(l.File, l.Text, e.Catalogue(), e.World(l.Dir))
+	if l.Accepted {
+		problems = check.Accepted(problems)
+	}
 	if problems.Failed() {
 		return problems, nil
 	}

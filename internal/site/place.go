@@ -37,7 +37,7 @@ func NewPlace(e *Environment, l *Loaded, timeout time.Duration) *Place {
 
 // At finds the installation as a config's text asks for it, with a front.
 func (p *Place) At(ctx context.Context, text string, front stack.Front, page string) (Site, error) {
-	l := &Loaded{File: p.file, Dir: p.dir, Text: []byte(text), Front: front, Page: page}
+	l := &Loaded{File: p.file, Dir: p.dir, Text: []byte(text), Front: front, Page: page, Accepted: true}
 	if problems, err := p.env.Understand(l); err != nil || problems.Failed() {
 		return nil, cmp.Or(err, problems.Err())
 	}
@@ -190,7 +190,7 @@ func (p *Place) Valid(text string) error {
 }
 
 func (p *Place) understood(text string) (*Loaded, error) {
-	l := &Loaded{File: p.file, Dir: p.dir, Text: []byte(text)}
+	l := &Loaded{File: p.file, Dir: p.dir, Text: []byte(text), Accepted: true}
 	problems, err := p.env.Understand(l)
 	if err == nil {
 		err = problems.Err()

@@ -9,6 +9,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
+	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/upgrade"
 )
@@ -95,15 +96,25 @@ func (l *Loaded) Compare(c *catalogue.Catalogue, standing upgrade.Standing, j *j
 			w.BackTo, w.BackCost = way.To, way.Cost
 		}
 	}
-	return upgrade.Compare(c, standing, upgrade.Request{To: l.Release.Version, Target: l.Stack.Target, Facts: l.Known(standing.Postgres)}, w)
+	return upgrade.Compare(c, standing, upgrade.Request{To: l.Release.Version, Target: l.Stack.Target, Facts: l.Known(nil)}, w)
 }
 
-// Known is what the config says that a way from one release to another depends on. postgres is the oldest major release of the databases; 0 when
-// that is not known.
-func (l *Loaded) Known(postgres int) upgrade.Facts {
-	facts := upgrade.Facts{Has: l.Doc.Has, Postgres: postgres}
-	for _, d := range l.Doc.Config.Databases {
-		facts.External = facts.External || d.External != nil
+// Known is what the config and the databases say that a way from one release to another depends on. f is nil where the databases did not answer.
+func (l *Loaded) Known(f *journey.Facts) upgrade.Facts {
+	facts := upgrade.Facts{Has: l.Doc.Has}
+	own := map[string]bool{}
+	for name, d := range l.Doc.Config.Databases {
+		own[name] = d.External != nil
+		facts.External = facts.External || own[name]
+	}
+	facts.Mixed = facts.External && slices.ContainsFunc(l.Stack.Instances, func(i stack.Instance) bool { return slices.Contains(stack.Databases(), i.Service) })
+	if f == nil {
+		return facts
+	}
+	for _, d := range f.Databases {
+		if own[d.Name] && (facts.Postgres == 0 || d.Major() < facts.Postgres) {
+			facts.Postgres = d.Major()
+		}
 	}
 	return facts
 }

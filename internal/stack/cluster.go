@@ -335,9 +335,9 @@ func (b *builder) collector() {
 		return
 	}
 	const path = "/etc/otel-collector/berth/config.yaml"
-	b.file("otel-collector/admin.yaml", t.Collector)
+	file := b.secretFile("tracing-collector", t.Collector, b.At("tracing.collector"))
 	b.each([]string{"otel-collector"}, func(inst *Instance) {
-		inst.mount(Mount{Path: path, File: "otel-collector/admin.yaml", ReadOnly: true})
+		inst.mount(Mount{Path: path, Secret: file})
 		inst.Command = []string{"/bin/otelcol-sourcegraph", "--config=" + path}
 		inst.origin("tracing", b.At("tracing"))
 	})

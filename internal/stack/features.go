@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -26,18 +27,10 @@ const (
 	gitHome      = "/home/sourcegraph"
 )
 
-// FileNames are the files that a config names and whose content becomes part of the stack. Secrets are not among them: their values
-// never are.
+// FileNames are the files that a config names and whose content becomes part of the stack. Secrets are not among them, nor files that may hold
+// some, as Sourcegraph's own configuration files do: their values never are.
 func FileNames(c *config.Config) []string {
-	names := append([]string{c.TLS.Certificate, c.Git.KnownHosts, c.Git.Config}, c.CertificateAuthorities...)
-	for _, f := range []*config.ConfigFile{c.SiteConfig, c.CodeHosts, c.Settings} {
-		if f != nil {
-			names = append(names, f.File)
-		}
-	}
-	if c.Tracing != nil {
-		names = append(names, c.Tracing.Collector)
-	}
+	names := append([]string{c.TLS.Certificate, c.Git.KnownHosts}, c.CertificateAuthorities...)
 	if c.Kubernetes != nil {
 		names = append(names, c.Kubernetes.Objects...)
 	}
@@ -52,6 +45,14 @@ func (b *builder) each(services []string, f func(*Instance)) {
 			f(&b.stack.Instances[i])
 		}
 	}
+}
+
+// part is a value that may be a secret of the admin's, which then has that name.
+func (b *builder) part(name string, v *config.Value, at diag.Range) Part {
+	if v.Secret != nil {
+		return Part{Secret: b.secret(name, v.Secret, at)}
+	}
+	return Part{Text: v.Text}
 }
 
 // secret registers a secret that the admin keeps, and gives its name.
@@ -72,10 +73,10 @@ func (b *builder) siteConfig() {
 	own := configFolder + "/site-config/berth.json"
 	admin := configFolder + "/site-config/admin.json"
 	b.secrets["site-config"] = Secret{Name: "site-config", Parts: b.siteConfigParts()}
-	b.file("site-config/admin.json", b.Config.SiteConfig.File)
+	file := b.secretFile("site-config-file", b.Config.SiteConfig.File, b.At("siteConfig.file"))
 	b.each(frontends, func(inst *Instance) {
 		inst.mount(Mount{Path: own, Secret: "site-config"})
-		inst.mount(Mount{Path: admin, File: "site-config/admin.json", ReadOnly: true})
+		inst.mount(Mount{Path: admin, Secret: file})
 		inst.set("SITE_CONFIG_FILE", Part{Text: admin + ":" + own})
 		inst.set("SITE_CONFIG_ALLOW_EDITS", Part{Text: strconv.FormatBool(b.Config.SiteConfig.AllowEdits)})
 		inst.origin("site configuration from "+b.Config.SiteConfig.File, at)
@@ -124,19 +125,19 @@ func (b *builder) executorToken() string {
 // codeHostsAndSettings gives the frontends Sourcegraph's other two configuration files.
 func (b *builder) codeHostsAndSettings() {
 	for _, c := range []struct {
-		key, variable, path string
+		key, variable, name string
 		file                *config.ConfigFile
 	}{
-		{"codeHosts", "EXTSVC_CONFIG", "code-hosts.json", b.Config.CodeHosts},
-		{"settings", "GLOBAL_SETTINGS", "settings.json", b.Config.Settings},
+		{"codeHosts", "EXTSVC_CONFIG", "code-hosts", b.Config.CodeHosts},
+		{"settings", "GLOBAL_SETTINGS", "settings", b.Config.Settings},
 	} {
 		if c.file == nil {
 			continue
 		}
-		b.file("site-config/"+c.path, c.file.File)
+		file := b.secretFile(c.name+"-file", c.file.File, b.At(c.key+".file"))
 		b.each(frontends, func(inst *Instance) {
-			path := configFolder + "/" + c.path
-			inst.mount(Mount{Path: path, File: "site-config/" + c.path, ReadOnly: true})
+			path := configFolder + "/" + c.name + ".json"
+			inst.mount(Mount{Path: path, Secret: file})
 			inst.set(c.variable+"_FILE", Part{Text: path})
 			inst.set(c.variable+"_ALLOW_EDITS", Part{Text: strconv.FormatBool(c.file.AllowEdits)})
 			inst.origin(c.key+" from "+c.file.File, b.At(c.key))
@@ -144,7 +145,13 @@ func (b *builder) codeHostsAndSettings() {
 	}
 }
 
-// file takes one of the admin's files into the project.
+// secretFile registers a file of the admin's that may hold secrets anywhere, as Sourcegraph's configuration, git's and a collector's do. It goes
+// where secrets go.
+func (b *builder) secretFile(name, file string, at diag.Range) string {
+	return b.secret(name, &config.Secret{File: file}, at)
+}
+
+// file takes one of the admin's files into the project. It holds no secrets.
 func (b *builder) file(path, name string) {
 	b.stack.Settings.Files = append(b.stack.Settings.Files, File{Path: path, Content: b.Files[name]})
 }
@@ -169,14 +176,11 @@ func (b *builder) git() {
 			inst.mount(Mount{Path: gitHome + "/.ssh/known_hosts", File: "git/known_hosts", ReadOnly: true})
 		}
 		if g.Config != "" {
-			inst.mount(Mount{Path: gitHome + "/.gitconfig", File: "git/gitconfig", ReadOnly: true})
+			secret("/.gitconfig", "git-config", &config.Secret{File: g.Config})
 		}
 	})
 	if g.KnownHosts != "" {
 		b.file("git/known_hosts", g.KnownHosts)
-	}
-	if g.Config != "" {
-		b.file("git/gitconfig", g.Config)
 	}
 }
 
@@ -224,7 +228,7 @@ func (b *builder) tls() {
 func (b *builder) ports() {
 	p := b.Config.Ports
 	http, https := b.doorPorts()
-	at := b.At("ports")
+	at, bind := b.At("ports"), b.bind()
 	for i := range b.stack.Instances {
 		inst := &b.stack.Instances[i]
 		switch inst.Service {
@@ -238,18 +242,59 @@ func (b *builder) ports() {
 			inst.publish("9090", p.Prometheus)
 		case "grafana":
 			inst.publish("3370", p.Grafana)
-		default:
+		}
+		if len(inst.Ports) == 0 {
 			continue
 		}
-		if p.Bind != "" {
+		if bind != "" {
 			for k, port := range inst.Ports {
-				inst.Ports[k] = p.Bind + port[strings.Index(port, ":"):]
+				_, published, inside := Published(port)
+				inst.Ports[k] = bracketed(bind) + ":" + published + ":" + inside
 			}
 		}
 		if p != (config.Ports{}) {
 			inst.origin("ports", at)
 		}
+		if p.Bind == "" && bind != "" {
+			inst.origin("ports are opened on "+bind+" only, as the url is", b.At("url"))
+		}
 	}
+}
+
+// bind is the host's address on which ports are opened; "" for the release's own, which is every address. Whoever reaches a new Sourcegraph
+// first becomes its admin, and Prometheus has no password, so what has a URL of this machine is opened to this machine only.
+func (b *builder) bind() string {
+	if own := b.Config.Ports.Bind; own != "" {
+		return own
+	}
+	u, err := url.Parse(b.Config.URL)
+	if err != nil {
+		return ""
+	}
+	host := u.Hostname()
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
+		return host
+	}
+	if host == "localhost" {
+		return "127.0.0.1"
+	}
+	return ""
+}
+
+// bracketed is an address as it stands before a port.
+func bracketed(address string) string {
+	if strings.Contains(address, ":") {
+		return "[" + address + "]"
+	}
+	return address
+}
+
+// Published takes a published port apart: "0.0.0.0:8080:80" is port 80, on port 8080 of the host's address 0.0.0.0.
+func Published(port string) (host, published, inside string) {
+	last := strings.LastIndexByte(port, ':') // the catalogue and publish write all three
+	address, inside := port[:last], port[last+1:]
+	last = strings.LastIndexByte(address, ':')
+	return strings.Trim(address[:last], "[]"), address[last+1:], inside
 }
 
 // doorPorts are the host's ports for HTTP and HTTPS: those of the config, else the one that the URL names.
@@ -296,8 +341,7 @@ func (b *builder) tracing() {
 		inst.origin("tracing", b.At("tracing"))
 		if t.Collector != "" {
 			const path = "/etc/otel-collector/config.yaml"
-			b.file("otel-collector/admin.yaml", t.Collector)
-			inst.mount(Mount{Path: path, File: "otel-collector/admin.yaml", ReadOnly: true})
+			inst.mount(Mount{Path: path, Secret: b.secretFile("tracing-collector", t.Collector, b.At("tracing.collector"))})
 			inst.Command = []string{"--config", path}
 		}
 	})
@@ -356,9 +400,9 @@ func (b *builder) proxy() {
 	}
 	none := strings.Join(slices.Sorted(maps.Keys(inside)), ",")
 	b.each(proxyUsers, func(inst *Instance) {
-		for name, value := range map[string]string{"HTTP_PROXY": p.HTTP, "HTTPS_PROXY": p.HTTPS, "NO_PROXY": none} {
-			if value != "" {
-				inst.set(name, Part{Text: value})
+		for name, v := range map[string]*config.Value{"HTTP_PROXY": p.HTTP, "HTTPS_PROXY": p.HTTPS, "NO_PROXY": {Text: none}} {
+			if v != nil {
+				inst.set(name, b.part("proxy-"+strings.ToLower(strings.TrimSuffix(name, "_PROXY")), v, b.At("proxy")))
 			}
 		}
 		inst.origin("proxy", b.At("proxy"))

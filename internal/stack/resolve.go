@@ -270,11 +270,8 @@ func (b *builder) env(inst *Instance) {
 	want := b.Config.Services[inst.Service].Env
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		at := b.At("services." + inst.Service + ".env." + name)
-		v := []Part{{Text: want[name].Text}}
-		if s := want[name].Secret; s != nil {
-			v = []Part{{Secret: b.secret("env-"+inst.Service+"-"+name, s, at)}}
-		}
-		inst.set(name, v...)
+		v := want[name]
+		inst.set(name, b.part("env-"+inst.Service+"-"+name, &v, at))
 		inst.origin("env "+name, at)
 	}
 }

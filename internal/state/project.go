@@ -23,6 +23,10 @@ func content(p *render.Project, value func(string) string) []stack.File {
 	return append(slices.Clone(p.Files), stack.File{Path: envFile, Content: render.EnvFile(p.Secrets, value)})
 }
 
+// formerly are files of a project, with secrets in them, that earlier versions of berth wrote for all to read. What they held stands among the
+// secret values now.
+var formerly = []string{"site-config/admin.json", "site-config/code-hosts.json", "site-config/settings.json", "git/gitconfig", "otel-collector/admin.yaml"}
+
 // WriteProject writes a rendered project to a folder, and touches nothing else there. Only the file with secret values is kept from other
 // users.
 func WriteProject(dir string, p *render.Project, value func(string) string) error {
@@ -32,11 +36,22 @@ func WriteProject(dir string, p *render.Project, value func(string) string) erro
 			mode = 0o600
 		}
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if f.Path == envFile {
+			// Whoever made it readable, secrets are not written into it before it no longer is.
+			if err := os.Chmod(path, mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("keep secret values from other users: %w", err)
+			}
+		}
 		if now, err := os.ReadFile(path); err == nil && string(now) == string(f.Content) {
 			continue
 		}
 		if err := replace(path, f.Content, mode); err != nil {
 			return err
+		}
+	}
+	for _, name := range formerly {
+		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove a file that is no longer rendered: %w", err)
 		}
 	}
 	return nil

@@ -193,6 +193,30 @@ func TestProject(t *testing.T) {
 	}
 }
 
+// TestSecretsLeaveFilesThatOthersRead: what earlier versions wrote for all to read goes, and what holds secrets now is for its owner alone,
+// whoever changed its mode.
+func TestSecretsLeaveFilesThatOthersRead(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range append([]string{".env", "mine/admin.json"}, formerly...) {
+		if err := WriteFile(filepath.Join(dir, name), []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // also when nothing is new
+		if err := WriteProject(dir, project("docker-compose.yaml=x"), func(string) string { return "hunter2" }); err != nil {
+			t.Fatal(err)
+		}
+		mode(t, filepath.Join(dir, ".env"), 0o600)
+		if err := os.Chmod(filepath.Join(dir, ".env"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := files(dir)
+	if diff := cmp.Diff([]string{".env", "docker-compose.yaml", "mine/admin.json"}, left); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
+
 func TestHistory(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	p := &plan.Plan{Release: "7.5.0", Steps: []plan.Step{{ID: 1, Verb: plan.Create, Object: "pgsql"}}}

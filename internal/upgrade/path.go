@@ -22,7 +22,8 @@ type Request struct {
 // Facts are what is known of an installation.
 type Facts struct {
 	External bool                  // a database is the admin's own
-	Postgres int                   // the oldest major among the databases; 0: not known
+	Mixed    bool                  // and others are bundled
+	Postgres int                   // the oldest major among the admin's own databases; 0: not known
 	Has      func(key string) bool // whether the config has a key; nil: nothing is known of it
 }
 
@@ -59,6 +60,7 @@ type planner struct {
 	catalogue *catalogue.Catalogue
 	rules     *catalogue.Upgrades
 	request   Request
+	newest    map[string]string // the newest good patch, by minor release
 }
 
 // begin is the release that the way begins at. It need not be one that berth can deploy.
@@ -71,6 +73,9 @@ func (p *planner) begin() (Version, diag.List) {
 		return from, refuse("BERTH3751", "--from", fmt.Sprintf("there is no release %s: the last of %d was %[2]d.%d", from, from.numbers[0], p.rules.LastMinors[from.numbers[0]]),
 			"see which one runs: berth status, or Sourcegraph's page Site admin > Updates")
 	}
+	if !p.known(from) {
+		return from, refuse("BERTH3751", "--from", fmt.Sprintf("unknown release: %s", from), "see those that this berth knows: berth catalogue list   or take a newer berth")
+	}
 	oldest, err := Parse(p.rules.Oldest)
 	if err == nil && from.Minor().compare(oldest.Minor()) < 0 {
 		return from, refuse("BERTH3752", "--from", fmt.Sprintf("%s is older than %s, which is the first release that can be upgraded from over several at once", from, p.rules.Oldest),
@@ -79,12 +84,20 @@ func (p *planner) begin() (Version, diag.List) {
 	return from, nil
 }
 
+// known reports whether there is a release, or a minor release. All of them are in the catalogue from its oldest one on, on one target or another.
+func (p *planner) known(v Version) bool {
+	all := p.catalogue.Versions("")
+	return below(v, all[len(all)-1].Version) || slices.ContainsFunc(all, func(a catalogue.Version) bool {
+		return a.Version == v.String() || catalogue.Minor(a.Version) == v.String()
+	})
+}
+
 // end is the release that the way ends at.
 func (p *planner) end(from Version) (Version, diag.List) {
 	name := cmp.Or(p.request.To, p.catalogue.Newest(p.request.Target))
 	resolved, err := p.catalogue.Resolve(name, p.request.Target)
 	if err != nil {
-		return Version{}, refuse("BERTH3753", "--to", err.Error(), "see what there is: berth catalogue releases")
+		return Version{}, refuse("BERTH3753", "--to", err.Error(), "see what there is: berth catalogue list")
 	}
 	to, err := Parse(resolved)
 	if err != nil {
@@ -147,11 +160,7 @@ func (p *planner) stop(from, to Version) (at Version, rule *catalogue.Stop) {
 		if s.PostgresBelow > 0 && p.request.Facts.Postgres >= s.PostgresBelow {
 			continue
 		}
-		newest, err := p.catalogue.Resolve(s.At, p.request.Target)
-		if err != nil {
-			continue // the catalogue's test proves that every stop can be had
-		}
-		v, err := Parse(newest)
+		v, err := Parse(p.resolve(s.At)) // the catalogue's test proves that every stop can be had
 		if err == nil && (rule == nil || v.compare(at) < 0) {
 			at, rule = v, s
 		}
@@ -166,7 +175,7 @@ func (p *planner) stop(from, to Version) (at Version, rule *catalogue.Stop) {
 func (p *planner) has(kind catalogue.Database) bool {
 	switch kind {
 	case catalogue.Bundled:
-		return !p.request.Facts.External
+		return !p.request.Facts.External || p.request.Facts.Mixed
 	case catalogue.External:
 		return p.request.Facts.External
 	}
@@ -199,14 +208,61 @@ func (p *planner) hop(from, to Version, rule *catalogue.Stop) Hop {
 	if h.ConvertsPostgres || h.Reindexes {
 		h.Kind = MultiVersion // the databases are not to be used meanwhile, so that nothing can roll
 	}
-	if h.Kind == MultiVersion && !slices.ContainsFunc(p.rules.OwnMigrator, func(o catalogue.OwnMigrator) bool { return crosses(from, to, o.Crosses) }) {
-		h.Migrator = p.catalogue.Newest(p.request.Target)
+	if h.Kind == MultiVersion && !h.SameMinor() {
+		h.Migrator = p.migrator(from, to)
 	}
-	h.Reasons = p.reasons(from, to, h.Kind, rule)
+	h.Reasons = p.reasons(from, to, p.kind(from, to), rule)
 	if looked != nil {
 		h.Reasons = append(h.Reasons, Reason{looked.Reason, looked.Source})
 	}
 	return h
+}
+
+// migrator is the release whose migrator takes the databases from one release to another, and back. It is used while they run as the later one
+// has them.
+func (p *planner) migrator(from, to Version) string {
+	for _, m := range p.rules.Migrators {
+		if m.Crosses != "" && !crosses(from, to, m.Crosses) || !below(to, m.EndsBelow) || m.PostgresBelow > 0 && p.postgres(to) >= m.PostgresBelow {
+			continue
+		}
+		if m.With == catalogue.OwnMigrator {
+			return to.String()
+		}
+		return p.resolve(m.With)
+	}
+	return p.resolve("")
+}
+
+// resolve is the newest good patch of a minor release, or of all of them; "" where there is none.
+func (p *planner) resolve(minor string) string {
+	newest, known := p.newest[minor]
+	if known {
+		return newest
+	}
+	if newest = p.catalogue.Newest(p.request.Target); minor != "" {
+		newest, _ = p.catalogue.Resolve(minor, p.request.Target) // "" says it
+	}
+	if p.newest == nil {
+		p.newest = map[string]string{}
+	}
+	p.newest[minor] = newest
+	return newest
+}
+
+// postgres is the oldest major that the databases may be while a release runs.
+func (p *planner) postgres(at Version) int {
+	major := 0
+	if p.has(catalogue.Bundled) {
+		for _, b := range p.rules.Bundled {
+			if !below(at, b.From) {
+				major = b.Major
+			}
+		}
+	}
+	if p.has(catalogue.External) && (major == 0 || p.request.Facts.Postgres < major) {
+		major = p.request.Facts.Postgres
+	}
+	return major
 }
 
 // advice is what a list has for whoever goes a hop.
@@ -265,8 +321,10 @@ func (p *planner) next(v Version) Version {
 	return Version{numbers: [3]int{v.numbers[0], v.numbers[1] + 1, -1}}
 }
 
-// crosses reports whether a way begins below a minor and ends at it or above.
-func crosses(from, to Version, minor string) bool { return below(from, minor) && !below(to, minor) }
+// crosses reports whether a way begins below a release and ends at it or above.
+func crosses(from, to Version, release string) bool {
+	return below(from, release) && !below(to, release)
+}
 
 // below reports whether a release is older than a minor, or another release.
 func below(v Version, name string) bool {

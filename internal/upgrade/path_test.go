@@ -33,7 +33,7 @@ func TestVectors(t *testing.T) {
 		{"the oldest that it knows", "3.20.1", "6.0", catalogue.Compose, Facts{}, "3.20.1 -> 6.0.12741 (multi-version)"},
 		{"the next minor", "7.4.0", "7.5", catalogue.Compose, Facts{}, "7.4.0 -> 7.5.4453 (standard)"},
 		{"the next major from the last minor", "6.12.5040", "7.0", catalogue.Compose, Facts{}, "6.12.5040 -> 7.0.2852 (standard)"},
-		{"the next major from the last minor but one", "6.11.1271", "7.0", catalogue.Compose, Facts{}, "6.11.1271 -> 7.0.2852 (multi-version)"},
+		{"the next major from the last minor but one", "6.11.1446", "7.0", catalogue.Compose, Facts{}, "6.11.1446 -> 7.0.2852 (multi-version)"},
 		{"5.11 is the last of 5", "5.11.6271", "6.0", catalogue.Kubernetes, Facts{}, "5.11.6271 -> 6.0.12741 (standard)"},
 		{"3.43 to 4.0 and on", "4.5.0", "5.0", catalogue.Compose, Facts{}, "4.5.0 -> 5.0.6 (standard)"},
 		{"a patch", "7.0.0", "7.0", catalogue.Compose, Facts{}, "7.0.0 -> 7.0.2852 (patch)"},
@@ -44,7 +44,17 @@ func TestVectors(t *testing.T) {
 		{"5.0.3 to 5.0.6 fail on the way to 5.1.5", "5.0.6", "5.1.5", catalogue.Compose, Facts{}, "BERTH3755"},
 		{"5.0.2 does not", "5.0.2", "5.1.5", catalogue.Compose, Facts{}, "5.0.2 -> 5.1.5 (standard)"},
 		{"4.9 never was", "4.9.0", "5.1", catalogue.Compose, Facts{}, "BERTH3751"},
+		{"9.9.9 is not there", "9.9.9", "7.5", catalogue.Compose, Facts{}, "BERTH3751"},
+		{"nor is 9.9", "9.9", "7.5", catalogue.Compose, Facts{}, "BERTH3751"},
+		{"nor is this patch", "6.0.12742", "7.5", catalogue.Compose, Facts{}, "BERTH3751"},
+		{"a patch of the other target may run", "6.0.2687", "6.0", catalogue.Compose, Facts{}, "6.0.2687 -> 6.0.12741 (patch)"},
 		{"6.2 changes the databases' system, so nothing rolls", "6.1.5633", "6.2", catalogue.Compose, Facts{}, "6.1.5633 -> 6.2.3841 (multi-version)"},
+		{"but 6.2.0 and 6.2.1106 still have the old one", "6.1.5633", "6.2.1106", catalogue.Compose, Facts{}, "6.1.5633 -> 6.2.1106 (standard)"},
+		{"so that the patch after them changes it", "6.2.1106", "6.2.2553", catalogue.Kubernetes, Facts{}, "6.2.1106 -> 6.2.2553 (multi-version)"},
+		{"and the minor after that", "6.2.1106", "6.3", catalogue.Compose, Facts{}, "6.2.1106 -> 6.3.4167 (multi-version)"},
+		{"but no later one", "6.2.2553", "6.3", catalogue.Compose, Facts{}, "6.2.2553 -> 6.3.4167 (standard)"},
+		{"of which patch is not known: as if it were an early one", "6.2", "6.3", catalogue.Compose, Facts{}, "6.2 -> 6.3.4167 (multi-version)"},
+		{"an own database beside bundled ones changes nothing for these", "5.9.1590", "5.10", catalogue.Compose, Facts{External: true, Mixed: true, Postgres: 16}, "5.9.1590 -> 5.10.3940 (multi-version)"},
 		{"but an own database keeps its own", "6.1.5633", "6.2", catalogue.Compose, Facts{External: true, Postgres: 16}, "6.1.5633 -> 6.2.3841 (standard)"},
 		{"5.10.0 is broken", "5.9.0", "5.10.0", catalogue.Compose, Facts{}, "BERTH3755"},
 		{"5.10 is its newest patch, and converts Postgres, so nothing rolls", "5.9.0", "5.10", catalogue.Compose, Facts{}, "5.9.0 -> 5.10.3940 (multi-version)"},
@@ -75,13 +85,84 @@ func TestMigratorOfAHop(t *testing.T) {
 	c := catalogue.Embedded()
 	j, _ := Path(c, Request{From: "5.8.1579", To: "7.5", Target: catalogue.Kubernetes})
 	if got := j.Hops[0].Migrator; got != "5.11.6271" {
-		t.Errorf("over the conversion the migrator is %s: the newest refuses Postgres 12", got)
+		t.Errorf("over the conversion the migrator is %s, not the release's own", got)
 	}
 	if got, newest := j.Hops[1].Migrator, c.Newest(catalogue.Kubernetes); got != newest {
 		t.Errorf("the migrator of the second hop is %s, not the newest, %s", got, newest)
 	}
+	for _, v := range []struct {
+		what, from, to string
+		facts          Facts
+		want           string
+	}{
+		{"Postgres is 12 before and after", "5.0.0", "5.9.1590", Facts{}, "5.11.6271"},
+		{"an own Postgres 12, too", "5.0.0", "5.9.1590", Facts{External: true, Postgres: 12}, "5.11.6271"},
+		{"nobody knows the own Postgres", "5.0.0", "5.9.1590", Facts{External: true}, "5.11.6271"},
+		{"an own Postgres 15", "5.0.0", "5.9.1590", Facts{External: true, Postgres: 15}, "5.11.6271"},
+		{"an own Postgres 16", "5.0.0", "5.9.1590", Facts{External: true, Postgres: 16}, c.Newest(catalogue.Compose)},
+		{"an own Postgres 16, and bundled ones of 12 beside it", "5.0.0", "5.9.1590", Facts{External: true, Mixed: true, Postgres: 16}, "5.11.6271"},
+		{"Postgres is 16 before and after", "5.10.3940", "6.12", Facts{}, c.Newest(catalogue.Compose)},
+		{"a patch, whose own migrator goes up", "6.2.1106", "6.2.2553", Facts{}, "6.2.2553"},
+	} {
+		j, problems := Path(c, Request{From: v.from, To: v.to, Target: catalogue.Compose, Facts: v.facts})
+		if problems.Failed() || len(j.Hops) != 1 || j.Hops[0].Migrator != v.want {
+			t.Errorf("%s, %s to %s: %+v %v, want migrator %s", v.what, v.from, v.to, j.Hops, problems, v.want)
+		}
+	}
 	if !j.Hops[0].ConvertsPostgres || len(j.Hops[0].Irreversible) == 0 || len(j.Hops[1].Irreversible) > 0 {
 		t.Errorf("what can't be undone is not in the hop that does it: %+v", j.Hops)
+	}
+}
+
+// TestMigratorsConnect goes every way between releases on every kind of databases. A migrator of 6.0 or later does not connect to a Postgres below
+// 16. It works there and back while the databases run with the images of the hop's end, which have Postgres 16 from 5.10 on.
+// Source: https://sourcegraph.com/docs/self-hosted/postgres
+func TestMigratorsConnect(t *testing.T) {
+	c := catalogue.Embedded()
+	six, ten := Version{numbers: [3]int{6, 0, -1}}, Version{numbers: [3]int{5, 10, -1}}
+	hops, worst := 0, map[string]int{}
+	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
+		var releases []Version
+		for _, v := range c.Versions(target) {
+			release, err := Parse(v.Version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			releases = append(releases, release)
+		}
+		for _, facts := range []Facts{{}, {External: true}, {External: true, Postgres: 12}, {External: true, Postgres: 13}, {External: true, Postgres: 14},
+			{External: true, Postgres: 15}, {External: true, Postgres: 16}, {External: true, Mixed: true, Postgres: 16}} {
+			p := &planner{catalogue: c, rules: c.Upgrades(), request: Request{Target: target, Facts: facts}}
+			for _, from := range releases {
+				for _, to := range releases {
+					if to.compare(from) <= 0 || from.compare(six) >= 0 && facts.External && facts.Postgres > 0 && facts.Postgres < 16 {
+						continue // it is no way, or begins where Sourcegraph does not run
+					}
+					j, _ := p.way(Journey{}, from, to)
+					for _, h := range j.Hops {
+						ends, _ := Parse(h.To)
+						with, err := Parse(h.Migrator)
+						if err != nil || with.compare(ends) < 0 {
+							t.Fatalf("%s to %s, %+v: the migrator of %s does not know %s", from, to, facts, h.Migrator, h.To)
+						}
+						postgres := 16
+						if facts.External && (facts.Postgres > 0 || from.compare(six) < 0) {
+							postgres = facts.Postgres
+						}
+						if (!facts.External || facts.Mixed) && ends.compare(ten) < 0 {
+							postgres = 12
+						}
+						if with.compare(six) >= 0 && postgres < 16 {
+							worst[fmt.Sprintf("%s, %+v: the migrator %s meets Postgres %d", target, facts, h.Migrator, postgres)]++
+						}
+						hops++
+					}
+				}
+			}
+		}
+	}
+	for what, n := range worst {
+		t.Errorf("%s in %d of %d hops", what, n, hops)
 	}
 }
 
@@ -132,6 +213,12 @@ func TestAdvice(t *testing.T) {
 		j, _ := Path(c, Request{From: "6.9.0", To: "6.10", Target: catalogue.Kubernetes, Facts: Facts{Has: func(key string) bool { return mesh && key == "kubernetes.mesh" }}})
 		if got := says(j.Hops[0].ByHand, "Envoy"); got != mesh {
 			t.Errorf("with a mesh: %t, and the Envoy filter is told of: %t", mesh, got)
+		}
+	}
+	for from, want := range map[string]bool{"3.43.2": true, "4.0.1": true, "4.1.0": true, "4.4.2": true, "4.5.0": false, "4.5.1": false} {
+		j, _ := Path(c, Request{From: from, To: "5.0", Target: catalogue.Kubernetes})
+		if got := says(j.Hops[0].ByHand, "legacy deploy-sourcegraph"); got != want {
+			t.Errorf("from %s, whether the legacy repository is told of: %t", from, got)
 		}
 	}
 	j, _ := Path(c, Request{From: "6.3.0", To: "6.4", Target: catalogue.Compose})
@@ -261,6 +348,16 @@ func TestRulesCanBeMet(t *testing.T) {
 		}
 		if !strings.HasPrefix(s.Source, "https://") || s.Reason == "" {
 			t.Errorf("%s has no source or no reason", s.ID)
+		}
+	}
+	for _, m := range c.Upgrades().Migrators {
+		for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
+			if _, err := c.Resolve(m.With, target); err != nil && m.With != catalogue.OwnMigrator {
+				t.Errorf("there is no migrator of %s on %s: %v", m.With, target, err)
+			}
+		}
+		if !strings.HasPrefix(m.Source, "https://") || m.Reason == "" {
+			t.Errorf("the migrator of %s has no source or no reason", m.With)
 		}
 	}
 }

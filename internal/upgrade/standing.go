@@ -107,15 +107,19 @@ type Wish struct {
 // Compare compares an installation's release with the one that its config names.
 func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 	change := Change{From: s.Release(), To: r.To}
-	if change.From == change.To && !s.Mixed(change.From) {
-		change.Reached = true // as it mostly is: no rule needs to be read for that
-		return change
+	if change.Reached = change.From == change.To; change.Reached && !s.Mixed(change.From) {
+		return change // as it mostly is: no rule needs to be read for that
 	}
 	p := &planner{catalogue: c, rules: c.Upgrades(), request: r}
 	file := w.File
 	refuse := func(d diag.Diagnostic) {
 		d.Severity, d.Subject, d.Range = diag.Error, file, w.At
 		change.Problems = append(change.Problems, d)
+	}
+	if !change.Reached {
+		for _, d := range Refused(c, r.To, r.Target) {
+			refuse(d)
+		}
 	}
 	from, err := Parse(change.From)
 	to, toErr := Parse(r.To)
@@ -130,7 +134,6 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 	}
 	switch order := to.compare(from); {
 	case order == 0:
-		change.Reached = true
 		if at, why := p.moved(s, from); at != "" {
 			change.Reached = false
 			refuse(diag.Diagnostic{Code: "BERTH3742",
@@ -152,8 +155,8 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 		r.From = change.From
 		var problems diag.List
 		change.Way, problems = Path(c, r)
-		if problems.Failed() {
-			change.Problems = problems
+		if len(change.Problems) > 0 || problems.Failed() {
+			change.Problems = append(change.Problems, problems...)
 			return change
 		}
 		if change.Rolls = change.Way.rolls() && !s.Mixed(change.From); change.Rolls {

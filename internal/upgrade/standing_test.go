@@ -51,6 +51,11 @@ func TestCompare(t *testing.T) {
 		{"half-way, back", half("6.12.5040", "7.0.2852"), "6.12.5040", true, false, "BERTH3743"},
 		{"half-way over another C library, back", half("6.0.0", "7.5.4453"), "6.0.0", false, false, "BERTH3742"},
 		{"half-way over a conversion, back", half("5.0.0", "6.12.5040"), "5.0.0", false, false, "BERTH3742"},
+		{"a first install of a withdrawn one", Standing{}, "5.10.0", true, false, "BERTH1134"},
+		{"a withdrawn one, where it runs", Standing{Databases: "5.10.0", Runs: all("5.10.0")}, "5.10.0", true, false, ""},
+		{"a withdrawn one, where it was stopped", Standing{Recorded: "5.10.0", Data: true}, "5.10.0", true, false, ""},
+		{"to a withdrawn one", Standing{Databases: "5.9.1590", Runs: all("5.9.1590")}, "5.10.0", false, false, "BERTH1134 BERTH3755"},
+		{"from a withdrawn one", Standing{Databases: "5.10.0", Runs: all("5.10.0")}, "5.10.3940", false, true, "BERTH3744"},
 		{"containers behind the databases", half("7.5.4453", "7.4.0"), "7.5.4453", true, false, "BERTH3743"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

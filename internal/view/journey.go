@@ -19,7 +19,7 @@ func Journey(w io.Writer, p *journey.Plan) {
 	}
 	fmt.Fprintf(w, "Sourcegraph %s -> %s · installation %s on %s, %s\n", p.From, p.To, p.Installation, p.Target, count(len(p.Hops), "hop"))
 	for i, h := range p.Hops {
-		fmt.Fprintf(w, "\n%d  %s -> %s   %s\n", i+1, h.From, h.To, h.Kind)
+		fmt.Fprintf(w, "\n%d  %s -> %s   %s\n", i+1, h.From, h.To, h.How())
 		for _, r := range h.Reasons {
 			fmt.Fprintf(w, "     why       %s\n", r.Text)
 		}
@@ -83,7 +83,7 @@ func Ticket(w io.Writer, p *journey.Plan) {
 	fmt.Fprintf(w, "# Upgrade Sourcegraph from %s to %s\n\n", p.From, p.To)
 	fmt.Fprintf(w, "| | |\n|---|---|\n| installation | %s, on %s |\n| hops | %d |\n| downtime | %s |\n\n", p.Installation, p.Target, len(p.Hops), downtime(p.Downtime))
 	for i, h := range p.Hops {
-		fmt.Fprintf(w, "## %d. %s to %s (%s)\n\n", i+1, h.From, h.To, h.Kind)
+		fmt.Fprintf(w, "## %d. %s to %s (%s)\n\n", i+1, h.From, h.To, h.How())
 		for _, r := range h.Reasons {
 			fmt.Fprintf(w, "- Why: %s%s\n", r.Text, source(r.Source))
 		}
@@ -190,11 +190,11 @@ func Way(w io.Writer, j upgrade.Journey) {
 	}
 	fmt.Fprintf(w, "%s -> %s, %s\n", j.From, j.To, count(len(j.Hops), "hop"))
 	for i, h := range j.Hops {
-		fmt.Fprintf(w, "\n%d  %s -> %s   %s\n", i+1, h.From, h.To, h.Kind)
+		fmt.Fprintf(w, "\n%d  %s -> %s   %s\n", i+1, h.From, h.To, h.How())
 		for _, r := range h.Reasons {
 			fmt.Fprintf(w, "     why       %s\n", r.Text)
 		}
-		if h.Kind == upgrade.MultiVersion {
+		if h.Kind == upgrade.MultiVersion && !h.SameMinor() {
 			fmt.Fprintf(w, "     migrator  %s\n", h.Migrator)
 		}
 		for _, text := range h.Irreversible {

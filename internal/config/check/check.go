@@ -30,7 +30,7 @@ type World struct {
 func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*config.Doc, *catalogue.Release, diag.List) {
 	doc, problems := config.Load(file, data)
 	release, more := Release(doc, cat)
-	problems = slices.Concat(problems, more, meaning(doc, release, world))
+	problems = withoutEchoes(slices.Concat(problems, more, meaning(doc, release, world)))
 	problems.Sort()
 	return doc, release, problems
 }
@@ -53,6 +53,7 @@ var rules = []func(*checker){
 	(*checker).otherTarget,
 	(*checker).files,
 	(*checker).secrets,
+	(*checker).literals,
 	(*checker).tlsChoice,
 	(*checker).certificate,
 	(*checker).letsEncrypt,
@@ -172,9 +173,10 @@ func Release(doc *config.Doc, cat *catalogue.Catalogue) (*catalogue.Release, dia
 	}
 	for _, n := range cat.Notices(version, c.On) {
 		if n.Use == catalogue.AnyUse {
-			c.errorf("BERTH1134", "release", "write  release: "+n.Instead, "release %s must not be used with %s", version, config.Title(c.On))
-			c.problems[0].Detail = []string{n.Reason, "source: " + n.Source}
-			return nil, c.problems
+			// It may run already, and must be possible to look at, stop and leave. Who must not go to it: upgrade.Refused.
+			c.warnf("BERTH1134", "release", "where it runs, leave it:  berth upgrade --to "+n.Instead+"   anywhere else write  release: "+n.Instead,
+				"release %s is withdrawn for %s: it must not be gone to", version, config.Title(c.On))
+			c.problems[len(c.problems)-1].Detail = []string{n.Reason, "source: " + n.Source}
 		}
 	}
 	rel, err := cat.Release(version, c.On)
@@ -182,7 +184,7 @@ func Release(doc *config.Doc, cat *catalogue.Catalogue) (*catalogue.Release, dia
 		c.errorf("BERTH1133", "release", "", "%v", err)
 		return nil, c.problems
 	}
-	return rel, nil
+	return rel, c.problems
 }
 
 func (c *checker) unknownRelease(err error) {

@@ -42,6 +42,14 @@ func rendered(problems diag.List) string {
 	return b.String()
 }
 
+// timeless takes the newest release out of messages about a file that does not name it: the next one changes it.
+func timeless(problems diag.List, newest string) {
+	for i := range problems {
+		d := &problems[i]
+		d.Summary, d.Hint = strings.ReplaceAll(d.Summary, newest, "NEWEST"), strings.ReplaceAll(d.Hint, newest, "NEWEST")
+	}
+}
+
 // TestProblems shows what people see, for a file each. Every message is read as product text.
 func TestProblems(t *testing.T) {
 	names, err := filepath.Glob("testdata/problems/*.txtar")
@@ -59,7 +67,10 @@ func TestProblems(t *testing.T) {
 				files[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
 			}
 			world := around(files)
-			_, _, problems := Read("sourcegraph.yaml", files["sourcegraph.yaml"].Data, world.Catalogue, world)
+			doc, _, problems := Read("sourcegraph.yaml", files["sourcegraph.yaml"].Data, world.Catalogue, world)
+			if newest := world.Catalogue.Newest(doc.Config.On); !bytes.Contains(files["sourcegraph.yaml"].Data, []byte(newest)) {
+				timeless(problems, newest)
+			}
 			got := rendered(problems)
 			if strings.Contains(got, "slk-secret-value") {
 				t.Error("a secret is printed")

@@ -2,6 +2,7 @@ package check
 
 import (
 	"cmp"
+	"errors"
 	"net"
 	"net/url"
 	"regexp"
@@ -40,11 +41,12 @@ func (c *checker) address() {
 		scheme = u.Scheme
 	}
 	bare := strings.TrimRight(regexp.MustCompile(`^[a-zA-Z0-9+]*:?//`).ReplaceAllString(c.URL, ""), "/")
+	bare = bare[strings.LastIndexByte(bare, '@')+1:] // a password is not repeated
 	switch {
 	case !strings.Contains(c.URL, "://"):
 		c.errorf("BERTH1131", "url", "write  url: https://"+bare, "the url has no http:// or https://")
 	case err != nil:
-		c.errorf("BERTH1131", "url", "", "the url can't be read: %s", strings.TrimPrefix(err.Error(), "parse "))
+		c.errorf("BERTH1131", "url", "", "the url can't be read: %s", errors.Unwrap(err)) // without the URL itself
 	case scheme != "http" && scheme != "https":
 		c.errorf("BERTH1131", "url", "write  url: https://"+bare, "the url must begin with http:// or https://, got %s://", scheme)
 	case u.Hostname() == "":
@@ -53,7 +55,7 @@ func (c *checker) address() {
 		c.errorf("BERTH1131", "url", "write  url: "+scheme+"://"+u.Host, "the url has a user name in it")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		c.errorf("BERTH1131", "url", "Sourcegraph needs a host of its own: write  url: "+scheme+"://"+u.Host,
-			"the url must end after the host, got %s", c.URL)
+			"the url must end after the host%s", got("%s", c.URL))
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && !validPort(u.Port()):
 		c.errorf("BERTH1131", "url", "ports go from 1 to 65535", "the url has no port that can be: %q", u.Port())
 	}

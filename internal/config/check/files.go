@@ -15,6 +15,7 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/diag"
+	"berth/internal/secret"
 )
 
 // soon is how long before its end a certificate is warned about.
@@ -59,6 +60,9 @@ func (c *checker) files() {
 			}
 		case "json":
 			c.json(path, v.String(), data)
+			if slices.ContainsFunc(strings.Split(string(data), "\n"), func(line string) bool { return secret.Output(line) != line }) {
+				c.readable(path, v.String())
+			}
 		case "private":
 			c.readable(path, v.String())
 		}
@@ -72,7 +76,7 @@ func (c *checker) json(path, name string, data []byte) {
 		return
 	}
 	c.problems = append(c.problems, diag.Diagnostic{
-		Code: "BERTH1159", Severity: diag.Error, Range: config.Place(name, data, offset),
+		Code: "BERTH1159", Severity: diag.Error, Range: config.PlaceInJSON(name, data, offset),
 		Summary: "no JSON: " + problem, Detail: []string{path + " names this file"}, Hint: "comments and commas at the end are allowed",
 	})
 }
@@ -168,7 +172,7 @@ func (c *checker) secrets() {
 		switch value := v.Interface().(type) {
 		case config.Secret:
 			s = &value
-		case config.EnvVar:
+		case config.Value:
 			s = value.Secret
 		}
 		switch {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -41,7 +42,7 @@ func (c *checker) externalDatabases() {
 			c.missingf("BERTH1145", path, "berth explain databases."+name+".external shows examples", "%s lacks %s", path, diag.Listed(lacks, "and"))
 		}
 		if strings.ContainsAny(e.Host, "/@ ") {
-			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only, got %q", path, e.Host)
+			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only%s", path, got("%q", e.Host))
 		}
 	}
 }
@@ -138,8 +139,16 @@ func (c *checker) objectStorage() {
 // plainURL reports what is no URL with a host and one of the schemes.
 func (c *checker) plainURL(code, path, text string, schemes ...string) {
 	if u, err := url.Parse(text); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host, got %q", path, text)
+		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host%s", path, got("%q", text))
 	}
+}
+
+// got shows what was written, but for what may have a password in it.
+func got(format, text string) string {
+	if strings.Contains(text, "@") && !strings.Contains(text, "@sha256:") {
+		return ""
+	}
+	return fmt.Sprintf(", got "+format, text)
 }
 
 // images: a registry and a folder in it, as docker pull would take it, without a tag.
@@ -151,10 +160,10 @@ func (c *checker) images() {
 		c.errorf("BERTH1156", "images.registry", "write  registry: "+strings.TrimRight(rest, "/"), "images.registry must not begin with %s://", scheme)
 	case strings.Contains(r, "@"), strings.Contains(r, "/") && strings.Contains(last, ":"):
 		c.errorf("BERTH1156", "images.registry", "the release says which image; write only the registry and the folder",
-			"images.registry must not have a tag or digest, got %s", r)
+			"images.registry must not have a tag or digest%s", got("%s", r))
 	case strings.HasSuffix(r, "/"), strings.ContainsAny(r, " \t") || r != strings.ToLower(r):
 		c.errorf("BERTH1156", "images.registry", "write it as  registry.example.com/sourcegraph",
-			"images.registry must be a registry and a folder in small letters, got %q", r)
+			"images.registry must be a registry and a folder in small letters%s", got("%q", r))
 	}
 	if l := c.Images.Login; l != nil && (l.Username == "" || l.Password == nil) {
 		c.missingf("BERTH1156", "images.login", "add what is missing", "images.login needs username and password")
@@ -166,12 +175,12 @@ func (c *checker) proxy() {
 	if p == nil {
 		return
 	}
-	if p.HTTP == "" && p.HTTPS == "" {
+	if p.HTTP == nil && p.HTTPS == nil && !c.doc.Has("proxy.http") && !c.doc.Has("proxy.https") {
 		c.missingf("BERTH1157", "proxy", "add  https: http://proxy.example.com:3128", "proxy says no address")
 	}
-	for key, text := range map[string]string{"http": p.HTTP, "https": p.HTTPS} {
-		if text != "" {
-			c.plainURL("BERTH1157", "proxy."+key, text, "http", "https", "socks5")
+	for key, v := range map[string]*config.Value{"http": p.HTTP, "https": p.HTTPS} {
+		if v != nil && v.Secret == nil {
+			c.plainURL("BERTH1157", "proxy."+key, v.Text, "http", "https", "socks5")
 		}
 	}
 	for i, host := range p.None {

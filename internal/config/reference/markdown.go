@@ -25,6 +25,8 @@ the line it comes from. ` + "`berth check`" + ` reports everything that is wrong
 start at the folder of the config.
 
 A **secret** never stands in the file. It is where an environment variable or a file has it: ` + "`{env: NAME}` or `{file: PATH}`" + `.
+A text that looks like a secret is refused, by its form (tokens, private keys, URLs with a password) or by the name of its variable. When anybody may
+see it, say so: ` + "`{public: TEXT}`" + `, or ` + "`public: true`" + ` beside a patch.
 Quantities have units: cores are ` + "`4`, `0.5` or `500m`; bytes are `500Mi` or `8Gi`" + `.
 Names in capitals, as in ` + "`services.SERVICE.memory`" + `, are yours to choose.
 `

@@ -52,9 +52,17 @@ func Rules(u *catalogue.Upgrades) []byte {
 	for _, r := range u.Reindexes {
 		row(&b, r.Crosses, concerns("", r.Database, 0), r.Reason+cite(r.Source))
 	}
-	section(&b, "Hops that take their own release's migrator", "over | why")
-	for _, o := range u.OwnMigrator {
-		row(&b, o.Crosses, o.Reason+cite(o.Source))
+	section(&b, "Hops over several releases that do not take the newest migrator", "over | for | migrator | why")
+	for _, m := range u.Migrators {
+		with := "newest of " + m.With
+		if m.With == catalogue.OwnMigrator {
+			with = "that of the release that the hop ends at"
+		}
+		over := cmp.Or(m.Crosses, "any")
+		if m.EndsBelow != "" {
+			over += ", to below " + m.EndsBelow
+		}
+		row(&b, over, concerns("", "", m.PostgresBelow), with, m.Reason+cite(m.Source))
 	}
 	section(&b, "Left to you", "over | for | what")
 	advice(&b, u.ByHand)

@@ -63,7 +63,10 @@ func (p *properties) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-const secretRef = "#/definitions/secret"
+const (
+	secretRef = "#/definitions/secret"
+	valueRef  = "#/definitions/value"
+)
 
 // Schema is the JSON Schema of sourcegraph.yaml.
 func Schema() ([]byte, error) {
@@ -72,7 +75,8 @@ func Schema() ([]byte, error) {
 	root.Title = "sourcegraph.yaml"
 	root.Description = "What a site admin wants of Sourcegraph."
 	root.Definitions = &properties{}
-	root.Definitions.add("secret", secret())
+	root.Definitions.add("secret", oneOf(config.Root().Key("license")))
+	root.Definitions.add("value", oneOf(config.Root().Key("proxy").Key("http")))
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -83,9 +87,8 @@ func Schema() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// secret has exactly one of its keys.
-func secret() *node {
-	k := config.Root().Key("license")
+// oneOf has exactly one of its keys.
+func oneOf(k *config.Key) *node {
 	n := object(k)
 	for i, name := range n.Properties.names {
 		n.Properties.nodes[i].MinLength = 1
@@ -116,7 +119,7 @@ func describe(k *config.Key) *node {
 		n = &node{Ref: secretRef} // draft 7 ignores what stands beside a $ref
 		return n
 	case config.Variable:
-		n.OneOf = []*node{{Type: []string{"string", "number", "boolean"}}, {Ref: secretRef}}
+		n.OneOf = []*node{{Type: []string{"string", "number", "boolean"}}, {Ref: valueRef}}
 	case config.Named:
 		n.Type, n.AdditionalProperties = "object", describe(k.Elem)
 		if k.Elem.Kind == config.Text {

@@ -2,13 +2,12 @@ package objects
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/secret"
 )
 
 // lastApplied is the annotation in which kubectl keeps the whole object, with the secrets in it.
@@ -236,21 +235,17 @@ func (c *comparison) variable() string {
 	return ""
 }
 
-// telling are names of variables that hold secrets, whoever set them, and passwords in addresses.
-var telling = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)passw|secret|token|credential|private|apikey|api_key|access_key|licen[cs]e|datasource|dsn|://[^/@\s]*:[^/@\s]*@`)
-})
-
 func secretAt(o *Object, variable, top string, values ...any) bool {
 	if strings.HasPrefix(o.Key, "Secret/") && (top == "data" || top == "stringData") {
 		return true
 	}
-	if variable != "" && (slices.Contains(o.Secret, variable) || telling().MatchString(variable)) {
+	if variable != "" && (slices.Contains(o.Secret, variable) || secret.Name(variable)) {
 		return true
 	}
 	return slices.ContainsFunc(values, func(v any) bool {
 		text, ok := v.(string)
-		return ok && strings.Contains(text, "://") && telling().MatchString(text)
+		_, found := secret.Value(text)
+		return ok && (secret.Mask(text) != text || variable != "" && found)
 	})
 }
 
@@ -269,7 +264,7 @@ func show(v any) string {
 	case map[string]any:
 		return fmt.Sprintf("(%s)", counted(len(x), "field"))
 	case []any:
-		if len(x) > 8 || slices.ContainsFunc(x, func(v any) bool { s, ok := v.(string); return !ok || len(s) > 60 || telling().MatchString(s) }) {
+		if len(x) > 8 || slices.ContainsFunc(x, func(v any) bool { s, ok := v.(string); return !ok || len(s) > 60 || secret.Output(s) != s }) {
 			return fmt.Sprintf("(%s)", counted(len(x), "item"))
 		}
 		words := make([]string, len(x))
@@ -287,7 +282,7 @@ func show(v any) string {
 		case len(x) > 200:
 			return fmt.Sprintf("(%s)", counted(len(x), "byte"))
 		}
-		return x
+		return secret.Mask(x)
 	}
 	return fields.Plain(v)
 }

@@ -275,6 +275,21 @@ func TestDifference(t *testing.T) {
 		want    string
 	}{
 		{"nothing to do", nil, ""},
+		{"files move from a ConfigMap into a Secret", []change{func(d *Desired, c *Cluster) {
+			d.Objects = append(d.Objects, Object{Key: "Secret/sourcegraph-frontend-berth", Body: map[string]any{"apiVersion": "v1", "kind": "Secret",
+				"metadata": map[string]any{"name": "sourcegraph-frontend-berth"}, "data": map[string]any{"site.json": "aHVudGVyMg=="}}})
+			c.Unwanted = []Unwanted{{Key: "ConfigMap/sourcegraph-frontend-berth", Live: map[string]any{"data": map[string]any{"site.json": "hunter2"}}}}
+		}, want("Deployment/sourcegraph-frontend", func(o *Object) {
+			put(o.Body, []any{map[string]any{"name": "berth-secret", "secret": map[string]any{"secretName": "sourcegraph-frontend-berth"}}}, "spec", "template", "spec", "volumes")
+		}), see("Deployment/sourcegraph-frontend", func(s *Seen) {
+			put(s.Live, []any{map[string]any{"name": "berth-config", "configMap": map[string]any{"name": "sourcegraph-frontend-berth"}}}, "spec", "template", "spec", "volumes")
+		})}, `
+1 [] create Secret/sourcegraph-frontend-berth: is not there
+2 [1] update Deployment/sourcegraph-frontend
+    spec.template.spec.volumes[name=berth-config]  (2 fields) ->   ()
+    spec.template.spec.volumes[name=berth-secret]   -> (2 fields)  ()
+3 [1 2] remove ConfigMap/sourcegraph-frontend-berth: nothing asks for it any longer
+`},
 		{"a limit of a StatefulSet", []change{want("StatefulSet/gitserver", limit("memory", "16Gi")), want("StatefulSet/gitserver", func(o *Object) {
 			o.Origins = []plan.Cause{{Text: "memory 16Gi", Range: diag.Range{Line: 9, Column: 13}}, {Text: "cpu 4", Range: diag.Range{Line: 8, Column: 13}}}
 		})}, `

@@ -17,7 +17,7 @@ type Pod struct {
 	Namespace    string
 	Image        string
 	Config       string            // the config's text
-	Files        map[string]string // that it names, by name
+	Files        map[string]string // that it names and that hold no secrets, by name
 	Secrets      []string          // variables that it takes secrets from
 	SecretFiles  []string          // files that it takes secrets from, by name
 	Roles        []map[string]any  // the Role, and where it is needed the ClusterRole, of berth explain rbac
@@ -60,6 +60,19 @@ func (p Pod) SecretKeys() []string {
 		keys = append(keys, key(name))
 	}
 	return keys
+}
+
+// SecretCommand makes the Secret, or brings it up to date, where the config's folder is and the variables are set.
+func (p Pod) SecretCommand() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "kubectl -n %s create secret generic %s --dry-run=client -o yaml", p.Namespace, p.Secret())
+	for _, name := range p.Secrets {
+		fmt.Fprintf(&b, " \\\n  --from-file=%[1]s=<(printf %%s \"$%[1]s\")", name) // a value as an argument could be read by others
+	}
+	for _, name := range p.SecretFiles {
+		fmt.Fprintf(&b, " \\\n  --from-file=%s='%s'", key(name), strings.ReplaceAll(name, "'", `'\''`))
+	}
+	return b.String() + " |\n  kubectl apply --server-side -f -"
 }
 
 // Objects are what runs the agent every hour, in the order in which they are applied.

@@ -3,10 +3,10 @@ package engine
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"berth/internal/plan"
@@ -71,13 +71,12 @@ func (i *installation) frontDoor() string {
 			continue
 		}
 		for _, p := range inst.Ports {
-			parts := strings.Split(p, ":")
-			if len(parts) == 3 && parts[2] == "80" {
-				host := parts[0]
-				if host == "0.0.0.0" {
-					host = "127.0.0.1"
+			host, published, inside := stack.Published(p)
+			if inside == "80" {
+				if ip := net.ParseIP(host); ip.IsUnspecified() {
+					host = map[bool]string{true: "127.0.0.1", false: "::1"}[ip.To4() != nil]
 				}
-				return (&url.URL{Scheme: "http", Host: host + ":" + parts[1]}).String()
+				return (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, published)}).String()
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // boot waits for the databases, refuses those that this release may not use, records the release, and keeps the files' content up to date.
-// Once it is admitted the schemas are not looked at again: the next release's migrator may work on them while this one runs.
+// Once it is admitted nothing is refused any more: the next release's migrator may work on the schemas while this one runs.
 func (f *frontend) boot(ctx context.Context, refuse context.CancelCauseFunc, services map[string][]json.RawMessage, settings string) {
 	f.every(ctx, 2*time.Second, func(ctx context.Context) error {
 		if f.blocked.Load() != nil {
@@ -27,6 +27,9 @@ func (f *frontend) boot(ctx context.Context, refuse context.CancelCauseFunc, ser
 		}
 		if err := f.ready(ctx); err != nil {
 			return fmt.Errorf("not ready: %w", err)
+		}
+		if err := f.harm(ctx); err != nil {
+			return err
 		}
 		return f.begin(ctx, services, settings)
 	})
@@ -71,7 +74,39 @@ func (f *frontend) admit(ctx context.Context) error {
 			return &refusal{fmt.Errorf("ERROR: %w", err)}
 		}
 	}
+	if err := f.spoil(ctx, schema.Skipped(before, f.minor)); err != nil {
+		return err
+	}
+	if err := f.harm(ctx); err != nil {
+		return err
+	}
 	_, err = db.Exec(ctx, schema.SetVersion, f.version)
+	return err
+}
+
+// harm looks for a schema that this release can't read. The real frontend starts on one and stays, and fails or damages data later.
+func (f *frontend) harm(ctx context.Context) error {
+	for name, db := range f.db {
+		harm, err := schema.Spoiled(ctx, db, name, f.minor)
+		if err == nil {
+			err = f.spoil(ctx, harm)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spoil notes harm where tests see it: in a table of pgsql, and once in the log.
+func (f *frontend) spoil(ctx context.Context, harm string) error {
+	if harm == "" {
+		return nil
+	}
+	fresh, err := schema.Spoil(ctx, f.db.frontend(), f.version, harm)
+	if fresh {
+		fmt.Printf("STANDIN SPOILED: %s %s\n", f.version, harm)
+	}
 	return err
 }
 

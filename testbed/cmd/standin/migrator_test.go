@@ -129,6 +129,17 @@ func (i *instance) version() string {
 	return i.one("frontend", "SELECT version FROM versions WHERE service = 'frontend'")
 }
 
+// spoiled compares the harm that was noted, in order, with "; " between.
+func (i *instance) spoiled(want string) {
+	i.Helper()
+	if i.one("frontend", "SELECT (to_regclass('standin_spoiled') IS NOT NULL)::text") == "false" {
+		i.sql("frontend", "CREATE TABLE IF NOT EXISTS standin_spoiled (release text NOT NULL, harm text NOT NULL, noted timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (release, harm))")
+	}
+	if got := i.one("frontend", "SELECT coalesce(string_agg(release || ' ' || harm, '; ' ORDER BY harm), '') FROM standin_spoiled"); got != want {
+		i.Errorf("noted: %q, want %q", got, want)
+	}
+}
+
 // installed is an instance that began at a release before PostgreSQL was looked at.
 func installed(t *testing.T, s *pgtest.Server, version string) *instance {
 	i := newInstance(t, s)
@@ -247,6 +258,48 @@ func TestMigrator(t *testing.T) {
 		i.must("5.11.0", "downgrade", "--from=5.11", "--to=5.0")
 		i.must("5.11.0", "drift", "--db=frontend", "--version=v5.0.0")
 		i.boots("5.0.0")
+	})
+
+	t.Run("what is let through and does harm is noted", func(t *testing.T) {
+		t.Parallel()
+		i := newInstance(t, s)
+		i.env["STANDIN_OOB_SECONDS"] = "0.1"
+		i.must("4.5.0", "up")
+		i.boots("4.5.0")
+		i.spoiled("")
+		i.must("5.0.0", "up")
+		i.boots("5.0.0")
+		i.boots("4.5.0") // works with the schema of the next minor
+		i.boots("5.0.0")
+		i.must("5.1.0", "up")
+		i.boots("5.1.0")
+		i.spoiled("")
+		// Every step back is let through, and a release does not know the schema of the next but one.
+		i.boots("4.5.0")
+		i.boots("4.5.0") // it is noted once
+		i.spoiled("4.5.0 runs on the schema of 5.1 in codeinsights; 4.5.0 runs on the schema of 5.1 in codeintel; 4.5.0 runs on the schema of 5.1 in frontend")
+	})
+
+	t.Run("any minor to the next major is let through", func(t *testing.T) {
+		t.Parallel()
+		i := newInstance(t, s)
+		i.must("4.3.0", "up")
+		i.boots("4.3.0")
+		i.must("5.0.0", "up")
+		i.must("5.0.0", "run-out-of-band-migrations")
+		i.boots("5.0.0")
+		i.spoiled("5.0.0 runs on data of 4.3, without the migrations of data between them")
+		i.refused(`upgrading "frontend" from "5.0.0" to "5.2.0" is not allowed`, "5.2.0", "up")
+	})
+
+	t.Run("the migrator's upgrade does no harm", func(t *testing.T) {
+		t.Parallel()
+		i := installed(t, s, "5.0.0")
+		i.must("5.11.0", "upgrade", "--from=5.0", "--to=5.11")
+		i.boots("5.11.0")
+		i.must("5.11.0", "downgrade", "--from=5.11", "--to=5.0")
+		i.boots("5.0.0")
+		i.spoiled("")
 	})
 
 	t.Run("PostgreSQL below 16", func(t *testing.T) {

@@ -73,7 +73,13 @@ func Between(from, to Minor) []Minor {
 	return out
 }
 
-// Direct is true when an instance may go from one release to the other in one step: back, or at most one minor ahead.
+// Direct is true when Sourcegraph's own check lets an instance go from one release to the other in one step: every step back, at most one minor
+// ahead within a major, and from any minor of a major to the next major's first. It does not ask whether that does harm.
+//
+// Source: internal/version/upgradestore in https://github.com/sourcegraph/sourcegraph-public-snapshot (IsValidUpgrade, as of 2024)
 func Direct(from, to Minor) bool {
-	return !from.Less(to) || from.Next() == to
+	if from.Major == to.Major {
+		return to.Minor <= from.Minor+1
+	}
+	return to.Major < from.Major || to == Minor{from.Major + 1, 0}
 }

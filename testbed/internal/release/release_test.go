@@ -16,7 +16,8 @@ func TestDirect(t *testing.T) {
 		want     bool
 	}{
 		{"7.4.0", "7.5.4453", true}, {"7.5.0", "7.5.4453", true}, {"7.5.4453", "7.4.0", true}, {"6.12.1", "7.0.0", true},
-		{"7.3.0", "7.5.0", false}, {"6.11.0", "7.0.0", false},
+		{"7.3.0", "7.5.0", false}, {"6.11.0", "7.0.0", true}, {"6.0.0", "7.0.2981", true}, {"6.12.0", "7.1.0", false}, {"5.11.0", "7.0.0", false},
+		{"7.5.4453", "6.0.0", true}, {"7.0.0", "5.0.0", true},
 	} {
 		if got := Direct(Must(c.from), Must(c.to)); got != c.want {
 			t.Errorf("%s to %s: got %v, want %v", c.from, c.to, got, c.want)

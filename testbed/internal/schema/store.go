@@ -172,6 +172,48 @@ func NotAllowed(from string, to release.Minor, version string) error {
 	return fmt.Errorf("upgrading %q from %q to %q is not allowed, please refer to the update policy", "frontend", from, version)
 }
 
+// Spoiled says what harm comes of a release that runs on a database, where the real one would start and then fail or damage data; "" when there
+// is none. A release works with the schema of the next minor, and with no later one.
+func Spoiled(ctx context.Context, q Querier, database string, at release.Minor) (string, error) {
+	state, err := Read(ctx, q, database)
+	if err != nil {
+		return "", err
+	}
+	last := 0
+	for id, up := range state.Applied {
+		if up {
+			last = max(last, id)
+		}
+	}
+	of := at
+	for all := Migrations(database, of); all[len(all)-1].ID < last; all = Migrations(database, of) {
+		of = of.Next()
+	}
+	if at.Next().Less(of) {
+		return fmt.Sprintf("runs on the schema of %s in %s", of, database), nil
+	}
+	return "", nil
+}
+
+// Skipped says that an instance went over minors without the migrator's upgrade, and so without their migrations of data; "" when it did not.
+func Skipped(from string, to release.Minor) string {
+	at, err := release.Parse(from)
+	if err != nil || !at.Next().Less(to) {
+		return ""
+	}
+	return fmt.Sprintf("runs on data of %s, without the migrations of data between them", at)
+}
+
+// Spoil notes harm in the table standin_spoiled, once for each release and kind, and says whether it was new.
+func Spoil(ctx context.Context, q Execer, version, harm string) (bool, error) {
+	if _, err := q.Exec(ctx, `CREATE TABLE IF NOT EXISTS standin_spoiled (release text NOT NULL, harm text NOT NULL,
+		noted timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (release, harm))`); err != nil {
+		return false, err
+	}
+	tag, err := q.Exec(ctx, "INSERT INTO standin_spoiled (release, harm) VALUES ($1, $2) ON CONFLICT DO NOTHING", version, harm)
+	return tag.RowsAffected() > 0, err
+}
+
 // Postgres is the lowest major that releases from 6.0 on accept.
 const Postgres = 16
 

@@ -1,7 +1,7 @@
 # Lets a database start only on data of its own major Postgres. An image of 5.10 to 6.x converts older data when it starts, with no way back but
 # a backup; an image of 5.9 or before opens the old data that a conversion left beside the new.
 set -eu
-say() { echo "berth guard: $*"; }
+say() { echo "berth-guard: $*"; }
 newest=0
 folder=
 for file in "$DATA"/PG_VERSION "$DATA"/*/PG_VERSION; do

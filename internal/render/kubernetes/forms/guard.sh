@@ -1,6 +1,6 @@
 # Lets release $RELEASE start only after one that leads to it by replacing pods. The databases' table of versions says which one ran.
 set -eu
-say() { echo "berth guard: $*"; }
+say() { echo "berth-guard: $*"; }
 if [ "${ALLOW:-}" = "$RELEASE" ]; then
   say "the ConfigMap berth-guard allows $RELEASE, whatever ran before"
   exit 0

@@ -69,20 +69,21 @@ func (in *Input) guardText(namespace, where string) string {
 // secretsText tells which Secrets are expected and how they are made. Values are never in it.
 func (in *Input) secretsText(expected []*kubernetes.Object, namespace string) string {
 	if in.Seal != nil {
-		return "## Secrets\n\nSecrets are encrypted with SOPS for the age recipients that `berth render` was given. Flux decrypts them by itself; kubectl needs\n" +
-			"`sops -d FILE | kubectl apply --server-side -f -`.\n\n"
+		return "## Secrets\n\nSecrets are encrypted with SOPS for the age recipients that `berth render` was given, and so are the files of yours that may hold some: site\n" +
+			"configuration, code hosts, settings, configuration of git and of a collector of traces. Flux decrypts them by itself; kubectl needs\n`sops -d FILE | kubectl apply --server-side -f -`.\n\n"
 	}
 	if len(expected) == 0 {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("## Secrets\n\nThese files hold no secret values. Pods refer to the Secrets below, which must be in the namespace; a Secret that is there already is\n" +
-		"left as it is, with its passwords. Pods read them when they start: after a change, `kubectl rollout restart` those that use it.\n\n" +
+	b.WriteString("## Secrets\n\nThese files hold no secret values, and no site configuration, code hosts, settings, or configuration of git or a collector of traces, which\n" +
+		"may hold some. Pods refer to the Secrets below, which must be in the namespace; a Secret that is there already is left\n" +
+		"as it is, with its passwords. Pods read them when they start: after a change, `kubectl rollout restart` those that\nuse it.\n\n" +
 		"| Secret | keys |\n|---|---|\n")
 	for _, o := range expected {
 		fmt.Fprintf(&b, "| %s | %s |\n", o.Name(), strings.Join(tree.Keys(o.Values), ", "))
 	}
-	b.WriteString("\n```sh\n" + in.secretCommands(expected, namespace) + "```\n\n")
+	b.WriteString("\nRun this with bash, in the folder of sourcegraph.yaml, with the variables set that it names:\n\n```bash\n" + in.secretCommands(expected, namespace) + "```\n\n")
 	return b.String()
 }
 
@@ -105,7 +106,12 @@ func (in *Input) secretCommands(secrets []*kubernetes.Object, namespace string) 
 				fmt.Fprintf(&b, " \\\n  --from-file=%s=%s", key, quoted(file))
 				continue
 			}
-			fmt.Fprintf(&b, " \\\n  --from-literal=%s=%s", key, shell(o.Values[key]))
+			if !slices.ContainsFunc(o.Values[key], func(p stack.Part) bool { return p.Secret != "" }) {
+				fmt.Fprintf(&b, " \\\n  --from-literal=%s=%s", key, shell(o.Values[key]))
+				continue
+			}
+			// Not as an argument, which others on the machine could read.
+			fmt.Fprintf(&b, " \\\n  --from-file=%s=<(printf %%s %s)", key, shell(o.Values[key]))
 		}
 		b.WriteString("\n")
 	}

@@ -1,0 +1,169 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/internal/config"
+	"berth/internal/diag"
+	"berth/internal/secret"
+)
+
+// literals: no secret stands in the file, which lies in version control, in histories, and in front of colleagues.
+func (c *checker) literals() {
+	c.Visit(func(k *config.Key, path string, v reflect.Value) {
+		switch value := v.Interface().(type) {
+		case config.Value:
+			if value.Secret == nil && !value.Public {
+				c.variableLiteral(path, value.Text)
+			}
+		case map[string]any:
+			if !strings.HasPrefix(path, "patches.") { // looked at below
+				c.patched(path, "", value)
+			}
+		case string:
+			if what, found := secret.Value(value); found {
+				c.literal(path, what, "take it out; this key takes no secret")
+			}
+		}
+	})
+	if c.Kubernetes != nil {
+		for i, name := range c.Kubernetes.Objects {
+			c.objectLiterals("kubernetes.objects."+strconv.Itoa(i), name)
+		}
+	}
+	for i, p := range c.Patches {
+		path := "patches." + strconv.Itoa(i)
+		if !p.Public {
+			c.patched(path+".compose", "", p.Compose)
+			c.patched(path+".kubernetes", "", p.Kubernetes)
+		}
+	}
+}
+
+// objectLiterals warns of secrets in a file of objects, which are written as they are. Names tell nothing there: many a field holds the name of
+// a Secret.
+func (c *checker) objectLiterals(path, name string) {
+	data, err := c.world.ReadFile(name)
+	if err != nil {
+		return // files tells
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		if secret.Mask(line) != line {
+			c.warnf("BERTH1170", path, "keep it in a Secret that you make by itself, and refer to that", "%s:%d looks like a secret", name, n)
+		}
+	}
+}
+
+// variableLiteral looks at the text of a variable or a proxy.
+func (c *checker) variableLiteral(path, text string) {
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	if what, found := secret.Looks(name, text); found {
+		variable := name
+		if !variableForm().MatchString(name) || strings.HasPrefix(path, "proxy.") {
+			variable = strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+		}
+		c.literal(path, what, fmt.Sprintf("write  %[1]s: {env: %[2]s}  or  %[1]s: {file: PATH};  {public: TEXT}  if anybody may see it", name, variable))
+	}
+}
+
+// literal reports a text that looks like a secret, without showing it.
+func (c *checker) literal(path, what, hint string) {
+	at := hidden(cmp.Or(c.doc.At(path), c.doc.Near(path)))
+	if what == passwordInURL {
+		c.add("BERTH1171", at, hint, "%s has a password in its URL", path)
+		return
+	}
+	c.add("BERTH1170", at, hint, "%s looks like a secret: %s", path, what)
+}
+
+const passwordInURL = "a password in a URL"
+
+// withoutEchoes leaves out what else there is to say about a text that looks like a secret: it would be about the text, and might repeat it.
+func withoutEchoes(problems diag.List) diag.List {
+	type place struct {
+		file         string
+		line, column int
+	}
+	at := func(d diag.Diagnostic) place { return place{d.Range.File, d.Range.Line, d.Range.Column} }
+	told := func(d diag.Diagnostic) bool {
+		return (d.Code == "BERTH1170" || d.Code == "BERTH1171") && d.Severity == diag.Error
+	}
+	literals := map[place]bool{}
+	for _, d := range problems {
+		literals[at(d)] = literals[at(d)] || told(d)
+	}
+	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return literals[at(d)] && !told(d) })
+}
+
+// Accepted leaves out what literals says, for texts of the history and of an upgrade on its way: earlier versions of berth took them, and the way
+// back must not end there.
+func Accepted(problems diag.List) diag.List {
+	return slices.DeleteFunc(slices.Clone(problems), func(d diag.Diagnostic) bool { return d.Code == "BERTH1170" || d.Code == "BERTH1171" })
+}
+
+// hidden is a place whose text is not shown.
+func hidden(at diag.Range) diag.Range {
+	text := []rune(at.Excerpt)
+	for i := max(at.Column-1, 0); i < min(at.Column-1+at.Length, len(text)); i++ {
+		text[i] = '*'
+	}
+	at.Excerpt = string(text)
+	return at
+}
+
+// inVariables are the keys of Compose and Kubernetes whose entries are named like variables, or are them.
+var inVariables = []string{"environment", "env", "data", "stringData"}
+
+// patched looks at what a patch sets. key is the one above it.
+func (c *checker) patched(path, key string, v any) {
+	const hint = "set it with  services: {SERVICE: {env: {NAME: {env: NAME}}}};  public: true  beside the patch if anybody may see it"
+	named := slices.Contains(inVariables, key)
+	switch v := v.(type) {
+	case map[string]any:
+		name, _ := v["name"].(string)
+		if value, ok := v["value"]; ok && name != "" && plain(value) != "" {
+			if what, found := secret.Looks(name, plain(value)); found {
+				c.literal(path+".value", what, hint)
+				return
+			}
+		}
+		for _, below := range slices.Sorted(maps.Keys(v)) {
+			if named && scalar(v[below]) {
+				if what, found := secret.Looks(below, plain(v[below])); found {
+					c.literal(path+"."+below, what, hint)
+				}
+				continue
+			}
+			c.patched(path+"."+below, below, v[below])
+		}
+	case []any:
+		for i, item := range v {
+			c.patched(path+"."+strconv.Itoa(i), key, item)
+		}
+	case string:
+		what, found := secret.Value(v)
+		if name, value, ok := strings.Cut(v, "="); !found && ok && !strings.ContainsAny(name, " \t") {
+			what, found = secret.Looks(strings.TrimLeft(name, "-"), value) // NAME=VALUE, --name=VALUE
+		}
+		if found {
+			c.literal(path, what, hint)
+		}
+	}
+}
+
+// scalar reports a single value.
+func scalar(v any) bool {
+	switch v.(type) {
+	case nil, map[string]any, []any:
+		return false
+	}
+	return true
+}
