@@ -173,6 +173,9 @@ func (w *walk) judge(r result) {
 	w.t.Helper()
 	w.promises(r)
 	w.recorded(r)
+	if slices.Contains([]string{"plan", "up"}, r.args[0]) && r.code == 0 && w.byHand != "" && strings.Contains(r.out, "nothing to do") {
+		w.broke("what is done by hand is noticed", "after %s, berth %s says\n%s", w.byHand, r.command(), r.out)
+	}
 	switch r.code {
 	case 0:
 		w.well(r)

@@ -268,6 +268,9 @@ func (w *walk) disturb(after time.Duration, signal syscall.Signal, args ...strin
 		w.t.Logf("%s", indented(r.out, 12))
 	}
 	w.keptSecret("what berth "+r.command()+" printed", r.out)
+	if text, err := os.ReadFile(w.site.dir + "/sourcegraph.yaml"); err == nil && !strings.Contains(string(text), brokenLine) {
+		w.valid = string(text) // berth writes into it, too
+	}
 	if r.code == 2 && slices.Contains(args, "up") || strings.Contains(r.out, "panic:") || strings.Contains(r.out, "goroutine ") {
 		w.broke("a command ends orderly", "berth %s: exit %d\n%s", r.command(), r.code, r.out)
 	}
@@ -371,6 +374,13 @@ func (w *walk) hand(words []string) {
 	to := ""
 	if len(words) > 2 {
 		to = words[2]
+		units, err := w.place.running()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if slices.ContainsFunc(units, func(u unit) bool { return u.service == words[1] && u.release == to }) {
+			return // it is of that release
+		}
 	}
 	if err := w.place.hand(words[0], words[1], to); err != nil {
 		w.t.Logf("  not done: %v", err)

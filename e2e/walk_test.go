@@ -34,7 +34,7 @@ func walks(t *testing.T, on string, begin func(t *testing.T, from string) *walk)
 	if only := cmp.Or(os.Getenv("ON"), "compose"); only != on {
 		t.Skipf("ON=%s", only)
 	}
-	buildImages(t, slices.Concat(bases, []string{release})...)
+	buildImages(t, slices.Concat(bases, []string{release, converts, "6.12.5040"})...)
 	run := func(name string, next func(*walk) (string, bool)) *broken {
 		var found *broken
 		t.Run(name, func(t *testing.T) { found = begin(t, "").all(next) })
@@ -141,7 +141,10 @@ func (w *walk) all(next func(*walk) (string, bool)) (found *broken) {
 }
 
 // bases are the releases that walks begin with and edit into the file, all with stand-in images.
-var bases = []string{"6.0.0", "7.0.2981", "7.4.0"}
+var bases = []string{"6.0.0", "7.0.2852", "7.4.0"}
+
+// converts is a release from which the way leads through a conversion of Postgres, and stops at 6.12.
+const converts = "5.9.1590"
 
 // ways to be wrong about a release: withdrawn, not known, older than the databases can be.
 var wrong = []string{"5.10.0", "9.9.9", "6.12.1"}
@@ -151,7 +154,7 @@ func (w *walk) draw(r *rand.Rand) string {
 	any := func(of ...string) string { return of[r.IntN(len(of))] }
 	number := func(from, to int) string { return strconv.Itoa(from + r.IntN(to-from+1)) }
 	if len(w.walked) == 0 {
-		return "new " + any("6.0.0", "6.0.0", "7.0.2981", "7.4.0", "7.4.0", release)
+		return "new " + any("6.0.0", "6.0.0", "6.0.0", "7.0.2852", "7.4.0", "7.4.0", release, converts)
 	}
 	change := func() string {
 		return any("up", "up", "up", "upgrade", "upgrade", "upgrade --to 7.4.0", "rollback", "rollback", "revert", "down")
