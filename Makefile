@@ -77,14 +77,24 @@ faults-upgrades: build testbed ## kill berth at every step of an upgrade over tw
 test-upgrades-kubernetes: build testbed kubernetes ## upgrades on a real kubelet
 	$(GO) test $(TESTFLAGS) -count=1 -v -timeout 40m -tags clusterupgrades -run '$(UPGRADES)' ./e2e/...
 
+# Walks begin with SEED; ON is compose or kubernetes (which needs make kubernetes). WALK='new 6.0.0; up' replays one, SHRINK=9 shrinks it.
+SEED ?= 1
+WALKS ?= 1
+STEPS ?= 25
+ON ?= compose
+
+walks: build testbed ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
+	eval "$$(testbed/engine env)" && SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' ON='$(ON)' WALK='$(WALK)' SHRINK='$(SHRINK)' \
+	  $(GO) test $(TESTFLAGS) -count=1 -v -timeout 10h -tags walks -run '^TestWalks' ./e2e/...
+
 race: ## tests without an engine under the race detector
 	$(GO) test -race ./...
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags e2e,faults,cluster,clusterfaults,upgrades,upgradefaults,clusterupgrades ./e2e/... && cd testbed && $(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags e2e,faults,cluster,clusterfaults,upgrades,upgradefaults,clusterupgrades,walks ./e2e/... && cd testbed && $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	$(GO) run $(STATICCHECK) -tags e2e,faults,cluster,clusterfaults,upgrades,upgradefaults,clusterupgrades ./e2e/...
+	$(GO) run $(STATICCHECK) -tags e2e,faults,cluster,clusterfaults,upgrades,upgradefaults,clusterupgrades,walks ./e2e/...
 
 vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
@@ -113,4 +123,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build postgres unit testbed kubernetes test test-kubernetes test-minors test-upgrades test-upgrades-kubernetes faults faults-kubernetes faults-upgrades race lint vuln gen golden bench size demo demo-kubernetes demo-down
+.PHONY: help build postgres unit testbed kubernetes test test-kubernetes test-minors test-upgrades test-upgrades-kubernetes faults faults-kubernetes faults-upgrades walks race lint vuln gen golden bench size demo demo-kubernetes demo-down

@@ -1,4 +1,4 @@
-//go:build e2e || faults || cluster || clusterfaults || upgrades || upgradefaults || clusterupgrades
+//go:build e2e || faults || cluster || clusterfaults || upgrades || upgradefaults || clusterupgrades || walks
 
 // Package e2e runs the berth program as a site admin would, against a real Docker Engine and real Kubernetes
 // clusters with stand-in images (see testbed/).

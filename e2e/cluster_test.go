@@ -1,4 +1,4 @@
-//go:build cluster || clusterfaults || clusterupgrades || upgrades || upgradefaults
+//go:build cluster || clusterfaults || clusterupgrades || upgrades || upgradefaults || walks
 
 package e2e
 

@@ -224,6 +224,25 @@ func smallDisk(t *testing.T, megabytes int) string {
 	return mount
 }
 
+// TestDatabaseAway: what up says of everything holds at once, also of a frontend that the run did not touch. The engine takes it for unhealthy
+// while its database is started again, until its next check.
+func TestDatabaseAway(t *testing.T) {
+	s := newSite(t, "away")
+	s.must(0, "lock")
+	s.must(0, "up")
+	docker(t, "stop", s.name+"-pgsql")
+	const frontend = "sourcegraph-frontend-internal"
+	await(t, 2*time.Minute, "its check to fail four times of five", func() bool {
+		return docker(t, "inspect", "-f", "{{.State.Health.FailingStreak}}", s.name+"-"+frontend) == "4"
+	})
+	out := s.must(0, "up")
+	if strings.Contains(out, "restart  "+frontend) {
+		t.Errorf("it was restarted:\n%s", out)
+	}
+	s.must(0, "status")
+	s.must(0, "plan")
+}
+
 // TestInterrupt stops a run with Ctrl-C: it finishes the step in hand, says what was and was not done, and up goes on from there.
 func TestInterrupt(t *testing.T) {
 	s := newSite(t, "interrupted")

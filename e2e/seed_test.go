@@ -1,4 +1,4 @@
-//go:build upgrades || upgradefaults || clusterupgrades
+//go:build upgrades || upgradefaults || clusterupgrades || walks
 
 package e2e
 

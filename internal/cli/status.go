@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"berth/internal/diag"
@@ -129,7 +128,7 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 }
 
 func (s *Status) well() bool {
-	return (s.Answers || s.Door == "") && len(s.Missing) == 0 && !slices.ContainsFunc(s.Services, func(v site.Service) bool { return !v.Ready })
+	return (s.Answers || s.Door == "") && len(unready(s.Services, s.Missing)) == 0
 }
 
 func (s *Status) write(w io.Writer) {
@@ -177,27 +176,64 @@ func (s *Status) write(w io.Writer) {
 	}
 }
 
-// answers tells where Sourcegraph answers at the end of up, after it has.
+// The patience of the look at everything after a run.
+const (
+	recovers = 5 * time.Minute        // a service that a run did not touch, but that needed what it did
+	opens    = 30 * time.Second       // the front door, once everything is ready
+	between  = 200 * time.Millisecond // between two looks
+)
+
+// answers waits until everything is as berth status wants it, and tells where Sourcegraph answers. A run waits for what it starts; this
+// waits for the rest as well: a frontend that stays becomes unhealthy when its database is away for long, and is ready again a while after it.
 func (e *Env) answers(ctx context.Context, s site.Site) error {
-	var ok bool
-	var door string
-	var ms int64
-	for end := e.Now().Add(30 * time.Second); ; {
-		if ok, door, ms = s.Knock(ctx, e.Now); ok || door == "" || e.Now().After(end) || ctx.Err() != nil {
-			break
+	begun, ready, said := e.Now(), time.Time{}, false
+	for {
+		services, missing, _, err := s.Services(ctx, &e.Environment)
+		if err != nil {
+			return err
+		}
+		unready := unready(services, missing)
+		if len(unready) > 0 {
+			ready = time.Time{}
+		} else if ready.IsZero() {
+			ready = e.Now()
+		}
+		ok, door, ms := s.Knock(ctx, e.Now)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case len(unready) > 0 && e.Now().Sub(begun) > recovers:
+			return diag.List{{Code: "BERTH3208", Severity: diag.Error, Subject: s.Of().Stack.Name,
+				Summary: fmt.Sprintf("every step is done, but after %s not everything is ready", recovers), Detail: unready,
+				Hint: "see the logs of these services, then look again: berth status"}}
+		case len(unready) > 0 && !said && e.Now().Sub(begun) > time.Second:
+			said = true
+			fmt.Fprintf(e.Stdout, "waiting   for %s\n", listed(unready, 3))
+		case len(unready) == 0 && door == "":
+			fmt.Fprintf(e.Stdout, "\nall services are ready; the front door can't be reached from here, so it was not asked\n")
+			return nil
+		case len(unready) == 0 && ok:
+			fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.Of().Stack.URL, ms)
+			return nil
+		case len(unready) == 0 && e.Now().Sub(ready) > opens:
+			return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.Hint())
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(between):
 		}
 	}
-	if door == "" {
-		fmt.Fprintf(e.Stdout, "\nall services are ready; the front door can't be reached from here, so it was not asked\n")
-		return nil
+}
+
+// unready names what is not ready, and how it is.
+func unready(services []site.Service, missing []string) (names []string) {
+	for _, v := range services {
+		if !v.Ready {
+			names = append(names, v.Name+" ("+v.Status+")")
+		}
 	}
-	if !ok {
-		return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.Hint())
+	for _, m := range missing {
+		names = append(names, m+" (is not there)")
 	}
-	fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.Of().Stack.URL, ms)
-	return nil
+	return names
 }

@@ -76,6 +76,12 @@ func (w *Walker) Return(ctx context.Context, j *Journey, way Way) error {
 	if err := w.save(ctx, j); err != nil {
 		return err
 	}
+	// What the way there left at work would go on with the databases meanwhile.
+	for _, task := range []string{"backup", "indexes", "migrate", "background"} {
+		if err := w.Site.Forget(ctx, task); err != nil {
+			return err
+		}
+	}
 	config := j.BackTo(way)
 	for _, stage := range way.Stages {
 		place := Place{j.At.Hop, stage}
@@ -167,15 +173,17 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 		if err != nil {
 			return err
 		}
-		if same(facts.Release, h.From) {
-			return nil // a run before this one was killed after it
-		}
 		image, err := w.Site.Migrator(h.Migrator)
 		if err != nil {
 			return err
 		}
-		return w.task(ctx, j, run.Task{Name: "downgrade", Identity: j.identity("downgrade"), Image: image,
-			Command: []string{"downgrade", "--from=v" + h.To, "--to=v" + h.From, "--disable-animation", "--ignore-migrator-update", "--skip-drift-check"}},
+		command := []string{"downgrade", "--from=v" + h.To, "--to=v" + h.From, "--disable-animation", "--ignore-migrator-update", "--skip-drift-check"}
+		if same(facts.Release, h.From) {
+			// The migrator writes the release when all is done: it was stopped in the middle on the way there, and left schemas between the
+			// two; or a run before this one was killed after the way back, and this one finds nothing to do.
+			command = append(command, "--skip-version-check")
+		}
+		return w.task(ctx, j, run.Task{Name: "downgrade", Identity: j.identity("downgrade"), Image: image, Command: command},
 			"BERTH3722", "the migrator did not take the databases back to "+h.From, again)
 	case Restore:
 		if h.ConvertsPostgres {

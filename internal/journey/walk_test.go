@@ -35,6 +35,8 @@ type world struct {
 	page     string
 	indexed  string // image that the indexes were checked with
 	free     int64  // bytes
+	atWork   string // a task that goes on while nobody watches it
+	between  bool   // the schemas are between two releases; the version is still the one before
 }
 
 var errKilled = errors.New("killed")
@@ -105,8 +107,13 @@ func (w *world) SetAside(context.Context, string, string) error {
 }
 func (w *world) Image(config, service string) (string, error) { return service + ":" + config, nil }
 func (w *world) Migrator(release string) (string, error)      { return "migrator:" + release, nil }
-func (w *world) Forget(context.Context, string) error         { return nil }
-func (w *world) Space(context.Context) (Space, error)         { return Space{Free: w.free}, nil }
+func (w *world) Forget(_ context.Context, task string) error {
+	if task == w.atWork {
+		w.atWork = ""
+	}
+	return nil
+}
+func (w *world) Space(context.Context) (Space, error) { return Space{Free: w.free}, nil }
 func (w *world) Write(config string) error {
 	if err := w.call("write"); err != nil {
 		return err
@@ -139,6 +146,10 @@ func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, err
 	case "restore":
 		w.schema, w.data, _ = strings.Cut(w.backups[t.Env["BACKUP"]], " ")
 	case "migrate":
+		if w.atWork == t.Name {
+			w.between = true
+			return 0, context.Canceled
+		}
 		if t.Command[0] == "up" {
 			w.schema = strings.TrimPrefix(t.Image, "migrator:")
 			return 0, nil
@@ -157,7 +168,11 @@ func (w *world) Task(_ context.Context, t run.Task, line func(string)) (int, err
 	case "indexes":
 		w.indexed = t.Image
 	case "downgrade":
-		w.schema = strings.TrimPrefix(t.Command[2], "--to=v")
+		if from := strings.TrimPrefix(t.Command[1], "--from=v"); from != w.schema && !slices.Contains(t.Command, "--skip-version-check") {
+			line("version assertion failed: " + w.schema + " != " + from)
+			return 1, nil
+		}
+		w.schema, w.between = strings.TrimPrefix(t.Command[2], "--to=v"), false
 	}
 	return 0, nil
 }
@@ -363,6 +378,26 @@ func TestReturnIsKilledAtEveryCall(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestReturnFromTheMiddleOfAMigration: a migrator that is at work when an upgrade is stopped writes the release at its end only. It is stopped, and the
+// schemas are taken back, although the databases say that they are of the release before.
+func TestReturnFromTheMiddleOfAMigration(t *testing.T) {
+	w, j := newWorld(), twoHops()
+	w.atWork = "migrate"
+	if err := w.walker().Walk(t.Context(), j); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	way, none := j.Back()
+	if none != nil || !slices.Equal(way.Stages, []Stage{Undo, Redeploy}) {
+		t.Fatalf("the way back is %+v, %v", way, none)
+	}
+	if err := w.walker().Return(t.Context(), j, way); err != nil {
+		t.Fatal(err)
+	}
+	if w.atWork != "" || w.between || w.schema != "6.0.0" || w.running != "release: 6.0.0" {
+		t.Errorf("it ends as %+v", w)
 	}
 }
 

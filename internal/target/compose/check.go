@@ -10,11 +10,12 @@ import (
 // first database, and is not there for good yet.
 const early = 3 * time.Second
 
-// checked inspects a container. The engine asks a health check for the first time after a whole interval, ten seconds for most: one that is
-// still said to be starting is asked here, by the same command in the same container, and counts as healthy when it passes.
+// checked inspects a container. What the engine says of its health is up to an interval old, ten seconds for most: one that is said to be
+// starting, or unhealthy, is asked here, by the same command in the same container, and counts as healthy when it passes. A frontend is
+// unhealthy for the engine until its next check, for one, when the database that it needs is back.
 func (e *Engine) checked(ctx context.Context, container string) (inspected, error) {
 	c, err := e.api.inspect(ctx, container)
-	if err != nil || c.State.Status != "running" || c.State.Health == nil || c.State.Health.Status != "starting" {
+	if err != nil || c.State.Status != "running" || c.State.Health == nil || c.State.Health.Status == "healthy" {
 		return c, err
 	}
 	started, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)

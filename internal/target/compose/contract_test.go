@@ -277,6 +277,25 @@ func TestWatcherAsksOnlyWhatChanged(t *testing.T) {
 	}
 }
 
+// TestUnhealthyIsAskedNow: the engine's word is up to an interval old, so that a frontend whose database is back would be restarted, or told of
+// as unhealthy right after a run that said that all is well.
+func TestUnhealthyIsAskedNow(t *testing.T) {
+	f, e := newFakeEngine(t)
+	c := &fakeContainer{id: "a", name: "a", status: container.StateRunning, health: container.Unhealthy, files: map[string]bool{}, execs: map[string][]string{},
+		config: container.Config{Labels: map[string]string{render.LabelInstallation: contractName}, Healthcheck: &container.HealthConfig{Test: []string{"CMD", "test -e ready"}}}}
+	f.containers["a"] = c
+	for _, want := range []plan.Status{plan.Unhealthy, plan.Healthy} {
+		s, _, err := e.Observe(t.Context(), &render.Project{Name: contractName}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is := looked(t, e, "a").Status; is != want || s.Containers[0].Status != want {
+			t.Errorf("its check passes: %t; it is %s, and observed as %s", c.files["ready"], is, s.Containers[0].Status)
+		}
+		c.files["ready"] = true
+	}
+}
+
 var robot = registry.Login{Username: "robot", Password: "pw"}
 
 func TestPullTellsBytesAndRefusals(t *testing.T) {
