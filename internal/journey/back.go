@@ -120,7 +120,7 @@ func (j *Journey) returned(release string, now time.Time) *Journey {
 		}
 		return j
 	}
-	j.Status, j.To = Arrived, release
+	j.Status, j.To, j.Previous = Arrived, release, nil
 	j.Hops, j.At = j.Hops[:hop], Place{hop - 1, Finish}
 	j.Done = slices.DeleteFunc(j.Done, func(d Done) bool { return d.Hop >= hop })
 	j.Backups = slices.DeleteFunc(j.Backups, func(b Backup) bool { return b.Hop >= hop })
