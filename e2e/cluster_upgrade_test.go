@@ -72,17 +72,17 @@ func TestClusterUpgradeOnlyWay(t *testing.T) {
 		dir := t.TempDir()
 		s.must(0, "render", "--as", "manifests", "--out", filepath.Join(dir, "manifests"))
 		for _, service := range []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-store", "gitserver"} {
-			files, err := filepath.Glob(filepath.Join(dir, "manifests", "*", service+".*.yaml"))
-			if more, _ := filepath.Glob(filepath.Join(dir, "manifests", service, "*.yaml")); err == nil {
-				files = append(files, more...)
+			files, err := filepath.Glob(filepath.Join(dir, "manifests", "*-"+service+".yaml"))
+			if err != nil {
+				t.Fatal(err)
 			}
 			for _, file := range files {
-				if strings.Contains(file, "StatefulSet") || strings.Contains(file, "Deployment") {
-					kubectl(t, "apply", "--server-side", "--force-conflicts", "--field-manager", "argocd", "-n", s.name, "-f", file)
+				if strings.Contains(file, "-statefulset-") || strings.Contains(file, "-deployment-") {
+					kubectl(t, "apply", "--server-side", "--force-conflicts", "--field-manager", "berth", "-n", s.name, "-f", file)
 				}
 			}
 		}
-		kubectl(t, "rollout", "status", "deployment/pgsql", "-n", s.name, "--timeout=120s")
+		kubectl(t, "rollout", "status", "statefulset/pgsql", "-n", s.name, "--timeout=120s")
 	})
 }
 

@@ -75,25 +75,17 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 	}
 	defer i.Close()
 	problems = append(problems, i.Survey(ctx, &e.Environment)...)
-	p, err := i.Plan(ctx, &e.Environment)
+	_, c, err := e.observe(ctx, i, site.IfQuick, "")
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	c, err := e.compare(ctx, i, p, site.IfQuick, "")
-	if err != nil {
-		return nil, err
+	for _, d := range c.Problems { // one that is known of the file says less
+		problems = slices.DeleteFunc(problems, func(f diag.Diagnostic) bool { return f.Code == d.Code })
 	}
-	if c.upgrade.Open() {
-		problems = append(problems, underway(c.upgrade, file))
-	} else {
-		for _, d := range c.Problems { // one that is known of the file says less
-			problems = slices.DeleteFunc(problems, func(f diag.Diagnostic) bool { return f.Code == d.Code })
-		}
-		problems = append(problems, c.Problems...)
-	}
+	problems = append(problems, c.Problems...)
 	return problems, nil
 }
 

@@ -46,20 +46,14 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 		return err
 	}
 	defer s.Close()
-	p, err := e.planned(ctx, s)
-	if err != nil {
-		if p != nil && !p.Empty() && !f.json {
-			view.Plan(e.Stdout, p) // what stands in its way is told below
-		}
-		return err
-	}
-	c, err := e.compare(ctx, s, p, site.InDoubt, "")
+	p, c, err := e.observe(ctx, s, site.InDoubt, "")
 	switch {
 	case err != nil:
 		return err
-	case c.upgrade.Open():
-		return settled(ctx, s)
 	case c.Problems.Failed():
+		if c.Reached && !f.json {
+			view.Plan(e.Stdout, p) // what stands in its way is told below
+		}
 		return c.Problems
 	case !c.Reached && f.out != "":
 		return notSaved(f.out, c.From, c.To)

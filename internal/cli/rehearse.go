@@ -97,6 +97,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 		view.Journey(e.Stdout, p)
 		return nil, nil
 	}
+	c.Text = j.Config // the release that is installed, whatever the file names
 	if _, err := e.clean(ctx, c); err != nil {
 		return nil, err
 	}
@@ -149,7 +150,7 @@ func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j 
 		return nil, err
 	}
 	from := c.Source(asked, original)
-	before, err := journey.Inspect(held, from, c.Text)
+	before, err := journey.Inspect(held, from, c.Text, "")
 	if err != nil {
 		return nil, c.Unreached(err)
 	}

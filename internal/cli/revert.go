@@ -67,16 +67,14 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 		return err
 	}
 	defer old.Close()
-	shown, err := e.planned(ctx, old)
-	if err != nil {
+	shown, c, err := e.observe(ctx, old, site.IfQuick, "")
+	switch {
+	case err != nil:
 		return err
-	}
-	c, err := e.compare(ctx, old, shown, site.IfQuick, "")
-	if err != nil {
-		return err
-	}
-	if c.Problems.Failed() || !c.Reached {
+	case c.From != "" && c.From != c.To:
 		return anotherRelease(to, c.From)
+	case c.Problems.Failed():
+		return c.Problems
 	}
 	fmt.Fprintf(e.Stdout, "back to the config of run %d, of %s\n", to.Number, to.Started.Format(time.DateTime))
 	if last := state.Last(records); last != nil && last.Config != string(s.Of().Text) {
@@ -104,9 +102,10 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 		return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: f.file, Summary: "since this was looked at, what runs has changed; nothing was touched",
 			Hint: "look again: berth revert"}}
 	}
-	if err := e.preflight(ctx, old, p); err != nil {
+	if p, err = e.ready(ctx, old, p, false); err != nil {
 		return err
 	}
+	p.Action = plan.Revert
 	// The file first: berth up goes on from wherever this stops.
 	if err := e.Rewrite(s.Of().File, to.Config); err != nil {
 		return err

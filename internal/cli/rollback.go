@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/journey"
@@ -60,6 +61,9 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	if problems.Failed() {
 		return problems
 	}
+	if err := e.stillThere(ctx, s, j); err != nil {
+		return err
+	}
 	note, err := e.keepChanges(ctx, s, j, way)
 	if err != nil {
 		return err
@@ -111,6 +115,26 @@ func noUpgrade(j *journey.Journey, file string) error {
 	}
 	return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: file, Summary: "there is no upgrade to go back over: " + why,
 		Hint: "to go back over a change of your file: berth revert   to see what was done: berth history"}}
+}
+
+// stillThere proves that an installation is where its last upgrade arrived: data that was restored since is of another release, perhaps, and then the
+// way back leads nowhere.
+func (e *Env) stillThere(ctx context.Context, s site.Site, j *journey.Journey) error {
+	if j.Status != journey.Arrived {
+		return nil
+	}
+	services, _, _, err := s.Services(ctx, &e.Environment)
+	if err != nil {
+		return err
+	}
+	standing, err := site.Stand(ctx, &e.Environment, s, runs(services), site.Always)
+	if err != nil || standing.Databases == "" || catalogue.Minor(standing.Databases) == catalogue.Minor(j.To) {
+		return err
+	}
+	release := standing.Release()
+	return diag.List{{Code: "BERTH3707", Severity: diag.Error, Subject: "databases",
+		Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the last upgrade arrived at %s: its way back does not fit them", release, j.To),
+		Hint:    "when you restored them: write  release: " + release + "  and run berth up"}}
 }
 
 // keepChanges makes a journey's way back lead to the admin's file as it is now, with the release of then, where the upgrade arrived and the file

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -28,6 +29,8 @@ type Status struct {
 	Upgrade      string         `json:"upgrade,omitempty"`  // that is under way, and where it is
 	Upgrades     string         `json:"upgrades,omitempty"` // what berth agent saw last
 	Problems     diag.List      `json:"problems,omitempty"` // what of its release is not as it should be
+
+	next string // what to do about Upgrade
 }
 
 func newStatusCmd(env *Env) *cobra.Command {
@@ -100,6 +103,10 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 	}
 	if j.Open() {
 		s.Upgrade = fmt.Sprintf("%s, %s to %s: %s", j.Status, j.From, j.To, j.Describe())
+		s.next = "go on with: berth upgrade   go back with: berth rollback"
+		if j.Status == journey.Returning {
+			s.next = "go on with: berth rollback"
+		}
 	}
 	var agent AgentReport
 	if err := at.Store().Note(ctx, agentNote, &agent); err != nil {
@@ -110,7 +117,8 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		last := records[len(records)-1]
 		s.LastRun = fmt.Sprintf("%s %s, %s", last.What(), last.Result, last.Started.Format(time.DateTime))
 	}
-	if s.Release == "" {
+	if j.Open() {
+		s.Release = j.Release() // whoever carries the upgrade out asks the databases
 		return s, nil
 	}
 	standing, err := site.Stand(ctx, &e.Environment, at, runs(services), site.IfQuick)
@@ -118,12 +126,10 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		return nil, err
 	}
 	s.Databases = standing.Databases
-	if r := standing.Release(); r != "" {
-		s.Release = r
+	if s.Release != "" {
+		s.Release = cmp.Or(standing.Release(), s.Release)
 	}
-	if !j.Open() {
-		s.Problems = at.Of().Compare(e.Catalogue(), standing, j).Problems
-	}
+	s.Problems = at.Of().Compare(e.Catalogue(), standing, j).Problems
 	return s, nil
 }
 
@@ -133,7 +139,11 @@ func (s *Status) well() bool {
 
 func (s *Status) write(w io.Writer) {
 	if s.Release == "" {
-		fmt.Fprintf(w, "Sourcegraph does not run here. Bring it up with: berth up\n")
+		fmt.Fprintf(w, "Sourcegraph does not run here.")
+		if !s.Problems.Failed() {
+			fmt.Fprintf(w, " Bring it up with: berth up")
+		}
+		fmt.Fprintln(w)
 		return
 	}
 	fmt.Fprintf(w, "Sourcegraph %s · installation %s\n\n", s.Release, s.Installation)
@@ -162,7 +172,7 @@ func (s *Status) write(w io.Writer) {
 		fmt.Fprintf(w, "config    asks for %s\n", s.Wanted)
 	}
 	if s.Upgrade != "" {
-		fmt.Fprintf(w, "upgrade   %s; go on with: berth upgrade   go back with: berth rollback\n", s.Upgrade)
+		fmt.Fprintf(w, "upgrade   %s; %s\n", s.Upgrade, s.next)
 	}
 	if s.Upgrades != "" {
 		fmt.Fprintf(w, "upgrades  %s\n", s.Upgrades)

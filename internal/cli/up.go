@@ -72,15 +72,10 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 	if err := s.Lost(ctx); err != nil {
 		return err
 	}
-	p, err := e.planned(ctx, s)
-	if err != nil {
-		return err
-	}
-	c, err := e.compare(ctx, s, p, site.IfQuick, f.dataOf)
-	if err != nil {
-		return err
-	}
+	p, c, err := e.observe(ctx, s, site.IfQuick, f.dataOf)
 	switch {
+	case err != nil:
+		return err
 	case c.Problems.Failed():
 		return c.Problems
 	case !c.Reached && f.saved != "":
@@ -94,45 +89,45 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 			return err
 		}
 	}
-	return e.carryOut(ctx, s, p, state.NewRecord(plan.Up, p.Release, string(s.Of().Text), e.Now()), c, f)
-}
-
-// carryOut makes the installation what its config asks for: up, and revert, which wrote the config. The lock is held.
-func (e *Env) carryOut(ctx context.Context, s site.Site, p *plan.Plan, r *state.Record, c compared, f upFlags) error {
 	if p.Empty() {
 		view.Plan(e.Stdout, p)
 		return s.Settle(ctx)
 	}
-	if err := e.preflight(ctx, s, p); err != nil {
+	if p, err = e.ready(ctx, s, p, f.saved != ""); err != nil {
 		return err
-	}
-	made, err := e.Generate(ctx, s)
-	if err != nil {
-		return err
-	}
-	if made && f.saved == "" { // the plan has the secrets in it
-		if p, err = e.planned(ctx, s); err != nil {
-			return err
-		}
 	}
 	view.Plan(e.Stdout, p)
 	fmt.Fprintln(e.Stdout)
+	r := state.NewRecord(plan.Up, p.Release, string(s.Of().Text), e.Now())
 	r.Plan = p
-	err = e.execute(ctx, s, r, func() (*run.Run, error) { return e.steps(ctx, s, p, c, f) })
-	if err != nil {
+	if err := e.execute(ctx, s, r, func() (*run.Run, error) { return e.steps(ctx, s, p, c, f) }); err != nil {
 		return err
 	}
 	return e.answers(ctx, s)
 }
 
+// ready proves that a plan can be carried out, and makes the secrets that are missing. A plan has secrets in it, so that there is another one after
+// that, unless this very one is to be carried out.
+func (e *Env) ready(ctx context.Context, s site.Site, p *plan.Plan, asItIs bool) (*plan.Plan, error) {
+	if err := e.preflight(ctx, s, p); err != nil {
+		return nil, err
+	}
+	made, err := e.Generate(ctx, s)
+	if err != nil || !made || asItIs {
+		return p, err
+	}
+	return e.planned(ctx, s)
+}
+
 // steps carries a plan out. Where there is data that nobody could ask for its release, the databases start first, alone, and are asked: data
 // may have been restored since.
 func (e *Env) steps(ctx context.Context, s site.Site, p *plan.Plan, c compared, f upFlags) (*run.Run, error) {
-	if first := p.Only(stack.Databases()); c.standing.Data && c.From != "" && c.standing.Postgres == 0 && !first.Empty() {
+	if first := p.Only(stack.Databases()); c.standing.Silent && c.From != "" && !first.Empty() {
 		if r, err := e.Carry(ctx, s, first, f.timeout); err != nil {
 			return r, err
 		}
 		if problems := e.ofRelease(ctx, s, p); len(problems) > 0 {
+			problems[0].Detail = append(problems[0].Detail, "the databases were started to be asked; nothing else was touched")
 			return nil, problems
 		}
 		if f.saved != "" {

@@ -110,7 +110,7 @@ func (e *Env) find(ctx context.Context, s site.Site, file string) (f found, err 
 		}
 		f.problems = append(f.problems, more...)
 	}
-	f.facts, err = journey.Inspect(ctx, site.NewPlace(&e.Environment, l, 0), text)
+	f.facts, err = journey.Inspect(ctx, site.NewPlace(&e.Environment, l, 0), text, e.Tag())
 	var problems diag.List
 	if errors.As(err, &problems) {
 		f.problems, err = append(f.problems, problems...), nil

@@ -91,3 +91,17 @@ func TestAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestUnderWay: what refuses to change an installation that is on a journey names a command that goes on with it.
+func TestUnderWay(t *testing.T) {
+	for status, want := range map[journey.Status]string{journey.Walking: "berth upgrade", journey.Stopped: "berth upgrade", journey.Returning: "berth rollback"} {
+		j := &journey.Journey{Status: status, From: "6.0.0", To: "7.5.4453", Hops: make([]journey.Hop, 1)}
+		d := underway(j, "sourcegraph.yaml")
+		if _, first, _ := strings.Cut(d.Hint, ": "); !strings.HasPrefix(first, want) {
+			t.Errorf("%s: %s", status, d.Hint)
+		}
+		if err := resumable(nil, j, upgradeFlags{to: "9.9"}); status == journey.Returning && !strings.Contains(err.Error(), "BERTH3730") {
+			t.Errorf("%s: %v", status, err)
+		}
+	}
+}

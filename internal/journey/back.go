@@ -169,7 +169,7 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 		if err := w.Site.Deploy(ctx, h.Config, stack.Closed, page); err != nil {
 			return err
 		}
-		facts, err := Inspect(ctx, w.Site, h.Config)
+		facts, err := Inspect(ctx, w.Site, h.Config, w.Tag)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (w *Walker) Rehearse(ctx context.Context, j *Journey, source Site) (*Facts,
 		}
 	}
 	j.Status, j.Ended = Arrived, w.Now()
-	return Inspect(ctx, w.Site, j.Hop().Config)
+	return Inspect(ctx, w.Site, j.Hop().Config, w.Tag)
 }
 
 // at does one stage of a rehearsal.

@@ -20,17 +20,17 @@ import (
 // terabyte are documented.
 const conversion = 48 * time.Hour
 
-// Inspect asks the databases, with the tools of a config's release.
-func Inspect(ctx context.Context, site Site, config string) (*Facts, error) {
-	return inspect(ctx, site, config, time.Minute, func(string) {})
+// Inspect asks the databases, with the tools of a config's release. tag tells the task that asks from those of others who ask at the same time.
+func Inspect(ctx context.Context, site Site, config, tag string) (*Facts, error) {
+	return inspect(ctx, site, config, tag, time.Minute, func(string) {})
 }
 
-func inspect(ctx context.Context, site Site, config string, wait time.Duration, line func(string)) (*Facts, error) {
+func inspect(ctx context.Context, site Site, config, tag string, wait time.Duration, line func(string)) (*Facts, error) {
 	image, err := site.Image(config, "pgsql")
 	if err != nil {
 		return nil, err
 	}
-	const name = "inspect"
+	name := "inspect" + tag
 	t := run.Task{Name: name, Identity: "inspect", Image: image, As: "pgsql", Entry: script(inspectScript),
 		Env: map[string]string{"WAIT": fmt.Sprint(int(wait.Seconds()))}}
 	lines, exit, err := fresh(ctx, site, t, func(l string) {
@@ -86,7 +86,7 @@ func failed(t run.Task, exit int, lines []string, code, summary, hint string) di
 // check proves that the databases are as the hop needs them.
 func (w *Walker) check(ctx context.Context, j *Journey) (string, error) {
 	h := j.Hop()
-	facts, err := Inspect(ctx, w.Site, j.begins())
+	facts, err := Inspect(ctx, w.Site, j.begins(), w.Tag)
 	if err != nil {
 		return "", err
 	}
@@ -145,7 +145,7 @@ func (w *Walker) drift(ctx context.Context, j *Journey, release string) (diag.Li
 	var g errgroup.Group
 	for i, schema := range schemas {
 		g.Go(func() error {
-			t := run.Task{Name: "drift-" + schema, Identity: j.identity("drift " + schema + " " + release), Image: image,
+			t := run.Task{Name: "drift-" + schema + w.Tag, Identity: j.identity("drift " + schema + " " + release), Image: image,
 				Command: []string{"drift", "--db=" + schema, "--version=v" + release, "--ignore-migrator-update"}}
 			lines, exit, err := fresh(ctx, w.Site, t, func(string) {})
 			if err != nil {
@@ -179,7 +179,7 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 	// One that was killed is made anew under another name: a backup is never older than it says.
 	began := w.Now()
 	name := began.UTC().Format(stamp)
-	facts, err := Inspect(ctx, w.Site, j.begins())
+	facts, err := Inspect(ctx, w.Site, j.begins(), w.Tag)
 	if err != nil {
 		return "", err
 	}
@@ -213,7 +213,7 @@ func (w *Walker) convert(ctx context.Context, j *Journey) (string, error) {
 	if err := w.Site.Deploy(ctx, h.Config, stack.Closed, Page(j, nil)); err != nil {
 		return "", err
 	}
-	facts, err := inspect(ctx, w.Site, h.Config, conversion, func(l string) { w.say(j, l) })
+	facts, err := inspect(ctx, w.Site, h.Config, w.Tag, conversion, func(l string) { w.say(j, l) })
 	if err != nil {
 		return "", err
 	}
@@ -258,7 +258,7 @@ func (w *Walker) migrate(ctx context.Context, j *Journey, again bool) (string, e
 	}
 	t := run.Task{Name: "migrate", Identity: j.identity("migrate"), Image: image, Command: h.migration()}
 	if j.Attempts > 1 {
-		facts, err := Inspect(ctx, w.Site, h.Config)
+		facts, err := Inspect(ctx, w.Site, h.Config, w.Tag)
 		if err != nil {
 			return "", err
 		}

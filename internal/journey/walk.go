@@ -46,6 +46,7 @@ type Walker struct {
 	Now      func() time.Time
 	Tell     func(Event)
 	Patience time.Duration // how long a background migration may stand still
+	Tag      string        // of tasks that only ask, where others may ask at the same time; "" for whoever holds the lock
 }
 
 // NoteName is the name of the note that a journey is kept in.

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -37,6 +38,9 @@ type Environment struct {
 
 // Abs gives a path that the admin wrote on the command line.
 func (e *Environment) Abs(path string) string { return from(e.Dir, path) }
+
+// Tag is what the tasks of a question have in their names, so that two people can ask at the same time.
+func (e *Environment) Tag() string { return fmt.Sprintf("-%08x", uint32(e.Now().UnixNano())) }
 
 // World is what a config in a folder refers to.
 func (e *Environment) World(dir string) check.World {

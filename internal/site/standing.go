@@ -2,11 +2,10 @@ package site
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 
 	"berth/catalogue"
-	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/stack"
@@ -49,23 +48,25 @@ func Stand(ctx context.Context, e *Environment, s Site, runs map[string][]string
 		return standing, err
 	}
 	standing.Recorded = recorded(records, j)
-	if standing.Data, err = s.Data(ctx); err != nil || len(runs) == 0 {
-		return standing, err // where nothing is there, nobody can be asked
+	if standing.Data, err = s.Data(ctx); err != nil {
+		return standing, err
 	}
-	answer, err := s.Databases(ctx, e)
-	standing.Databases, standing.Postgres = answer.Release, answer.Postgres
-	return standing, err
+	var answer Answer
+	if len(runs) > 0 {
+		if answer, err = s.Databases(ctx, e); err != nil {
+			return standing, err
+		}
+	}
+	standing.Databases, standing.Postgres, standing.Silent = answer.Release, answer.Postgres, standing.Data && !answer.Answered
+	return standing, nil
 }
 
-// Inspected asks the databases by a task.
+// Inspected asks the databases by a task. Where none can be run, for whatever reason, they can't be asked.
 func Inspected(ctx context.Context, e *Environment, l *Loaded) (Answer, error) {
-	facts, err := journey.Inspect(ctx, NewPlace(e, l, 0), string(l.Text))
-	var problems diag.List
-	if errors.As(err, &problems) {
-		return Answer{}, nil // they don't answer
-	}
+	fmt.Fprintln(e.Stderr, "asking the databases which release they are of")
+	facts, err := journey.Inspect(ctx, NewPlace(e, l, 0), string(l.Text), e.Tag())
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, ctx.Err()
 	}
 	return Answer{Answered: true, Release: facts.Release, Postgres: facts.Postgres()}, nil
 }

@@ -22,6 +22,7 @@ type Standing struct {
 	Runs      map[string][]string // services by the release of their containers, whether they run or not
 	Postgres  int                 // the major release of the server that answered; 0: none did
 	Data      bool                // there is data of a database
+	Silent    bool                // there is data, and its databases don't run, so that nobody could ask them
 }
 
 // Release is the release that the installation's data is of; "" where nothing is known.
