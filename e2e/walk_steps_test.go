@@ -31,6 +31,7 @@ type walk struct {
 
 	valid    string              // the file's last text that is valid YAML
 	promised string              // the release that berth rollback was said to go back to; "": none was
+	underWay bool                // an upgrade is, or a way back
 	marks    []string            // repositories that people added
 	doubtful map[string]bool     // those of them that a rollback or a restored volume may have lost
 	taken    *taken              // copies of the databases' volumes
@@ -65,7 +66,7 @@ type unit struct {
 	trouble          string // why it can't use its data
 }
 
-func newWalk(t *testing.T, from string, s *site, p place) *walk {
+func newWalk(t *testing.T, s *site, p place) *walk {
 	return &walk{t: t, site: s, place: p, ports: []int{freePort(t), freePort(t), freePort(t)}, doubtful: map[string]bool{}, secrets: map[string]struct{}{}}
 }
 

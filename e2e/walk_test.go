@@ -24,20 +24,20 @@ import (
 
 // TestWalks walks on a Docker Engine.
 func TestWalks(t *testing.T) {
-	walks(t, "compose", func(t *testing.T, from string) *walk {
-		return newWalk(t, from, newSite(t, "walk"), engine{name: "walk"})
+	walks(t, "compose", func(t *testing.T) *walk {
+		return newWalk(t, newSite(t, "walk"), engine{name: "walk"})
 	})
 }
 
 // walks makes as many walks as WALKS says, each of STEPS steps, beginning with SEED; or the one of WALK.
-func walks(t *testing.T, on string, begin func(t *testing.T, from string) *walk) {
+func walks(t *testing.T, on string, begin func(t *testing.T) *walk) {
 	if only := cmp.Or(os.Getenv("ON"), "compose"); only != on {
 		t.Skipf("ON=%s", only)
 	}
 	buildImages(t, slices.Concat(bases, []string{release, converts, "6.12.5040"})...)
 	run := func(name string, next func(*walk) (string, bool)) *broken {
 		var found *broken
-		t.Run(name, func(t *testing.T) { found = begin(t, "").all(next) })
+		t.Run(name, func(t *testing.T) { found = begin(t).all(next) })
 		return found
 	}
 	if text := os.Getenv("WALK"); text != "" {
