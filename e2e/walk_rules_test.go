@@ -129,6 +129,11 @@ func (w *walk) keptFiles() {
 			w.secrets[v] = struct{}{}
 		}
 	}
+	if c, ok := w.place.(cluster); ok {
+		for _, v := range c.passwords() {
+			w.secrets[v] = struct{}{}
+		}
+	}
 	err = filepath.WalkDir(w.site.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
