@@ -278,8 +278,11 @@ func (w *walk) well(r result) {
 // tries is how many commands that berth names lead out at most.
 const tries = 8
 
-// named finds commands and edits that a text names.
-var named = regexp.MustCompile("berth (up|upgrade|rollback|revert|lock|check|plan)((?: --(?:to|data-of) [0-9.]+| --plan)*)|write  release: ([0-9.]+)")
+// named finds commands and edits that a text names, and quoted the lines of the admin's own file, whose comments name some.
+var (
+	named  = regexp.MustCompile(`berth (upgrade finish|upgrade|up|rollback|revert|lock)\b((?: --(?:to|data-of) [0-9.]+)*)|write  release: ([0-9.]+)`)
+	quoted = regexp.MustCompile(`(?m)^ *\d+ \| .*$`)
+)
 
 // lead brings the installation to health by nothing but what berth names: no command ends in a state out of which none leads.
 func (w *walk) lead() {
@@ -300,19 +303,15 @@ func (w *walk) lead() {
 		told = append(told, s.out, p.out)
 		next := ""
 		for _, text := range []string{failed, s.out, p.out} {
-			for _, m := range named.FindAllStringSubmatch(text, -1) {
-				command := strings.TrimSuffix(m[0], ".")
-				command = strings.TrimSuffix(command, " --plan")
-				if m[1] == "check" || m[1] == "plan" || tried[command] > 0 && next != "" {
-					continue
-				}
+			for _, command := range named.FindAllString(quoted.ReplaceAllString(text, ""), -1) {
+				command = strings.TrimSuffix(command, ".")
 				if next == "" || tried[command] < tried[next] {
 					next = command
 				}
 			}
 		}
 		if next == "" {
-			next = "berth up"
+			w.broke("a command that berth names leads out", "none is named:\n%s", strings.Join(told, "\n---\n"))
 		}
 		tried[next]++
 		told = append(told, "TRIED "+next)
