@@ -32,6 +32,16 @@ func (w *walk) check() {
 	w.keptVolumes()
 	w.keptMarks()
 	w.keptFiles()
+	var status struct{ Upgrade string }
+	if r := w.quiet("status", "--json"); json.Unmarshal([]byte(r), &status) == nil {
+		w.underWay = status.Upgrade != ""
+	}
+}
+
+// quiet is what a command prints as its result.
+func (w *walk) quiet(args ...string) string {
+	out, _ := w.site.command(w.t.Context(), args...).Output() // its result is there also where it ends with a code
+	return string(out)
 }
 
 // schemas: software never runs on a schema that its release can't read. Sourcegraph's releases work with the schema of the minor after theirs, and a
@@ -119,6 +129,11 @@ func (w *walk) keptFiles() {
 			w.secrets[v] = struct{}{}
 		}
 	}
+	if c, ok := w.place.(cluster); ok {
+		for _, v := range c.passwords() {
+			w.secrets[v] = struct{}{}
+		}
+	}
 	err = filepath.WalkDir(w.site.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -153,13 +168,12 @@ func (w *walk) keptSecret(where, text string) {
 
 // history is what was done, as berth tells it; what it told last where the file is broken.
 func (w *walk) history() []record {
-	cmd := w.site.command(w.t.Context(), "history", "--json")
-	out, err := cmd.Output()
-	if err != nil {
+	out := w.quiet("history", "--json")
+	if out == "" {
 		return nil
 	}
 	var records []record
-	if err := json.Unmarshal(out, &records); err != nil {
+	if err := json.Unmarshal([]byte(out), &records); err != nil {
 		w.broke("history is told", "%v\n%s", err, out)
 	}
 	return records
@@ -210,7 +224,6 @@ func (w *walk) recorded(r result) {
 var (
 	wayBack    = regexp.MustCompile(`(?m)^(?:further )?back,? to (\S+?),? with: berth rollback`)
 	wentBack   = regexp.MustCompile(`(?m)^Sourcegraph (\S+) runs again`)
-	arrived    = regexp.MustCompile(`(?m)^Sourcegraph (\S+) runs; from`)
 	sinceThen  = regexp.MustCompile(`cost +what was written since the backup`)
 	nothingYet = regexp.MustCompile(`nothing was changed yet`)
 )
@@ -218,10 +231,12 @@ var (
 // promises: a way back that was promised is what is then done.
 func (w *walk) promises(r result) {
 	if m := wentBack.FindStringSubmatch(r.out); m != nil {
-		if r.args[0] == "rollback" && w.promised != "" && m[1] != w.promised && !nothingYet.MatchString(r.out) && w.byHand == "" {
+		if r.args[0] == "rollback" && w.promised != "" && m[1] != w.promised && !w.underWay {
 			w.broke("the way back that was promised is gone", "it was said to lead to %s, and led to %s:\n%s", w.promised, m[1], r.out)
 		}
-		w.promised = ""
+		if !w.underWay {
+			w.promised = "" // that of the journey before it still holds
+		}
 	}
 	if r.args[0] == "rollback" && r.code != 0 && r.code != -1 && strings.Contains(r.out, "BERTH3735") && w.promised != "" {
 		w.broke("a way back that was promised exists", "it was said to lead to %s:\n%s", w.promised, r.out)
@@ -263,8 +278,11 @@ func (w *walk) well(r result) {
 // tries is how many commands that berth names lead out at most.
 const tries = 8
 
-// named finds commands and edits that a text names.
-var named = regexp.MustCompile("berth (up|upgrade|rollback|revert|lock|check|plan)((?: --(?:to|data-of) [0-9.]+| --plan)*)|write  release: ([0-9.]+)")
+// named finds commands and edits that a text names, and quoted the lines of the admin's own file, whose comments name some.
+var (
+	named  = regexp.MustCompile(`berth (upgrade finish|upgrade|up|rollback|revert|lock)\b((?: --(?:to|data-of) [0-9.]+)*)|write  release: ([0-9.]+)`)
+	quoted = regexp.MustCompile(`(?m)^ *\d+ \| .*$`)
+)
 
 // lead brings the installation to health by nothing but what berth names: no command ends in a state out of which none leads.
 func (w *walk) lead() {
@@ -285,19 +303,15 @@ func (w *walk) lead() {
 		told = append(told, s.out, p.out)
 		next := ""
 		for _, text := range []string{failed, s.out, p.out} {
-			for _, m := range named.FindAllStringSubmatch(text, -1) {
-				command := strings.TrimSuffix(m[0], ".")
-				command = strings.TrimSuffix(command, " --plan")
-				if m[1] == "check" || m[1] == "plan" || tried[command] > 0 && next != "" {
-					continue
-				}
+			for _, command := range named.FindAllString(quoted.ReplaceAllString(text, ""), -1) {
+				command = strings.TrimSuffix(command, ".")
 				if next == "" || tried[command] < tried[next] {
 					next = command
 				}
 			}
 		}
 		if next == "" {
-			next = "berth up"
+			w.broke("a command that berth names leads out", "none is named:\n%s", strings.Join(told, "\n---\n"))
 		}
 		tried[next]++
 		told = append(told, "TRIED "+next)

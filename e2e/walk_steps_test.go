@@ -26,11 +26,14 @@ type walk struct {
 	site     *site
 	place    place
 	ports    []int
+	bases    []string // releases that have images and are edited into the file
+	begins   []string // those that walks begin with; the more often, the more likely
 	walked   []string
 	commands int
 
 	valid    string              // the file's last text that is valid YAML
 	promised string              // the release that berth rollback was said to go back to; "": none was
+	underWay bool                // an upgrade is, or a way back
 	marks    []string            // repositories that people added
 	doubtful map[string]bool     // those of them that a rollback or a restored volume may have lost
 	taken    *taken              // copies of the databases' volumes
@@ -54,8 +57,8 @@ type place interface {
 	sql(query string) (string, error)
 	// volumes are the names of what holds data.
 	volumes() ([]string, error)
-	// hand does something to a service by hand.
-	hand(verb, service, release string) error
+	// hand does something to a service by hand, and says whether berth must notice it.
+	hand(verb, service, release string) (noticed bool, err error)
 }
 
 // unit is a container or a pod.
@@ -65,7 +68,7 @@ type unit struct {
 	trouble          string // why it can't use its data
 }
 
-func newWalk(t *testing.T, from string, s *site, p place) *walk {
+func newWalk(t *testing.T, s *site, p place) *walk {
 	return &walk{t: t, site: s, place: p, ports: []int{freePort(t), freePort(t), freePort(t)}, doubtful: map[string]bool{}, secrets: map[string]struct{}{}}
 }
 
@@ -382,11 +385,13 @@ func (w *walk) hand(words []string) {
 			return // it is of that release
 		}
 	}
-	if err := w.place.hand(words[0], words[1], to); err != nil {
+	noticed, err := w.place.hand(words[0], words[1], to)
+	switch {
+	case err != nil:
 		w.t.Logf("  not done: %v", err)
-		return
+	case noticed:
+		w.byHand = strings.Join(words, " ")
 	}
-	w.byHand = strings.Join(words, " ")
 }
 
 // deleteData deletes everything and begins again.
@@ -426,7 +431,7 @@ func (w *walk) take() {
 	if err != nil {
 		return
 	}
-	if err := w.place.hand("take", "", ""); err != nil {
+	if _, err := w.place.hand("take", "", ""); err != nil {
 		w.t.Logf("  not done: %v", err)
 		return
 	}
@@ -443,7 +448,7 @@ func (w *walk) restore() {
 		w.judge(r)
 		return
 	}
-	if err := w.place.hand("restore", "", ""); err != nil {
+	if _, err := w.place.hand("restore", "", ""); err != nil {
 		w.t.Fatal(err)
 	}
 	w.byHand = "restored volumes of " + w.taken.release
@@ -503,12 +508,11 @@ func (e engine) volumes() ([]string, error) {
 }
 
 // hand: "image" makes a container of a service with the image of another release, as an admin would who edits the rendered file.
-func (e engine) hand(verb, service, to string) error {
+func (e engine) hand(verb, service, to string) (noticed bool, err error) {
 	container := e.name + "-" + service
 	if slices.Contains([]string{"gitserver", "searcher", "sourcegraph-frontend"}, service) {
 		container += "-0"
 	}
-	var err error
 	switch verb {
 	case "stop":
 		_, err = sh("docker", "stop", "-t", "5", container)
@@ -521,7 +525,7 @@ func (e engine) hand(verb, service, to string) error {
 	case "take", "restore":
 		err = e.copies(verb)
 	}
-	return err
+	return err == nil, err
 }
 
 func (e engine) image(container, to string) error {

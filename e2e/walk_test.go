@@ -24,20 +24,27 @@ import (
 
 // TestWalks walks on a Docker Engine.
 func TestWalks(t *testing.T) {
-	walks(t, "compose", func(t *testing.T, from string) *walk {
-		return newWalk(t, from, newSite(t, "walk"), engine{name: "walk"})
+	walks(t, "compose", []string{converts, "6.12.5040"}, func(t *testing.T) *walk {
+		w := newWalk(t, newSite(t, "walk"), engine{name: "walk"})
+		w.bases = []string{"6.0.0", "7.0.2852", "7.4.0"}
+		w.begins = []string{"6.0.0", "6.0.0", "6.0.0", "7.0.2852", "7.4.0", "7.4.0", release, converts}
+		return w
 	})
 }
 
 // walks makes as many walks as WALKS says, each of STEPS steps, beginning with SEED; or the one of WALK.
-func walks(t *testing.T, on string, begin func(t *testing.T, from string) *walk) {
+func walks(t *testing.T, on string, more []string, begin func(t *testing.T) *walk) {
 	if only := cmp.Or(os.Getenv("ON"), "compose"); only != on {
 		t.Skipf("ON=%s", only)
 	}
-	buildImages(t, slices.Concat(bases, []string{release, converts, "6.12.5040"})...)
+	buildImages(t, append(more, release)...)
 	run := func(name string, next func(*walk) (string, bool)) *broken {
 		var found *broken
-		t.Run(name, func(t *testing.T) { found = begin(t, "").all(next) })
+		t.Run(name, func(t *testing.T) {
+			w := begin(t)
+			buildImages(t, w.bases...)
+			found = w.all(next)
+		})
 		return found
 	}
 	if text := os.Getenv("WALK"); text != "" {
@@ -140,9 +147,6 @@ func (w *walk) all(next func(*walk) (string, bool)) (found *broken) {
 	return nil
 }
 
-// bases are the releases that walks begin with and edit into the file, all with stand-in images.
-var bases = []string{"6.0.0", "7.0.2852", "7.4.0"}
-
 // converts is a release from which the way leads through a conversion of Postgres, and stops at 6.12.
 const converts = "5.9.1590"
 
@@ -154,7 +158,7 @@ func (w *walk) draw(r *rand.Rand) string {
 	any := func(of ...string) string { return of[r.IntN(len(of))] }
 	number := func(from, to int) string { return strconv.Itoa(from + r.IntN(to-from+1)) }
 	if len(w.walked) == 0 {
-		return "new " + any("6.0.0", "6.0.0", "6.0.0", "7.0.2852", "7.4.0", "7.4.0", release, converts)
+		return "new " + any(w.begins...)
 	}
 	change := func() string {
 		return any("up", "up", "up", "upgrade", "upgrade", "upgrade --to 7.4.0", "rollback", "rollback", "revert", "down")
@@ -176,7 +180,7 @@ func (w *walk) draw(r *rand.Rand) string {
 		{often(usable, 4), func() string { return "edit memory " + number(600, 990) }},
 		{often(usable, 3), func() string { return "edit replicas " + any("gitserver", "searcher") + " " + number(1, 2) }},
 		{often(usable, 2), func() string { return "edit port " + number(0, 2) }},
-		{7, func() string { return "edit release " + any(append(bases, release)...) }},
+		{7, func() string { return "edit release " + any(append(w.bases, release)...) }},
 		{1, func() string { return "edit release " + any(wrong...) }},
 		{1, func() string { return "edit broken" }},
 		{often(now != w.valid, 30), func() string { return "edit repair" }},
@@ -201,7 +205,7 @@ func (w *walk) draw(r *rand.Rand) string {
 		{1, func() string { return "revert-to " + number(1, 12) }},
 		{5, func() string { return "hand " + any("stop", "rm", "limit") + " " + any(touched...) }},
 		{2, func() string {
-			return "hand image " + any("worker", "gitserver", "sourcegraph-frontend") + " " + any(append(bases, release)...)
+			return "hand image " + any("worker", "gitserver", "sourcegraph-frontend") + " " + any(append(w.bases, release)...)
 		}},
 		{3, func() string { return "berth down" }},
 		{1, func() string { return "delete-data" }},

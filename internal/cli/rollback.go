@@ -137,12 +137,16 @@ func (e *Env) stillThere(ctx context.Context, s site.Site, j *journey.Journey) e
 		Hint:    "when you restored them: write  release: " + release + "  and run berth up"}}
 }
 
-// keepChanges makes a journey's way back lead to the admin's file as it is now, with the release of then, where the upgrade arrived and the file
-// was changed since. It says what becomes of the file; "": nothing that needs saying.
+// keepChanges makes a journey's way back lead to the admin's file as it is now, with the release of then, where the file was changed since the
+// upgrade began, or since it arrived. It says what becomes of the file; "": nothing that needs saying.
 func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, way journey.Way) (note string, err error) {
 	l := s.Of()
-	if j.Status != journey.Arrived || string(l.Text) == j.Hop().Config {
+	if j.Expects(string(l.Text)) {
 		return "", nil
+	}
+	since := "since the upgrade began"
+	if j.Status == journey.Arrived {
+		since = "since the upgrade"
 	}
 	set := func(release string) ([]byte, error) { return config.WithRelease(l.File, l.Text, release) }
 	back, err := set(way.To)
@@ -153,9 +157,13 @@ func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, 
 	var problems diag.List
 	switch err := at.Valid(string(back)); {
 	case errors.As(err, &problems):
-		return fmt.Sprintf("what you changed since the upgrade does not fit %s (%s), so your file becomes what it was before the upgrade", way.To, problems[0].Summary), nil
+		return fmt.Sprintf("what you changed %s does not fit %s (%s), so your file becomes what it was before the upgrade", since, way.To, problems[0].Summary), nil
 	case err != nil:
 		return "", err
+	}
+	j.BackConfig = string(back)
+	if j.Status != journey.Arrived {
+		return "keeps what you changed " + since, nil
 	}
 	now, err := set(j.Hop().To)
 	if err != nil {
@@ -164,9 +172,8 @@ func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, 
 	if at.Valid(string(now)) == nil {
 		j.Hop().Config = string(now)
 	}
-	j.BackConfig = string(back)
 	if len(j.Hop().Edits) > 0 {
-		return "keeps what you changed since the upgrade; what the upgrade took out of it is not put back: berth history --json has it", nil
+		return "keeps what you changed " + since + "; what the upgrade took out of it is not put back: berth history --json has it", nil
 	}
-	return "keeps what you changed since the upgrade", nil
+	return "keeps what you changed " + since, nil
 }

@@ -29,6 +29,8 @@ type Status struct {
 	Upgrade      string         `json:"upgrade,omitempty"`  // that is under way, and where it is
 	Upgrades     string         `json:"upgrades,omitempty"` // what berth agent saw last
 	Problems     diag.List      `json:"problems,omitempty"` // what of its release is not as it should be
+
+	next string // what to do about Upgrade
 }
 
 func newStatusCmd(env *Env) *cobra.Command {
@@ -101,6 +103,10 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 	}
 	if j.Open() {
 		s.Upgrade = fmt.Sprintf("%s, %s to %s: %s", j.Status, j.From, j.To, j.Describe())
+		s.next = "go on with: berth upgrade   go back with: berth rollback"
+		if j.Status == journey.Returning {
+			s.next = "go on with: berth rollback"
+		}
 	}
 	var agent AgentReport
 	if err := at.Store().Note(ctx, agentNote, &agent); err != nil {
@@ -166,7 +172,7 @@ func (s *Status) write(w io.Writer) {
 		fmt.Fprintf(w, "config    asks for %s\n", s.Wanted)
 	}
 	if s.Upgrade != "" {
-		fmt.Fprintf(w, "upgrade   %s; go on with: berth upgrade   go back with: berth rollback\n", s.Upgrade)
+		fmt.Fprintf(w, "upgrade   %s; %s\n", s.Upgrade, s.next)
 	}
 	if s.Upgrades != "" {
 		fmt.Fprintf(w, "upgrades  %s\n", s.Upgrades)

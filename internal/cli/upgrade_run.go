@@ -154,8 +154,7 @@ func (e *Env) goOn(ctx context.Context, s site.Site, j *journey.Journey, f upgra
 // resumable says why a journey that is under way can't be gone on with.
 func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
 	if j.Status == journey.Returning {
-		return diag.List{{Code: "BERTH3730", Severity: diag.Error, Subject: f.file, Summary: "the installation is on its way back to " + j.Hop().From,
-			Hint: "go on with that first: berth rollback"}}
+		return diag.List{returning(j, f.file)}
 	}
 	if f.to != "" && f.to != j.To && !strings.HasPrefix(j.To, f.to+".") {
 		return diag.List{{Code: "BERTH3731", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("an upgrade to %s is under way: %s", j.To, j.Describe()),
@@ -293,7 +292,16 @@ func settled(ctx context.Context, s site.Site) error {
 
 // underway says that an upgrade is under way, and what to do about it.
 func underway(j *journey.Journey, file string) diag.Diagnostic {
+	if j.Status == journey.Returning {
+		return returning(j, file)
+	}
 	return diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: file,
 		Summary: fmt.Sprintf("an upgrade from %s to %s is under way: %s", j.From, j.To, j.Describe()),
 		Hint:    "go on with it: berth upgrade   or go back: berth rollback"}
+}
+
+// returning says that an installation is on its way back, which is gone on with first.
+func returning(j *journey.Journey, file string) diag.Diagnostic {
+	return diag.Diagnostic{Code: "BERTH3730", Severity: diag.Error, Subject: file, Summary: "the installation is on its way back to " + j.Hop().From,
+		Hint: "go on with that first: berth rollback"}
 }

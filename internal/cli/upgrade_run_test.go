@@ -12,6 +12,7 @@ import (
 	"berth/internal/journey"
 	"berth/internal/site"
 	"berth/internal/state"
+	"berth/internal/upgrade"
 )
 
 // TestYesIsForWhatWasSeen: whoever says yes to a plan says it to that plan, and not to what somebody else made of the installation meanwhile.
@@ -91,3 +92,54 @@ func TestAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestUnderWay: what refuses to change an installation that is on a journey names a command that goes on with it.
+func TestUnderWay(t *testing.T) {
+	for status, want := range map[journey.Status]string{journey.Walking: "berth upgrade", journey.Stopped: "berth upgrade", journey.Returning: "berth rollback"} {
+		j := &journey.Journey{Status: status, From: "6.0.0", To: "7.5.4453", Hops: make([]journey.Hop, 1)}
+		d := underway(j, "sourcegraph.yaml")
+		if _, first, _ := strings.Cut(d.Hint, ": "); !strings.HasPrefix(first, want) {
+			t.Errorf("%s: %s", status, d.Hint)
+		}
+		if err := resumable(nil, j, upgradeFlags{to: "9.9"}); status == journey.Returning && !strings.Contains(err.Error(), "BERTH3730") {
+			t.Errorf("%s: %v", status, err)
+		}
+	}
+}
+
+// TestRollbackKeepsChanges: what an admin changed since an upgrade began is kept on the way back, wherever the upgrade is.
+func TestRollbackKeepsChanges(t *testing.T) {
+	text := func(release, more string) string {
+		return "on: compose\nrelease: " + release + "\nurl: http://localhost\n" + more
+	}
+	for name, c := range map[string]struct {
+		status journey.Status
+		file   string
+		want   string
+	}{
+		"untouched, and nothing was changed":   {journey.Stopped, text("6.0.0", ""), ""},
+		"untouched, and something was changed": {journey.Stopped, text("7.4.0", "size: demo\n"), text("6.0.0", "size: demo\n")},
+		"arrived, and something was changed":   {journey.Arrived, text("7.5.4453", "size: demo\n"), text("6.0.0", "size: demo\n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &Env{Environment: site.Environment{Dir: t.TempDir(), Now: time.Now, Getenv: func(string) string { return "" }}}
+			j := journey.New(text("6.0.0", ""), []journey.Hop{{Hop: upgrade.Hop{From: "6.0.0", To: "7.5.4453"}, Config: text("7.5.4453", "")}}, "", time.Now())
+			if j.Status = c.status; c.status == journey.Arrived {
+				j.Done = []journey.Done{{Place: journey.Place{Stage: journey.Settle}}}
+			}
+			s := justLoaded{l: &site.Loaded{File: "sourcegraph.yaml", Dir: e.Dir, Text: []byte(c.file)}}
+			note, err := e.keepChanges(t.Context(), s, j, journey.Way{To: "6.0.0"})
+			if err != nil || j.BackConfig != c.want || (note == "") != (c.file == text("6.0.0", "")) {
+				t.Errorf("%q, %v; it leads to\n%s\nwant\n%s", note, err, j.BackConfig, c.want)
+			}
+		})
+	}
+}
+
+// justLoaded is a site of which only the config is known.
+type justLoaded struct {
+	site.Site
+	l *site.Loaded
+}
+
+func (s justLoaded) Of() *site.Loaded { return s.l }

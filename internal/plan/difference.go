@@ -117,6 +117,8 @@ func (b *differ) decide(u Unit, c Container, exists bool) (Verb, []Cause) {
 		return Recreate, b.changes(u, c)
 	case u.OneShot:
 		return again(c)
+	case c.Altered(u.Image, u.Env):
+		return Recreate, append(b.changes(u, c), Cause{Text: "was changed by hand"})
 	case c.Status == Created:
 		// It may lack what Docker Compose gives a container between making and starting it, such as files with secrets.
 		return Recreate, []Cause{{Text: "was made, but never started"}}

@@ -126,6 +126,18 @@ func TestDifference(t *testing.T) {
 10 [3 6 9] run migrator: has not run for this release
 11 [5 6 10] create sourcegraph-frontend-0
 `},
+		{"an image that was changed by hand in the rendered files", []change{container("gitserver-0", func(c *Container) { c.Image = "r/gitserver:7.4.0" })}, `
+1 [] pull r/gitserver:7.5.0@sha256:1: is not on this host yet
+2 [1] recreate gitserver-0 [restart]: image 7.4.0 -> 7.5.0; was changed by hand
+= caddy migrator pgsql sourcegraph-frontend-0
+`},
+		{"a variable that was changed by hand in the rendered files", []change{
+			unit("gitserver-0", func(u *Unit) { u.Env = map[string]string{"LEVEL": "info", "PASSWORD": ""} }),
+			container("gitserver-0", func(c *Container) { c.Env = map[string]string{"LEVEL": "debug", "PASSWORD": "p", "PATH": "/bin"} })}, `
+1 [] pull r/gitserver:7.5.0@sha256:1: is not on this host yet
+2 [1] recreate gitserver-0 [restart]: env LEVEL changed; was changed by hand
+= caddy migrator pgsql sourcegraph-frontend-0
+`},
 		{"a changed limit touches one service in place", []change{unit("gitserver-0", func(u *Unit) {
 			u.Memory = 2 << 30
 			u.Origins = []Cause{at("memory 8g -> 2Gi", 9, 13)}

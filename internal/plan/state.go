@@ -126,3 +126,14 @@ func Stale(saved, now Basis) []string {
 	}
 	return out
 }
+
+// Altered reports whether a container has another image, or another value of a variable, than it should. Its labels don't tell: they are right also
+// where somebody edited the rendered files and ran docker compose. Variables that hold secrets have no value in env.
+func (c Container) Altered(image string, env map[string]string) bool {
+	for name, want := range env {
+		if want != "" && c.Env[name] != want {
+			return true
+		}
+	}
+	return c.Image != image
+}

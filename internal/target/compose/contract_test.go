@@ -220,7 +220,7 @@ func TestImagesAreAskedForOnlyWhereNeeded(t *testing.T) {
 	f, e := newFakeEngine(t)
 	add := func(name, spec string) {
 		f.containers[name] = &fakeContainer{id: name, name: name, status: container.StateRunning,
-			config: container.Config{Labels: map[string]string{render.LabelInstallation: "sourcegraph", render.LabelSpec: spec}}}
+			config: container.Config{Image: "r/same:1@sha256:1", Labels: map[string]string{render.LabelInstallation: "sourcegraph", render.LabelSpec: spec}}}
 	}
 	add("same", "s1")
 	add("changed", "s0")

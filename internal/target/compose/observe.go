@@ -160,7 +160,7 @@ func (e *Engine) images(ctx context.Context, p *render.Project, containers []pla
 // settled reports whether a container surely stays: most do, and need no question about their image.
 func settled(u render.Unit, c plan.Container) bool {
 	done := c.Status == plan.Stopped && c.Exit == 0 || !u.OneShot && c.Status != plan.Created
-	return c.Spec == u.Spec && c.CPUs == u.CPUs && c.Memory == u.Memory && done
+	return c.Spec == u.Spec && !c.Altered(u.Image, u.Env) && c.CPUs == u.CPUs && c.Memory == u.Memory && done
 }
 
 // byDigest leaves the tag out of a reference that has both: the digest says what is meant, and engines differ in what they make of both.
