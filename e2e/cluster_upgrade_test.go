@@ -83,6 +83,8 @@ func TestClusterUpgradeOnlyWay(t *testing.T) {
 			}
 		}
 		kubectl(t, "rollout", "status", "statefulset/pgsql", "-n", s.name, "--timeout=120s")
+	}, func() {
+		kubectl(t, "patch", "statefulset", "searcher", "-n", s.name, "--field-manager", "berth", "-p", `{"spec": {"minReadySeconds": 3}}`)
 	})
 }
 

@@ -23,7 +23,7 @@ func TestUpgradeOnlyWay(t *testing.T) {
 		if err != nil {
 			t.Fatalf("docker compose up: %v\n%s", err, out)
 		}
-	})
+	}, func() { docker(t, "stop", s.name+"-searcher-0") })
 }
 
 // TestUpgradeByUp writes the very next release into the file: up goes there as an upgrade does.

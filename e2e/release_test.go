@@ -3,14 +3,16 @@
 package e2e
 
 import (
+	"io"
 	"maps"
+	"os/exec"
 	"strings"
 	"testing"
 )
 
 // onlyWay proves that one way leads from one release to another, whatever is written into the file, and that the way back that was promised holds.
-// It begins with 6.0 and data; half brings half of the installation to the file's release without berth.
-func onlyWay(t *testing.T, s *site, half func()) {
+// It begins with 6.0 and data; half brings half of the installation to the file's release without berth, and byHand changes something that runs.
+func onlyWay(t *testing.T, s *site, half, byHand func()) {
 	before := s.data()
 	release60 := "release: 6.0.0"
 	refused := func(t *testing.T, code string, words ...string) {
@@ -110,6 +112,10 @@ func onlyWay(t *testing.T, s *site, half func()) {
 		s := s.in(t)
 		s.edit("memory: 800Mi", "memory: 700Mi")
 		s.must(0, "up")
+		if out := s.answering(3, byHand, "revert"); !strings.Contains(out, "BERTH3738") || !strings.Contains(s.read("sourcegraph.yaml"), "memory: 700Mi") {
+			t.Errorf("what runs changed between the question and the answer, and was not looked at again:\n%s", out)
+		}
+		s.must(0, "up")
 		for _, want := range []string{"memory: 800Mi", "memory: 900Mi"} {
 			s.must(0, "revert", "--yes")
 			if !strings.Contains(s.read("sourcegraph.yaml"), want) {
@@ -154,6 +160,45 @@ func onlyWay(t *testing.T, s *site, half func()) {
 			t.Errorf("there was something to finish:\n%s", out)
 		}
 	})
+}
+
+// answering runs a command line in a terminal that has to end with an exit code: when it asks, something happens, and then somebody says yes.
+func (s *site) answering(code int, meanwhile func(), args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command("script", "--quiet", "--return", "--command", program(s.t)+" "+strings.Join(args, " "), "/dev/null")
+	cmd.Dir = s.dir
+	answer, err := cmd.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	var said strings.Builder
+	asked := false
+	for buffer := make([]byte, 1<<10); ; {
+		n, err := out.Read(buffer)
+		said.Write(buffer[:n])
+		if err != nil {
+			break // it ended
+		}
+		if !asked && strings.Contains(said.String(), "[y/N]") {
+			asked = true
+			meanwhile()
+			if _, err := io.WriteString(answer, "y\n"); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // its exit code tells
+	if got := cmd.ProcessState.ExitCode(); got != code || !asked {
+		s.t.Fatalf("berth %s: exit %d, want %d, asked: %v\n%s", strings.Join(args, " "), got, code, asked, said.String())
+	}
+	return said.String()
 }
 
 // run is the number of the first run of the history that was of a kind and is done.

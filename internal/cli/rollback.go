@@ -12,6 +12,7 @@ import (
 	"berth/internal/journey"
 	"berth/internal/plan"
 	"berth/internal/site"
+	"berth/internal/stack"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -67,6 +68,12 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	note, err := e.keepChanges(ctx, s, j, way)
 	if err != nil {
 		return err
+	}
+	if len(way.Stages) > 0 {
+		// The release before has to be there still: its images, its secrets, room on the host.
+		if err := site.NewPlace(&e.Environment, s.Of(), timeout).Ready(ctx, j.BackTo(way), stack.Open); err != nil {
+			return err
+		}
 	}
 	view.Back(e.Stdout, j, way)
 	if note != "" {
