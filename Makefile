@@ -84,8 +84,8 @@ STEPS ?= 25
 ON ?= compose
 
 walks: build testbed ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
-	eval "$$(testbed/engine env)" && SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' ON='$(ON)' WALK='$(WALK)' SHRINK='$(SHRINK)' \
-	  $(GO) test $(TESTFLAGS) -count=1 -v -timeout 10h -tags walks -run '^TestWalks' ./e2e/...
+	eval "$$(testbed/engine env)" && SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' WALK='$(WALK)' SHRINK='$(SHRINK)' \
+	  $(GO) test $(TESTFLAGS) -count=1 -v -timeout 10h -tags walks -run '^TestWalks$(if $(filter kubernetes,$(ON)),Cluster)$$' ./e2e/...
 
 race: ## tests without an engine under the race detector
 	$(GO) test -race ./...

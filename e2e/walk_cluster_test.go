@@ -12,7 +12,7 @@ import (
 
 // TestWalksCluster walks on a real API server and a real kubelet.
 func TestWalksCluster(t *testing.T) {
-	walks(t, "kubernetes", []string{"7.6.0"}, func(t *testing.T) *walk {
+	walks(t, []string{"7.6.0"}, func(t *testing.T) *walk {
 		const port = "30099"
 		s := newCluster(t, "node", "walk", namespaced("walk", ", service: {nodePort: "+port+"}"), "images: {registry: 10.213.0.1:5010/sourcegraph}")
 		s.host, s.port = "10.213.0.2", number(t, port)

@@ -24,7 +24,7 @@ import (
 
 // TestWalks walks on a Docker Engine.
 func TestWalks(t *testing.T) {
-	walks(t, "compose", []string{converts, "6.12.5040"}, func(t *testing.T) *walk {
+	walks(t, []string{converts, "6.12.5040"}, func(t *testing.T) *walk {
 		w := newWalk(t, newSite(t, "walk"), engine{name: "walk"})
 		w.bases = []string{"6.0.0", "7.0.2852", "7.4.0"}
 		w.begins = []string{"6.0.0", "6.0.0", "6.0.0", "7.0.2852", "7.4.0", "7.4.0", release, converts}
@@ -33,10 +33,7 @@ func TestWalks(t *testing.T) {
 }
 
 // walks makes as many walks as WALKS says, each of STEPS steps, beginning with SEED; or the one of WALK.
-func walks(t *testing.T, on string, more []string, begin func(t *testing.T) *walk) {
-	if only := cmp.Or(os.Getenv("ON"), "compose"); only != on {
-		t.Skipf("ON=%s", only)
-	}
+func walks(t *testing.T, more []string, begin func(t *testing.T) *walk) {
 	buildImages(t, append(more, release)...)
 	run := func(name string, next func(*walk) (string, bool)) *broken {
 		var found *broken
