@@ -17,7 +17,7 @@ func TestWalksCluster(t *testing.T) {
 		s := newCluster(t, "node", "walk", namespaced("walk", ", service: {nodePort: "+port+"}"), "images: {registry: 10.213.0.1:5010/sourcegraph}")
 		s.host, s.port = "10.213.0.2", number(t, port)
 		w := newWalk(t, s, cluster{s.name})
-		w.bases, w.begins = []string{"6.0.0", "7.0.2981", "7.4.0"}, []string{"6.0.0", "7.0.2981", "7.4.0", "7.4.0", release}
+		w.bases, w.begins = []string{"6.0.0", "7.0.2852", "7.4.0"}, []string{"6.0.0", "7.0.2852", "7.4.0", "7.4.0", release}
 		return w
 	})
 }
