@@ -12,6 +12,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/state"
+	"golang.org/x/sync/errgroup"
 )
 
 // Target is where steps are done.
@@ -362,6 +363,23 @@ func (e *StepError) Error() string { return e.Step.Object + ": " + e.Err.Error()
 
 // Unwrap gives the failure itself.
 func (e *StepError) Unwrap() error { return e.Err }
+
+// Each does steps at once, as many as limit, and collects every failure with its step.
+func Each(ctx context.Context, limit int, steps []plan.Step, do func(context.Context, plan.Step) error) error {
+	errs := make([]error, len(steps))
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for i, s := range steps {
+		g.Go(func() error {
+			if err := do(ctx, s); err != nil {
+				errs[i] = &StepError{Step: s, Err: err}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // failures are in errs
+	return errors.Join(errs...)
+}
 
 // flatten takes joined errors apart.
 func flatten(err error) []error {

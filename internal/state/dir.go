@@ -1,5 +1,5 @@
-// Package state is what lies beside an installation: the rendered project, generated secrets, the lock, the journal of the run in hand,
-// and the history of all runs. Every file is written whole or not at all.
+// Package state is what lies beside an installation: generated secrets, the lock, the journal of the run in hand, the history of all runs,
+// and notes. Every file is written whole or not at all.
 package state
 
 import (
