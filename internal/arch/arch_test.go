@@ -64,7 +64,7 @@ var rooms = map[string][]string{
 	"internal/target/kubernetes/store": {"internal/diag", "internal/state", "internal/target/kubernetes"},
 
 	"internal/site": {"catalogue", "internal/config", "internal/config/check", "internal/diag", "internal/journey", "internal/plan", "internal/registry", "internal/run",
-		"internal/stack", "internal/state", "internal/upgrade", "internal/view"},
+		"internal/stack", "internal/state", "internal/upgrade"},
 	"internal/site/engine": {"internal/config", "internal/diag", "internal/journey", "internal/plan", "internal/registry", "internal/render/compose", "internal/run",
 		"internal/site", "internal/stack", "internal/state", "internal/target/compose", "internal/target/compose/execute", "internal/target/compose/project"},
 	"internal/site/cluster": {"catalogue", "internal/config", "internal/diag", "internal/journey", "internal/plan", "internal/plan/fields", "internal/plan/objects",

@@ -65,7 +65,7 @@ func folderOf(t *testing.T, files map[string]string) string {
 func said(t *testing.T, dir string, env map[string]string, args ...string) (string, int) {
 	t.Helper()
 	var out bytes.Buffer
-	e := &Env{Environment: site.Environment{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Dir: dir,
+	e := &Env{Stdout: &out, Environment: site.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir,
 		Getenv: func(name string) string {
 			return cmp.Or(env[name], map[string]string{"DOCKER_HOST": "unix:///nowhere/docker.sock"}[name])
 		},

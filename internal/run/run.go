@@ -49,6 +49,9 @@ type Event struct {
 	Done    int64 // bytes, of a pull
 	Total   int64
 	Waiting []string // names of what is waited for
+
+	Usual    map[string]float64 // seconds that objects usually take, at the start of a run
+	Problems diag.List          // why, of a warning
 }
 
 // Kind of an event.
@@ -62,6 +65,10 @@ const (
 	Said     Kind = "said"     // a line of its log
 	Waiting  Kind = "waiting"
 	Stopping Kind = "stopping"
+	Started  Kind = "started" // the run itself
+	Ended    Kind = "ended"   // the run itself, in whatever way
+	Noted    Kind = "noted"   // a line about what goes on beside the steps of a run
+	Warned   Kind = "warned"  // something can't be had as it should be, and why
 )
 
 const (
@@ -80,7 +87,8 @@ type Run struct {
 	Journal Journal
 	Record  *state.Record
 	Now     func() time.Time
-	Watch   func(Event) // called from several goroutines
+	Watch   func(Event)        // called from several goroutines
+	Usual   map[string]float64 // seconds that objects usually take, for who watches
 
 	began    map[int]time.Time
 	since    map[int]time.Time // when its patience began
@@ -130,6 +138,8 @@ func (r *Run) Execute(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
+	r.Watch(Event{Kind: Started, Usual: r.Usual})
+	defer r.Watch(Event{Kind: Ended})
 	told := false
 	for r.busy > 0 || len(r.ready) < len(r.Plan.Steps) {
 		switch {
