@@ -535,7 +535,7 @@ func record(t *testing.T, dir, text string, env map[string]string) {
 	if err := store.Add(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	if err := project.Replace(store.Project(), rendered, func(name string) string { return values[name] }); err != nil {
+	if err := project.Replace(project.Folder(store), rendered, func(name string) string { return values[name] }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package run carries plans out: it takes the lock, keeps the journal and the history, does the steps in waves, waits until everything
-// is ready, and stops in an orderly way. There is one runner for all plans.
+// Package run carries plans out: it does the steps in waves, keeps the journal, waits until everything is ready, and stops in an orderly
+// way. There is one runner for all plans. Where steps are done and tasks are run is behind Target and Tasks, which it defines.
 package run
 
 import (

@@ -29,9 +29,6 @@ func Rendering(dir string) Dir { return Dir{filepath.Join(dir, Folder)} }
 // Path is the folder.
 func (d Dir) Path() string { return d.path }
 
-// Project is the folder of the rendered project.
-func (d Dir) Project() string { return filepath.Join(d.path, "project") }
-
 // Make makes the folder, for its owner only; git does not see it.
 func (d Dir) Make() error {
 	if err := os.MkdirAll(d.path, 0o700); err != nil {
@@ -152,17 +149,4 @@ func (d Dir) Forget(context.Context) error {
 		return fmt.Errorf("delete the state: %w", err)
 	}
 	return nil
-}
-
-const appliedFile = "applied.json"
-
-// Applied says which content of its settings files a container's last start saw, by container ID: labels can't change with a restart.
-func (d Dir) Applied() (map[string]string, error) {
-	applied := map[string]string{}
-	return applied, d.readJSON(appliedFile, &applied)
-}
-
-// SetApplied records it.
-func (d Dir) SetApplied(applied map[string]string) error {
-	return d.writeJSON(appliedFile, applied, 0o600)
 }

@@ -196,14 +196,3 @@ func TestJournalIsOnDiskAtOnce(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
-
-func TestApplied(t *testing.T) {
-	d := At(t.TempDir(), "sourcegraph")
-	if err := d.SetApplied(map[string]string{"id": "f1"}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := d.Applied()
-	if diff := cmp.Diff(map[string]string{"id": "f1"}, got); diff != "" || err != nil {
-		t.Error(err, diff)
-	}
-}

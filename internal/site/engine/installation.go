@@ -198,7 +198,7 @@ func (i *installation) desired(e *site.Environment) plan.Desired {
 
 // observe tells what runs. Containers of others in the way are an error.
 func (i *installation) observe(ctx context.Context) (plan.State, error) {
-	applied, err := i.state.Applied()
+	applied, err := project.Applied(ctx, i.state)
 	if err != nil {
 		return plan.State{}, err
 	}
@@ -209,7 +209,7 @@ func (i *installation) observe(ctx context.Context) (plan.State, error) {
 	if err := problems.Err(); err != nil {
 		return plan.State{}, err
 	}
-	s.Project, err = project.HashOnDisk(i.state.Project())
+	s.Project, err = project.HashOnDisk(project.Folder(i.state))
 	return s, err
 }
 

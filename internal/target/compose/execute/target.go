@@ -52,7 +52,7 @@ const (
 )
 
 func (t *Target) place() compose.Project {
-	return compose.Project{Name: t.Project.Name, Dir: t.State.Project()}
+	return compose.Project{Name: t.Project.Name, Dir: project.Folder(t.State)}
 }
 
 func (t *Target) unit(name string) (render.Unit, bool) {
@@ -125,12 +125,12 @@ func objects(steps []plan.Step) []string {
 
 // write writes the rendered project.
 func (t *Target) write() error {
-	return project.Replace(t.State.Project(), t.Project, func(name string) string { return t.Values[name] })
+	return project.Replace(project.Folder(t.State), t.Project, func(name string) string { return t.Values[name] })
 }
 
 // saw records which file contents the last start of some containers saw.
 func (t *Target) saw(ctx context.Context, steps []plan.Step) error {
-	applied, err := t.State.Applied()
+	applied, err := project.Applied(ctx, t.State)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (t *Target) saw(ctx context.Context, steps []plan.Step) error {
 		}
 		applied[id] = u.Files
 	}
-	return t.State.SetApplied(applied)
+	return project.SetApplied(ctx, t.State, applied)
 }
 
 // Patience is how long a step's service may take.

@@ -17,6 +17,9 @@ import (
 	"berth/internal/state"
 )
 
+// Folder is where the rendered project of an installation lies.
+func Folder(d state.Dir) string { return filepath.Join(d.Path(), "project") }
+
 // envFile holds the secret values of a rendered project.
 const envFile = ".env"
 

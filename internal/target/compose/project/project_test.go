@@ -95,3 +95,14 @@ func mode(t *testing.T, path string, want os.FileMode) {
 		t.Errorf("%s has mode %o, want %o", filepath.Base(path), got, want)
 	}
 }
+
+func TestApplied(t *testing.T) {
+	d := state.At(t.TempDir(), "sourcegraph")
+	if err := SetApplied(t.Context(), d, map[string]string{"id": "f1"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Applied(t.Context(), d)
+	if diff := cmp.Diff(map[string]string{"id": "f1"}, got); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
