@@ -100,7 +100,7 @@ vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
 gen: ## make the generated references and schemas anew
-	$(GO) test ./catalogue ./internal/config/check ./internal/config/reference -update
+	$(GO) test ./catalogue ./internal/arch ./internal/config/check ./internal/config/reference -update
 
 golden: ## make golden files anew; read the difference before you commit it
 	$(GO) test ./catalogue ./internal/config/check ./internal/config/reference ./internal/render/agent ./internal/render/compose ./internal/render/kubernetes ./internal/cli -update

@@ -25,15 +25,17 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
-	os.Exit(cli.Run(ctx, &cli.Env{Environment: site.Environment{
-		Stdin:       os.Stdin,
-		Stdout:      os.Stdout,
-		Stderr:      os.Stderr,
-		Getenv:      os.Getenv,
-		Now:         time.Now,
-		Dir:         dir,
-		Terminal:    terminal,
-		Interactive: terminal && term.IsTerminal(int(os.Stdin.Fd())),
-		Color:       terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-	}}, os.Args[1:]))
+	os.Exit(cli.Run(ctx, &cli.Env{
+		Stdout:   os.Stdout,
+		Terminal: terminal,
+		Color:    terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Environment: site.Environment{
+			Stdin:       os.Stdin,
+			Stderr:      os.Stderr,
+			Getenv:      os.Getenv,
+			Now:         time.Now,
+			Dir:         dir,
+			Interactive: terminal && term.IsTerminal(int(os.Stdin.Fd())),
+		},
+	}, os.Args[1:]))
 }

@@ -5,16 +5,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"berth/internal/diag"
 	"berth/internal/site"
 	"berth/internal/site/cluster"
 	"berth/internal/site/engine"
+	"berth/internal/view"
 )
 
 // Env is what a command has from outside, so that commands run in tests in-process.
 type Env struct {
 	site.Environment
+	Stdout   io.Writer
+	Terminal bool // Stdout is a terminal, where progress may be redrawn
+	Color    bool
 }
 
 // Exit codes of every command.
@@ -35,6 +40,7 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 func Run(ctx context.Context, env *Env, args []string) int {
 	env.OnEngine = site.Target{Find: engine.Find, ByName: engine.ByName}
 	env.OnCluster = site.Target{Find: cluster.Find, ByName: cluster.ByName}
+	env.Watch = (&view.Progress{Out: env.Stdout, Terminal: env.Terminal, Color: env.Color, Now: env.Now}).Show
 	root := newRoot(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -53,4 +59,26 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	}
 	fmt.Fprintf(env.Stderr, "berth: %v\n", err)
 	return ExitError
+}
+
+// LoadUsable loads a config. Problems of the file are an error; warnings are printed.
+func (e *Env) LoadUsable(file string) (*site.Loaded, error) {
+	l, problems, err := e.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	if problems.Failed() {
+		return nil, problems
+	}
+	problems.WriteText(e.Stderr, e.Color)
+	return l, nil
+}
+
+// Open loads a config and finds its target.
+func (e *Env) Open(ctx context.Context, file string) (site.Site, error) {
+	l, err := e.LoadUsable(file)
+	if err != nil {
+		return nil, err
+	}
+	return e.Connect(ctx, l)
 }

@@ -10,6 +10,7 @@ import (
 	"berth/internal/site"
 	"berth/internal/site/engine"
 	"berth/internal/state"
+	"berth/internal/target/compose/project"
 	"github.com/spf13/cobra"
 )
 
@@ -98,14 +99,14 @@ func (e *Env) renderProject(ctx context.Context, l *site.Loaded, out string) err
 	if err != nil {
 		return err
 	}
-	project, values, err := engine.Render(&e.Environment, l, generated)
+	rendered, values, err := engine.Render(&e.Environment, l, generated)
 	if err != nil {
 		return err
 	}
-	if err := state.WriteProject(dir, project, func(name string) string { return values[name] }); err != nil {
+	if err := project.Write(dir, rendered, func(name string) string { return values[name] }); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(project.Files)+1, out)
+	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(rendered.Files)+1, out)
 	fmt.Fprintf(e.Stdout, "next: docker compose --project-directory %s up -d\n", out)
 	return nil
 }

@@ -28,6 +28,7 @@ import (
 	"berth/internal/site"
 	"berth/internal/site/engine"
 	"berth/internal/state"
+	"berth/internal/target/compose/project"
 	"berth/internal/target/kubernetes/kubetest"
 )
 
@@ -64,7 +65,7 @@ func folderOf(t *testing.T, files map[string]string) string {
 func said(t *testing.T, dir string, env map[string]string, args ...string) (string, int) {
 	t.Helper()
 	var out bytes.Buffer
-	e := &Env{Environment: site.Environment{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Dir: dir,
+	e := &Env{Stdout: &out, Environment: site.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir,
 		Getenv: func(name string) string {
 			return cmp.Or(env[name], map[string]string{"DOCKER_HOST": "unix:///nowhere/docker.sock"}[name])
 		},
@@ -510,13 +511,13 @@ func record(t *testing.T, dir, text string, env map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	project, values, err := engine.Render(&e.Environment, l, map[string]string{})
+	rendered, values, err := engine.Render(&e.Environment, l, map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := plan.Desired{Installation: l.Stack.Name, Target: l.Stack.Target, Release: l.Stack.Release}
 	s := plan.State{}
-	for _, u := range project.Units {
+	for _, u := range rendered.Units {
 		unit := plan.Unit{Name: u.Name, Container: u.Container, Service: u.Service, Image: u.Image, Spec: u.Spec, Env: u.Env}
 		for _, o := range u.Origins {
 			unit.Origins = append(unit.Origins, plan.Cause{Text: o.Text, Range: o.Range})
@@ -534,7 +535,7 @@ func record(t *testing.T, dir, text string, env map[string]string) {
 	if err := store.Add(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	if err := state.ReplaceProject(store.Project(), project, func(name string) string { return values[name] }); err != nil {
+	if err := project.Replace(project.Folder(store), rendered, func(name string) string { return values[name] }); err != nil {
 		t.Fatal(err)
 	}
 }

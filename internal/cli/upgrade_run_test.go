@@ -86,7 +86,7 @@ func TestAgree(t *testing.T) {
 		{"", false, true, true, ""},
 	} {
 		var out strings.Builder
-		e := &Env{Environment: site.Environment{Stdin: strings.NewReader(c.typed), Stdout: &out, Interactive: c.interactive}}
+		e := &Env{Stdout: &out, Environment: site.Environment{Stdin: strings.NewReader(c.typed), Interactive: c.interactive}}
 		if err := e.agree(c.beforehand, "go?"); (err == nil) != c.want || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%+v: %v, %q", c, err, out.String())
 		}

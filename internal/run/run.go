@@ -1,5 +1,5 @@
-// Package run carries plans out: it takes the lock, keeps the journal and the history, does the steps in waves, waits until everything
-// is ready, and stops in an orderly way. There is one runner for all plans.
+// Package run carries plans out: it does the steps in waves, keeps the journal, waits until everything is ready, and stops in an orderly
+// way. There is one runner for all plans. Where steps are done and tasks are run is behind Target and Tasks, which it defines.
 package run
 
 import (
@@ -12,6 +12,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/state"
+	"golang.org/x/sync/errgroup"
 )
 
 // Target is where steps are done.
@@ -48,6 +49,9 @@ type Event struct {
 	Done    int64 // bytes, of a pull
 	Total   int64
 	Waiting []string // names of what is waited for
+
+	Usual    map[string]float64 // seconds that objects usually take, at the start of a run
+	Problems diag.List          // why, of a warning
 }
 
 // Kind of an event.
@@ -61,6 +65,10 @@ const (
 	Said     Kind = "said"     // a line of its log
 	Waiting  Kind = "waiting"
 	Stopping Kind = "stopping"
+	Started  Kind = "started" // the run itself
+	Ended    Kind = "ended"   // the run itself, in whatever way
+	Noted    Kind = "noted"   // a line about what goes on beside the steps of a run
+	Warned   Kind = "warned"  // something can't be had as it should be, and why
 )
 
 const (
@@ -79,7 +87,8 @@ type Run struct {
 	Journal Journal
 	Record  *state.Record
 	Now     func() time.Time
-	Watch   func(Event) // called from several goroutines
+	Watch   func(Event)        // called from several goroutines
+	Usual   map[string]float64 // seconds that objects usually take, for who watches
 
 	began    map[int]time.Time
 	since    map[int]time.Time // when its patience began
@@ -129,6 +138,8 @@ func (r *Run) Execute(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
+	r.Watch(Event{Kind: Started, Usual: r.Usual})
+	defer r.Watch(Event{Kind: Ended})
 	told := false
 	for r.busy > 0 || len(r.ready) < len(r.Plan.Steps) {
 		switch {
@@ -362,6 +373,23 @@ func (e *StepError) Error() string { return e.Step.Object + ": " + e.Err.Error()
 
 // Unwrap gives the failure itself.
 func (e *StepError) Unwrap() error { return e.Err }
+
+// Each does steps at once, as many as limit, and collects every failure with its step.
+func Each(ctx context.Context, limit int, steps []plan.Step, do func(context.Context, plan.Step) error) error {
+	errs := make([]error, len(steps))
+	var g errgroup.Group
+	g.SetLimit(limit)
+	for i, s := range steps {
+		g.Go(func() error {
+			if err := do(ctx, s); err != nil {
+				errs[i] = &StepError{Step: s, Err: err}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // failures are in errs
+	return errors.Join(errs...)
+}
 
 // flatten takes joined errors apart.
 func flatten(err error) []error {

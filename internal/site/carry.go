@@ -9,7 +9,6 @@ import (
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/state"
-	"berth/internal/view"
 )
 
 // Carry runs a plan, as a part of what is asked for. Problems are a diag.List; a run that was stopped gives context.Canceled.
@@ -27,13 +26,11 @@ func (e *Environment) Carry(ctx context.Context, s Site, p *plan.Plan, timeout t
 	if record == nil {
 		record = &state.Record{} // of a rehearsal's clone, which keeps no history
 	}
-	progress := &view.Progress{Out: e.Stdout, Terminal: e.Terminal, Now: e.Now, Usual: usual}
 	r := &run.Run{
-		Plan: p, Journal: journal, Record: record, Now: e.Now, Watch: progress.Show,
+		Plan: p, Journal: journal, Record: record, Now: e.Now, Watch: e.Watch, Usual: usual,
 		Target: s.Runner(e, timeout),
 	}
 	err = r.Execute(ctx)
-	progress.Close()
 	if err == nil {
 		err = s.Settle(ctx)
 	}

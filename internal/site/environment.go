@@ -10,19 +10,21 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config/check"
+	"berth/internal/run"
 	"berth/internal/state"
 )
 
 // Environment is everything that is had from outside, so that all of it runs in tests in-process.
 type Environment struct {
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
-	Getenv         func(string) string
-	Now            func() time.Time
-	Dir            string // the working directory; relative paths start here
-	Terminal       bool   // Stdout is a terminal, where progress may be redrawn
-	Interactive    bool   // Stdin is a terminal, where questions may be asked
-	Color          bool
+	Stdin       io.Reader
+	Stderr      io.Writer // also of the programs that say who somebody is to a cluster
+	Getenv      func(string) string
+	Now         func() time.Time
+	Dir         string // the working directory; relative paths start here
+	Interactive bool   // Stdin is a terminal, where questions may be asked
+
+	// Watch takes what happens, from several goroutines. Whoever makes an Environment to change anything with gives it.
+	Watch func(run.Event)
 
 	// Keep writes the config's text to where the agent has it from; nil: the file itself is the admin's.
 	Keep func(text string) error

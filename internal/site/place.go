@@ -122,8 +122,7 @@ func (p *Place) Roll(ctx context.Context, text string) error {
 	if l.Doc.Config.Held() {
 		err := p.Deploy(ctx, text, stack.Held, "")
 		if why := doorless(err); len(why) > 0 {
-			fmt.Fprintln(p.env.Stdout, "there is no door at which requests could wait, so they will meet what is away; why:")
-			why.WriteText(p.env.Stdout, p.env.Color)
+			p.env.Watch(run.Event{Kind: run.Warned, Text: "there is no door at which requests could wait, so they will meet what is away", Problems: why})
 		} else if err != nil {
 			return err
 		}
@@ -236,7 +235,7 @@ func (p *Place) Forget(ctx context.Context, name string) error {
 }
 
 func (p *Place) tasks(ctx context.Context) (run.Tasks, func(), error) {
-	s, err := p.env.openQuietly(ctx, p.file)
+	s, err := p.env.open(ctx, p.file)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -245,7 +244,7 @@ func (p *Place) tasks(ctx context.Context) (run.Tasks, func(), error) {
 
 // Space is the room that there is for data.
 func (p *Place) Space(ctx context.Context) (journey.Space, error) {
-	s, err := p.env.openQuietly(ctx, p.file)
+	s, err := p.env.open(ctx, p.file)
 	if err != nil {
 		return journey.Space{}, err
 	}

@@ -80,15 +80,6 @@ type Target struct {
 	ByName func(ctx context.Context, e *Environment, l *Loaded) (Site, error)
 }
 
-// Open loads a config and finds its target. Problems of the file stop it; warnings are printed.
-func (e *Environment) Open(ctx context.Context, file string) (Site, error) {
-	l, err := e.LoadUsable(file)
-	if err != nil {
-		return nil, err
-	}
-	return e.Connect(ctx, l)
-}
-
 // Connect renders what a config asks for and finds its target.
 func (e *Environment) Connect(ctx context.Context, l *Loaded) (Site, error) {
 	if l.Stack.Target == catalogue.Kubernetes {
@@ -125,26 +116,13 @@ func nameOf(c *config.Config) string {
 	return stack.DefaultName
 }
 
-// openQuietly is Open without the config's warnings, which were printed before.
-func (e *Environment) openQuietly(ctx context.Context, file string) (Site, error) {
+// open finds the installation of a config whose warnings were shown before.
+func (e *Environment) open(ctx context.Context, file string) (Site, error) {
 	l, problems, err := e.Load(file)
 	if err != nil || problems.Failed() {
 		return nil, cmp.Or(err, problems.Err())
 	}
 	return e.Connect(ctx, l)
-}
-
-// LoadUsable loads a config, with problems as an error.
-func (e *Environment) LoadUsable(file string) (*Loaded, error) {
-	l, problems, err := e.Load(file)
-	if err != nil {
-		return nil, err
-	}
-	if problems.Failed() {
-		return nil, problems
-	}
-	problems.WriteText(e.Stderr, e.Color)
-	return l, nil
 }
 
 // Generate makes the secrets that are not there yet, before anything uses them, and reports whether it made any.

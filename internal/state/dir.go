@@ -1,5 +1,5 @@
-// Package state is what lies beside an installation: the rendered project, generated secrets, the lock, the journal of the run in hand,
-// and the history of all runs. Every file is written whole or not at all.
+// Package state is what lies beside an installation: generated secrets, the lock, the journal of the run in hand, the history of all runs,
+// and notes. Every file is written whole or not at all.
 package state
 
 import (
@@ -28,9 +28,6 @@ func Rendering(dir string) Dir { return Dir{filepath.Join(dir, Folder)} }
 
 // Path is the folder.
 func (d Dir) Path() string { return d.path }
-
-// Project is the folder of the rendered project.
-func (d Dir) Project() string { return filepath.Join(d.path, "project") }
 
 // Make makes the folder, for its owner only; git does not see it.
 func (d Dir) Make() error {
@@ -152,17 +149,4 @@ func (d Dir) Forget(context.Context) error {
 		return fmt.Errorf("delete the state: %w", err)
 	}
 	return nil
-}
-
-const appliedFile = "applied.json"
-
-// Applied says which content of its settings files a container's last start saw, by container ID: labels can't change with a restart.
-func (d Dir) Applied() (map[string]string, error) {
-	applied := map[string]string{}
-	return applied, d.readJSON(appliedFile, &applied)
-}
-
-// SetApplied records it.
-func (d Dir) SetApplied(applied map[string]string) error {
-	return d.writeJSON(appliedFile, applied, 0o600)
 }

@@ -11,8 +11,6 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
-	render "berth/internal/render/compose"
-	"berth/internal/stack"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -144,79 +142,6 @@ func TestWriteFileIsWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-func project(files ...string) *render.Project {
-	p := &render.Project{Name: "sourcegraph", Secrets: []stack.Secret{{Name: "pgsql-password"}}}
-	for _, f := range files {
-		path, text, _ := strings.Cut(f, "=")
-		p.Files = append(p.Files, stack.File{Path: path, Content: []byte(text)})
-	}
-	return p
-}
-
-func TestProject(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "project")
-	value := func(string) string { return "hunter2" }
-	if h, err := DiskHash(dir); h != "" || err != nil {
-		t.Errorf("nothing is there, and its hash is %q, %v", h, err)
-	}
-	first := project("caddy/Caddyfile=one", "docker-compose.yaml=x", "old.yml=o")
-	if err := ReplaceProject(dir, first, value); err != nil {
-		t.Fatal(err)
-	}
-	before, err := os.Stat(filepath.Join(dir, "caddy", "Caddyfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := project("caddy/Caddyfile=two", "docker-compose.yaml=x")
-	if h, _ := DiskHash(dir); h == ProjectHash(second, value) || h != ProjectHash(first, value) {
-		t.Error("the hash on disk is not that of what was written")
-	}
-	if err := ReplaceProject(dir, second, value); err != nil {
-		t.Fatal(err)
-	}
-	if h, _ := DiskHash(dir); h != ProjectHash(second, value) {
-		t.Error("the hash on disk is not that of what was written anew")
-	}
-	after, err := os.Stat(filepath.Join(dir, "caddy", "Caddyfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !os.SameFile(before, after) {
-		t.Error("a file that containers mount is another one now: they would go on seeing the old one")
-	}
-	if _, err := os.Stat(filepath.Join(dir, "old.yml")); err == nil {
-		t.Error("a file that is no longer rendered is still there")
-	}
-	mode(t, filepath.Join(dir, ".env"), 0o600)
-	if ProjectHash(second, func(string) string { return "other" }) == ProjectHash(second, value) {
-		t.Error("another password, and the same hash")
-	}
-}
-
-// TestSecretsLeaveFilesThatOthersRead: what earlier versions wrote for all to read goes, and what holds secrets now is for its owner alone,
-// whoever changed its mode.
-func TestSecretsLeaveFilesThatOthersRead(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range append([]string{".env", "mine/admin.json"}, formerly...) {
-		if err := WriteFile(filepath.Join(dir, name), []byte("x"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 2 { // also when nothing is new
-		if err := WriteProject(dir, project("docker-compose.yaml=x"), func(string) string { return "hunter2" }); err != nil {
-			t.Fatal(err)
-		}
-		mode(t, filepath.Join(dir, ".env"), 0o600)
-		if err := os.Chmod(filepath.Join(dir, ".env"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	left, err := files(dir)
-	if diff := cmp.Diff([]string{".env", "docker-compose.yaml", "mine/admin.json"}, left); diff != "" || err != nil {
-		t.Error(err, diff)
-	}
-}
-
 func TestHistory(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	p := &plan.Plan{Release: "7.5.0", Steps: []plan.Step{{ID: 1, Verb: plan.Create, Object: "pgsql"}}}
@@ -269,16 +194,5 @@ func TestJournalIsOnDiskAtOnce(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(d.Path(), "journal.jsonl"))
 	if err != nil || strings.Count(string(text), "\n") != 2 {
 		t.Errorf("%q, %v", text, err)
-	}
-}
-
-func TestApplied(t *testing.T) {
-	d := At(t.TempDir(), "sourcegraph")
-	if err := d.SetApplied(map[string]string{"id": "f1"}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := d.Applied()
-	if diff := cmp.Diff(map[string]string{"id": "f1"}, got); diff != "" || err != nil {
-		t.Error(err, diff)
 	}
 }

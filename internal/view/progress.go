@@ -12,13 +12,13 @@ import (
 	"berth/internal/run"
 )
 
-// Progress shows a run while it goes on: a line for each thing that happened, and on a terminal one line that is drawn anew for what is
+// Progress shows runs while they go on: a line for each thing that happened, and on a terminal one line that is drawn anew for what is
 // going on. It is safe for concurrent use.
 type Progress struct {
 	Out      io.Writer
 	Terminal bool
+	Color    bool
 	Now      func() time.Time
-	Usual    map[string]float64 // seconds that an object usually takes, from history
 
 	mu      sync.Mutex
 	drawn   bool
@@ -26,6 +26,7 @@ type Progress struct {
 	waiting []string
 	pulls   map[string][2]int64
 	began   map[string]time.Time
+	usual   map[string]float64 // seconds that an object usually takes
 }
 
 // quiet is how long no line may come where nothing is redrawn.
@@ -38,10 +39,21 @@ const widest = 118
 func (p *Progress) Show(e run.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pulls == nil {
-		p.pulls, p.began = map[string][2]int64{}, map[string]time.Time{}
-	}
 	switch e.Kind {
+	case run.Started:
+		p.pulls, p.began, p.waiting = map[string][2]int64{}, map[string]time.Time{}, nil
+		p.usual, p.last = e.Usual, time.Time{}
+		return
+	case run.Ended:
+		p.clear()
+		return
+	case run.Noted:
+		p.line("   " + e.Text)
+		return
+	case run.Warned:
+		p.line(e.Text + "; why:")
+		e.Problems.WriteText(p.Out, p.Color)
+		return
 	case run.Begun:
 		p.began[e.Step.Object] = p.Now()
 		if e.Step.Verb == plan.Pull {
@@ -110,7 +122,7 @@ func (p *Progress) listed() string {
 		if began, ok := p.began[object]; ok {
 			names[i] += " " + seconds(p.Now().Sub(began).Seconds())
 		}
-		if usual := p.Usual[object]; usual > 0 {
+		if usual := p.usual[object]; usual > 0 {
 			names[i] += " of usually " + seconds(usual)
 		}
 	}
@@ -121,18 +133,13 @@ func (p *Progress) listed() string {
 }
 
 func (p *Progress) line(text string) {
-	if p.drawn {
-		fmt.Fprint(p.Out, "\r\x1b[K")
-		p.drawn = false
-	}
+	p.clear()
 	fmt.Fprintln(p.Out, text)
 	p.last = p.Now()
 }
 
-// Close ends the line that is drawn anew.
-func (p *Progress) Close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// clear takes the line away that is drawn anew.
+func (p *Progress) clear() {
 	if p.drawn {
 		fmt.Fprint(p.Out, "\r\x1b[K")
 		p.drawn = false

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,12 +62,12 @@ func TestPlanWithNothingToDo(t *testing.T) {
 func shown(terminal bool, events ...run.Event) string {
 	var b strings.Builder
 	now := time.Unix(0, 0)
-	p := &Progress{Out: &b, Terminal: terminal, Now: func() time.Time { return now }, Usual: map[string]float64{"pgsql": 9}}
+	p := &Progress{Out: &b, Terminal: terminal, Now: func() time.Time { return now }}
+	events = slices.Concat([]run.Event{{Kind: run.Started, Usual: map[string]float64{"pgsql": 9}}}, events, []run.Event{{Kind: run.Ended}})
 	for _, e := range events {
 		now = now.Add(time.Second)
 		p.Show(e)
 	}
-	p.Close()
 	return b.String()
 }
 
@@ -94,6 +95,28 @@ func TestProgressWithoutTerminal(t *testing.T) {
 	}
 	if n := strings.Count(got, "\n"); n > 10 {
 		t.Errorf("%d lines in 18 seconds:\n%s", n, got)
+	}
+}
+
+// TestProgressOverSeveralRuns: what a run left behind does not show in the next one, and lines between runs stand for themselves.
+func TestProgressOverSeveralRuns(t *testing.T) {
+	var b strings.Builder
+	p := &Progress{Out: &b, Terminal: true, Now: func() time.Time { return time.Unix(0, 0) }}
+	for _, e := range []run.Event{
+		{Kind: run.Started}, {Kind: run.Waiting, Waiting: []string{"pgsql (starting)"}}, {Kind: run.Ended},
+		{Kind: run.Noted, Text: "fetching images: 1 of 2"},
+		{Kind: run.Warned, Text: "nobody waits", Problems: diag.List{{Code: "BERTH3204", Severity: diag.Error, Subject: "a", Summary: "a is not ready", Hint: "berth up"}}},
+		{Kind: run.Started}, {Kind: run.Begun, Step: plan.Step{Verb: plan.Create, Object: "a"}}, {Kind: run.Ended},
+	} {
+		p.Show(e)
+	}
+	_, after, _ := strings.Cut(b.String(), "waiting for pgsql (starting)\r\x1b[K")
+	lines, last, _ := strings.Cut(after, "\r\x1b[K")
+	if !strings.HasPrefix(lines, "   fetching images: 1 of 2\nnobody waits; why:\n") || !strings.Contains(lines, "a is not ready") {
+		t.Errorf("between the runs: %q", lines)
+	}
+	if last != "working\r\x1b[K" {
+		t.Errorf("the second run shows %q", last)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"berth/internal/run"
 	"berth/internal/site"
 	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/execute"
 )
 
 // annotationRehearsal is on a clone's namespace: the namespace and the name of the installation that it is a rehearsal's clone of.
@@ -96,7 +97,7 @@ func (c *installation) Asking(ctx context.Context, e *site.Environment, original
 	if !ok {
 		return nil, fmt.Errorf("%s does not run in this cluster", original.Of().Stack.Name)
 	}
-	theirs, ok := from.Tasks(e).(*run.ClusterTasks)
+	theirs, ok := from.Tasks(e).(*execute.Tasks)
 	if !ok {
 		return nil, fmt.Errorf("%s has no migrator", from.Stack.Name)
 	}
@@ -122,7 +123,7 @@ func (c *installation) Asking(ctx context.Context, e *site.Environment, original
 	if err := c.pullSecrets(ctx, from); err != nil {
 		return nil, err
 	}
-	tasks, ok := c.Tasks(e).(*run.ClusterTasks)
+	tasks, ok := c.Tasks(e).(*execute.Tasks)
 	if !ok {
 		return nil, fmt.Errorf("%s has no migrator", c.Stack.Name)
 	}

@@ -2,13 +2,13 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"berth/catalogue"
 	"berth/internal/plan"
 	render "berth/internal/render/kubernetes"
+	"berth/internal/run"
 	"berth/internal/site"
 	"berth/internal/target/kubernetes"
 )
@@ -19,7 +19,7 @@ func (c *installation) Fetch(ctx context.Context, e *site.Environment, p *plan.P
 	if err != nil {
 		return err
 	}
-	return c.tasks(e).Images(ctx, wanted(c.set, p, pods), func(line string) { fmt.Fprintln(e.Stdout, "  ", line) })
+	return c.tasks(e).Images(ctx, wanted(c.set, p, pods), func(line string) { e.Watch(run.Event{Kind: run.Noted, Text: line}) })
 }
 
 // pod is what is read of a pod.

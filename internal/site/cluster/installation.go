@@ -26,6 +26,7 @@ import (
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/execute"
 	"berth/internal/target/kubernetes/kubeconfig"
 	"berth/internal/target/kubernetes/observe"
 	"berth/internal/target/kubernetes/rbac"
@@ -45,7 +46,7 @@ type installation struct {
 	owned     map[string]kubernetes.Ref // by key, as of the last plan
 	pending   bool                      // a run before was killed: the inventory is open
 	planned   *plan.Plan                // the last one: it knows which fields are left to others
-	executor  *run.Kubernetes
+	executor  *execute.Target
 }
 
 // Find finds the cluster of an installation, and renders what the config asks for.
@@ -224,10 +225,10 @@ func (c *installation) Runner(e *site.Environment, timeout time.Duration) run.Ta
 			bodies[o.Key()] = fields.Without(c.body(o), c.planned.Yielded(o.Key())...)
 		}
 	}
-	c.executor = &run.Kubernetes{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Owned: c.owned, Timeout: timeout, Now: e.Now,
+	c.executor = &execute.Target{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Owned: c.owned, Timeout: timeout, Now: e.Now,
 		Secrets: slices.Collect(maps.Values(c.values))}
 	if door := bodies[render.Door]; door != nil {
-		c.executor.Hold = &run.Hold{Awaited: c.set.Awaited(), Door: func(ctx context.Context, open bool) error {
+		c.executor.Hold = &execute.Hold{Awaited: c.set.Awaited(), Door: func(ctx context.Context, open bool) error {
 			body := door
 			if !open {
 				body = render.Nowhere(door)
@@ -263,7 +264,7 @@ func (c *installation) Teardown(ctx context.Context, e *site.Environment, data b
 			from = r
 		}
 	}
-	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: run.LabelTaskOf + "=" + c.Stack.Name})
+	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: execute.LabelTaskOf + "=" + c.Stack.Name})
 	if err != nil {
 		return nil, err
 	}

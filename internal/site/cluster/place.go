@@ -17,13 +17,14 @@ import (
 	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/execute"
 )
 
 // Tasks runs tasks in the namespace.
 func (c *installation) Tasks(e *site.Environment) run.Tasks { return c.tasks(e) }
 
-func (c *installation) tasks(e *site.Environment) *run.ClusterTasks {
-	t := &run.ClusterTasks{Client: c.client, Namespace: c.namespace, Installation: c.Stack.Name, Contexts: map[string]map[string]any{},
+func (c *installation) tasks(e *site.Environment) *execute.Tasks {
+	t := &execute.Tasks{Client: c.client, Namespace: c.namespace, Installation: c.Stack.Name, Contexts: map[string]map[string]any{},
 		Secrets: slices.Collect(maps.Values(c.values)), Now: e.Now}
 	if o := c.Doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
 		t.StorageClass = o.StorageClass.Name

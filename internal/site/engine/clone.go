@@ -10,6 +10,7 @@ import (
 	"berth/internal/run"
 	"berth/internal/site"
 	"berth/internal/target/compose"
+	"berth/internal/target/compose/execute"
 )
 
 // cloneNote is the note in a clone's state that says which installation it is a rehearsal's clone of.
@@ -61,7 +62,7 @@ func (i *installation) Seize(ctx context.Context, e *site.Environment, original 
 
 // Asking gives tasks in the original's network, with its passwords, whose volumes are the clone's.
 func (i *installation) Asking(_ context.Context, e *site.Environment, original site.Site) (run.Tasks, error) {
-	theirs, ok := original.Tasks(e).(*run.ComposeTasks)
+	theirs, ok := original.Tasks(e).(*execute.Tasks)
 	if !ok {
 		return nil, fmt.Errorf("%s does not run on this engine", original.Of().Stack.Name)
 	}

@@ -17,6 +17,8 @@ import (
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/target/compose"
+	"berth/internal/target/compose/execute"
+	"berth/internal/target/compose/project"
 )
 
 // installation is a site on a Docker Engine.
@@ -77,7 +79,7 @@ func (i *installation) Hint() string { return "docker logs " + i.project.Prefix 
 
 // Runner does steps on the engine.
 func (i *installation) Runner(e *site.Environment, timeout time.Duration) run.Target {
-	return &run.Compose{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: e.Now}
+	return &execute.Target{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: e.Now}
 }
 
 // Plan compares the project with the containers that there are.
@@ -165,8 +167,8 @@ func (i *installation) Render(e *site.Environment, generated map[string]string) 
 	if i.values, err = e.Secrets(i.Loaded, generated); err != nil {
 		return err
 	}
-	project, problems := render.Render(i.Stack, site.Fingerprints(i.Stack.Secrets, i.values))
-	i.project = project
+	rendered, problems := render.Render(i.Stack, site.Fingerprints(i.Stack.Secrets, i.values))
+	i.project = rendered
 	return problems.Err()
 }
 
@@ -174,7 +176,7 @@ func (i *installation) Render(e *site.Environment, generated map[string]string) 
 func (i *installation) desired(e *site.Environment) plan.Desired {
 	d := plan.Desired{
 		Installation: i.Stack.Name, Target: i.Stack.Target, Release: i.Stack.Release,
-		Project:   state.ProjectHash(i.project, func(name string) string { return i.values[name] }),
+		Project:   project.Hash(i.project, func(name string) string { return i.values[name] }),
 		Catalogue: e.Catalogue().Digest(),
 	}
 	for _, u := range i.project.Units {
@@ -196,7 +198,7 @@ func (i *installation) desired(e *site.Environment) plan.Desired {
 
 // observe tells what runs. Containers of others in the way are an error.
 func (i *installation) observe(ctx context.Context) (plan.State, error) {
-	applied, err := i.state.Applied()
+	applied, err := project.Applied(ctx, i.state)
 	if err != nil {
 		return plan.State{}, err
 	}
@@ -207,7 +209,7 @@ func (i *installation) observe(ctx context.Context) (plan.State, error) {
 	if err := problems.Err(); err != nil {
 		return plan.State{}, err
 	}
-	s.Project, err = state.DiskHash(i.state.Project())
+	s.Project, err = project.HashOnDisk(project.Folder(i.state))
 	return s, err
 }
 

@@ -17,13 +17,14 @@ import (
 	"berth/internal/site"
 	"berth/internal/stack"
 	"berth/internal/target/compose"
+	"berth/internal/target/compose/execute"
 )
 
 // Tasks runs tasks on the engine.
 func (i *installation) Tasks(*site.Environment) run.Tasks { return i.tasks() }
 
-func (i *installation) tasks() *run.ComposeTasks {
-	t := &run.ComposeTasks{Engine: i.engine, Installation: i.Stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
+func (i *installation) tasks() *execute.Tasks {
+	t := &execute.Tasks{Engine: i.engine, Installation: i.Stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
 		Network: compose.Network(i.Stack.Name)}
 	for _, inst := range i.Stack.Instances {
 		t.Users[inst.Service] = inst.User

@@ -1,4 +1,5 @@
-package run
+// Package execute does the steps of plans, and runs tasks, in a cluster.
+package execute
 
 import (
 	"cmp"
@@ -13,6 +14,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/run"
 	"berth/internal/secret"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
@@ -20,8 +22,8 @@ import (
 	"berth/internal/target/kubernetes/store"
 )
 
-// Kubernetes does steps in a cluster.
-type Kubernetes struct {
+// Target does steps in a cluster.
+type Target struct {
 	Client    *kubernetes.Client
 	State     *store.Store
 	Namespace string
@@ -51,19 +53,21 @@ const (
 	doorway = 2 * time.Minute
 	// removal is how long an object may take to be gone that is made anew.
 	removal = 5 * time.Minute
+	// poll is how often it is tried or looked again.
+	poll = 200 * time.Millisecond
 )
 
 // Do does steps of one verb. Before the first one, the inventory says what is about to be there.
-func (t *Kubernetes) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
+func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	defer t.watch().Forget()
 	t.Hold.before(ctx, steps)
-	return each(ctx, applies, steps, func(ctx context.Context, s plan.Step) error { return t.one(ctx, verb, s) })
+	return run.Each(ctx, applies, steps, func(ctx context.Context, s plan.Step) error { return t.one(ctx, verb, s) })
 }
 
-func (t *Kubernetes) begin(ctx context.Context) error {
+func (t *Target) begin(ctx context.Context) error {
 	t.intend.Do(func() {
 		t.began = t.Now()
 		var refs []kubernetes.Ref
@@ -75,7 +79,7 @@ func (t *Kubernetes) begin(ctx context.Context) error {
 	return t.intent
 }
 
-func (t *Kubernetes) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
+func (t *Target) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
 	body := t.Bodies[s.Object]
 	switch verb {
 	case plan.Wait:
@@ -125,7 +129,7 @@ func propagation(kind string) kubernetes.Propagation {
 var workloads = []string{"Deployment", "StatefulSet", "DaemonSet"}
 
 // renew deletes pods that were made before a moment and are broken: they serve nobody, and keep what is mended from starting.
-func (t *Kubernetes) renew(ctx context.Context, body map[string]any, before time.Time) error {
+func (t *Target) renew(ctx context.Context, body map[string]any, before time.Time) error {
 	ref := kubernetes.RefOf(body)
 	if !slices.Contains(workloads, ref.Kind) {
 		return nil
@@ -137,7 +141,7 @@ func (t *Kubernetes) renew(ctx context.Context, body map[string]any, before time
 // apply applies an object. What others want otherwise was decided in the plan: fields that are left to them are not in the body.
 //
 // Who may not grant everything can only bind a role that is there, and all of the API server knows of one a moment after it was made.
-func (t *Kubernetes) apply(ctx context.Context, body map[string]any) error {
+func (t *Target) apply(ctx context.Context, body map[string]any) error {
 	for end := t.Now().Add(spread); ; {
 		_, err := t.Client.Apply(ctx, body, kubernetes.ApplyOptions{Manager: plan.Manager, Force: true})
 		if !kubernetes.NotFound(err) || body["roleRef"] == nil || t.Now().After(end) {
@@ -152,7 +156,7 @@ func (t *Kubernetes) apply(ctx context.Context, body map[string]any) error {
 }
 
 // remove deletes an object and waits until it is gone.
-func (t *Kubernetes) remove(ctx context.Context, ref kubernetes.Ref, how kubernetes.Propagation) error {
+func (t *Target) remove(ctx context.Context, ref kubernetes.Ref, how kubernetes.Propagation) error {
 	err := t.Client.Delete(ctx, ref, kubernetes.DeleteOptions{Propagation: how})
 	for end := t.Now().Add(removal); err == nil; {
 		if _, err = t.Client.Get(ctx, ref); kubernetes.NotFound(err) {
@@ -174,7 +178,7 @@ func (t *Kubernetes) remove(ctx context.Context, ref kubernetes.Ref, how kuberne
 }
 
 // grow asks for a larger volume.
-func (t *Kubernetes) grow(ctx context.Context, s plan.Step) error {
+func (t *Target) grow(ctx context.Context, s plan.Step) error {
 	for _, c := range s.Changes {
 		if c.Field != plan.SizeField {
 			continue
@@ -189,7 +193,7 @@ func (t *Kubernetes) grow(ctx context.Context, s plan.Step) error {
 }
 
 // Patience is how long an object may take.
-func (t *Kubernetes) Patience(s plan.Step) time.Duration {
+func (t *Target) Patience(s plan.Step) time.Duration {
 	usual := cmp.Or(t.Timeout, readiness)
 	if s.Service == stack.Door {
 		return min(usual, doorway) // one can do without
@@ -198,8 +202,8 @@ func (t *Kubernetes) Patience(s plan.Step) time.Duration {
 }
 
 // Ready tells how far what steps started is.
-func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Readiness, error) {
-	out := map[int]Readiness{}
+func (t *Target) Ready(ctx context.Context, steps []plan.Step) (map[int]run.Readiness, error) {
+	out := map[int]run.Readiness{}
 	refs := map[int]kubernetes.Ref{}
 	for _, s := range steps {
 		switch s.Verb {
@@ -210,9 +214,9 @@ func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Read
 			if err != nil && !kubernetes.NotFound(err) {
 				return nil, err
 			}
-			out[s.ID] = Readiness{Ready: err != nil, How: map[bool]string{true: "gone", false: "going"}[err != nil]}
+			out[s.ID] = run.Readiness{Ready: err != nil, How: map[bool]string{true: "gone", false: "going"}[err != nil]}
 		default:
-			out[s.ID] = Readiness{Ready: true, How: "done"}
+			out[s.ID] = run.Readiness{Ready: true, How: "done"}
 		}
 	}
 	if len(refs) == 0 {
@@ -223,7 +227,7 @@ func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Read
 		return nil, err
 	}
 	for id, ref := range refs {
-		out[id] = Readiness{Ready: how[ref].Ready, Failed: how[ref].Failed, How: how[ref].How}
+		out[id] = run.Readiness{Ready: how[ref].Ready, Failed: how[ref].Failed, How: how[ref].How}
 	}
 	for _, s := range steps {
 		if r := out[s.ID]; r.Ready || r.Failed {
@@ -242,14 +246,14 @@ func (t *Kubernetes) Ready(ctx context.Context, steps []plan.Step) (map[int]Read
 }
 
 // watch is the watcher of this run: it begins when the run does, so that nothing is given up for what was before.
-func (t *Kubernetes) watch() *health.Watcher {
+func (t *Target) watch() *health.Watcher {
 	t.watching.Do(func() { t.watcher = health.NewWatcher(t.Client, t.Namespace, t.Now) })
 	return t.watcher
 }
 
 // Explain says why a step failed.
-func (t *Kubernetes) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
-	if errors.Is(err, ErrNotReady) {
+func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
+	if errors.Is(err, run.ErrNotReady) {
 		d := t.watch().Explain(ctx, kubernetes.RefOf(t.Bodies[s.Object]))
 		d.Detail = secret.Hide(t.Secrets)(append(d.Detail, "everything else stays as it is; nothing was lost"))
 		return d

@@ -1,4 +1,5 @@
-package state
+// Package project is the folder that a rendered Compose project lies in: how it is written, and whether it is still what was written.
+package project
 
 import (
 	"cmp"
@@ -13,7 +14,11 @@ import (
 
 	render "berth/internal/render/compose"
 	"berth/internal/stack"
+	"berth/internal/state"
 )
+
+// Folder is where the rendered project of an installation lies.
+func Folder(d state.Dir) string { return filepath.Join(d.Path(), "project") }
 
 // envFile holds the secret values of a rendered project.
 const envFile = ".env"
@@ -27,9 +32,9 @@ func content(p *render.Project, value func(string) string) []stack.File {
 // secret values now.
 var formerly = []string{"site-config/admin.json", "site-config/code-hosts.json", "site-config/settings.json", "git/gitconfig", "otel-collector/admin.yaml"}
 
-// WriteProject writes a rendered project to a folder, and touches nothing else there. Only the file with secret values is kept from other
+// Write writes a rendered project to a folder, and touches nothing else there. Only the file with secret values is kept from other
 // users.
-func WriteProject(dir string, p *render.Project, value func(string) string) error {
+func Write(dir string, p *render.Project, value func(string) string) error {
 	for _, f := range content(p, value) {
 		mode := os.FileMode(0o644)
 		if f.Path == envFile {
@@ -57,9 +62,9 @@ func WriteProject(dir string, p *render.Project, value func(string) string) erro
 	return nil
 }
 
-// ReplaceProject writes a rendered project to a folder that is berth's own, and removes files there that are no longer part of it.
-func ReplaceProject(dir string, p *render.Project, value func(string) string) error {
-	if err := WriteProject(dir, p, value); err != nil {
+// Replace writes a rendered project to a folder that is berth's own, and removes files there that are no longer part of it.
+func Replace(dir string, p *render.Project, value func(string) string) error {
+	if err := Write(dir, p, value); err != nil {
 		return err
 	}
 	wanted := map[string]bool{}
@@ -83,7 +88,7 @@ func ReplaceProject(dir string, p *render.Project, value func(string) string) er
 // replace writes a file. One that exists keeps its identity, since containers that mount it go on seeing that one.
 func replace(path string, content []byte, mode os.FileMode) error {
 	if _, err := os.Stat(path); err != nil {
-		return WriteFile(path, content, mode)
+		return state.WriteFile(path, content, mode)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, mode)
 	if err != nil {
@@ -100,7 +105,7 @@ func replace(path string, content []byte, mode os.FileMode) error {
 func files(dir string) ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && d.Name() == Folder {
+		if err == nil && d.IsDir() && d.Name() == state.Folder {
 			return fs.SkipDir // what belongs to berth, not to the project
 		}
 		if err != nil || d.IsDir() {
@@ -119,8 +124,8 @@ func files(dir string) ([]string, error) {
 	return names, nil
 }
 
-// ProjectHash is a hash of a rendered project as it would lie on disk.
-func ProjectHash(p *render.Project, value func(string) string) string {
+// Hash is a hash of a rendered project as it would lie on disk.
+func Hash(p *render.Project, value func(string) string) string {
 	all := content(p, value)
 	slices.SortFunc(all, func(a, b stack.File) int { return cmp.Compare(a.Path, b.Path) })
 	h := sha256.New()
@@ -131,8 +136,8 @@ func ProjectHash(p *render.Project, value func(string) string) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// DiskHash is the same hash of what lies on disk; "" when nothing does.
-func DiskHash(dir string) (string, error) {
+// HashOnDisk is the same hash of what lies on disk; "" when nothing does.
+func HashOnDisk(dir string) (string, error) {
 	names, err := files(dir)
 	if err != nil || len(names) == 0 {
 		return "", err

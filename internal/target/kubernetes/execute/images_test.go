@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"fmt"
@@ -71,7 +71,7 @@ func TestImages(t *testing.T) {
 			}
 			job := map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
 				"imagePullSecrets": []any{map[string]any{"name": "mirror"}}, "containers": []any{map[string]any{"name": "migrator"}}}}}}
-			tasks := &ClusterTasks{Client: client, Namespace: "default", Installation: "x", Job: job, Now: time.Now}
+			tasks := &Tasks{Client: client, Namespace: "default", Installation: "x", Job: job, Now: time.Now}
 			server.Before = func(w http.ResponseWriter, r *http.Request) bool {
 				if r.Method == http.MethodPost && c.deny {
 					kubetest.Refuse(w, http.StatusForbidden, "Forbidden", "exceeded quota")

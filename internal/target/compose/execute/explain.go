@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/run"
 	"berth/internal/secret"
 	"berth/internal/target/compose"
 )
@@ -49,7 +50,7 @@ func known(verb plan.Verb, text string) (cause, bool) {
 }
 
 // Explain says why a step failed.
-func (t *Compose) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
+func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
 	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Hint: "when it is mended, go on with: berth up"}
 	var failed *compose.ComposeError
 	said := []string{err.Error()}
@@ -57,7 +58,7 @@ func (t *Compose) Explain(ctx context.Context, s plan.Step, err error) diag.Diag
 		said = failed.Output
 		d.Subject = t.named(failed.Output, s.Object)
 	}
-	if errors.Is(err, ErrNotReady) {
+	if errors.Is(err, run.ErrNotReady) {
 		return t.notReady(ctx, s, d, err)
 	}
 	d.Code, d.Summary = "BERTH3203", fmt.Sprintf("%s %s did not work", s.Verb, d.Subject)
@@ -69,7 +70,7 @@ func (t *Compose) Explain(ctx context.Context, s plan.Step, err error) diag.Diag
 }
 
 // named finds which of several containers Compose's message is about.
-func (t *Compose) named(output []string, otherwise string) string {
+func (t *Target) named(output []string, otherwise string) string {
 	for _, u := range t.Project.Units {
 		for _, line := range output {
 			if strings.Contains(line, u.Container+" ") || strings.Contains(line, u.Container+":") || strings.Contains(line, `"`+u.Container+`"`) || strings.HasSuffix(line, " "+u.Container) {
@@ -81,7 +82,7 @@ func (t *Compose) named(output []string, otherwise string) string {
 }
 
 // notReady says why a service is not ready, with its last lines.
-func (t *Compose) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, err error) diag.Diagnostic {
+func (t *Target) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, err error) diag.Diagnostic {
 	d.Code = "BERTH3204"
 	d.Summary = fmt.Sprintf("%s did not get %s", s.Object, strings.TrimPrefix(err.Error(), "not "))
 	name := container(s)
@@ -126,7 +127,7 @@ func containsAny(text string, words []string) bool {
 	return false
 }
 
-func (t *Compose) secrets() []string {
+func (t *Target) secrets() []string {
 	var out []string
 	for _, v := range t.Values {
 		out = append(out, v)

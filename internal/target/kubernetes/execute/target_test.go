@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"net/http"
@@ -15,14 +15,14 @@ import (
 type tree = map[string]any
 
 // inCluster does steps in a cluster in memory that has some objects to be applied.
-func inCluster(t *testing.T, s *kubetest.Server, bodies ...tree) *Kubernetes {
+func inCluster(t *testing.T, s *kubetest.Server, bodies ...tree) *Target {
 	t.Helper()
 	c, err := kubernetes.Connect(t.Context(), s.Outside(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	k := &Kubernetes{Client: c, State: store.At(c, "default", "sourcegraph"), Namespace: "default", Bodies: map[string]map[string]any{}, Now: time.Now}
+	k := &Target{Client: c, State: store.At(c, "default", "sourcegraph"), Namespace: "default", Bodies: map[string]map[string]any{}, Now: time.Now}
 	for _, b := range bodies {
 		k.Bodies[kubernetes.RefOf(b).String()] = b
 	}

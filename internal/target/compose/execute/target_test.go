@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"errors"
@@ -15,14 +15,15 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	render "berth/internal/render/compose"
+	"berth/internal/run"
 	"berth/internal/target/compose"
 	"github.com/google/go-cmp/cmp"
 )
 
 // target is a Compose target without an engine, and a clock that only moves when told to.
-func target(units ...render.Unit) (*Compose, *time.Time) {
+func target(units ...render.Unit) (*Target, *time.Time) {
 	now := time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
-	return &Compose{Engine: &compose.Engine{}, Project: &render.Project{Name: "sourcegraph", Units: units}, Now: func() time.Time { return now },
+	return &Target{Engine: &compose.Engine{}, Project: &render.Project{Name: "sourcegraph", Units: units}, Now: func() time.Time { return now },
 		Values: map[string]string{"pgsql-password": "hunter2"}}, &now
 }
 
@@ -38,29 +39,29 @@ func TestReadiness(t *testing.T) {
 		verb  plan.Verb
 		unit  render.Unit
 		looks []look
-		want  Readiness // at the last look
+		want  run.Readiness // at the last look
 	}{
-		{"healthy", plan.Create, render.Unit{}, []look{{0, up(plan.Starting)}, {0, up(plan.Healthy)}}, Readiness{Ready: true, How: "healthy"}},
-		{"still starting", plan.Create, render.Unit{}, []look{{0, up(plan.Starting)}}, Readiness{How: "starting"}},
-		{"not there yet", plan.Create, render.Unit{}, []look{{0, compose.Watched{Missing: true}}}, Readiness{How: "being made"}},
-		{"runs, but not for long", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle / 2, up(plan.Running)}}, Readiness{How: "starting"}},
-		{"runs without a pause", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle, up(plan.Running)}}, Readiness{Ready: true, How: "running"}},
-		{"came back in between", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle, compose.Watched{Status: plan.Running, Started: start.Add(time.Second), Restarts: 1}}}, Readiness{How: "starting"}},
-		{"crashes", plan.Create, render.Unit{}, []look{{0, compose.Watched{Status: plan.Crashing, Started: start, Restarts: 3, Exit: 1}}}, Readiness{Failed: true, How: "crashed 3 times, exit code 1"}},
-		{"crashed long ago", plan.Wait, render.Unit{}, []look{{0, compose.Watched{Status: plan.Healthy, Started: start, Restarts: 9}}}, Readiness{Ready: true, How: "healthy"}},
+		{"healthy", plan.Create, render.Unit{}, []look{{0, up(plan.Starting)}, {0, up(plan.Healthy)}}, run.Readiness{Ready: true, How: "healthy"}},
+		{"still starting", plan.Create, render.Unit{}, []look{{0, up(plan.Starting)}}, run.Readiness{How: "starting"}},
+		{"not there yet", plan.Create, render.Unit{}, []look{{0, compose.Watched{Missing: true}}}, run.Readiness{How: "being made"}},
+		{"runs, but not for long", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle / 2, up(plan.Running)}}, run.Readiness{How: "starting"}},
+		{"runs without a pause", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle, up(plan.Running)}}, run.Readiness{Ready: true, How: "running"}},
+		{"came back in between", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle, compose.Watched{Status: plan.Running, Started: start.Add(time.Second), Restarts: 1}}}, run.Readiness{How: "starting"}},
+		{"crashes", plan.Create, render.Unit{}, []look{{0, compose.Watched{Status: plan.Crashing, Started: start, Restarts: 3, Exit: 1}}}, run.Readiness{Failed: true, How: "crashed 3 times, exit code 1"}},
+		{"crashed long ago", plan.Wait, render.Unit{}, []look{{0, compose.Watched{Status: plan.Healthy, Started: start, Restarts: 9}}}, run.Readiness{Ready: true, How: "healthy"}},
 		{"crashes again", plan.Wait, render.Unit{}, []look{{0, compose.Watched{Status: plan.Starting, Started: start, Restarts: 9}}, {0, compose.Watched{Status: plan.Crashing, Started: start.Add(1), Restarts: 12, Exit: 137}}},
-			Readiness{Failed: true, How: "crashed 3 times, exit code 137: it was killed"}},
-		{"ended, and nobody starts it again", plan.Start, render.Unit{}, []look{{0, up(plan.Stopped)}, {fallen, up(plan.Stopped)}}, Readiness{Failed: true, How: "finished"}},
-		{"a one-shot that runs", plan.Execute, render.Unit{OneShot: true}, []look{{0, up(plan.Running)}}, Readiness{How: "running"}},
-		{"a one-shot that was not started yet", plan.Execute, render.Unit{OneShot: true}, []look{{0, compose.Watched{Status: plan.Created}}}, Readiness{How: "created"}},
-		{"a one-shot at its end", plan.Execute, render.Unit{OneShot: true}, []look{{0, up(plan.Stopped)}}, Readiness{Ready: true, How: "finished"}},
-		{"a one-shot that failed", plan.Execute, render.Unit{OneShot: true}, []look{{0, compose.Watched{Status: plan.Stopped, Started: start, Exit: 2}}}, Readiness{Failed: true, How: "exit code 2"}},
+			run.Readiness{Failed: true, How: "crashed 3 times, exit code 137: it was killed"}},
+		{"ended, and nobody starts it again", plan.Start, render.Unit{}, []look{{0, up(plan.Stopped)}, {fallen, up(plan.Stopped)}}, run.Readiness{Failed: true, How: "finished"}},
+		{"a one-shot that runs", plan.Execute, render.Unit{OneShot: true}, []look{{0, up(plan.Running)}}, run.Readiness{How: "running"}},
+		{"a one-shot that was not started yet", plan.Execute, render.Unit{OneShot: true}, []look{{0, compose.Watched{Status: plan.Created}}}, run.Readiness{How: "created"}},
+		{"a one-shot at its end", plan.Execute, render.Unit{OneShot: true}, []look{{0, up(plan.Stopped)}}, run.Readiness{Ready: true, How: "finished"}},
+		{"a one-shot that failed", plan.Execute, render.Unit{OneShot: true}, []look{{0, compose.Watched{Status: plan.Stopped, Started: start, Exit: 2}}}, run.Readiness{Failed: true, How: "exit code 2"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.unit.Name = "a"
 			c, now := target(tt.unit)
 			var known sighting
-			var got Readiness
+			var got run.Readiness
 			for i, l := range tt.looks {
 				*now = now.Add(l.after)
 				got, known = c.judge(t.Context(), plan.Step{Verb: tt.verb, Object: "a"}, l.how, known, i > 0)

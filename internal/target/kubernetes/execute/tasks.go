@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/run"
 	"berth/internal/secret"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
 )
 
-// ClusterTasks runs tasks in a cluster.
-type ClusterTasks struct {
+// Tasks runs tasks in a cluster.
+type Tasks struct {
 	Client                  *kubernetes.Client
 	Namespace, Installation string
 	Job                     map[string]any            // the migrator's Job, as it is applied: a task is one with another program
@@ -35,12 +36,12 @@ const (
 	lookAgain = 500 * time.Millisecond
 )
 
-func (t *ClusterTasks) ref(name string) kubernetes.Ref {
+func (t *Tasks) ref(name string) kubernetes.Ref {
 	return kubernetes.Ref{APIVersion: "batch/v1", Kind: "Job", Namespace: t.Namespace, Name: "berth-" + t.Installation + "-" + name}
 }
 
 // Task runs a task as a Job.
-func (t *ClusterTasks) Task(ctx context.Context, task Task, line func(string)) (int, error) {
+func (t *Tasks) Task(ctx context.Context, task run.Task, line func(string)) (int, error) {
 	ref := t.ref(task.Name)
 	there, err := t.Client.Get(ctx, ref)
 	switch {
@@ -71,7 +72,7 @@ func identity(job map[string]any) string {
 	return id
 }
 
-func (t *ClusterTasks) create(ctx context.Context, ref kubernetes.Ref, task Task) error {
+func (t *Tasks) create(ctx context.Context, ref kubernetes.Ref, task run.Task) error {
 	if task.Volume != "" && !task.Own {
 		if err := t.claim(ctx, task); err != nil {
 			return err
@@ -85,21 +86,21 @@ func (t *ClusterTasks) create(ctx context.Context, ref kubernetes.Ref, task Task
 }
 
 // claim makes the volume of a task, unless it is there.
-func (t *ClusterTasks) claim(ctx context.Context, task Task) error {
+func (t *Tasks) claim(ctx context.Context, task run.Task) error {
 	spec := map[string]any{"accessModes": []any{"ReadWriteOnce"},
 		"resources": map[string]any{"requests": map[string]any{"storage": fmt.Sprintf("%dMi", task.Size>>20+1)}}}
 	if t.StorageClass != "" {
 		spec["storageClassName"] = t.StorageClass
 	}
 	_, err := t.Client.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": spec,
-		"metadata": map[string]any{"name": t.volume(task), "namespace": t.Namespace, "labels": map[string]any{labelKept: t.Installation}}}, plan.Manager)
+		"metadata": map[string]any{"name": t.volume(task), "namespace": t.Namespace, "labels": map[string]any{run.LabelKept: t.Installation}}}, plan.Manager)
 	if kubernetes.Exists(err) {
 		return nil
 	}
 	return err
 }
 
-func (t *ClusterTasks) volume(task Task) string {
+func (t *Tasks) volume(task run.Task) string {
 	if task.Own {
 		return task.Volume
 	}
@@ -107,7 +108,7 @@ func (t *ClusterTasks) volume(task Task) string {
 }
 
 // body is the migrator's Job with another program in it.
-func (t *ClusterTasks) body(ref kubernetes.Ref, task Task) map[string]any {
+func (t *Tasks) body(ref kubernetes.Ref, task run.Task) map[string]any {
 	template, _ := t.Job["spec"].(map[string]any)["template"].(map[string]any)
 	pod := maps.Clone(template["spec"].(map[string]any))
 	containers, _ := pod["containers"].([]any)
@@ -167,7 +168,7 @@ func anys(texts []string) []any {
 }
 
 // follow gives the lines of a Job's pod until the Job ends. A pod that can't start ends it, with why as a diag.List.
-func (t *ClusterTasks) follow(ctx context.Context, ref kubernetes.Ref, line func(string)) (int, error) {
+func (t *Tasks) follow(ctx context.Context, ref kubernetes.Ref, line func(string)) (int, error) {
 	watcher := health.NewWatcher(t.Client, t.Namespace, t.Now)
 	told := 0
 	for {
@@ -228,7 +229,7 @@ func (p taskPod) exit() (code int, over bool) {
 	return 0, false
 }
 
-func (t *ClusterTasks) pod(ctx context.Context, job kubernetes.Ref) (taskPod, error) {
+func (t *Tasks) pod(ctx context.Context, job kubernetes.Ref) (taskPod, error) {
 	pods, err := kubernetes.Items[taskPod](ctx, t.Client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: t.Namespace, Labels: "job-name=" + job.Name})
 	if err != nil || len(pods) == 0 {
 		return taskPod{}, err
@@ -249,7 +250,7 @@ func jobEnded(job map[string]any) bool {
 }
 
 // Forget deletes a task's Job, and waits until its pod is gone.
-func (t *ClusterTasks) Forget(ctx context.Context, name string) error {
-	k := &Kubernetes{Client: t.Client, Namespace: t.Namespace, Now: t.Now}
+func (t *Tasks) Forget(ctx context.Context, name string) error {
+	k := &Target{Client: t.Client, Namespace: t.Namespace, Now: t.Now}
 	return k.remove(ctx, t.ref(name), kubernetes.Foreground)
 }

@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"context"
@@ -28,7 +28,7 @@ const (
 // Images lets nodes fetch images, by node, before they are needed: when a pod is replaced its image is only fetched after the old pod has ended.
 // A node fetches what a pod of it asks for, so each gets a pod that asks for all, and whose containers do nothing. An image that can't be had
 // is a diag.List. What else keeps a node from it is told, and no error: then it fetches when it has to.
-func (t *ClusterTasks) Images(ctx context.Context, wanted map[string][]string, say func(string)) error {
+func (t *Tasks) Images(ctx context.Context, wanted map[string][]string, say func(string)) error {
 	work := &fetch{tasks: t, wanted: map[kubernetes.Ref][]string{}, say: say, watcher: health.NewWatcher(t.Client, t.Namespace, t.Now)}
 	for _, node := range slices.Sorted(maps.Keys(wanted)) {
 		images := wanted[node]
@@ -44,7 +44,7 @@ func (t *ClusterTasks) Images(ctx context.Context, wanted map[string][]string, s
 	var g errgroup.Group
 	for _, ref := range all {
 		g.Go(func() error {
-			k := &Kubernetes{Client: t.Client, Namespace: t.Namespace, Now: t.Now}
+			k := &Target{Client: t.Client, Namespace: t.Namespace, Now: t.Now}
 			return k.remove(context.WithoutCancel(ctx), ref, kubernetes.Foreground)
 		})
 	}
@@ -55,7 +55,7 @@ func (t *ClusterTasks) Images(ctx context.Context, wanted map[string][]string, s
 }
 
 // fetcher is a Job with a container of each image, on a node. Where an image has no such program the container does not start, and is done as well.
-func (t *ClusterTasks) fetcher(ref kubernetes.Ref, node string, images []string) map[string]any {
+func (t *Tasks) fetcher(ref kubernetes.Ref, node string, images []string) map[string]any {
 	template, _ := t.Job["spec"].(map[string]any)["template"].(map[string]any)
 	theirs, _ := template["spec"].(map[string]any)
 	first, _ := theirs["containers"].([]any)
@@ -87,7 +87,7 @@ func (t *ClusterTasks) fetcher(ref kubernetes.Ref, node string, images []string)
 
 // fetch is what nodes fetch now.
 type fetch struct {
-	tasks   *ClusterTasks
+	tasks   *Tasks
 	watcher *health.Watcher
 	wanted  map[kubernetes.Ref][]string // of the Jobs that are not done yet
 	say     func(string)

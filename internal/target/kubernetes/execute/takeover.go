@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 const attempts = 20
 
 // takeOver makes what another tool deployed ours. Nothing but the API server's books changes: no pod notices.
-func (t *Kubernetes) takeOver(ctx context.Context, s plan.Step) error {
+func (t *Target) takeOver(ctx context.Context, s plan.Step) error {
 	ref := kubernetes.RefOf(t.Bodies[s.Object])
 	for range attempts {
 		live, err := t.Client.Get(ctx, ref)

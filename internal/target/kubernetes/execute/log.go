@@ -1,4 +1,4 @@
-package run
+package execute
 
 import (
 	"context"
@@ -13,7 +13,7 @@ const mostLines = 2000
 
 // said gives the lines that a Job wrote since they were asked for last, with secrets left out. Where no log can be had, as while its pod is
 // made, there are none.
-func (t *Kubernetes) said(ctx context.Context, s plan.Step) []string {
+func (t *Target) said(ctx context.Context, s plan.Step) []string {
 	ref := kubernetes.RefOf(t.Bodies[s.Object])
 	type pod struct{ Metadata struct{ Name string } }
 	pods, err := kubernetes.Items[pod](ctx, t.Client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: ref.Namespace, Labels: "job-name=" + ref.Name})

@@ -1,4 +1,5 @@
-package run
+// Package execute does the steps of plans, and runs tasks, on a Docker Engine.
+package execute
 
 import (
 	"cmp"
@@ -11,13 +12,15 @@ import (
 	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
+	"berth/internal/run"
 	"berth/internal/state"
 	"berth/internal/target/compose"
+	"berth/internal/target/compose/project"
 	"golang.org/x/sync/errgroup"
 )
 
-// Compose does steps on a Docker Engine.
-type Compose struct {
+// Target does steps on a Docker Engine.
+type Target struct {
 	Engine  *compose.Engine
 	Project *render.Project
 	State   state.Dir
@@ -48,11 +51,11 @@ const (
 	stops = 8
 )
 
-func (t *Compose) place() compose.Project {
-	return compose.Project{Name: t.Project.Name, Dir: t.State.Project()}
+func (t *Target) place() compose.Project {
+	return compose.Project{Name: t.Project.Name, Dir: project.Folder(t.State)}
 }
 
-func (t *Compose) unit(name string) (render.Unit, bool) {
+func (t *Target) unit(name string) (render.Unit, bool) {
 	for _, u := range t.Project.Units {
 		if u.Name == name {
 			return u, true
@@ -65,14 +68,14 @@ func (t *Compose) unit(name string) (render.Unit, bool) {
 func container(s plan.Step) string { return cmp.Or(s.Container, s.Object) }
 
 // Do does steps of one verb.
-func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, progress func(plan.Step, int64, int64)) error {
+func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, progress func(plan.Step, int64, int64)) error {
 	switch verb {
 	case plan.Wait:
 		return nil
 	case plan.Write:
 		return t.write()
 	case plan.Pull:
-		return each(ctx, len(steps), steps, func(ctx context.Context, s plan.Step) error {
+		return run.Each(ctx, len(steps), steps, func(ctx context.Context, s plan.Step) error {
 			return t.Engine.Pull(ctx, t.Login, s.Object, func(done, total int64) { progress(s, done, total) })
 		})
 	case plan.Create:
@@ -80,53 +83,36 @@ func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, pro
 	case plan.Recreate, plan.Execute:
 		return t.Engine.Replace(t.place(), objects(steps))
 	case plan.Start:
-		return errors.Join(each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
+		return errors.Join(run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
 			return t.limited(ctx, s, t.Engine.Start)
 		}), t.saw(ctx, steps))
 	case plan.Restart:
-		return errors.Join(each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
+		return errors.Join(run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
 			return t.limited(ctx, s, t.Engine.Restart)
 		}), t.saw(ctx, steps))
 	case plan.Update:
-		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
+		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
 			u, _ := t.unit(s.Object)
 			return t.Engine.Limit(ctx, u.Container, u.CPUs, u.Memory)
 		})
 	case plan.Remove:
-		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.Remove(ctx, container(s)) })
+		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.Remove(ctx, container(s)) })
 	case plan.RemoveNetwork:
-		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.RemoveNetwork(ctx, s.Object) })
+		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.RemoveNetwork(ctx, s.Object) })
 	case plan.Delete:
-		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.DeleteVolume(ctx, s.Object) })
+		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.DeleteVolume(ctx, s.Object) })
 	}
 	return fmt.Errorf("no way to %s on Docker Compose", verb)
 }
 
 // limited starts a container anew, with the limits that it should have: want of memory may be why it has to be started.
-func (t *Compose) limited(ctx context.Context, s plan.Step, start func(context.Context, string) error) error {
+func (t *Target) limited(ctx context.Context, s plan.Step, start func(context.Context, string) error) error {
 	if u, ok := t.unit(s.Object); ok && (u.CPUs > 0 || u.Memory > 0) {
 		if err := t.Engine.Limit(ctx, container(s), u.CPUs, u.Memory); err != nil {
 			return err
 		}
 	}
 	return start(ctx, container(s))
-}
-
-// each does steps at once, as many as limit, and collects every failure with its step.
-func each(ctx context.Context, limit int, steps []plan.Step, do func(context.Context, plan.Step) error) error {
-	errs := make([]error, len(steps))
-	var g errgroup.Group
-	g.SetLimit(limit)
-	for i, s := range steps {
-		g.Go(func() error {
-			if err := do(ctx, s); err != nil {
-				errs[i] = &StepError{Step: s, Err: err}
-			}
-			return nil
-		})
-	}
-	_ = g.Wait() // failures are in errs
-	return errors.Join(errs...)
 }
 
 func objects(steps []plan.Step) []string {
@@ -138,13 +124,13 @@ func objects(steps []plan.Step) []string {
 }
 
 // write writes the rendered project.
-func (t *Compose) write() error {
-	return state.ReplaceProject(t.State.Project(), t.Project, func(name string) string { return t.Values[name] })
+func (t *Target) write() error {
+	return project.Replace(project.Folder(t.State), t.Project, func(name string) string { return t.Values[name] })
 }
 
 // saw records which file contents the last start of some containers saw.
-func (t *Compose) saw(ctx context.Context, steps []plan.Step) error {
-	applied, err := t.State.Applied()
+func (t *Target) saw(ctx context.Context, steps []plan.Step) error {
+	applied, err := project.Applied(ctx, t.State)
 	if err != nil {
 		return err
 	}
@@ -156,11 +142,11 @@ func (t *Compose) saw(ctx context.Context, steps []plan.Step) error {
 		}
 		applied[id] = u.Files
 	}
-	return t.State.SetApplied(applied)
+	return project.SetApplied(ctx, t.State, applied)
 }
 
 // Patience is how long a step's service may take.
-func (t *Compose) Patience(s plan.Step) time.Duration {
+func (t *Target) Patience(s plan.Step) time.Duration {
 	if t.Timeout > 0 {
 		return t.Timeout
 	}
@@ -169,8 +155,8 @@ func (t *Compose) Patience(s plan.Step) time.Duration {
 }
 
 // Ready tells how far what steps started is.
-func (t *Compose) Ready(ctx context.Context, steps []plan.Step) (map[int]Readiness, error) {
-	out := map[int]Readiness{}
+func (t *Target) Ready(ctx context.Context, steps []plan.Step) (map[int]run.Readiness, error) {
+	out := map[int]run.Readiness{}
 	var names []string
 	var watched []plan.Step
 	for _, s := range steps {
@@ -179,7 +165,7 @@ func (t *Compose) Ready(ctx context.Context, steps []plan.Step) (map[int]Readine
 			names = append(names, container(s))
 			watched = append(watched, s)
 		default:
-			out[s.ID] = Readiness{Ready: true, How: "done"}
+			out[s.ID] = run.Readiness{Ready: true, How: "done"}
 		}
 	}
 	if len(names) == 0 {
@@ -212,7 +198,7 @@ func (t *Compose) Ready(ctx context.Context, steps []plan.Step) (map[int]Readine
 }
 
 // judge says how far one container is.
-func (t *Compose) judge(ctx context.Context, s plan.Step, w compose.Watched, known sighting, before bool) (Readiness, sighting) {
+func (t *Target) judge(ctx context.Context, s plan.Step, w compose.Watched, known sighting, before bool) (run.Readiness, sighting) {
 	now := t.Now()
 	if !before || !known.started.Equal(w.Started) {
 		first := known.restarts
@@ -228,35 +214,35 @@ func (t *Compose) judge(ctx context.Context, s plan.Step, w compose.Watched, kno
 	u, _ := t.unit(s.Object)
 	switch {
 	case w.Missing:
-		return Readiness{How: "being made"}, known
+		return run.Readiness{How: "being made"}, known
 	case s.Verb == plan.Execute || u.OneShot:
 		if w.Status == plan.Stopped && !w.Started.IsZero() && w.Started.Year() > 1 {
-			return Readiness{Ready: w.Exit == 0, Failed: w.Exit != 0, How: ended(w.Exit)}, known
+			return run.Readiness{Ready: w.Exit == 0, Failed: w.Exit != 0, How: ended(w.Exit)}, known
 		}
-		return Readiness{How: string(w.Status), Failed: restarted >= crashes}, known
+		return run.Readiness{How: string(w.Status), Failed: restarted >= crashes}, known
 	case restarted >= crashes:
-		return Readiness{Failed: true, How: fmt.Sprintf("crashed %d times, %s", restarted, ended(w.Exit))}, known
+		return run.Readiness{Failed: true, How: fmt.Sprintf("crashed %d times, %s", restarted, ended(w.Exit))}, known
 	case w.Status == plan.Stopped && now.Sub(known.since) >= fallen:
-		return Readiness{Failed: true, How: ended(w.Exit)}, known
+		return run.Readiness{Failed: true, How: ended(w.Exit)}, known
 	case w.Status == plan.Healthy:
-		return Readiness{Ready: true, How: "healthy"}, known
+		return run.Readiness{Ready: true, How: "healthy"}, known
 	case w.Status != plan.Running:
-		return Readiness{How: string(w.Status)}, known
+		return run.Readiness{How: string(w.Status)}, known
 	}
 	switch t.ask(ctx, u, w.Address) {
 	case compose.Ready:
-		return Readiness{Ready: true, How: "ready"}, known
+		return run.Readiness{Ready: true, How: "ready"}, known
 	case compose.NotReady:
-		return Readiness{How: "starting"}, known
+		return run.Readiness{How: "starting"}, known
 	}
 	if now.Sub(known.since) >= settle {
-		return Readiness{Ready: true, How: "running"}, known
+		return run.Readiness{Ready: true, How: "running"}, known
 	}
-	return Readiness{How: "starting"}, known
+	return run.Readiness{How: "starting"}, known
 }
 
 // ask asks a container itself, where the release says how.
-func (t *Compose) ask(ctx context.Context, u render.Unit, address string) compose.Answer {
+func (t *Target) ask(ctx context.Context, u render.Unit, address string) compose.Answer {
 	if u.Probe == nil || address == "" || !t.Engine.Local() {
 		return compose.Unreachable
 	}
