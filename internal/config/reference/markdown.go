@@ -9,7 +9,7 @@ import (
 
 const head = `# The config: sourcegraph.yaml
 
-<!-- Generated from internal/config. Write it anew with: go test ./internal/config/reference -update -->
+<!-- Generated from internal/config. Regenerate with: go test ./internal/config/reference -update -->
 
 The file says what you want, and nothing else: everything that it does not mention is as Sourcegraph ships it. These lines are enough:
 

@@ -12,7 +12,7 @@ import (
 
 const rulesHead = `# What a way between releases must respect
 
-<!-- Generated from catalogue/upgrades.yaml. Write it anew with: go test ./internal/config/reference -update -->
+<!-- Generated from catalogue/upgrades.yaml. Regenerate with: go test ./internal/config/reference -update -->
 
 ` + "`berth upgrade path --from 5.8.1579 --to 7.5 --on kubernetes`" + ` applies all of this to a way of yours. A rule holds for a hop that begins below a
 release and ends at it or above. How to add one: [The catalogue](catalogue.md#rules-of-upgrades).
