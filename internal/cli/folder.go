@@ -34,7 +34,7 @@ func (f *folder) foreign() error {
 	if err != nil {
 		return fmt.Errorf("read the folder to render to: %w", err)
 	}
-	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: f.name, Summary: "the folder holds other files; nothing was written",
+	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: f.name, Summary: "the folder contains other files; nothing was written",
 		Hint: "name a new or empty folder, or one that berth render wrote"}}
 }
 

@@ -90,7 +90,7 @@ const codesHead = `# Codes
 
 <!-- Generated from internal/diag/codes. Regenerate with: go test ./internal/config/reference -update -->
 
-Every problem that berth reports has a stable code. ` + "`berth explain BERTH1102`" + ` prints what stands here.
+Every problem that berth reports has a stable code. ` + "`berth explain BERTH1102`" + ` prints the text below.
 `
 
 // Markdown is docs/codes.md.

@@ -99,7 +99,7 @@ func (t *Compose) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, pro
 	case plan.Delete:
 		return each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.DeleteVolume(ctx, s.Object) })
 	}
-	return fmt.Errorf("no way to %s on Docker Compose", verb)
+	return fmt.Errorf("unknown action %s on Docker Compose", verb)
 }
 
 // limited starts a container anew, with the limits that it should have: want of memory may be why it has to be started.

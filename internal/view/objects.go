@@ -49,7 +49,7 @@ func labelled(w io.Writer, steps []plan.Step) {
 		n[how]++
 	}
 	for _, how := range slices.Sorted(maps.Keys(n)) {
-		fmt.Fprintf(w, "  ~ %s%s, of which only labels change\n", count(n[how], "object"), how)
+		fmt.Fprintf(w, "  ~ %s%s, only its labels change\n", count(n[how], "object"), how)
 	}
 }
 
@@ -80,7 +80,7 @@ var conflictSymbols = map[plan.Choice]string{plan.Take: "~", plan.Yield: "=", ""
 // others writes what is not ours to change: fields that somebody else sets, and objects that stay for the data in them.
 func others(w io.Writer, p *plan.Plan) {
 	if len(p.Kept) > 0 {
-		fmt.Fprintf(w, "  = %s that nothing asks for, kept for the data: %s\n", count(len(p.Kept), "object"), strings.Join(p.Kept, ", "))
+		fmt.Fprintf(w, "  = %s no longer needed, kept for the data: %s\n", count(len(p.Kept), "object"), strings.Join(p.Kept, ", "))
 	}
 	for _, c := range p.Conflicts {
 		width := max(len(c.Manager), len(plan.Manager))

@@ -57,7 +57,7 @@ func (p *Progress) Show(e run.Event) {
 	case run.Waiting:
 		p.waiting = e.Waiting
 	case run.Stopping:
-		p.line("stopping: the step in hand is finished first")
+		p.line("stopping: the current step is finished first")
 	}
 	p.status()
 }

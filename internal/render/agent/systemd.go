@@ -11,7 +11,7 @@ import (
 )
 
 // MadeBy is the comment that every file begins with.
-const MadeBy = "What runs berth agent, made by berth from sourcegraph.yaml. Render it anew rather than changing it."
+const MadeBy = "What runs berth agent, made by berth from sourcegraph.yaml. Don't edit it: render it again."
 
 // Host is a Docker host with an installation.
 type Host struct {

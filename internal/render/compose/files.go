@@ -13,7 +13,7 @@ import (
 
 // madeBy heads every settings file whose format has comments.
 const (
-	madeByText = "Made by berth; written anew by berth up."
+	madeByText = "Made by berth; berth up overwrites it."
 	madeBy     = "# " + madeByText + "\n"
 )
 

@@ -11,7 +11,7 @@ import (
 const Overlay = "overlay"
 
 // overlay is what the admin's folder begins with.
-const overlay = `# Yours: berth made this file once, and never writes it again. Put your own changes here, and apply this folder.
+const overlay = `# Yours: this file is written once, and never changed by berth. Put your own changes here, and apply this folder.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:

@@ -73,7 +73,7 @@ func (a *Access) reach(c namedCluster) error {
 	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Cluster.Insecure, ServerName: c.Cluster.ServerName}
 	pem, err := content(c.Cluster.AuthorityData, c.Cluster.Authority)
 	if err != nil {
-		return in(problem("BERTH3406", subject, "the certificate authority can't be read", "mend certificate-authority of the cluster", err.Error()), c.from)
+		return in(problem("BERTH3406", subject, "the certificate authority can't be read", "fix certificate-authority of the cluster", err.Error()), c.from)
 	}
 	if pem != nil {
 		a.tls.RootCAs = x509.NewCertPool()
@@ -88,7 +88,7 @@ func (a *Access) reach(c namedCluster) error {
 func (a *Access) prove(u user, c cluster) error {
 	subject := "user " + a.user
 	if u.Provider != nil {
-		return in(problem("BERTH3404", subject, fmt.Sprintf("the auth-provider %q is a way to sign in that kubectl gave up, too", u.Provider.Name),
+		return in(problem("BERTH3404", subject, fmt.Sprintf("the auth-provider %q is no longer supported by kubectl or berth", u.Provider.Name),
 			providerHint(u.Provider.Name)), a.from)
 	}
 	cert, err := content(u.CertificateData, u.Certificate)
@@ -102,7 +102,7 @@ func (a *Access) prove(u user, c cluster) error {
 		}
 	}
 	if err != nil {
-		return in(problem("BERTH3406", subject, "the client certificate or its key can't be used", "mend client-certificate and client-key of the user", err.Error()), a.from)
+		return in(problem("BERTH3406", subject, "the client certificate or its key can't be used", "fix client-certificate and client-key of the user", err.Error()), a.from)
 	}
 	switch {
 	case u.TokenFile != "":

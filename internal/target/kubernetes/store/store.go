@@ -123,7 +123,7 @@ func (s *Store) explain(doing string, err error) error {
 		}
 	}
 	return diag.List{{Code: "BERTH3411", Severity: diag.Error, Subject: "namespace " + s.namespace,
-		Summary: "you may not keep the installation's state in namespace " + s.namespace, Detail: []string{err.Error()},
+		Summary: "you may not store the installation's state in namespace " + s.namespace, Detail: []string{err.Error()},
 		Hint: "ask the cluster's admin for the rights in this namespace; Kubernetes' own role \"admin\" has them"}}
 }
 
