@@ -12,7 +12,7 @@ import (
 	"berth/internal/target/kubernetes/kubeconfig"
 )
 
-// agentManager is who sets the release in the agent's ConfigMap: kubectl apply --server-side tells of a conflict before it takes it back.
+// agentManager is who sets the release in the agent's ConfigMap: kubectl apply --server-side reports a conflict before it takes it back.
 const agentManager = "berth-agent"
 
 // fromConfigMap brings the config from a ConfigMap of the cluster into this folder. The release that an upgrade writes into the config goes to

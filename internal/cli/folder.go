@@ -88,7 +88,7 @@ func (f *folder) has(path string, content []byte) bool {
 	if len(f.memory) <= len(content) {
 		f.memory = make([]byte, max(2*len(content), 32<<10))
 	}
-	// One byte more than is wanted tells of a longer file.
+	// One byte more than is wanted reports a longer file.
 	n, err := io.ReadFull(there, f.memory[:len(content)+1])
 	return errors.Is(err, io.ErrUnexpectedEOF) && bytes.Equal(f.memory[:n], content)
 }

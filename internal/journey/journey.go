@@ -206,7 +206,7 @@ func New(config string, hops []Hop, trusted string, now time.Time) *Journey {
 	return j
 }
 
-// Describe says where a journey is: "hop 2 of 3 (5.11.6271 to 6.12.5040), at its stage migrate".
+// Describe says where a journey is: "upgrade step 2 of 3 (5.11.6271 to 6.12.5040), stage migrate".
 func (j *Journey) Describe() string {
 	h := j.Hop()
 	return fmt.Sprintf("upgrade step %d of %d (%s to %s), stage %s", j.At.Hop+1, len(j.Hops), h.From, h.To, cmp.Or(string(j.At.Stage), "check"))

@@ -21,7 +21,7 @@ var rehearsed = []Stage{Check, Convert, Migrate, Prove, Finish}
 // Rehearse walks a journey on a clone, which is the walker's Site. source is the same clone, but its tasks ask the databases that are cloned:
 // they are dumped, the dump is restored into the clone, and there every hop is walked. It gives what the databases say at the end.
 //
-// A rehearsal is not gone on with: the next one begins anew. So nothing of it is written down but the times in j.
+// A rehearsal is not gone on with: the next one starts again. So nothing of it is written down but the times in j.
 func (w *Walker) Rehearse(ctx context.Context, j *Journey, source Site) (*Facts, error) {
 	j.Rehearsal = true
 	dumping := *w
@@ -96,7 +96,7 @@ func (w *Walker) runBackground(ctx context.Context, j *Journey, config string) e
 	}
 	quiet, said := *w, map[string]bool{}
 	quiet.Tell = func(e Event) {
-		// It tells of all migrations again and again, also of those that were finished long ago.
+		// It reports all migrations again and again, also of those that were finished long ago.
 		if !said[e.Line] {
 			said[e.Line] = true
 			w.Tell(e)

@@ -71,7 +71,7 @@ func collect(ctx context.Context, site run.Tasks, t run.Task, line func(string))
 // mostLines is how much of a task's output is told when it fails.
 const mostLines = 20
 
-// failed tells of a task that did not end well.
+// failed reports a task that did not end well.
 func failed(t run.Task, exit int, lines []string, code, summary, hint string) diag.List {
 	d := diag.Diagnostic{Code: code, Severity: diag.Error, Subject: t.Name, Summary: summary, Hint: hint}
 	if exit != 0 {
@@ -176,7 +176,7 @@ const (
 
 // backup dumps the databases.
 func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
-	// One that was killed is made anew under another name: a backup is never older than it says.
+	// One that was killed is recreated under another name: a backup is never older than it says.
 	began := w.Now()
 	name := began.UTC().Format(stamp)
 	facts, err := Inspect(ctx, w.Site, j.begins(), w.Tag)
@@ -226,7 +226,7 @@ func (w *Walker) convert(ctx context.Context, j *Journey) (string, error) {
 	return fmt.Sprintf("Postgres %d, indexes checked, analyzed", facts.Postgres()), nil
 }
 
-// indexes checks the databases' indexes with the images of a config, and makes those anew whose collation is another one now.
+// indexes checks the databases' indexes with the images of a config, and rebuilds those whose collation has changed.
 func (w *Walker) indexes(ctx context.Context, j *Journey, config, hint string) error {
 	image, err := w.Site.Image(config, "pgsql")
 	if err != nil {

@@ -41,7 +41,7 @@ func Split(ref string) (repository, tag, digest string) {
 	return ref, "", digest
 }
 
-// Digests asks for the digest behind the tag of each reference. Those that can't be had are told of, all at once.
+// Digests asks for the digest behind the tag of each reference. Those that can't be had are reported, all at once.
 func Digests(ctx context.Context, login Login, refs []string) (map[string]string, diag.List) {
 	found := make([]string, len(refs))
 	problems := make(diag.List, len(refs))
@@ -99,7 +99,7 @@ func each(refs []string, f func(int, string)) {
 	_ = g.Wait() // f keeps its own problems
 }
 
-// compact leaves out images without a problem, and tells of images that have the same problem together: with a mirror it is mostly all
+// compact leaves out images without a problem, and reports images that have the same problem together: with a mirror it is mostly all
 // of them.
 func compact(l diag.List) diag.List {
 	var out diag.List

@@ -23,7 +23,7 @@ func word(s plan.Step) string {
 	return cmp.Or(words[s.Verb], string(s.Verb))
 }
 
-// label reports whether a field is one of the labels that every object gets anew with each release, or one of Helm's notes.
+// label reports whether a field is one of the labels that change on every object with each release, or one of Helm's notes.
 func label(c plan.Change) bool {
 	note, annotation := strings.CutPrefix(c.Field, "metadata.annotations.")
 	return strings.HasPrefix(c.Field, "metadata.labels.") || annotation && (strings.HasPrefix(note, "meta.helm.sh/") || strings.HasPrefix(note, "helm.sh/"))

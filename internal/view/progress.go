@@ -12,7 +12,7 @@ import (
 	"berth/internal/run"
 )
 
-// Progress shows a run while it goes on: a line for each thing that happened, and on a terminal one line that is drawn anew for what is
+// Progress shows a run while it goes on: a line for each thing that happened, and on a terminal one line that is redrawn for what is
 // going on. It is safe for concurrent use.
 type Progress struct {
 	Out      io.Writer
@@ -31,7 +31,7 @@ type Progress struct {
 // quiet is how long no line may come where nothing is redrawn.
 const quiet = 2 * time.Second
 
-// widest is what fits a usual terminal: a line that wraps can't be drawn anew.
+// widest is what fits a usual terminal: a line that wraps can't be redrawn.
 const widest = 118
 
 // Show takes an event.
@@ -72,7 +72,7 @@ func (p *Progress) finished(e run.Event) {
 	p.line(fmt.Sprintf("%s %-30s %s in %s", symbols[e.Step.Verb], e.Step.Object, e.Text, seconds(e.Seconds)))
 }
 
-// status says what is going on: drawn anew on a terminal, else as a line from time to time.
+// status says what is going on: redrawn on a terminal, else as a line from time to time.
 func (p *Progress) status() {
 	var parts []string
 	if len(p.pulls) > 0 {
@@ -129,7 +129,7 @@ func (p *Progress) line(text string) {
 	p.last = p.Now()
 }
 
-// Close ends the line that is drawn anew.
+// Close ends the line that is redrawn.
 func (p *Progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

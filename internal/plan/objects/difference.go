@@ -130,7 +130,7 @@ func update(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) plan
 	return s
 }
 
-// undecided tells of conflicts that nobody decided.
+// undecided reports conflicts that nobody decided.
 func (b *differ) undecided() {
 	for _, c := range b.plan.Undecided() {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3508", Severity: diag.Error, Subject: c.Object,

@@ -307,7 +307,7 @@ func secretsOf(inst stack.Instance) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
 }
 
-// filesHash is a hash of the project files that an instance mounts, but for those that it reads anew by itself.
+// filesHash is a hash of the project files that an instance mounts, but for those that it reads again by itself.
 func (r *renderer) filesHash(inst stack.Instance) string {
 	h := sha256.New()
 	found := false

@@ -17,7 +17,7 @@ const (
 	madeBy     = "# " + madeByText + "\n"
 )
 
-// targetsFile is read by Prometheus anew whenever it changes (file_sd).
+// targetsFile is read again by Prometheus whenever it changes (file_sd).
 const targetsFile = "prometheus/prometheus_targets.yml"
 
 // settingsFiles makes the files that services mount.

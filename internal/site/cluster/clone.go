@@ -209,7 +209,7 @@ func (c *installation) pullSecrets(ctx context.Context, from *installation) erro
 	return nil
 }
 
-// Room tells what the clone asks the cluster for. Whether a node has it, only the scheduler knows: pods that find none are told of.
+// Room tells what the clone asks the cluster for. Whether a node has it, only the scheduler knows: pods that find none are reported.
 func (c *installation) Room(_ context.Context, r journey.Room) (string, diag.List, error) {
 	return fmt.Sprintf("volumes of %s in total for the databases and their dumps, in namespace %s; the databases' pods request the same as yours", site.GiB(r.Claims()), c.namespace), nil, nil
 }

@@ -53,7 +53,7 @@ func (c *installation) bundled() []render.Object {
 	config.Databases = config.Bundled()
 	in := c.Input
 	in.Config = &config
-	set, _ := render.Render(stack.Resolve(in), nil) // what is wrong with them was told of those that are applied
+	set, _ := render.Render(stack.Resolve(in), nil) // their problems were reported with the objects that are applied
 	return set.Objects
 }
 

@@ -66,7 +66,7 @@ func nameOf(c listed) string {
 	return strings.TrimPrefix(c.Names[0], "/")
 }
 
-// foreign tells of a container that is in the way.
+// foreign reports a container that is in the way.
 func foreign(c listed) diag.Diagnostic {
 	owner := "was created without berth"
 	if project := c.Labels["com.docker.compose.project"]; project != "" {
@@ -125,7 +125,7 @@ func (c *inspected) status() plan.Status {
 	return plan.Stopped
 }
 
-// images asks which images are there, of the units that may have to be made anew.
+// images asks which images are there, of the units that may have to be recreated.
 func (e *Engine) images(ctx context.Context, p *render.Project, containers []plan.Container) ([]string, error) {
 	current := map[string]plan.Container{}
 	for _, c := range containers {

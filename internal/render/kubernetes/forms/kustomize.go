@@ -23,7 +23,7 @@ resources:
 #     - {op: add, path: /spec/template/metadata/annotations/example.com~1team, value: code}
 `
 
-// kustomize gives a base that is written anew each time, and an overlay. What is in the second list belongs to the admin: it is written when
+// kustomize gives a base that is rewritten each time, and an overlay. What is in the second list belongs to the admin: it is written when
 // it is not there.
 func (in *Input) kustomize() (files, once []stack.File, err error) {
 	files, err = in.files("base/")

@@ -153,7 +153,7 @@ func cause(message string) string {
 	return message
 }
 
-// refused is a workload whose pods can't even be made. What was said before the work began may be mended, and is tried again.
+// refused is a workload whose pods can't even be made. What was said before the work began may be fixed, and is tried again.
 func (e Evidence) refused(o Object, v Event) Finding {
 	text := strings.ToLower(v.Message)
 	f := Finding{Failed: v.at().After(e.Since), How: "its pods can't be created: " + cause(v.Message)}

@@ -25,7 +25,7 @@ type Log struct {
 }
 
 const (
-	// crashes is how many restarts are told of as a crash loop rather than waited for.
+	// crashes is how many restarts are reported as a crash loop rather than waited for.
 	crashes = 3
 	// recent is how long after a crash a container that runs again is not trusted.
 	recent = 2 * time.Minute
@@ -95,7 +95,7 @@ func (e Evidence) pod(o Object, p Pod) (Finding, bool) {
 	if f, ok := e.volume(o, p); ok {
 		return f, true
 	}
-	if p.Status.Phase == "Failed" && p.Status.Reason != "" { // "Evicted", "NodeLost": it is made anew
+	if p.Status.Phase == "Failed" && p.Status.Reason != "" { // "Evicted", "NodeLost": it is recreated
 		f := Finding{How: p.Metadata.Name + ": " + strings.ToLower(p.Status.Reason)}
 		f.Code, f.Summary, f.Hint = "BERTH3431", fmt.Sprintf("the node ended %s: %s", p.Metadata.Name, p.Status.Reason), "see the node:  kubectl describe node "+p.Spec.Node
 		f.Detail = lines(p.Status.Message)

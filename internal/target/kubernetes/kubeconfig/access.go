@@ -33,7 +33,7 @@ type Access struct {
 // connections is how many requests go at once: each has a connection, since HTTP/2 would put all of them behind one lost packet.
 const connections = 16
 
-// Transport sends requests to the cluster, in our name. A 401 makes it sign in anew, once.
+// Transport sends requests to the cluster, in our name. A 401 makes it sign in again, once.
 func (a *Access) Transport() http.RoundTripper {
 	t := &http.Transport{Proxy: a.proxy, TLSClientConfig: a.tls, MaxIdleConnsPerHost: connections, MaxConnsPerHost: 2 * connections,
 		DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext, TLSHandshakeTimeout: 10 * time.Second,
@@ -78,7 +78,7 @@ func (a *Access) reach(c namedCluster) error {
 	if pem != nil {
 		a.tls.RootCAs = x509.NewCertPool()
 		if !a.tls.RootCAs.AppendCertsFromPEM(pem) {
-			return in(problem("BERTH3406", subject, "certificate-authority holds no certificate", "put the cluster's CA there, as PEM"), c.from)
+			return in(problem("BERTH3406", subject, "certificate-authority contains no certificate", "put the cluster's CA there, as PEM"), c.from)
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ func (f fixed) prove(context.Context) (proof, error) { return proof{header: stri
 
 func (f fixed) renew(proof) bool { return false }
 
-// tokenFile is a token that something else writes anew from time to time, as Kubernetes does in pods.
+// tokenFile is a token that something else rewrites from time to time, as Kubernetes does in pods.
 type tokenFile struct {
 	path string
 	now  func() time.Time
