@@ -99,10 +99,10 @@ lint: ## gofmt, go vet, staticcheck
 vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
-gen: ## make the generated references and schemas anew
+gen: ## regenerate the generated references and schemas
 	$(GO) test ./catalogue ./internal/arch ./internal/config/check ./internal/config/reference -update
 
-golden: ## make golden files anew; read the difference before you commit it
+golden: ## regenerate golden files; read the difference before you commit it
 	$(GO) test ./catalogue ./internal/config/check ./internal/config/reference ./internal/render/agent ./internal/render/compose ./internal/render/kubernetes ./internal/cli -update
 
 bench: build testbed bin/helm bin/kustomize ## measure side by side against the tools that people use today

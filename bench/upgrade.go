@@ -140,7 +140,7 @@ func (o *outage) during(do func() error) error {
 	err := do()
 	for end := time.Now().Add(3 * time.Minute); err == nil && !ask(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			err = errors.New("no search is answered three minutes after the upgrade")
+			err = errors.New("search fails three minutes after the upgrade")
 		}
 	}
 	close(stop)

@@ -139,7 +139,7 @@ func (r *Release) encoded() (*Release, error) {
 	return &with, failed
 }
 
-// readFastObjects reads a release for Kubernetes, which is objects for the most part. TestFastFormSaysTheSame tells of a field that is missing
+// readFastObjects reads a release for Kubernetes, which is objects for the most part. TestFastFormSaysTheSame reports a field that is missing
 // here.
 func readFastObjects(version string) (*Release, error) {
 	content, err := fs.ReadFile(files, fastRelease(version, Kubernetes))

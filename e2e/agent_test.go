@@ -45,7 +45,7 @@ func TestAgent(t *testing.T) {
 
 	s.edit(closed, open)
 	s.edit("size: demo", "size: demo\nservices: {worker: {env: {MINE: \"1\"}}}")
-	waits("a change of the admin's own", release+" waits for you: your file asks for what was not carried out")
+	waits("a change of the admin's own", release+" waits for you: your file has changes that were not carried out")
 	s.edit("\nservices: {worker: {env: {MINE: \"1\"}}}", "")
 
 	// It is killed in the middle; the next run goes on with what it began.
@@ -71,7 +71,7 @@ func TestAgent(t *testing.T) {
 	// What a person went back from is not gone to again.
 	s.must(0, "rollback", "--yes")
 	containers = s.containers()
-	waits("after going back", release+" waits for you: it was gone back from")
+	waits("after going back", release+" waits for you: it was rolled back")
 }
 
 // TestAgentUnderSystemd lets a real systemd run what berth rendered for it, shut in as it is rendered, and upgrade.
@@ -138,7 +138,7 @@ func TestAgentStops(t *testing.T) {
 	if out := s.must(1, "agent"); !strings.Contains(out, "BERTH3702") || !strings.Contains(out, "given up") {
 		t.Errorf("it does not tell of the drift:\n%s", out)
 	}
-	if out := s.must(2, "agent"); !strings.Contains(out, "it was gone back from") {
+	if out := s.must(2, "agent"); !strings.Contains(out, "it was rolled back") {
 		t.Errorf("it would try again:\n%s", out)
 	}
 	s.must(0, "plan") // nothing of it is in the admin's way
@@ -146,7 +146,7 @@ func TestAgentStops(t *testing.T) {
 
 	// An upgrade that a person began and left is theirs.
 	s.interrupt("upgrade", "--yes")
-	if out := s.must(2, "agent"); !strings.Contains(out, "somebody else began it") {
+	if out := s.must(2, "agent"); !strings.Contains(out, "somebody else started it") {
 		t.Errorf("it does not leave a person's upgrade alone:\n%s", out)
 	}
 	s.must(0, "rollback", "--yes")

@@ -77,7 +77,7 @@ func TestClusterUpgradeDoorless(t *testing.T) {
 	}
 	s.writeFile("sourcegraph.lock", changed)
 	out := s.must(0, "upgrade", "--yes", "--to", release)
-	if !strings.Contains(out, "there is no door at which requests could wait") || !strings.Contains(out, "BERTH3422") {
+	if !strings.Contains(out, "requests can't be held") || !strings.Contains(out, "BERTH3422") {
 		t.Errorf("it does not say that nothing waits, or why:\n%s", out)
 	}
 	s.same(before)

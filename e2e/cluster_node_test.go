@@ -48,7 +48,7 @@ func TestClusterNodeGone(t *testing.T) {
 	s.atRest("failed")
 
 	kubectl(t, "delete", "node", node)
-	if out := s.must(1, "up", "--timeout", "20s"); !strings.Contains(out, "node "+node+" does not answer: it is no longer in the cluster") && !strings.Contains(out, "no node takes") {
+	if out := s.must(1, "up", "--timeout", "20s"); !strings.Contains(out, "node "+node+" does not answer: it is no longer in the cluster") && !strings.Contains(out, "no node can run") {
 		t.Errorf("the message does not tell of the node:\n%s", out)
 	}
 	s.edit(starting, "")

@@ -16,7 +16,7 @@ func TestClusterInterrupt(t *testing.T) {
 	if code != 130 {
 		t.Errorf("exit %d, want 130", code)
 	}
-	says(t, out, "stopping", "not done", "berth up goes on")
+	says(t, out, "stopping", "not done", "continue with: berth up")
 	s.atRest("interrupted")
 	if code, out := s.berth("status"); code != 1 || !strings.Contains(out, "is not there") {
 		t.Errorf("status: exit %d, want 1 and what is missing\n%s", code, out)

@@ -167,7 +167,7 @@ func (s *site) killedWhenNew(seen map[string]bool, args ...string) (place, out s
 	s.t.Helper()
 	stage := ""
 	_, out, err = s.killedAt(func(line string) bool {
-		if _, after, begins := strings.Cut(line, ": "); begins && strings.HasPrefix(line, "== hop") {
+		if _, after, begins := strings.Cut(line, ": "); begins && strings.HasPrefix(line, "== upgrade step") {
 			stage = after
 		}
 		// Counts, times and names of pods differ each time.

@@ -104,7 +104,7 @@ func TestClusterWebhookSilent(t *testing.T) {
 		if took := time.Since(start); took > time.Minute {
 			t.Errorf("told after %s", took)
 		}
-		says(t, out, fault.code, "Deployment/", "failed calling webhook", "policy.f3-silent.example", "whether the webhook's own pods run")
+		says(t, out, fault.code, "Deployment/", "failed calling webhook", "policy.f3-silent.example", "check that the webhook's own pods run")
 		remove()
 	}
 	s.atRest("failed")

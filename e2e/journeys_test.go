@@ -24,7 +24,7 @@ func migratorFails(t *testing.T, s *site) {
 		status, page := s.get("/")
 		return status == 503 && strings.Contains(page, "waits for its admin") && strings.Contains(page, "BERTH3705")
 	})
-	if out := s.must(1, "status"); !strings.Contains(out, "go on with: berth upgrade") {
+	if out := s.must(1, "status"); !strings.Contains(out, "continue with: berth upgrade") {
 		t.Errorf("status does not tell of the upgrade:\n%s", out)
 	}
 	s.fault("migration_fails", "")

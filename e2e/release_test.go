@@ -49,7 +49,7 @@ func onlyWay(t *testing.T, s *site, half, byHand func()) {
 	t.Run("half-way, by hand", func(t *testing.T) {
 		s := s.in(t)
 		half()
-		refused(t, "BERTH3740", "databases 6.0.0", "stopped half-way", "berth upgrade --to "+release)
+		refused(t, "BERTH3740", "databases 6.0.0", "stopped halfway", "berth upgrade --to "+release)
 		s.same(before)
 		if out := s.must(2, "upgrade", "--plan"); !strings.Contains(out, "6.0.0 -> "+release) || !strings.Contains(out, "BERTH3743") {
 			t.Errorf("the plan does not begin with what the databases say:\n%s", out)
@@ -60,7 +60,7 @@ func onlyWay(t *testing.T, s *site, half, byHand func()) {
 		}
 		s.edit(release60, "release: "+release)
 	})
-	t.Run("stopped half-way", func(t *testing.T) {
+	t.Run("stopped halfway", func(t *testing.T) {
 		s := s.in(t)
 		s.must(0, "down")
 		for _, command := range []string{"check", "plan", "up"} {

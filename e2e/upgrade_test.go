@@ -139,7 +139,7 @@ func TestUpgradePatchToAnotherSystem(t *testing.T) {
 	s.must(0, "up")
 	s.seed()
 	before := s.data()
-	if out := s.must(2, "upgrade", "--to", to, "--plan"); !strings.Contains(out, "patch, behind a page") || strings.Contains(out, "migrator") {
+	if out := s.must(2, "upgrade", "--to", to, "--plan"); !strings.Contains(out, "patch, with a maintenance page") || strings.Contains(out, "migrator") {
 		t.Errorf("the plan does not show the hop:\n%s", out)
 	}
 	out := s.must(0, "upgrade", "--to", to, "--yes")

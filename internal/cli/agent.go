@@ -28,23 +28,23 @@ func newAgentCmd(env *Env) *cobra.Command {
 	var f agentFlags
 	cmd := &cobra.Command{
 		Use:   "agent",
-		Short: "Upgrade by itself what the config's policy allows, in its window",
-		Long: `Look once which release there is, plan the way to it, and when the config allows it and its window is open, carry it out:
+		Short: "Upgrade automatically as the config's policy allows, in its window",
+		Long: `Look once for a newer release and plan the upgrade. Carry it out if the config allows it and its window is open:
 
   upgrades:
     automatic: patch                          # or minor, or off
     window: Sun 02:00-05:00 Europe/Berlin
 
-It stops at anything that needs a person: a hop over several minor releases, one that can't be undone, work by hand, edits of your file,
-anything that the checks found, and upgrades that somebody else began. berth status shows what it saw last.
+It stops at anything that needs a person: an upgrade step over several minor releases, one that can't be undone, manual work, edits of your
+file, problems that the checks found, and upgrades that somebody else started. berth status shows what it saw last.
 
-Let something run it every hour:
+Run it every hour:
 
   berth agent --render systemd --out DIR                  a service and a timer, for a Docker host
   berth agent --render cronjob --image IMAGE --out DIR    a CronJob, for a cluster
 
-Exit code 0 says that there is nothing to do, or that it is done; 2 that something waits for the window or for a person; 1 that an upgrade
-failed; 3 that something stands in the way and nothing was touched.`,
+Exit codes: 0 nothing to do, or done; 2 an upgrade waits for the window or for a person; 1 an upgrade failed; 3 a problem was found and
+nothing was touched.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.render != "" {
@@ -55,11 +55,11 @@ failed; 3 that something stands in the way and nothing was touched.`,
 	}
 	configFlag(cmd, &f.file)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print what was seen and done as JSON, and only that")
-	cmd.Flags().BoolVar(&f.waitingOK, "waiting-ok", false, "end with exit code 0 also when something waits: for schedulers that take 2 for a failure")
-	cmd.Flags().StringVar(&f.configMap, "config-map", "", "take the config from this ConfigMap of the cluster, and write the release there")
-	cmd.Flags().StringVar(&f.render, "render", "", "write what runs it every hour: systemd or cronjob")
+	cmd.Flags().BoolVar(&f.waitingOK, "waiting-ok", false, "exit with 0 also when an upgrade waits: for schedulers that treat 2 as a failure")
+	cmd.Flags().StringVar(&f.configMap, "config-map", "", "read the config from this ConfigMap of the cluster, and write the release there")
+	cmd.Flags().StringVar(&f.render, "render", "", "write the files that run it every hour: systemd or cronjob")
 	cmd.Flags().StringVar(&f.out, "out", "", "with --render: the folder to write to")
-	cmd.Flags().StringVar(&f.image, "image", "", "with --render cronjob: an image of yours that has berth in it")
+	cmd.Flags().StringVar(&f.image, "image", "", "with --render cronjob: your image with berth in it")
 	cmd.MarkFlagsRequiredTogether("render", "out")
 	cmd.MarkFlagsMutuallyExclusive("render", "config-map")
 	return cmd
@@ -200,7 +200,7 @@ func (e *Env) look(ctx context.Context, f agentFlags) (*AgentReport, error) {
 	case policy.Upgrade:
 		err = v.walk(ctx, v.next)
 	case policy.Resume:
-		fmt.Fprintf(e.Stdout, "going on with the upgrade from %s to %s: %s\n", v.open.From, v.open.To, v.open.Describe())
+		fmt.Fprintf(e.Stdout, "continuing the upgrade from %s to %s: %s\n", v.open.From, v.open.To, v.open.Describe())
 		err = v.walk(ctx, v.open)
 	default:
 		return v.report, nil
@@ -362,7 +362,7 @@ func (v *visit) pending(ctx context.Context, from string) (string, error) {
 	if err != nil || p.Empty() {
 		return "", err
 	}
-	return fmt.Sprintf("your file asks for what was not carried out (%d steps): berth plan", len(p.Steps)), nil
+	return fmt.Sprintf("your file has changes that were not carried out (%d steps): berth plan", len(p.Steps)), nil
 }
 
 // walk walks a journey, and writes into the report how it ended. One that failed before it touched anything is given up, so that it stands in
@@ -390,7 +390,7 @@ func (v *visit) walk(ctx context.Context, j *journey.Journey) error {
 			if err := v.walker(ctx, v.site, nil, 0, 0).Return(ctx, j, way); err != nil {
 				return err
 			}
-			fmt.Fprintf(v.Stderr, "given up  %s runs as before; when it is mended: berth upgrade\n", way.To)
+			fmt.Fprintf(v.Stderr, "given up  %s runs as before; fix the cause, then: berth upgrade\n", way.To)
 		}
 	}
 	if errors.As(err, &code) {

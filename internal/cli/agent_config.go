@@ -12,7 +12,7 @@ import (
 	"berth/internal/target/kubernetes/kubeconfig"
 )
 
-// agentManager is who sets the release in the agent's ConfigMap: kubectl apply --server-side tells of a conflict before it takes it back.
+// agentManager is who sets the release in the agent's ConfigMap: kubectl apply --server-side reports a conflict before it takes it back.
 const agentManager = "berth-agent"
 
 // fromConfigMap brings the config from a ConfigMap of the cluster into this folder. The release that an upgrade writes into the config goes to
@@ -34,7 +34,7 @@ func (e *Env) fromConfigMap(ctx context.Context, f agentFlags) (done func(), err
 	}
 	text := found.Data[agent.ConfigKey]
 	if there, err := os.ReadFile(e.Abs(f.file)); err == nil && string(there) != text {
-		return nil, diag.List{{Code: "BERTH3813", Severity: diag.Error, Subject: f.file, Summary: f.file + " is another config than that of the ConfigMap; nothing was written",
+		return nil, diag.List{{Code: "BERTH3813", Severity: diag.Error, Subject: f.file, Summary: f.file + " differs from the config of the ConfigMap; nothing was written",
 			Hint: "run it in an empty folder, or without --config-map"}}
 	}
 	if err := state.WriteFile(e.Abs(f.file), []byte(text), 0o600); err != nil {

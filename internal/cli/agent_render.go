@@ -31,7 +31,7 @@ func (e *Env) renderAgent(f agentFlags) error {
 	}
 	as := map[catalogue.Target]string{catalogue.Compose: "systemd", catalogue.Kubernetes: "cronjob"}[l.Stack.Target]
 	if f.render != as {
-		return diag.List{{Code: "BERTH3810", Severity: diag.Error, Subject: "--render", Summary: fmt.Sprintf("with on: %s the agent is rendered as %s, not as %q", l.Stack.Target, as, f.render),
+		return diag.List{{Code: "BERTH3810", Severity: diag.Error, Subject: "--render", Summary: fmt.Sprintf("with on: %s, render the agent as %s, not as %q", l.Stack.Target, as, f.render),
 			Hint: "write  --render " + as}}
 	}
 	if as == "systemd" {
@@ -96,7 +96,7 @@ func (e *Env) renderUnits(l *site.Loaded, f agentFlags) error {
 		return err
 	}
 	if len(h.Secrets) > 0 {
-		fmt.Fprintf(e.Stdout, "first: put %s into %s, for root alone to read\n", strings.Join(h.Secrets, ", "), h.SecretsFile())
+		fmt.Fprintf(e.Stdout, "first: put %s into %s, readable only by root\n", strings.Join(h.Secrets, ", "), h.SecretsFile())
 	}
 	fmt.Fprintf(e.Stdout, "next: sudo cp %[1]s/%[2]s.* /etc/systemd/system/ && sudo systemctl daemon-reload && sudo systemctl enable --now %[3]s\n", f.out, h.Unit(), timer)
 	return nil
@@ -105,8 +105,8 @@ func (e *Env) renderUnits(l *site.Loaded, f agentFlags) error {
 // renderCronJob writes a CronJob and what it needs.
 func (e *Env) renderCronJob(l *site.Loaded, f agentFlags) error {
 	if f.image == "" {
-		return diag.List{{Code: "BERTH3811", Severity: diag.Error, Subject: "--image", Summary: "there is no official image of berth, so none was named",
-			Hint: "build one that has berth in its PATH (FROM scratch will do), push it to your registry, and name it:  --image registry.example.com/berth:1.0"}}
+		return diag.List{{Code: "BERTH3811", Severity: diag.Error, Subject: "--image", Summary: "--image is missing; there is no official image of berth",
+			Hint: "build one with berth in its PATH (FROM scratch is enough), push it to your registry, and name it:  --image registry.example.com/berth:1.0"}}
 	}
 	if err := l.Resolve(renderedNamespace); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (e *Env) renderCronJob(l *site.Loaded, f agentFlags) error {
 		return err
 	}
 	if keys := p.SecretKeys(); len(keys) > 0 {
-		fmt.Fprintf(e.Stdout, "first: make the Secret %s in namespace %s, with the keys %s, and again whenever one of them changes:\n", p.Secret(), p.Namespace, strings.Join(keys, ", "))
+		fmt.Fprintf(e.Stdout, "first: create the Secret %s in namespace %s, with the keys %s, and again whenever one of them changes:\n", p.Secret(), p.Namespace, strings.Join(keys, ", "))
 		fmt.Fprintf(e.Stdout, "  %s\n", strings.ReplaceAll(p.SecretCommand(), "\n", "\n  "))
 	}
 	fmt.Fprintf(e.Stdout, "next: kubectl apply --server-side -f %s/%s\n", f.out, name)

@@ -22,7 +22,7 @@ import (
 func newCatalogueCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalogue",
-		Short: "What Sourcegraph releases there are, and what is in them",
+		Short: "List Sourcegraph releases, and show what is in them",
 		Args:  cobra.NoArgs,
 	}
 	cmd.AddCommand(newCatalogueListCmd(env), newCatalogueShowCmd(env), newCatalogueImportCmd(env), newCatalogueVerifyCmd(env))
@@ -57,7 +57,7 @@ func newCatalogueShowCmd(env *Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show RELEASE",
-		Short: "Show a release: where it is from, what to know about it, its services",
+		Short: "Show a release: its source, notices and services",
 		Long:  "Show a release. RELEASE is a version (7.5.4453), or a minor release (7.5) for its newest patch.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -116,7 +116,7 @@ func newCatalogueVerifyCmd(env *Env) *cobra.Command {
   the Kubernetes objects that berth renders for an untouched config are those that Sourcegraph's chart makes with default values,
   and with those for Jaeger and executors.
 
-Each difference is printed. The ones that are meant to be are listed with their reason in catalogue/intended.yaml. Exit code 3 when there are
+Each difference is printed. Intended ones are listed with their reason in catalogue/intended.yaml. Exit code 3 when there are
 others. Needs the programs git and helm.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -299,7 +299,7 @@ func showReport(w io.Writer, r *maintain.Report, all bool) error {
 		}
 	}
 	for _, entry := range r.Unused {
-		fmt.Fprintf(w, "intended.yaml: %s %s %s meets no difference; take it out\n", entry.Target, entry.Part, entry.Path)
+		fmt.Fprintf(w, "intended.yaml: %s %s %s matches no difference; remove it\n", entry.Target, entry.Part, entry.Path)
 	}
 	_, err := fmt.Fprintf(w, "%d Compose and %d Kubernetes releases compared: %d differences, of which %d are intended\n",
 		r.Compose, r.Kubernetes, len(r.Differences), len(r.Differences)-len(unexplained))

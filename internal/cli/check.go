@@ -16,9 +16,9 @@ func newCheckCmd(env *Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Look at the config and at this host; nothing is touched",
-		Long: `Look at the config, at what it refers to, at this host, and at the registry, and tell every problem at once. Nothing is touched. Exit code 3 says
-that something must be mended first.`,
+		Short: "Check the config and this host; nothing is touched",
+		Long: `Check the config, the files that it names, this host, and the registry, and report all problems at once. Nothing is touched. Exit code 3:
+something must be fixed first.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			problems, err := env.check(cmd.Context(), file, against)
@@ -41,9 +41,17 @@ that something must be mended first.`,
 		},
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&against, "against", "", "look at the file alone, as a change of an installation of this release: for CI, where there is none to ask")
+	cmd.Flags().StringVar(&against, "against", "", "check only the file, as a change of an installation of this release: for CI, where no installation is reachable")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
+}
+
+// counted is a number of problems in words.
+func counted(n int) string {
+	if n == 1 {
+		return "1 problem"
+	}
+	return fmt.Sprintf("%d problems", n)
 }
 
 func (e *Env) verdict(problems diag.List) {
@@ -51,9 +59,9 @@ func (e *Env) verdict(problems diag.List) {
 	case n == 0:
 		fmt.Fprintln(e.Stdout, "no problems; nothing was touched\nnext: berth plan")
 	case problems.Failed():
-		fmt.Fprintf(e.Stdout, "\n%d to look at, nothing was touched\n", n)
+		fmt.Fprintf(e.Stdout, "\n%s found; nothing was touched\n", counted(n))
 	default:
-		fmt.Fprintf(e.Stdout, "\n%d to look at, none of which stops you; nothing was touched\nnext: berth plan\n", n)
+		fmt.Fprintf(e.Stdout, "\n%s found, only warnings; nothing was touched\nnext: berth plan\n", counted(n))
 	}
 }
 
@@ -92,8 +100,8 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 // checkAgainst holds a config's release beside that of an installation that can't be asked.
 func (e *Env) checkAgainst(l *site.Loaded, release string) diag.List {
 	if _, err := e.Catalogue().Release(release, l.Stack.Target); err != nil {
-		return diag.List{{Code: "BERTH3751", Severity: diag.Error, Subject: "--against", Summary: fmt.Sprintf("%s is no release on %s", release, l.Stack.Target),
-			Hint: "see what there is: berth catalogue list"}}
+		return diag.List{{Code: "BERTH3751", Severity: diag.Error, Subject: "--against", Summary: fmt.Sprintf("%s is not a release for %s", release, l.Stack.Target),
+			Hint: "see the releases: berth catalogue list"}}
 	}
 	return l.Compare(e.Catalogue(), upgrade.Standing{Databases: release, Data: true}, nil).Problems
 }

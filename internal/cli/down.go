@@ -18,7 +18,7 @@ func newDownCmd(env *Env) *cobra.Command {
 		Use:   "down",
 		Short: "Stop everything; the data is kept",
 		Long: `Stop and remove the installation's containers and network, or its objects in the cluster. Its volumes, and so its data, are kept: berth up
-brings everything back.
+starts everything again.
 
   berth down --delete-data NAME   also deletes the volumes and the generated passwords, for good; NAME is the installation's name`,
 		Args: cobra.NoArgs,
@@ -70,13 +70,13 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 	}
 	for _, step := range left.Steps {
 		if step.Verb == plan.RemoveNetwork {
-			fmt.Fprintf(e.Stdout, "the network %s is left: nothing is connected to it, but the engine counts wrong and keeps it until it is restarted\n", step.Object)
+			fmt.Fprintf(e.Stdout, "the network %s is left: nothing uses it, but the engine keeps it until the engine restarts\n", step.Object)
 		}
 	}
 	if data != "" {
-		fmt.Fprintf(e.Stdout, "%s is gone, with its data and passwords\n", name)
+		fmt.Fprintf(e.Stdout, "%s is deleted, with its data and passwords\n", name)
 		return s.Store().Forget(ctx)
 	}
-	fmt.Fprintf(e.Stdout, "%s is stopped; its data is kept. Back with: berth up\n", name)
+	fmt.Fprintf(e.Stdout, "%s is stopped; its data is kept. Start it again with: berth up\n", name)
 	return nil
 }

@@ -21,10 +21,10 @@ func newExplainCmd(env *Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain [KEY | CODE | rbac]",
-		Short: "Say what a key of the config means, or a BERTH code",
-		Long: `Say what a key means, its default in your release, and the value in force with the line that it comes from.
-Without a key: all top keys. With the code of a message: what is behind it, and what to do.
-With rbac: the rights in a Kubernetes cluster that berth needs for this config, as a Role and where needed a ClusterRole to apply.`,
+		Short: "Explain a key of the config, or a BERTH code",
+		Long: `Explain what a key means, its default in your release, and the value in force with its line.
+Without a key: all top keys. With the code of a message: its cause, and what to do.
+With rbac: the rights in a Kubernetes cluster that berth needs for this config, as a Role and, if needed, a ClusterRole to apply.`,
 		Example: "  berth explain services.gitserver.memory\n  berth explain BERTH1140",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

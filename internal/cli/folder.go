@@ -34,7 +34,7 @@ func (f *folder) foreign() error {
 	if err != nil {
 		return fmt.Errorf("read the folder to render to: %w", err)
 	}
-	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: f.name, Summary: "the folder holds other files; nothing was written",
+	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: f.name, Summary: "the folder contains other files; nothing was written",
 		Hint: "name a new or empty folder, or one that berth render wrote"}}
 }
 
@@ -88,7 +88,7 @@ func (f *folder) has(path string, content []byte) bool {
 	if len(f.memory) <= len(content) {
 		f.memory = make([]byte, max(2*len(content), 32<<10))
 	}
-	// One byte more than is wanted tells of a longer file.
+	// One byte more than is wanted reports a longer file.
 	n, err := io.ReadFull(there, f.memory[:len(content)+1])
 	return errors.Is(err, io.ErrUnexpectedEOF) && bytes.Equal(f.memory[:n], content)
 }

@@ -19,7 +19,7 @@ func newHistoryCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what was done, when, by whom, and how it ended",
-		Long:  "Show a line for each thing that somebody asked for, and below it the stages that it had.",
+		Long:  "Show one line for each run, and its stages below it.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			records, err := env.history(cmd.Context(), file)

@@ -24,7 +24,7 @@ func newInitCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write sourcegraph.yaml, a few lines",
-		Long:  "Write sourcegraph.yaml, a few lines. On a terminal, what no flag says is asked. An existing file is never written over.",
+		Long:  "Write sourcegraph.yaml, a few lines. On a terminal, berth asks for what no flag gives. It never overwrites an existing file.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a.On = catalogue.Target(on)
@@ -41,9 +41,9 @@ func newInitCmd(env *Env) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&on, "on", string(catalogue.Compose), "where Sourcegraph runs: compose or kubernetes")
-	f.StringVar(&a.URL, "url", "", "the address that people type (default http://localhost)")
+	f.StringVar(&a.URL, "url", "", "the address that people use (default http://localhost)")
 	f.StringVar(&a.Release, "release", "", "the Sourcegraph release (default the newest for this target)")
-	f.StringVar(&a.Size, "size", "", "demo, or nothing for what Sourcegraph ships")
+	f.StringVar(&a.Size, "size", "", "demo, or empty for Sourcegraph's defaults")
 	f.StringVar(&a.Name, "name", "", "the installation's name, to run two on one machine")
 	f.StringVar(&a.Namespace, "namespace", "", "on Kubernetes, the namespace (default the context's)")
 	f.StringVarP(&output, "output", "o", DefaultConfig, "where to write it")
@@ -58,9 +58,9 @@ func (e *Env) ask(cmd *cobra.Command, a *config.Answers) error {
 		answer              *string
 		on                  catalogue.Target // "": both
 	}{
-		{"url", "The address that people will type; with localhost only this machine can reach it", "http://localhost", &a.URL, ""},
-		{"size", "Size: demo for a laptop, nothing for what Sourcegraph ships", "", &a.Size, ""},
-		{"namespace", "Namespace, made when it is not there; nothing for the current one", "", &a.Namespace, catalogue.Kubernetes},
+		{"url", "The address that people use; with localhost, only this machine can reach it", "http://localhost", &a.URL, ""},
+		{"size", "Size: demo for a laptop, empty for Sourcegraph's defaults", "", &a.Size, ""},
+		{"namespace", "Namespace, created if it does not exist; empty for the current one", "", &a.Namespace, catalogue.Kubernetes},
 	} {
 		if cmd.Flags().Changed(q.flag) || q.on != "" && q.on != a.On {
 			continue

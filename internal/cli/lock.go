@@ -21,17 +21,17 @@ func newLockCmd(env *Env) *cobra.Command {
 	var file, to string
 	cmd := &cobra.Command{
 		Use:   "lock",
-		Short: "Record which images your own registry holds",
-		Long: `Ask the registry of images.registry what stands behind each tag of this release, and record the digests in sourcegraph.lock beside the
-config. Only needed when your registry does not hold Sourcegraph's images byte for byte: without the record such images are refused.
+		Short: "Record the images in your own registry",
+		Long: `Look up the digest of each image of this release in images.registry, and record the digests in sourcegraph.lock beside the
+config. Needed only if your registry's images are not byte for byte Sourcegraph's: without the record, berth refuses such images.
 Review the file and commit it with the config.
 
-  berth lock --to 7.5   also records every release on the way there, for an upgrade`,
+  berth lock --to 7.5   also records every release of an upgrade to it`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.lock(cmd.Context(), file, to) },
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&to, "to", "", "also every release on the way to this one")
+	cmd.Flags().StringVar(&to, "to", "", "also every release of an upgrade to this one")
 	return cmd
 }
 
@@ -43,7 +43,7 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 	own := l.Doc.Config.Images.Registry
 	if own == "" {
 		return diag.List{{Code: "BERTH1201", Severity: diag.Error, Range: l.Doc.At("images"), Subject: file,
-			Summary: "there is no registry of your own to record", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
+			Summary: "the config names no registry of your own", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
 	}
 	all := []*site.Loaded{l}
 	var migrators []string

@@ -22,8 +22,8 @@ func newPlanCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what would change, why, and what it costs; nothing is touched",
-		Long: `Compare what the config asks for with what really runs, and list the work: + create, ~ change, - remove, ! data, = as it should be.
-Exit code 2 says that there is something to do, 0 that there is nothing.`,
+		Long: `Compare the config with what runs, and list the work: + create, ~ change, - remove, ! data, = unchanged.
+Exit codes: 2 there is work to do, 0 there is none.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.plan(cmd.Context(), f) },
 	}
@@ -83,7 +83,7 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 
 // notSaved refuses to save, or to carry out from a file, what is an upgrade.
 func notSaved(file, from, to string) error {
-	return diag.List{{Code: "BERTH3745", Severity: diag.Error, Subject: file, Summary: fmt.Sprintf("going from %s to %s is an upgrade: its plan is made when it is carried out", from, to),
+	return diag.List{{Code: "BERTH3745", Severity: diag.Error, Subject: file, Summary: fmt.Sprintf("the change from %s to %s is an upgrade, which berth plans when it carries it out", from, to),
 		Hint: "see it: berth upgrade --to " + to + " --plan"}}
 }
 
@@ -91,17 +91,17 @@ func notSaved(file, from, to string) error {
 func (e *Env) saved(file string, now *plan.Plan) (*plan.Plan, error) {
 	text, err := os.ReadFile(e.Abs(file))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, diag.List{{Code: "BERTH3103", Severity: diag.Error, Subject: file, Summary: "there is no such plan", Hint: "save one with: berth plan --out " + file}}
+		return nil, diag.List{{Code: "BERTH3103", Severity: diag.Error, Subject: file, Summary: "the plan file does not exist", Hint: "save one with: berth plan --out " + file}}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the plan: %w", err)
 	}
 	var then plan.Plan
 	if err := json.Unmarshal(text, &then); err != nil || then.Format != plan.Format {
-		return nil, diag.List{{Code: "BERTH3104", Severity: diag.Error, Subject: file, Summary: "this is no plan that this berth can read", Hint: "save a new one with: berth plan --out " + file}}
+		return nil, diag.List{{Code: "BERTH3104", Severity: diag.Error, Subject: file, Summary: "this berth can't read the file as a plan", Hint: "save a new one with: berth plan --out " + file}}
 	}
 	if then.Basis.Steps != plan.Hash(then.Steps) {
-		return nil, diag.List{{Code: "BERTH3104", Severity: diag.Error, Subject: file, Summary: "the steps in this plan are not those that berth saved",
+		return nil, diag.List{{Code: "BERTH3104", Severity: diag.Error, Subject: file, Summary: "the steps in this plan differ from those that berth saved",
 			Hint: "save a new one with: berth plan --out " + file}}
 	}
 	if stale := plan.Stale(then.Basis, now.Basis); len(stale) > 0 {

@@ -24,18 +24,18 @@ func newRehearseCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rehearse",
 		Short: "Try an upgrade on a clone of the data, and measure it",
-		Long: `Dump the databases, restore the dump into databases of a clone beside the installation, and walk there what an upgrade does to them: checks,
-the conversion of Postgres, the migrator, drift, background migrations. What it finds is reported, how long each stage took is remembered for
-the next berth upgrade --plan, and the clone is deleted, also when it failed or was stopped with Ctrl-C.
+		Long: `Dump the databases and restore the dump into a clone beside the installation. Run there what an upgrade does to the databases: checks,
+the conversion of Postgres, the migrator, drift, background migrations. berth reports what it finds and keeps the time of each stage for
+the next berth upgrade --plan. It deletes the clone at the end, also after a failure or Ctrl-C.
 
-The installation is only read: Sourcegraph answers meanwhile, and nothing of it is changed. What is needed of disk and memory is looked at first.
+berth only reads from the installation: Sourcegraph answers meanwhile, and nothing of it changes. berth first checks disk and memory.
 
   berth rehearse                   an upgrade to the newest release that is offered
   berth rehearse --to 7.5          to the newest patch of 7.5; with --json for machines
-  berth rehearse --keep            leave the clone, to look at it
-  berth rehearse --clean           delete a clone that was kept, or that a killed rehearsal left; the next rehearsal does so, too
+  berth rehearse --keep            keep the clone, to look at it
+  berth rehearse --clean           delete a clone that was kept, or that a killed rehearsal left; the next rehearsal does this, too
 
-Exit code 1 says that a stage failed, 3 that something stands in the way and nothing was begun.`,
+Exit codes: 1 a stage failed; 3 a problem was found and nothing was started.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			to := *env
@@ -59,9 +59,9 @@ Exit code 1 says that a stage failed, 3 that something stands in the way and not
 		},
 	}
 	configFlag(cmd, &f.file)
-	cmd.Flags().StringVar(&f.to, "to", "", "the release to go to, or a minor release (default: the newest that is offered)")
+	cmd.Flags().StringVar(&f.to, "to", "", "the release to upgrade to, or a minor release (default: the newest available)")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON, and only that")
-	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the clone when it is over")
+	cmd.Flags().BoolVar(&f.keep, "keep", false, "keep the clone at the end")
 	cmd.Flags().BoolVar(&f.clean, "clean", false, "only delete a clone that is there")
 	cmd.MarkFlagsMutuallyExclusive("clean", "keep")
 	cmd.MarkFlagsMutuallyExclusive("clean", "to")
@@ -119,7 +119,7 @@ func (e *Env) clean(ctx context.Context, c *site.Clone) (found bool, err error) 
 		return true, err
 	}
 	defer release()
-	fmt.Fprintf(e.Stdout, "deleting the clone %s, which a rehearsal before left\n", c.Name())
+	fmt.Fprintf(e.Stdout, "deleting the clone %s, which an earlier rehearsal left\n", c.Name())
 	return true, s.Wipe(ctx, &e.Environment)
 }
 
@@ -166,7 +166,7 @@ func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j 
 		return nil, err
 	}
 	fmt.Fprintf(e.Stdout, "rehearsing %s -> %s on the clone %s; the installation is only read\n", j.From, j.To, c.Name())
-	fmt.Fprintf(e.Stdout, "it takes %s, and deletes all of it at the end; Ctrl-C stops and deletes it, too\n", taken)
+	fmt.Fprintf(e.Stdout, "it needs %s, and deletes all of it at the end; Ctrl-C stops and deletes it, too\n", taken)
 	progress := &view.Walk{Out: e.Stdout}
 	walker := &journey.Walker{Site: c, Now: e.Now, Tell: progress.Show}
 	after, err := walker.Rehearse(held, j, from)
@@ -187,7 +187,7 @@ func (e *Env) wipe(ctx context.Context, s site.Site, c *site.Clone) error {
 	err := s.Wipe(context.WithoutCancel(ctx), &e.Environment)
 	if err != nil {
 		diag.List{{Code: "BERTH3905", Severity: diag.Error, Subject: c.Name(), Summary: "the clone " + c.Name() + " could not be deleted",
-			Detail: []string{err.Error()}, Hint: "mend what is told, then: berth rehearse --clean"}}.WriteText(e.Stderr, e.Color)
+			Detail: []string{err.Error()}, Hint: "fix the cause, then: berth rehearse --clean"}}.WriteText(e.Stderr, e.Color)
 	}
 	return err
 }

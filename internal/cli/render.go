@@ -28,24 +28,24 @@ func newRenderCmd(env *Env) *cobra.Command {
 		Short: "Write what berth up would run, for other tools",
 		Long: `Write what berth up would run as files, for other tools.
 
-With on: compose, a project that works with docker compose alone. Secret values, and the files of yours that may hold some (siteConfig, codeHosts,
+With on: compose, a project that works with docker compose alone. Secret values, and your files that may contain some (siteConfig, codeHosts,
 settings, git.config, tracing.collector), go into DIR/.env, which only you can read:
 
   berth render --as compose --out DIR
   docker compose --project-directory DIR up -d
 
-With on: kubernetes, one of four forms of the same objects. No cluster is asked:
+With on: kubernetes, one of four forms of the same objects. No cluster is needed:
 
   berth render --as manifests --out DIR     one file for each object, for kubectl, Argo CD or Flux
   berth render --as kustomize --out DIR     a base that berth writes, and an overlay that is yours
   berth render --as helm --out DIR          a Helm chart of its own
   berth render --as helm-values --out DIR   values for Sourcegraph's own Helm chart
 
-Secrets, and files that may hold some, are never in these files in clear. With --secrets reference, Secrets are left out and DIR/README.md says how
-to make them; with --secrets age, they are encrypted in the form of SOPS for those whom --recipient names. What you write into the config as text,
-into patches and into kubernetes.objects stands there as it is.
+Secrets, and files that may contain some, are never in these files in clear. With --secrets reference, Secrets are left out and DIR/README.md
+says how to create them. With --secrets age, they are encrypted in the format of SOPS for the --recipient keys. Text in the config, in
+patches and in kubernetes.objects is written as it is.
 
-Rendering twice gives the same bytes. Files of yours in DIR stay as they are.`,
+Rendering twice gives the same bytes. Your own files in DIR do not change.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return env.render(cmd.Context(), file, r)
@@ -55,7 +55,7 @@ Rendering twice gives the same bytes. Files of yours in DIR stay as they are.`,
 	cmd.Flags().StringVar(&r.as, "as", "", "the form: compose, manifests, kustomize, helm or helm-values (default: compose or manifests, as the config's target)")
 	cmd.Flags().StringVar(&r.out, "out", "", "the folder to write to")
 	cmd.Flags().StringVar(&r.secrets, "secrets", "reference", "secrets of Kubernetes objects: reference or age")
-	cmd.Flags().StringArrayVar(&r.recipients, "recipient", nil, "who may read encrypted secrets: a public key of age, age1...")
+	cmd.Flags().StringArrayVar(&r.recipients, "recipient", nil, "who can read encrypted secrets: a public key of age, age1...")
 	_ = cmd.MarkFlagRequired("out") // the flag exists
 	return cmd
 }
@@ -68,7 +68,7 @@ func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 	if l.Stack.Target == catalogue.Kubernetes {
 		r.as = cmp.Or(r.as, "manifests")
 		if clusterForms[r.as] == "" {
-			return fmt.Errorf("--as %s: with on: kubernetes it can be manifests, kustomize, helm or helm-values", r.as)
+			return fmt.Errorf("--as %s: with on: kubernetes, the forms are manifests, kustomize, helm or helm-values", r.as)
 		}
 		if err := r.checkSecrets(); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 		return e.renderCluster(ctx, l, r)
 	}
 	if as := cmp.Or(r.as, "compose"); as != "compose" {
-		return fmt.Errorf("--as %s: with on: compose it can only be compose", as)
+		return fmt.Errorf("--as %s: with on: compose, the only form is compose", as)
 	}
 	return e.renderProject(ctx, l, r.out)
 }

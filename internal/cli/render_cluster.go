@@ -70,7 +70,7 @@ func (e *Env) renderCluster(ctx context.Context, l *site.Loaded, r renderFlags) 
 	}
 	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(files), r.out)
 	if n := len(in.Expected()); n > 0 && r.as != "helm" {
-		fmt.Fprintf(e.Stdout, "%d Secrets are left out; %s/README.md says how to make them\n", n, r.out)
+		fmt.Fprintf(e.Stdout, "%d Secrets are left out; %s/README.md says how to create them\n", n, r.out)
 	}
 	fmt.Fprintf(e.Stdout, "next: "+clusterForms[r.as]+"\n", r.out)
 	return nil
@@ -82,9 +82,9 @@ func (r renderFlags) checkSecrets() error {
 	case r.secrets != "reference" && r.secrets != "age":
 		return fmt.Errorf("--secrets %s: can be reference or age", r.secrets)
 	case r.secrets == "age" && r.as != "manifests" && r.as != "kustomize":
-		return fmt.Errorf("--secrets age: only --as manifests and --as kustomize hold Secrets")
+		return fmt.Errorf("--secrets age: only --as manifests and --as kustomize contain Secrets")
 	case r.secrets == "age" && len(r.recipients) == 0:
-		return fmt.Errorf("--secrets age: name who may read them with --recipient")
+		return fmt.Errorf("--secrets age: add --recipient with the key of who can read them")
 	case r.secrets != "age" && len(r.recipients) > 0:
 		return fmt.Errorf("--recipient: only with --secrets age")
 	}

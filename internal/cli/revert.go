@@ -26,21 +26,21 @@ func newRevertCmd(env *Env) *cobra.Command {
 	var f revertFlags
 	cmd := &cobra.Command{
 		Use:   "revert",
-		Short: "Go back over the last change of the config, with the same release",
-		Long: `Write the config of an earlier run into your file, and carry it out as berth up does. Each revert goes one change further back; berth history
+		Short: "Revert the last change of the config, with the same release",
+		Long: `Write the config of an earlier run into your file, and carry it out as berth up does. Each revert undoes one more change; berth history
 lists the runs.
 
   berth revert            to the config before the last change
   berth revert --to 12    to the config that run 12 ended with
 
-The release stays. To go back over an upgrade: berth rollback.`,
+The release stays. To roll back an upgrade: berth rollback.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.revert(cmd.Context(), f) },
 	}
 	configFlag(cmd, &f.file)
 	cmd.Flags().IntVar(&f.to, "to", 0, "the run whose config to go back to (default: the one before the last change)")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says)")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
 	return cmd
 }
 
@@ -78,7 +78,7 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 	}
 	fmt.Fprintf(e.Stdout, "back to the config of run %d, of %s\n", to.Number, to.Started.Format(time.DateTime))
 	if last := state.Last(records); last != nil && last.Config != string(s.Of().Text) {
-		fmt.Fprintf(e.Stdout, "%s has changes that were never carried out: they are lost\n", f.file)
+		fmt.Fprintf(e.Stdout, "%s has changes that were not carried out: they are lost\n", f.file)
 	}
 	fmt.Fprintln(e.Stdout)
 	shown.Action = plan.Revert
@@ -99,7 +99,7 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 		return err
 	}
 	if p.Action = plan.Revert; len(plan.Stale(shown.Basis, p.Basis)) > 0 {
-		return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: f.file, Summary: "since this was looked at, what runs has changed; nothing was touched",
+		return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: f.file, Summary: "what runs has changed since the plan was shown; nothing was touched",
 			Hint: "look again: berth revert"}}
 	}
 	if p, err = e.ready(ctx, old, p, false); err != nil {
@@ -122,6 +122,6 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 // anotherRelease refuses to go back to a config of another release.
 func anotherRelease(to *state.Record, runs string) error {
 	return diag.List{{Code: "BERTH3736", Severity: diag.Error, Subject: fmt.Sprintf("run %d", to.Number),
-		Summary: fmt.Sprintf("run %d was with %s, and %s is installed: a revert does not change the release", to.Number, to.Release, runs),
-		Hint:    "to go back over the last upgrade: berth rollback   to see what was done: berth history"}}
+		Summary: fmt.Sprintf("run %d had %s, and %s is installed: a revert does not change the release", to.Number, to.Release, runs),
+		Hint:    "to roll back the last upgrade: berth rollback   to see what was done: berth history"}}
 }

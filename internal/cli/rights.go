@@ -19,14 +19,14 @@ func (e *Env) explainRights(file string) error {
 	}
 	if l.Stack.Target != catalogue.Kubernetes {
 		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.Doc.At("on"), Summary: "this config needs no rights in a cluster",
-			Hint: "on a Docker host, berth needs what docker needs: root, or the group docker"}}
+			Hint: "on a Docker host, berth needs the same rights as docker: root, or the group docker"}}
 	}
 	set, problems := render.Render(l.Stack, nil)
 	if problems.Failed() {
 		return problems
 	}
 	for i, o := range rbac.Objects(cluster.Rights(set), set.Namespace, set.Name) {
-		comment := "What berth does in the cluster for this config. Bind it to who runs berth."
+		comment := "What berth does in the cluster for this config. Bind it to the account that runs berth."
 		if i > 0 {
 			fmt.Fprintln(e.Stdout, "---")
 			comment = "What is outside the namespace. Without it:  kubernetes: {clusterScoped: false}"

@@ -23,21 +23,21 @@ func newRollbackCmd(env *Env) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "rollback",
-		Short: "Go back over the last upgrade, to the release before it",
-		Long: `Go back to the release before the last hop of the last upgrade, whether it arrived or stopped on the way. What that costs is told before it
+		Short: "Roll back the last upgrade, to the release before it",
+		Long: `Roll back the last step of the last upgrade, whether it is complete or stopped. berth shows what is lost before it
 asks:
 
-  one release        the release before is deployed again; the databases stay, and nothing is lost
-  several releases   the migrator takes the databases back, or, where a step can't be undone, the backup that was made before is restored
+  one release        berth deploys the release before again; the databases stay, and nothing is lost
+  several releases   the migrator takes the databases back, or, if that is impossible, berth restores the backup that it made before
 
-What you changed in your file since the upgrade is kept, where the release before can take it. To go back over such a change instead, with the
+Changes that you made in your file since the upgrade are kept, if the release before allows them. To revert such a change instead, with the
 same release: berth revert.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.rollback(cmd.Context(), file, yes, timeout) },
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says)")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
 	return cmd
 }
 
@@ -104,7 +104,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	}
 	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
 	if next, none := j.Back(); j.Holds() && len(none) == 0 {
-		fmt.Fprintf(e.Stdout, "further back, to %s, with: berth rollback (%s)\n", next.To, next.Cost)
+		fmt.Fprintf(e.Stdout, "to roll back further, to %s: berth rollback (%s)\n", next.To, next.Cost)
 	}
 	return nil
 }
@@ -115,13 +115,13 @@ func noUpgrade(j *journey.Journey, file string) error {
 	if j != nil {
 		switch j.Status {
 		case journey.Returned:
-			why = fmt.Sprintf("the upgrade from %s was gone back over on %s", j.From, j.Ended.Format(time.DateTime))
+			why = fmt.Sprintf("the upgrade from %s was rolled back on %s", j.From, j.Ended.Format(time.DateTime))
 		case journey.Finished:
-			why = fmt.Sprintf("the way back from %s to %s was given up with berth upgrade finish", j.To, j.From)
+			why = fmt.Sprintf("the rollback from %s to %s was given up with berth upgrade finish", j.To, j.From)
 		}
 	}
-	return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: file, Summary: "there is no upgrade to go back over: " + why,
-		Hint: "to go back over a change of your file: berth revert   to see what was done: berth history"}}
+	return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: file, Summary: "there is no upgrade to roll back: " + why,
+		Hint: "to revert a change of your file: berth revert   to see what was done: berth history"}}
 }
 
 // stillThere proves that an installation is where its last upgrade arrived: data that was restored since is of another release, perhaps, and then the
@@ -164,7 +164,7 @@ func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, 
 	var problems diag.List
 	switch err := at.Valid(string(back)); {
 	case errors.As(err, &problems):
-		return fmt.Sprintf("what you changed %s does not fit %s (%s), so your file becomes what it was before the upgrade", since, way.To, problems[0].Summary), nil
+		return fmt.Sprintf("what you changed %s does not work with %s (%s), so your file becomes what it was before the upgrade", since, way.To, problems[0].Summary), nil
 	case err != nil:
 		return "", err
 	}
@@ -180,7 +180,7 @@ func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, 
 		j.Hop().Config = string(now)
 	}
 	if len(j.Hop().Edits) > 0 {
-		return "keeps what you changed " + since + "; what the upgrade took out of it is not put back: berth history --json has it", nil
+		return "keeps what you changed " + since + "; what the upgrade removed from it is not put back: berth history --json has it", nil
 	}
 	return "keeps what you changed " + since, nil
 }

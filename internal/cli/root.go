@@ -16,7 +16,7 @@ const DefaultConfig = "sourcegraph.yaml"
 const long = `Run self-hosted Sourcegraph from one short file.
 
   berth init      write sourcegraph.yaml
-  berth check     look at the file and at this host; nothing is touched
+  berth check     check the file and this host; nothing is touched
   berth plan      what would change, why, and what it costs
   berth up        carry the plan out, and wait until everything is healthy
 
@@ -37,8 +37,8 @@ func newRoot(env *Env) *cobra.Command {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"deploy", "Deploy and look after Sourcegraph", []*cobra.Command{newInitCmd(env), newCheckCmd(env), newPlanCmd(env), newUpCmd(env), newStatusCmd(env), newDownCmd(env), newHistoryCmd(env), newUpgradeCmd(env), newRehearseCmd(env), newAgentCmd(env), newRollbackCmd(env), newRevertCmd(env)}},
-		{"file", "The file and what comes of it", []*cobra.Command{newExplainCmd(env), newRenderCmd(env), newLockCmd(env), newCatalogueCmd(env)}},
+		{"deploy", "Deploy and maintain Sourcegraph", []*cobra.Command{newInitCmd(env), newCheckCmd(env), newPlanCmd(env), newUpCmd(env), newStatusCmd(env), newDownCmd(env), newHistoryCmd(env), newUpgradeCmd(env), newRehearseCmd(env), newAgentCmd(env), newRollbackCmd(env), newRevertCmd(env)}},
+		{"file", "The file and its results", []*cobra.Command{newExplainCmd(env), newRenderCmd(env), newLockCmd(env), newCatalogueCmd(env)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})
 		for _, c := range group.commands {

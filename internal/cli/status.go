@@ -38,8 +38,8 @@ func newStatusCmd(env *Env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show versions, health, and where it answers",
-		Long:  "Show what runs, how it is, and whether Sourcegraph answers through its front door. Exit code 1 says that something is not ready.",
+		Short: "Show versions, health, and the address",
+		Long:  "Show what runs, its health, and whether Sourcegraph answers at its address. Exit code 1: something is not ready.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at, err := env.Open(cmd.Context(), file)
@@ -103,9 +103,9 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 	}
 	if j.Open() {
 		s.Upgrade = fmt.Sprintf("%s, %s to %s: %s", j.Status, j.From, j.To, j.Describe())
-		s.next = "go on with: berth upgrade   go back with: berth rollback"
+		s.next = "continue with: berth upgrade   roll back with: berth rollback"
 		if j.Status == journey.Returning {
-			s.next = "go on with: berth rollback"
+			s.next = "continue with: berth rollback"
 		}
 	}
 	var agent AgentReport
@@ -141,7 +141,7 @@ func (s *Status) write(w io.Writer) {
 	if s.Release == "" {
 		fmt.Fprintf(w, "Sourcegraph does not run here.")
 		if !s.Problems.Failed() {
-			fmt.Fprintf(w, " Bring it up with: berth up")
+			fmt.Fprintf(w, " Start it with: berth up")
 		}
 		fmt.Fprintln(w)
 		return
@@ -161,7 +161,7 @@ func (s *Status) write(w io.Writer) {
 	fmt.Fprintf(w, "  = %d of %d services are ready\n\n", ready, len(s.Services)+len(s.Missing))
 	switch {
 	case s.Door == "":
-		fmt.Fprintf(w, "answers   can't be asked from here\n")
+		fmt.Fprintf(w, "answers   not reachable from here\n")
 	case s.Answers:
 		fmt.Fprintf(w, "answers   %s, in %d ms\n", s.Door, s.Milliseconds)
 	default:
@@ -216,13 +216,13 @@ func (e *Env) answers(ctx context.Context, s site.Site) error {
 			said = true
 			fmt.Fprintf(e.Stdout, "waiting   for %s\n", listed(unready, 3))
 		case len(unready) == 0 && door == "":
-			fmt.Fprintf(e.Stdout, "\nall services are ready; the front door can't be reached from here, so it was not asked\n")
+			fmt.Fprintf(e.Stdout, "\nall services are ready; Sourcegraph's address is not reachable from here, so berth did not check it\n")
 			return nil
 		case len(unready) == 0 && ok:
-			fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (%d ms through the front door)\n", s.Of().Stack.URL, ms)
+			fmt.Fprintf(e.Stdout, "\nSourcegraph answers at %s (in %d ms)\n", s.Of().Stack.URL, ms)
 			return nil
 		case len(unready) == 0 && e.Now().Sub(ready) > opens:
-			return fmt.Errorf("all services are ready, but the front door does not answer at %s; see: %s", door, s.Hint())
+			return fmt.Errorf("all services are ready, but Sourcegraph does not answer at %s; see: %s", door, s.Hint())
 		}
 		select {
 		case <-ctx.Done():

@@ -25,24 +25,24 @@ func newUpCmd(env *Env) *cobra.Command {
 		Short: "Carry the plan out, and wait until everything is healthy",
 		Long: `What it does, in this order:
 
-  1  checks the config and this host, and that every image can be had; refuses before anything is touched
-  2  takes the lock, so that nobody else works on the installation meanwhile
-  3  makes the passwords that are missing, and writes the rendered project beside the config
-  4  pulls images, starts the databases, runs the migrator, then the frontends and the rest, as soon as what they need is ready
+  1  checks the config, this host, and that every image is available; stops here if there is a problem
+  2  takes the lock, so that nobody else changes the installation meanwhile
+  3  generates missing passwords, and writes the rendered project beside the config
+  4  pulls images, starts the databases, runs the migrator, then starts the frontends and the rest, as soon as what they need is ready
   5  waits until every service is ready by the release's own checks
-  6  removes what the config asks for no longer; volumes are kept
+  6  removes what the config no longer asks for; volumes are kept
 
-It does not change the release, but for a later patch or the very next minor release that only replaces services: that is done as berth
-upgrade does it, with its checks and its way back. For everything else it refuses and names berth upgrade or berth rollback.
+It changes the release only to a later patch or the next minor release, if that only replaces services. It does so as berth upgrade does,
+with the same checks and the same rollback. It refuses every other change of the release and names berth upgrade or berth rollback.
 
-Ctrl-C finishes the step in hand and says what was and was not done. Running it again goes on from there, also after a crash.`,
+Ctrl-C finishes the current step and reports what is done and what is not. Run it again to continue from there, also after a crash.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.up(cmd.Context(), f) },
 	}
 	configFlag(cmd, &f.file)
 	cmd.Flags().StringVar(&f.saved, "plan", "", "carry out this saved plan, and nothing else")
-	cmd.Flags().StringVar(&f.dataOf, "data-of", "", "the release of the data, where you restored it and the databases can't be asked yet")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says, 5 minutes at least)")
+	cmd.Flags().StringVar(&f.dataOf, "data-of", "", "the release of the data, if you restored it and the databases do not answer yet")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says, 5 minutes at least)")
 	return cmd
 }
 
@@ -213,7 +213,7 @@ func (e *Env) execute(ctx context.Context, s site.Site, record *state.Record, do
 		done, undone := r.Undone()
 		fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
 		fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
-		fmt.Fprintf(e.Stderr, "next      berth %s goes on from here\n", goesOn(record.Action))
+		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", goesOn(record.Action))
 	}
 	switch {
 	case problems != nil:

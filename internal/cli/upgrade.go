@@ -22,30 +22,30 @@ func newUpgradeCmd(env *Env) *cobra.Command {
 	var f upgradeFlags
 	cmd := &cobra.Command{
 		Use:   "upgrade",
-		Short: "Go to a newer release, over as many as lie between",
-		Long: `Plan the way to a newer release, show it, ask, and walk it: stop by stop, each backed up, migrated, deployed and proved. It can be
-interrupted at any moment, killed included: the same command goes on from there, and berth rollback goes back.
+		Short: "Upgrade to a newer release, over any releases in between",
+		Long: `Plan an upgrade to a newer release, show the plan, ask, and carry it out step by step. Each step is backed up, migrated, deployed and checked.
+An upgrade can be interrupted or killed at any moment: the same command continues from there, and berth rollback rolls back.
 
-The way back that the plan shows is kept, whatever is changed in the config later, until it is used, until a further upgrade arrives, or until
-berth upgrade finish gives it up.
+The rollback that the plan shows stays possible, whatever you change in the config later. It ends when you roll back, when another upgrade is
+complete, or with berth upgrade finish.
 
-  berth upgrade                    to the release that your file names, where it is newer, or to the newest that is offered
+  berth upgrade                    to the release in your file, if it is newer, or to the newest available
   berth upgrade --to 7.5           to the newest patch of 7.5
   berth upgrade --to 7.5 --plan    only the plan; with --json for machines, with --ticket as a change ticket in Markdown
 
-Exit code 2 says that a plan has something to do, 3 that something stands in the way and nothing was touched.`,
+Exit codes: 2 the plan has work to do; 3 a problem was found and nothing was touched.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.upgrade(cmd.Context(), f) },
 	}
 	configFlag(cmd, &f.file)
-	cmd.Flags().StringVar(&f.to, "to", "", "the release to go to, or a minor release (default: the newest that is offered)")
+	cmd.Flags().StringVar(&f.to, "to", "", "the release to upgrade to, or a minor release (default: the newest available)")
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show the plan")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the plan as JSON, and only that")
 	cmd.Flags().BoolVar(&f.ticket, "ticket", false, "print the plan as a change ticket in Markdown, and only that")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
-	cmd.Flags().StringVar(&f.trust, "trust-backup", "", "make no backup, because there is one: say where it is")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to be ready (default: as the release says)")
-	cmd.Flags().DurationVar(&f.patience, "patience", usualPatience, "how long a background migration may stand still")
+	cmd.Flags().StringVar(&f.trust, "trust-backup", "", "make no backup, because you have one: say where it is")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
+	cmd.Flags().DurationVar(&f.patience, "patience", usualPatience, "how long a background migration may make no progress")
 	cmd.AddCommand(newUpgradePathCmd(env), newUpgradeFinishCmd(env))
 	return cmd
 }
@@ -58,20 +58,20 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 	var external, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "path",
-		Short: "Show the way between two releases; needs no installation",
+		Short: "Show the upgrade steps between two releases; needs no installation",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			major := 0
 			if postgres != "" {
 				var err error
 				if major, err = strconv.Atoi(postgres); err != nil {
-					return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--postgres", Summary: fmt.Sprintf("%q is no major release of Postgres", postgres),
+					return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--postgres", Summary: fmt.Sprintf("%q is not a major release of Postgres", postgres),
 						Hint: "write it as 12, or as 16"}}
 				}
 			}
 			target := catalogue.Target(on)
 			if target != catalogue.Compose && target != catalogue.Kubernetes {
-				return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--on", Summary: fmt.Sprintf("%q is no target", on), Hint: "write compose, or kubernetes"}}
+				return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--on", Summary: fmt.Sprintf("%q is not a target", on), Hint: "write compose, or kubernetes"}}
 			}
 			way, problems := upgrade.Path(env.Catalogue(), upgrade.Request{From: from, To: to, Target: target,
 				Facts: upgrade.Facts{External: external, Postgres: major}})
@@ -85,10 +85,10 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the release to begin at")
-	cmd.Flags().StringVar(&to, "to", "", "the release to go to, or a minor release (default: the newest that is offered)")
+	cmd.Flags().StringVar(&from, "from", "", "the release to upgrade from")
+	cmd.Flags().StringVar(&to, "to", "", "the release to upgrade to, or a minor release (default: the newest available)")
 	cmd.Flags().StringVar(&on, "on", string(catalogue.Compose), "where it runs: compose or kubernetes")
-	cmd.Flags().BoolVar(&external, "external-database", false, "a database is your own")
+	cmd.Flags().BoolVar(&external, "external-database", false, "a database is external")
 	cmd.Flags().StringVar(&postgres, "postgres", "", "its major release, such as 12")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	_ = cmd.MarkFlagRequired("from") // it is there
@@ -131,7 +131,7 @@ func (e *Env) later(l *site.Loaded, release string) (out *site.Loaded, edits []s
 	}
 	if err != nil {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3757", Severity: diag.Error, Subject: l.File, Summary: err.Error(),
-			Hint: "see that every file that the config names can be read"})
+			Hint: "check that every file that the config names can be read"})
 	}
 	return out, edits, problems
 }

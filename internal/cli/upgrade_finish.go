@@ -15,9 +15,9 @@ func newUpgradeFinishCmd(env *Env) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "finish",
-		Short: "Give up the way back of the last upgrade",
-		Long: `Give up what the plan of the last upgrade promised: berth rollback goes back over it no more. Do it when you are sure of the new release. Nothing
-that runs is touched; backups are kept, and it says where they are.`,
+		Short: "Give up the rollback of the last upgrade",
+		Long: `Give up the rollback of the last upgrade: berth rollback can no longer undo it. Do it when you are sure of the new release. Nothing that runs
+is touched. Backups are kept, and berth shows where they are.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.finishUpgrade(cmd.Context(), file, yes) },
 	}
@@ -42,7 +42,7 @@ func (e *Env) finishUpgrade(ctx context.Context, file string, yes bool) error {
 	if !j.Holds() {
 		return noUpgrade(j, file)
 	}
-	fmt.Fprintf(e.Stdout, "the way back from %s to %s is given up; nothing that runs is touched\n", j.To, j.From)
+	fmt.Fprintf(e.Stdout, "the rollback from %s to %s is given up; nothing that runs is touched\n", j.To, j.From)
 	if err := e.agree(yes, "give it up?"); err != nil {
 		return err
 	}

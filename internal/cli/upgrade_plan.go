@@ -28,7 +28,7 @@ func (e *Env) planJourney(ctx context.Context, s site.Site, f upgradeFlags) (*jo
 		return nil, nil, problems
 	}
 	if way.Then != "" {
-		problems = append(problems, diag.Diagnostic{Code: "BERTH3756", Severity: diag.Warning, Subject: way.To, Summary: "the way ends at " + way.To + " for now",
+		problems = append(problems, diag.Diagnostic{Code: "BERTH3756", Severity: diag.Warning, Subject: way.To, Summary: "the upgrade ends at " + way.To + " for now",
 			Hint: way.Then})
 	}
 	l, more := e.as(s.Of(), found.release)
@@ -155,7 +155,7 @@ func (e *Env) notRunning(ctx context.Context, s site.Site, file string) error {
 	if err != nil {
 		return err
 	}
-	hint := "bring it up first: berth up"
+	hint := "start it first: berth up"
 	if standing.Data && standing.Recorded != "" && standing.Recorded != s.Of().Release.Version {
 		hint = "its data is of " + standing.Recorded + ": write  release: " + standing.Recorded + "  in " + file + ", then: berth up   then: berth upgrade"
 	}

@@ -117,13 +117,13 @@ func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *site.Loaded,
 	now, err := journey.Load(ctx, store)
 	changed := ""
 	if !reflect.DeepEqual(now, seen) {
-		changed = "the upgrade went on, or another one began"
+		changed = "the upgrade continued, or another one started"
 	}
 	if text, readErr := os.ReadFile(e.Abs(l.File)); err == nil && (readErr != nil || string(text) != string(l.Text)) {
 		changed = l.File + " was changed"
 	}
 	if err == nil && changed != "" {
-		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: l.File, Summary: "since this was looked at, " + changed + "; nothing was touched",
+		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: l.File, Summary: "since the plan was shown, " + changed + "; nothing was touched",
 			Hint: "look again: berth " + command}}
 	}
 	if err != nil {
@@ -144,7 +144,7 @@ func (e *Env) goOn(ctx context.Context, s site.Site, j *journey.Journey, f upgra
 	}
 	defer release()
 	j.Agent = false // a person took it over
-	fmt.Fprintf(e.Stdout, "going on with the upgrade from %s to %s: %s\n", j.From, j.To, j.Describe())
+	fmt.Fprintf(e.Stdout, "continuing the upgrade from %s to %s: %s\n", j.From, j.To, j.Describe())
 	if err := s.Lost(ctx); err != nil {
 		return err
 	}
@@ -157,13 +157,13 @@ func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
 		return diag.List{returning(j, f.file)}
 	}
 	if f.to != "" && f.to != j.To && !strings.HasPrefix(j.To, f.to+".") {
-		return diag.List{{Code: "BERTH3731", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("an upgrade to %s is under way: %s", j.To, j.Describe()),
-			Hint: "go on with it: berth upgrade   or go back: berth rollback"}}
+		return diag.List{{Code: "BERTH3731", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("an upgrade to %s is in progress: %s", j.To, j.Describe()),
+			Hint: "continue with: berth upgrade   or roll back: berth rollback"}}
 	}
 	if !j.Expects(string(s.Of().Text)) {
-		return diag.List{{Code: "BERTH3732", Severity: diag.Error, Subject: f.file, Summary: f.file + " was changed since the upgrade began",
-			Detail: []string{"what was planned is what is walked: change the file before an upgrade or after it"},
-			Hint:   "take the change back, then: berth upgrade"}}
+		return diag.List{{Code: "BERTH3732", Severity: diag.Error, Subject: f.file, Summary: f.file + " was changed since the upgrade started",
+			Detail: []string{"berth carries out exactly what it planned: change the file before an upgrade or after it"},
+			Hint:   "undo the change, then: berth upgrade"}}
 	}
 	return nil
 }
@@ -222,12 +222,12 @@ func (e *Env) stopped(ctx context.Context, j *journey.Journey, err error) error 
 	fmt.Fprintf(e.Stderr, "\nstopped   %s\n", j.Describe())
 	fmt.Fprintf(e.Stderr, "now       %s\n", j.Now())
 	if j.Status == journey.Returning {
-		fmt.Fprintf(e.Stderr, "next      berth rollback goes on from there\n")
+		fmt.Fprintf(e.Stderr, "next      continue with: berth rollback\n")
 	} else {
-		fmt.Fprintf(e.Stderr, "next      berth upgrade goes on from there\n")
+		fmt.Fprintf(e.Stderr, "next      continue with: berth upgrade\n")
 	}
 	if way, none := j.Back(); len(none) == 0 && j.Status != journey.Returning {
-		fmt.Fprintf(e.Stderr, "          berth rollback goes back to %s (%s)\n", way.To, way.Cost)
+		fmt.Fprintf(e.Stderr, "          to roll back to %s (%s): berth rollback\n", way.To, way.Cost)
 	}
 	switch {
 	case problems != nil:
@@ -269,8 +269,8 @@ func (e *Env) agree(yes bool, question string) error {
 		return nil
 	}
 	if !e.Interactive {
-		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "nobody can be asked here, and nothing was touched",
-			Hint: "say yes beforehand: --yes"}}
+		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to ask at; nothing was touched",
+			Hint: "confirm in advance: --yes"}}
 	}
 	fmt.Fprintf(e.Stdout, "\n%s [y/N] ", question)
 	answer, _ := bufio.NewReader(e.Stdin).ReadString('\n') // an end of input is a no
@@ -296,12 +296,12 @@ func underway(j *journey.Journey, file string) diag.Diagnostic {
 		return returning(j, file)
 	}
 	return diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: file,
-		Summary: fmt.Sprintf("an upgrade from %s to %s is under way: %s", j.From, j.To, j.Describe()),
-		Hint:    "go on with it: berth upgrade   or go back: berth rollback"}
+		Summary: fmt.Sprintf("an upgrade from %s to %s is in progress: %s", j.From, j.To, j.Describe()),
+		Hint:    "continue with: berth upgrade   or roll back: berth rollback"}
 }
 
 // returning says that an installation is on its way back, which is gone on with first.
 func returning(j *journey.Journey, file string) diag.Diagnostic {
-	return diag.Diagnostic{Code: "BERTH3730", Severity: diag.Error, Subject: file, Summary: "the installation is on its way back to " + j.Hop().From,
-		Hint: "go on with that first: berth rollback"}
+	return diag.Diagnostic{Code: "BERTH3730", Severity: diag.Error, Subject: file, Summary: "the installation is rolling back to " + j.Hop().From,
+		Hint: "continue that first: berth rollback"}
 }

@@ -24,11 +24,11 @@ import "berth/catalogue"
 type Config struct {
 	On      catalogue.Target `yaml:"on" needed:"true" enum:"compose|kubernetes" doc:"Where Sourcegraph runs: a Docker Engine with Docker Compose, or a Kubernetes cluster." example:"compose"`
 	Release string           `yaml:"release" doc:"The Sourcegraph release. Pin it, so that upgrades happen when you say so." default:"the newest for this target" example:"7.5.4453"`
-	URL     string           `yaml:"url" needed:"true" doc:"The address that people type, with http:// or https://." example:"https://sourcegraph.example.com"`
+	URL     string           `yaml:"url" needed:"true" doc:"The address that people use, with http:// or https://." example:"https://sourcegraph.example.com"`
 	Name    string           `yaml:"name" doc:"The name of the installation: the Compose project or the Helm-style release. Change it only to run two on one machine." default:"sourcegraph" example:"sourcegraph"`
-	Size    string           `yaml:"size" doc:"How much machine the services may take. demo: for a laptop, no limits." default:"as Sourcegraph ships them" enum:"demo" example:"demo"`
+	Size    string           `yaml:"size" doc:"How many resources the services may use. demo: for a laptop, no limits." default:"as Sourcegraph ships them" enum:"demo" example:"demo"`
 
-	TLS      TLS                `yaml:"tls" doc:"How the front door proves who it is. Without it: plain HTTP, for a trial or behind your own load balancer."`
+	TLS      TLS                `yaml:"tls" doc:"The certificate of the front page. Without it: plain HTTP, for a trial or behind your own load balancer."`
 	Ports    Ports              `yaml:"ports" doc:"Ports of the host that are opened." on:"compose"`
 	Services map[string]Service `yaml:"services" each:"SERVICE" doc:"Settings of single services, by the service's name (berth catalogue show RELEASE lists them)."`
 
@@ -38,15 +38,15 @@ type Config struct {
 
 	Images                 Images      `yaml:"images" doc:"Where images come from. Without it: Docker Hub, as Sourcegraph publishes them."`
 	CertificateAuthorities []string    `yaml:"certificateAuthorities" file:"certificates" doc:"Files with further certificate authorities (PEM) that Sourcegraph trusts, for code hosts with a private one." example:"[ca.pem]"`
-	Proxy                  *Proxy      `yaml:"proxy" doc:"The HTTP proxy through which Sourcegraph reaches code hosts. Addresses inside the installation are excluded by themselves."`
+	Proxy                  *Proxy      `yaml:"proxy" doc:"The HTTP proxy through which Sourcegraph reaches code hosts. Addresses inside the installation are excluded automatically."`
 	Git                    Git         `yaml:"git" doc:"How gitserver reaches code hosts."`
-	SiteConfig             *ConfigFile `yaml:"siteConfig" doc:"Sourcegraph's site configuration as a file. Without it, it is edited in Sourcegraph's own pages."`
+	SiteConfig             *ConfigFile `yaml:"siteConfig" doc:"Sourcegraph's site configuration as a file. Without it, people edit it in Sourcegraph's own pages."`
 	CodeHosts              *ConfigFile `yaml:"codeHosts" doc:"Sourcegraph's code host connections as a file."`
 	Settings               *ConfigFile `yaml:"settings" doc:"Sourcegraph's global settings as a file."`
 	License                *Secret     `yaml:"license" doc:"The license key. Needed above 10 users."`
 	Executors              *Executors  `yaml:"executors" doc:"Runs batch changes and auto-indexing jobs on this installation."`
 	Tracing                *Tracing    `yaml:"tracing" doc:"Where traces of requests go. Without it they are only logged."`
-	Upgrades               *Upgrades   `yaml:"upgrades" doc:"What berth agent may upgrade by itself, and when, and how. Without it, it only tells what there is."`
+	Upgrades               *Upgrades   `yaml:"upgrades" doc:"What berth agent may upgrade automatically, when, and how. Without it, the agent only reports new releases."`
 
 	Kubernetes *KubernetesOptions `yaml:"kubernetes" doc:"Settings that only Kubernetes has." on:"kubernetes"`
 	Patches    []Patch            `yaml:"patches" each:"N" doc:"The escape hatch: your own changes to what berth renders, applied last, on every render. A patch that matches nothing is an error."`
@@ -56,14 +56,14 @@ type Config struct {
 type TLS struct {
 	Certificate string       `yaml:"certificate" file:"certificates" doc:"File with your certificate and its chain (PEM). Needs key." example:"tls/sourcegraph.pem"`
 	Key         string       `yaml:"key" file:"private" doc:"File with the certificate's private key (PEM)." example:"tls/sourcegraph.key"`
-	External    bool         `yaml:"external" doc:"Something in front of Sourcegraph, such as a load balancer, ends TLS; Sourcegraph itself speaks HTTP."`
-	LetsEncrypt *LetsEncrypt `yaml:"letsEncrypt" doc:"A certificate from Let's Encrypt, got and renewed by itself. Ports 80 and 443 must be reachable from the internet." on:"compose"`
+	External    bool         `yaml:"external" doc:"Something in front of Sourcegraph, such as a load balancer, terminates TLS; Sourcegraph itself speaks HTTP."`
+	LetsEncrypt *LetsEncrypt `yaml:"letsEncrypt" doc:"A certificate from Let's Encrypt, issued and renewed automatically. Ports 80 and 443 must be reachable from the internet." on:"compose"`
 }
 
 // LetsEncrypt asks for a certificate by ACME.
 type LetsEncrypt struct {
 	Email   string `yaml:"email" doc:"Where Let's Encrypt writes when something is wrong." example:"ops@example.com"`
-	Staging bool   `yaml:"staging" doc:"Use Let's Encrypt's test service first: its certificates are not trusted, but its limits are wide."`
+	Staging bool   `yaml:"staging" doc:"Use Let's Encrypt's test service first: its certificates are not trusted, but its limits are higher."`
 }
 
 // Ports are the host's.
@@ -77,16 +77,16 @@ type Ports struct {
 
 // Service are the settings that every service has.
 type Service struct {
-	Enabled       *bool            `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph can do without."`
-	Replicas      *int             `yaml:"replicas" min:"1" doc:"How many of it run. Volumes, addresses and scrape targets follow. Not for singletons." example:"2"`
-	CPU           Quantity         `yaml:"cpu" unit:"cores" doc:"The most processor cores that it may use: 4, 0.5 or 500m." example:"4"`
-	Memory        Quantity         `yaml:"memory" unit:"bytes" doc:"The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s." example:"8Gi"`
+	Enabled       *bool            `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph does not require."`
+	Replicas      *int             `yaml:"replicas" min:"1" doc:"The number of instances. Volumes, addresses and scrape targets follow. Not for services with a single instance." example:"2"`
+	CPU           Quantity         `yaml:"cpu" unit:"cores" doc:"The limit of processor cores: 4, 0.5 or 500m." example:"4"`
+	Memory        Quantity         `yaml:"memory" unit:"bytes" doc:"The memory limit: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s." example:"8Gi"`
 	Storage       Quantity         `yaml:"storage" unit:"bytes" doc:"The size of its volume. On Compose a volume is a folder of the host, so this is checked against the disk, not enforced." example:"400Gi"`
-	CPURequest    Quantity         `yaml:"cpuRequest" unit:"cores" doc:"The processor cores that are kept for it." on:"kubernetes" default:"as the release ships it, at most cpu" example:"2"`
-	MemoryRequest Quantity         `yaml:"memoryRequest" unit:"bytes" doc:"The memory that is kept for it." on:"kubernetes" default:"as the release ships it, at most memory" example:"4Gi"`
-	StorageClass  string           `yaml:"storageClass" doc:"The class of its volume." on:"kubernetes" default:"kubernetes.storageClass" example:"fast"`
+	CPURequest    Quantity         `yaml:"cpuRequest" unit:"cores" doc:"The requested processor cores." on:"kubernetes" default:"as the release ships it, at most cpu" example:"2"`
+	MemoryRequest Quantity         `yaml:"memoryRequest" unit:"bytes" doc:"The requested memory." on:"kubernetes" default:"as the release ships it, at most memory" example:"4Gi"`
+	StorageClass  string           `yaml:"storageClass" doc:"The storage class of its volume." on:"kubernetes" default:"kubernetes.storageClass" example:"fast"`
 	Pods          *Pods            `yaml:"pods" doc:"Where and how its pods run, over kubernetes.pods." on:"kubernetes"`
-	Env           map[string]Value `yaml:"env" each:"NAME" doc:"Further environment variables, or other values for Sourcegraph's own. A value is a text, or {env: NAME} or {file: PATH} for a secret. A text that looks like a secret is refused; {public: TEXT} says that it is none."`
+	Env           map[string]Value `yaml:"env" each:"NAME" doc:"Further environment variables, or other values for Sourcegraph's own. A value is a text, or {env: NAME} or {file: PATH} for a secret. berth refuses a text that looks like a secret; {public: TEXT} says that it is not one."`
 }
 
 // Value is a text or a secret.
@@ -114,7 +114,7 @@ type Secret struct {
 
 // Database tunes a built-in Postgres, or replaces it.
 type Database struct {
-	External *ExternalDatabase `yaml:"external" doc:"Your own Postgres. The built-in one is then not run."`
+	External *ExternalDatabase `yaml:"external" doc:"Your own Postgres. The built-in one then does not run."`
 	Settings map[string]string `yaml:"settings" each:"SETTING" doc:"postgresql.conf settings of the built-in one, over Sourcegraph's own." example:"{shared_buffers: 4GB}"`
 }
 
@@ -134,12 +134,12 @@ type ExternalDatabase struct {
 	User     string  `yaml:"user" doc:"The role. It owns the database." example:"sourcegraph"`
 	Password *Secret `yaml:"password" doc:"The role's password."`
 	Database string  `yaml:"database" doc:"The database's name. pgsql and codeintel-db must not share one." example:"sourcegraph"`
-	SSLMode  string  `yaml:"sslmode" doc:"How the connection is protected." default:"require" enum:"disable|require|verify-ca|verify-full" example:"require"`
+	SSLMode  string  `yaml:"sslmode" doc:"How the connection is encrypted (sslmode)." default:"require" enum:"disable|require|verify-ca|verify-full" example:"require"`
 }
 
 // Redis is a Redis that somebody else runs.
 type Redis struct {
-	External *Secret `yaml:"external" doc:"Where its address is, as host:port or redis:// or rediss:// URL; it may hold a password, so it is a secret."`
+	External *Secret `yaml:"external" doc:"Where its address is, as host:port or redis:// or rediss:// URL; it may contain a password, so it is a secret."`
 }
 
 // ObjectStorage is a bucket that somebody else keeps.
@@ -158,8 +158,8 @@ type ObjectStorage struct {
 
 // Images says where images come from.
 type Images struct {
-	Registry string `yaml:"registry" doc:"Your registry and folder that hold Sourcegraph's images." default:"index.docker.io/sourcegraph" example:"registry.example.com/sourcegraph"`
-	Login    *Login `yaml:"login" doc:"Who pulls. Without it: what docker login left on this host."`
+	Registry string `yaml:"registry" doc:"Your registry and folder with Sourcegraph's images." default:"index.docker.io/sourcegraph" example:"registry.example.com/sourcegraph"`
+	Login    *Login `yaml:"login" doc:"The registry's login. Without it: the login of docker login on this host."`
 }
 
 // Login is a name and a password for a registry.
@@ -170,9 +170,9 @@ type Login struct {
 
 // Proxy is an outbound HTTP proxy.
 type Proxy struct {
-	HTTP  *Value   `yaml:"http" doc:"Proxy for http:// addresses. One that asks for a password: {env: NAME} or {file: PATH}." example:"http://proxy.example.com:3128"`
-	HTTPS *Value   `yaml:"https" doc:"Proxy for https:// addresses. One that asks for a password: {env: NAME} or {file: PATH}." example:"{env: HTTPS_PROXY}"`
-	None  []string `yaml:"none" doc:"Further hosts that are reached directly." example:"[git.example.com]"`
+	HTTP  *Value   `yaml:"http" doc:"Proxy for http:// addresses. With a password: {env: NAME} or {file: PATH}." example:"http://proxy.example.com:3128"`
+	HTTPS *Value   `yaml:"https" doc:"Proxy for https:// addresses. With a password: {env: NAME} or {file: PATH}." example:"{env: HTTPS_PROXY}"`
+	None  []string `yaml:"none" doc:"Further hosts to reach directly." example:"[git.example.com]"`
 }
 
 // Git is what gitserver needs to reach code hosts.
@@ -186,7 +186,7 @@ type Git struct {
 // ConfigFile is one of Sourcegraph's own configuration files.
 type ConfigFile struct {
 	File       string `yaml:"file" file:"json" doc:"The file (JSON, comments allowed)." example:"site-config.json"`
-	AllowEdits bool   `yaml:"allowEdits" doc:"Let people edit it in Sourcegraph's pages too. Such edits are lost when the service starts again."`
+	AllowEdits bool   `yaml:"allowEdits" doc:"Let people edit it in Sourcegraph's pages too. Such edits are lost when the service restarts."`
 }
 
 // Executors run jobs.
@@ -202,10 +202,10 @@ type Tracing struct {
 
 // Upgrades is what berth agent may do by itself.
 type Upgrades struct {
-	Channel   string `yaml:"channel" doc:"Which releases are meant for you. stable: the newest that berth's catalogue offers where you run." default:"stable" enum:"stable" example:"stable"`
-	Window    string `yaml:"window" doc:"When an upgrade may begin: days, hours, and the time zone that they are of. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. What was begun is finished, also after its end." example:"Sun 02:00-05:00 Europe/Berlin"`
-	Automatic string `yaml:"automatic" doc:"How far it goes by itself. patch: to later patches of your minor release. minor: also to the next minor release, one at a time. off: nowhere. Whatever else an upgrade needs waits for you." default:"off" enum:"patch|minor|off" example:"patch"`
-	Hold      *bool  `yaml:"hold" doc:"Whether requests wait, at a door in front of the frontends, while an upgrade that rolls replaces what exists once. false where what stands before Sourcegraph is slow to follow pods, or lets no request wait for a minute." on:"kubernetes" default:"true; false in a mesh" example:"false"`
+	Channel   string `yaml:"channel" doc:"Which releases to consider. stable: the newest in berth's catalogue for your target." default:"stable" enum:"stable" example:"stable"`
+	Window    string `yaml:"window" doc:"When an upgrade may start: days, hours, and their time zone. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. An upgrade that started is finished, also after the window." example:"Sun 02:00-05:00 Europe/Berlin"`
+	Automatic string `yaml:"automatic" doc:"What it upgrades automatically. patch: to later patches of your minor release. minor: also to the next minor release, one at a time. off: nothing. Every other upgrade waits for you." default:"off" enum:"patch|minor|off" example:"patch"`
+	Hold      *bool  `yaml:"hold" doc:"Whether a proxy in front of the frontends holds requests while an upgrade without downtime replaces services with one instance. Set false if your load balancer follows pod changes slowly, or lets no request wait for a minute." on:"kubernetes" default:"true; false in a mesh" example:"false"`
 }
 
 // Held reports whether requests wait while an upgrade replaces what exists once. In a mesh they can't: its proxies answer for what is not there.
@@ -216,10 +216,10 @@ func (c *Config) Held() bool {
 
 // Patch changes what berth renders for one service.
 type Patch struct {
-	Service    string         `yaml:"service" doc:"The service whose rendered form is changed." example:"cadvisor"`
-	Reason     string         `yaml:"reason" doc:"Why, for the next reader; plans show it." example:"our hosts have no /dev/kmsg"`
-	Public     bool           `yaml:"public" doc:"The patch has a text that looks like a secret, and that anybody may see. Without it, such a text is refused."`
-	Kind       string         `yaml:"kind" doc:"The kind of the object that is changed, where the service has several." default:"the one with the pods" on:"kubernetes" example:"Service"`
+	Service    string         `yaml:"service" doc:"The service to change." example:"cadvisor"`
+	Reason     string         `yaml:"reason" doc:"The reason, for the next reader; plans show it." example:"our hosts have no /dev/kmsg"`
+	Public     bool           `yaml:"public" doc:"The patch has a text that looks like a secret, and that anybody may see. Without it, berth refuses such a text."`
+	Kind       string         `yaml:"kind" doc:"The kind of the object to change, if the service has several." default:"the one with the pods" on:"kubernetes" example:"Service"`
 	Compose    map[string]any `yaml:"compose" doc:"Merged into the service of the Compose file: maps merge, lists and values replace, null removes." on:"compose" example:"{privileged: false}"`
 	Kubernetes map[string]any `yaml:"kubernetes" doc:"Merged into the object: maps merge, lists of named items (containers, env, volumes, ports) merge by name, other lists and values replace, null removes." on:"kubernetes" example:"{spec: {template: {spec: {hostNetwork: true}}}}"`
 }

@@ -53,7 +53,7 @@ func (d *decoder) open(n *yaml.Node) (*yaml.Node, bool) {
 		return nil, false
 	}
 	if tag := n.ShortTag(); !strings.HasPrefix(tag, "!!") {
-		d.errorf("BERTH1114", d.src.node(n), "leave the tag out", "YAML's own types are not used here, got %s", tag)
+		d.errorf("BERTH1114", d.src.node(n), "remove the tag", "YAML's own types are not used here, got %s", tag)
 		return nil, false
 	}
 	d.depth++
@@ -70,7 +70,7 @@ func (d *decoder) spend(n *yaml.Node) bool {
 	}
 	if d.budget > -maxValues {
 		d.budget = -2 * maxValues
-		d.errorf("BERTH1114", d.src.node(n), "write the values out", "the file unfolds to more than any config holds")
+		d.errorf("BERTH1114", d.src.node(n), "write the values out", "the file expands to more than any config contains")
 	}
 	return false
 }
@@ -83,7 +83,7 @@ func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 	defer d.close()
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" && k.Kind != Anything {
-		d.errorf("BERTH1113", d.doc.Near(path), "give it a value, or take the line out"+exampleHint(k), "%s has no value", path)
+		d.errorf("BERTH1113", d.doc.Near(path), "give it a value, or remove the line"+exampleHint(k), "%s has no value", path)
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -170,7 +170,7 @@ func (d *decoder) pairs(n *yaml.Node, path string, visit func(name, path string,
 		}
 		at := strings.TrimPrefix(path+"."+key.Value, ".")
 		if line, ok := first[key.Value]; ok {
-			d.errorf("BERTH1104", d.src.node(key), fmt.Sprintf("line %d has it already; keep one", line), "the key %s stands twice", at)
+			d.errorf("BERTH1104", d.src.node(key), fmt.Sprintf("line %d has it already; keep one", line), "duplicate key %s", at)
 			continue
 		}
 		first[key.Value] = key.Line
@@ -257,7 +257,7 @@ func (d *decoder) variable(k *Key, n *yaml.Node, path string, v reflect.Value) {
 func (d *decoder) secret(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
 		d.errorf("BERTH1116", maskedFrom(d.src.node(n), n), "write  {env: NAME}  or  {file: PATH}, and keep the value there",
-			"%s is a secret, which must not stand in this file", path)
+			"%s is a secret, which must not be in this file", path)
 		return
 	}
 	if !d.is(yaml.MappingNode, k, n, path) {

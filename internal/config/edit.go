@@ -23,7 +23,7 @@ func WithRelease(file string, text []byte, release string) ([]byte, error) {
 	}
 	meant := *doc.Config
 	meant.Release = release
-	return meaning(file, edited, meant, diag.Diagnostic{Range: doc.At("release"), Subject: "release", Summary: "the release can't be changed where it stands",
+	return meaning(file, edited, meant, diag.Diagnostic{Range: doc.At("release"), Subject: "release", Summary: "berth can't change the release in this form",
 		Hint: "write it on a line of its own:  release: " + release})
 }
 
@@ -48,8 +48,8 @@ func WithoutService(file string, text []byte, service, into string) ([]byte, err
 	}
 	delete(meant.Services, service)
 	return meaning(file, edited, meant, diag.Diagnostic{Range: key, Subject: "services." + service,
-		Summary: "services." + service + " can't be taken out where it stands",
-		Hint:    "write each service on lines of its own, or take it out by hand when the upgrade has arrived before it"})
+		Summary: "services." + service + " can't be removed in this form",
+		Hint:    "write each service on lines of its own, or remove it by hand when the upgrade is complete up to that release"})
 }
 
 // meaning gives an edited text back if it means what was meant, and else the problem: YAML has more ways to write a thing than an edit can know.

@@ -130,7 +130,7 @@ func (f Facts) explain(k *Key, path string) Explanation {
 		e.Means = f.Services[parts[1]].Does
 	}
 	if path == "" {
-		e.Means = "What you want of Sourcegraph. Only on and url must be there."
+		e.Means = "What you want of Sourcegraph. Only on and url are required."
 	}
 	if e.Default == "false" {
 		e.Value, e.From = "false", "default"

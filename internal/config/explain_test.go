@@ -64,7 +64,7 @@ func TestExplain(t *testing.T) {
 	x, _ := Explain("services.gitserver.memory", facts)
 	x.WriteText(&b)
 	want := `services.gitserver.memory
-  The most memory that it may use: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s.
+  The memory limit: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s.
 
   type      bytes: 8Gi, 500Mi
   default   8Gi
@@ -168,7 +168,7 @@ func TestExplainBriefly(t *testing.T) {
 	}
 	doc, _ := Load("sourcegraph.yaml", []byte("on: kubernetes\nservices: {gitserver: {memory: 16Gi}}\n"))
 	for key, want := range map[string]string{
-		"services.gitserver":       "memory         The most memory that it may use: 8Gi, 500Mi [16Gi]\n",
+		"services.gitserver":       "memory         The memory limit: 8Gi, 500Mi [16Gi]\n",
 		"services.pgsql":           "storage        The size of its volume (200Gi)\n",
 		"databases.pgsql.settings": "shared_buffers                    1GB\n",
 	} {

@@ -30,7 +30,7 @@ func Init(a Answers) []byte {
 		}
 		b.WriteString(text + "\n")
 	}
-	b.WriteString("# What you want of Sourcegraph; everything else is as Sourcegraph ships it. See: berth explain, berth plan\n")
+	b.WriteString("# What you want of Sourcegraph; everything else has Sourcegraph's default. See: berth explain, berth plan\n")
 	line("on", string(a.On), "")
 	line("release", scalar(a.Release), "upgrade with: berth upgrade")
 	line("url", scalar(a.URL), "")
@@ -46,12 +46,12 @@ func Init(a Answers) []byte {
 	case a.Email != "":
 		line("tls", fmt.Sprintf("{letsEncrypt: {email: %s}}", scalar(a.Email)), "")
 	case https && a.On == catalogue.Compose:
-		line("tls", "{external: true}", "a load balancer in front ends TLS; or: berth explain tls")
+		line("tls", "{external: true}", "a load balancer in front terminates TLS; or: berth explain tls")
 	case https:
 		line("tls", "{external: true}", "or kubernetes.ingress.tlsSecret; see: berth explain tls")
 	}
 	if a.On == catalogue.Kubernetes && a.Namespace != "" {
-		line("kubernetes", fmt.Sprintf("{namespace: %s}", scalar(a.Namespace)), "made when it is not there")
+		line("kubernetes", fmt.Sprintf("{namespace: %s}", scalar(a.Namespace)), "created if it does not exist")
 	}
 	return []byte(b.String())
 }

@@ -86,7 +86,7 @@ func (d *decoder) encoding(data []byte) bool {
 			before = data[:i]
 			what := fmt.Sprintf("the control character %U", r)
 			if broken {
-				what = fmt.Sprintf("the byte 0x%02x, which is no UTF-8", data[i])
+				what = fmt.Sprintf("the byte 0x%02x, which is not UTF-8", data[i])
 			}
 			text := lineBreaks.Replace(string(before))
 			at := d.src.at(1+strings.Count(text, "\n"), 1+utf8.RuneCountInString(text[strings.LastIndexByte(text, '\n')+1:]), 1)
@@ -138,7 +138,7 @@ func (d *decoder) parse(lines []string) *yaml.Node {
 		}
 		if err == nil {
 			if err = loader.Load(&second); err == nil {
-				d.errorf("BERTH1110", d.src.at(second.Line, 1, 3), "one file is one installation; put the second in a file of its own",
+				d.errorf("BERTH1110", d.src.at(second.Line, 1, 3), "one file describes one installation; put the second in its own file",
 					"a second document begins here")
 			}
 		}
@@ -147,7 +147,7 @@ func (d *decoder) parse(lines []string) *yaml.Node {
 				return nil // what is left after syntax errors is no file to judge
 			}
 			if doc.Kind == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].ShortTag() == "!!null" {
-				d.errorf("BERTH1109", d.doc.top, "berth init writes one", "the file says nothing")
+				d.errorf("BERTH1109", d.doc.top, "berth init writes one", "the file is empty")
 				return nil
 			}
 			return doc.Content[0]
@@ -163,7 +163,7 @@ func (d *decoder) parse(lines []string) *yaml.Node {
 func (d *decoder) syntax(err error, lines []string) bool {
 	var e *yaml.LoadError
 	if !errors.As(err, &e) || e.Mark.Line < 1 {
-		d.errorf("BERTH1101", d.doc.top, "", "the file is no YAML: %v", err)
+		d.errorf("BERTH1101", d.doc.top, "", "the file is not valid YAML: %v", err)
 		return false
 	}
 	p := explainSyntax(e, lines)

@@ -86,11 +86,11 @@ func TestBytes(t *testing.T) {
 		{"columns count characters", "name: 'é中x' \nsize: {a: 'é'}\n",
 			"f:2:7: size must be text, got a map                                            BERTH1105\n  2 | size: {a: 'é'}\n    |       ^^^^^^^^ size: demo\n"},
 		{"latin-1", "on: compose\nname: caf\xe9\n",
-			"f:2:10: the file has the byte 0xe9, which is no UTF-8                          BERTH1112\n  2 | name: caf\uFFFD\n    |          ^ save the file as plain UTF-8 text\n"},
+			"f:2:10: the file has the byte 0xe9, which is not UTF-8                         BERTH1112\n  2 | name: caf\uFFFD\n    |          ^ save the file as plain UTF-8 text\n"},
 		{"utf-16", "o\x00n\x00",
 			"f:1:2: the file has the control character U+0000                               BERTH1112\n  1 | o\uFFFDn\uFFFD\n    |  ^ save the file as plain UTF-8 text\n"},
-		{"nothing", "", "f:1:1: the file says nothing                                                   BERTH1109\n  berth init writes one\n"},
-		{"only null", "~\n", "f:1:1: the file says nothing                                                   BERTH1109\n  1 | ~\n    | ^ berth init writes one\n"},
+		{"nothing", "", "f:1:1: the file is empty                                                       BERTH1109\n  berth init writes one\n"},
+		{"only null", "~\n", "f:1:1: the file is empty                                                       BERTH1109\n  1 | ~\n    | ^ berth init writes one\n"},
 		{"tabs within a text are fine", "name: |\n  a\n  \tb\n", ""},
 	} {
 		_, problems := Load("f", []byte(c.in))

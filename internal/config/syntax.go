@@ -15,7 +15,7 @@ type syntaxProblem struct {
 
 // explainSyntax says what the YAML reader's error most likely comes from.
 func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
-	p := syntaxProblem{line: e.Mark.Line, column: e.Mark.Column, summary: "the line is no YAML: " + e.Message}
+	p := syntaxProblem{line: e.Mark.Line, column: e.Mark.Column, summary: "the line is not valid YAML: " + e.Message}
 	line := lines[min(p.line, len(lines))-1]
 	opened := strings.Contains(e.ContextMsg, "flow") || strings.Contains(e.ContextMsg, "quoted")
 	if opened && e.ContextMark.Line > 0 {
@@ -33,7 +33,7 @@ func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 		p.summary, p.hint = "the bracket is not closed as it was opened", "close [ with ] and { with }, with commas between the items"
 	case strings.Contains(e.Message, "mapping values are not allowed"):
 		p.summary = "the value has a colon in it, or the line is indented too far"
-		p.hint = "put a text with \": \" in it in quotes, or indent it as its neighbours"
+		p.hint = "put a text with \": \" in quotes, or indent it as its neighbours"
 	case strings.Contains(e.Message, "cannot start any token"):
 		first := []rune(line[min(p.column-1, len(line)):] + " ")[0]
 		p.summary, p.hint = fmt.Sprintf("a text can't begin with %c", first), "put it in quotes"
@@ -42,7 +42,7 @@ func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 	case strings.Contains(e.Message, "did not find expected"):
 		p.summary, p.hint = "the line is not indented as its neighbours", "keys that belong together begin in the same column"
 	case strings.Contains(e.Message, "unknown anchor"):
-		p.summary, p.hint = "the line refers to something that is not there: "+e.Message, "put a text that begins with * in quotes"
+		p.summary, p.hint = "the line refers to something that does not exist: "+e.Message, "put a text that begins with * in quotes"
 	}
 	return p
 }

@@ -20,7 +20,7 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 		return
 	}
 	if hint := misplaced(name, path, value); hint != "" {
-		d.errorf("BERTH1103", d.src.node(key), hint, "%q is no key of %s", name, where)
+		d.errorf("BERTH1103", d.src.node(key), hint, "%q is not a key of %s", name, where)
 		return
 	}
 	hint := "known here: " + diag.Listed(k.Names(), "and")
@@ -42,7 +42,7 @@ func misplaced(name, path string, value *yaml.Node) string {
 		return "it belongs under " + diag.Listed(at[:min(len(at), 3)], "or")
 	}
 	if path != "" && Root().Key(name) != nil {
-		return "it belongs under no other key; begin its line at the left"
+		return "it is a top-level key; begin its line at the left"
 	}
 	var keys []string
 	for i := 0; value.Kind == yaml.MappingNode && i < len(value.Content); i += 2 {
@@ -100,7 +100,7 @@ func instead(k *Key, n *yaml.Node) string {
 	case n.Kind == yaml.ScalarNode && k.Kind == Number && decimal().MatchString(n.Value):
 		return "write " + n.Value + " without quotes"
 	case n.Kind == yaml.ScalarNode && k.Kind == Text:
-		return fmt.Sprintf("write %q in quotes if it is meant as text", n.Value)
+		return fmt.Sprintf("write %q in quotes if you mean a text", n.Value)
 	case n.Kind == yaml.ScalarNode && k.Kind == Items:
 		return fmt.Sprintf("write  %s: [%s]", k.Name, shorten(n.Value))
 	case k.Kind == Hidden || k.Kind == Variable:

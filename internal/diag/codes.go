@@ -28,17 +28,17 @@ var codeFiles embed.FS
 var ranges = []struct{ Prefix, About string }{
 	{"11", "The config, sourcegraph.yaml"},
 	{"12", "Releases and their images"},
-	{"13", "The config, where it is about Kubernetes"},
+	{"13", "The config's settings for Kubernetes"},
 	{"21", "The host"},
 	{"22", "Rights in a cluster"},
 	{"31", "Plans"},
 	{"32", "Runs"},
 	{"33", "The engine, and services that don't start"},
-	{"34", "The cluster, and workloads that don't get ready"},
-	{"35", "Changes that a cluster does not take"},
+	{"34", "The cluster, and workloads that don't become ready"},
+	{"35", "Changes that a cluster refuses"},
 	{"36", "Rendering for other tools"},
-	{"37", "An upgrade on its way, and the way back"},
-	{"38", "Upgrades by themselves: the policy, and the agent"},
+	{"37", "Upgrades and rollbacks"},
+	{"38", "Automatic upgrades: the policy and the agent"},
 	{"39", "Rehearsals of upgrades"},
 }
 
@@ -88,9 +88,9 @@ func (c Code) WriteText(w io.Writer) {
 
 const codesHead = `# Codes
 
-<!-- Generated from internal/diag/codes. Write it anew with: go test ./internal/config/reference -update -->
+<!-- Generated from internal/diag/codes. Regenerate with: go test ./internal/config/reference -update -->
 
-Every problem that berth reports has a stable code. ` + "`berth explain BERTH1102`" + ` prints what stands here.
+Every problem that berth reports has a stable code. ` + "`berth explain BERTH1102`" + ` prints the text below.
 `
 
 // Markdown is docs/codes.md.

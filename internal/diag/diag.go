@@ -1,4 +1,4 @@
-// Package diag is how berth tells of problems in what people wrote and in where it runs: what, where, why, what to do next,
+// Package diag is how berth reports problems in what people wrote and in where it runs: what, where, why, what to do next,
 // with a stable code. Problems are values; all are collected, none is printed here.
 package diag
 

@@ -15,7 +15,7 @@ func TestWriteText(t *testing.T) {
 		{Code: "BERTH1102", Severity: Error, Summary: `unknown key "servises"`, Hint: `did you mean "services"?`,
 			Range: Range{File: "sourcegraph.yaml", Line: 6, Column: 3, Length: 8, Excerpt: "  servises:"}},
 		{Code: "BERTH1144", Severity: Warning, Summary: "everybody can read it", Range: Range{File: "f", Line: 10, Column: 2, Length: 3, Excerpt: "\t\tabc"}},
-		{Code: "BERTH2107", Severity: Error, Subject: "host", Summary: "port 443 is taken by nginx (pid 812)", Hint: "stop it, or set  ports: {https: 8443}"},
+		{Code: "BERTH2107", Severity: Error, Subject: "host", Summary: "port 443 is in use by nginx (pid 812)", Hint: "stop it, or set  ports: {https: 8443}"},
 		{Code: "BERTH3204", Severity: Error, Subject: "gitserver-0", Summary: "did not become healthy in 5 min", Detail: []string{"last lines", "a"}, Hint: "one\ntwo"},
 		{Code: "BERTH1101", Severity: Error, Summary: "far right", Range: Range{File: "f", Line: 1, Column: 102, Length: 2, Excerpt: long}},
 		{Code: "BERTH1112", Severity: Error, Summary: "control", Range: Range{File: "f", Line: 1, Column: 2, Length: 99, Excerpt: "a\x1b[31m"}},
@@ -28,7 +28,7 @@ func TestWriteText(t *testing.T) {
 f:10:2: warning: everybody can read it                                         BERTH1144
   10 | 		abc
      | 	^^^
-host: port 443 is taken by nginx (pid 812)                                     BERTH2107
+host: port 443 is in use by nginx (pid 812)                                    BERTH2107
   stop it, or set  ports: {https: 8443}
 gitserver-0: did not become healthy in 5 min                                   BERTH3204
   | last lines

@@ -31,8 +31,8 @@ func (j *Journey) Back() (Way, diag.List) {
 	case !j.touched():
 		return way, nil
 	case j.At.Hop == 0 && j.NoBack != "":
-		return way, diag.List{{Code: "BERTH3720", Severity: diag.Error, Subject: h.To, Summary: fmt.Sprintf("there is no way back from %s to %s: %s", h.To, h.From, j.NoBack),
-			Hint: "go on: berth upgrade"}}
+		return way, diag.List{{Code: "BERTH3720", Severity: diag.Error, Subject: h.To, Summary: fmt.Sprintf("%s can't be rolled back to %s: %s", h.To, h.From, j.NoBack),
+			Hint: "continue: berth upgrade"}}
 	case h.Kind != upgrade.MultiVersion && !h.Irreversible():
 		// The release before works with the schema of the one after it.
 		way.Stages = []Stage{Redeploy}
@@ -43,16 +43,16 @@ func (j *Journey) Back() (Way, diag.List) {
 	}
 	way.Page = true
 	if !h.Irreversible() {
-		way.Stages, way.Cost = []Stage{Undo, Redeploy}, "what the newer release alone wrote: the migrator takes its columns and tables away"
+		way.Stages, way.Cost = []Stage{Undo, Redeploy}, "what only the newer release wrote: the migrator removes its columns and tables"
 		return way, nil
 	}
 	backup := j.backup()
 	if backup == nil {
 		d := diag.Diagnostic{Code: "BERTH3720", Severity: diag.Error, Subject: h.To,
-			Summary: fmt.Sprintf("there is no way back from %s to %s but a backup, and berth made none", h.To, h.From), Detail: h.Hop.Irreversible,
-			Hint: "restore your own backup as its tool says, then: berth up"}
+			Summary: fmt.Sprintf("only a backup can take %s back to %s, and berth made none", h.To, h.From), Detail: h.Hop.Irreversible,
+			Hint: "restore your own backup with its own tool, then: berth up"}
 		if j.Trusted != "" {
-			d.Hint = "restore your own backup (" + j.Trusted + ") as its tool says, then: berth up"
+			d.Hint = "restore your own backup (" + j.Trusted + ") with its own tool, then: berth up"
 		}
 		return way, diag.List{d}
 	}
@@ -144,12 +144,12 @@ func (j *Journey) configOf(release string) string {
 }
 
 // again is what to do when a stage of the way back failed.
-const again = "when it is mended: berth rollback"
+const again = "fix the cause shown above, then: berth rollback"
 
 // back walks a stage of the way back.
 func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, config string) error {
 	h := j.Hop()
-	page := Page(j, diag.List{{Code: "BERTH3721", Summary: "it goes back to " + h.From}})
+	page := Page(j, diag.List{{Code: "BERTH3721", Summary: "it rolls back to " + h.From}})
 	switch stage {
 	case Redeploy:
 		if h.Reindexes && way.Stages[0] != Restore && j.moved() {
@@ -184,7 +184,7 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 			command = append(command, "--skip-version-check")
 		}
 		return w.task(ctx, j, run.Task{Name: "downgrade", Identity: j.identity("downgrade"), Image: image, Command: command},
-			"BERTH3722", "the migrator did not take the databases back to "+h.From, again)
+			"BERTH3722", "the migrator could not take the databases back to "+h.From, again)
 	case Restore:
 		if h.ConvertsPostgres {
 			if err := w.Site.SetAside(ctx, config, page); err != nil {
@@ -193,5 +193,5 @@ func (w *Walker) back(ctx context.Context, j *Journey, way Way, stage Stage, con
 		}
 		return w.restore(ctx, j, way.Backup, config, page)
 	}
-	return fmt.Errorf("no way back by the stage %q", stage)
+	return fmt.Errorf("unknown rollback stage %q", stage)
 }

@@ -116,11 +116,11 @@ func (f *Facts) read(lines []string) error {
 			err = json.Unmarshal([]byte(text), &f.Background)
 		}
 		if err != nil {
-			return fmt.Errorf("what the databases say of %s is not understood: %w", kind, err)
+			return fmt.Errorf("read what the databases report about %s: %w", kind, err)
 		}
 	}
 	if !ended {
-		return fmt.Errorf("the databases did not tell everything: %s", strings.Join(lines[max(0, len(lines)-3):], "; "))
+		return fmt.Errorf("the databases did not report everything: %s", strings.Join(lines[max(0, len(lines)-3):], "; "))
 	}
 	return nil
 }

@@ -206,10 +206,10 @@ func New(config string, hops []Hop, trusted string, now time.Time) *Journey {
 	return j
 }
 
-// Describe says where a journey is: "hop 2 of 3 (5.11.6271 to 6.12.5040), at its stage migrate".
+// Describe says where a journey is: "upgrade step 2 of 3 (5.11.6271 to 6.12.5040), stage migrate".
 func (j *Journey) Describe() string {
 	h := j.Hop()
-	return fmt.Sprintf("hop %d of %d (%s to %s), at its stage %s", j.At.Hop+1, len(j.Hops), h.From, h.To, cmp.Or(string(j.At.Stage), "check"))
+	return fmt.Sprintf("upgrade step %d of %d (%s to %s), stage %s", j.At.Hop+1, len(j.Hops), h.From, h.To, cmp.Or(string(j.At.Stage), "check"))
 }
 
 // Expects reports whether a text is what the admin's file may be for a journey to go on: as it was when it began, or as the journey wrote it. One
@@ -242,15 +242,15 @@ func (j *Journey) Now() string {
 	h := j.Hop()
 	switch {
 	case j.Status == Returning:
-		return "on its way back to " + h.From + "; a page answers, or nothing yet. Nothing was lost"
+		return "rolling back to " + h.From + "; a page answers, or nothing yet. Nothing was lost"
 	case j.passed(OpenDoor) || j.passed(Prove) && h.Kind != upgrade.MultiVersion:
 		return h.To + " runs and answers"
 	case !j.touched():
 		return h.From + " runs and answers, as before; nothing was touched"
 	case h.Kind == upgrade.MultiVersion:
-		return "a page answers and tells why; nothing was lost"
+		return "a page answers and shows the reason; nothing was lost"
 	}
-	return "between " + h.From + " and " + h.To + ": some services are of the one, some of the other"
+	return "between " + h.From + " and " + h.To + ": some services have one release, some the other"
 }
 
 // Times adds how long the stages of a journey took to what is known of others. The newest counts.

@@ -119,9 +119,9 @@ var downtime = map[Stage]bool{Close: true, Convert: true, Migrate: true, Deploy:
 
 // noReturn says where the point of no return of a hop is, and what going back costs after it.
 func noReturn(h *Hop, trusted string) (Stage, string) {
-	backup := "restore the backup that is made before: what was written since is lost"
+	backup := "restore the backup made before: what was written since then is lost"
 	if trusted != "" {
-		backup = "restore your own backup (" + trusted + "): what was written since is lost"
+		backup = "restore your own backup (" + trusted + "): what was written since then is lost"
 	}
 	switch {
 	case h.Irreversible() && h.ConvertsPostgres && h.Kind == upgrade.MultiVersion:
@@ -131,7 +131,7 @@ func noReturn(h *Hop, trusted string) (Stage, string) {
 	case h.Irreversible():
 		return Deploy, backup
 	case h.Kind == upgrade.MultiVersion && h.SameMinor():
-		return "", "redeploy " + h.From + ", which works with the schema of " + h.To + ", after its indexes were checked: nothing is lost"
+		return "", "redeploy " + h.From + ", which works with the schema of " + h.To + ", after a check of its indexes: nothing is lost"
 	case h.Kind == upgrade.MultiVersion:
 		return Migrate, "the migrator's downgrade: what only " + h.To + " wrote is lost"
 	}
@@ -142,38 +142,38 @@ func noReturn(h *Hop, trusted string) (Stage, string) {
 func text(h *Hop, s Stage, held bool) string {
 	switch s {
 	case Check:
-		return "databases, drift, room and images are looked at, and images pulled; nothing is touched"
+		return "checks databases, drift, room and images, and pulls images; nothing is touched"
 	case Save:
-		return "the databases are dumped, and the dump is restored once into a scratch server and counted; Sourcegraph answers meanwhile"
+		return "dumps the databases, restores the dump once into a scratch server and counts its rows; Sourcegraph answers meanwhile"
 	case Close:
-		return "everything but the databases stops, and a page tells so"
+		return "everything but the databases stops; people see a maintenance page"
 	case Convert:
 		if h.ConvertsPostgres {
-			return "the databases start with the images of " + h.To + ", which convert them to the next major Postgres; their indexes are checked"
+			return "the databases start with the images of " + h.To + ", which convert them to the next major Postgres; berth checks their indexes"
 		}
 		if h.Reindexes {
-			return "the databases start with the images of " + h.To + "; their indexes are checked, and made anew where they must be"
+			return "the databases start with the images of " + h.To + "; berth checks their indexes and rebuilds the invalid ones"
 		}
 		return "the databases start with the images of " + h.To
 	case Migrate:
 		return fmt.Sprintf("migrator %s: upgrade --from=v%s --to=v%s", h.Migrator, h.From, h.To)
 	case Deploy:
 		if h.Kind == upgrade.MultiVersion {
-			return "everything of " + h.To + " starts, behind the page"
+			return "everything of " + h.To + " starts, behind the maintenance page"
 		}
-		meanwhile := "requests fail for some seconds while what exists once is replaced"
+		meanwhile := "requests fail for some seconds while services with one instance restart"
 		if held {
-			meanwhile = fmt.Sprintf("requests wait, %.0f s at most, while what exists once is replaced", stack.LongestWait.Seconds())
+			meanwhile = fmt.Sprintf("requests wait, at most %.0f s, while services with one instance restart", stack.LongestWait.Seconds())
 		}
-		return "the migrator of " + h.To + " runs, and services are replaced one after the other; " + meanwhile
+		return "the migrator of " + h.To + " runs, and berth replaces services one after the other; " + meanwhile
 	case Prove:
-		return "no drift, and a search is answered"
+		return "checks that there is no drift and that a search works"
 	case OpenDoor:
-		return "the page goes"
+		return "the maintenance page is removed"
 	case Settle:
 		return "release: " + h.To + " is written into your file"
 	case Finish:
-		return "migrations that run in the background come to their end; Sourcegraph answers meanwhile"
+		return "waits until background migrations are finished; Sourcegraph answers meanwhile"
 	}
 	return ""
 }
@@ -192,21 +192,21 @@ func estimate(h *Hop, s Stage, f *Facts, times []Time) (seconds float64, source 
 		return short + gib*savePerGiB, fmt.Sprintf("%.1f GiB at 50 MB/s", gib)
 	case Convert:
 		if h.ConvertsPostgres {
-			return 2*short + gib*conversionPerGiB, fmt.Sprintf("%.1f GiB at the documented 2.5 h a terabyte", gib)
+			return 2*short + gib*conversionPerGiB, fmt.Sprintf("%.1f GiB at the documented 2.5 h per terabyte", gib)
 		}
 		if h.Reindexes {
-			return 2*short + gib*indexPerGiB, fmt.Sprintf("%.1f GiB, all indexes made anew at 50 MB/s", gib)
+			return 2*short + gib*indexPerGiB, fmt.Sprintf("%.1f GiB, all indexes rebuilt at 50 MB/s", gib)
 		}
-		return 2 * short, "figure"
+		return 2 * short, "default"
 	case Migrate:
-		return migration, "Sourcegraph's guide; rehearse to know"
+		return migration, "Sourcegraph's guide; a rehearsal measures it"
 	case Deploy:
 		if t := latest(times, h, Migrate); t != nil && h.Kind != upgrade.MultiVersion {
-			return deployment + t.now(f), "figure, with the migrator as " + t.source()
+			return deployment + t.now(f), "default, with the migrator as " + t.source()
 		}
-		return deployment, "figure"
+		return deployment, "default"
 	}
-	return short, "figure"
+	return short, "default"
 }
 
 // latest is how long a stage of a hop took the last time; nil when nobody knows. A backup takes as long wherever the hop goes.

@@ -20,14 +20,14 @@ func Preflight(h *Hop, f *Facts) diag.List {
 	tried := h.Kind != upgrade.MultiVersion && same(f.Release, h.To)
 	if f.Release != "" && !same(f.Release, h.From) && !tried {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3707", Severity: diag.Error, Subject: "databases",
-			Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the upgrade begins at %s", f.Release, h.From),
-			Hint: "deploy the release that the databases are of, then upgrade from there; where the one that runs is right, restart its frontend, " +
-				"which writes it down"})
+			Summary: fmt.Sprintf("the databases have the schema of Sourcegraph %s, but the upgrade starts from %s", f.Release, h.From),
+			Hint: "deploy the release of the databases, then upgrade from there; if the running release is right, restart its frontend, " +
+				"which records it"})
 	}
 	for _, u := range f.Unfinished {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3708", Severity: diag.Error, Subject: u.Database,
-			Summary: fmt.Sprintf("the schema of %s is dirty: its migration %s began and did not end well", u.Database, u.Migration),
-			Detail:  []string{"the migrator goes no further before that is mended"},
+			Summary: fmt.Sprintf("the schema of %s is dirty: its migration %s started and failed", u.Database, u.Migration),
+			Detail:  []string{"the migrator stops until that is fixed"},
 			Hint:    "see https://sourcegraph.com/docs/admin/how-to/dirty_database: run the migration by hand, then the migrator's add-log --db=... --version=" + u.Migration})
 	}
 	for _, b := range f.Background {
@@ -35,7 +35,7 @@ func Preflight(h *Hop, f *Facts) diag.List {
 		if h.Kind != upgrade.MultiVersion && b.Progress < complete && b.Deprecated != "" && !later(b.Deprecated, h.To) {
 			problems = append(problems, diag.Diagnostic{Code: "BERTH3709", Severity: diag.Warning, Subject: fmt.Sprintf("background migration %d", b.ID),
 				Summary: fmt.Sprintf("background migration %d (%s) is at %.0f %%, and %s needs it finished", b.ID, b.Description, b.Progress*100, h.To),
-				Hint:    "the upgrade waits for it before it touches anything; where it stands still, see the worker's log"})
+				Hint:    "the upgrade waits for it before it touches anything; if it makes no progress, see the worker's log"})
 		}
 	}
 	return problems
@@ -54,13 +54,13 @@ func (s Space) Enough(h *Hop, f *Facts, saves bool) diag.List {
 	need, what := needs(h, f, saves)
 	if s.Free >= 0 && need > s.Free {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3713", Severity: diag.Error, Subject: "disk",
-			Summary: fmt.Sprintf("there is no room for %s: it takes %s, and %s are free", what, size(need), size(s.Free)),
-			Hint:    "make room where Docker's volumes lie; a backup of your own saves the most:  --trust-backup \"where it is\""})
+			Summary: fmt.Sprintf("not enough room for %s: it needs %s, and %s are free", what, size(need), size(s.Free)),
+			Hint:    "make room on the disk of Docker's volumes; a backup of your own saves the most:  --trust-backup \"where it is\""})
 	}
 	for _, d := range f.Databases {
 		if own := s.Own[d.Name]; h.ConvertsPostgres && own > 0 && 2*d.Bytes > own {
 			problems = append(problems, diag.Diagnostic{Code: "BERTH3713", Severity: diag.Error, Subject: d.Name,
-				Summary: fmt.Sprintf("the volume of %s has %s; its data of %s and the copy that a conversion of Postgres makes do not fit", d.Name, size(own), size(d.Bytes)),
+				Summary: fmt.Sprintf("the volume of %s has %s, too little for its data of %s and the copy that a conversion of Postgres makes", d.Name, size(own), size(d.Bytes)),
 				Hint:    fmt.Sprintf("grow it first:  services: {%s: {storage: %dGi}}  then: berth up", d.Name, (3*d.Bytes)>>30+1)})
 		}
 	}
@@ -93,7 +93,7 @@ func (s Space) Found(h *Hop, f *Facts, saves bool) []string {
 		found = append(found, "background migrations: all at 100 %")
 	}
 	if need, what := needs(h, f, saves); need > 0 && s.Free >= 0 {
-		found = append(found, fmt.Sprintf("room: %s takes %s, and %s are free", what, size(need), size(s.Free)))
+		found = append(found, fmt.Sprintf("room: %s needs %s, and %s are free", what, size(need), size(s.Free)))
 	}
 	return found
 }
@@ -112,18 +112,18 @@ func (w *Walker) Examine(ctx context.Context, j *Journey, p *Plan) error {
 	}
 	for i := range p.Hops {
 		h := &p.Hops[i]
-		w.say(j, "looking for what "+h.To+" needs")
+		w.say(j, "checking what "+h.To+" needs")
 		err := w.Site.Ready(ctx, h.Config, h.Front())
 		var problems diag.List
 		switch {
 		case err == nil:
-			h.Found = append(h.Found, "images, host and file: fit for "+h.To)
+			h.Found = append(h.Found, "images, host and file: ready for "+h.To)
 		case !errors.As(err, &problems):
 			return err
 		}
 		for _, d := range problems {
 			if i > 0 {
-				d.Severity, d.Summary = diag.Warning, "as things are, "+h.To+" would meet: "+d.Summary
+				d.Severity, d.Summary = diag.Warning, "as things are now, "+h.To+" would have this problem: "+d.Summary
 			}
 			p.Problems = append(p.Problems, d)
 		}

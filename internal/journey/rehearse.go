@@ -21,7 +21,7 @@ var rehearsed = []Stage{Check, Convert, Migrate, Prove, Finish}
 // Rehearse walks a journey on a clone, which is the walker's Site. source is the same clone, but its tasks ask the databases that are cloned:
 // they are dumped, the dump is restored into the clone, and there every hop is walked. It gives what the databases say at the end.
 //
-// A rehearsal is not gone on with: the next one begins anew. So nothing of it is written down but the times in j.
+// A rehearsal is not gone on with: the next one starts again. So nothing of it is written down but the times in j.
 func (w *Walker) Rehearse(ctx context.Context, j *Journey, source Site) (*Facts, error) {
 	j.Rehearsal = true
 	dumping := *w
@@ -63,7 +63,7 @@ func onlyRehearsed(problems diag.List) diag.List {
 	out := slices.Clone(problems)
 	for i, d := range out {
 		if strings.Contains(d.Hint, "berth upgrade") || strings.Contains(d.Hint, "berth rollback") {
-			out[i].Hint = "nothing of the installation was touched: mend there what is told above, then: berth rehearse"
+			out[i].Hint = "nothing of the installation was touched: fix the cause shown above there, then: berth rehearse"
 		}
 	}
 	return out
@@ -96,7 +96,7 @@ func (w *Walker) runBackground(ctx context.Context, j *Journey, config string) e
 	}
 	quiet, said := *w, map[string]bool{}
 	quiet.Tell = func(e Event) {
-		// It tells of all migrations again and again, also of those that were finished long ago.
+		// It reports all migrations again and again, also of those that were finished long ago.
 		if !said[e.Line] {
 			said[e.Line] = true
 			w.Tell(e)
@@ -104,7 +104,7 @@ func (w *Walker) runBackground(ctx context.Context, j *Journey, config string) e
 	}
 	return quiet.task(ctx, j, run.Task{Name: "background", Identity: j.identity("background"), Image: image,
 		Command: []string{"run-out-of-band-migrations", "--disable-animation", "--ignore-migrator-update"}},
-		"BERTH3706", "background migrations do not come to their end", again)
+		"BERTH3706", "background migrations make no progress", again)
 }
 
 // migration is the migrator's command that brings the databases over a hop, in the way that the hop does it.
@@ -196,12 +196,12 @@ func (j *Journey) Report(again *Plan, before, after *Facts) *Rehearsal {
 
 // notRehearsed is what the real run does beside what a clone goes through.
 func (j *Journey) notRehearsed() []string {
-	out := []string{"the start of Sourcegraph's services in the new release, and whether a search is answered then",
-		"what people and the worker write meanwhile: the clone is of one moment, and nobody used it"}
+	out := []string{"the start of Sourcegraph's services in the new release, and a search there",
+		"what people and the worker write meanwhile: the clone has the data of one moment, and nobody used it"}
 	if slices.ContainsFunc(j.Hops, func(h Hop) bool { return h.Kind == upgrade.MultiVersion }) {
-		out = append(out, "stopping what runs before the page comes, and the page itself")
+		out = append(out, "stopping the services before the maintenance page starts, and the page itself")
 	}
-	out = append(out, "the worker's own pace in background migrations: the migrator ran them here")
+	out = append(out, "the worker's own speed in background migrations: the migrator ran them here")
 	for _, h := range j.Hops {
 		for _, b := range h.ByHand {
 			out = append(out, fmt.Sprintf("by hand, for %s: %s", h.To, b.Text))

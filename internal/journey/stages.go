@@ -42,11 +42,11 @@ func inspect(ctx context.Context, site Site, config, tag string, wait time.Durat
 		return nil, err
 	}
 	if exit != 0 {
-		return nil, failed(t, exit, lines, "BERTH3701", "the databases can't be asked", "see that they run: berth status")
+		return nil, failed(t, exit, lines, "BERTH3701", "the databases do not answer", "check that they run: berth status")
 	}
 	f := &Facts{}
 	if err := f.read(lines); err != nil {
-		return nil, failed(t, exit, lines, "BERTH3701", err.Error(), "see that the databases run: berth status")
+		return nil, failed(t, exit, lines, "BERTH3701", err.Error(), "check that the databases run: berth status")
 	}
 	return f, site.Forget(ctx, name)
 }
@@ -71,7 +71,7 @@ func collect(ctx context.Context, site run.Tasks, t run.Task, line func(string))
 // mostLines is how much of a task's output is told when it fails.
 const mostLines = 20
 
-// failed tells of a task that did not end well.
+// failed reports a task that did not end well.
 func failed(t run.Task, exit int, lines []string, code, summary, hint string) diag.List {
 	d := diag.Diagnostic{Code: code, Severity: diag.Error, Subject: t.Name, Summary: summary, Hint: hint}
 	if exit != 0 {
@@ -152,8 +152,8 @@ func (w *Walker) drift(ctx context.Context, j *Journey, release string) (diag.Li
 				return err
 			}
 			if exit != 0 {
-				found[i] = failed(t, exit, lines, "BERTH3702", "the schema of "+schema+" is not that of "+release,
-					"apply what the migrator proposes above, where it is yours to mend, then: berth upgrade")
+				found[i] = failed(t, exit, lines, "BERTH3702", "the schema of "+schema+" differs from that of "+release,
+					"if you changed it, apply what the migrator proposes above, then: berth upgrade")
 			}
 			return w.Site.Forget(ctx, t.Name)
 		})
@@ -176,7 +176,7 @@ const (
 
 // backup dumps the databases.
 func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
-	// One that was killed is made anew under another name: a backup is never older than it says.
+	// One that was killed is recreated under another name: a backup is never older than it says.
 	began := w.Now()
 	name := began.UTC().Format(stamp)
 	facts, err := Inspect(ctx, w.Site, j.begins(), w.Tag)
@@ -195,7 +195,7 @@ func (w *Walker) backup(ctx context.Context, j *Journey) (string, error) {
 	}
 	if exit != 0 {
 		return "", failed(t, exit, lines, "BERTH3703", "the databases could not be backed up; nothing was touched",
-			"make room or mend what is told above, then: berth upgrade   with a backup of your own: berth upgrade --trust-backup \"where it is\"")
+			"make room or fix the cause shown above, then: berth upgrade   with a backup of your own: berth upgrade --trust-backup \"where it is\"")
 	}
 	j.Backups = append(j.Backups, Backup{Hop: j.At.Hop, Name: name, Release: j.Hop().From, At: began})
 	return "backup " + name + ", restored once and counted", w.Site.Forget(ctx, t.Name)
@@ -220,20 +220,20 @@ func (w *Walker) convert(ctx context.Context, j *Journey) (string, error) {
 	if !h.ConvertsPostgres && !h.Reindexes {
 		return fmt.Sprintf("Postgres %d", facts.Postgres()), nil
 	}
-	if err := w.indexes(ctx, j, h.Config, "see what is told above; berth rollback goes back"); err != nil {
+	if err := w.indexes(ctx, j, h.Config, "see the lines above; to roll back: berth rollback"); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("Postgres %d, indexes checked, analyzed", facts.Postgres()), nil
 }
 
-// indexes checks the databases' indexes with the images of a config, and makes those anew whose collation is another one now.
+// indexes checks the databases' indexes with the images of a config, and rebuilds those whose collation has changed.
 func (w *Walker) indexes(ctx context.Context, j *Journey, config, hint string) error {
 	image, err := w.Site.Image(config, "pgsql")
 	if err != nil {
 		return err
 	}
 	t := run.Task{Name: "indexes", Identity: j.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript)}
-	return w.task(ctx, j, t, "BERTH3704", "the databases' indexes are not as they should be after the databases' system changed", hint)
+	return w.task(ctx, j, t, "BERTH3704", "the databases' indexes are not valid after the system of the databases changed", hint)
 }
 
 // task runs a task from its begin, whatever was there of it.
@@ -281,8 +281,8 @@ func (w *Walker) migrate(ctx context.Context, j *Journey, again bool) (string, e
 		return w.migrate(ctx, j, true) // what was taken up had been killed, with the machine for one
 	}
 	if exit != 0 {
-		return "", failed(t, exit, lines, "BERTH3705", fmt.Sprintf("the migrator did not bring the databases from %s to %s", h.From, h.To),
-			"when it is mended, berth upgrade goes on; berth rollback goes back")
+		return "", failed(t, exit, lines, "BERTH3705", fmt.Sprintf("the migrator could not migrate the databases from %s to %s", h.From, h.To),
+			"fix the cause shown above, then: berth upgrade   or roll back: berth rollback")
 	}
 	return "", w.Site.Forget(ctx, t.Name)
 }
@@ -333,7 +333,7 @@ func (w *Walker) background(ctx context.Context, j *Journey, config, at, next, n
 	runs, minor := strings.SplitN(at, ".", 3), strings.SplitN(next, ".", 3)
 	t := run.Task{Name: "background", Identity: j.identity("background"), Image: image, As: "pgsql", Entry: script(backgroundScript),
 		Env: map[string]string{"AT_MAJOR": runs[0], "AT_MINOR": runs[1], "NEXT_MAJOR": minor[0], "NEXT_MINOR": minor[1], "PATIENCE": fmt.Sprint(int(w.Patience.Seconds()))}}
-	return w.task(ctx, j, t, "BERTH3706", "background migrations do not come to their end; "+now, "see the log of the worker; berth upgrade waits again")
+	return w.task(ctx, j, t, "BERTH3706", "background migrations make no progress; "+now, "see the log of the worker; to wait again: berth upgrade")
 }
 
 // size is a number of bytes for people.

@@ -129,13 +129,13 @@ func (w *Walker) stop(ctx context.Context, j *Journey, err error) error {
 	case rolls && (j.At.Stage == Deploy || j.At.Stage == Prove), j.At.Stage == Close:
 		return w.bounce(ctx, j, problems)
 	case j.passed(Close) && !j.passed(OpenDoor):
-		w.say(j, "the page tells why")
+		w.say(j, "the maintenance page shows the reason")
 		front := stack.Closed
 		if j.passed(Deploy) {
 			front = stack.Behind
 		}
 		if pageErr := w.Site.Deploy(ctx, w.running(j), front, Page(j, problems)); pageErr != nil {
-			w.say(j, "the page could not be changed: "+pageErr.Error())
+			w.say(j, "the maintenance page could not be changed: "+pageErr.Error())
 		}
 	}
 	return err
@@ -152,7 +152,7 @@ func (w *Walker) running(j *Journey) string {
 // bounce goes back to the release before: of a hop that only rolled, whose schema serves that one as well, or of one that could not be begun.
 func (w *Walker) bounce(ctx context.Context, j *Journey, problems diag.List) error {
 	h := j.Hop()
-	w.say(j, fmt.Sprintf("%s did not work; going back to %s", h.To, h.From))
+	w.say(j, fmt.Sprintf("%s failed; rolling back to %s", h.To, h.From))
 	var err error
 	if j.At.Stage == Close {
 		err = w.Site.Deploy(ctx, j.before(), stack.Open, "")
@@ -168,8 +168,8 @@ func (w *Walker) bounce(ctx context.Context, j *Journey, problems diag.List) err
 		return errors.Join(problems, err)
 	}
 	return append(problems, diag.Diagnostic{Code: "BERTH3710", Severity: diag.Error, Subject: h.To,
-		Summary: fmt.Sprintf("%s did not work, so %s runs again; nothing was lost", h.To, h.From),
-		Hint:    "mend what is told above, then: berth upgrade   or leave it at that: berth rollback"})
+		Summary: fmt.Sprintf("%s failed, so %s runs again; nothing was lost", h.To, h.From),
+		Hint:    "fix the cause shown above, then: berth upgrade   or keep the earlier release: berth rollback"})
 }
 
 // before is the config before the hop in hand.
@@ -214,5 +214,5 @@ func (w *Walker) do(ctx context.Context, j *Journey, again bool) (note string, e
 	case Restore:
 		return "backup restored and counted", w.restore(ctx, j, j.backup().Name, j.before(), "")
 	}
-	return "", fmt.Errorf("no way to do the stage %q", j.At.Stage)
+	return "", fmt.Errorf("unknown stage %q", j.At.Stage)
 }

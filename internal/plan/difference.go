@@ -78,7 +78,7 @@ func (b *differ) strays() {
 	for _, c := range b.state.Containers {
 		if name, ok := wanted[c.Unit]; ok && c.Name != name {
 			b.first = append(b.first, b.add(Step{Verb: Remove, Object: c.Name, Service: c.Service, Container: c.Name, Effect: None,
-				Why: []Cause{{Text: "left half-done by a run that was killed"}}}))
+				Why: []Cause{{Text: "left incomplete by a run that was killed"}}}))
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (b *differ) decide(u Unit, c Container, exists bool) (Verb, []Cause) {
 		return Recreate, append(b.changes(u, c), Cause{Text: "was changed by hand"})
 	case c.Status == Created:
 		// It may lack what Docker Compose gives a container between making and starting it, such as files with secrets.
-		return Recreate, []Cause{{Text: "was made, but never started"}}
+		return Recreate, []Cause{{Text: "was created, but never started"}}
 	case limitTakenAway(u, c):
 		return Recreate, limits(u, c)
 	case c.Files != u.Files:
@@ -152,7 +152,7 @@ func again(c Container) (Verb, []Cause) {
 	case Starting, Running, Healthy:
 		return Wait, []Cause{{Text: "runs"}}
 	}
-	return Execute, []Cause{{Text: "did not come to its end"}}
+	return Execute, []Cause{{Text: "did not finish"}}
 }
 
 // limitTakenAway reports whether a limit must go that the container has: the engine can change limits in place, but not take them away.
@@ -337,7 +337,7 @@ func (b *differ) unwanted() {
 	for _, c := range b.state.Containers {
 		if !wanted[c.Unit] {
 			b.byUnit[c.Unit] = b.add(Step{Verb: Remove, Object: cmp.Or(c.Unit, c.Name), Service: c.Service, Container: c.Name, Effect: Brief,
-				Why: []Cause{{Text: "the config asks for it no longer; its volumes are kept"}}})
+				Why: []Cause{{Text: "the config no longer asks for it; its volumes are kept"}}})
 		}
 	}
 }
@@ -362,7 +362,7 @@ func Teardown(d Desired, s State, network string, volumes []string) *Plan {
 		add(Step{Verb: RemoveNetwork, Object: network, Effect: None}, "the network of the containers")
 	}
 	for _, v := range volumes {
-		add(Step{Verb: Delete, Object: v, Effect: Data}, "the data in it is deleted for good")
+		add(Step{Verb: Delete, Object: v, Effect: Data}, "its data is deleted for good")
 	}
 	for i := containers; i < len(p.Steps); i++ {
 		p.Steps[i].After = after
@@ -382,7 +382,7 @@ func tag(ref string) string {
 // AnotherImage is the reason that an image is another one. Under the same tag it was pushed again, or the lock file has another digest.
 func AnotherImage(from, to string) Cause {
 	if tag(from) == tag(to) {
-		return Cause{Text: "the tag " + tag(to) + " is another image now"}
+		return Cause{Text: "the tag " + tag(to) + " has another image now"}
 	}
 	return Cause{Text: "image " + tag(from) + " -> " + tag(to)}
 }

@@ -160,7 +160,7 @@ func TestDifference(t *testing.T) {
 `},
 		{"the same tag, pushed again", []change{unit("pgsql", func(u *Unit) { u.Image, u.Spec = "r/pgsql:7.5.0@sha256:2", "s2" })}, `
 1 [] pull r/pgsql:7.5.0@sha256:2: is not on this host yet
-2 [1] recreate pgsql [downtime]: the tag 7.5.0 is another image now
+2 [1] recreate pgsql [downtime]: the tag 7.5.0 has another image now
 = caddy gitserver-0 migrator sourcegraph-frontend-0
 `},
 		{"one more restarts none of those that are there", []change{func(d *Desired, s *State) {
@@ -208,8 +208,8 @@ func TestDifference(t *testing.T) {
 = migrator pgsql sourcegraph-frontend-0
 `},
 		{"made but never started is made anew", []change{status("gitserver-0", Created), status("migrator", Created), func(d *Desired, s *State) { images(s, d) }}, `
-1 [] recreate gitserver-0: was made, but never started
-2 [] run migrator: did not come to its end
+1 [] recreate gitserver-0: was created, but never started
+2 [] run migrator: did not finish
 = caddy pgsql sourcegraph-frontend-0
 `},
 		{"unhealthy and crashing are restarted", []change{status("gitserver-0", Unhealthy), status("pgsql", Crashing)}, `
@@ -237,9 +237,9 @@ func TestDifference(t *testing.T) {
 					Container{ID: "y", Name: "gitserver-1", Unit: "gitserver-1", Service: "gitserver", Release: "7.5.0"})
 			}, gone("gitserver-0"),
 		}, `
-1 [] remove a1b2c3d4e5f6_gitserver-0: left half-done by a run that was killed
+1 [] remove a1b2c3d4e5f6_gitserver-0: left incomplete by a run that was killed
 2 [1] create gitserver-0: is not there
-3 [2] remove gitserver-1 [restart]: the config asks for it no longer; its volumes are kept
+3 [2] remove gitserver-1 [restart]: the config no longer asks for it; its volumes are kept
 = caddy migrator pgsql sourcegraph-frontend-0
 `},
 		{"two frontends are replaced one after the other", []change{
@@ -264,7 +264,7 @@ func TestDifference(t *testing.T) {
 			},
 		}, `
 1 [] start gitserver-0 (two-gitserver-0): does not run
-2 [1] remove gitserver-1 (two-gitserver-1) [restart]: the config asks for it no longer; its volumes are kept
+2 [1] remove gitserver-1 (two-gitserver-1) [restart]: the config no longer asks for it; its volumes are kept
 = caddy migrator pgsql sourcegraph-frontend-0
 `},
 	} {
@@ -288,7 +288,7 @@ func TestTeardown(t *testing.T) {
 	want := `1 [] remove caddy [downtime]: stopped; its volumes are kept
 2 [] remove gitserver-0 (two-gitserver-0) [downtime]: stopped; its volumes are kept
 3 [1 2] remove network two_sourcegraph: the network of the containers
-4 [1 2] delete two_gitserver-0 [data]: the data in it is deleted for good
+4 [1 2] delete two_gitserver-0 [data]: its data is deleted for good
 `
 	if diff := cmp.Diff(want, text(Teardown(d, running(d), "two_sourcegraph", []string{"two_gitserver-0"}))); diff != "" {
 		t.Error(diff)

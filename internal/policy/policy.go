@@ -62,9 +62,9 @@ func (d Decision) String() string {
 	case Human:
 		return d.To + " waits for you: " + d.Reason
 	case Refused:
-		return d.To + " can't be gone to: " + d.Reason
+		return d.To + " is not possible: " + d.Reason
 	}
-	return fmt.Sprintf("the upgrade to %s %s", d.To, map[Action]string{Upgrade: "begins", Resume: "goes on"}[d.Action])
+	return fmt.Sprintf("the upgrade to %s %s", d.To, map[Action]string{Upgrade: "starts", Resume: "goes on"}[d.Action])
 }
 
 // Candidate is a later release, and the way there.
@@ -127,7 +127,7 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 		return Decision{Action: Refused, To: c.Release, Reason: said(c.Refused)}
 	}
 	if n := len(c.Way.Hops); n != 1 {
-		return human("it takes %d hops", n)
+		return human("it takes %d upgrade steps", n)
 	}
 	if c.Way.Then != "" {
 		return human("%s", c.Way.Then)
@@ -135,13 +135,13 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 	h := c.Way.Hops[0]
 	switch {
 	case slices.Contains(left, c.Release):
-		return human("it was gone back from; to try it again: berth upgrade --to %s", c.Release)
+		return human("it was rolled back; to try it again: berth upgrade --to %s", c.Release)
 	case h.Kind != upgrade.Patch && h.Kind != upgrade.Standard:
-		return human("Sourcegraph does not answer while that is done (%s)", h.How())
+		return human("Sourcegraph does not answer meanwhile (%s)", h.How())
 	case len(h.Irreversible) > 0:
-		return human("it can't be undone but by a backup (%s)", strings.Join(h.Irreversible, "; "))
+		return human("only a backup can undo it (%s)", strings.Join(h.Irreversible, "; "))
 	case len(h.ByHand) > 0:
-		return human("something is to be done by hand: %s", h.ByHand[0].Text)
+		return human("it needs manual work: %s", h.ByHand[0].Text)
 	case !p.allows(h.Kind):
 		return human("%s", p.forbids(h.Kind))
 	}
@@ -246,13 +246,13 @@ func (p Policy) GoOn(now time.Time, u Underway) Decision {
 	human := Decision{Action: Human, To: u.To}
 	switch {
 	case u.Returning:
-		human.Reason = "it is being gone back from; go on with that: berth rollback"
+		human.Reason = "it is being rolled back; continue with: berth rollback"
 	case !u.Ours:
-		human.Reason = "somebody else began it: " + u.Where
+		human.Reason = "somebody else started it: " + u.Where
 	case len(u.Problems) > 0:
-		human.Reason = "the upgrade can't go on: " + said(u.Problems)
+		human.Reason = "the upgrade can't continue: " + said(u.Problems)
 	case !p.allows(u.Kind):
-		human.Reason = "it was begun, but " + p.forbids(u.Kind) + " now"
+		human.Reason = "it was started, but " + p.forbids(u.Kind) + " now"
 	case u.Touched:
 		return Decision{Action: Resume, To: u.To}
 	default:

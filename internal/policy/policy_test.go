@@ -82,13 +82,13 @@ func TestChoose(t *testing.T) {
 		{"patch never goes to another minor", Patch, []Candidate{minor}, nil, "", "7.5.4453 waits for you: it is another minor release, and upgrades.automatic is patch"},
 		{"patch, while a minor waits", Patch, []Candidate{minor, patch}, nil, "7.4.3", "7.5.4453 waits for you: it is another minor release, and upgrades.automatic is patch"},
 		{"minor", Minor, []Candidate{minor, patch}, nil, "7.5.4453", "nothing"},
-		{"minor, one at a time", Minor, []Candidate{far, minor, patch}, nil, "7.5.4453", "7.6.0 waits for you: Sourcegraph does not answer while that is done (multi-version)"},
-		{"minor, never several hops", Minor, []Candidate{long}, nil, "", "7.6.0 waits for you: it takes 2 hops"},
-		{"what can't be undone", Minor, []Candidate{lossy, patch}, nil, "7.4.3", "7.5.4453 waits for you: it can't be undone but by a backup (The LSIF index data becomes SCIP)"},
-		{"work by hand", Minor, []Candidate{manual}, nil, "", "7.5.4453 waits for you: something is to be done by hand: Move the volume"},
+		{"minor, one at a time", Minor, []Candidate{far, minor, patch}, nil, "7.5.4453", "7.6.0 waits for you: Sourcegraph does not answer meanwhile (multi-version)"},
+		{"minor, never several hops", Minor, []Candidate{long}, nil, "", "7.6.0 waits for you: it takes 2 upgrade steps"},
+		{"what can't be undone", Minor, []Candidate{lossy, patch}, nil, "7.4.3", "7.5.4453 waits for you: only a backup can undo it (The LSIF index data becomes SCIP)"},
+		{"work by hand", Minor, []Candidate{manual}, nil, "", "7.5.4453 waits for you: it needs manual work: Move the volume"},
 		{"a way that ends before", Minor, []Candidate{ends}, nil, "", "7.5.4453 waits for you: Upgrade your Postgres"},
-		{"no way", Minor, []Candidate{refused, patch}, nil, "7.4.3", "7.6.0 can't be gone to: BERTH3756: your own Postgres is to be upgraded"},
-		{"somebody went back", Minor, []Candidate{minor}, []string{"7.5.4453"}, "", "7.5.4453 waits for you: it was gone back from; to try it again: berth upgrade --to 7.5.4453"},
+		{"no way", Minor, []Candidate{refused, patch}, nil, "7.4.3", "7.6.0 is not possible: BERTH3756: your own Postgres is to be upgraded"},
+		{"somebody went back", Minor, []Candidate{minor}, []string{"7.5.4453"}, "", "7.5.4453 waits for you: it was rolled back; to try it again: berth upgrade --to 7.5.4453"},
 		{"somebody went back from an older one", Minor, []Candidate{minor}, []string{"7.5.1"}, "7.5.4453", "nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestDecide(t *testing.T) {
 		want              string
 		opens             string
 	}{
-		{"open", sunday, "2026-11-29T02:00:00+01:00", Prospect{Takes: 3 * time.Hour}, "the upgrade to 7.6.0 begins", ""},
+		{"open", sunday, "2026-11-29T02:00:00+01:00", Prospect{Takes: 3 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
 		{"closed", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window " + sunday, "2026-11-29T02:00:00+01:00"},
 		{"just closed", sunday, "2026-11-29T05:00:00+01:00", Prospect{Takes: time.Minute}, "7.6.0 waits for the window " + sunday, "2026-12-06T02:00:00+01:00"},
 		{"too late in the window", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 40 * time.Minute},
@@ -126,11 +126,11 @@ func TestDecide(t *testing.T) {
 		{"too long for any, from outside", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
 		{"too long for any, from inside", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
 		{"the clock goes forward: an hour less", sunday, "2026-03-29T01:59:00+01:00", Prospect{Takes: 150 * time.Minute}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 2h30m", ""},
-		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Prospect{Takes: 4 * time.Hour}, "the upgrade to 7.6.0 begins", ""},
-		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Prospect{Takes: 2 * time.Hour}, "the upgrade to 7.6.0 begins", ""},
+		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Prospect{Takes: 4 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
+		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Prospect{Takes: 2 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
 		{"over midnight, on another night", "Sat 23:00-03:00 UTC", "2026-11-28T01:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window Sat 23:00-03:00 UTC", "2026-11-28T23:00:00Z"},
 		{"a warning", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: warning}, "7.6.0 waits for you: BERTH3709: background migration 7 is at 20 %", ""},
-		{"a problem", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: drift}, "7.6.0 can't be gone to: BERTH3708: the schema of frontend is dirty (and 1 more)", ""},
+		{"a problem", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: drift}, "7.6.0 is not possible: BERTH3708: the schema of frontend is dirty (and 1 more)", ""},
 		{"an edit", sunday, "2026-11-29T02:00:00+01:00", Prospect{Edits: []string{"takes tracing.jaeger out"}}, "7.6.0 waits for you: it changes your file: takes tracing.jaeger out", ""},
 		{"the admin's own change", sunday, "2026-11-29T02:00:00+01:00", Prospect{Pending: "3 steps of your file were not carried out: berth plan"}, "7.6.0 waits for you: 3 steps of your file were not carried out: berth plan", ""},
 	} {
@@ -162,11 +162,11 @@ func TestGoOn(t *testing.T) {
 		{"its own, and the window closed before anything was touched", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for the window " + sunday},
 		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Takes: time.Hour}, "the upgrade to 7.6.0 goes on"},
 		{"its own, and too late", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
-		{"somebody else's", Minor, inside, Underway{Kind: upgrade.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else began it: hop 1 of 1"},
-		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't go on: BERTH3702: drift"},
-		{"its own, on the way back", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Returning: true}, "7.6.0 waits for you: it is being gone back from; go on with that: berth rollback"},
-		{"the policy was taken back", Off, inside, Underway{Ours: true, Kind: upgrade.Patch, Touched: true}, "7.6.0 waits for you: it was begun, but upgrades.automatic is off now"},
-		{"the policy was narrowed", Patch, inside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for you: it was begun, but it is another minor release, and upgrades.automatic is patch now"},
+		{"somebody else's", Minor, inside, Underway{Kind: upgrade.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else started it: hop 1 of 1"},
+		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't continue: BERTH3702: drift"},
+		{"its own, on the way back", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Returning: true}, "7.6.0 waits for you: it is being rolled back; continue with: berth rollback"},
+		{"the policy was taken back", Off, inside, Underway{Ours: true, Kind: upgrade.Patch, Touched: true}, "7.6.0 waits for you: it was started, but upgrades.automatic is off now"},
+		{"the policy was narrowed", Patch, inside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for you: it was started, but it is another minor release, and upgrades.automatic is patch now"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.u.To = "7.6.0"

@@ -41,7 +41,7 @@ func Split(ref string) (repository, tag, digest string) {
 	return ref, "", digest
 }
 
-// Digests asks for the digest behind the tag of each reference. Those that can't be had are told of, all at once.
+// Digests asks for the digest behind the tag of each reference. Those that can't be had are reported, all at once.
 func Digests(ctx context.Context, login Login, refs []string) (map[string]string, diag.List) {
 	found := make([]string, len(refs))
 	problems := make(diag.List, len(refs))
@@ -76,9 +76,9 @@ func Check(ctx context.Context, login Login, refs []string) diag.List {
 		if missing(err) && tag != "" {
 			if other, tagErr := head(ctx, login, repository+":"+tag); tagErr == nil {
 				problems[i] = diag.Diagnostic{Code: "BERTH1210", Severity: diag.Error, Subject: repository + ":" + tag,
-					Summary: "the registry holds another image than the one that is expected",
+					Summary: "the registry has another image than the expected one",
 					Detail:  []string{"expected " + short(digest), "there " + short(other)},
-					Hint:    "find out who put it there; if it is right, record it with: berth lock"}
+					Hint:    "find out who pushed it; if it is right, record it with: berth lock"}
 				return
 			}
 		}
@@ -99,7 +99,7 @@ func each(refs []string, f func(int, string)) {
 	_ = g.Wait() // f keeps its own problems
 }
 
-// compact leaves out images without a problem, and tells of images that have the same problem together: with a mirror it is mostly all
+// compact leaves out images without a problem, and reports images that have the same problem together: with a mirror it is mostly all
 // of them.
 func compact(l diag.List) diag.List {
 	var out diag.List
@@ -145,19 +145,19 @@ func missing(err error) bool {
 
 // unavailable says why an image can't be had, and what to do.
 func unavailable(ref string, err error) diag.Diagnostic {
-	d := diag.Diagnostic{Code: "BERTH1212", Severity: diag.Error, Subject: ref, Summary: "the registry can't be asked", Detail: []string{err.Error()},
+	d := diag.Diagnostic{Code: "BERTH1212", Severity: diag.Error, Subject: ref, Summary: "the registry does not answer", Detail: []string{err.Error()},
 		Hint: "check the network, the proxy, and images.registry"}
 	var t *transport.Error
 	if errors.As(err, &t) {
 		switch t.StatusCode {
 		case http.StatusNotFound:
-			d.Code, d.Summary, d.Detail = "BERTH1211", "the registry has no such image", nil
+			d.Code, d.Summary, d.Detail = "BERTH1211", "the registry does not have the image", nil
 			d.Hint = "copy the release's images there (berth catalogue show lists them), or check images.registry"
 		case http.StatusUnauthorized, http.StatusForbidden:
-			d.Code, d.Summary, d.Detail = "BERTH1213", "the registry does not let you read this image", nil
+			d.Code, d.Summary, d.Detail = "BERTH1213", "the registry refuses access to this image", nil
 			d.Hint = "sign in with docker login, or set images.login"
 		case http.StatusTooManyRequests:
-			d.Code, d.Summary, d.Detail = "BERTH1214", "the registry asks to come back later: too many requests", nil
+			d.Code, d.Summary, d.Detail = "BERTH1214", "the registry limits requests: there were too many", nil
 			d.Hint = "sign in with docker login for a higher limit, or wait"
 		}
 	}

@@ -20,10 +20,10 @@ import (
 // Stars stand where a secret was.
 const Stars = "*****"
 
-// words are parts of names that tell of a secret, wherever they stand in a name: PGPASSWORD, githubToken.
+// words are parts of names that suggest a secret, wherever they stand in a name: PGPASSWORD, githubToken.
 var words = []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey", "datasource", "netrc"}
 
-// lastWords tell of a secret where they are the last of several words of a name: API_KEY, SENTRY_DSN, but not KEYBOARD, nor the key of a label.
+// lastWords suggest a secret where they are the last of several words of a name: API_KEY, SENTRY_DSN, but not KEYBOARD, nor the key of a label.
 var lastWords = []string{"key", "keys", "dsn", "pwd", "pass", "auth", "license", "licence", "pat", "cookie", "salt"}
 
 // harmless are last words of names that tell how much, how long or where, of a secret or not: TOKEN_TTL, SECRET_NAME, KEY_FILE.
@@ -246,14 +246,14 @@ func maskRandom(text string, hide func(string) string) string {
 
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
-// Output masks a line that a program wrote: what looks like a secret by itself, and the word after a name that tells of one, `TOKEN=abc` or
+// Output masks a line that a program wrote: what looks like a secret by itself, and the word after a name that suggests one, `TOKEN=abc` or
 // `"token": "abc"`.
 func Output(line string) string {
 	return named(Mask(line), stars, oneWord, func(name string) bool { return Name(name) })
 }
 
 // Line masks a line of a file that people write, by itself and by the line that it belongs to: what a name tells to be secret is hidden to its
-// end, also on further lines. plain are names that tell of a secret elsewhere, but not in this file. Columns stay as they are.
+// end, also on further lines. plain are names that suggest a secret elsewhere, but not in this file. Columns stay as they are.
 func Line(lines []string, i int, plain func(name string) bool) string {
 	line := lines[i]
 	entry := namesSecret(line) || i > 0 && namesSecret(lines[i-1]) // {name: PASSWORD, value: TEXT}, as Kubernetes has variables
@@ -266,7 +266,7 @@ func Line(lines []string, i int, plain func(name string) bool) string {
 	return named(mask(line, columns), columns, toEnd, tells)
 }
 
-// namesSecret reports whether a line has a name, as a value, that tells of a secret.
+// namesSecret reports whether a line has a name, as a value, that suggests a secret.
 func namesSecret(line string) bool {
 	_, after, ok := strings.Cut(line, "name:")
 	return ok && Name(strings.Trim(after[:oneWord(strings.TrimLeft(after, " "))+len(after)-len(strings.TrimLeft(after, " "))], `"' `))
@@ -289,7 +289,7 @@ func refers(value string) bool {
 	return strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:")
 }
 
-// named hides what stands after names that tell of a secret: `name: value`, `name=value`, `"name": "value"`. extent says how far a value goes.
+// named hides what stands after names that suggest a secret: `name: value`, `name=value`, `"name": "value"`. extent says how far a value goes.
 func named(text string, hide func(string) string, extent func(string) int, tells func(string) bool) string {
 	for at := 0; at < len(text); {
 		name, value := nextName(text, at)

@@ -118,7 +118,7 @@ func (c *Clone) Roll(ctx context.Context, text string) error {
 
 // SetAside is for ways back; a clone has none.
 func (c *Clone) SetAside(context.Context, string, string) error {
-	return errors.New("a clone is deleted, not gone back with")
+	return errors.New("a clone is deleted, not rolled back")
 }
 
 // Unreached says of problems at the first question to the original's databases what a clone has to do with them.
@@ -130,8 +130,8 @@ func (c *Clone) Unreached(err error) error {
 	}
 	namespace := c.Original.Stack.Cluster.Namespace
 	return append(problems, diag.Diagnostic{Code: "BERTH3906", Severity: diag.Error, Subject: namespace, Range: c.Original.Doc.At("kubernetes.networkPolicy"),
-		Summary: "with networkPolicy, pods of another namespace may not reach the databases, and the clone is in " + namespace + CloneSuffix,
-		Hint:    "let them with a NetworkPolicy of yours in kubernetes.objects, for pods with the label app of each database; berth up, then: berth rehearse"})
+		Summary: "with networkPolicy, pods of another namespace can't reach the databases, and the clone is in " + namespace + CloneSuffix,
+		Hint:    "allow them with your own NetworkPolicy in kubernetes.objects, for pods with the label app of each database; run berth up, then: berth rehearse"})
 }
 
 // Search has nobody to ask: Sourcegraph does not run here.

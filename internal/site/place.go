@@ -122,7 +122,7 @@ func (p *Place) Roll(ctx context.Context, text string) error {
 	if l.Doc.Config.Held() {
 		err := p.Deploy(ctx, text, stack.Held, "")
 		if why := doorless(err); len(why) > 0 {
-			p.env.Watch(run.Event{Kind: run.Warned, Text: "there is no door at which requests could wait, so they will meet what is away", Problems: why})
+			p.env.Watch(run.Event{Kind: run.Warned, Text: "requests can't be held, so they fail while a service restarts", Problems: why})
 		} else if err != nil {
 			return err
 		}
@@ -279,9 +279,9 @@ func (p *Place) Search(ctx context.Context, text string, direct bool) (string, e
 		case err != nil:
 			last = err
 		case status == 0:
-			return "no search was asked for: the frontend can't be reached from here", nil
+			return "search not checked: the frontend is not reachable from here", nil
 		case status == 401 || status == 403:
-			return "a search needs a sign-in here, so that none was asked for; the services' own checks pass", nil
+			return "search not checked: it needs a sign-in here; the services' own checks pass", nil
 		case status >= 300:
 			last = fmt.Errorf("a search was answered with HTTP status %d: %.200s", status, said)
 		case strings.Contains(said, "event: error"):
@@ -290,7 +290,7 @@ func (p *Place) Search(ctx context.Context, text string, direct bool) (string, e
 			return fmt.Sprintf("a search was answered in %d ms", took), nil
 		}
 		if p.env.Now().After(end) || ctx.Err() != nil {
-			return "", diag.List{{Code: "BERTH3711", Severity: diag.Error, Subject: "search", Summary: "no search is answered",
+			return "", diag.List{{Code: "BERTH3711", Severity: diag.Error, Subject: "search", Summary: "search fails",
 				Detail: []string{last.Error()}, Hint: "see the frontend's log: " + s.Hint()}}
 		}
 		select {
@@ -322,8 +322,8 @@ func Aside(ctx context.Context, tasks run.Tasks, l *Loaded, database, volume, pa
 		return err
 	}
 	if exit != 0 {
-		return diag.List{{Code: "BERTH3724", Severity: diag.Error, Subject: database, Summary: "the data of " + database + " could not be moved out of the way",
-			Detail: said, Hint: "see what is told above, then: berth rollback"}}
+		return diag.List{{Code: "BERTH3724", Severity: diag.Error, Subject: database, Summary: "the data of " + database + " could not be moved aside",
+			Detail: said, Hint: "see the lines above, then: berth rollback"}}
 	}
 	return tasks.Forget(ctx, name)
 }

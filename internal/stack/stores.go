@@ -7,7 +7,7 @@ import (
 	"berth/internal/config"
 )
 
-// database is how services are told of one of the three Postgres databases.
+// database is how services are reported one of the three Postgres databases.
 //
 // Source: the Compose file's migrator service, which names all six variables of each;
 // https://sourcegraph.com/docs/self-hosted/external-services/postgres

@@ -88,6 +88,6 @@ func (h Holder) AtWork() diag.List {
 	if h.PID != 0 {
 		who = fmt.Sprintf("%s (berth %s, pid %d on %s) since %s", h.User, h.Command, h.PID, h.Host, h.Since.Format(time.DateTime))
 	}
-	return diag.List{{Code: "BERTH3201", Severity: diag.Error, Subject: "lock", Summary: "the installation is being worked on by " + who,
-		Hint: "wait until that is done; berth status shows how it stands"}}
+	return diag.List{{Code: "BERTH3201", Severity: diag.Error, Subject: "lock", Summary: "the installation is locked by " + who,
+		Hint: "wait until that run ends; to see its progress: berth status"}}
 }

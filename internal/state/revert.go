@@ -46,7 +46,7 @@ func Before(records []Record, number int) (*Record, diag.List) {
 	if number != 0 {
 		i := slices.IndexFunc(records, func(r Record) bool { return r.Number == number })
 		if i < 0 || !records[i].configured() || records[i].Result != Done {
-			return nil, diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("there is no run %d that ended with a config to go back to", number),
+			return nil, diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: "--to", Summary: fmt.Sprintf("there is no run %d with a config to revert to", number),
 				Hint: "see the runs: berth history"}}
 		}
 		return &records[i], nil
@@ -73,6 +73,6 @@ func Before(records []Record, number int) (*Record, diag.List) {
 			}
 		}
 	}
-	return nil, diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: "history", Summary: "there is no change of the config to go back over",
+	return nil, diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: "history", Summary: "there is no change of the config to revert",
 		Hint: "see what was done: berth history"}}
 }

@@ -43,7 +43,7 @@ func (h Hop) SameMinor() bool { return catalogue.Minor(h.From) == catalogue.Mino
 // How says how the hop is done, for people.
 func (h Hop) How() string {
 	if h.Kind == MultiVersion && h.SameMinor() {
-		return "patch, behind a page"
+		return "patch, with a maintenance page"
 	}
 	return string(h.Kind)
 }

@@ -74,12 +74,12 @@ func (p *planner) begin() (Version, diag.List) {
 			"see which one runs: berth status, or Sourcegraph's page Site admin > Updates")
 	}
 	if !p.known(from) {
-		return from, refuse("BERTH3751", "--from", fmt.Sprintf("unknown release: %s", from), "see those that this berth knows: berth catalogue list   or take a newer berth")
+		return from, refuse("BERTH3751", "--from", fmt.Sprintf("unknown release: %s", from), "see the releases that this berth knows: berth catalogue list   or use a newer berth")
 	}
 	oldest, err := Parse(p.rules.Oldest)
 	if err == nil && from.Minor().compare(oldest.Minor()) < 0 {
-		return from, refuse("BERTH3752", "--from", fmt.Sprintf("%s is older than %s, which is the first release that can be upgraded from over several at once", from, p.rules.Oldest),
-			"go one minor release at a time to "+p.rules.Oldest+" first, as Sourcegraph's guide of that time says")
+		return from, refuse("BERTH3752", "--from", fmt.Sprintf("%s is older than %s, the first release that supports an upgrade over several releases", from, p.rules.Oldest),
+			"upgrade one minor release at a time to "+p.rules.Oldest+" first, as Sourcegraph's guide of that time says")
 	}
 	return from, nil
 }
@@ -97,14 +97,14 @@ func (p *planner) end(from Version) (Version, diag.List) {
 	name := cmp.Or(p.request.To, p.catalogue.Newest(p.request.Target))
 	resolved, err := p.catalogue.Resolve(name, p.request.Target)
 	if err != nil {
-		return Version{}, refuse("BERTH3753", "--to", err.Error(), "see what there is: berth catalogue list")
+		return Version{}, refuse("BERTH3753", "--to", err.Error(), "see the releases: berth catalogue list")
 	}
 	to, err := Parse(resolved)
 	if err != nil {
 		return to, refuse("BERTH3753", "--to", err.Error(), "write it as 7.5, or as 7.5.4453")
 	}
 	if to.compare(from) < 0 {
-		return to, refuse("BERTH3754", "--to", fmt.Sprintf("%s is older than %s", to, from), "to go back to before the last upgrade: berth rollback")
+		return to, refuse("BERTH3754", "--to", fmt.Sprintf("%s is older than %s", to, from), "to roll back the last upgrade: berth rollback")
 	}
 	if reason, instead := p.against(from.String(), resolved, p.kind(from, to)); reason != "" {
 		return to, refuse("BERTH3755", "--to", fmt.Sprintf("an upgrade must not end at %s: %s", resolved, reason), "go to "+instead+" instead: berth upgrade --to "+instead)
@@ -138,12 +138,12 @@ func (p *planner) way(j Journey, from, to Version) (Journey, diag.List) {
 		j.Hops = append(j.Hops, p.hop(from, stop, rule))
 	}
 	if rule.PostgresBelow > 0 && p.request.Facts.Postgres == 0 {
-		j.Unknown = append(j.Unknown, fmt.Sprintf("which major release your own Postgres is; the way is that of one below %d", rule.PostgresBelow))
+		j.Unknown = append(j.Unknown, fmt.Sprintf("the major release of your own Postgres; the upgrade assumes one below %d", rule.PostgresBelow))
 	}
 	if rule.Then != "" {
 		j.To, j.Then = stop.String(), rule.Then
 		if len(j.Hops) == 0 {
-			return j, refuse("BERTH3756", "databases", fmt.Sprintf("%s can't be left before your own Postgres is upgraded: %s", from, rule.Reason), rule.Then)
+			return j, refuse("BERTH3756", "databases", fmt.Sprintf("your own Postgres must be upgraded before you leave %s: %s", from, rule.Reason), rule.Then)
 		}
 		return j, nil
 	}
@@ -290,7 +290,7 @@ func (p *planner) reasons(from, to Version, kind Kind, rule *catalogue.Stop) []R
 	case Standard:
 		return []Reason{{to.Minor().String() + " is the next minor release after " + from.Minor().String() + ", whose services work with its schema", guide}}
 	}
-	return []Reason{{fmt.Sprintf("From %s the migrator goes to %s at once: no stop is asked for between them", from.Minor(), to.Minor()), guide}}
+	return []Reason{{fmt.Sprintf("From %s the migrator goes to %s in one step: no stop is required between them", from.Minor(), to.Minor()), guide}}
 }
 
 // kind is how a hop is done.
@@ -354,12 +354,12 @@ func Parse(text string) (Version, error) {
 	parts := strings.Split(strings.TrimPrefix(text, "v"), ".")
 	v := Version{numbers: [3]int{0, 0, -1}}
 	if len(parts) < 2 || len(parts) > 3 {
-		return v, fmt.Errorf("%q is no release", text)
+		return v, fmt.Errorf("%q is not a release", text)
 	}
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 10, 31)
 		if err != nil {
-			return v, fmt.Errorf("%q is no release", text)
+			return v, fmt.Errorf("%q is not a release", text)
 		}
 		v.numbers[i] = int(n)
 	}

@@ -222,7 +222,7 @@ func TestAdvice(t *testing.T) {
 		}
 	}
 	j, _ := Path(c, Request{From: "6.3.0", To: "6.4", Target: catalogue.Compose})
-	if !says(j.Hops[0].Changes, "repo-updater ended") {
+	if !says(j.Hops[0].Changes, "repo-updater was removed") {
 		t.Errorf("6.4 without what changes: %v", j.Hops[0].Changes)
 	}
 }

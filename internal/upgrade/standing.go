@@ -65,7 +65,7 @@ func (s Standing) String() string {
 	case s.Databases != "":
 		parts = append(parts, "databases "+s.Databases)
 	case s.Recorded != "":
-		parts = append(parts, "data "+s.Recorded+" (from the history: the databases can't be asked)")
+		parts = append(parts, "data "+s.Recorded+" (from the history: the databases do not answer)")
 	}
 	var runs []string
 	for _, release := range slices.Sorted(maps.Keys(s.Runs)) {
@@ -138,18 +138,18 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 		if at, why := p.moved(s, from); at != "" {
 			change.Reached = false
 			refuse(diag.Diagnostic{Code: "BERTH3742",
-				Summary: fmt.Sprintf("the databases were started with images of %s, so that those of %s can't take them over as they are: %s", at, change.From, why),
-				Detail:  []string{"found: " + s.String()}, Hint: "go on to that release: berth upgrade --to " + at})
+				Summary: fmt.Sprintf("the databases were started with images of %s, so the images of %s can't use them as they are: %s", at, change.From, why),
+				Detail:  []string{"found: " + s.String()}, Hint: "continue to that release: berth upgrade --to " + at})
 		} else if s.Mixed(change.From) {
 			change.Problems = append(change.Problems, Mixture(s, change.From, change.To, file))
 		}
 	case order < 0:
 		hint := "keep the release: write  release: " + change.From + doubt
 		if w.BackTo != "" {
-			hint = "to go back over the last upgrade, to " + w.BackTo + ": berth rollback (cost: " + w.BackCost + ")   to stay: write  release: " + change.From
+			hint = "to roll back the last upgrade, to " + w.BackTo + ": berth rollback (cost: " + w.BackCost + ")   to stay: write  release: " + change.From
 		}
 		refuse(diag.Diagnostic{Code: "BERTH3741",
-			Summary: fmt.Sprintf("%s asks for %s, but the data is of %s: an older release can't work with the databases of a newer one", file, change.To, change.From),
+			Summary: fmt.Sprintf("%s asks for %s, but the data has the schema of %s: an older release can't work with the databases of a newer one", file, change.To, change.From),
 			Detail:  []string{"found: " + s.String(), "Sourcegraph does not refuse this by itself, and would damage data"},
 			Hint:    hint})
 	default:
@@ -163,7 +163,7 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 		if change.Rolls = change.Way.rolls() && !s.Mixed(change.From); change.Rolls {
 			change.Problems = diag.List{{Code: "BERTH3744", Severity: diag.Warning, Subject: file, Range: w.At,
 				Summary: fmt.Sprintf("going from %s to %s is an upgrade that only replaces services", change.From, change.To),
-				Hint:    "berth up carries it out as berth upgrade does, with its checks and its way back"}}
+				Hint:    "berth up carries it out as berth upgrade does, with the same checks and the same rollback"}}
 			return change
 		}
 		refuse(diag.Diagnostic{Code: "BERTH3740",
@@ -187,10 +187,10 @@ func Mixture(s Standing, release, wanted, file string) diag.Diagnostic {
 		}
 	}
 	if newest != release {
-		hint += "; to go on to " + newest + " instead: berth upgrade --to " + newest
+		hint += "; to continue to " + newest + " instead: berth upgrade --to " + newest
 	}
 	return diag.Diagnostic{Code: "BERTH3743", Severity: diag.Warning, Subject: file,
-		Summary: "containers of several releases are there: a change of release stopped half-way, or was made by hand",
+		Summary: "containers of several releases exist: a change of release stopped halfway, or was made by hand",
 		Detail:  []string{"found: " + s.String()}, Hint: hint}
 }
 
@@ -199,7 +199,7 @@ func (s Standing) meaning(release string) []string {
 	if !s.Mixed(release) {
 		return nil
 	}
-	return []string{"the containers are not all of the databases' release: a change of release stopped half-way, or was made by hand"}
+	return []string{"some containers have another release than the databases: a change of release stopped halfway, or was made by hand"}
 }
 
 // moved is the release of bundled databases' containers whose images may have changed what lies in the volumes, so that the images of a release can't
@@ -211,7 +211,7 @@ func (p *planner) moved(s Standing, release Version) (at, why string) {
 	for name, v := range s.atDatabases() {
 		for _, r := range p.rules.Reindexes {
 			if p.has(r.Database) && crosses(release, v, r.Crosses) {
-				return name, "they order text in another way, and indexes have to be checked"
+				return name, "they sort text in another way, so indexes have to be checked"
 			}
 		}
 	}
@@ -265,11 +265,11 @@ func (j Journey) steps() []string {
 	for _, h := range j.Hops {
 		stops = append(stops, h.To)
 		for _, text := range h.Irreversible {
-			lines = append(lines, "on the way to "+h.To+", only a backup goes back: "+text)
+			lines = append(lines, "on the way to "+h.To+", only a backup can undo this: "+text)
 		}
 		for _, r := range h.ByHand {
 			lines = append(lines, "by hand, for "+h.To+": "+r.Text)
 		}
 	}
-	return append([]string{"the way: " + strings.Join(stops, " -> ") + "; berth upgrade backs the databases up and can go back"}, lines...)
+	return append([]string{"the way: " + strings.Join(stops, " -> ") + "; berth upgrade backs up the databases and can roll back"}, lines...)
 }

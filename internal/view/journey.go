@@ -14,7 +14,7 @@ import (
 // Journey writes the plan of an upgrade as text.
 func Journey(w io.Writer, p *journey.Plan) {
 	if len(p.Hops) == 0 {
-		fmt.Fprintf(w, "Sourcegraph %s · installation %s on %s\n\nnothing to upgrade: %s is where it is to go\n", p.From, p.Installation, p.Target, p.To)
+		fmt.Fprintf(w, "Sourcegraph %s · installation %s on %s\n\nnothing to upgrade: already at %s\n", p.From, p.Installation, p.Target, p.To)
 		return
 	}
 	fmt.Fprintf(w, "Sourcegraph %s -> %s · installation %s on %s, %s\n", p.From, p.To, p.Installation, p.Target, count(len(p.Hops), "hop"))
@@ -44,13 +44,13 @@ func Journey(w io.Writer, p *journey.Plan) {
 		}
 		advice(w, h.Hop.Hop)
 		if h.Downtime > 0 {
-			fmt.Fprintf(w, "     downtime  about %s; a page tells people so\n", About(h.Downtime))
+			fmt.Fprintf(w, "     downtime  about %s; people see a maintenance page\n", About(h.Downtime))
 		} else {
 			fmt.Fprintf(w, "     downtime  none planned: services are replaced one after the other\n")
 		}
 	}
 	if len(p.Hops) > 1 && p.Downtime > 0 {
-		fmt.Fprintf(w, "\ndowntime in all: about %s\n", About(p.Downtime))
+		fmt.Fprintf(w, "\ntotal downtime: about %s\n", About(p.Downtime))
 	}
 }
 
@@ -81,7 +81,7 @@ func About(seconds float64) string {
 // Ticket writes the plan of an upgrade as a change ticket in Markdown.
 func Ticket(w io.Writer, p *journey.Plan) {
 	fmt.Fprintf(w, "# Upgrade Sourcegraph from %s to %s\n\n", p.From, p.To)
-	fmt.Fprintf(w, "| | |\n|---|---|\n| installation | %s, on %s |\n| hops | %d |\n| downtime | %s |\n\n", p.Installation, p.Target, len(p.Hops), downtime(p.Downtime))
+	fmt.Fprintf(w, "| | |\n|---|---|\n| installation | %s, on %s |\n| upgrade steps | %d |\n| downtime | %s |\n\n", p.Installation, p.Target, len(p.Hops), downtime(p.Downtime))
 	for i, h := range p.Hops {
 		fmt.Fprintf(w, "## %d. %s to %s (%s)\n\n", i+1, h.From, h.To, h.How())
 		for _, r := range h.Reasons {
@@ -102,7 +102,7 @@ func Ticket(w io.Writer, p *journey.Plan) {
 		for _, e := range h.Edits {
 			fmt.Fprintf(w, "- In sourcegraph.yaml: %s\n", e)
 		}
-		fmt.Fprintf(w, "\n| step | what happens | about | estimate from |\n|---|---|---|---|\n")
+		fmt.Fprintf(w, "\n| stage | what happens | about | estimate from |\n|---|---|---|---|\n")
 		for _, s := range h.Stages {
 			mark := ""
 			if s.Stage == h.NoReturn {
@@ -110,11 +110,11 @@ func Ticket(w io.Writer, p *journey.Plan) {
 			}
 			fmt.Fprintf(w, "| %s | %s%s | %s | %s |\n", s.Stage, mark, s.Text, About(s.Seconds), s.Source)
 		}
-		fmt.Fprintf(w, "\n**Going back**\n\n- before the point of no return: %s\n- after it: %s\n\n", h.Before, h.After)
+		fmt.Fprintf(w, "\n**Rolling back**\n\n- before the point of no return: %s\n- after it: %s\n\n", h.Before, h.After)
 	}
-	fmt.Fprintf(w, "## Commands\n\n```\nberth upgrade --to %s\nberth rollback   # the way back\n```\n", p.To)
+	fmt.Fprintf(w, "## Commands\n\n```\nberth upgrade --to %s\nberth rollback   # to roll back\n```\n", p.To)
 	if len(p.Problems) > 0 {
-		fmt.Fprintf(w, "\n## To be settled before\n\n")
+		fmt.Fprintf(w, "\n## To do first\n\n")
 		for _, d := range p.Problems {
 			fmt.Fprintf(w, "- %s: %s. %s\n", d.Code, d.Summary, d.Hint)
 		}
@@ -139,7 +139,7 @@ func downtime(seconds float64) string {
 func Back(w io.Writer, j *journey.Journey, way journey.Way) {
 	fmt.Fprintf(w, "back from %s to %s\n\n", j.Hop().To, way.To)
 	if len(way.Stages) == 0 {
-		fmt.Fprintf(w, "  nothing was changed yet: the upgrade is given up, and that is all\n")
+		fmt.Fprintf(w, "  nothing was changed yet: this only ends the upgrade\n")
 	}
 	for _, s := range way.Stages {
 		switch s {
@@ -153,7 +153,7 @@ func Back(w io.Writer, j *journey.Journey, way journey.Way) {
 	}
 	fmt.Fprintf(w, "\ncost     %s\n", way.Cost)
 	if way.Page {
-		fmt.Fprintf(w, "effect   Sourcegraph does not answer meanwhile; a page tells so\n")
+		fmt.Fprintf(w, "effect   Sourcegraph does not answer meanwhile; people see a maintenance page\n")
 	}
 }
 
@@ -170,7 +170,7 @@ func (v *Walk) Show(e journey.Event) {
 	defer v.mu.Unlock()
 	switch {
 	case e.Begun:
-		fmt.Fprintf(v.Out, "\n== hop %d of %d, %s -> %s: %s\n", e.Place.Hop+1, e.Of, e.Hop.From, e.Hop.To, e.Place.Stage)
+		fmt.Fprintf(v.Out, "\n== upgrade step %d of %d, %s -> %s: %s\n", e.Place.Hop+1, e.Of, e.Hop.From, e.Hop.To, e.Place.Stage)
 	case e.Done != nil:
 		note := ""
 		if e.Done.Note != "" {
@@ -185,7 +185,7 @@ func (v *Walk) Show(e journey.Event) {
 // Way writes the way between two releases.
 func Way(w io.Writer, j upgrade.Journey) {
 	if len(j.Hops) == 0 {
-		fmt.Fprintf(w, "%s is where it is to go\n", j.From)
+		fmt.Fprintf(w, "already at %s\n", j.From)
 		return
 	}
 	fmt.Fprintf(w, "%s -> %s, %s\n", j.From, j.To, count(len(j.Hops), "hop"))
@@ -198,7 +198,7 @@ func Way(w io.Writer, j upgrade.Journey) {
 			fmt.Fprintf(w, "     migrator  %s\n", h.Migrator)
 		}
 		for _, text := range h.Irreversible {
-			fmt.Fprintf(w, "   ▌ only a backup goes back: %s\n", text)
+			fmt.Fprintf(w, "   ▌ only a backup can undo this: %s\n", text)
 		}
 		advice(w, h)
 	}

@@ -23,7 +23,7 @@ func word(s plan.Step) string {
 	return cmp.Or(words[s.Verb], string(s.Verb))
 }
 
-// label reports whether a field is one of the labels that every object gets anew with each release, or one of Helm's notes.
+// label reports whether a field is one of the labels that change on every object with each release, or one of Helm's notes.
 func label(c plan.Change) bool {
 	note, annotation := strings.CutPrefix(c.Field, "metadata.annotations.")
 	return strings.HasPrefix(c.Field, "metadata.labels.") || annotation && (strings.HasPrefix(note, "meta.helm.sh/") || strings.HasPrefix(note, "helm.sh/"))
@@ -49,7 +49,7 @@ func labelled(w io.Writer, steps []plan.Step) {
 		n[how]++
 	}
 	for _, how := range slices.Sorted(maps.Keys(n)) {
-		fmt.Fprintf(w, "  ~ %s%s, of which only labels change\n", count(n[how], "object"), how)
+		fmt.Fprintf(w, "  ~ %s%s, only its labels change\n", count(n[how], "object"), how)
 	}
 }
 
@@ -80,7 +80,7 @@ var conflictSymbols = map[plan.Choice]string{plan.Take: "~", plan.Yield: "=", ""
 // others writes what is not ours to change: fields that somebody else sets, and objects that stay for the data in them.
 func others(w io.Writer, p *plan.Plan) {
 	if len(p.Kept) > 0 {
-		fmt.Fprintf(w, "  = %s that nothing asks for, kept for the data: %s\n", count(len(p.Kept), "object"), strings.Join(p.Kept, ", "))
+		fmt.Fprintf(w, "  = %s no longer needed, kept for the data: %s\n", count(len(p.Kept), "object"), strings.Join(p.Kept, ", "))
 	}
 	for _, c := range p.Conflicts {
 		width := max(len(c.Manager), len(plan.Manager))

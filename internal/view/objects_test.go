@@ -23,7 +23,7 @@ func TestPlanOfObjects(t *testing.T) {
 		{ID: 3, Verb: plan.Update, Object: "Secret/pgsql-auth", Changes: many, Effect: plan.None},
 		{ID: 4, Verb: plan.Grow, Object: "PersistentVolumeClaim/repos-gitserver-0", Why: []plan.Cause{{Text: "storage 200Gi -> 400Gi", Range: diag.Range{File: "sourcegraph.yaml", Line: 9, Column: 14}}},
 			Changes: []plan.Change{{Field: plan.SizeField, From: "200Gi", To: "400Gi"}}},
-		{ID: 5, Verb: plan.Orphan, Object: "StatefulSet/gitserver", Why: []plan.Cause{{Text: "deleted alone: its pods run on, its claims stay"}}, After: []int{4}},
+		{ID: 5, Verb: plan.Orphan, Object: "StatefulSet/gitserver", Why: []plan.Cause{{Text: "deleted alone: its pods and its claims stay"}}, After: []int{4}},
 		{ID: 6, Verb: plan.Update, Object: "StatefulSet/pgsql", Service: "pgsql", Effect: plan.Downtime, Why: []plan.Cause{{Text: "kubectl-edit changed resources.limits.cpu by hand: 4 -> 8, put back"}},
 			Changes: append([]plan.Change{{Field: container + "resources.limits.cpu", From: "8", To: "4", Owner: "kubectl-edit"}, {Field: container + "image", To: "r/a:1", Owner: plan.Manager}}, label...)},
 		{ID: 7, Verb: plan.TakeOver, Object: "Service/pgsql", Why: []plan.Cause{{Text: "taken over from helm"}}, Changes: []plan.Change{{Field: "metadata.annotations.meta.helm.sh/release-name", From: "sg", Owner: "helm"}}},
@@ -48,16 +48,16 @@ func TestPlanOfObjects(t *testing.T) {
       and 2 more fields
   ~ PersistentVolumeClaim/repos-gitserver-0  grow      storage 200Gi -> 400Gi   sourcegraph.yaml:9:14
       spec.resources.requests.storage  200Gi -> 400Gi
-  ~ StatefulSet/gitserver                    orphan    deleted alone: its pods run on, its claims stay
+  ~ StatefulSet/gitserver                    orphan    deleted alone: its pods and its claims stay
   ~ StatefulSet/pgsql                        roll      kubectl-edit changed resources.limits.cpu by hand: 4 -> 8, put back
       spec.template.spec.containers[name=gitserver].resources.limits.cpu  8 -> 4  (kubectl-edit)
       spec.template.spec.containers[name=gitserver].image  none -> r/a:1
   ~ Service/redis-store                      in place  taken over from helm
       spec.type  NodePort -> ClusterIP  (helm)
-  ~ 2 objects, of which only labels change
-  ~ 1 object taken over from helm, of which only labels change
+  ~ 2 objects, only its labels change
+  ~ 1 object taken over from helm, only its labels change
   = 1 object
-  = 1 object that nothing asks for, kept for the data: PersistentVolumeClaim/old
+  = 1 object no longer needed, kept for the data: PersistentVolumeClaim/old
   = Deployment/worker  spec.replicas: left to them
       kube-controller-manager  5
       berth                    1

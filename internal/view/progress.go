@@ -12,7 +12,7 @@ import (
 	"berth/internal/run"
 )
 
-// Progress shows runs while they go on: a line for each thing that happened, and on a terminal one line that is drawn anew for what is
+// Progress shows runs while they go on: a line for each thing that happened, and on a terminal one line that is redrawn for what is
 // going on. It is safe for concurrent use.
 type Progress struct {
 	Out      io.Writer
@@ -32,7 +32,7 @@ type Progress struct {
 // quiet is how long no line may come where nothing is redrawn.
 const quiet = 2 * time.Second
 
-// widest is what fits a usual terminal: a line that wraps can't be drawn anew.
+// widest is what fits a usual terminal: a line that wraps can't be redrawn.
 const widest = 118
 
 // Show takes an event.
@@ -51,7 +51,7 @@ func (p *Progress) Show(e run.Event) {
 		p.line("   " + e.Text)
 		return
 	case run.Warned:
-		p.line(e.Text + "; why:")
+		p.line(e.Text + "; reason:")
 		e.Problems.WriteText(p.Out, p.Color)
 		return
 	case run.Begun:
@@ -69,7 +69,7 @@ func (p *Progress) Show(e run.Event) {
 	case run.Waiting:
 		p.waiting = e.Waiting
 	case run.Stopping:
-		p.line("stopping: the step in hand is finished first")
+		p.line("stopping: the current step is finished first")
 	}
 	p.status()
 }
@@ -84,7 +84,7 @@ func (p *Progress) finished(e run.Event) {
 	p.line(fmt.Sprintf("%s %-30s %s in %s", symbols[e.Step.Verb], e.Step.Object, e.Text, seconds(e.Seconds)))
 }
 
-// status says what is going on: drawn anew on a terminal, else as a line from time to time.
+// status says what is going on: redrawn on a terminal, else as a line from time to time.
 func (p *Progress) status() {
 	var parts []string
 	if len(p.pulls) > 0 {
@@ -138,7 +138,7 @@ func (p *Progress) line(text string) {
 	p.last = p.Now()
 }
 
-// clear takes the line away that is drawn anew.
+// clear removes the line that is redrawn.
 func (p *Progress) clear() {
 	if p.drawn {
 		fmt.Fprint(p.Out, "\r\x1b[K")

@@ -25,7 +25,7 @@ func TestPlan(t *testing.T) {
 		{ID: 4, Verb: plan.Create, Object: "gitserver-1", Why: []plan.Cause{{Text: "replicas 1 -> 2", Range: at(8, 15)}}},
 		{ID: 5, Verb: plan.Recreate, Object: "sourcegraph-frontend-0", Service: "sourcegraph-frontend", Effect: plan.Downtime,
 			Why: []plan.Cause{{Text: "image 7.4.0 -> 7.5.4453"}, {Text: "env SRC_GIT_SERVERS now lists gitserver-1:3178"}}},
-		{ID: 6, Verb: plan.Remove, Object: "old", Service: "old", Effect: plan.Brief, Why: []plan.Cause{{Text: "the config asks for it no longer; its volumes are kept"}}},
+		{ID: 6, Verb: plan.Remove, Object: "old", Service: "old", Effect: plan.Brief, Why: []plan.Cause{{Text: "the config no longer asks for it; its volumes are kept"}}},
 	}, Unchanged: []string{"caddy", "pgsql"}}
 	var b strings.Builder
 	Plan(&b, p)
@@ -36,7 +36,7 @@ func TestPlan(t *testing.T) {
   + gitserver-1             create    replicas 1 -> 2   sourcegraph.yaml:8:15
   ~ sourcegraph-frontend-0  recreate  image 7.4.0 -> 7.5.4453
                                       env SRC_GIT_SERVERS now lists gitserver-1:3178
-  - old                     remove    the config asks for it no longer; its volumes are kept
+  - old                     remove    the config no longer asks for it; its volumes are kept
   + 1 image to pull
   = 2 services
 
@@ -88,7 +88,7 @@ func TestProgressWithoutTerminal(t *testing.T) {
 	if strings.ContainsAny(got, "\r\x1b") {
 		t.Errorf("lines are redrawn where there is no terminal: %q", got)
 	}
-	for _, want := range []string{"+ pulled pgsql:7.5  40 MB in 2.0 s\n", "pgsql (starting)", "of usually 9.0 s\n", "healthy in 12 s\n", "stopping: the step in hand is finished first\n"} {
+	for _, want := range []string{"+ pulled pgsql:7.5  40 MB in 2.0 s\n", "pgsql (starting)", "of usually 9.0 s\n", "healthy in 12 s\n", "stopping: the current step is finished first\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
@@ -112,7 +112,7 @@ func TestProgressOverSeveralRuns(t *testing.T) {
 	}
 	_, after, _ := strings.Cut(b.String(), "waiting for pgsql (starting)\r\x1b[K")
 	lines, last, _ := strings.Cut(after, "\r\x1b[K")
-	if !strings.HasPrefix(lines, "   fetching images: 1 of 2\nnobody waits; why:\n") || !strings.Contains(lines, "a is not ready") {
+	if !strings.HasPrefix(lines, "   fetching images: 1 of 2\nnobody waits; reason:\n") || !strings.Contains(lines, "a is not ready") {
 		t.Errorf("between the runs: %q", lines)
 	}
 	if last != "working\r\x1b[K" {

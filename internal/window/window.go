@@ -98,7 +98,7 @@ func parseDay(text string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, &Error{fmt.Sprintf("%q is no day of the week", text), "write Mon, Tue, Wed, Thu, Fri, Sat or Sun, several as Sat,Sun or Mon-Fri, or daily"}
+	return 0, &Error{fmt.Sprintf("%q is not a day of the week", text), "write Mon, Tue, Wed, Thu, Fri, Sat or Sun, several as Sat,Sun or Mon-Fri, or daily"}
 }
 
 func parseHours(text string) (begin, end minute, err error) {
@@ -113,10 +113,10 @@ func parseHours(text string) (begin, end minute, err error) {
 		return 0, 0, err
 	}
 	if begin == end || begin == day {
-		return 0, 0, &Error{fmt.Sprintf("%q is no time at all", text), "for the whole day write 00:00-24:00"}
+		return 0, 0, &Error{fmt.Sprintf("%q is an empty time", text), "for the whole day write 00:00-24:00"}
 	}
 	if length := (end - begin + day) % day; begin+day != end && time.Duration(length)*time.Minute < Shortest {
-		return 0, 0, &Error{fmt.Sprintf("%q is too short: the agent comes once an hour", text), "give it an hour at least, better three"}
+		return 0, 0, &Error{fmt.Sprintf("%q is too short: the agent runs once an hour", text), "make it at least one hour, better three"}
 	}
 	return begin, end, nil
 }
@@ -127,7 +127,7 @@ func parseMinute(text string) (minute, error) {
 	}
 	t, err := time.Parse("15:04", text)
 	if err != nil || len(text) != len("15:04") {
-		return 0, &Error{fmt.Sprintf("%q is no time of the day", text), "write it as 02:00, from 00:00 to 24:00"}
+		return 0, &Error{fmt.Sprintf("%q is not a time of the day", text), "write it as 02:00, from 00:00 to 24:00"}
 	}
 	return minute(t.Hour()*60 + t.Minute()), nil
 }
@@ -135,7 +135,7 @@ func parseMinute(text string) (minute, error) {
 func parseZone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || strings.EqualFold(name, "local") {
-		return nil, &Error{fmt.Sprintf("%q is no time zone", name), "write a name of the tz database, such as UTC, Europe/Berlin or America/New_York"}
+		return nil, &Error{fmt.Sprintf("%q is not a time zone", name), "write a name of the tz database, such as UTC, Europe/Berlin or America/New_York"}
 	}
 	return zone, nil
 }

@@ -136,7 +136,7 @@ func (c *checker) needed() {
 	}
 	if c.URL == "" {
 		c.missingf("BERTH1130", "url", "add  url: https://sourcegraph.example.com  or, for a trial,  url: http://localhost",
-			"url is missing: what do people type to reach Sourcegraph?")
+			"url is missing: which address do people use for Sourcegraph?")
 	}
 }
 
@@ -144,7 +144,7 @@ func (c *checker) needed() {
 func (c *checker) otherTarget() {
 	c.Visit(func(k *config.Key, path string, _ reflect.Value) {
 		if k.On != "" && c.On != "" && k.On != c.On {
-			c.keyf("BERTH1162", path, cmp.Or(insteadOf[path], "take it out"), "%s is for %s only, and this config is for %s", path, config.Title(k.On), config.Title(c.On))
+			c.keyf("BERTH1162", path, cmp.Or(insteadOf[path], "remove it"), "%s is for %s only, and this config is for %s", path, config.Title(k.On), config.Title(c.On))
 		}
 	})
 }
@@ -152,7 +152,7 @@ func (c *checker) otherTarget() {
 // insteadOf says what the other target has in place of a key.
 var insteadOf = map[string]string{
 	"ports":           "write  kubernetes: {service: {type: NodePort, nodePort: 30080}}, or nothing: the Ingress listens on 80 and 443",
-	"tls.letsEncrypt": "let cert-manager do it:  kubernetes: {ingress: {tlsSecret: sourcegraph-tls, annotations: {cert-manager.io/cluster-issuer: ISSUER}}}",
+	"tls.letsEncrypt": "let cert-manager create it:  kubernetes: {ingress: {tlsSecret: sourcegraph-tls, annotations: {cert-manager.io/cluster-issuer: ISSUER}}}",
 }
 
 // Release is the one that the config asks for, or the newest for its target; nil with what is wrong about it.
@@ -175,7 +175,7 @@ func Release(doc *config.Doc, cat *catalogue.Catalogue) (*catalogue.Release, dia
 		if n.Use == catalogue.AnyUse {
 			// It may run already, and must be possible to look at, stop and leave. Who must not go to it: upgrade.Refused.
 			c.warnf("BERTH1134", "release", "where it runs, leave it:  berth upgrade --to "+n.Instead+"   anywhere else write  release: "+n.Instead,
-				"release %s is withdrawn for %s: it must not be gone to", version, config.Title(c.On))
+				"release %s is withdrawn for %s: do not upgrade to it", version, config.Title(c.On))
 			c.problems[len(c.problems)-1].Detail = []string{n.Reason, "source: " + n.Source}
 		}
 	}
@@ -192,7 +192,7 @@ func (c *checker) unknownRelease(err error) {
 	if e, ok := err.(*catalogue.UnknownError); ok {
 		what = fmt.Sprintf("release %s is not known", e.Name)
 		if len(e.Elsewhere) > 0 {
-			what = fmt.Sprintf("release %s is not there for %s, only for %s", e.Name, config.Title(c.On), config.Title(e.Elsewhere[0]))
+			what = fmt.Sprintf("release %s is not available for %s, only for %s", e.Name, config.Title(c.On), config.Title(e.Elsewhere[0]))
 		}
 		if len(e.Candidates) > 0 {
 			hint = "write  release: " + e.Candidates[0]

@@ -18,7 +18,7 @@ var nameForm = lazy(`^[a-z0-9][a-z0-9-]*$`)
 // name: it becomes part of the names of containers, volumes and Kubernetes objects, which know only these letters.
 func (c *checker) name() {
 	if c.Name != "" && (len(c.Name) > 53 || !nameForm().MatchString(c.Name)) {
-		c.errorf("BERTH1163", "name", "", "name must be of small letters, digits and dashes, at most 53, got %q", c.Name)
+		c.errorf("BERTH1163", "name", "", "name must be at most 53 lower-case letters, digits and dashes, got %q", c.Name)
 	}
 }
 
@@ -57,7 +57,7 @@ func (c *checker) address() {
 		c.errorf("BERTH1131", "url", "Sourcegraph needs a host of its own: write  url: "+scheme+"://"+u.Host,
 			"the url must end after the host%s", got("%s", c.URL))
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && !validPort(u.Port()):
-		c.errorf("BERTH1131", "url", "ports go from 1 to 65535", "the url has no port that can be: %q", u.Port())
+		c.errorf("BERTH1131", "url", "ports go from 1 to 65535", "the url has an invalid port: %q", u.Port())
 	}
 }
 
@@ -80,7 +80,7 @@ func (c *checker) tlsChoice() {
 		c.errorf("BERTH1141", "tls.letsEncrypt", "keep one", "tls has both a certificate of your own and letsEncrypt")
 	}
 	if t.External && (own || t.LetsEncrypt != nil) {
-		c.errorf("BERTH1141", "tls.external", "keep one", "tls.external says that something else ends TLS, and tls has a certificate too")
+		c.errorf("BERTH1141", "tls.external", "keep one", "tls.external says that something else terminates TLS, but tls also has a certificate")
 	}
 	switch {
 	case u == nil:
@@ -88,7 +88,7 @@ func (c *checker) tlsChoice() {
 		c.errorf("BERTH1132", "url", "write  url: https://"+u.Host, "tls is on, but the url begins with http://")
 	case c.On == catalogue.Kubernetes: // certificates looks at the Ingress
 	case u.Scheme == "https" && !own && t.LetsEncrypt == nil && !t.External && !c.doc.Broken():
-		c.warnf("BERTH1132", "url", "set tls, or  tls: {external: true}  when a load balancer in front ends TLS",
+		c.warnf("BERTH1132", "url", "set tls, or  tls: {external: true}  if a load balancer in front terminates TLS",
 			"the url begins with https://, but tls is not set: Sourcegraph would speak HTTP")
 	}
 }
@@ -101,10 +101,10 @@ func (c *checker) letsEncrypt() {
 	if le.Email == "" {
 		c.missingf("BERTH1141", "tls.letsEncrypt.email", "add  email: ops@example.com", "tls.letsEncrypt needs an email")
 	} else if user, host, ok := strings.Cut(le.Email, "@"); !ok || user == "" || !strings.Contains(host, ".") {
-		c.errorf("BERTH1141", "tls.letsEncrypt.email", "write it as  ops@example.com", "%q is no email address", le.Email)
+		c.errorf("BERTH1141", "tls.letsEncrypt.email", "write it as  ops@example.com", "%q is not an email address", le.Email)
 	}
 	if u != nil && (net.ParseIP(u.Hostname()) != nil || !strings.Contains(u.Hostname(), ".") || strings.HasSuffix(u.Hostname(), ".local")) {
-		c.errorf("BERTH1142", "url", "use a public host name, or a certificate of your own", "Let's Encrypt gives no certificate for %s", u.Hostname())
+		c.errorf("BERTH1142", "url", "use a public host name, or a certificate of your own", "Let's Encrypt issues no certificate for %s", u.Hostname())
 	}
 }
 
@@ -133,7 +133,7 @@ func (c *checker) ports() {
 			continue
 		}
 		c.errorf("BERTH1154", cmp.Or(o.key, first.key, "ports"), "give one of them another port",
-			"port %d is wanted for %s and for %s", o.port, first.what, o.what)
+			"port %d is set for %s and for %s", o.port, first.what, o.what)
 	}
 }
 

@@ -26,7 +26,7 @@ func (c *checker) read(path, name string) ([]byte, bool) {
 	data, err := c.world.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.errorf("BERTH1136", path, "paths start at the config's folder", "%s: there is no file %s", path, name)
+		c.errorf("BERTH1136", path, "relative paths start at the config's folder", "%s: there is no file %s", path, name)
 	case err != nil:
 		c.errorf("BERTH1136", path, "", "%s: %s can't be read: %s", path, name, cause(err))
 	case len(bytes.TrimSpace(data)) == 0:
@@ -56,7 +56,7 @@ func (c *checker) files() {
 		switch k.File {
 		case "certificates":
 			if _, err := certificates(data); err != nil {
-				c.errorf("BERTH1137", path, "it must be PEM: -----BEGIN CERTIFICATE-----", "%s: %s holds no certificate: %v", path, v.String(), err)
+				c.errorf("BERTH1137", path, "it must be PEM: -----BEGIN CERTIFICATE-----", "%s: %s contains no certificate: %v", path, v.String(), err)
 			}
 		case "json":
 			c.json(path, v.String(), data)
@@ -98,7 +98,7 @@ func certificates(data []byte) ([]*x509.Certificate, error) {
 		list = append(list, cert)
 	}
 	if len(list) == 0 {
-		return nil, errors.New("nothing in it is a PEM certificate")
+		return nil, errors.New("no PEM certificate found")
 	}
 	return list, nil
 }
@@ -122,14 +122,14 @@ func (c *checker) certificate() {
 	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
 		switch block, _ := pem.Decode(keyPEM); {
 		case block == nil:
-			c.errorf("BERTH1137", "tls.key", "it must be PEM: -----BEGIN PRIVATE KEY-----", "tls.key: %s holds no private key", t.Key)
+			c.errorf("BERTH1137", "tls.key", "it must be PEM: -----BEGIN PRIVATE KEY-----", "tls.key: %s contains no private key", t.Key)
 		case strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "":
 			c.errorf("BERTH1137", "tls.key", "write it without one:  openssl pkey -in "+t.Key, "tls.key: %s is locked with a passphrase", t.Key)
 		case strings.Contains(err.Error(), "does not match"):
 			c.errorf("BERTH1138", "tls.key", "the server's own certificate must be the first in the file",
 				"tls.key does not belong to the certificate in %s", t.Certificate)
 		default:
-			c.errorf("BERTH1137", "tls.key", "", "tls.key: %s holds no private key: %v", t.Key, err)
+			c.errorf("BERTH1137", "tls.key", "", "tls.key: %s contains no private key: %v", t.Key, err)
 		}
 	}
 	c.validity(leaf)
@@ -157,11 +157,11 @@ func (c *checker) validity(cert *x509.Certificate) {
 	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
 	switch now := c.world.Now(); {
 	case now.After(cert.NotAfter):
-		c.errorf("BERTH1139", "tls.certificate", "have it renewed", "the certificate ended on %s", day(cert.NotAfter))
+		c.errorf("BERTH1139", "tls.certificate", "renew it", "the certificate expired on %s", day(cert.NotAfter))
 	case now.Before(cert.NotBefore):
-		c.errorf("BERTH1139", "tls.certificate", "is the clock of this machine right?", "the certificate begins only on %s", day(cert.NotBefore))
+		c.errorf("BERTH1139", "tls.certificate", "is the clock of this machine right?", "the certificate is not valid before %s", day(cert.NotBefore))
 	case now.Add(soon).After(cert.NotAfter):
-		c.warnf("BERTH1139", "tls.certificate", "have it renewed", "the certificate ends soon, on %s", day(cert.NotAfter))
+		c.warnf("BERTH1139", "tls.certificate", "renew it", "the certificate expires soon, on %s", day(cert.NotAfter))
 	}
 }
 

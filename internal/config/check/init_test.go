@@ -41,7 +41,7 @@ func TestInit(t *testing.T) {
 			t.Errorf("%d lines\n%s", lines, text)
 		}
 	}
-	want := `# What you want of Sourcegraph; everything else is as Sourcegraph ships it. See: berth explain, berth plan
+	want := `# What you want of Sourcegraph; everything else has Sourcegraph's default. See: berth explain, berth plan
 on: compose
 release: 7.5.4453                          # upgrade with: berth upgrade
 url: http://localhost

@@ -53,7 +53,7 @@ var (
 // objectName reports a name that no object can have.
 func (c *checker) objectName(path, name string) {
 	if name != "" && (len(name) > 253 || !subdomainForm().MatchString(name)) {
-		c.errorf("BERTH1301", path, nameInstead(path, name), "%s must be a name of small letters, digits, dashes and dots, got %q", path, name)
+		c.errorf("BERTH1301", path, nameInstead(path, name), "%s must be a name of lower-case letters, digits, dashes and dots, got %q", path, name)
 	}
 }
 
@@ -74,7 +74,7 @@ func nameInstead(path, name string) string {
 func (c *checker) objectNames(o *config.KubernetesOptions) {
 	if n := o.Namespace; n != "" && (len(n) > 63 || !labelForm().MatchString(n)) {
 		hint := nameInstead("kubernetes.namespace", strings.ReplaceAll(n, ".", "-"))
-		c.errorf("BERTH1301", "kubernetes.namespace", hint, "a namespace is of small letters, digits and dashes, at most 63, got %q", n)
+		c.errorf("BERTH1301", "kubernetes.namespace", hint, "a namespace has at most 63 lower-case letters, digits and dashes, got %q", n)
 	}
 	for i, name := range o.ImagePullSecrets {
 		c.objectName("kubernetes.imagePullSecrets."+strconv.Itoa(i), name)
@@ -100,17 +100,17 @@ func (c *checker) storageClasses(o *config.KubernetesOptions) {
 	switch {
 	case s == nil || s.Provisioner != "":
 	case s.Name == "":
-		c.missingf("BERTH1313", path, "add  name: CLASS  for one that exists, or  provisioner: NAME  to make one", "%s says neither which class nor how to make one", path)
+		c.missingf("BERTH1313", path, "add  name: CLASS  for one that exists, or  provisioner: NAME  to create one", "%s names no class and no provisioner to create one", path)
 	default:
 		for _, key := range []string{"parameters", "reclaimPolicy", "bindingMode"} {
 			if c.doc.Has(path + "." + key) {
-				c.keyf("BERTH1313", path+"."+key, "add  provisioner: NAME  to make the class, or take this out",
-					"%s.%s is for a class that berth makes, and %s exists already", path, key, s.Name)
+				c.keyf("BERTH1313", path+"."+key, "add  provisioner: NAME  to create the class, or remove this",
+					"%s.%s is for a class that berth creates, and %s exists already", path, key, s.Name)
 			}
 		}
 	}
 	if o.ClusterScoped != nil && !*o.ClusterScoped && s != nil && s.Provisioner != "" {
-		c.errorf("BERTH1313", path+".provisioner", "have the class made by somebody with the right, and name it here",
+		c.errorf("BERTH1313", path+".provisioner", "ask somebody with the rights to create the class, and name it here",
 			"a storage class is not in a namespace, and clusterScoped: false allows no such object")
 	}
 }
@@ -135,7 +135,7 @@ func (c *checker) frontDoor(o *config.KubernetesOptions) {
 		}
 	}
 	if len(f.SourceRanges) > 0 && f.Type != "LoadBalancer" {
-		c.keyf("BERTH1306", path+".sourceRanges", "add  type: LoadBalancer, or take this out", "%s.sourceRanges is for a load balancer", path)
+		c.keyf("BERTH1306", path+".sourceRanges", "add  type: LoadBalancer, or remove this", "%s.sourceRanges is for a load balancer", path)
 	}
 	for i, text := range f.SourceRanges {
 		at := path + ".sourceRanges." + strconv.Itoa(i)
@@ -149,7 +149,7 @@ func (c *checker) frontDoor(o *config.KubernetesOptions) {
 		} else if err == nil {
 			hint = "write " + prefix.Masked().String()
 		}
-		c.errorf("BERTH1307", at, hint, "%q is no range of addresses", text)
+		c.errorf("BERTH1307", at, hint, "%q is not a range of addresses", text)
 	}
 	c.annotations(path+".annotations", f.Annotations)
 }
@@ -168,7 +168,7 @@ func (c *checker) ingressKeys(o *config.KubernetesOptions) {
 	why, keys := "", []string{"class", "annotations", "tlsSecret"}
 	switch {
 	case ingressOff(o):
-		why = "the Ingress is turned off"
+		why = "the Ingress is disabled"
 	case o.OpenShift:
 		why, keys = "OpenShift gets a Route instead of an Ingress", keys[:2]
 	default:
@@ -176,7 +176,7 @@ func (c *checker) ingressKeys(o *config.KubernetesOptions) {
 	}
 	for _, key := range keys {
 		if c.doc.Has("kubernetes.ingress." + key) {
-			c.keyf("BERTH1310", "kubernetes.ingress."+key, "take it out", "kubernetes.ingress.%s does nothing: %s", key, why)
+			c.keyf("BERTH1310", "kubernetes.ingress."+key, "remove it", "kubernetes.ingress.%s has no effect: %s", key, why)
 		}
 	}
 }
@@ -185,8 +185,8 @@ func (c *checker) ingressKeys(o *config.KubernetesOptions) {
 func (c *checker) wayIn(o *config.KubernetesOptions) {
 	inside := o.Service == nil || cmp.Or(o.Service.Type, "ClusterIP") == "ClusterIP" && o.Service.NodePort == nil
 	if ingressOff(o) && inside {
-		c.warnf("BERTH1309", "kubernetes.ingress.enabled", "add  service: {type: LoadBalancer}, or a way in of your own with kubernetes.objects",
-			"nothing leads to Sourcegraph from outside the cluster")
+		c.warnf("BERTH1309", "kubernetes.ingress.enabled", "add  service: {type: LoadBalancer}, or your own entry with kubernetes.objects",
+			"Sourcegraph can't be reached from outside the cluster")
 	}
 }
 
@@ -198,24 +198,24 @@ func (c *checker) certificates(o *config.KubernetesOptions) {
 		for _, name := range slices.Sorted(maps.Keys(o.Ingress.Annotations)) {
 			if strings.HasPrefix(name, "cert-manager.io/") && strings.HasSuffix(name, "issuer") && secret == "" && !ingressOff(o) {
 				c.keyf("BERTH1308", "kubernetes.ingress.annotations."+name, "add  tlsSecret: sourcegraph-tls  under kubernetes.ingress",
-					"cert-manager makes no certificate for an Ingress that does not say in which Secret")
+					"cert-manager creates no certificate for an Ingress that names no Secret for it")
 			}
 		}
 	}
 	own := c.TLS.Certificate != ""
 	if own && secret != "" {
-		c.errorf("BERTH1308", "kubernetes.ingress.tlsSecret", "keep one", "both tls.certificate and kubernetes.ingress.tlsSecret give a certificate")
+		c.errorf("BERTH1308", "kubernetes.ingress.tlsSecret", "keep one", "both tls.certificate and kubernetes.ingress.tlsSecret set a certificate")
 	}
 	if own && ingressOff(o) && !o.OpenShift {
-		c.errorf("BERTH1310", "tls.certificate", "let the load balancer end TLS, with  tls: {external: true}", "tls.certificate is for the Ingress, and the Ingress is turned off")
+		c.errorf("BERTH1310", "tls.certificate", "let the load balancer terminate TLS, with  tls: {external: true}", "tls.certificate is for the Ingress, and the Ingress is disabled")
 	}
 	switch u := c.parsedURL(); {
 	case u == nil:
 	case u.Scheme == "http" && secret != "":
 		c.errorf("BERTH1132", "url", "write  url: https://"+u.Host, "kubernetes.ingress.tlsSecret is set, but the url begins with http://")
 	case u.Scheme == "https" && !own && secret == "" && !c.TLS.External && c.TLS.LetsEncrypt == nil && !o.OpenShift && !c.doc.Broken():
-		c.warnf("BERTH1132", "url", "set kubernetes.ingress.tlsSecret or tls.certificate, or  tls: {external: true}  when a load balancer ends TLS",
-			"the url begins with https://, but nothing here ends TLS: Sourcegraph would speak HTTP")
+		c.warnf("BERTH1132", "url", "set kubernetes.ingress.tlsSecret or tls.certificate, or  tls: {external: true}  if a load balancer terminates TLS",
+			"the url begins with https://, but nothing here terminates TLS: Sourcegraph would speak HTTP")
 	}
 }
 
@@ -224,7 +224,7 @@ func (c *checker) hostServices(o *config.KubernetesOptions) {
 	why, names := "", []string{"cadvisor", "node-exporter", "otel-agent"}
 	switch {
 	case o.OpenShift:
-		why = "OpenShift's default security does not let it"
+		why = "OpenShift's default security does not allow it"
 	case o.PodSecurity == "baseline" || o.PodSecurity == "restricted":
 		why = "kubernetes.podSecurity is " + o.PodSecurity
 	case o.ClusterScoped != nil && !*o.ClusterScoped:
@@ -235,7 +235,7 @@ func (c *checker) hostServices(o *config.KubernetesOptions) {
 	for _, name := range names {
 		s, set := c.Services[name]
 		if set && (s.Enabled == nil || *s.Enabled) {
-			c.keyf("BERTH1311", "services."+name, "take it out", "%s does not run: %s", name, why)
+			c.keyf("BERTH1311", "services."+name, "remove it", "%s does not run: %s", name, why)
 		}
 	}
 }
@@ -248,11 +248,11 @@ func (c *checker) existingSecrets(o *config.KubernetesOptions) {
 	for _, secret := range slices.Sorted(maps.Keys(o.ExistingSecrets)) {
 		path, store := "kubernetes.existingSecrets."+secret, storeOfSecret(secret)
 		if w := c.workload(store); c.rel != nil && (w == nil || !slices.Contains(w.Kinds, "Secret")) {
-			c.keyf("BERTH1312", path, "take it out", "Sourcegraph %s has no Secret %s", c.rel.Version, secret)
+			c.keyf("BERTH1312", path, "remove it", "Sourcegraph %s has no Secret %s", c.rel.Version, secret)
 		}
 		if key := strings.TrimSuffix(storeKey(store), ".external") + ".external"; c.Databases[store].External != nil || c.Redis[store].External != nil {
 			c.keyf("BERTH1312", path, "keep one; with the Secret, write  services: {"+store+": {enabled: false}}  instead of "+key,
-				"your Secret stands for %s, so %s would be ignored", secret, key)
+				"your Secret replaces %s, so %s would be ignored", secret, key)
 		}
 	}
 }
@@ -282,7 +282,7 @@ func (c *checker) runAs(o *config.KubernetesOptions) {
 func (c *checker) mesh(o *config.KubernetesOptions) {
 	if o.Mesh != "" && o.PodSecurity == "restricted" {
 		c.warnf("BERTH1317", "kubernetes.mesh", "install the mesh's CNI plugin, unless it is there already",
-			"%s's containers need rights that podSecurity restricted does not give, but for its CNI plugin", o.Mesh)
+			"%s's containers need rights that podSecurity restricted does not give, unless you use its CNI plugin", o.Mesh)
 	}
 }
 
@@ -291,10 +291,10 @@ func (c *checker) conflicts(o *config.KubernetesOptions) {
 	for i, d := range o.Conflicts {
 		path := "kubernetes.conflicts." + strconv.Itoa(i)
 		if d.Choice == "" && !c.doc.Has(path+".choice") {
-			c.missingf("BERTH1318", path, "add  choice: take  or  choice: yield", "the decision does not say which value holds")
+			c.missingf("BERTH1318", path, "add  choice: take  or  choice: yield", "the decision does not say which value applies")
 		}
 		if kind, name, ok := strings.Cut(d.Object, "/"); d.Object != "" && d.Object != "*" && (!ok || kind == "" || name == "") {
-			c.errorf("BERTH1318", path+".object", "write it as  object: Deployment/worker", "%q is no object", d.Object)
+			c.errorf("BERTH1318", path+".object", "write it as  object: Deployment/worker", "%q is not an object", d.Object)
 		}
 	}
 }
@@ -306,13 +306,13 @@ func (c *checker) executorRights(o *config.KubernetesOptions) {
 	case c.Executors == nil:
 		return
 	case o.OpenShift:
-		why = "OpenShift's default security does not let the pods of jobs in"
+		why = "OpenShift's default security refuses the pods of jobs"
 	case o.PodSecurity == "restricted":
-		why = "podSecurity restricted does not let the pods of jobs in"
+		why = "podSecurity restricted refuses the pods of jobs"
 	default:
 		return
 	}
-	c.keyf("BERTH1316", "executors", "run executors elsewhere, such as on a virtual machine, with a token of your own in the site configuration; and take this out",
+	c.keyf("BERTH1316", "executors", "run executors elsewhere, such as on a virtual machine, with a token of your own in the site configuration; and remove this",
 		"executors can't run their jobs here: %s", why)
 }
 
@@ -362,7 +362,7 @@ func (c *checker) guests() {
 		if own, _ := w.Container["name"].(string); s.Enabled != nil && !*s.Enabled && c.optional(name) {
 			c.errorf("BERTH1303", "services."+name+".enabled",
 				"patch "+w.Home+":  kubernetes: {spec: {template: {spec: {containers: [{name: "+own+", $patch: delete}]}}}}",
-				"%s runs in the pods of %s, so it is taken out of them", name, w.Home)
+				"%s runs in the pods of %s, so it is removed from them", name, w.Home)
 		}
 	}
 }

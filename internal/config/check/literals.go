@@ -28,7 +28,7 @@ func (c *checker) literals() {
 			}
 		case string:
 			if what, found := secret.Value(value); found {
-				c.literal(path, what, "take it out; this key takes no secret")
+				c.literal(path, what, "remove it; this key takes no secret")
 			}
 		}
 	})
@@ -57,7 +57,7 @@ func (c *checker) objectLiterals(path, name string) {
 	for line := range strings.Lines(string(data)) {
 		n++
 		if secret.Mask(line) != line {
-			c.warnf("BERTH1170", path, "keep it in a Secret that you make by itself, and refer to that", "%s:%d looks like a secret", name, n)
+			c.warnf("BERTH1170", path, "keep it in a Secret that you create separately, and refer to that", "%s:%d looks like a secret", name, n)
 		}
 	}
 }

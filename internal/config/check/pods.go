@@ -50,8 +50,8 @@ func (c *checker) pods(path string, p *config.Pods) {
 	c.objectName(path+".serviceAccount.name", a.Name)
 	c.annotations(path+".serviceAccount.annotations", a.Annotations)
 	if a.Name != "" && len(a.Annotations) > 0 {
-		c.keyf("BERTH1305", path+".serviceAccount.annotations", "annotate it in the cluster, or take name out so that berth makes one",
-			"the service account %s is yours, so berth does not annotate it", a.Name)
+		c.keyf("BERTH1305", path+".serviceAccount.annotations", "annotate it in the cluster, or remove name so that berth creates one",
+			"the service account %s is your own, so berth does not annotate it", a.Name)
 	}
 }
 
@@ -166,7 +166,7 @@ func (c *checker) formKeys(path string, v any, f form) {
 		if guess := diag.Closest(key, known); guess != "" {
 			hint = "did you mean " + guess + "?"
 		}
-		c.keyf("BERTH1304", path+"."+key, hint, "Kubernetes knows no %q in %s", key, short(path))
+		c.keyf("BERTH1304", path+"."+key, hint, "Kubernetes has no %q in %s", key, short(path))
 	}
 	for _, key := range f.needs {
 		if m[key] == nil {
@@ -187,9 +187,9 @@ func short(path string) string {
 func (c *checker) toleration(path string, t map[string]any) {
 	switch {
 	case t["operator"] == "Exists" && plain(t["value"]) != "":
-		c.errorf("BERTH1304", path+".value", "take it out, or write  operator: Equal", "a toleration with operator Exists has no value")
+		c.errorf("BERTH1304", path+".value", "remove it, or write  operator: Equal", "a toleration with operator Exists has no value")
 	case plain(t["key"]) == "" && t["operator"] != "Exists":
-		c.missingf("BERTH1304", path, "add  key: NAME, or  operator: Exists  for all taints", "the toleration says no key")
+		c.missingf("BERTH1304", path, "add  key: NAME, or  operator: Exists  for all taints", "the toleration names no key")
 	case t["tolerationSeconds"] != nil && t["effect"] != "NoExecute":
 		c.errorf("BERTH1304", path+".tolerationSeconds", "write  effect: NoExecute, or take it out", "tolerationSeconds is for the effect NoExecute")
 	}

@@ -28,14 +28,14 @@ func (c *checker) services() {
 
 // storage: only a service with a volume has a size of it.
 func (c *checker) storage(name string) {
-	w, s, hint := c.workload(name), c.compose(name), "take it out"
+	w, s, hint := c.workload(name), c.compose(name), "remove it"
 	switch {
 	case w == nil && (s == nil || hasVolume(s)), w != nil && !w.Guest() && w.Claim != nil:
 		return
 	case w != nil && w.Guest() && w.Claim != nil:
 		hint = "write it under services." + w.Home + ", whose pods have the volume"
 	}
-	c.errorf("BERTH1167", "services."+name+".storage", hint, "%s has no volume of its own, so it can't be given storage", name)
+	c.errorf("BERTH1167", "services."+name+".storage", hint, "%s has no volume of its own, so it takes no storage", name)
 }
 
 func hasVolume(s *catalogue.ComposeService) bool {
@@ -67,9 +67,9 @@ func (c *checker) service(path, name string) {
 	if c.world.Catalogue != nil {
 		if _, once := c.world.Catalogue.Describe()[name]; once {
 			if what := lifecycle(c.world.Catalogue, name, c.rel.Version, c.On); what != "" {
-				c.keyf("BERTH1150", path, "take it out, or choose a release that has it", "Sourcegraph %s has no %s: %s", c.rel.Version, name, what)
+				c.keyf("BERTH1150", path, "remove it, or choose a release that has it", "Sourcegraph %s has no %s: %s", c.rel.Version, name, what)
 			} else {
-				c.keyf("BERTH1150", path, "take it out", "Sourcegraph has no %s for %s", name, config.Title(c.On))
+				c.keyf("BERTH1150", path, "remove it", "Sourcegraph has no %s for %s", name, config.Title(c.On))
 			}
 			return
 		}
@@ -99,10 +99,10 @@ func lifecycle(cat *catalogue.Catalogue, name, version string, target catalogue.
 		}
 	}
 	if last, first := boundary(older, version, has); last != "" {
-		return fmt.Sprintf("%s dropped it, %s was the last to have it", first, last)
+		return fmt.Sprintf("%s dropped it, %s was the last release with it", first, last)
 	}
 	if first, _ := boundary(newer, version, has); first != "" {
-		return fmt.Sprintf("%s brought it", first)
+		return fmt.Sprintf("%s added it", first)
 	}
 	return ""
 }
@@ -161,11 +161,11 @@ func (c *checker) replicas() {
 		}
 		path := "services." + name + ".replicas"
 		if w := c.workload(name); w != nil && w.Guest() {
-			hint := "take it out"
+			hint := "remove it"
 			if w.Scalable() {
 				hint = "write it under services." + w.Home
 			}
-			c.errorf("BERTH1303", path, hint, "%s runs in the pods of %s, so there are as many", name, w.Home)
+			c.errorf("BERTH1303", path, hint, "%s runs in the pods of %s, so it has the same number", name, w.Home)
 			continue
 		}
 		if *n == 1 || c.scalable(name) {
@@ -177,7 +177,7 @@ func (c *checker) replicas() {
 				can = append(can, other)
 			}
 		}
-		c.errorf("BERTH1151", path, "these can: "+diag.Listed(can, "and"), "%s can't run more than once", name)
+		c.errorf("BERTH1151", path, "these can: "+diag.Listed(can, "and"), "%s can't have several replicas", name)
 	}
 }
 
@@ -202,8 +202,8 @@ func (c *checker) sharedVolumes() {
 		for _, b := range names[i+1:] {
 			x, y := c.Services[a].Replicas, c.Services[b].Replicas
 			if x != nil && y != nil && *x != *y && c.compose(a).SharesVolume(c.compose(b)) {
-				c.errorf("BERTH1152", "services."+b+".replicas", "one of the two numbers is enough",
-					"%s and %s share their volumes, so %d and %d replicas can't be", a, b, *x, *y)
+				c.errorf("BERTH1152", "services."+b+".replicas", "set only one of the two numbers",
+					"%s and %s share their volumes, so they can't have %d and %d replicas", a, b, *x, *y)
 			}
 		}
 	}
@@ -226,9 +226,9 @@ func (c *checker) turnedOff() {
 		path := "services." + name + ".enabled"
 		switch {
 		case slices.Contains(neededStores, name):
-			c.errorf("BERTH1153", path, "give your own with "+storeKey(name)+", or take this out", "Sourcegraph needs %s, or one of your own instead", name)
+			c.errorf("BERTH1153", path, "give your own with "+storeKey(name)+", or remove this", "Sourcegraph needs %s, or one of your own instead", name)
 		case !info.Optional():
-			c.errorf("BERTH1153", path, "take it out. "+info.Does, "Sourcegraph can't do without %s", name)
+			c.errorf("BERTH1153", path, "remove it. "+info.Does, "Sourcegraph can't do without %s", name)
 		}
 	}
 }
@@ -249,10 +249,10 @@ func (c *checker) notRun() {
 		case overlay == catalogue.Jaeger && (c.Tracing == nil || !c.Tracing.Jaeger):
 			hint = "add  tracing: {jaeger: true}"
 		case overlay == "embeddings":
-			hint = "berth does not run it; take this out"
+			hint = "berth does not run it; remove this"
 		}
 		if hint != "" {
-			c.missingf("BERTH1166", "services."+name, hint, "%s does not run, so its settings do nothing", name)
+			c.missingf("BERTH1166", "services."+name, hint, "%s does not run, so its settings have no effect", name)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (c *checker) sameDatabase() {
 		return *e.Port
 	}
 	if strings.EqualFold(a.Host, b.Host) && port(a) == port(b) && a.Database == b.Database {
-		c.errorf("BERTH1146", "databases.codeintel-db.external.database", "make another database on the same server and name it here",
+		c.errorf("BERTH1146", "databases.codeintel-db.external.database", "create another database on the same server and name it here",
 			"pgsql and codeintel-db are both on the database %s of %s", a.Database, a.Host)
 	}
 }
@@ -78,14 +78,14 @@ func (c *checker) sameDatabase() {
 func (c *checker) ownStores() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		if d := c.Databases[name]; d.External != nil && len(d.Settings) > 0 {
-			c.keyf("BERTH1147", "databases."+name+".settings", "set them on your own server, and take them out here",
+			c.keyf("BERTH1147", "databases."+name+".settings", "set them on your own server, and remove them here",
 				"databases.%s.settings is for the built-in Postgres, and this one is your own", name)
 		}
 	}
 	for _, service := range c.serviceNames() {
 		store := strings.TrimSuffix(service, "-exporter")
 		if c.replaced(store) {
-			c.keyf("BERTH1147", "services."+service, "take it out", "%s does not run: %s gives your own instead of %s", service, storeKey(store), store)
+			c.keyf("BERTH1147", "services."+service, "remove it", "%s does not run: %s replaces %s with your own", service, storeKey(store), store)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func (c *checker) objectStorage() {
 	}
 	for _, key := range keys {
 		if c.doc.Has(path + "." + key) {
-			c.keyf("BERTH1155", path+"."+key, "take it out", "objectStorage.%s is for %s, and backend is %s", key, other, o.Backend)
+			c.keyf("BERTH1155", path+"."+key, "remove it", "objectStorage.%s is for %s, and backend is %s", key, other, o.Backend)
 		}
 	}
 	if o.Endpoint != "" {
@@ -163,7 +163,7 @@ func (c *checker) images() {
 			"images.registry must not have a tag or digest%s", got("%s", r))
 	case strings.HasSuffix(r, "/"), strings.ContainsAny(r, " \t") || r != strings.ToLower(r):
 		c.errorf("BERTH1156", "images.registry", "write it as  registry.example.com/sourcegraph",
-			"images.registry must be a registry and a folder in small letters%s", got("%q", r))
+			"images.registry must be a registry and a folder in lower-case letters%s", got("%q", r))
 	}
 	if l := c.Images.Login; l != nil && (l.Username == "" || l.Password == nil) {
 		c.missingf("BERTH1156", "images.login", "add what is missing", "images.login needs username and password")
@@ -176,7 +176,7 @@ func (c *checker) proxy() {
 		return
 	}
 	if p.HTTP == nil && p.HTTPS == nil && !c.doc.Has("proxy.http") && !c.doc.Has("proxy.https") {
-		c.missingf("BERTH1157", "proxy", "add  https: http://proxy.example.com:3128", "proxy says no address")
+		c.missingf("BERTH1157", "proxy", "add  https: http://proxy.example.com:3128", "proxy has no address")
 	}
 	for key, v := range map[string]*config.Value{"http": p.HTTP, "https": p.HTTPS} {
 		if v != nil && v.Secret == nil {
@@ -185,7 +185,7 @@ func (c *checker) proxy() {
 	}
 	for i, host := range p.None {
 		if strings.Contains(host, "://") || strings.ContainsAny(host, ", ") {
-			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "write only the host, one an item", "%q is no host", host)
+			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "write only the host, one per item", "%q is not a host", host)
 		}
 	}
 }
@@ -193,7 +193,7 @@ func (c *checker) proxy() {
 // git: without known_hosts every connection by SSH asks a question that nobody answers.
 func (c *checker) git() {
 	if c.Git.SSHKey != nil && c.Git.KnownHosts == "" {
-		c.missingf("BERTH1158", "git.sshKey", "make one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts",
+		c.missingf("BERTH1158", "git.sshKey", "create one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts",
 			"git.sshKey needs git.knownHosts")
 	}
 }
@@ -217,7 +217,7 @@ func (c *checker) siteConfigKeys() {
 	for key, set := range map[string]bool{"license": c.License != nil, "certificateAuthorities": len(c.CertificateAuthorities) > 0, "executors": c.Executors != nil} {
 		if set {
 			c.errorf("BERTH1169", key, "add  siteConfig: {file: site-config.json}  with your site configuration in that file, or set this in Sourcegraph's own pages",
-				"%s stands in Sourcegraph's site configuration, which this config leaves to Sourcegraph's own pages", key)
+				"%s is part of Sourcegraph's site configuration, which this config leaves to Sourcegraph's own pages", key)
 		}
 	}
 }

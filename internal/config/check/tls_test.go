@@ -67,12 +67,12 @@ func TestCertificate(t *testing.T) {
 		{"another key", "https://sourcegraph.example.com", cert, otherKey, "BERTH1138: tls.key does not belong to the certificate in c.pem", "the server's own certificate must be the first"},
 		{"another host", "https://code.example.org", wild, wildKey, "BERTH1140: the certificate is not for the url's host, code.example.org", "it is for *.example.com and 10.0.0.7"},
 		{"common name only", "https://sourcegraph.example.com", none, noneKey, "BERTH1140: the certificate is not for the url's host, sourcegraph.example.com", "only as its common name"},
-		{"ended", "https://sourcegraph.example.com", old, oldKey, "BERTH1139: the certificate ended on 2026-11-01 11:00 UTC", "renewed"},
-		{"ends soon", "https://sourcegraph.example.com", ending, endingKey, "BERTH1139: the certificate ends soon, on 2026-11-03 12:00 UTC", "renewed"},
-		{"not yet", "https://sourcegraph.example.com", early, earlyKey, "BERTH1139: the certificate begins only on 2026-11-01 13:00 UTC", "clock"},
-		{"no PEM", "https://sourcegraph.example.com", []byte("x"), key, "BERTH1137: tls.certificate: c.pem holds no certificate: nothing in it is a PEM certificate", "PEM"},
-		{"no key", "https://sourcegraph.example.com", cert, cert, "BERTH1137: tls.key: c.key holds no private key: ", ""},
-		{"key is text", "https://sourcegraph.example.com", cert, []byte("x"), "BERTH1137: tls.key: c.key holds no private key", "PEM"},
+		{"ended", "https://sourcegraph.example.com", old, oldKey, "BERTH1139: the certificate expired on 2026-11-01 11:00 UTC", "renew it"},
+		{"ends soon", "https://sourcegraph.example.com", ending, endingKey, "BERTH1139: the certificate expires soon, on 2026-11-03 12:00 UTC", "renew it"},
+		{"not yet", "https://sourcegraph.example.com", early, earlyKey, "BERTH1139: the certificate is not valid before 2026-11-01 13:00 UTC", "clock"},
+		{"no PEM", "https://sourcegraph.example.com", []byte("x"), key, "BERTH1137: tls.certificate: c.pem contains no certificate: no PEM certificate found", "PEM"},
+		{"no key", "https://sourcegraph.example.com", cert, cert, "BERTH1137: tls.key: c.key contains no private key: ", ""},
+		{"key is text", "https://sourcegraph.example.com", cert, []byte("x"), "BERTH1137: tls.key: c.key contains no private key", "PEM"},
 		{"locked key", "https://sourcegraph.example.com", cert, locked, "BERTH1137: tls.key: c.key is locked with a passphrase", "openssl"},
 	} {
 		files := fstest.MapFS{"c.pem": {Data: c.cert, Mode: 0o644}, "c.key": {Data: c.key, Mode: 0o600}}

@@ -15,7 +15,7 @@ func (c *checker) upgrades() {
 	if u.Window == "" {
 		if u.Automatic == "patch" || u.Automatic == "minor" {
 			c.missingf("BERTH3802", "upgrades.window", "add  window: Sun 02:00-05:00 Europe/Berlin  or, for any time,  window: daily 00:00-24:00 UTC",
-				"upgrades.automatic is %s, but there is no window in which that may happen", u.Automatic)
+				"upgrades.automatic is %s, but there is no window for it", u.Automatic)
 		}
 		return
 	}

@@ -9,9 +9,9 @@ import (
 
 const head = `# The config: sourcegraph.yaml
 
-<!-- Generated from internal/config. Write it anew with: go test ./internal/config/reference -update -->
+<!-- Generated from internal/config. Regenerate with: go test ./internal/config/reference -update -->
 
-The file says what you want, and nothing else: everything that it does not mention is as Sourcegraph ships it. These lines are enough:
+The file says what you want. Everything that it does not mention has Sourcegraph's default. These lines are enough:
 
 ` + "```yaml" + `
 on: compose
@@ -20,15 +20,15 @@ url: https://sourcegraph.example.com
 tls: {certificate: sourcegraph.pem, key: sourcegraph.key}
 ` + "```" + `
 
-Only ` + "`on` and `url`" + ` must be there. ` + "`berth explain KEY`" + ` prints what stands here together with the default of your release, and the value in force with
-the line it comes from. ` + "`berth check`" + ` reports everything that is wrong, each with its place and what to write instead. Names of files
+Only ` + "`on` and `url`" + ` are required. ` + "`berth explain KEY`" + ` prints this text, the default of your release, and the value in force with
+its line. ` + "`berth check`" + ` reports all problems, each with its place and what to write instead. Relative paths
 start at the folder of the config.
 
-A **secret** never stands in the file. It is where an environment variable or a file has it: ` + "`{env: NAME}` or `{file: PATH}`" + `.
-A text that looks like a secret is refused, by its form (tokens, private keys, URLs with a password) or by the name of its variable. When anybody may
-see it, say so: ` + "`{public: TEXT}`" + `, or ` + "`public: true`" + ` beside a patch.
+A **secret** is never in the file itself. It is in an environment variable or in a file: ` + "`{env: NAME}` or `{file: PATH}`" + `.
+berth refuses a text that looks like a secret by its form (tokens, private keys, URLs with a password) or by the name of its variable. If anybody
+may see it, write ` + "`{public: TEXT}`" + `, or ` + "`public: true`" + ` beside a patch.
 Quantities have units: cores are ` + "`4`, `0.5` or `500m`; bytes are `500Mi` or `8Gi`" + `.
-Names in capitals, as in ` + "`services.SERVICE.memory`" + `, are yours to choose.
+Names in capitals, as in ` + "`services.SERVICE.memory`" + `, are your own choice.
 `
 
 // Markdown is docs/config.md.
@@ -92,7 +92,7 @@ func table(b *strings.Builder, fill func(row func(k *config.Key, path string))) 
 			means += " Only for " + config.Title(k.On) + "."
 		}
 		if k.Needed {
-			means += " **Must be there.**"
+			means += " **Required.**"
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", path, cell(means), cell(k.Type()), cell(k.Default), code(k.Example))
 	})

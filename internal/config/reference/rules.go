@@ -12,9 +12,9 @@ import (
 
 const rulesHead = `# What a way between releases must respect
 
-<!-- Generated from catalogue/upgrades.yaml. Write it anew with: go test ./internal/config/reference -update -->
+<!-- Generated from catalogue/upgrades.yaml. Regenerate with: go test ./internal/config/reference -update -->
 
-` + "`berth upgrade path --from 5.8.1579 --to 7.5 --on kubernetes`" + ` applies all of this to a way of yours. A rule holds for a hop that begins below a
+` + "`berth upgrade path --from 5.8.1579 --to 7.5 --on kubernetes`" + ` applies these rules to your upgrade. A rule applies to an upgrade step that starts below a
 release and ends at it or above. How to add one: [The catalogue](catalogue.md#rules-of-upgrades).
 `
 
@@ -22,12 +22,12 @@ release and ends at it or above. How to add one: [The catalogue](catalogue.md#ru
 func Rules(u *catalogue.Upgrades) []byte {
 	var b strings.Builder
 	b.WriteString(rulesHead)
-	fmt.Fprintf(&b, "\nThe oldest release to begin at is %s. The last minor releases of closed majors, each followed by the next major's first:", u.Oldest)
+	fmt.Fprintf(&b, "\nThe oldest release to upgrade from is %s. The last minor releases of closed majors, each followed by the first minor of the next major:", u.Oldest)
 	for _, major := range slices.Sorted(maps.Keys(u.LastMinors)) {
 		fmt.Fprintf(&b, " %d.%d", major, u.LastMinors[major])
 	}
 	b.WriteString(".\n")
-	section(&b, "Stops", "over | from below | for | stop at | why")
+	section(&b, "Stops", "crosses | from below | for | stop at | why")
 	for _, s := range u.Stops {
 		why := s.Reason
 		if s.Then != "" {
@@ -35,11 +35,11 @@ func Rules(u *catalogue.Upgrades) []byte {
 		}
 		row(&b, s.Crosses, s.Below, concerns(s.Target, s.Database, s.PostgresBelow), s.At, why+cite(s.Source))
 	}
-	section(&b, "Hops that fail", "from | to | go to | why")
+	section(&b, "Upgrade steps that fail", "from | to | use instead | why")
 	for _, t := range u.Traps {
 		row(&b, strings.Join(t.From, ", "), strings.Join(t.To, ", "), t.Instead, t.Reason+cite(t.Source))
 	}
-	section(&b, "What only a backup brings back", "over | for | what")
+	section(&b, "What only a backup can undo", "crosses | for | what")
 	for _, i := range u.Irreversible {
 		row(&b, i.Crosses, concerns("", i.Database, 0), i.Text+cite(i.Source))
 	}
@@ -48,15 +48,15 @@ func Rules(u *catalogue.Upgrades) []byte {
 			row(&b, m.Deprecated, "all", fmt.Sprintf("%s (background migration %d)", m.What, m.ID))
 		}
 	}
-	section(&b, "Indexes that are checked", "over | for | why")
+	section(&b, "Indexes that are checked", "crosses | for | why")
 	for _, r := range u.Reindexes {
 		row(&b, r.Crosses, concerns("", r.Database, 0), r.Reason+cite(r.Source))
 	}
-	section(&b, "Hops over several releases that do not take the newest migrator", "over | for | migrator | why")
+	section(&b, "Upgrade steps over several releases that do not use the newest migrator", "crosses | for | migrator | why")
 	for _, m := range u.Migrators {
 		with := "newest of " + m.With
 		if m.With == catalogue.OwnMigrator {
-			with = "that of the release that the hop ends at"
+			with = "the one of the release where the step ends"
 		}
 		over := cmp.Or(m.Crosses, "any")
 		if m.EndsBelow != "" {
@@ -64,11 +64,11 @@ func Rules(u *catalogue.Upgrades) []byte {
 		}
 		row(&b, over, concerns("", "", m.PostgresBelow), with, m.Reason+cite(m.Source))
 	}
-	section(&b, "Left to you", "over | for | what")
+	section(&b, "Manual work", "crosses | for | what")
 	advice(&b, u.ByHand)
-	section(&b, "Done by berth, and met by people", "over | for | what")
+	section(&b, "Changes that berth makes and that people notice", "crosses | for | what")
 	advice(&b, u.Changes)
-	section(&b, "Services that ended", "service | its settings become those of | why")
+	section(&b, "Removed services", "service | its settings move to | why")
 	for _, name := range slices.Sorted(maps.Keys(u.Gone)) {
 		g := u.Gone[name]
 		row(&b, name, cmp.Or(g.Into, "nothing"), g.Reason+cite(g.Source))

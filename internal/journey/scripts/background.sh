@@ -6,7 +6,7 @@ known="(introduced_version_major, introduced_version_minor) <= ($AT_MAJOR, $AT_M
 
 # A migrator's downgrade turns migrations around, and nothing turns them forward again but the site admin's page, or this.
 ask --command "UPDATE out_of_band_migrations SET apply_reverse = false WHERE apply_reverse AND $known RETURNING id" | while read -r id; do
-  echo "migration $id goes forward again"
+  echo "migration $id makes progress again"
 done
 
 last=

@@ -28,7 +28,7 @@ SQL
   [ -f "$part/$database.done" ] || { echo "pg_dump of $database failed"; exit 1; }
 done
 
-echo "restoring the dumps into a scratch server, to see that they can be"
+echo "restoring the dumps into a scratch server, to test them"
 scratch=$part/scratch
 trap 'pg_ctl --pgdata="$scratch" stop --mode=immediate >/dev/null 2>&1 || true' EXIT
 initdb --pgdata="$scratch" --username=postgres --auth=trust --encoding=UTF8 --locale=C >/dev/null
@@ -49,7 +49,7 @@ SELECT format('SELECT %L || count(*) FROM %I.%I', n.nspname || '.' || c.relname 
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1 \gexec
 SQL
-  cmp "$part/$database.rows" "$part/$database.restored" || { echo "$database was not restored as it was"; exit 1; }
+  cmp "$part/$database.rows" "$part/$database.restored" || { echo "$database differs after the restore"; exit 1; }
   echo "$database: $(wc -l <"$part/$database.rows") tables, $(awk '{ n += $NF } END { print n + 0 }' "$part/$database.rows") rows, restored and counted"
 done
 pg_ctl --pgdata="$scratch" stop --mode=immediate >/dev/null

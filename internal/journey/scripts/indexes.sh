@@ -3,7 +3,7 @@ for database in $databases; do
   use "$database" || continue
   stale=$(ask --command "SELECT datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = current_database()" 2>/dev/null || echo f)
   if [ "$stale" = t ]; then
-    echo "$database: its collation has another version now; indexes are made anew"
+    echo "$database: its collation has a new version; rebuilding indexes"
     ask --command "REINDEX DATABASE \"$PGDATABASE\""
     ask --command "ALTER DATABASE \"$PGDATABASE\" REFRESH COLLATION VERSION"
   fi

@@ -20,7 +20,7 @@ SELECT format('SELECT %L || count(*) FROM %I.%I', n.nspname || '.' || c.relname 
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1 \gexec
 SQL
-  cmp "$from/$database.rows" "$DIR/restored.rows" || { echo "$database was not restored as it was"; exit 1; }
+  cmp "$from/$database.rows" "$DIR/restored.rows" || { echo "$database differs after the restore"; exit 1; }
   ask --command ANALYZE
   echo "$database: $(wc -l <"$from/$database.rows") tables, restored and counted"
 done

@@ -122,7 +122,7 @@ func drifted(name string, changed []plan.Change, known bool, conflicts []plan.Co
 	}
 	switch first := changed[0]; {
 	case slices.ContainsFunc(conflicts, func(c plan.Conflict) bool { return c.Manager == name && c.Decision == "" }):
-		return fmt.Sprintf("%s set %s; who is to have it?", name, changedFields(changed))
+		return fmt.Sprintf("%s set %s; who owns it?", name, changedFields(changed))
 	case !known || fields.Deployer(name):
 		return "so far set by " + name + ", taken over"
 	case len(changed) == 1:

@@ -86,7 +86,7 @@ func (b *differ) object(o *Object, seen *Seen, held []plan.Conflict) {
 	}
 	step := update(o, seen, all, held)
 	if o.OneShot && seen.Applied == nil {
-		step.Verb, step.Yields, step.Why = plan.Execute, nil, append(b.why(o, seen, all, held), plan.Cause{Text: "a Job can't be changed: it is made again"})
+		step.Verb, step.Yields, step.Why = plan.Execute, nil, append(b.why(o, seen, all, held), plan.Cause{Text: "a Job can't be changed: it is recreated"})
 		b.byKey[o.Key] = b.add(step)
 		return
 	}
@@ -130,12 +130,12 @@ func update(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) plan
 	return s
 }
 
-// undecided tells of conflicts that nobody decided.
+// undecided reports conflicts that nobody decided.
 func (b *differ) undecided() {
 	for _, c := range b.plan.Undecided() {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3508", Severity: diag.Error, Subject: c.Object,
 			Summary: fmt.Sprintf("%s set %s to %s, and %s is wanted", c.Manager, c.Field, orNone(c.Theirs), orNone(c.Ours)),
-			Hint:    "say who is to have it: take makes it ours, yield leaves it to " + c.Manager})
+			Hint:    "say who owns it: take makes berth the owner, yield leaves it to " + c.Manager})
 	}
 }
 
@@ -174,7 +174,7 @@ func (b *differ) missing(o *Object, seen *Seen) {
 func (b *differ) goes(o *Object, seen *Seen) {
 	if slices.Contains(stays, kindOf(o.Key)) {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3507", Severity: diag.Error, Subject: o.Key,
-			Summary: "somebody is deleting it, and with it the data in it", Detail: []string{"it goes as soon as nothing uses it any more"},
+			Summary: "somebody is deleting it, with its data", Detail: []string{"it is deleted as soon as nothing uses it"},
 			Hint: "save the data now, before its pods stop; then find out who deletes it"})
 		return
 	}
@@ -236,8 +236,8 @@ func (b *differ) remake(o *Object, seen *Seen, all []plan.Change, held []plan.Co
 		return true
 	}
 	orphan := b.add(plan.Step{Verb: plan.Orphan, Object: o.Key, Service: o.Service, Effect: plan.None,
-		Why: append(r.why, plan.Cause{Text: "deleted alone: its pods run on, its claims stay"})}, grown...)
-	b.byKey[o.Key] = b.add(plan.Step{Verb: plan.Create, Object: o.Key, Service: o.Service, Changes: all, Why: append(why, plan.Cause{Text: "made again around its pods"}),
+		Why: append(r.why, plan.Cause{Text: "deleted alone: its pods and its claims stay"})}, grown...)
+	b.byKey[o.Key] = b.add(plan.Step{Verb: plan.Create, Object: o.Key, Service: o.Service, Changes: all, Why: append(why, plan.Cause{Text: "recreated around its pods"}),
 		Effect: b.effectOf(o, seen, plan.Create, all)}, orphan)
 	return true
 }
@@ -254,12 +254,12 @@ func (b *differ) unwanted() {
 			b.problems = append(b.problems, goAlong(u.Key))
 			continue
 		}
-		step := plan.Step{Verb: plan.Remove, Object: u.Key, Service: u.Service, Effect: plan.None, Why: []plan.Cause{{Text: "nothing asks for it any longer"}}}
+		step := plan.Step{Verb: plan.Remove, Object: u.Key, Service: u.Service, Effect: plan.None, Why: []plan.Cause{{Text: "no longer needed"}}}
 		if podsOf(u.Live) != nil && kind != "Job" {
 			step.Effect = plan.Brief
 		}
 		if kind == "StatefulSet" {
-			step.Why = []plan.Cause{{Text: "nothing asks for it any longer; its claims are kept"}}
+			step.Why = []plan.Cause{{Text: "no longer needed; its claims are kept"}}
 		}
 		b.add(step)
 	}

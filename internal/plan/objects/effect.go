@@ -85,7 +85,7 @@ func count(v any) int {
 // podsOf is the pod template of a workload, or nil.
 func podsOf(body map[string]any) map[string]any { return fields.Tree(body, "spec", "template", "spec") }
 
-// unread says, of files that change, which pods do not read them anew by themselves: nothing in their template changes with the files.
+// unread says, of files that change, which pods do not read them again by themselves: nothing in their template changes with the files.
 func (b *differ) unread() {
 	for i, s := range b.plan.Steps {
 		if s.Verb != plan.Update && s.Verb != plan.TakeOver || !slices.Contains([]string{"ConfigMap", "Secret"}, kindOf(s.Object)) || !contentChanges(s.Changes) {

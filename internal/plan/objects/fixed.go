@@ -34,8 +34,8 @@ var costs = map[string]string{
 	"Deployment":         "its pods stop before the new ones start",
 	"DaemonSet":          "its pods stop before the new ones start",
 	"Service":            "it gets another address in the cluster",
-	"RoleBinding":        "its rights are gone for a moment",
-	"ClusterRoleBinding": "its rights are gone for a moment",
+	"RoleBinding":        "its rights are missing for a moment",
+	"ClusterRoleBinding": "its rights are missing for a moment",
 	"StorageClass":       "volumes that exist stay as they are",
 }
 
@@ -65,7 +65,7 @@ func replaced(o *Object, seen *Seen, all []plan.Change) []plan.Cause {
 		why = append(why, plan.Cause{Text: cost})
 	}
 	if kind == "Service" && fields.Text(seen.Live, "spec", "type") == "LoadBalancer" {
-		why = append(why, plan.Cause{Text: "its load balancer's address may become another one"})
+		why = append(why, plan.Cause{Text: "its load balancer may get another address"})
 	}
 	return why
 }
@@ -99,8 +99,8 @@ func (r *Refusal) immutable() bool {
 
 // refused is a refusal as a problem.
 func refused(o *Object, r *Refusal) diag.Diagnostic {
-	d := diag.Diagnostic{Code: "BERTH3504", Severity: diag.Error, Subject: o.Key, Summary: "the cluster does not take " + o.Key + " as it is wanted",
-		Hint: "mend what it says; berth explain BERTH3504", Range: originOf(o, "")}
+	d := diag.Diagnostic{Code: "BERTH3504", Severity: diag.Error, Subject: o.Key, Summary: "the cluster refuses " + o.Key + " as planned",
+		Hint: "fix the cause shown above; see: berth explain BERTH3504", Range: originOf(o, "")}
 	for _, c := range r.Causes {
 		d.Detail = append(d.Detail, strings.TrimSpace(fields.FromMessage(c.Field)+": "+c.Message))
 	}
@@ -108,10 +108,10 @@ func refused(o *Object, r *Refusal) diag.Diagnostic {
 		d.Detail = []string{r.Message}
 	}
 	if strings.Contains(r.Message, "failed calling webhook") {
-		d.Summary, d.Hint = "the cluster can't tell whether it takes "+o.Key+": an admission webhook does not answer", "see whether the webhook's own pods run; the message names it"
+		d.Summary, d.Hint = "the cluster could not check "+o.Key+": an admission webhook does not answer", "check that the webhook's own pods run; the message names it"
 	}
 	if strings.HasPrefix(o.Key, "Secret/") {
-		d.Detail = []string{cmp.Or(r.Reason, "refused") + "; what it said is not shown, since it may hold the secret"}
+		d.Detail = []string{cmp.Or(r.Reason, "refused") + "; its message is not shown, because it may contain the secret"}
 	}
 	return d
 }

@@ -288,7 +288,7 @@ func TestDifference(t *testing.T) {
 2 [1] update Deployment/sourcegraph-frontend
     spec.template.spec.volumes[name=berth-config]  (2 fields) ->   ()
     spec.template.spec.volumes[name=berth-secret]   -> (2 fields)  ()
-3 [1 2] remove ConfigMap/sourcegraph-frontend-berth: nothing asks for it any longer
+3 [1 2] remove ConfigMap/sourcegraph-frontend-berth: no longer needed
 `},
 		{"a limit of a StatefulSet", []change{want("StatefulSet/gitserver", limit("memory", "16Gi")), want("StatefulSet/gitserver", func(o *Object) {
 			o.Origins = []plan.Cause{{Text: "memory 16Gi", Range: diag.Range{Line: 9, Column: 13}}, {Text: "cpu 4", Range: diag.Range{Line: 8, Column: 13}}}
@@ -319,7 +319,7 @@ conflict Deployment/worker spec.replicas kube-controller-manager: 5, ours 1: yie
 conflict Deployment/worker spec.replicas keda: 5, ours 1: take
 `},
 		{"a program that nobody decided about", []change{byHand("Service/gitserver", "istio-pilot", "x", "metadata", "labels", "app")}, `
-1 [] update Service/gitserver: istio-pilot set metadata.labels.app; who is to have it?
+1 [] update Service/gitserver: istio-pilot set metadata.labels.app; who owns it?
     metadata.labels.app  x -> gitserver  (istio-pilot)
 conflict Service/gitserver metadata.labels.app istio-pilot: x, ours gitserver: 
 BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, and gitserver is wanted
@@ -330,15 +330,15 @@ BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, and gitse
     spec.resources.requests.storage  200Gi -> 400Gi  ()
 2 [] grow PersistentVolumeClaim/repos-gitserver-1: storage 200Gi -> 400Gi
     spec.resources.requests.storage  200Gi -> 400Gi  ()
-3 [1 2] orphan StatefulSet/gitserver: spec.volumeClaimTemplates can't be changed in place; deleted alone: its pods run on, its claims stay
-4 [3] create StatefulSet/gitserver: made again around its pods
+3 [1 2] orphan StatefulSet/gitserver: spec.volumeClaimTemplates can't be changed in place; deleted alone: its pods and its claims stay
+4 [3] create StatefulSet/gitserver: recreated around its pods
     spec.volumeClaimTemplates[name=repos].spec.resources.requests.storage  200Gi -> 400Gi  (berth)
 `},
 		{"claim templates that differ in a label: the claims are there, nothing grows", []change{want("StatefulSet/gitserver", func(o *Object) {
 			put(o.Body, "code", "spec", "volumeClaimTemplates", "metadata", "labels", "team")
 		}), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "sourcegraph", "repos-gitserver-0")}, `
-1 [] orphan StatefulSet/gitserver: spec.volumeClaimTemplates can't be changed in place; deleted alone: its pods run on, its claims stay
-2 [1] create StatefulSet/gitserver: made again around its pods
+1 [] orphan StatefulSet/gitserver: spec.volumeClaimTemplates can't be changed in place; deleted alone: its pods and its claims stay
+2 [1] create StatefulSet/gitserver: recreated around its pods
     spec.volumeClaimTemplates[name=repos].metadata.labels.team   -> code  (berth)
 `},
 		{"volumes can't grow", []change{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "fixed", "repos-gitserver-0"),
@@ -353,7 +353,7 @@ BERTH3501 StatefulSet/gitserver: a volume can't shrink: 200Gi -> 100Gi
 		{"claims keep their class", []change{want("StatefulSet/gitserver", func(o *Object) {
 			put(o.Body, "ssd", "spec", "volumeClaimTemplates", "spec", "storageClassName")
 		}), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "sourcegraph", "repos-gitserver-0")}, `
-BERTH3503 PersistentVolumeClaim/repos-gitserver-0: a claim keeps its storage class: it has sourcegraph, and ssd is wanted
+BERTH3503 PersistentVolumeClaim/repos-gitserver-0: the storage class of a claim can't change: it has sourcegraph, and ssd is wanted
 `},
 		{"a StatefulSet that would take its claims along", []change{want("StatefulSet/gitserver", func(o *Object) { put(o.Body, "other", "spec", "serviceName") }),
 			refuse("StatefulSet/gitserver", "spec", immutable), see("StatefulSet/gitserver", func(s *Seen) {
@@ -378,7 +378,7 @@ BERTH3506 StatefulSet/gitserver: its claims, and the data in them, would be dele
 		{"an admission plugin refuses", []change{want("Deployment/worker", limit("cpu", "64")), see("Deployment/worker", func(s *Seen) {
 			s.Applied, s.Refused = nil, &Refusal{Status: 403, Reason: "Forbidden", Message: "exceeded quota: cpu"}
 		})}, `
-BERTH3504 Deployment/worker: the cluster does not take Deployment/worker as it is wanted
+BERTH3504 Deployment/worker: the cluster refuses Deployment/worker as planned
 `},
 		{"a Secret", []change{want("Secret/pgsql-auth", func(o *Object) { put(o.Body, "aHVudGVyMg==", "data", "password") })}, `
 1 [] update Secret/pgsql-auth: does not restart SECRETREADERS; programs that read it only when they start keep the old content
@@ -399,7 +399,7 @@ BERTH3504 Deployment/worker: the cluster does not take Deployment/worker as it i
 		}}, `
 1 [] update StatefulSet/gitserver [restart]
     spec.template.spec.containers[name=gitserver].resources.limits.memory  8G -> 16Gi  (berth)
-2 [1] remove Deployment/old [restart]: nothing asks for it any longer
+2 [1] remove Deployment/old [restart]: no longer needed
 kept Namespace/sg
 kept PersistentVolumeClaim/old
 `},
@@ -427,7 +427,7 @@ kept PersistentVolumeClaim/old
 conflict Deployment/worker spec.minReadySeconds helm: 10, ours 10: yield
 `},
 		{"a claim that somebody deletes", []change{see("PersistentVolumeClaim/pgsql", func(s *Seen) { put(s.Live, "2026-11-22T10:00:00Z", "metadata", "deletionTimestamp") })}, `
-BERTH3507 PersistentVolumeClaim/pgsql: somebody is deleting it, and with it the data in it
+BERTH3507 PersistentVolumeClaim/pgsql: somebody is deleting it, with its data
 `},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 )
 
 // MadeBy is the comment that every file begins with.
-const MadeBy = "What runs berth agent, made by berth from sourcegraph.yaml. Render it anew rather than changing it."
+const MadeBy = "What runs berth agent, made by berth from sourcegraph.yaml. Don't edit it: render it again."
 
 // Host is a Docker host with an installation.
 type Host struct {
@@ -42,12 +42,12 @@ func (h Host) Service() []byte {
 		fmt.Fprintf(&b, "Environment=%s\n", quoted(name+"="+h.Environment[name]))
 	}
 	if len(h.Secrets) > 0 {
-		fmt.Fprintf(&b, "# For root alone to read (0600): lines NAME=VALUE of %s.\nEnvironmentFile=%s\n", strings.Join(h.Secrets, ", "), h.SecretsFile())
+		fmt.Fprintf(&b, "# Readable only by root (0600): lines NAME=VALUE of %s.\nEnvironmentFile=%s\n", strings.Join(h.Secrets, ", "), h.SecretsFile())
 	}
 	fmt.Fprintf(&b, "ExecStart=%s agent --config %s\n", quoted(h.Program), argument(h.File))
-	b.WriteString(`# 2 says that something waits for the window, or for a person: berth status tells what.
+	b.WriteString(`# 2 means that an upgrade waits for the window or for a person: berth status shows which.
 SuccessExitStatus=2
-# The first signal lets the step in hand come to its end; the next run goes on from there.
+# The first signal lets the current step finish; the next run continues from there.
 KillMode=mixed
 TimeoutStopSec=5min
 

@@ -73,8 +73,8 @@ type renderer struct {
 }
 
 func header(s *stack.Stack) string {
-	return fmt.Sprintf("Sourcegraph %s, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew.\n"+
-		"It works with docker compose alone. Secret values stand in the file .env beside it.", s.Release)
+	return fmt.Sprintf("Sourcegraph %s, made by berth from sourcegraph.yaml. Change that file, not this one: this one is overwritten.\n"+
+		"It works with docker compose alone. Secret values are in the file .env beside it.", s.Release)
 }
 
 // file is the whole of the Compose file.
@@ -307,7 +307,7 @@ func secretsOf(inst stack.Instance) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
 }
 
-// filesHash is a hash of the project files that an instance mounts, but for those that it reads anew by itself.
+// filesHash is a hash of the project files that an instance mounts, but for those that it reads again by itself.
 func (r *renderer) filesHash(inst stack.Instance) string {
 	h := sha256.New()
 	found := false

@@ -13,11 +13,11 @@ import (
 
 // madeBy heads every settings file whose format has comments.
 const (
-	madeByText = "Made by berth; written anew by berth up."
+	madeByText = "Made by berth; berth up overwrites it."
 	madeBy     = "# " + madeByText + "\n"
 )
 
-// targetsFile is read by Prometheus anew whenever it changes (file_sd).
+// targetsFile is read again by Prometheus whenever it changes (file_sd).
 const targetsFile = "prometheus/prometheus_targets.yml"
 
 // settingsFiles makes the files that services mount.

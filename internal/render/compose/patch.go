@@ -15,7 +15,7 @@ var reserved = map[string]string{
 	"cpus":           "set services.%s.cpu",
 	"mem_limit":      "set services.%s.memory",
 	"deploy":         "set services.%s.cpu and memory",
-	"labels":         "berth keeps its own notes in labels; use Compose's own override file for others",
+	"labels":         "berth stores its own data in labels; use Compose's override file for others",
 	"container_name": "set name for a second installation",
 	"image":          "set images.registry, or record another digest with berth lock",
 }
@@ -31,7 +31,7 @@ func (r *renderer) patch(inst stack.Instance, body mapping, p stack.Patch) mappi
 	out, changed := merge(body, p.Compose)
 	if !changed && inst.Index == 0 {
 		r.problem("BERTH1191", p, fmt.Sprintf("patch of %s changes nothing in release %s", inst.Service, r.stack.Release),
-			"take it out, or compare it with: berth render --as compose")
+			"remove it, or compare it with: berth render --as compose")
 	}
 	return out
 }

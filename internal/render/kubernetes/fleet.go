@@ -135,7 +135,7 @@ func (r *renderer) extra() {
 			case r.objects[o.Key()] != nil:
 				r.problem("BERTH1193", where, fmt.Sprintf("%s of %s is one of Sourcegraph's own", o.Key(), f.Path), "change it with a patch:  berth explain patches")
 			case o.Kind() == "Secret":
-				r.problem("BERTH1194", where, fmt.Sprintf("%s holds a Secret", f.Path), "make it in the cluster by itself; secrets don't stand in files beside the config")
+				r.problem("BERTH1194", where, fmt.Sprintf("%s contains a Secret", f.Path), "create it in the cluster separately; files beside the config must not contain secrets")
 			default:
 				r.add("", body)
 			}

@@ -31,7 +31,7 @@ func (r *renderer) patch(service string, p stack.ObjectPatch) {
 	}
 	if len(found) == 0 {
 		r.problem("BERTH1191", p.Range, fmt.Sprintf("patch of %s matches nothing in release %s: it has no %s", service, r.stack.Release, cmp.Or(p.Kind, "object with pods")),
-			"take it out, or compare it with: berth render --as manifests")
+			"remove it, or compare it with: berth render --as manifests")
 		return
 	}
 	for _, o := range found {
@@ -39,7 +39,7 @@ func (r *renderer) patch(service string, p stack.ObjectPatch) {
 		tree.Merge(o.Body, p.Change)
 		if reflect.DeepEqual(before, tree.WithoutNulls(o.Body)) {
 			r.problem("BERTH1191", p.Range, fmt.Sprintf("patch of %s changes nothing in release %s", service, r.stack.Release),
-				"take it out, or compare it with: berth render --as manifests")
+				"remove it, or compare it with: berth render --as manifests")
 		}
 		o.Origins = append(o.Origins, stack.Origin{Text: "your patch: " + cmp.Or(p.Reason, "patch"), Range: p.Range})
 	}

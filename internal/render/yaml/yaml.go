@@ -50,7 +50,7 @@ func (w *writer) document(comment string, v any) {
 	w.block(v, 0)
 }
 
-// writer writes YAML. A container's spec hash is one of its bytes, so writing the same in another way makes all containers anew.
+// writer writes YAML. A container's spec hash is one of its bytes, so writing the same in another way recreates all containers.
 type writer struct {
 	bytes.Buffer
 	keys []string // of the maps that are being written, the innermost last

@@ -44,7 +44,7 @@ func (c *installation) Left(ctx context.Context, original string) (bool, error) 
 	if annotations := catalogue.Branch(there, "metadata", "annotations"); annotations[annotationRehearsal] != c.mark(original) {
 		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: c.namespace,
 			Summary: "there is a namespace " + c.namespace + ", which no rehearsal of " + c.mark(original) + " made",
-			Hint:    "a rehearsal deletes the namespace of this name, so look at it first; when it is not needed: kubectl delete namespace " + c.namespace}}
+			Hint:    "a rehearsal deletes the namespace of this name, so look at it first; if nobody needs it: kubectl delete namespace " + c.namespace}}
 	}
 	if phase, _ := catalogue.Branch(there, "status")["phase"].(string); phase == "Terminating" {
 		return false, c.gone(ctx)
@@ -78,8 +78,8 @@ func (c *installation) Seize(ctx context.Context, e *site.Environment, original 
 	_, err := c.client.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "Namespace",
 		"metadata": map[string]any{"name": c.namespace, "annotations": map[string]any{annotationRehearsal: c.mark(original)}}}, plan.Manager)
 	if kubernetes.Forbidden(err) {
-		return nil, nil, diag.List{{Code: "BERTH3904", Severity: diag.Error, Subject: c.namespace, Summary: "you may not make the namespace " + c.namespace + " for the clone",
-			Detail: []string{err.Error()}, Hint: "ask an administrator of the cluster for the right to create and delete namespaces, or let them rehearse"}}
+		return nil, nil, diag.List{{Code: "BERTH3904", Severity: diag.Error, Subject: c.namespace, Summary: "you may not create the namespace " + c.namespace + " for the clone",
+			Detail: []string{err.Error()}, Hint: "ask an administrator of the cluster for the right to create and delete namespaces, or ask them to rehearse"}}
 	}
 	if err != nil {
 		return nil, nil, err
@@ -210,9 +210,9 @@ func (c *installation) pullSecrets(ctx context.Context, from *installation) erro
 	return nil
 }
 
-// Room tells what the clone asks the cluster for. Whether a node has it, only the scheduler knows: pods that find none are told of.
+// Room tells what the clone asks the cluster for. Whether a node has it, only the scheduler knows: pods that find none are reported.
 func (c *installation) Room(_ context.Context, r journey.Room) (string, diag.List, error) {
-	return fmt.Sprintf("volumes of %s in all for the databases and their dumps, in namespace %s; the databases' pods ask for what yours do", site.GiB(r.Claims()), c.namespace), nil, nil
+	return fmt.Sprintf("volumes of %s in total for the databases and their dumps, in namespace %s; the databases' pods request the same as yours", site.GiB(r.Claims()), c.namespace), nil, nil
 }
 
 // deleting is how long a namespace may take to be gone.

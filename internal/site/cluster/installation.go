@@ -313,7 +313,7 @@ func (c *installation) Lost(ctx context.Context) error {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
 				Summary: "there is data of " + database + ", but its generated password is not in the " + c.state.Place(),
 				Detail:  []string{"a new password would not open the database that is there"},
-				Hint:    "bring the Secret berth-" + c.Stack.Name + "-secrets back; to give the data up: kubectl --namespace " + c.namespace + " delete pvc " + database}}
+				Hint:    "restore the Secret berth-" + c.Stack.Name + "-secrets; to give up the data: kubectl --namespace " + c.namespace + " delete pvc " + database}}
 		}
 	}
 	return nil
@@ -363,12 +363,12 @@ func (c *installation) Preflight(ctx context.Context, e *site.Environment, p *pl
 func (c *installation) Survey(ctx context.Context, e *site.Environment) diag.List {
 	problems, err := rbac.Check(ctx, c.client, c.namespace, Rights(c.set))
 	if err != nil {
-		return diag.List{{Code: "BERTH2201", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which rights you have",
+		return diag.List{{Code: "BERTH2201", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not report your rights",
 			Detail: []string{err.Error()}, Hint: "see the API server's message"}}
 	}
 	volumes, err := observe.Storage(ctx, c.client, c.namespace, bodiesOf(c.set))
 	if err != nil {
-		return append(problems, diag.Diagnostic{Code: "BERTH2203", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not tell which storage classes it has",
+		return append(problems, diag.Diagnostic{Code: "BERTH2203", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not report its storage classes",
 			Detail: []string{err.Error()}, Hint: "see the API server's message"})
 	}
 	return slices.Concat(problems, volumes, c.images(ctx, e))

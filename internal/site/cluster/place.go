@@ -54,7 +54,7 @@ func (c *installation) bundled() []render.Object {
 	config.Databases = config.Bundled()
 	in := c.Input
 	in.Config = &config
-	set, _ := render.Render(stack.Resolve(in), nil) // what is wrong with them was told of those that are applied
+	set, _ := render.Render(stack.Resolve(in), nil) // their problems were reported with the objects that are applied
 	return set.Objects
 }
 
@@ -174,7 +174,7 @@ func (c *installation) Still(ctx context.Context, now func() time.Time) error {
 			return nil
 		}
 		if now().After(end) {
-			return diag.List{{Code: "BERTH3712", Severity: diag.Error, Subject: "pods", Summary: fmt.Sprintf("pods that must stop do not end within %s", ending),
+			return diag.List{{Code: "BERTH3712", Severity: diag.Error, Subject: "pods", Summary: fmt.Sprintf("pods that must stop are still there after %s", ending),
 				Detail: left, Hint: "see why: kubectl --namespace " + c.namespace + " describe pod " + left[0] + ", then: berth upgrade"}}
 		}
 		select {

@@ -40,9 +40,9 @@ func (i *installation) Left(ctx context.Context, original string) (bool, error) 
 	}
 	if len(volumes) > 0 || network != "" {
 		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: i.Stack.Name,
-			Summary: fmt.Sprintf("there is something named %s on this engine, which no rehearsal from %s made", i.Stack.Name, i.Dir),
+			Summary: fmt.Sprintf("this engine has something named %s, which no rehearsal from %s created", i.Stack.Name, i.Dir),
 			Detail:  append(volumes, network),
-			Hint:    "a rehearsal deletes what has this name, so look at it first; when it is not needed: docker compose --project-name " + i.Stack.Name + " down --volumes"}}
+			Hint:    "a rehearsal deletes what has this name, so look at it first; if nobody needs it: docker compose --project-name " + i.Stack.Name + " down --volumes"}}
 	}
 	return false, nil
 }
@@ -95,15 +95,15 @@ func (i *installation) Room(ctx context.Context, r journey.Room) (string, diag.L
 func scarce(f compose.Facts, r journey.Room, memory int64) (problems diag.List) {
 	if f.FreeDisk >= 0 && f.FreeDisk < r.Disk {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3901", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("a clone of %s of data takes up to %s of disk, and %s are free where Docker's volumes lie", site.GiB(r.Data), site.GiB(r.Disk), site.GiB(f.FreeDisk)),
-			Detail:  []string{"the databases twice, since another Postgres may make a copy of them, and their dumps once"},
-			Hint:    fmt.Sprintf("make %s of room (docker system df shows what takes it), then: berth rehearse", site.GiB(r.Disk-f.FreeDisk))})
+			Summary: fmt.Sprintf("a clone of %s of data needs up to %s of disk, and the disk of Docker's volumes has %s free", site.GiB(r.Data), site.GiB(r.Disk), site.GiB(f.FreeDisk)),
+			Detail:  []string{"twice the databases, because another Postgres may copy them, and their dumps once"},
+			Hint:    fmt.Sprintf("make %s of room (docker system df shows what uses the space), then: berth rehearse", site.GiB(r.Disk-f.FreeDisk))})
 	}
 	if f.FreeMemory >= 0 && f.FreeMemory < memory {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3902", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("the clone's databases may use %s of memory, and %s can be had on this host", site.GiB(memory), site.GiB(f.FreeMemory)),
-			Detail:  []string{"the clone has the databases' own limits, so that it takes as long as they would; what runs now must not suffer from it"},
-			Hint:    "rehearse when less is going on, or stop something else, then: berth rehearse"})
+			Summary: fmt.Sprintf("the clone's databases may use %s of memory, and this host has %s available", site.GiB(memory), site.GiB(f.FreeMemory)),
+			Detail:  []string{"the clone has the same limits as the databases, so that its times are realistic; it must not slow down what runs now"},
+			Hint:    "rehearse when the host is less busy, or stop something else, then: berth rehearse"})
 	}
 	return problems
 }
@@ -111,7 +111,7 @@ func scarce(f compose.Facts, r journey.Room, memory int64) (problems diag.List) 
 // free is an amount that may not be known.
 func free(bytes int64) string {
 	if bytes < 0 {
-		return "how much is free can't be seen from here"
+		return "the free space is not known from here"
 	}
 	return site.GiB(bytes) + " free"
 }

@@ -23,7 +23,7 @@ func TestRoomForACloneIsRefusedWithNumbers(t *testing.T) {
 	if len(problems) != 2 || !problems.Failed() {
 		t.Fatalf("%v", problems)
 	}
-	for i, want := range []string{"40.0 GiB of data takes up to 131.0 GiB of disk, and 100.0 GiB are free", "may use 10.0 GiB of memory, and 4.0 GiB"} {
+	for i, want := range []string{"40.0 GiB of data needs up to 131.0 GiB of disk, and the disk of Docker's volumes has 100.0 GiB free", "may use 10.0 GiB of memory, and this host has 4.0 GiB"} {
 		if !strings.Contains(problems[i].Summary, want) {
 			t.Errorf("no %q in %s", want, problems[i].Summary)
 		}

@@ -19,7 +19,7 @@ func (i *installation) host(ctx context.Context) diag.List {
 	}
 	facts, err := i.engine.Facts(ctx, version, i.project.Name)
 	if err != nil {
-		return append(problems, diag.Diagnostic{Code: "BERTH2103", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not tell about itself", Detail: []string{err.Error()}, Hint: "see the engine's log"})
+		return append(problems, diag.Diagnostic{Code: "BERTH2103", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine gives no information about itself", Detail: []string{err.Error()}, Hint: "see the engine's log"})
 	}
 	return append(problems, compose.Check(facts, i.needs())...)
 }

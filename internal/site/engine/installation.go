@@ -235,7 +235,7 @@ func (i *installation) Lost(ctx context.Context) error {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
 				Summary: "there is data of " + database + ", but its generated password is not in " + i.state.Path(),
 				Detail:  []string{"a new password would not open the database that is there"},
-				Hint:    "run berth where this installation was made, or bring its .berth folder here; to give the data up: docker volume rm " + i.Stack.Name + "_" + database}}
+				Hint:    "run berth where this installation was created, or copy its .berth folder here; to give up the data: docker volume rm " + i.Stack.Name + "_" + database}}
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func certificates(getenv func(string) string) (*tls.Config, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(authorities) {
-		return nil, fmt.Errorf("%s holds no certificate", filepath.Join(dir, "ca.pem"))
+		return nil, fmt.Errorf("%s contains no certificate", filepath.Join(dir, "ca.pem"))
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: pool,
 		InsecureSkipVerify: getenv("DOCKER_TLS_VERIFY") == ""}, nil

@@ -209,7 +209,7 @@ func TestObserveTellsOfForeignContainers(t *testing.T) {
 		t.Errorf("ours: %+v, want only searcher-0", s.Containers)
 	}
 	problems.Sort()
-	for i, want := range []string{"belongs to the Compose project shop", "belongs to the installation other", "was made without berth"} {
+	for i, want := range []string{"belongs to the Compose project shop", "belongs to the installation other", "was created without berth"} {
 		if i >= len(problems) || problems[i].Code != "BERTH3101" || !strings.Contains(problems[i].Summary, want) {
 			t.Errorf("problem %d: %+v, want one that says %q", i, problems, want)
 		}

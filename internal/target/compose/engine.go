@@ -88,8 +88,8 @@ func unreachable(host string, err error) diag.List {
 	d := diag.Diagnostic{Code: "BERTH2101", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not answer",
 		Detail: []string{err.Error()}, Hint: "install it (https://docs.docker.com/engine/install/) or start it: systemctl start docker"}
 	if errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "permission denied") {
-		d.Code, d.Summary = "BERTH2102", "you may not talk to the Docker Engine"
-		d.Hint = "run berth as root, or join the group docker: usermod -aG docker $USER, then sign in anew"
+		d.Code, d.Summary = "BERTH2102", "the Docker Engine refuses access"
+		d.Hint = "run berth as root, or join the group docker: usermod -aG docker $USER, then sign in again"
 	}
 	if host != "" {
 		d.Detail = append(d.Detail, "address: "+host)

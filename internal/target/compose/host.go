@@ -199,9 +199,9 @@ func cores(f Facts, n Needs) diag.List {
 		return nil
 	}
 	return diag.List{{Code: "BERTH2108", Severity: diag.Error, Subject: "host", Range: at,
-		Summary: fmt.Sprintf("this host has %d processor cores; %d services are given up to %g each, and Docker refuses that", f.CPUs, len(names), most),
+		Summary: fmt.Sprintf("this host has %d processor cores; %d services may use up to %g each, and Docker refuses that", f.CPUs, len(names), most),
 		Detail:  []string{strings.Join(names, ", ")},
-		Hint:    fmt.Sprintf("take a host with %g cores; or  size: demo  for a trial; or a smaller  services.NAME.cpu  for each", most)}}
+		Hint:    fmt.Sprintf("use a host with %g cores; or  size: demo  for a trial; or a smaller  services.NAME.cpu  for each", most)}}
 }
 
 // memory: a limit above what the host has is allowed, but means nothing.
@@ -216,7 +216,7 @@ func memory(f Facts, n Needs) diag.List {
 		return nil
 	}
 	return problem("BERTH2109", diag.Warning, fmt.Sprintf("this host has %d GiB of memory; these may use more than that: %s", f.Memory>>30, strings.Join(names, ", ")),
-		"under load, the host's own rules decide what is killed; set smaller  services.NAME.memory, or take a larger host")
+		"under load, the host's kernel decides which process it kills; set a smaller  services.NAME.memory, or use a larger host")
 }
 
 func disk(f Facts, n Needs) diag.List {
@@ -226,7 +226,7 @@ func disk(f Facts, n Needs) diag.List {
 	var problems diag.List
 	const least = 10 << 30
 	if f.FreeDisk < least && !f.Running {
-		problems = append(problems, problem("BERTH2110", diag.Warning, fmt.Sprintf("the disk of Docker's volumes has %.1f GiB left; images and a trial take about 10", float64(f.FreeDisk)/(1<<30)), "make room: docker system df shows what takes it")...)
+		problems = append(problems, problem("BERTH2110", diag.Warning, fmt.Sprintf("the disk of Docker's volumes has %.1f GiB left; images and a trial take about 10", float64(f.FreeDisk)/(1<<30)), "make room: docker system df shows what uses the space")...)
 	}
 	var total int64
 	for _, s := range n.Storage {
@@ -235,7 +235,7 @@ func disk(f Facts, n Needs) diag.List {
 	if total > f.FreeDisk {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH2111", Severity: diag.Warning, Subject: "host", Range: n.Storage[0].At,
 			Summary: fmt.Sprintf("the volumes are expected to grow to %.0f GiB; the disk has %.0f GiB left", float64(total)/(1<<30), float64(f.FreeDisk)/(1<<30)),
-			Hint:    "take a larger disk for Docker's volumes"})
+			Hint:    "use a larger disk for Docker's volumes"})
 	}
 	return problems
 }
@@ -255,7 +255,7 @@ func ports(f Facts, n Needs) diag.List {
 		inside := p[strings.LastIndexByte(p, ':')+1:]
 		key := map[string]string{"80": "http", "443": "https", "9090": "prometheus", "3370": "grafana"}[inside]
 		problems = append(problems, diag.Diagnostic{Code: "BERTH2112", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("port %s is taken%s", port, map[bool]string{true: " by " + by, false: ""}[by != ""]),
+			Summary: fmt.Sprintf("port %s is in use%s", port, map[bool]string{true: " by " + by, false: ""}[by != ""]),
 			Hint:    fmt.Sprintf("stop it, or set  ports: {%s: %d}", cmp.Or(key, "http"), 10000+len(problems)+8000)})
 	}
 	return problems

@@ -41,7 +41,7 @@ func TestCheck(t *testing.T) {
 		{"volumes that will not fit", func(f *Facts, n *Needs) { n.Storage = []Storage{{Service: "gitserver", Bytes: 1 << 40}} }, []string{"BERTH2111 warning 1024 GiB"}},
 		{"a port that is taken", func(f *Facts, _ *Needs) {
 			f.Taken = func(a string) (string, bool) { return "nginx (pid 812)", a == "0.0.0.0:443" }
-		}, []string{"BERTH2112 error port 443 is taken by nginx (pid 812)"}},
+		}, []string{"BERTH2112 error port 443 is in use by nginx (pid 812)"}},
 		{"a port that the installation itself has", func(f *Facts, _ *Needs) {
 			f.Running, f.Taken = true, func(string) (string, bool) { return "", true }
 		}, nil},

@@ -66,9 +66,9 @@ func nameOf(c listed) string {
 	return strings.TrimPrefix(c.Names[0], "/")
 }
 
-// foreign tells of a container that is in the way.
+// foreign reports a container that is in the way.
 func foreign(c listed) diag.Diagnostic {
-	owner := "was made without berth"
+	owner := "was created without berth"
 	if project := c.Labels["com.docker.compose.project"]; project != "" {
 		owner = "belongs to the Compose project " + project
 	}
@@ -76,7 +76,7 @@ func foreign(c listed) diag.Diagnostic {
 		owner = "belongs to the installation " + other
 	}
 	return diag.Diagnostic{Code: "BERTH3101", Severity: diag.Error, Subject: nameOf(c),
-		Summary: "a container of this name is there already and " + owner + "; it is not touched",
+		Summary: "a container with this name already exists and " + owner + "; it is not touched",
 		Hint:    "stop and remove that one, or give this installation another name:  name: sourcegraph-2"}
 }
 
@@ -125,7 +125,7 @@ func (c *inspected) status() plan.Status {
 	return plan.Stopped
 }
 
-// images asks which images are there, of the units that may have to be made anew.
+// images asks which images are there, of the units that may have to be recreated.
 func (e *Engine) images(ctx context.Context, p *render.Project, containers []plan.Container) ([]string, error) {
 	current := map[string]plan.Container{}
 	for _, c := range containers {

@@ -25,7 +25,7 @@ func (e *Engine) Up(p Project, units []string) error {
 	return e.run(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--quiet-pull"}, units...)...)
 }
 
-// Replace makes the containers of some units anew; volumes stay.
+// Replace recreates the containers of some units; volumes stay.
 func (e *Engine) Replace(p Project, units []string) error {
 	return e.run(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate"}, units...)...)
 }

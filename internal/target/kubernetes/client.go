@@ -106,7 +106,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	d := diag.Diagnostic{Code: "BERTH3407", Severity: diag.Error, Subject: "cluster", Summary: "the API server does not answer at " + c.host,
-		Detail: []string{err.Error()}, Hint: "see whether the cluster runs, and whether a VPN or proxy is needed to reach it"}
+		Detail: []string{err.Error()}, Hint: "check that the cluster runs, and whether you need a VPN or proxy to reach it"}
 	if c.context != "" {
 		d.Detail = append(d.Detail, "context: "+c.context)
 	}
@@ -116,13 +116,13 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	var refusal *Refusal
 	switch {
 	case errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid), certificate(err):
-		d.Code, d.Summary = "BERTH3408", "the certificate of the API server at "+c.host+" can't be trusted"
-		d.Hint = "fetch the kubeconfig anew from the cluster; its certificate authority or address has changed"
+		d.Code, d.Summary = "BERTH3408", "the certificate of the API server at "+c.host+" is not trusted"
+		d.Hint = "get a new kubeconfig from the cluster; its certificate authority or address has changed"
 	case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
-		d.Code, d.Summary = "BERTH3409", "the API server does not know you: "+c.who
-		d.Hint = "sign in anew with your provider, or fetch the kubeconfig anew"
+		d.Code, d.Summary = "BERTH3409", "the API server does not accept the sign-in: "+c.who
+		d.Hint = "sign in again with your provider, or get a new kubeconfig"
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden:
-		d.Code, d.Summary = "BERTH3410", "the API server lets you do nothing: "+c.who
+		d.Code, d.Summary = "BERTH3410", "the API server refuses the request: "+c.who
 		d.Hint = "ask the cluster's admin for a role in the namespace, or choose another context"
 	}
 	return diag.List{d}

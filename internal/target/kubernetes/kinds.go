@@ -39,7 +39,7 @@ func known(apiVersion, kind string) (Resource, bool) {
 	return Resource{APIVersion: apiVersion, Kind: kind, Plural: plural, Namespaced: !cluster}, true
 }
 
-// Resource finds where the objects of a kind are; kinds that berth does not know are asked for, once. NotFound tells of one that the
+// Resource finds where the objects of a kind are; kinds that berth does not know are asked for, once. NotFound reports one that the
 // cluster does not have.
 func (c *Client) Resource(ctx context.Context, apiVersion, kind string) (Resource, error) {
 	if r, ok := known(apiVersion, kind); ok {

@@ -27,7 +27,7 @@ type Input struct {
 }
 
 // MadeBy is the comment that every file begins with. It has no release in it: files that a release leaves as they are don't change.
-const MadeBy = "Sourcegraph, made by berth from sourcegraph.yaml. Change that file, not this one: this one is written anew."
+const MadeBy = "Sourcegraph, made by berth from sourcegraph.yaml. Change that file, not this one: this one is overwritten."
 
 // frontend is the service that people reach.
 const frontend = "sourcegraph-frontend"

@@ -21,7 +21,7 @@ if [ "${ALLOW:-}" = "$RELEASE" ]; then
 fi
 say "REFUSED: $folder has data of Postgres $newest, and the image of Sourcegraph $RELEASE is of Postgres $own."
 if [ "$newest" -lt "$own" ]; then
-  say "It would convert the data, and only a backup leads back. berth upgrade makes one, proves it, and converts: put the release that ran"
+  say "It would convert the data, and only a backup can undo that. berth upgrade makes one, tests it, and converts: put the release that ran"
   say "before back into sourcegraph.yaml, berth render, and apply that. Then: berth upgrade --plan"
 else
   say "It can't read this data. Put the release that ran before back into sourcegraph.yaml, berth render, and apply that."

@@ -63,11 +63,11 @@ older() {
 }
 say "REFUSED: the databases are of Sourcegraph $ran, and these files are of $RELEASE."
 if older "$ran" "$RELEASE"; then
-  say "$RELEASE can't be reached from $ran by replacing pods: it takes stops, a backup, or the migrator's upgrade."
+  say "$RELEASE can't be reached from $ran by replacing pods: it needs stops, a backup, or the migrator's upgrade."
   say "Put  release: $ran  back into sourcegraph.yaml, berth render, and apply that. Then: berth upgrade --to $RELEASE --plan"
 else
   say "$RELEASE is older, and is not known to work with the schema of $ran."
-  say "Put  release: $ran  back into sourcegraph.yaml, berth render, and apply that. To go back over an upgrade of berth's: berth rollback"
+  say "Put  release: $ran  back into sourcegraph.yaml, berth render, and apply that. To roll back an upgrade that berth made: berth rollback"
 fi
 say "The databases were not touched."
 say "After you restored a backup of another release: kubectl -n $NAMESPACE create configmap berth-guard --from-literal=allow=$RELEASE"

@@ -11,7 +11,7 @@ import (
 const Overlay = "overlay"
 
 // overlay is what the admin's folder begins with.
-const overlay = `# Yours: berth made this file once, and never writes it again. Put your own changes here, and apply this folder.
+const overlay = `# Yours: this file is written once, and never changed by berth. Put your own changes here, and apply this folder.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
@@ -23,7 +23,7 @@ resources:
 #     - {op: add, path: /spec/template/metadata/annotations/example.com~1team, value: code}
 `
 
-// kustomize gives a base that is written anew each time, and an overlay. What is in the second list belongs to the admin: it is written when
+// kustomize gives a base that is rewritten each time, and an overlay. What is in the second list belongs to the admin: it is written when
 // it is not there.
 func (in *Input) kustomize() (files, once []stack.File, err error) {
 	files, err = in.files("base/")

@@ -27,7 +27,7 @@ func (in *Input) manifestsReadme() []byte {
 }
 
 func (in *Input) kustomizeReadme() []byte {
-	return in.readme("`base/` is written anew by each `berth render`. `"+Overlay+"/` is yours: your patches go there, and berth never writes in it again.",
+	return in.readme("Each `berth render` overwrites `base/`. `"+Overlay+"/` is yours: put your patches there. berth never changes it.",
 		in.Expected(), in.Set.Namespace, guardInFolder, in.applied("-k", Overlay))
 }
 

@@ -152,7 +152,7 @@ func (t *translation) comment() string {
 // lose notes that the chart can't make something.
 func (t *translation) lose(o *kubernetes.Object, what string) {
 	p := diag.Diagnostic{Code: "BERTH3601", Severity: diag.Error, Subject: o.Key(), Summary: "Sourcegraph's chart " + what,
-		Hint: "render another form, such as --as helm; or change what asks for it in sourcegraph.yaml"}
+		Hint: "render another form, such as --as helm; or remove the setting from sourcegraph.yaml"}
 	if len(o.Origins) > 0 {
 		p.Range = o.Origins[len(o.Origins)-1].Range
 	}

@@ -25,12 +25,12 @@ type cause struct {
 }
 
 var causes = []cause{
-	{[]string{"no space left on device"}, "BERTH3301", "%s can't be done: there is no space left on the disk", "make room (docker system df shows what takes it), then: berth up"},
-	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "%s can't start: a port of this host is taken", "stop what takes the port, or set other ports:  berth explain ports"},
-	{[]string{"manifest unknown", "not found: manifest", "no such image", "name unknown", "unauthorized", "access to the resource is denied", "failed to resolve reference"}, "BERTH3303", "the image of %s can't be had", "berth check tells which images the registry lacks"},
-	{[]string{"range of cpus is from"}, "BERTH3304", "%s is given more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
-	{[]string{"cannot connect to the docker daemon", "failed to connect to the docker api", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine went away while working on %s", "start it (systemctl start docker), then go on with: berth up"},
-	{[]string{"operation not permitted"}, "BERTH3306", "the engine may not give %s the rights that it asks for", "see the engine's message; a patch can take the right away:  berth explain patches"},
+	{[]string{"no space left on device"}, "BERTH3301", "%s failed: there is no space left on the disk", "make room (docker system df shows what uses the space), then: berth up"},
+	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "%s can't start: a port of this host is in use", "stop the program that uses the port, or set other ports:  berth explain ports"},
+	{[]string{"manifest unknown", "not found: manifest", "no such image", "name unknown", "unauthorized", "access to the resource is denied", "failed to resolve reference"}, "BERTH3303", "the image of %s is not available", "to see which images are missing: berth check"},
+	{[]string{"range of cpus is from"}, "BERTH3304", "%s has a limit of more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
+	{[]string{"cannot connect to the docker daemon", "failed to connect to the docker api", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine stopped answering during work on %s", "start it (systemctl start docker), then continue with: berth up"},
+	{[]string{"operation not permitted"}, "BERTH3306", "the engine refuses the rights that %s requests", "see the engine's message; a patch can remove the request:  berth explain patches"},
 }
 
 // unreached is a registry that the engine can't talk to.
@@ -51,7 +51,7 @@ func known(verb plan.Verb, text string) (cause, bool) {
 
 // Explain says why a step failed.
 func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
-	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Hint: "when it is mended, go on with: berth up"}
+	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Hint: "fix the cause shown above, then continue with: berth up"}
 	var failed *compose.ComposeError
 	said := []string{err.Error()}
 	if errors.As(err, &failed) {
@@ -61,7 +61,7 @@ func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagn
 	if errors.Is(err, run.ErrNotReady) {
 		return t.notReady(ctx, s, d, err)
 	}
-	d.Code, d.Summary = "BERTH3203", fmt.Sprintf("%s %s did not work", s.Verb, d.Subject)
+	d.Code, d.Summary = "BERTH3203", fmt.Sprintf("%s %s failed", s.Verb, d.Subject)
 	d.Detail = secret.Hide(t.secrets())(said)
 	if c, ok := known(s.Verb, strings.ToLower(strings.Join(said, "\n"))); ok {
 		d.Code, d.Summary, d.Hint = c.code, fmt.Sprintf(c.summary, d.Subject), c.hint
@@ -84,7 +84,7 @@ func (t *Target) named(output []string, otherwise string) string {
 // notReady says why a service is not ready, with its last lines.
 func (t *Target) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, err error) diag.Diagnostic {
 	d.Code = "BERTH3204"
-	d.Summary = fmt.Sprintf("%s did not get %s", s.Object, strings.TrimPrefix(err.Error(), "not "))
+	d.Summary = fmt.Sprintf("%s did not become %s", s.Object, strings.TrimPrefix(err.Error(), "not "))
 	name := container(s)
 	if lines, logErr := t.Engine.Logs(ctx, name, lastLines); logErr == nil && len(lines) > 0 {
 		d.Detail = append([]string{"its last lines:"}, indented(secret.Hide(t.secrets())(lines))...)
@@ -99,15 +99,15 @@ func (t *Target) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, e
 		d.Detail = append(d.Detail, "the engine killed it, because it needed more memory than its limit")
 	case s.Verb == plan.Execute:
 		d.Code, d.Summary = "BERTH3206", fmt.Sprintf("%s ended with exit code %d", s.Object, w.Exit)
-		d.Detail = append(d.Detail, "what needs it was not started; what ran before still runs")
+		d.Detail = append(d.Detail, "services that depend on it were not started; what ran before still runs")
 	case w.Check != "":
-		d.Detail = append(d.Detail, "its health check said: "+strings.Join(secret.Hide(t.secrets())([]string{w.Check}), " "))
+		d.Detail = append(d.Detail, "its health check reported: "+strings.Join(secret.Hide(t.secrets())([]string{w.Check}), " "))
 	}
 	text := strings.ToLower(strings.Join(d.Detail, "\n"))
 	if containsAny(text, causes[0].words) {
 		d.Code, d.Hint = causes[0].code, causes[0].hint
 	}
-	d.Detail = append(d.Detail, "everything else stays as it is; nothing was lost")
+	d.Detail = append(d.Detail, "nothing else was changed; nothing was lost")
 	return d
 }
 

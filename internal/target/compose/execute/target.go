@@ -102,7 +102,7 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 	case plan.Delete:
 		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.DeleteVolume(ctx, s.Object) })
 	}
-	return fmt.Errorf("no way to %s on Docker Compose", verb)
+	return fmt.Errorf("unknown action %s on Docker Compose", verb)
 }
 
 // limited starts a container anew, with the limits that it should have: want of memory may be why it has to be started.

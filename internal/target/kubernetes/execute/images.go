@@ -132,7 +132,7 @@ func (f *fetch) wait(ctx context.Context) error {
 			return problems
 		}
 		if now := f.tasks.Now(); len(f.wanted) > 0 && now.Sub(said) > tellImages {
-			f.say(fmt.Sprintf("fetching images: %d of %d are where they are needed", have, of))
+			f.say(fmt.Sprintf("pulling images: %d of %d are on the nodes that need them", have, of))
 			said = now
 		}
 		select {
@@ -149,7 +149,7 @@ const tellImages = 2 * time.Second
 
 // without says that something is not fetched beforehand.
 func (f *fetch) without(what, why string) {
-	f.say(what + " fetches its images when they are needed, and not before: " + secret.Hide(f.tasks.Secrets)([]string{why})[0])
+	f.say(what + " pulls its images only when its pods start: " + secret.Hide(f.tasks.Secrets)([]string{why})[0])
 }
 
 // there is how many images the pod of each Job has.

@@ -61,7 +61,7 @@ func TestImages(t *testing.T) {
 		{name: "nothing", wanted: nil},
 		{name: "two nodes, and an image without the program", wanted: map[string][]string{"a": {"one:1", "no-true:1"}, "b": {"two:1"}}},
 		{name: "an image that is not there", wanted: map[string][]string{"a": {"one:1", "gone:1"}, "b": {"two:1"}}, code: noImage},
-		{name: "pods are denied", wanted: map[string][]string{"a": {"one:1"}}, deny: true, said: "a fetches its images when they are needed"},
+		{name: "pods are denied", wanted: map[string][]string{"a": {"one:1"}}, deny: true, said: "a pulls its images only when its pods start"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := kubetest.New(t)

@@ -33,5 +33,5 @@ func (t *Target) takeOver(ctx context.Context, s plan.Step) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%s changes all the time, so it can't be taken over", ref)
+	return fmt.Errorf("%s changes constantly, so it can't be taken over", ref)
 }

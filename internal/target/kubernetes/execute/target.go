@@ -114,7 +114,7 @@ func (t *Target) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
 		}
 		return err
 	}
-	return fmt.Errorf("no way to %s on Kubernetes", verb)
+	return fmt.Errorf("unknown action %s on Kubernetes", verb)
 }
 
 // propagation is how an object is removed. When a workload is gone, its pods are; nobody has to wait for what hangs on a Service.
@@ -255,18 +255,18 @@ func (t *Target) watch() *health.Watcher {
 func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
 	if errors.Is(err, run.ErrNotReady) {
 		d := t.watch().Explain(ctx, kubernetes.RefOf(t.Bodies[s.Object]))
-		d.Detail = secret.Hide(t.Secrets)(append(d.Detail, "everything else stays as it is; nothing was lost"))
+		d.Detail = secret.Hide(t.Secrets)(append(d.Detail, "nothing else was changed; nothing was lost"))
 		return d
 	}
-	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Code: "BERTH3203", Summary: fmt.Sprintf("%s %s did not work", s.Verb, s.Object),
-		Detail: secret.Hide(t.Secrets)([]string{err.Error()}), Hint: "when it is mended, go on with: berth up"}
+	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Code: "BERTH3203", Summary: fmt.Sprintf("%s %s failed", s.Verb, s.Object),
+		Detail: secret.Hide(t.Secrets)([]string{err.Error()}), Hint: "fix the cause shown above, then continue with: berth up"}
 	var refusal *kubernetes.Refusal
 	if errors.As(err, &refusal) {
 		for _, c := range refusal.Causes {
 			d.Detail = append(d.Detail, secret.Hide(t.Secrets)([]string{c.Field + ": " + c.Message})...)
 		}
 		if strings.Contains(refusal.Message, "failed calling webhook") {
-			d.Hint = "see whether the webhook's own pods run; the message names it; then go on with: berth up"
+			d.Hint = "check that the webhook's own pods run; the message names it; then continue with: berth up"
 		}
 	}
 	return d

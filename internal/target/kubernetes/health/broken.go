@@ -11,7 +11,7 @@ import (
 const settle = 10 * time.Second
 
 // Renew deletes pods of an object that were broken before a moment: they serve nobody, a StatefulSet's controller waits for them for ever
-// before it brings a mended template to them, and a crash loop's pauses grow to five minutes. It gives the names of the pods.
+// before it brings a fixed template to them, and a crash loop's pauses grow to five minutes. It gives the names of the pods.
 //
 // Source: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
 func Renew(ctx context.Context, c *kubernetes.Client, ref kubernetes.Ref, before time.Time) ([]string, error) {
@@ -51,7 +51,7 @@ func observed(ctx context.Context, c *kubernetes.Client, ref kubernetes.Ref) (Ob
 		}
 		select {
 		case <-ctx.Done():
-			return o, nil // what it makes is judged anew
+			return o, nil // what it makes is judged again
 		case <-time.After(leastFresh):
 		}
 	}

@@ -12,19 +12,19 @@ func (e Evidence) unscheduled(o Object, p Pod, message string) Finding {
 		return f
 	}
 	reasons := reasonsOf(message)
-	f := Finding{How: "no node takes it: " + strings.Join(reasons, "; ")}
-	f.Code, f.Summary = "BERTH3421", "no node takes "+p.Metadata.Name
+	f := Finding{How: "unschedulable: " + strings.Join(reasons, "; ")}
+	f.Code, f.Summary = "BERTH3421", "no node can run "+p.Metadata.Name
 	f.Detail = append([]string{"the nodes:"}, indented(reasons)...)
 	f.Hint = "see what the nodes have:  kubectl describe nodes"
 	text := strings.ToLower(message)
 	for _, h := range []struct{ words, hint string }{
-		{"volume node affinity conflict", "its volume is in another zone than the nodes that have room; let it go where its volume is:  kubernetes.pods.nodeSelector"},
+		{"volume node affinity conflict", "its volume is in another zone than the nodes with room; choose nodes in the volume's zone:  kubernetes.pods.nodeSelector"},
 		{"persistentvolumeclaim", "see the claim:  kubectl describe pvc"},
 		{"untolerated taint", "tolerate the taint:  kubernetes: {pods: {tolerations: [...]}}  or add nodes without it"},
 		{"node affinity/selector", "no node has the labels of kubernetes.pods.nodeSelector or affinity; label one, or change them"},
-		{"insufficient", "add a node, or ask for less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}  or a smaller size:  berth explain size"},
+		{"insufficient", "add a node, or request less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}  or a smaller size:  berth explain size"},
 		{"too many pods", "add a node"},
-		{"free ports", "its nodes' ports are taken, as by another installation in the cluster; without what needs them:  kubernetes: {podSecurity: baseline}"},
+		{"free ports", "its ports are in use on the nodes, for example by another installation; to run without the services that need them:  kubernetes: {podSecurity: baseline}"},
 	} {
 		if strings.Contains(text, h.words) {
 			f.Hint = h.hint
@@ -66,15 +66,15 @@ func (e Evidence) claim(p Pod) (Finding, bool) {
 		said := e.about("PersistentVolumeClaim", v.Claim.Name, "ProvisioningFailed", "FailedBinding")
 		switch {
 		case class == nil:
-			f.Summary = fmt.Sprintf("the volume of %s can't be made: the cluster has no default storage class", p.Metadata.Name)
+			f.Summary = fmt.Sprintf("the volume of %s can't be created: the cluster has no default storage class", p.Metadata.Name)
 			f.Hint = "set  kubernetes: {storageClass: {name: ...}}  to one of:  kubectl get storageclass"
 		case len(said) > 0 && strings.Contains(said[0].Message, "storageclass") && strings.Contains(said[0].Message, "not found"):
-			f.Summary = fmt.Sprintf("the volume of %s can't be made: there is no storage class %s", p.Metadata.Name, *class)
+			f.Summary = fmt.Sprintf("the volume of %s can't be created: there is no storage class %s", p.Metadata.Name, *class)
 			f.Hint = "set  kubernetes: {storageClass: {name: ...}}  to one of:  kubectl get storageclass"
 		case len(said) > 0:
 			f.Failed = false
-			f.Summary = fmt.Sprintf("the volume of %s is not made", p.Metadata.Name)
-			f.Detail, f.Hint = lines(said[0].Message), "see what the storage's provisioner says:  kubectl describe pvc "+v.Claim.Name
+			f.Summary = fmt.Sprintf("the volume of %s was not created", p.Metadata.Name)
+			f.Detail, f.Hint = lines(said[0].Message), "see the message of the storage provisioner:  kubectl describe pvc "+v.Claim.Name
 		default:
 			continue
 		}
@@ -101,9 +101,9 @@ func (e Evidence) volume(o Object, p Pod) (Finding, bool) {
 	switch text := strings.ToLower(message); {
 	case said[0].Reason == "FailedCreatePodSandBox":
 		f.How = "waiting for its network"
-		f.Code, f.Summary, f.Hint = "BERTH3431", "the node can't make the network of "+p.Metadata.Name, "see the node's network plugin:  kubectl describe node "+p.Spec.Node
+		f.Code, f.Summary, f.Hint = "BERTH3431", "the node can't create the network of "+p.Metadata.Name, "see the node's network plugin:  kubectl describe node "+p.Spec.Node
 	case strings.Contains(text, "multi-attach"):
-		f.Hint = "another node still has the volume; it is given back some minutes after its pod is gone"
+		f.Hint = "another node still has the volume; it releases the volume some minutes after its pod is gone"
 	}
 	return f, true
 }
@@ -126,8 +126,8 @@ func (e Evidence) image(o Object, p Pod, c ContainerStatus, reason, message stri
 	text := strings.ToLower(message)
 	denied := containsAny(text, "unauthorized", "denied", "forbidden", "authentication required", "no basic auth")
 	missing := containsAny(text, "not found", "manifest unknown", "name unknown", "does not exist")
-	f := Finding{How: "its image can't be had: " + cause(message)}
-	f.Code, f.Summary = "BERTH3422", fmt.Sprintf("the image of %s can't be had%s", p.Metadata.Name, containerName(o, c.Name))
+	f := Finding{How: "its image can't be pulled: " + cause(message)}
+	f.Code, f.Summary = "BERTH3422", fmt.Sprintf("the image of %s is not available%s", p.Metadata.Name, containerName(o, c.Name))
 	f.Detail = []string{"image: " + c.Image, cause(message)}
 	switch {
 	case reason == "InvalidImageName", reason == "ErrImageNeverPull":
@@ -135,9 +135,9 @@ func (e Evidence) image(o Object, p Pod, c ContainerStatus, reason, message stri
 	case denied:
 		f.Failed, f.Hint = tries >= 2, "let the cluster sign in:  kubernetes: {imagePullSecrets: [NAME]}  then: berth up"
 	case missing:
-		f.Failed, f.Hint = tries >= 2, "berth check tells which images the registry lacks"
+		f.Failed, f.Hint = tries >= 2, "to see which images are missing: berth check"
 	default:
-		f.Hint = "the nodes have to reach the registry; see what the message says of it"
+		f.Hint = "the nodes must reach the registry; see the message"
 	}
 	return f
 }
@@ -153,29 +153,29 @@ func cause(message string) string {
 	return message
 }
 
-// refused is a workload whose pods can't even be made. What was said before the work began may be mended, and is tried again.
+// refused is a workload whose pods can't even be made. What was said before the work began may be fixed, and is tried again.
 func (e Evidence) refused(o Object, v Event) Finding {
 	text := strings.ToLower(v.Message)
-	f := Finding{Failed: v.at().After(e.Since), How: "its pods can't be made: " + cause(v.Message)}
+	f := Finding{Failed: v.at().After(e.Since), How: "its pods can't be created: " + cause(v.Message)}
 	f.Detail = lines(v.Message)
 	switch {
 	case strings.Contains(text, "exceeded quota"), strings.Contains(text, "failed quota"):
 		f.Code, f.Summary = "BERTH3427", "the namespace's quota leaves no room for the pods of "+o.Metadata.Name
-		f.Hint = "raise the quota (kubectl describe quota), or ask for less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}"
+		f.Hint = "raise the quota (kubectl describe quota), or request less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}"
 	case strings.Contains(text, "violates podsecurity"):
 		f.Code, f.Summary = "BERTH3428", "the namespace's pod security does not allow the pods of "+o.Metadata.Name
 		f.Hint = "set  kubernetes: {podSecurity: restricted}  or relax the namespace's label pod-security.kubernetes.io/enforce"
 	case strings.Contains(text, "failed calling webhook"), strings.Contains(text, "internal error"), strings.Contains(text, "timeout"):
 		f.Failed = false // a webhook that is being restarted
 		f.Code, f.Summary = "BERTH3428", "an admission webhook does not answer for the pods of "+o.Metadata.Name
-		f.Hint = "see whether the webhook's own pods run; the message names it"
+		f.Hint = "check that the webhook's own pods run; the message names it"
 	case containsAny(text, "denied", "admission webhook", "is forbidden", "invalid"):
 		f.Code, f.Summary = "BERTH3428", "the cluster does not allow the pods of "+o.Metadata.Name
-		f.Hint = "the message names the policy or webhook that is against it; keep to it with kubernetes.pods or a patch"
+		f.Hint = "the message names the policy or webhook that refuses it; meet it with kubernetes.pods or a patch"
 	default:
 		f.Failed = false
-		f.Code, f.Summary = "BERTH3428", "the pods of "+o.Metadata.Name+" can't be made"
-		f.Hint = "mend what the message says, then: berth up"
+		f.Code, f.Summary = "BERTH3428", "the pods of "+o.Metadata.Name+" can't be created"
+		f.Hint = "fix the cause shown above, then: berth up"
 	}
 	return f
 }

@@ -25,7 +25,7 @@ type Log struct {
 }
 
 const (
-	// crashes is how many restarts are told of as a crash loop rather than waited for.
+	// crashes is how many restarts are reported as a crash loop rather than waited for.
 	crashes = 3
 	// recent is how long after a crash a container that runs again is not trusted.
 	recent = 2 * time.Minute
@@ -95,9 +95,9 @@ func (e Evidence) pod(o Object, p Pod) (Finding, bool) {
 	if f, ok := e.volume(o, p); ok {
 		return f, true
 	}
-	if p.Status.Phase == "Failed" && p.Status.Reason != "" { // "Evicted", "NodeLost": it is made anew
+	if p.Status.Phase == "Failed" && p.Status.Reason != "" { // "Evicted", "NodeLost": it is recreated
 		f := Finding{How: p.Metadata.Name + ": " + strings.ToLower(p.Status.Reason)}
-		f.Code, f.Summary, f.Hint = "BERTH3431", fmt.Sprintf("%s was ended by its node: %s", p.Metadata.Name, p.Status.Reason), "see the node:  kubectl describe node "+p.Spec.Node
+		f.Code, f.Summary, f.Hint = "BERTH3431", fmt.Sprintf("the node ended %s: %s", p.Metadata.Name, p.Status.Reason), "see the node:  kubectl describe node "+p.Spec.Node
 		f.Detail = lines(p.Status.Message)
 		return f, true
 	}
@@ -144,10 +144,10 @@ func (e Evidence) crash(o Object, p Pod, c ContainerStatus, t *Ending) Finding {
 		f.Detail = []string{"the node killed it, because it needed more memory than its limit", "it was restarted " + times(c.Restarts)}
 	case t.Exit == -1:
 		f.Code, f.Summary = "BERTH3423", fmt.Sprintf("%s can't be started: %s", where, sentence(t.Reason))
-		f.Hint, f.Detail, f.Log = "mend what the node says, then: berth up", lines(t.Message), nil
+		f.Hint, f.Detail, f.Log = "fix the cause that the node reports, then: berth up", lines(t.Message), nil
 	default:
 		f.Code, f.Summary = "BERTH3423", fmt.Sprintf("%s crashed %s, %s", where, times(max(c.Restarts, 1)), ending(*t))
-		f.Hint, f.Detail = "mend what its last lines say, then: berth up", lines(t.Message)
+		f.Hint, f.Detail = "fix the cause that its last lines show, then: berth up", lines(t.Message)
 	}
 	return f
 }
@@ -164,7 +164,7 @@ func ending(t Ending) string {
 	case 137:
 		return "exit code 137: it was killed"
 	case 143:
-		return "exit code 143: it was told to end"
+		return "exit code 143: it was asked to end"
 	}
 	return fmt.Sprintf("exit code %d", t.Exit)
 }
@@ -194,15 +194,15 @@ func (o Object) service() string {
 
 // config is a container that lacks something that it is configured with.
 func (e Evidence) config(o Object, p Pod, message string) Finding {
-	f := Finding{Failed: e.Now.Sub(p.Metadata.Created) > settling, How: "lacks its configuration: " + message}
-	f.Code, f.Summary, f.Detail = "BERTH3425", fmt.Sprintf("%s can't be started: it lacks a part of its configuration", p.Metadata.Name), []string{message}
-	f.Hint = "make what is missing, then: berth up"
+	f := Finding{Failed: e.Now.Sub(p.Metadata.Created) > settling, How: "its configuration is missing: " + message}
+	f.Code, f.Summary, f.Detail = "BERTH3425", fmt.Sprintf("%s can't be started: a part of its configuration is missing", p.Metadata.Name), []string{message}
+	f.Hint = "create what is missing, then: berth up"
 	switch text := strings.ToLower(message); {
 	case strings.Contains(text, "runasnonroot"), strings.Contains(text, "non-numeric user"):
-		f.Summary = p.Metadata.Name + " may not run as the user that it asks for"
-		f.Hint = "set who it runs as:  kubernetes: {runAs: {user: ...}}  then: berth up"
+		f.Summary = p.Metadata.Name + " may not run as its user"
+		f.Hint = "set its user:  kubernetes: {runAs: {user: ...}}  then: berth up"
 	case strings.Contains(text, "secret") && strings.Contains(text, "not found"):
-		f.Hint = "make the Secret (kubernetes.existingSecrets names yours), then: berth up"
+		f.Hint = "create the Secret (kubernetes.existingSecrets names yours), then: berth up"
 	}
 	return f
 }
@@ -214,8 +214,8 @@ func (e Evidence) probe(o Object, p Pod) (Finding, bool) {
 		return Finding{}, false
 	}
 	f := Finding{How: "starting: " + firstLine(said[0].Message)}
-	f.Code, f.Summary = "BERTH3429", p.Metadata.Name+" runs, but does not answer as it should"
-	f.Detail, f.Hint = lines(said[0].Message), "see its last lines; --timeout gives it longer"
+	f.Code, f.Summary = "BERTH3429", p.Metadata.Name+" runs, but its probe fails"
+	f.Detail, f.Hint = lines(said[0].Message), "see its last lines; --timeout allows more time"
 	for _, c := range p.Status.Containers {
 		if !c.Ready {
 			f.Log = &Log{Pod: p.Metadata.Name, Container: c.Name}
@@ -229,7 +229,7 @@ func (e Evidence) probe(o Object, p Pod) (Finding, bool) {
 func jobFailed(o Object, pods []Pod) Finding {
 	c, _ := condition(o.Status.Conditions, "Failed", "True")
 	f := Finding{Failed: true, How: "failed: " + sentence(c.Message, c.Reason)}
-	f.Code, f.Summary, f.Hint = "BERTH3430", o.Metadata.Name+" failed", "when it is mended, berth up runs it again"
+	f.Code, f.Summary, f.Hint = "BERTH3430", o.Metadata.Name+" failed", "fix the cause shown above, then: berth up"
 	f.Detail = lines(c.Message)
 	for _, p := range pods {
 		for _, s := range append(p.Status.Init, p.Status.Containers...) {
@@ -250,7 +250,7 @@ func (e Evidence) address(o Object) (Finding, bool) {
 	}
 	f := Finding{How: "waiting for an address of the load balancer"}
 	f.Code, f.Summary = "BERTH3432", "the Service "+o.Metadata.Name+" gets no address from a load balancer"
-	f.Hint = "see that the cluster has a controller for load balancers, or use an Ingress:  berth explain kubernetes.service"
+	f.Hint = "check that the cluster has a controller for load balancers, or use an Ingress:  berth explain kubernetes.service"
 	for _, v := range e.about("Service", o.Metadata.Name) {
 		f.Detail = append(f.Detail, v.Message)
 		break

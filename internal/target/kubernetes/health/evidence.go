@@ -14,7 +14,7 @@ type Evidence struct {
 	// Lost are the nodes that do not answer, by name, with what the cluster says of each. Who may not look at nodes has none.
 	Lost  map[string]string
 	Now   time.Time // by the cluster's clock as well as by ours; a minute of difference does no harm
-	Since time.Time // when the work began: what was said before may be mended since
+	Since time.Time // when the work began: what was said before may be fixed since
 }
 
 // pods are those of a workload that should run, the newest first.

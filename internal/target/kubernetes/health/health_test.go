@@ -28,7 +28,7 @@ func TestReady(t *testing.T) {
 		want         Readiness
 	}{
 		{"Deployment", `{"metadata": {"generation": 2}, "status": {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}}`,
-			Readiness{How: "waiting for the cluster to take it up"}},
+			Readiness{How: "waiting for the cluster to process it"}},
 		{"Deployment", `{"spec": {"replicas": 2}, "status": {"updatedReplicas": 1, "replicas": 2, "availableReplicas": 2}}`, Readiness{How: "1 of 2 updated"}},
 		{"Deployment", `{"spec": {"replicas": 2, "paused": true}, "status": {"updatedReplicas": 1, "replicas": 2}}`, Readiness{How: "paused, with 1 of 2 updated"}},
 		{"Deployment", `{"spec": {"replicas": 2}, "status": {"updatedReplicas": 2, "replicas": 3, "availableReplicas": 2}}`, Readiness{How: "1 old still ending"}},
@@ -48,7 +48,7 @@ func TestReady(t *testing.T) {
 		{"StatefulSet", `{"spec": {"minReadySeconds": 10}, "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 1}}`,
 			Readiness{Ready: true, How: "1 of 1 ready"}},
 		{"StatefulSet", `{"spec": {"replicas": 1}, "status": {"replicas": 2, "readyReplicas": 2, "updatedReplicas": 2}}`, Readiness{How: "1 surplus still ending"}},
-		{"StatefulSet", `{"metadata": {"generation": 1}}`, Readiness{How: "waiting for the cluster to take it up"}},
+		{"StatefulSet", `{"metadata": {"generation": 1}}`, Readiness{How: "waiting for the cluster to process it"}},
 		{"Deployment", `{"spec": {"minReadySeconds": 10, "template": {"spec": {"containers": [{"readinessProbe": {}}]}}},
 			"status": {"updatedReplicas": 1, "replicas": 1, "readyReplicas": 1}}`, Readiness{Ready: true, How: "1 of 1 ready"}},
 		{"Deployment", `{"spec": {"minReadySeconds": 10, "template": {"spec": {"containers": [{}]}}},
@@ -153,7 +153,7 @@ func TestDiagnose(t *testing.T) {
 		{"probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", said("Pod", "gitserver-0", "Unhealthy", "Readiness probe failed: statuscode: 503"),
 			"BERTH3429", false, "503"},
 		{"its node is away, which its events tell", `{"spec": {"nodeName": "node7"}, "status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "",
-			said("Pod", "gitserver-0", "NodeNotReady", "Node is not ready"), "BERTH3434", false, "its node node7 does not answer: Node is not ready;certain that the node is off"},
+			said("Pod", "gitserver-0", "NodeNotReady", "Node is not ready"), "BERTH3434", false, "its node node7 does not answer: Node is not ready;only when the node is certainly off"},
 		{"another pod's probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", said("Pod", "gitserver-1", "Unhealthy", "x"), "", false, ""},
 		{"quota", "", "", said("StatefulSet", "gitserver", "FailedCreate", `create Pod gitserver-0 failed error: pods "gitserver-0" is forbidden: exceeded quota: small`), "BERTH3427", true, "exceeded quota"},
 		{"webhook", "", "", said("StatefulSet", "gitserver", "FailedCreate", `admission webhook "policy" denied the request: no`), "BERTH3428", true, `webhook "policy"`},

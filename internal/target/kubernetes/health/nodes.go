@@ -79,11 +79,11 @@ func (e Evidence) node(o Object, p Pod) (Finding, bool) {
 	f := Finding{How: fmt.Sprintf("its node %s does not answer: %s", p.Spec.Node, firstLine(said))}
 	f.Code, f.Summary = "BERTH3434", fmt.Sprintf("%s is on the node %s, which does not answer", p.Metadata.Name, p.Spec.Node)
 	f.Detail = lines(said)
-	f.Hint = "bring the node back; one that is off for good:  kubectl delete node " + p.Spec.Node + "  and its pods start elsewhere"
+	f.Hint = "repair the node; if it is off for good:  kubectl delete node " + p.Spec.Node + "  and its pods start elsewhere"
 	if o.Kind == "Deployment" {
 		f.Detail = append(f.Detail, "Kubernetes starts the pod elsewhere after some minutes")
 	} else {
-		f.Detail = append(f.Detail, "Kubernetes does not start it elsewhere before it is certain that the node is off")
+		f.Detail = append(f.Detail, "Kubernetes starts it elsewhere only when the node is certainly off")
 	}
 	return f, true
 }

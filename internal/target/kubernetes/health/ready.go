@@ -20,7 +20,7 @@ func Ready(o Object) Readiness {
 	switch o.Kind {
 	case "Deployment", "StatefulSet", "DaemonSet":
 		if o.Status.Observed < o.Metadata.Generation {
-			return Readiness{How: "waiting for the cluster to take it up"}
+			return Readiness{How: "waiting for the cluster to process it"}
 		}
 	}
 	switch o.Kind {
@@ -152,5 +152,5 @@ func sentence(texts ...string) string {
 			return t
 		}
 	}
-	return "for no reason that it tells"
+	return "without a reported reason"
 }

@@ -33,7 +33,7 @@ type Access struct {
 // connections is how many requests go at once: each has a connection, since HTTP/2 would put all of them behind one lost packet.
 const connections = 16
 
-// Transport sends requests to the cluster, in our name. A 401 makes it sign in anew, once.
+// Transport sends requests to the cluster, in our name. A 401 makes it sign in again, once.
 func (a *Access) Transport() http.RoundTripper {
 	t := &http.Transport{Proxy: a.proxy, TLSClientConfig: a.tls, MaxIdleConnsPerHost: connections, MaxConnsPerHost: 2 * connections,
 		DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext, TLSHandshakeTimeout: 10 * time.Second,
@@ -73,12 +73,12 @@ func (a *Access) reach(c namedCluster) error {
 	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Cluster.Insecure, ServerName: c.Cluster.ServerName}
 	pem, err := content(c.Cluster.AuthorityData, c.Cluster.Authority)
 	if err != nil {
-		return in(problem("BERTH3406", subject, "the certificate authority can't be read", "mend certificate-authority of the cluster", err.Error()), c.from)
+		return in(problem("BERTH3406", subject, "the certificate authority can't be read", "fix certificate-authority of the cluster", err.Error()), c.from)
 	}
 	if pem != nil {
 		a.tls.RootCAs = x509.NewCertPool()
 		if !a.tls.RootCAs.AppendCertsFromPEM(pem) {
-			return in(problem("BERTH3406", subject, "certificate-authority holds no certificate", "put the cluster's CA there, as PEM"), c.from)
+			return in(problem("BERTH3406", subject, "certificate-authority contains no certificate", "put the cluster's CA there, as PEM"), c.from)
 		}
 	}
 	return nil
@@ -88,7 +88,7 @@ func (a *Access) reach(c namedCluster) error {
 func (a *Access) prove(u user, c cluster) error {
 	subject := "user " + a.user
 	if u.Provider != nil {
-		return in(problem("BERTH3404", subject, fmt.Sprintf("the auth-provider %q is a way to sign in that kubectl gave up, too", u.Provider.Name),
+		return in(problem("BERTH3404", subject, fmt.Sprintf("the auth-provider %q is no longer supported by kubectl or berth", u.Provider.Name),
 			providerHint(u.Provider.Name)), a.from)
 	}
 	cert, err := content(u.CertificateData, u.Certificate)
@@ -102,7 +102,7 @@ func (a *Access) prove(u user, c cluster) error {
 		}
 	}
 	if err != nil {
-		return in(problem("BERTH3406", subject, "the client certificate or its key can't be used", "mend client-certificate and client-key of the user", err.Error()), a.from)
+		return in(problem("BERTH3406", subject, "the client certificate or its key can't be used", "fix client-certificate and client-key of the user", err.Error()), a.from)
 	}
 	switch {
 	case u.TokenFile != "":

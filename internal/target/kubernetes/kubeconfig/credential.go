@@ -29,7 +29,7 @@ func (f fixed) prove(context.Context) (proof, error) { return proof{header: stri
 
 func (f fixed) renew(proof) bool { return false }
 
-// tokenFile is a token that something else writes anew from time to time, as Kubernetes does in pods.
+// tokenFile is a token that something else rewrites from time to time, as Kubernetes does in pods.
 type tokenFile struct {
 	path string
 	now  func() time.Time
@@ -60,7 +60,7 @@ func (t *tokenFile) prove(context.Context) (proof, error) {
 	if t.last.header != "" {
 		return t.last, nil // the file is being replaced; the old token may still do
 	}
-	return proof{}, problem("BERTH3406", "token", "the token file can't be read", "mend tokenFile of the user", err.Error())
+	return proof{}, problem("BERTH3406", "token", "the token file can't be read", "fix tokenFile of the user", err.Error())
 }
 
 func (t *tokenFile) renew(disbelieved proof) bool {

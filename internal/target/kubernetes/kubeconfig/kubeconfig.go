@@ -110,7 +110,7 @@ func Load(out Outside, context string) (*Access, error) {
 		}
 	}
 	if all.empty() {
-		return nil, problem("BERTH3401", "kubeconfig", "there is no cluster to talk to", "put the cluster's kubeconfig at ~/.kube/config, or name it:  export KUBECONFIG=FILE",
+		return nil, problem("BERTH3401", "kubeconfig", "no cluster is configured", "copy the cluster's kubeconfig to ~/.kube/config, or name it:  export KUBECONFIG=FILE",
 			"looked for "+strings.Join(paths, ", "))
 	}
 	name := cmp.Or(context, all.Current)
@@ -130,7 +130,7 @@ func (f *file) access(out Outside, c namedContext) (*Access, error) {
 	subject := "context " + c.Name
 	i := slices.IndexFunc(f.Clusters, func(n namedCluster) bool { return n.Name == c.Context.Cluster })
 	if i < 0 || f.Clusters[i].Cluster.Server == "" {
-		return nil, problem("BERTH3403", subject, fmt.Sprintf("context %s means cluster %q, which has no address", c.Name, c.Context.Cluster),
+		return nil, problem("BERTH3403", subject, fmt.Sprintf("context %s refers to cluster %q, which has no address", c.Name, c.Context.Cluster),
 			"add the cluster with its server to "+c.from+", or choose another context")
 	}
 	var u user
@@ -138,7 +138,7 @@ func (f *file) access(out Outside, c namedContext) (*Access, error) {
 	if c.Context.User != "" {
 		j := slices.IndexFunc(f.Users, func(n namedUser) bool { return n.Name == c.Context.User })
 		if j < 0 {
-			return nil, problem("BERTH3403", subject, fmt.Sprintf("context %s means user %q, who is not there", c.Name, c.Context.User),
+			return nil, problem("BERTH3403", subject, fmt.Sprintf("context %s refers to user %q, which does not exist", c.Name, c.Context.User),
 				"add the user to "+c.from+", or choose another context")
 		}
 		u, from = f.Users[j].User, f.Users[j].from
@@ -183,7 +183,7 @@ func read(getenv func(string) string) (*file, []string, error) {
 			err = yaml.Load(text, &f)
 		}
 		if err != nil && len(strings.TrimSpace(string(text))) > 0 || err != nil && text == nil {
-			list := problem("BERTH3402", "kubeconfig", "the kubeconfig can't be read", "mend the file, or name another:  export KUBECONFIG=FILE", err.Error())
+			list := problem("BERTH3402", "kubeconfig", "the kubeconfig can't be read", "fix the file, or name another:  export KUBECONFIG=FILE", err.Error())
 			list[0].Range.File = path
 			return nil, paths, list
 		}

@@ -58,10 +58,10 @@ func (p *program) check() diag.List {
 	case p.plugin.Command == "":
 		return problem("BERTH3402", subject, "exec names no command", "set  exec: {command: PROGRAM}")
 	case p.plugin.APIVersion != pluginGroup+"v1" && p.plugin.APIVersion != pluginGroup+"v1beta1":
-		return problem("BERTH3402", subject, fmt.Sprintf("exec has an apiVersion that is spoken no longer: %q", p.plugin.APIVersion),
-			"set  apiVersion: "+pluginGroup+"v1  if "+p.plugin.Command+" is new enough, or write the kubeconfig anew with its newest version")
+		return problem("BERTH3402", subject, fmt.Sprintf("exec has an unsupported apiVersion: %q", p.plugin.APIVersion),
+			"set  apiVersion: "+pluginGroup+"v1  if "+p.plugin.Command+" is new enough, or create a new kubeconfig with its newest version")
 	case p.plugin.Mode == "Always" && p.access.out.Ask == nil:
-		return problem("BERTH3405", subject, p.plugin.Command+" wants to ask you something, but there is no terminal", "run berth in a terminal, or use a user that needs none")
+		return problem("BERTH3405", subject, p.plugin.Command+" asks for input, but there is no terminal", "run berth in a terminal, or use a user that needs none")
 	}
 	return nil
 }
@@ -119,15 +119,15 @@ func (p *program) run(ctx context.Context) error {
 	pair := (*tls.Certificate)(nil)
 	switch err := json.Unmarshal(text, &a); {
 	case err != nil:
-		return p.failed("gave something else than a credential", err.Error())
+		return p.failed("returned something else than a credential", err.Error())
 	case a.APIVersion != p.plugin.APIVersion:
-		return p.failed("speaks another apiVersion than the kubeconfig says", fmt.Sprintf("it says %q, the kubeconfig %q", a.APIVersion, p.plugin.APIVersion))
+		return p.failed("returned another apiVersion than the kubeconfig says", fmt.Sprintf("it says %q, the kubeconfig %q", a.APIVersion, p.plugin.APIVersion))
 	case a.Status.Token == "" && a.Status.Certificate == "":
-		return p.failed("gave neither a token nor a certificate")
+		return p.failed("returned neither a token nor a certificate")
 	case a.Status.Certificate != "":
 		made, err := tls.X509KeyPair([]byte(a.Status.Certificate), []byte(a.Status.Key))
 		if err != nil {
-			return p.failed("gave a certificate that can't be used", err.Error())
+			return p.failed("returned a certificate that can't be used", err.Error())
 		}
 		pair = &made
 	}
@@ -170,9 +170,9 @@ func (p *program) output(ctx context.Context) ([]byte, error) {
 		if p.plugin.InstallHint != "" {
 			hint = strings.Join(strings.Fields(p.plugin.InstallHint), " ")
 		}
-		return nil, in(problem("BERTH3405", "user "+p.access.user, "the program that signs in to the cluster is not there: "+p.plugin.Command, hint), p.access.from)
+		return nil, in(problem("BERTH3405", "user "+p.access.user, "the program that signs in to the cluster does not exist: "+p.plugin.Command, hint), p.access.from)
 	}
-	return nil, p.failed("did not work", append([]string{err.Error()}, lastLines(said.String(), 10)...)...)
+	return nil, p.failed("failed", append([]string{err.Error()}, lastLines(said.String(), 10)...)...)
 }
 
 func (p *program) interactive() bool { return p.access.out.Ask != nil && p.plugin.Mode != "Never" }
@@ -206,7 +206,7 @@ func (p *program) info() any {
 
 func (p *program) failed(what string, detail ...string) error {
 	return in(problem("BERTH3405", "user "+p.access.user, "the program that signs in to the cluster "+what+": "+p.plugin.Command,
-		"run it by hand to see why; perhaps you have to sign in anew", detail...), p.access.from)
+		"run it by hand to see why; perhaps you have to sign in again", detail...), p.access.from)
 }
 
 func lastLines(text string, most int) []string {

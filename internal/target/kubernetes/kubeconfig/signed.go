@@ -12,7 +12,7 @@ type signed struct {
 	access *Access
 }
 
-// RoundTrip sends a request. It is sent a second time when the API server does not believe a credential that can be had anew.
+// RoundTrip sends a request. It is sent a second time when the API server does not believe a credential that can be renewed.
 func (s *signed) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, shown, err := s.send(req)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || s.access.credential == nil {

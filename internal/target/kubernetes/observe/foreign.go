@@ -33,7 +33,7 @@ func Foreign(d objects.Desired, c objects.Cluster) diag.List {
 		}
 		problems = append(problems, diag.Diagnostic{Code: "BERTH2204", Severity: diag.Error, Subject: o.Key,
 			Summary: fmt.Sprintf("it belongs to the installation %s in namespace %s; it is not touched", installation, namespace),
-			Hint:    "a second installation in a cluster takes nothing outside its namespace:  kubernetes: {clusterScoped: false}"})
+			Hint:    "a second installation in a cluster must use only its namespace:  kubernetes: {clusterScoped: false}"})
 	}
 	return problems
 }

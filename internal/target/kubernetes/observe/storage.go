@@ -64,12 +64,12 @@ func Storage(ctx context.Context, c *kubernetes.Client, namespace string, bodies
 		for i, c := range classes {
 			names[i] = c.Name
 		}
-		hint := "make one with  kubernetes: {storageClass: {name: ..., provisioner: ...}}"
+		hint := "create one with  kubernetes: {storageClass: {name: ..., provisioner: ...}}"
 		if len(names) > 0 {
-			hint = fmt.Sprintf("name one that is there, such as  kubernetes: {storageClass: {name: %s}}", names[0])
+			hint = fmt.Sprintf("name an existing one, such as  kubernetes: {storageClass: {name: %s}}", names[0])
 		}
 		problems = append(problems, diag.Diagnostic{Code: "BERTH2203", Severity: diag.Error, Subject: "cluster", Summary: summary,
-			Detail: []string{"volumes: " + strings.Join(volumes, ", "), "classes that are there: " + strings.Join(names, ", ")}, Hint: hint})
+			Detail: []string{"volumes: " + strings.Join(volumes, ", "), "existing classes: " + strings.Join(names, ", ")}, Hint: hint})
 	}
 	problems.Sort()
 	return problems, nil

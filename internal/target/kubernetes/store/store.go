@@ -32,7 +32,7 @@ const manager = "berth-state"
 
 // Store is the state of one installation. It does not exist before it is written to.
 type Store struct {
-	// Rights finds all rights that are missing, when one is; nil: it is told of this one alone.
+	// Rights finds all rights that are missing, when one is; nil: it is reported this one alone.
 	Rights func() diag.List
 
 	client          *kubernetes.Client
@@ -112,7 +112,7 @@ func (s *Store) Forget(ctx context.Context) error {
 	return nil
 }
 
-// explain tells of rights that are missing, for which an admin can ask; anything else is an error.
+// explain reports rights that are missing, for which an admin can ask; anything else is an error.
 func (s *Store) explain(doing string, err error) error {
 	if !kubernetes.Forbidden(err) {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -123,11 +123,11 @@ func (s *Store) explain(doing string, err error) error {
 		}
 	}
 	return diag.List{{Code: "BERTH3411", Severity: diag.Error, Subject: "namespace " + s.namespace,
-		Summary: "you may not keep the installation's state in namespace " + s.namespace, Detail: []string{err.Error()},
+		Summary: "you may not store the installation's state in namespace " + s.namespace, Detail: []string{err.Error()},
 		Hint: "ask the cluster's admin for the rights in this namespace; Kubernetes' own role \"admin\" has them"}}
 }
 
-// unreadable tells of state that somebody else wrote, or wrote over.
+// unreadable reports state that somebody else wrote, or wrote over.
 func (s *Store) unreadable(ref kubernetes.Ref, err error) diag.List {
 	return diag.List{{Code: "BERTH3413", Severity: diag.Error, Subject: ref.String(), Summary: fmt.Sprintf("%s in namespace %s is not as berth wrote it", ref, s.namespace),
 		Detail: []string{err.Error()}, Hint: "see who changed it:  kubectl get --show-managed-fields -o yaml -n " + s.namespace + " " + ref.String()}}

@@ -1,0 +1,283 @@
+package diag
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The limits of internal/view/rules.md.
+const (
+	longestSummary  = 160 // characters
+	longestSentence = 30  // words
+)
+
+// banned are words and phrases that no message and no document uses, each with what to write instead.
+var banned = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`(?i)\bmend(s|ed|ing)?\b`), "fix"},
+	{regexp.MustCompile(`(?i)\banew\b`), "again"},
+	{regexp.MustCompile(`(?i)\b(is|are|was|were) told\b|\btold of\b|\btells? of\b`), "report"},
+	{regexp.MustCompile(`(?i)\bdoors?\b`), "holding proxy, or hold requests"},
+	{regexp.MustCompile(`(?i)\bthe way (is|there|goes on)\b`), "say what berth does"},
+	{regexp.MustCompile(`(?i)\bmeets? what is away\b`), "requests fail while a service restarts"},
+	{regexp.MustCompile(`(?i)\bgone back (from|over)\b|\bgo(es)? back over\b`), "roll back, or revert"},
+	{regexp.MustCompile(`(?i)\bcan't be had\b`), "is not available"},
+	{regexp.MustCompile(`(?i)\bupgrades by themselves\b|\bby itself what\b`), "automatic"},
+}
+
+// TestCodesInPlainWords holds the explanations of all codes against the rules.
+func TestCodesInPlainWords(t *testing.T) {
+	codes, err := Codes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range codes {
+		for _, fault := range explained(c) {
+			t.Errorf("%s: %s", c.Code, fault)
+		}
+	}
+}
+
+// TestMessagesInPlainWords holds the literals of the program against the rules: the fields of each Diagnostic, and the words of all texts.
+func TestMessagesInPlainWords(t *testing.T) {
+	summaries, texts := 0, 0
+	for name, file := range sources(t) {
+		ast.Inspect(file.tree, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ImportSpec:
+				return false
+			case *ast.CompositeLit:
+				for _, e := range n.Elts {
+					field, ok := e.(*ast.KeyValueExpr)
+					if !ok || !diagnostic(n) {
+						continue
+					}
+					key, _ := field.Key.(*ast.Ident)
+					text, whole := written(field.Value)
+					if key == nil || text == "" {
+						continue
+					}
+					switch key.Name {
+					case "Summary":
+						summaries++
+						for _, fault := range summarised(text, whole) {
+							t.Errorf("%s:%d: %s", name, file.line(n.Pos()), fault)
+						}
+					case "Hint":
+						if whole && strings.HasSuffix(text, ".") {
+							t.Errorf("%s:%d: the hint %q ends with a period", name, file.line(n.Pos()), text)
+						}
+					}
+				}
+			case *ast.BasicLit:
+				if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && strings.Contains(text, " ") {
+					texts++
+					for _, fault := range said(text) {
+						t.Errorf("%s:%d: %s", name, file.line(n.Pos()), fault)
+					}
+				}
+			}
+			return true
+		})
+	}
+	if summaries < 80 || texts < 1000 {
+		t.Errorf("only %d summaries and %d texts were found", summaries, texts)
+	}
+}
+
+// TestDocumentsInPlainWords holds the documents for site admins against the list of words. Code in them is left out: it names what it names.
+func TestDocumentsInPlainWords(t *testing.T) {
+	names, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(names) < 10 {
+		t.Fatalf("%d documents: %v", len(names), err)
+	}
+	code := regexp.MustCompile("(?s)```.*?```|`[^`]*`|https?://\\S+")
+	for _, name := range append(names, "../../README.md", "../../CONTRIBUTING.md", "../../CHANGELOG.md", "../view/rules.md") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(code.ReplaceAllStringFunc(string(text), blank)), "\n") {
+			for _, fault := range said(line) {
+				t.Errorf("%s:%d: %s", strings.TrimPrefix(name, "../../"), i+1, fault)
+			}
+		}
+	}
+}
+
+// TestGlossary: the glossary is in alphabetical order, has no word twice, and one line for each.
+func TestGlossary(t *testing.T) {
+	text, err := os.ReadFile("../../docs/glossary.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, n := "", 0
+	for line := range strings.Lines(string(text)) {
+		entry := regexp.MustCompile(`^- \*\*([a-z -]+)\*\*: [^\n]+\.\n$`).FindStringSubmatch(line)
+		switch {
+		case entry == nil && strings.HasPrefix(line, "- "), strings.HasPrefix(line, "  "):
+			t.Errorf("not an entry of one line: %q", line)
+		case entry != nil:
+			// Letters alone are compared, as in a dictionary.
+			word := regexp.MustCompile(`[ -]`).ReplaceAllString(entry[1], "")
+			if word <= last {
+				t.Errorf("%q is not after %q", word, last)
+			}
+			last, n = word, n+1
+		}
+	}
+	if n < 40 {
+		t.Errorf("only %d words", n)
+	}
+}
+
+// TestFaultsAreFound proves that the tests above can fail.
+func TestFaultsAreFound(t *testing.T) {
+	for _, c := range []Code{
+		{Title: "no capital", Why: "It is so.", Do: "Fix it."},
+		{Title: "A period.", Why: "It is so.", Do: "Fix it."},
+		{Title: "No period", Why: "It is so", Do: "Fix it."},
+		{Title: "No period", Why: "It is so.", Do: "Fix it"},
+		{Title: "Too long", Why: "It is so.", Do: strings.Repeat("word ", longestSentence) + "word."},
+		{Title: "Old words", Why: "It is so.", Do: "Mend it."},
+	} {
+		if len(explained(c)) != 1 {
+			t.Errorf("%+v: %q", c, explained(c))
+		}
+	}
+	for _, text := range []string{"it failed.", strings.Repeat("x", longestSummary+1)} {
+		if len(summarised(text, true)) != 1 {
+			t.Errorf("%q: %q", text, summarised(text, true))
+		}
+	}
+	for _, text := range []string{"make it anew", "a pod is told of", "at the door", "Doors", "the way is long", "a release that was gone back from", "mended"} {
+		if len(said(text)) != 1 {
+			t.Errorf("%q: %q", text, said(text))
+		}
+	}
+	for _, text := range []string{"recommended", "indoor", "the way out", "a told story", "renewed"} {
+		if len(said(text)) != 0 {
+			t.Errorf("%q: %q", text, said(text))
+		}
+	}
+}
+
+// explained are the faults of a code's explanation.
+func explained(c Code) (faults []string) {
+	if first, _ := utf8.DecodeRuneInString(c.Title); !unicode.IsUpper(first) || strings.HasSuffix(c.Title, ".") {
+		faults = append(faults, "the title "+strconv.Quote(c.Title)+" does not begin with a capital letter, or ends with a period")
+	}
+	for _, text := range []string{c.Why, c.Do} {
+		if !strings.HasSuffix(strings.TrimSpace(text), ".") {
+			faults = append(faults, strconv.Quote(text)+" does not end with a period")
+		}
+		for _, s := range regexp.MustCompile(`[.?!:;](\s|$)`).Split(text, -1) {
+			if n := len(strings.Fields(s)); n > longestSentence {
+				faults = append(faults, strconv.Itoa(n)+" words: "+strconv.Quote(s))
+			}
+		}
+	}
+	return append(faults, said(c.Title+"\n"+c.Why+"\n"+c.Do)...)
+}
+
+// summarised are the faults of a summary; whole says that all of it is known.
+func summarised(text string, whole bool) (faults []string) {
+	if whole && strings.HasSuffix(text, ".") {
+		faults = append(faults, "the summary "+strconv.Quote(text)+" ends with a period")
+	}
+	if n := utf8.RuneCountInString(text); n > longestSummary {
+		faults = append(faults, "the summary has "+strconv.Itoa(n)+" characters: "+strconv.Quote(text))
+	}
+	return faults
+}
+
+// said are the banned words of a text.
+func said(text string) (faults []string) {
+	for _, b := range banned {
+		if found := b.pattern.FindString(text); found != "" {
+			faults = append(faults, strconv.Quote(found)+" in "+strconv.Quote(text)+"; write: "+b.instead)
+		}
+	}
+	return faults
+}
+
+// source is a file of the program.
+type source struct {
+	tree  *ast.File
+	files *token.FileSet
+}
+
+func (s source) line(p token.Pos) int { return s.files.Position(p).Line }
+
+// sources are the files of the program, without tests and what only serves them.
+func sources(t *testing.T) map[string]source {
+	t.Helper()
+	all := map[string]source{}
+	for _, root := range []string{"../../internal", "../../cmd", "../../catalogue"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/testdata/") {
+				return err
+			}
+			s := source{files: token.NewFileSet()}
+			s.tree, err = parser.ParseFile(s.files, path, nil, 0)
+			all[strings.TrimPrefix(path, "../../")] = s
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// diagnostic reports whether a literal is a Diagnostic: of that type, or an element of a List, which names a code.
+func diagnostic(n *ast.CompositeLit) bool {
+	switch typ := n.Type.(type) {
+	case *ast.SelectorExpr:
+		return typ.Sel.Name == "Diagnostic"
+	case *ast.Ident:
+		return typ.Name == "Diagnostic"
+	case nil:
+		for _, e := range n.Elts {
+			if field, ok := e.(*ast.KeyValueExpr); ok {
+				if key, ok := field.Key.(*ast.Ident); ok && key.Name == "Summary" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// written is the text of an expression as far as it is known; whole says that its end is. Formats count as they are written.
+func written(e ast.Expr) (text string, whole bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(e.Value)
+		return text, err == nil
+	case *ast.BinaryExpr:
+		x, _ := written(e.X)
+		y, whole := written(e.Y)
+		return x + y, whole
+	case *ast.CallExpr: // of fmt.Sprintf
+		if len(e.Args) > 0 {
+			return written(e.Args[0])
+		}
+	}
+	return "", false
+}
+
+// blank keeps the lines of a text, and nothing else of it.
+func blank(text string) string { return strings.Repeat("\n", strings.Count(text, "\n")) }
