@@ -61,7 +61,7 @@ func (s Space) Enough(h *Hop, f *Facts, saves bool) diag.List {
 		if own := s.Own[d.Name]; h.ConvertsPostgres && own > 0 && 2*d.Bytes > own {
 			problems = append(problems, diag.Diagnostic{Code: "BERTH3713", Severity: diag.Error, Subject: d.Name,
 				Summary: fmt.Sprintf("the volume of %s has %s, too little for its data of %s and the copy that a conversion of Postgres makes", d.Name, size(own), size(d.Bytes)),
-				Hint:    fmt.Sprintf("grow it first:  services: {%s: {storage: %dGi}}  then: berth up", d.Name, (3*d.Bytes)>>30+1)})
+				Hint:    fmt.Sprintf("grow it first:  services: {%s: {storage: %dGi}}  then: berth up   during an upgrade, before that: berth rollback", d.Name, (3*d.Bytes)>>30+1)})
 		}
 	}
 	return problems

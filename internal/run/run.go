@@ -419,7 +419,7 @@ func (r *Run) note(event string, steps ...plan.Step) {
 		r.problems = append(r.problems, told...)
 	default:
 		r.problems = append(r.problems, diag.Diagnostic{Code: "BERTH3202", Severity: diag.Error, Subject: "journal", Summary: "the journal can't be written",
-			Detail: []string{err.Error()}, Hint: "make room on the disk, then run berth up again"})
+			Detail: []string{err.Error()}, Hint: "make room on the disk"})
 	}
 }
 

@@ -175,7 +175,7 @@ func (c *installation) Still(ctx context.Context, now func() time.Time) error {
 		}
 		if now().After(end) {
 			return diag.List{{Code: "BERTH3712", Severity: diag.Error, Subject: "pods", Summary: fmt.Sprintf("pods that must stop are still there after %s", ending),
-				Detail: left, Hint: "see why: kubectl --namespace " + c.namespace + " describe pod " + left[0] + ", then: berth upgrade"}}
+				Detail: left, Hint: "see why: kubectl --namespace " + c.namespace + " describe pod " + left[0]}}
 		}
 		select {
 		case <-ctx.Done():

@@ -25,17 +25,17 @@ type cause struct {
 }
 
 var causes = []cause{
-	{[]string{"no space left on device"}, "BERTH3301", "%s failed: there is no space left on the disk", "make room (docker system df shows what uses the space), then: berth up"},
+	{[]string{"no space left on device"}, "BERTH3301", "%s failed: there is no space left on the disk", "make room (docker system df shows what uses the space)"},
 	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "%s can't start: a port of this host is in use", "stop the program that uses the port, or set other ports:  berth explain ports"},
 	{[]string{"manifest unknown", "not found: manifest", "no such image", "name unknown", "unauthorized", "access to the resource is denied", "failed to resolve reference"}, "BERTH3303", "the image of %s is not available", "to see which images are missing: berth check"},
 	{[]string{"range of cpus is from"}, "BERTH3304", "%s has a limit of more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
-	{[]string{"cannot connect to the docker daemon", "failed to connect to the docker api", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine stopped answering during work on %s", "start it (systemctl start docker), then continue with: berth up"},
+	{[]string{"cannot connect to the docker daemon", "failed to connect to the docker api", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine stopped answering during work on %s", "start it: systemctl start docker"},
 	{[]string{"operation not permitted"}, "BERTH3306", "the engine refuses the rights that %s requests", "see the engine's message; a patch can remove the request:  berth explain patches"},
 }
 
 // unreached is a registry that the engine can't talk to.
 var unreached = cause{[]string{"connection refused", "connection reset", "no such host", "timeout", "deadline exceeded", "network is unreachable", "x509:", "tls:", "eof"},
-	"BERTH3307", "the registry of %s can't be reached", "see the engine's message; when the registry answers again: berth up"}
+	"BERTH3307", "the registry of %s can't be reached", "see the engine's message, and wait until the registry answers again"}
 
 // known finds what went wrong from what the engine said. What the engine itself says is proof that it is there: who refuses the
 // connection is then somebody else.
@@ -51,7 +51,7 @@ func known(verb plan.Verb, text string) (cause, bool) {
 
 // Explain says why a step failed.
 func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagnostic {
-	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Hint: "fix the cause shown above, then continue with: berth up"}
+	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Hint: "fix the cause shown above"}
 	var failed *compose.ComposeError
 	said := []string{err.Error()}
 	if errors.As(err, &failed) {
@@ -95,7 +95,7 @@ func (t *Target) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, e
 	}
 	switch {
 	case w.OOM:
-		d.Code, d.Hint = "BERTH3205", fmt.Sprintf("give it more:  services: {%s: {memory: ...}}  then: berth up", s.Service)
+		d.Code, d.Hint = "BERTH3205", fmt.Sprintf("give it more:  services: {%s: {memory: ...}}", s.Service)
 		d.Detail = append(d.Detail, "the engine killed it, because it needed more memory than its limit")
 	case s.Verb == plan.Execute:
 		d.Code, d.Summary = "BERTH3206", fmt.Sprintf("%s ended with exit code %d", s.Object, w.Exit)

@@ -259,14 +259,14 @@ func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagn
 		return d
 	}
 	d := diag.Diagnostic{Severity: diag.Error, Subject: s.Object, Code: "BERTH3203", Summary: fmt.Sprintf("%s %s failed", s.Verb, s.Object),
-		Detail: secret.Hide(t.Secrets)([]string{err.Error()}), Hint: "fix the cause shown above, then continue with: berth up"}
+		Detail: secret.Hide(t.Secrets)([]string{err.Error()}), Hint: "fix the cause shown above"}
 	var refusal *kubernetes.Refusal
 	if errors.As(err, &refusal) {
 		for _, c := range refusal.Causes {
 			d.Detail = append(d.Detail, secret.Hide(t.Secrets)([]string{c.Field + ": " + c.Message})...)
 		}
 		if strings.Contains(refusal.Message, "failed calling webhook") {
-			d.Hint = "check that the webhook's own pods run; the message names it; then continue with: berth up"
+			d.Hint = "check that the webhook's own pods run; the message names it"
 		}
 	}
 	return d

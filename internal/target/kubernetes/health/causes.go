@@ -133,7 +133,7 @@ func (e Evidence) image(o Object, p Pod, c ContainerStatus, reason, message stri
 	case reason == "InvalidImageName", reason == "ErrImageNeverPull":
 		f.Failed, f.Hint = true, "see images.registry and patches in the config"
 	case denied:
-		f.Failed, f.Hint = tries >= 2, "let the cluster sign in:  kubernetes: {imagePullSecrets: [NAME]}  then: berth up"
+		f.Failed, f.Hint = tries >= 2, "let the cluster sign in:  kubernetes: {imagePullSecrets: [NAME]}"
 	case missing:
 		f.Failed, f.Hint = tries >= 2, "to see which images are missing: berth check"
 	default:
@@ -175,7 +175,7 @@ func (e Evidence) refused(o Object, v Event) Finding {
 	default:
 		f.Failed = false
 		f.Code, f.Summary = "BERTH3428", "the pods of "+o.Metadata.Name+" can't be created"
-		f.Hint = "fix the cause shown above, then: berth up"
+		f.Hint = "fix the cause shown above"
 	}
 	return f
 }

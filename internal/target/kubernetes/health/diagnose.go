@@ -140,14 +140,14 @@ func (e Evidence) crash(o Object, p Pod, c ContainerStatus, t *Ending) Finding {
 	case t.Reason == "OOMKilled":
 		f.How = where + " ran out of memory"
 		f.Code, f.Summary = "BERTH3424", where+" ran out of memory"
-		f.Hint = fmt.Sprintf("give it more:  services: {%s: {memory: ...}}  then: berth up", o.service())
+		f.Hint = fmt.Sprintf("give it more:  services: {%s: {memory: ...}}", o.service())
 		f.Detail = []string{"the node killed it, because it needed more memory than its limit", "it was restarted " + times(c.Restarts)}
 	case t.Exit == -1:
 		f.Code, f.Summary = "BERTH3423", fmt.Sprintf("%s can't be started: %s", where, sentence(t.Reason))
-		f.Hint, f.Detail, f.Log = "fix the cause that the node reports, then: berth up", lines(t.Message), nil
+		f.Hint, f.Detail, f.Log = "fix the cause that the node reports", lines(t.Message), nil
 	default:
 		f.Code, f.Summary = "BERTH3423", fmt.Sprintf("%s crashed %s, %s", where, times(max(c.Restarts, 1)), ending(*t))
-		f.Hint, f.Detail = "fix the cause that its last lines show, then: berth up", lines(t.Message)
+		f.Hint, f.Detail = "fix the cause that its last lines show", lines(t.Message)
 	}
 	return f
 }
@@ -196,13 +196,13 @@ func (o Object) service() string {
 func (e Evidence) config(o Object, p Pod, message string) Finding {
 	f := Finding{Failed: e.Now.Sub(p.Metadata.Created) > settling, How: "its configuration is missing: " + message}
 	f.Code, f.Summary, f.Detail = "BERTH3425", fmt.Sprintf("%s can't be started: a part of its configuration is missing", p.Metadata.Name), []string{message}
-	f.Hint = "create what is missing, then: berth up"
+	f.Hint = "create what is missing"
 	switch text := strings.ToLower(message); {
 	case strings.Contains(text, "runasnonroot"), strings.Contains(text, "non-numeric user"):
 		f.Summary = p.Metadata.Name + " may not run as its user"
-		f.Hint = "set its user:  kubernetes: {runAs: {user: ...}}  then: berth up"
+		f.Hint = "set its user:  kubernetes: {runAs: {user: ...}}"
 	case strings.Contains(text, "secret") && strings.Contains(text, "not found"):
-		f.Hint = "create the Secret (kubernetes.existingSecrets names yours), then: berth up"
+		f.Hint = "create the Secret (kubernetes.existingSecrets names yours)"
 	}
 	return f
 }
@@ -229,7 +229,7 @@ func (e Evidence) probe(o Object, p Pod) (Finding, bool) {
 func jobFailed(o Object, pods []Pod) Finding {
 	c, _ := condition(o.Status.Conditions, "Failed", "True")
 	f := Finding{Failed: true, How: "failed: " + sentence(c.Message, c.Reason)}
-	f.Code, f.Summary, f.Hint = "BERTH3430", o.Metadata.Name+" failed", "fix the cause shown above, then: berth up"
+	f.Code, f.Summary, f.Hint = "BERTH3430", o.Metadata.Name+" failed", "fix the cause shown above"
 	f.Detail = lines(c.Message)
 	for _, p := range pods {
 		for _, s := range append(p.Status.Init, p.Status.Containers...) {

@@ -163,7 +163,7 @@ func (j *journal) Add(entries ...state.Entry) error {
 	j.calls++
 	_, err := j.store.client.Patch(j.ctx, j.store.configMap("-journal"), map[string]any{"data": map[string]any{fmt.Sprintf("%06d", j.calls): lines.String()}}, manager)
 	return asProblem(err, diag.Diagnostic{Code: "BERTH3202", Subject: "journal", Summary: "the journal can't be written to namespace " + j.store.namespace,
-		Hint: "check that the cluster answers (kubectl get configmaps -n " + j.store.namespace + "), then run berth up again"})
+		Hint: "check that the cluster answers (kubectl get configmaps -n " + j.store.namespace + ")"})
 }
 
 // Close ends the journal. It stays to be read.

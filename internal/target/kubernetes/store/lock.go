@@ -235,7 +235,7 @@ func (l *lock) renew(ctx context.Context) (by diag.List, lost bool) {
 
 func taken(how string) diag.List {
 	return diag.List{{Code: "BERTH3412", Severity: diag.Error, Subject: "lock", Summary: "the lock of the installation was lost",
-		Detail: []string{how, "current steps were finished, no others were started"}, Hint: "when nobody else is at work, continue with: berth up"}}
+		Detail: []string{how, "current steps were finished, no others were started"}, Hint: "see who else is at work: berth status"}}
 }
 
 // free gives the lease back. If that fails, it is over by itself soon.
