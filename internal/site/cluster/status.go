@@ -18,6 +18,10 @@ func (c *installation) Services(ctx context.Context, e *site.Environment) (servi
 	live := map[kubernetes.Ref]map[string]string{}
 	kinds := []string{"Deployment", "StatefulSet", "DaemonSet"}
 	for _, kind := range kinds {
+		// What the config does not ask for need not be allowed to be seen.
+		if !slices.ContainsFunc(c.set.Objects, func(o render.Object) bool { return o.Kind() == kind }) {
+			continue
+		}
 		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.Stack.Name})
 		if err != nil {
 			return nil, nil, "", err
