@@ -43,19 +43,19 @@ func writeHistory(w io.Writer, records []state.Record) {
 		fmt.Fprintln(w, "nothing was done here yet")
 		return
 	}
-	fmt.Fprintf(w, "%-4s  %-19s  %-32s  %-11s  %7s  %5s  %s\n", "run", "started", "what", "result", "took", "steps", "who")
+	// It fits 80 columns where the user's name is short.
+	const minute = "2006-01-02 15:04"
+	fmt.Fprintf(w, "%-3s  %-16s  %-30s  %-11s  %6s  %s\n", "run", "started", "what", "result", "took", "who")
 	for _, r := range records {
 		took := "?"
 		if !r.Ended.IsZero() {
 			took = r.Ended.Sub(r.Started).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%-4d  %-19s  %-32s  %-11s  %7s  %5d  %s@%s\n", r.Number, r.Started.Format(time.DateTime), r.What(), r.Result, took, len(r.Steps),
-			r.Who.User, r.Who.Host)
+		fmt.Fprintf(w, "%-3d  %-16s  %-30s  %-11s  %6s  %s\n", r.Number, r.Started.Format(minute), r.What(), r.Result, took, r.Who.User)
 		for _, p := range r.Parts {
 			// The hop of an upgrade over one alone is in the line above.
 			name := strings.TrimPrefix(strings.TrimPrefix(p.Name, r.From+" to "+r.Release+": "), r.Release+" to "+r.From+": ")
-			fmt.Fprintf(w, "%-4s  %-19s    %-43s  %7s\n", "", p.Ended.Format(time.DateTime), name,
-				time.Duration(p.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+			fmt.Fprintf(w, "%-3s  %-16s    %-41s  %6s\n", "", p.Ended.Format(minute), name, time.Duration(p.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 		}
 	}
 }
