@@ -41,6 +41,12 @@ func neverHealthy(t *testing.T, s *site) {
 		t.Errorf("exit %d; it does not say that it went back:\n%s", code, out)
 	}
 	s.same(before)
+	// Leave it at that: the databases may have written down the release that was tried, and the one before is still what is installed.
+	s.must(0, "rollback", "--yes")
+	s.must(0, "plan")
+	if out := s.must(0, "status"); !strings.Contains(out, "Sourcegraph 7.4.0") {
+		t.Errorf("status does not say what is installed:\n%s", out)
+	}
 	s.fault("frontend_unhealthy", "")
 	s.must(0, "upgrade", "--yes", "--to", release)
 	s.same(before)

@@ -135,10 +135,10 @@ func (e *Env) stillThere(ctx context.Context, s site.Site, j *journey.Journey) e
 		return err
 	}
 	standing, err := site.Stand(ctx, &e.Environment, s, runs(services), site.Always)
-	if err != nil || standing.Databases == "" || catalogue.Minor(standing.Databases) == catalogue.Minor(j.To) {
+	release := standing.Installed(e.Catalogue(), s.Of().Stack.Target, s.Of().Known(nil))
+	if err != nil || standing.Databases == "" || catalogue.Minor(release) == catalogue.Minor(j.To) {
 		return err
 	}
-	release := standing.Release()
 	return diag.List{{Code: "BERTH3707", Severity: diag.Error, Subject: "databases",
 		Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the last upgrade arrived at %s: its way back does not fit them", release, j.To),
 		Hint:    "when you restored them: write  release: " + release + "  and run berth up"}}

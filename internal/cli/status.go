@@ -126,10 +126,11 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		return nil, err
 	}
 	s.Databases = standing.Databases
+	c := at.Of().Compare(e.Catalogue(), standing, j)
 	if s.Release != "" {
-		s.Release = cmp.Or(standing.Release(), s.Release)
+		s.Release = cmp.Or(c.From, s.Release)
 	}
-	s.Problems = at.Of().Compare(e.Catalogue(), standing, j).Problems
+	s.Problems = c.Problems
 	return s, nil
 }
 

@@ -127,7 +127,7 @@ func (e *Env) find(ctx context.Context, s site.Site, file string) (f found, err 
 		}
 		f.standing.Recorded = answerless.Recorded
 	}
-	f.release = f.standing.Release()
+	f.release = f.standing.Installed(e.Catalogue(), l.Stack.Target, l.Known(f.facts))
 	if atDatabases == f.release {
 		f.start = nil
 	}

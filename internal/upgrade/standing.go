@@ -42,6 +42,19 @@ func (s Standing) Release() string {
 	return said
 }
 
+// Installed is Release, but where all containers are of the release before, which works with the databases of the next one: a release that was tried
+// and gone back from wrote itself down there, and frontends that were never replaced do not write themselves down again.
+func (s Standing) Installed(c *catalogue.Catalogue, target catalogue.Target, facts Facts) string {
+	release := s.Release()
+	if runs := s.most(); len(s.Runs) == 1 && Newer(release, runs) {
+		way, problems := Path(c, Request{From: runs, To: release, Target: target, Facts: facts})
+		if !problems.Failed() && way.rolls() {
+			return runs
+		}
+	}
+	return release
+}
+
 // most is the release of most containers.
 func (s Standing) most() string {
 	best := ""
@@ -107,7 +120,7 @@ type Wish struct {
 
 // Compare compares an installation's release with the one that its config names.
 func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
-	change := Change{From: s.Release(), To: r.To}
+	change := Change{From: s.Installed(c, r.Target, r.Facts), To: r.To}
 	if change.Reached = change.From == change.To; change.Reached && !s.Mixed(change.From) {
 		return change // as it mostly is: no rule needs to be read for that
 	}
