@@ -222,7 +222,7 @@ func (w *walk) recorded(r result) {
 }
 
 var (
-	wayBack    = regexp.MustCompile(`(?m)^(?:further )?back,? to (\S+?),? with: berth rollback`)
+	wayBack    = regexp.MustCompile(`(?m)^(?:back to|to roll back further, to) (\S+?):? (?:with: )?berth rollback`)
 	wentBack   = regexp.MustCompile(`(?m)^Sourcegraph (\S+) runs again`)
 	sinceThen  = regexp.MustCompile(`cost +what was written since the backup`)
 	nothingYet = regexp.MustCompile(`nothing was changed yet`)
@@ -248,6 +248,8 @@ func (w *walk) promises(r result) {
 	}
 	if m := wayBack.FindStringSubmatch(r.out); m != nil {
 		w.promised = m[1]
+	} else if strings.Contains(r.out, " runs; from ") && r.code == 0 {
+		w.broke("an upgrade says how to go back", "berth %s:\n%s", r.command(), r.out)
 	}
 	if slices.Contains(r.args, "finish") && r.code == 0 {
 		w.promised = ""

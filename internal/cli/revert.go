@@ -72,7 +72,7 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 	case err != nil:
 		return err
 	case c.From != "" && c.From != c.To:
-		return anotherRelease(to, c.From)
+		return anotherRelease(to, c)
 	case c.Problems.Failed():
 		return c.Problems
 	}
@@ -120,8 +120,12 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 }
 
 // anotherRelease refuses to go back to a config of another release.
-func anotherRelease(to *state.Record, runs string) error {
+func anotherRelease(to *state.Record, c compared) error {
+	hint := "see what was done: berth history   to a run with " + c.From + ": berth revert --to RUN"
+	if c.upgrade.Holds() {
+		hint = "to roll back the last upgrade: berth rollback   to " + hint
+	}
 	return diag.List{{Code: "BERTH3736", Severity: diag.Error, Subject: fmt.Sprintf("run %d", to.Number),
-		Summary: fmt.Sprintf("run %d had %s, and %s is installed: a revert does not change the release", to.Number, to.Release, runs),
-		Hint:    "to roll back the last upgrade: berth rollback   to see what was done: berth history"}}
+		Summary: fmt.Sprintf("run %d had %s, and %s is installed: a revert does not change the release", to.Number, to.Release, c.From),
+		Hint:    hint}}
 }

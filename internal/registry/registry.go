@@ -78,7 +78,7 @@ func Check(ctx context.Context, login Login, refs []string) diag.List {
 				problems[i] = diag.Diagnostic{Code: "BERTH1210", Severity: diag.Error, Subject: repository + ":" + tag,
 					Summary: "the registry has another image than the expected one",
 					Detail:  []string{"expected " + short(digest), "there " + short(other)},
-					Hint:    "find out who pushed it; if it is right, record it with: berth lock"}
+					Hint:    "find out who pushed it; if it is right, record it with: berth lock --to " + tag}
 				return
 			}
 		}
