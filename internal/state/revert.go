@@ -51,14 +51,11 @@ func Before(records []Record, number int) (*Record, diag.List) {
 		}
 		return &records[i], nil
 	}
-	last := Last(records)
-	if last != nil {
+	line := standing(records)
+	if len(line) > 0 {
 		// Where several runs in a row have the same config, the revert among them knows where it is from.
-		at, same := last.Number, last.Config
-		for _, r := range slices.Backward(records) {
-			if !r.configured() {
-				continue
-			}
+		at, same := line[0].Number, line[0].Config
+		for _, r := range line {
 			if r.Config != same {
 				break
 			}
@@ -67,12 +64,34 @@ func Before(records []Record, number int) (*Record, diag.List) {
 				break
 			}
 		}
-		for i := len(records) - 1; i >= 0; i-- {
-			if r := &records[i]; r.Number < at && r.configured() && r.Result == Done && r.Config != same {
+		for _, r := range line {
+			if r.Number < at && r.Result == Done && r.Config != same {
 				return r, nil
 			}
 		}
 	}
 	return nil, diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: "history", Summary: "there is no change of the config to revert",
 		Hint: "see what was done: berth history"}}
+}
+
+// standing are the records of actions that led to a config, newest first, without what a rollback undid: an upgrade and all after it.
+func standing(records []Record) []*Record {
+	var out []*Record
+	for i := len(records) - 1; i >= 0; i-- {
+		r := &records[i]
+		if !r.configured() {
+			continue
+		}
+		out = append(out, r)
+		if r.Action != plan.Rollback || r.Result != Done {
+			continue
+		}
+		for k := i - 1; k >= 0; k-- {
+			if u := records[k]; u.Action == plan.Upgrade && u.From == r.Release {
+				i = k
+				break
+			}
+		}
+	}
+	return out
 }
