@@ -35,7 +35,8 @@ func (s *site) images() string {
 func (s *site) readme(form, chapter string) (said string, err error) {
 	s.t.Helper()
 	_, text, _ := strings.Cut(s.read(filepath.Join(form, "README.md")), "## "+chapter)
-	_, text, _ = strings.Cut(text, "```sh\n")
+	_, text, _ = strings.Cut(text, "```")
+	language, text, _ := strings.Cut(text, "\n")
 	text, _, found := strings.Cut(text, "```")
 	if !found {
 		s.t.Fatalf("the README has no commands under %s", chapter)
@@ -46,7 +47,7 @@ func (s *site) readme(form, chapter string) (said string, err error) {
 			lines = append(lines, line)
 		}
 	}
-	cmd := exec.Command("sh", "-ec", strings.Join(lines, ""))
+	cmd := exec.Command(language, "-ec", strings.Join(lines, ""))
 	cmd.Dir = filepath.Join(s.dir, form)
 	out, err := cmd.CombinedOutput()
 	return string(out), err

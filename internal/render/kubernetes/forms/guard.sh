@@ -14,6 +14,8 @@ case ${PGSSLMODE:-} in verify-*)
 esac
 
 # Before the first installation there is nothing that could answer. Only a Job that runs before everything else is told that it may be so.
+# The image itself names a folder for sockets.
+case ${PGHOST:-} in /*) PGHOST= ;; esac
 if [ -n "${MAYBE_NEW:-}" ] && [ -z "${PGHOST:-}" ]; then
   say "no Secret says where the database is: nothing is installed yet"
   exit 0

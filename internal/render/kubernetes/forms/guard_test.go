@@ -122,6 +122,7 @@ func TestGuardAsks(t *testing.T) {
 		{"no such name, in pods whose Service is there", pods, []string{"SERVER=" + unknown, "PATIENCE=0"}, 1, []string{"does not answer"}},
 		{"no such name, before the first installation", job, []string{"SERVER=" + unknown, "PATIENCE=0"}, 0, []string{"nothing is installed yet"}},
 		{"no Secret, before the first installation", job, []string{"PGHOST="}, 0, []string{"nothing is installed yet"}},
+		{"no Secret, in an image that names a folder for sockets", job, []string{"PGHOST=/var/run/postgresql"}, 0, []string{"nothing is installed yet"}},
 		{"names are not answered just now", job, []string{"SERVER=could not translate host name \"pgsql\" to address: Temporary failure in name resolution", "PATIENCE=0"}, 1, nil},
 		{"the Job refuses as well", job, []string{"RAN=6.0.0"}, 1, []string{"REFUSED"}},
 	} {
