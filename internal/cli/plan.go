@@ -58,7 +58,7 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 	case !c.Reached && f.out != "":
 		return notSaved(f.out, c.From, c.To)
 	case !c.Reached:
-		return e.upgradeFrom(ctx, s, upgradeFlags{file: f.file, to: c.To, plan: true, json: f.json})
+		return e.upgradeFrom(ctx, s, c.upgrade, upgradeFlags{file: f.file, to: c.To, plan: true, json: f.json})
 	}
 	c.Problems.WriteText(e.Stderr, e.Color)
 	if f.out != "" {

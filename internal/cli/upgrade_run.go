@@ -43,15 +43,11 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 	case seen.Open():
 		return e.goOn(ctx, s, seen, f)
 	}
-	return e.upgradeFrom(ctx, s, f)
+	return e.upgradeFrom(ctx, s, seen, f)
 }
 
-// upgradeFrom plans a journey from what is there, and walks it where more is asked for than a plan.
-func (e *Env) upgradeFrom(ctx context.Context, s site.Site, f upgradeFlags) error {
-	seen, err := journey.Load(ctx, s.Store())
-	if err != nil {
-		return err
-	}
+// upgradeFrom plans a journey from what is there, and walks it where more is asked for than a plan. seen is the journey that was there before.
+func (e *Env) upgradeFrom(ctx context.Context, s site.Site, seen *journey.Journey, f upgradeFlags) error {
 	p, next, err := e.examined(ctx, s, f)
 	if err != nil {
 		return err
