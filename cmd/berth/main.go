@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"berth/internal/cli"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"golang.org/x/term"
 )
 
@@ -29,7 +29,7 @@ func main() {
 		Stdout:   os.Stdout,
 		Terminal: terminal,
 		Color:    terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
-		Environment: site.Environment{
+		Environment: installation.Environment{
 			Stdin:       os.Stdin,
 			Stderr:      os.Stderr,
 			Getenv:      os.Getenv,

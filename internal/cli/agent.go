@@ -11,7 +11,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/policy"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/upgrade"
 	"berth/internal/window"
 	"github.com/spf13/cobra"
@@ -161,7 +161,7 @@ const (
 // visit is one run of the agent at an installation.
 type visit struct {
 	*Env
-	site   site.Site
+	site   installation.Site
 	file   string
 	policy policy.Policy
 	report *AgentReport // this time's
@@ -220,7 +220,7 @@ func policyOf(c *config.Config) policy.Policy {
 // remember begins this time's report with what of the last one still counts.
 func (v *visit) remember(ctx context.Context) error {
 	var last AgentReport
-	if err := v.site.Store().Note(ctx, agentNote, &last); err != nil {
+	if err := v.installation.Store().Note(ctx, agentNote, &last); err != nil {
 		return err
 	}
 	v.report = &AgentReport{Format: 1, Checked: v.Now(), Takes: last.Takes, Left: last.Left}
@@ -253,14 +253,14 @@ func (v *visit) save(ctx context.Context) error {
 			r.Summary += "; " + r.Held.String()
 		}
 	}
-	return v.site.Store().SetNote(ctx, agentNote, r)
+	return v.installation.Store().SetNote(ctx, agentNote, r)
 }
 
 // decide says what to do. What is wrong with the installation is a decision, too, with its problems in the report.
 func (v *visit) decide(ctx context.Context) (policy.Decision, error) {
-	l := v.site.Of()
+	l := v.installation.Of()
 	v.report.Newest = v.Catalogue().Newest(l.Stack.Target)
-	_, _, from, err := v.site.Services(ctx, &v.Environment)
+	_, _, from, err := v.installation.Services(ctx, &v.Environment)
 	if err != nil {
 		return policy.Decision{}, err
 	}
@@ -307,7 +307,7 @@ func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Se
 
 // candidates are the releases worth a look, each with the way there.
 func (v *visit) candidates(from string) []policy.Candidate {
-	l := v.site.Of()
+	l := v.installation.Of()
 	var offered []string
 	for _, r := range v.Catalogue().Versions(l.Stack.Target) {
 		if r.Offered(l.Stack.Target) {
@@ -345,20 +345,20 @@ func (v *visit) prospect(ctx context.Context, from, to string) (policy.Prospect,
 	}
 	v.next = j
 	// What the release needs of the host or the cluster, and its images: better told now than in the night.
-	at := site.NewPlace(&v.Environment, v.site.Of(), 0)
+	at := installation.NewPlace(&v.Environment, v.installation.Of(), 0)
 	return u, at.Ready(ctx, j.Hops[0].Config, j.Hops[0].Front())
 }
 
 // pending says what the admin's file asks for and was not carried out: an upgrade would carry it out along the way, and nobody decided that.
 func (v *visit) pending(ctx context.Context, from string) (string, error) {
-	l := v.site.Of()
+	l := v.installation.Of()
 	switch wanted := l.Release.Version; {
 	case wanted != from && !l.Doc.Has("release"):
 		return fmt.Sprintf("your file names no release; write  release: %s", from), nil
 	case wanted != from:
 		return fmt.Sprintf("your file asks for %s, and %s runs: berth plan", wanted, from), nil
 	}
-	p, err := v.site.Plan(ctx, &v.Environment)
+	p, err := v.installation.Plan(ctx, &v.Environment)
 	if err != nil || p.Empty() {
 		return "", err
 	}

@@ -17,8 +17,8 @@ import (
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
 	"berth/internal/secret"
-	"berth/internal/site"
-	"berth/internal/site/cluster"
+	"berth/internal/installation"
+	"berth/internal/installation/cluster"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes/rbac"
 )
@@ -41,7 +41,7 @@ func (e *Env) renderAgent(f agentFlags) error {
 }
 
 // outside are the variables and the files that a config takes secrets from.
-func outside(l *site.Loaded) (variables, files []string) {
+func outside(l *installation.Want) (variables, files []string) {
 	refs := []*config.Secret{}
 	if login := l.Doc.Config.Images.Login; login != nil {
 		refs = append(refs, login.Password)
@@ -67,7 +67,7 @@ func outside(l *site.Loaded) (variables, files []string) {
 var reaching = []string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
 
 // renderUnits writes units of systemd, for who runs this: the installation's state is theirs, and they reach the engine.
-func (e *Env) renderUnits(l *site.Loaded, f agentFlags) error {
+func (e *Env) renderUnits(l *installation.Want, f agentFlags) error {
 	who, err := user.Current()
 	if err != nil {
 		return fmt.Errorf("render the agent's units: %w", err)
@@ -103,7 +103,7 @@ func (e *Env) renderUnits(l *site.Loaded, f agentFlags) error {
 }
 
 // renderCronJob writes a CronJob and what it needs.
-func (e *Env) renderCronJob(l *site.Loaded, f agentFlags) error {
+func (e *Env) renderCronJob(l *installation.Want, f agentFlags) error {
 	if f.image == "" {
 		return diag.List{{Code: "BERTH3811", Severity: diag.Error, Subject: "--image", Summary: "--image is missing; there is no official image of berth",
 			Hint: "build one with berth in its PATH (FROM scratch is enough), push it to your registry, and name it:  --image registry.example.com/berth:1.0"}}

@@ -7,7 +7,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/upgrade"
 )
 
@@ -20,7 +20,7 @@ type compared struct {
 
 // observe makes the plan of what a config asks for, and holds the installation's release beside the one that the config names. What stands in the way
 // of the plan is among the problems of c, where there is a plan at all.
-func (e *Env) observe(ctx context.Context, s site.Site, when site.Asking, dataOf string) (p *plan.Plan, c compared, err error) {
+func (e *Env) observe(ctx context.Context, s installation.Site, when installation.Asking, dataOf string) (p *plan.Plan, c compared, err error) {
 	p, err = e.planned(ctx, s)
 	var problems diag.List
 	if p == nil || err != nil && !errors.As(err, &problems) {
@@ -33,7 +33,7 @@ func (e *Env) observe(ctx context.Context, s site.Site, when site.Asking, dataOf
 
 // compare holds an installation's release beside the one that its config names. p is the plan of what the config asks for. dataOf is the release
 // of the data as the admin says, for databases that can't be asked; "": they say nothing.
-func (e *Env) compare(ctx context.Context, s site.Site, p *plan.Plan, when site.Asking, dataOf string) (c compared, err error) {
+func (e *Env) compare(ctx context.Context, s installation.Site, p *plan.Plan, when installation.Asking, dataOf string) (c compared, err error) {
 	if c.upgrade, err = journey.Load(ctx, s.Store()); err != nil {
 		return c, err
 	}
@@ -41,7 +41,7 @@ func (e *Env) compare(ctx context.Context, s site.Site, p *plan.Plan, when site.
 		c.Problems = diag.List{underway(c.upgrade, s.Of().File)}
 		return c, nil
 	}
-	if c.standing, err = site.Stand(ctx, &e.Environment, s, p.Runs, when); err != nil {
+	if c.standing, err = installation.Stand(ctx, &e.Environment, s, p.Runs, when); err != nil {
 		return c, err
 	}
 	if dataOf != "" {
@@ -52,7 +52,7 @@ func (e *Env) compare(ctx context.Context, s site.Site, p *plan.Plan, when site.
 }
 
 // runs are services by the release of their containers, but for the migrator, which ran once.
-func runs(services []site.Service) map[string][]string {
+func runs(services []installation.Service) map[string][]string {
 	out := map[string][]string{}
 	for _, v := range services {
 		if v.Release != "" && v.Name != "migrator" {

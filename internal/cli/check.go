@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"berth/internal/diag"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/upgrade"
 	"github.com/spf13/cobra"
 )
@@ -83,7 +83,7 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 	}
 	defer i.Close()
 	problems = append(problems, i.Survey(ctx, &e.Environment)...)
-	_, c, err := e.observe(ctx, i, site.IfQuick, "")
+	_, c, err := e.observe(ctx, i, installation.IfQuick, "")
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}
@@ -98,7 +98,7 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 }
 
 // checkAgainst holds a config's release beside that of an installation that can't be asked.
-func (e *Env) checkAgainst(l *site.Loaded, release string) diag.List {
+func (e *Env) checkAgainst(l *installation.Want, release string) diag.List {
 	if _, err := e.Catalogue().Release(release, l.Stack.Target); err != nil {
 		return diag.List{{Code: "BERTH3751", Severity: diag.Error, Subject: "--against", Summary: fmt.Sprintf("%s is not a release for %s", release, l.Stack.Target),
 			Hint: "see the releases: berth catalogue list"}}

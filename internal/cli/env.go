@@ -8,15 +8,15 @@ import (
 	"io"
 
 	"berth/internal/diag"
-	"berth/internal/site"
-	"berth/internal/site/cluster"
-	"berth/internal/site/engine"
+	"berth/internal/installation"
+	"berth/internal/installation/cluster"
+	"berth/internal/installation/engine"
 	"berth/internal/view"
 )
 
 // Env is what a command has from outside, so that commands run in tests in-process.
 type Env struct {
-	site.Environment
+	installation.Environment
 	Stdout   io.Writer
 	Terminal bool // Stdout is a terminal, where progress may be redrawn
 	Color    bool
@@ -38,8 +38,8 @@ func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 
 // Run carries out one command line and gives its exit code. args are without the program's name.
 func Run(ctx context.Context, env *Env, args []string) int {
-	env.OnEngine = site.Target{Find: engine.Find, ByName: engine.ByName}
-	env.OnCluster = site.Target{Find: cluster.Find, ByName: cluster.ByName}
+	env.OnEngine = installation.Target{Find: engine.Find, ByName: engine.ByName}
+	env.OnCluster = installation.Target{Find: cluster.Find, ByName: cluster.ByName}
 	env.Watch = (&view.Progress{Out: env.Stdout, Terminal: env.Terminal, Color: env.Color, Now: env.Now}).Show
 	root := newRoot(env)
 	root.SetArgs(args)
@@ -62,7 +62,7 @@ func Run(ctx context.Context, env *Env, args []string) int {
 }
 
 // LoadUsable loads a config. Problems of the file are an error; warnings are printed.
-func (e *Env) LoadUsable(file string) (*site.Loaded, error) {
+func (e *Env) LoadUsable(file string) (*installation.Want, error) {
 	l, problems, err := e.Load(file)
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (e *Env) LoadUsable(file string) (*site.Loaded, error) {
 }
 
 // Open loads a config and finds its target.
-func (e *Env) Open(ctx context.Context, file string) (site.Site, error) {
+func (e *Env) Open(ctx context.Context, file string) (installation.Site, error) {
 	l, err := e.LoadUsable(file)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"berth/catalogue"
-	"berth/internal/site/cluster"
+	"berth/internal/installation/cluster"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )

@@ -11,8 +11,8 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/registry"
-	"berth/internal/site"
-	"berth/internal/site/cluster"
+	"berth/internal/installation"
+	"berth/internal/installation/cluster"
 	"berth/internal/stack"
 	"github.com/spf13/cobra"
 )
@@ -45,7 +45,7 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 		return diag.List{{Code: "BERTH1201", Severity: diag.Error, Range: l.Doc.At("images"), Subject: file,
 			Summary: "the config names no registry of your own", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
 	}
-	all := []*site.Loaded{l}
+	all := []*installation.Want{l}
 	var migrators []string
 	if to != "" {
 		passed, others, err := e.onTheWay(l, to)
@@ -91,7 +91,7 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 
 // digests asks the admin's registry what it has of a config's release, and counts what is as Sourcegraph published it. What only upgrades
 // run is among it.
-func (e *Env) digests(ctx context.Context, l *site.Loaded) (images map[string]string, same int, err error) {
+func (e *Env) digests(ctx context.Context, l *installation.Want) (images map[string]string, same int, err error) {
 	login, err := e.Login(l)
 	if err != nil {
 		return nil, 0, err
@@ -125,7 +125,7 @@ func (e *Env) digests(ctx context.Context, l *site.Loaded) (images map[string]st
 const migrator = "migrator"
 
 // migratorDigest asks the admin's registry for the migrator of a release of which nothing else is run.
-func (e *Env) migratorDigest(ctx context.Context, l *site.Loaded, version string) (string, error) {
+func (e *Env) migratorDigest(ctx context.Context, l *installation.Want, version string) (string, error) {
 	login, err := e.Login(l)
 	if err != nil {
 		return "", err

@@ -11,7 +11,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/state"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -46,7 +46,7 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 		return err
 	}
 	defer s.Close()
-	p, c, err := e.observe(ctx, s, site.InDoubt, "")
+	p, c, err := e.observe(ctx, s, installation.InDoubt, "")
 	switch {
 	case err != nil:
 		return err

@@ -7,7 +7,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/stack"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -75,7 +75,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 		return nil, err
 	}
 	defer s.Close()
-	c := site.CloneOf(&e.Environment, s)
+	c := installation.CloneOf(&e.Environment, s)
 	if f.clean {
 		found, err := e.clean(ctx, c)
 		if err == nil && !found {
@@ -105,7 +105,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*journey.Rehearsal
 }
 
 // clean deletes a clone that is there, unless a rehearsal is at work on it.
-func (e *Env) clean(ctx context.Context, c *site.Clone) (found bool, err error) {
+func (e *Env) clean(ctx context.Context, c *installation.Clone) (found bool, err error) {
 	s, err := c.Open(ctx)
 	if err != nil {
 		return false, err
@@ -124,7 +124,7 @@ func (e *Env) clean(ctx context.Context, c *site.Clone) (found bool, err error) 
 }
 
 // onClone makes the clone, rehearses a journey on it, and deletes it.
-func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j *journey.Journey, keep bool) (r *journey.Rehearsal, err error) {
+func (e *Env) onClone(ctx context.Context, original installation.Site, c *installation.Clone, j *journey.Journey, keep bool) (r *journey.Rehearsal, err error) {
 	s, err := c.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (e *Env) onClone(ctx context.Context, original site.Site, c *site.Clone, j 
 }
 
 // wipe deletes the clone, whatever became of the rehearsal.
-func (e *Env) wipe(ctx context.Context, s site.Site, c *site.Clone) error {
+func (e *Env) wipe(ctx context.Context, s installation.Site, c *installation.Clone) error {
 	fmt.Fprintf(e.Stdout, "\ndeleting the clone %s\n", c.Name())
 	err := s.Wipe(context.WithoutCancel(ctx), &e.Environment)
 	if err != nil {
@@ -193,7 +193,7 @@ func (e *Env) wipe(ctx context.Context, s site.Site, c *site.Clone) error {
 }
 
 // report keeps the times for the next plan, and tells what came of the rehearsal with them.
-func (e *Env) report(ctx context.Context, original site.Site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
+func (e *Env) report(ctx context.Context, original installation.Site, j *journey.Journey, before, after *journey.Facts) (*journey.Rehearsal, error) {
 	l := original.Of()
 	times, err := keepTimes(ctx, original.Store(), j)
 	again := journey.Planned(l.Stack.Name, l.Stack.Target, l.Doc.Config.Held(), journey.New(j.Config, j.Hops, "", e.Now()), before, times)

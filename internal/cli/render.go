@@ -7,8 +7,8 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/render/compose"
-	"berth/internal/site"
-	"berth/internal/site/engine"
+	"berth/internal/installation"
+	"berth/internal/installation/engine"
 	"berth/internal/state"
 	"berth/internal/target/compose/project"
 	"github.com/spf13/cobra"
@@ -82,7 +82,7 @@ func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 }
 
 // renderProject writes a config's Compose project.
-func (e *Env) renderProject(ctx context.Context, l *site.Loaded, out string) error {
+func (e *Env) renderProject(ctx context.Context, l *installation.Want, out string) error {
 	dir := e.Abs(out)
 	f := &folder{path: dir, name: out, marker: compose.ComposeFile}
 	if err := f.foreign(); err != nil {
@@ -95,7 +95,7 @@ func (e *Env) renderProject(ctx context.Context, l *site.Loaded, out string) err
 	} else if len(there) == 0 {
 		secrets = state.Rendering(dir)
 	}
-	generated, err := secrets.Generate(ctx, site.GeneratedNames(l.Stack.Secrets))
+	generated, err := secrets.Generate(ctx, installation.GeneratedNames(l.Stack.Secrets))
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/upgrade"
 )
 
@@ -25,7 +25,7 @@ var clusterForms = map[string]string{
 }
 
 // renderCluster writes a config's Kubernetes objects in one of their forms.
-func (e *Env) renderCluster(ctx context.Context, l *site.Loaded, r renderFlags) error {
+func (e *Env) renderCluster(ctx context.Context, l *installation.Want, r renderFlags) error {
 	if r.as == "helm" {
 		// The namespace is the release's, whatever the config says.
 		options := config.KubernetesOptions{}

@@ -8,7 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/run"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/state"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -61,13 +61,13 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 	if problems.Failed() {
 		return problems
 	}
-	at := site.NewPlace(&e.Environment, s.Of(), f.timeout)
+	at := installation.NewPlace(&e.Environment, s.Of(), f.timeout)
 	old, err := at.At(ctx, to.Config, "", "")
 	if err != nil {
 		return err
 	}
 	defer old.Close()
-	shown, c, err := e.observe(ctx, old, site.IfQuick, "")
+	shown, c, err := e.observe(ctx, old, installation.IfQuick, "")
 	switch {
 	case err != nil:
 		return err

@@ -7,7 +7,7 @@ import (
 	"berth/internal/diag"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
-	"berth/internal/site/cluster"
+	"berth/internal/installation/cluster"
 	"berth/internal/target/kubernetes/rbac"
 )
 

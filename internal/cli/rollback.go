@@ -11,7 +11,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/stack"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -71,7 +71,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	}
 	if len(way.Stages) > 0 {
 		// The release before has to be there still: its images, its secrets, room on the host.
-		if err := site.NewPlace(&e.Environment, s.Of(), timeout).Ready(ctx, j.BackTo(way), stack.Open); err != nil {
+		if err := installation.NewPlace(&e.Environment, s.Of(), timeout).Ready(ctx, j.BackTo(way), stack.Open); err != nil {
 			return err
 		}
 	}
@@ -126,7 +126,7 @@ func noUpgrade(j *journey.Journey, file string) error {
 
 // stillThere proves that an installation is where its last upgrade arrived: data that was restored since is of another release, perhaps, and then the
 // way back leads nowhere.
-func (e *Env) stillThere(ctx context.Context, s site.Site, j *journey.Journey) error {
+func (e *Env) stillThere(ctx context.Context, s installation.Site, j *journey.Journey) error {
 	if j.Status != journey.Arrived {
 		return nil
 	}
@@ -134,7 +134,7 @@ func (e *Env) stillThere(ctx context.Context, s site.Site, j *journey.Journey) e
 	if err != nil {
 		return err
 	}
-	standing, err := site.Stand(ctx, &e.Environment, s, runs(services), site.Always)
+	standing, err := installation.Stand(ctx, &e.Environment, s, runs(services), installation.Always)
 	release := standing.Installed(e.Catalogue(), s.Of().Stack.Target, s.Of().Known(nil))
 	if err != nil || standing.Databases == "" || catalogue.Minor(release) == catalogue.Minor(j.To) {
 		return err
@@ -146,7 +146,7 @@ func (e *Env) stillThere(ctx context.Context, s site.Site, j *journey.Journey) e
 
 // keepChanges makes a journey's way back lead to the admin's file as it is now, with the release of then, where the file was changed since the
 // upgrade began, or since it arrived. It says what becomes of the file; "": nothing that needs saying.
-func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, way journey.Way) (note string, err error) {
+func (e *Env) keepChanges(ctx context.Context, s installation.Site, j *journey.Journey, way journey.Way) (note string, err error) {
 	l := s.Of()
 	if j.Expects(string(l.Text)) {
 		return "", nil
@@ -160,7 +160,7 @@ func (e *Env) keepChanges(ctx context.Context, s site.Site, j *journey.Journey, 
 	if err != nil {
 		return "", err
 	}
-	at := site.NewPlace(&e.Environment, l, 0)
+	at := installation.NewPlace(&e.Environment, l, 0)
 	var problems diag.List
 	switch err := at.Valid(string(back)); {
 	case errors.As(err, &problems):

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"berth/internal/cli"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 			if err != nil {
 				panic(err)
 			}
-			os.Exit(cli.Run(context.Background(), &cli.Env{Stdout: os.Stdout, Environment: site.Environment{Stdin: os.Stdin, Stderr: os.Stderr, Getenv: os.Getenv,
+			os.Exit(cli.Run(context.Background(), &cli.Env{Stdout: os.Stdout, Environment: installation.Environment{Stdin: os.Stdin, Stderr: os.Stderr, Getenv: os.Getenv,
 				Now: func() time.Time { return time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC) }, Dir: dir}}, os.Args[1:]))
 		},
 	})

@@ -15,7 +15,7 @@ import (
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
 	"berth/internal/render/yaml"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/sops"
 	"berth/internal/stack"
 	"berth/internal/state"
@@ -26,8 +26,8 @@ import (
 const sealKey = "render-seal"
 
 // sealer encrypts Secrets for recipients. Their generated values are those of berth's state beside the config, made once.
-func (e *Env) sealer(ctx context.Context, l *site.Loaded, f *folder, recipients []string) (func(string, *kubernetes.Object) ([]byte, error), error) {
-	generated, err := state.At(l.Dir, l.Stack.Name).Generate(ctx, append(site.GeneratedNames(l.Stack.Secrets), sealKey))
+func (e *Env) sealer(ctx context.Context, l *installation.Want, f *folder, recipients []string) (func(string, *kubernetes.Object) ([]byte, error), error) {
+	generated, err := state.At(l.Dir, l.Stack.Name).Generate(ctx, append(installation.GeneratedNames(l.Stack.Secrets), sealKey))
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (e *Env) sealer(ctx context.Context, l *site.Loaded, f *folder, recipients 
 		return nil, err
 	}
 	return func(name string, o *kubernetes.Object) ([]byte, error) {
-		body := o.Whole(func(p stack.Part) string { return site.Assembled([]stack.Part{p}, values) })
+		body := o.Whole(func(p stack.Part) string { return installation.Assembled([]stack.Part{p}, values) })
 		comment, err := sealComment(generated[sealKey], recipients, body)
 		if err != nil {
 			return nil, err

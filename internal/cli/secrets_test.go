@@ -25,8 +25,8 @@ import (
 	"berth/internal/config/check"
 	"berth/internal/plan"
 	"berth/internal/secret"
-	"berth/internal/site"
-	"berth/internal/site/engine"
+	"berth/internal/installation"
+	"berth/internal/installation/engine"
 	"berth/internal/state"
 	"berth/internal/target/compose/project"
 	"berth/internal/target/kubernetes/kubetest"
@@ -65,7 +65,7 @@ func folderOf(t *testing.T, files map[string]string) string {
 func said(t *testing.T, dir string, env map[string]string, args ...string) (string, int) {
 	t.Helper()
 	var out bytes.Buffer
-	e := &Env{Stdout: &out, Environment: site.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir,
+	e := &Env{Stdout: &out, Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir,
 		Getenv: func(name string) string {
 			return cmp.Or(env[name], map[string]string{"DOCKER_HOST": "unix:///nowhere/docker.sock"}[name])
 		},
@@ -139,7 +139,7 @@ func TestNoSecretInAConfigIsShown(t *testing.T) {
 	}
 	world := check.World{ReadFile: func(string) ([]byte, error) { return nil, fs.ErrNotExist }, Stat: func(string) (fs.FileInfo, error) { return nil, fs.ErrNotExist },
 		Getenv: func(string) string { return "" }, Now: time.Now}
-	cat := (&site.Environment{}).Catalogue()
+	cat := (&installation.Environment{}).Catalogue()
 	for _, path := range keys {
 		shown := strings.ReplaceAll(path, "\x00", ".")
 		for kind, value := range planted {
@@ -506,7 +506,7 @@ func TestTheCommandsOfAReadmeMakeTheSecrets(t *testing.T) {
 // record writes a plan of everything into the history, as a run would.
 func record(t *testing.T, dir, text string, env map[string]string) {
 	t.Helper()
-	e := &Env{Environment: site.Environment{Dir: dir, Stderr: &bytes.Buffer{}, Getenv: func(name string) string { return env[name] }, Now: time.Now}}
+	e := &Env{Environment: installation.Environment{Dir: dir, Stderr: &bytes.Buffer{}, Getenv: func(name string) string { return env[name] }, Now: time.Now}}
 	l, err := e.LoadUsable(DefaultConfig)
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"github.com/spf13/cobra"
 )
 
@@ -23,7 +23,7 @@ type Status struct {
 	Answers      bool           `json:"answers"` // through the front door
 	Door         string         `json:"door"`    // where it was asked
 	Milliseconds int64          `json:"milliseconds"`
-	Services     []site.Service `json:"services"`
+	Services     []installation.Service `json:"services"`
 	Missing      []string       `json:"missing"` // that the config asks for and that are not there
 	LastRun      string         `json:"lastRun,omitempty"`
 	Upgrade      string         `json:"upgrade,omitempty"`  // that is under way, and where it is
@@ -71,9 +71,9 @@ func newStatusCmd(env *Env) *cobra.Command {
 	return cmd
 }
 
-func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
+func (e *Env) status(ctx context.Context, at installation.Site) (*Status, error) {
 	want := at.Of().Stack
-	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []site.Service{}, Missing: []string{}}
+	s := &Status{Installation: want.Name, Wanted: want.Release, URL: want.URL, Services: []installation.Service{}, Missing: []string{}}
 	services, missing, release, err := at.Services(ctx, &e.Environment)
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (e *Env) status(ctx context.Context, at site.Site) (*Status, error) {
 		s.Release = j.Release() // whoever carries the upgrade out asks the databases
 		return s, nil
 	}
-	standing, err := site.Stand(ctx, &e.Environment, at, runs(services), site.IfQuick)
+	standing, err := installation.Stand(ctx, &e.Environment, at, runs(services), installation.IfQuick)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ const (
 
 // answers waits until everything is as berth status wants it, and tells where Sourcegraph answers. A run waits for what it starts; this
 // waits for the rest as well: a frontend that stays becomes unhealthy when its database is away for long, and is ready again a while after it.
-func (e *Env) answers(ctx context.Context, s site.Site) error {
+func (e *Env) answers(ctx context.Context, s installation.Site) error {
 	begun, ready, said := e.Now(), time.Time{}, false
 	for {
 		services, missing, _, err := s.Services(ctx, &e.Environment)
@@ -233,7 +233,7 @@ func (e *Env) answers(ctx context.Context, s site.Site) error {
 }
 
 // unready names what is not ready, and how it is.
-func unready(services []site.Service, missing []string) (names []string) {
+func unready(services []installation.Service, missing []string) (names []string) {
 	for _, v := range services {
 		if !v.Ready {
 			names = append(names, v.Name+" ("+v.Status+")")

@@ -10,7 +10,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/run"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/upgrade"
@@ -72,7 +72,7 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 	if err := s.Lost(ctx); err != nil {
 		return err
 	}
-	p, c, err := e.observe(ctx, s, site.IfQuick, f.dataOf)
+	p, c, err := e.observe(ctx, s, installation.IfQuick, f.dataOf)
 	switch {
 	case err != nil:
 		return err
@@ -108,7 +108,7 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 
 // ready proves that a plan can be carried out, and makes the secrets that are missing. A plan has secrets in it, so that there is another one after
 // that, unless this very one is to be carried out.
-func (e *Env) ready(ctx context.Context, s site.Site, p *plan.Plan, asItIs bool) (*plan.Plan, error) {
+func (e *Env) ready(ctx context.Context, s installation.Site, p *plan.Plan, asItIs bool) (*plan.Plan, error) {
 	if err := e.preflight(ctx, s, p); err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (e *Env) ready(ctx context.Context, s site.Site, p *plan.Plan, asItIs bool)
 
 // steps carries a plan out. Where there is data that nobody could ask for its release, the databases start first, alone, and are asked: data
 // may have been restored since.
-func (e *Env) steps(ctx context.Context, s site.Site, p *plan.Plan, c compared, f upFlags) (*run.Run, error) {
+func (e *Env) steps(ctx context.Context, s installation.Site, p *plan.Plan, c compared, f upFlags) (*run.Run, error) {
 	if first := p.Only(stack.Databases()); c.standing.Silent && c.From != "" && !first.Empty() {
 		if r, err := e.Carry(ctx, s, first, f.timeout); err != nil {
 			return r, err
@@ -149,7 +149,7 @@ func (e *Env) steps(ctx context.Context, s site.Site, p *plan.Plan, c compared, 
 }
 
 // ofRelease asks the databases whether they are of the config's release.
-func (e *Env) ofRelease(ctx context.Context, s site.Site, p *plan.Plan) diag.List {
+func (e *Env) ofRelease(ctx context.Context, s installation.Site, p *plan.Plan) diag.List {
 	answer, err := s.Databases(ctx, &e.Environment)
 	if err != nil || !answer.Answered {
 		return nil // nothing speaks against it
@@ -164,7 +164,7 @@ func (e *Env) ofRelease(ctx context.Context, s site.Site, p *plan.Plan) diag.Lis
 }
 
 // roll upgrades over one hop that rolls, for up: the same journey as berth upgrade. The lock is held.
-func (e *Env) roll(ctx context.Context, s site.Site, f upgradeFlags) error {
+func (e *Env) roll(ctx context.Context, s installation.Site, f upgradeFlags) error {
 	p, next, err := e.examined(ctx, s, f)
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ func (e *Env) roll(ctx context.Context, s site.Site, f upgradeFlags) error {
 }
 
 // planned is the plan of what a config asks for, with the program that made it.
-func (e *Env) planned(ctx context.Context, s site.Site) (*plan.Plan, error) {
+func (e *Env) planned(ctx context.Context, s installation.Site) (*plan.Plan, error) {
 	p, err := s.Plan(ctx, &e.Environment)
 	if p != nil {
 		p.Basis.Program, p.Basis.Steps = version, plan.Hash(p.Steps)
@@ -187,7 +187,7 @@ func (e *Env) planned(ctx context.Context, s site.Site) (*plan.Plan, error) {
 }
 
 // preflight proves that the plan can be carried out, before anything is touched.
-func (e *Env) preflight(ctx context.Context, s site.Site, p *plan.Plan) error {
+func (e *Env) preflight(ctx context.Context, s installation.Site, p *plan.Plan) error {
 	problems := s.Preflight(ctx, &e.Environment, p)
 	if problems.Failed() {
 		return problems
@@ -197,7 +197,7 @@ func (e *Env) preflight(ctx context.Context, s site.Site, p *plan.Plan) error {
 }
 
 // execute does what is asked for, records it, and tells what was and was not done when it did not come to its end.
-func (e *Env) execute(ctx context.Context, s site.Site, record *state.Record, do func() (*run.Run, error)) error {
+func (e *Env) execute(ctx context.Context, s installation.Site, record *state.Record, do func() (*run.Run, error)) error {
 	var r *run.Run
 	err := e.Ask(ctx, s.Store(), record, func() (err error) {
 		r, err = do()

@@ -12,7 +12,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/journey"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/upgrade"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -97,7 +97,7 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 
 // hops gives a way's hops the config that each ends with. What a release on the way finds wrong in the config is a problem: all at once, and
 // before anything is touched.
-func (e *Env) hops(l *site.Loaded, way upgrade.Journey) ([]journey.Hop, diag.List) {
+func (e *Env) hops(l *installation.Want, way upgrade.Journey) ([]journey.Hop, diag.List) {
 	var hops []journey.Hop
 	var problems diag.List
 	for _, h := range way.Hops {
@@ -117,7 +117,7 @@ func (e *Env) hops(l *site.Loaded, way upgrade.Journey) ([]journey.Hop, diag.Lis
 }
 
 // later is a config with another release, and without what that one no longer has; edits say what was changed beside the release.
-func (e *Env) later(l *site.Loaded, release string) (out *site.Loaded, edits []string, problems diag.List) {
+func (e *Env) later(l *installation.Want, release string) (out *installation.Want, edits []string, problems diag.List) {
 	text, err := config.WithRelease(l.File, l.Text, release)
 	if err == nil {
 		text, edits, err = e.without(l, text, release)
@@ -125,7 +125,7 @@ func (e *Env) later(l *site.Loaded, release string) (out *site.Loaded, edits []s
 	if errors.As(err, &problems) {
 		return nil, nil, problems
 	}
-	out = &site.Loaded{File: l.File, Dir: l.Dir, Text: text}
+	out = &installation.Want{File: l.File, Dir: l.Dir, Text: text}
 	if err == nil {
 		problems, err = e.Understand(out)
 	}
@@ -137,7 +137,7 @@ func (e *Env) later(l *site.Loaded, release string) (out *site.Loaded, edits []s
 }
 
 // without takes services out of a config's text that a release no longer has.
-func (e *Env) without(l *site.Loaded, text []byte, release string) ([]byte, []string, error) {
+func (e *Env) without(l *installation.Want, text []byte, release string) ([]byte, []string, error) {
 	r, err := e.Catalogue().Release(release, l.Stack.Target)
 	if err != nil {
 		return text, nil, err
@@ -167,7 +167,7 @@ func (e *Env) without(l *site.Loaded, text []byte, release string) ([]byte, []st
 }
 
 // onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
-func (e *Env) onTheWay(l *site.Loaded, to string) (passed []*site.Loaded, migrators []string, err error) {
+func (e *Env) onTheWay(l *installation.Want, to string) (passed []*installation.Want, migrators []string, err error) {
 	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: l.Known(nil)})
 	if problems.Failed() {
 		return nil, nil, problems

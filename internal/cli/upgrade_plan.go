@@ -7,12 +7,12 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/upgrade"
 )
 
 // planJourney works out the way, and looks at the installation with every hop's eyes. Nothing is touched.
-func (e *Env) planJourney(ctx context.Context, s site.Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
+func (e *Env) planJourney(ctx context.Context, s installation.Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
 	found, err := e.find(ctx, s, f.file)
 	if err != nil {
 		return nil, nil, err
@@ -81,12 +81,12 @@ type found struct {
 	release  string // of its data
 	standing upgrade.Standing
 	facts    *journey.Facts // nil: the databases did not answer
-	start    *site.Loaded   // the config with the release of the databases' containers, where that is another one than the data's; else nil
+	start    *installation.Want   // the config with the release of the databases' containers, where that is another one than the data's; else nil
 	problems diag.List
 }
 
 // find asks containers and databases how they stand.
-func (e *Env) find(ctx context.Context, s site.Site, file string) (f found, err error) {
+func (e *Env) find(ctx context.Context, s installation.Site, file string) (f found, err error) {
 	l := s.Of()
 	services, _, _, err := s.Services(ctx, &e.Environment)
 	if err != nil {
@@ -110,7 +110,7 @@ func (e *Env) find(ctx context.Context, s site.Site, file string) (f found, err 
 		}
 		f.problems = append(f.problems, more...)
 	}
-	f.facts, err = journey.Inspect(ctx, site.NewPlace(&e.Environment, l, 0), text, e.Tag())
+	f.facts, err = journey.Inspect(ctx, installation.NewPlace(&e.Environment, l, 0), text, e.Tag())
 	var problems diag.List
 	if errors.As(err, &problems) {
 		f.problems, err = append(f.problems, problems...), nil
@@ -121,7 +121,7 @@ func (e *Env) find(ctx context.Context, s site.Site, file string) (f found, err 
 	if f.facts != nil {
 		f.standing.Databases, f.standing.Postgres = f.facts.Release, f.facts.Postgres()
 	} else {
-		answerless, err := site.Stand(ctx, &e.Environment, s, nil, site.InDoubt)
+		answerless, err := installation.Stand(ctx, &e.Environment, s, nil, installation.InDoubt)
 		if err != nil {
 			return f, err
 		}
@@ -138,7 +138,7 @@ func (e *Env) find(ctx context.Context, s site.Site, file string) (f found, err 
 }
 
 // as is a config with another release, and as it is where it names that one. Problems are why there is none.
-func (e *Env) as(l *site.Loaded, release string) (*site.Loaded, diag.List) {
+func (e *Env) as(l *installation.Want, release string) (*installation.Want, diag.List) {
 	if l.Release.Version == release {
 		return l, nil
 	}
@@ -150,8 +150,8 @@ func (e *Env) as(l *site.Loaded, release string) (*site.Loaded, diag.List) {
 }
 
 // notRunning refuses to upgrade what is not there. Data that was kept comes up with its own release first.
-func (e *Env) notRunning(ctx context.Context, s site.Site, file string) error {
-	standing, err := site.Stand(ctx, &e.Environment, s, nil, site.InDoubt)
+func (e *Env) notRunning(ctx context.Context, s installation.Site, file string) error {
+	standing, err := installation.Stand(ctx, &e.Environment, s, nil, installation.InDoubt)
 	if err != nil {
 		return err
 	}

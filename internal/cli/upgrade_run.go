@@ -13,7 +13,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/journey"
 	"berth/internal/plan"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/state"
 	"berth/internal/view"
 )
@@ -47,7 +47,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 }
 
 // upgradeFrom plans a journey from what is there, and walks it where more is asked for than a plan. seen is the journey that was there before.
-func (e *Env) upgradeFrom(ctx context.Context, s site.Site, seen *journey.Journey, f upgradeFlags) error {
+func (e *Env) upgradeFrom(ctx context.Context, s installation.Site, seen *journey.Journey, f upgradeFlags) error {
 	p, next, err := e.examined(ctx, s, f)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (e *Env) upgradeFrom(ctx context.Context, s site.Site, seen *journey.Journe
 }
 
 // examined plans a journey, and looks at what every hop would meet. Nothing is touched.
-func (e *Env) examined(ctx context.Context, s site.Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
+func (e *Env) examined(ctx context.Context, s installation.Site, f upgradeFlags) (*journey.Plan, *journey.Journey, error) {
 	p, next, err := e.planJourney(ctx, s, f)
 	if err != nil || next == nil || p.Problems.Failed() {
 		return p, next, err
@@ -105,7 +105,7 @@ func (e *Env) examined(ctx context.Context, s site.Site, f upgradeFlags) (*journ
 }
 
 // lockAsSeen takes the lock, and proves that file and journey are as they were when they were looked at: people take their time to say yes.
-func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *site.Loaded, command string, seen *journey.Journey) (context.Context, func(), error) {
+func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *installation.Want, command string, seen *journey.Journey) (context.Context, func(), error) {
 	ctx, release, err := store.Lock(ctx, command, e.Now)
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +130,7 @@ func (e *Env) lockAsSeen(ctx context.Context, store state.Store, l *site.Loaded,
 }
 
 // goOn walks a journey that is under way.
-func (e *Env) goOn(ctx context.Context, s site.Site, j *journey.Journey, f upgradeFlags) error {
+func (e *Env) goOn(ctx context.Context, s installation.Site, j *journey.Journey, f upgradeFlags) error {
 	if err := resumable(s, j, f); err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (e *Env) goOn(ctx context.Context, s site.Site, j *journey.Journey, f upgra
 }
 
 // resumable says why a journey that is under way can't be gone on with.
-func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
+func resumable(s installation.Site, j *journey.Journey, f upgradeFlags) error {
 	if j.Status == journey.Returning {
 		return diag.List{returning(j, f.file)}
 	}
@@ -165,7 +165,7 @@ func resumable(s site.Site, j *journey.Journey, f upgradeFlags) error {
 }
 
 // walk walks a journey, records it, and tells how it ended. The lock is held.
-func (e *Env) walk(ctx context.Context, s site.Site, j *journey.Journey, f upgradeFlags) error {
+func (e *Env) walk(ctx context.Context, s installation.Site, j *journey.Journey, f upgradeFlags) error {
 	began := e.Now()
 	r, err := e.record(ctx, s.Store(), j, plan.Upgrade)
 	if err != nil {
@@ -235,7 +235,7 @@ func (e *Env) stopped(ctx context.Context, j *journey.Journey, err error) error 
 }
 
 // walker walks a journey of a site. Its stages become parts of a record; nil: it only looks.
-func (e *Env) walker(ctx context.Context, s site.Site, r *state.Record, timeout, patience time.Duration) *journey.Walker {
+func (e *Env) walker(ctx context.Context, s installation.Site, r *state.Record, timeout, patience time.Duration) *journey.Walker {
 	progress := &view.Walk{Out: e.Stdout}
 	tell := func(event journey.Event) {
 		progress.Show(event)
@@ -246,7 +246,7 @@ func (e *Env) walker(ctx context.Context, s site.Site, r *state.Record, timeout,
 			Ended: event.Done.Ended, Seconds: event.Done.Seconds, Note: event.Done.Note})
 		_ = s.Store().Save(context.WithoutCancel(ctx), r) // written again at the end, which says what is wrong
 	}
-	return &journey.Walker{Site: site.NewPlace(&e.Environment, s.Of(), timeout), Notes: s.Store(), Now: e.Now, Tell: tell, Patience: patience}
+	return &journey.Walker{Site: installation.NewPlace(&e.Environment, s.Of(), timeout), Notes: s.Store(), Now: e.Now, Tell: tell, Patience: patience}
 }
 
 // keepTimes remembers how long the stages of a journey took, for the next plan, and gives all that is remembered.
@@ -278,7 +278,7 @@ func (e *Env) agree(yes bool, question string) error {
 }
 
 // settled refuses to change an installation that is on a journey.
-func settled(ctx context.Context, s site.Site) error {
+func settled(ctx context.Context, s installation.Site) error {
 	j, err := journey.Load(ctx, s.Store())
 	if err != nil || !j.Open() {
 		return err

@@ -10,7 +10,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/journey"
-	"berth/internal/site"
+	"berth/internal/installation"
 	"berth/internal/state"
 	"berth/internal/upgrade"
 )
@@ -49,8 +49,8 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.meanwhile(t, store, file)
-			e := &Env{Environment: site.Environment{Dir: dir, Now: time.Now}}
-			_, release, err := e.lockAsSeen(t.Context(), store, &site.Loaded{File: file, Text: text}, "upgrade", seen)
+			e := &Env{Environment: installation.Environment{Dir: dir, Now: time.Now}}
+			_, release, err := e.lockAsSeen(t.Context(), store, &installation.Want{File: file, Text: text}, "upgrade", seen)
 			var problems diag.List
 			switch {
 			case c.want && err != nil:
@@ -86,7 +86,7 @@ func TestAgree(t *testing.T) {
 		{"", false, true, true, ""},
 	} {
 		var out strings.Builder
-		e := &Env{Stdout: &out, Environment: site.Environment{Stdin: strings.NewReader(c.typed), Interactive: c.interactive}}
+		e := &Env{Stdout: &out, Environment: installation.Environment{Stdin: strings.NewReader(c.typed), Interactive: c.interactive}}
 		if err := e.agree(c.beforehand, "go?"); (err == nil) != c.want || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%+v: %v, %q", c, err, out.String())
 		}
@@ -122,12 +122,12 @@ func TestRollbackKeepsChanges(t *testing.T) {
 		"arrived, and something was changed":   {journey.Arrived, text("7.5.4453", "size: demo\n"), text("6.0.0", "size: demo\n")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := &Env{Environment: site.Environment{Dir: t.TempDir(), Now: time.Now, Getenv: func(string) string { return "" }}}
+			e := &Env{Environment: installation.Environment{Dir: t.TempDir(), Now: time.Now, Getenv: func(string) string { return "" }}}
 			j := journey.New(text("6.0.0", ""), []journey.Hop{{Hop: upgrade.Hop{From: "6.0.0", To: "7.5.4453"}, Config: text("7.5.4453", "")}}, "", time.Now())
 			if j.Status = c.status; c.status == journey.Arrived {
 				j.Done = []journey.Done{{Place: journey.Place{Stage: journey.Settle}}}
 			}
-			s := justLoaded{l: &site.Loaded{File: "sourcegraph.yaml", Dir: e.Dir, Text: []byte(c.file)}}
+			s := justLoaded{l: &installation.Want{File: "sourcegraph.yaml", Dir: e.Dir, Text: []byte(c.file)}}
 			note, err := e.keepChanges(t.Context(), s, j, journey.Way{To: "6.0.0"})
 			if err != nil || j.BackConfig != c.want || (note == "") != (c.file == text("6.0.0", "")) {
 				t.Errorf("%q, %v; it leads to\n%s\nwant\n%s", note, err, j.BackConfig, c.want)
@@ -138,8 +138,8 @@ func TestRollbackKeepsChanges(t *testing.T) {
 
 // justLoaded is a site of which only the config is known.
 type justLoaded struct {
-	site.Site
-	l *site.Loaded
+	installation.Site
+	l *installation.Want
 }
 
-func (s justLoaded) Of() *site.Loaded { return s.l }
+func (s justLoaded) Of() *installation.Want { return s.l }

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"berth/internal/journey"
-	"berth/internal/site"
+	"berth/internal/installation"
 )
 
 // TestKnown: an own database may stand beside bundled ones. Both kinds of rules hold then, and how old Postgres is counts of the own ones alone:
@@ -32,7 +32,7 @@ func TestKnown(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		e := &site.Environment{Dir: dir, Getenv: func(string) string { return "x" }}
+		e := &installation.Environment{Dir: dir, Getenv: func(string) string { return "x" }}
 		l, problems, err := e.Load(DefaultConfig)
 		if err != nil || l == nil {
 			t.Fatal(problems, err)

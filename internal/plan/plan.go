@@ -12,7 +12,7 @@ import (
 )
 
 // Format is the version of the saved form.
-const Format = 1
+const Format = 2
 
 // Manager is the field manager that objects are applied as.
 const Manager = "berth"
@@ -26,13 +26,26 @@ type Plan struct {
 	Release      string           `json:"release"`
 	From         string           `json:"from,omitempty"` // the release that runs now; "" when nothing does
 	// Runs are services by the release of what is there of them. It is observed, and no part of the plan.
-	Runs      map[string][]string `json:"-"`
-	Basis     Basis               `json:"basis"`
-	Steps     []Step              `json:"steps"`
-	Unchanged []string            `json:"unchanged"` // objects that stay as they are
+	Runs  map[string][]string `json:"-"`
+	Basis Basis               `json:"basis"`
+	// Hops are upgrade steps. A plan that stays with one release has none.
+	Hops []Hop `json:"hops,omitempty"`
+	// Stages are the parts of the plan. A plan without any is one stage: its steps are ordered by After alone.
+	Stages    []Stage  `json:"stages,omitempty"`
+	Configs   Configs  `json:"configs,omitempty"`
+	Steps     []Step   `json:"steps"`
+	Unchanged []string `json:"unchanged"` // objects that stay as they are
 
 	Kept      []string   `json:"kept,omitempty"`      // objects that nothing asks for any more, but that hold data, so they stay
 	Conflicts []Conflict `json:"conflicts,omitempty"` // fields that others want otherwise, each with what is done about it
+	// Downtime is how long Sourcegraph does not answer, in seconds, estimated for upgrades.
+	Downtime float64   `json:"downtimeSeconds,omitempty"`
+	Bytes    int64     `json:"dataBytes,omitempty"`     // of the databases, when an upgrade was planned
+	Trusted  string    `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
+	Problems diag.List `json:"problems,omitempty"`      // what stands in the way now, or has to be known first
+
+	// Open says that a run before was killed, so that the target's inventory has to be settled. It is observed, and no part of the plan.
+	Open bool `json:"-"`
 }
 
 // Action is what the plan is for.
@@ -46,6 +59,7 @@ const (
 	Upgrade  Action = "upgrade"
 	Rollback Action = "rollback"
 	Finish   Action = "upgrade finish"
+	Rehearse Action = "rehearse"
 )
 
 // Basis is what a plan was made from. A saved plan is stale when one of them is another now.
@@ -81,6 +95,24 @@ const (
 
 	// Grow makes a claim larger: to the size that the step's change of SizeField has.
 	Grow Verb = "grow"
+	// The verbs of upgrades, rollbacks and rehearsals. Each leads to something, whatever is there when its turn comes.
+
+	Reach     Verb = "reach"     // make what runs what a config asks for, behind a front
+	Roll      Verb = "roll"      // the same while people work with it
+	Check     Verb = "check"     // prove that databases, room, images and host are as an upgrade step needs them
+	Fetch     Verb = "fetch"     // bring images to where a config needs them
+	Dump      Verb = "dump"      // back the databases up
+	Convert   Verb = "convert"   // wait until the databases answer, which may convert their data first
+	Index     Verb = "index"     // check the databases' indexes, and rebuild the invalid ones
+	Migrate   Verb = "migrate"   // the migrator's upgrade
+	Prove     Verb = "prove"     // prove that there is no drift, and that a search is answered
+	Save      Verb = "save"      // write a config into the admin's file
+	Await     Verb = "await"     // wait until background migrations are finished
+	Halt      Verb = "halt"      // stop the tasks that an upgrade left at work
+	SetAside  Verb = "set aside" // move the databases' data out of the way; it is kept
+	Restore   Verb = "restore"   // put a backup into the databases
+	Downgrade Verb = "downgrade" // the migrator's downgrade
+
 	// Orphan deletes a StatefulSet alone. Its pods run on and its claims stay; the next step makes it again, and that takes them back.
 	Orphan Verb = "orphan"
 )
@@ -108,6 +140,20 @@ type Step struct {
 	Why       []Cause `json:"why"`
 	Effect    Effect  `json:"effect"`
 	After     []int   `json:"after,omitempty"` // steps that must be done first
+	// Stage is the index of the stage that it belongs to.
+	Stage int `json:"stage,omitempty"`
+	// Config is the config that it leads to or is about, by its name among the plan's; Front is what people meet meanwhile, and Page says which
+	// page that is.
+	Config string `json:"config,omitempty"`
+	Front  string `json:"front,omitempty"`
+	Page   Page   `json:"page,omitempty"`
+	// Release is the release that it is about, where that is another one than the config's.
+	Release string `json:"release,omitempty"`
+	// Backup is the backup that it restores.
+	Backup string `json:"backup,omitempty"`
+	// APIVersion is that of an object that is removed; Clusterwide says that it is in no namespace.
+	APIVersion  string `json:"apiVersion,omitempty"`
+	Clusterwide bool   `json:"clusterwide,omitempty"`
 	// Beside are steps that what the step makes waits for by itself. So it begins beside them, and is not given up before they are done.
 	Beside []int `json:"beside,omitempty"`
 	// Changes are the fields of an object that differ.
@@ -129,6 +175,25 @@ const Hidden = "(secret)"
 
 // SizeField is the field that a Grow step changes.
 const SizeField = "spec.resources.requests.storage"
+
+// Page is which page people see while Sourcegraph does not answer.
+type Page string
+
+// The pages.
+const (
+	UpgradePage  Page = "upgrade"  // an upgrade is going on
+	ReasonPage   Page = "reason"   // it failed, and why
+	RollbackPage Page = "rollback" // a rollback is going on
+)
+
+// Single reports whether the step is a change of one object. The others lead to several, and find out which when their turn comes.
+func (v Verb) Single() bool {
+	switch v {
+	case Pull, Write, Create, Update, Start, Restart, Recreate, Execute, Wait, Remove, Delete, RemoveNetwork, TakeOver, Grow, Orphan:
+		return true
+	}
+	return false
+}
 
 // Touches reports whether the step changes a container, rather than fetching, writing or waiting.
 func (s Step) Touches() bool {

@@ -43,26 +43,27 @@ func endless(p *plan.Plan) diag.List {
 // begin starts all steps whose needs are met, those of one verb together: a call of Docker Compose costs as much for one as for ten.
 // Containers that others wait for are made first, and the rest while those get ready: that is a tenth of a first start.
 func (r *Run) begin(ctx context.Context) {
-	var free []plan.Step
-	for _, s := range r.Plan.Steps {
-		if r.began[s.ID].IsZero() && r.allReady(s.After) {
-			free = append(free, s)
+	var free []*work
+	for _, w := range r.works {
+		if w.began.IsZero() && !w.ready && w.step.Stage == r.stage && r.allReady(w.step.After) {
+			free = append(free, w)
 		}
 	}
-	hurry := r.urging > 0 || slices.ContainsFunc(free, func(s plan.Step) bool { return makes(s) && r.urgent[s.ID] })
-	batches := map[plan.Verb][]plan.Step{}
+	hurry := r.urging > 0 || slices.ContainsFunc(free, func(w *work) bool { return makes(w.step) && w.urgent })
+	batches := map[plan.Verb][]*work{}
 	var verbs []plan.Verb
-	for _, s := range free {
+	for _, w := range free {
+		v := w.step.Verb
 		switch {
-		case s.Verb == plan.Pull && r.pulling < pulls:
-			r.batch(ctx, s.Verb, []plan.Step{s})
+		case v == plan.Pull && r.pulling < pulls, !v.Single():
+			r.batch(ctx, v, []*work{w}) // it can be stopped in the middle, and goes on from there
 			continue
-		case s.Verb == plan.Pull, hurry && makes(s) && !r.urgent[s.ID]:
+		case v == plan.Pull, hurry && makes(w.step) && !w.urgent:
 			continue
-		case batches[s.Verb] == nil:
-			verbs = append(verbs, s.Verb)
+		case batches[v] == nil:
+			verbs = append(verbs, v)
 		}
-		batches[s.Verb] = append(batches[s.Verb], s)
+		batches[v] = append(batches[v], w)
 	}
 	for _, v := range verbs {
 		// A step in hand is finished, whatever happens: ctx does not stop it.
@@ -70,22 +71,22 @@ func (r *Run) begin(ctx context.Context) {
 	}
 }
 
-func (r *Run) allReady(steps []int) bool {
-	return !slices.ContainsFunc(steps, func(id int) bool { return !r.ready[id] })
+func (r *Run) allReady(ids []int) bool {
+	return !slices.ContainsFunc(ids, func(id int) bool { return !r.byID[id].ready })
 }
 
-// resume waits anew for steps that began beside what they need, once that is ready: what broke meanwhile is made anew, and from now on they are
+// resume waits again for steps that began beside what they need, once that is ready: what broke meanwhile is replaced, and from now on they are
 // given up like all others.
 func (r *Run) resume(ctx context.Context) {
-	var steps []plan.Step
-	for _, s := range r.Plan.Steps {
-		if r.early[s.ID] && r.applied[s.ID] && !r.ready[s.ID] && !r.resumed[s.ID] && r.allReady(s.Beside) {
-			r.resumed[s.ID], r.applied[s.ID], r.since[s.ID] = true, false, r.Now()
-			steps = append(steps, s)
+	var again []*work
+	for _, w := range r.works {
+		if w.early && w.applied && !w.ready && !w.resumed && r.allReady(w.step.Beside) {
+			w.resumed, w.applied, w.since = true, false, r.Now()
+			again = append(again, w)
 		}
 	}
-	if len(steps) > 0 {
-		r.do(context.WithoutCancel(ctx), plan.Wait, steps)
+	if len(again) > 0 {
+		r.do(context.WithoutCancel(ctx), plan.Wait, again)
 	}
 }
 
@@ -93,34 +94,36 @@ func (r *Run) resume(ctx context.Context) {
 func makes(s plan.Step) bool { return s.Verb == plan.Create || s.Verb == plan.Recreate }
 
 // count keeps count of the batches in hand; by is 1 at the begin of one and -1 at its end.
-func (r *Run) count(by int, steps []plan.Step) {
+func (r *Run) count(by int, works []*work) {
 	r.busy += by
-	if steps[0].Verb == plan.Pull {
+	if works[0].step.Verb == plan.Pull {
 		r.pulling += by
 	}
-	if makes(steps[0]) && r.urgent[steps[0].ID] {
+	if makes(works[0].step) && works[0].urgent {
 		r.urging += by
 	}
 }
 
 // batch does steps of one verb in the background.
-func (r *Run) batch(ctx context.Context, verb plan.Verb, steps []plan.Step) {
-	r.note("begin", steps...)
-	for _, s := range steps {
-		r.began[s.ID] = r.Now()
-		r.since[s.ID] = r.began[s.ID]
-		r.early[s.ID] = !r.allReady(s.Beside)
-		r.Watch(Event{Kind: Begun, Step: s})
+func (r *Run) batch(ctx context.Context, verb plan.Verb, works []*work) {
+	for _, w := range works {
+		w.began = r.Now()
+		w.since = w.began
+		w.early = !r.allReady(w.step.Beside)
 	}
-	r.do(ctx, verb, steps)
+	r.begun(works...)
+	for _, w := range works {
+		r.Watch(Event{Kind: Begun, Step: w.step, In: r.In})
+	}
+	r.do(ctx, verb, works)
 }
 
-func (r *Run) do(ctx context.Context, verb plan.Verb, steps []plan.Step) {
-	r.count(1, steps)
+func (r *Run) do(ctx context.Context, verb plan.Verb, works []*work) {
+	r.count(1, works)
 	go func() {
-		err := r.Target.Do(ctx, verb, steps, func(s plan.Step, done, total int64) {
-			r.Watch(Event{Kind: Progress, Step: s, Done: done, Total: total})
+		err := r.Target.Do(ctx, verb, steps(works), func(s plan.Step, done, total int64) {
+			r.Watch(Event{Kind: Progress, Step: s, In: r.In, Done: done, Total: total})
 		})
-		r.results <- r.outcome(ctx, steps, err)
+		r.results <- r.outcome(ctx, works, err)
 	}()
 }

@@ -16,6 +16,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/state"
+	"berth/internal/target/compose/store"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -113,12 +114,12 @@ func planOf(steps ...plan.Step) *plan.Plan {
 // newRun is a run on a fake, with its journal in a folder of its own.
 func newRun(t testing.TB, f *fake, p *plan.Plan) (*Run, *[]Event) {
 	t.Helper()
-	dir := state.At(t.TempDir(), "sourcegraph")
+	dir := store.At(t.TempDir(), "sourcegraph")
 	record := state.NewRecord(plan.Up, "", "", time.Now())
 	if err := dir.Make(); err != nil {
 		t.Fatal(err)
 	}
-	journal, err := dir.Journal(t.Context())
+	journal, err := dir.Journal(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,12 +364,12 @@ func TestJournalTellsOfEachStep(t *testing.T) {
 		f.crash["redis"] = true
 		p := planOf(step(plan.Create, "pgsql"), step(plan.Create, "redis", 1))
 		dir := t.TempDir()
-		d := state.At(dir, "sourcegraph")
+		d := store.At(dir, "sourcegraph")
 		r, _ := newRun(t, f, p)
 		if err := d.Make(); err != nil {
 			t.Fatal(err)
 		}
-		journal, err := d.Journal(t.Context())
+		journal, err := d.Journal(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}

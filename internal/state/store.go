@@ -1,3 +1,5 @@
+// Package state is what is kept of an installation: generated secrets, the lock, the journal of the run in hand, the history of all runs, and notes.
+// Where it is kept is a target's: see target/compose/store and target/kubernetes/store.
 package state
 
 import (
@@ -5,19 +7,24 @@ import (
 	"time"
 )
 
-// Store keeps the state of one installation, wherever that lies: in a folder beside its config, or in its namespace of a cluster.
-type Store interface {
-	// Lock keeps others from working on the installation until release is called. When somebody else holds it, the error is a diag.List
-	// that tells who. The context that it gives is for the work: it ends when the lock is lost, with a diag.List as its cause.
-	Lock(ctx context.Context, command string, now func() time.Time) (held context.Context, release func(), err error)
-	// Forget deletes everything, the generated secrets included, once the data that they protect is deleted.
-	Forget(ctx context.Context) error
+// Store keeps the state of one installation.
+type Store struct {
+	Locker
 	Secrets
 	Log
 	Notes
 }
 
-// Notes are small documents that outlive a run, by name: how far an upgrade is, for one. They hold no secrets.
+// Locker keeps others away.
+type Locker interface {
+	// Lock keeps others from working on the installation until release is called. When somebody else holds it, the error is a diag.List
+	// that tells who. The context that it gives is for the work: it ends when the lock is lost, with a diag.List as its cause.
+	Lock(ctx context.Context, command string, now func() time.Time) (held context.Context, release func(), err error)
+	// Forget deletes everything, the generated secrets included, once the data that they protect is deleted.
+	Forget(ctx context.Context) error
+}
+
+// Notes are small documents that outlive a run, by name. They hold no secrets.
 type Notes interface {
 	// Note reads a note as JSON into out, which stays as it is when there is none.
 	Note(ctx context.Context, name string, out any) error
@@ -35,22 +42,21 @@ type Secrets interface {
 
 // Log is what was done to an installation.
 type Log interface {
-	// Add adds a record to the history, and gives it its number.
+	// Add adds a record to the history, and gives it its number. What the journal knows of a run before, which was killed, is in that one's
+	// record from then on.
 	Add(ctx context.Context, r *Record) error
 	// Save writes a record of the history again.
 	Save(ctx context.Context, r *Record) error
-	// History gives the records that are remembered, oldest first.
+	// History gives the records that are remembered, oldest first. The last one has what its journal knows.
 	History(ctx context.Context) ([]Record, error)
-	// Journal begins the journal of a run, in place of that of the run before.
-	Journal(ctx context.Context) (Journal, error)
+	// Journal opens the journal of a run. That of another run is replaced; that of the same run goes on.
+	Journal(ctx context.Context, run int) (Journal, error)
 }
 
-// Journal records what a run does while it does it, so that the next one can tell what a killed one was about.
+// Journal records what a run does while it does it, so that the next one can go on after one that was killed.
 type Journal interface {
 	// Add writes entries; they are kept when Add returns.
 	Add(entries ...Entry) error
 	// Close ends the journal. It stays to be read.
 	Close() error
 }
-
-var _ Store = Dir{}

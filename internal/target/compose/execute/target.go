@@ -13,7 +13,7 @@ import (
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
 	"berth/internal/run"
-	"berth/internal/state"
+	"berth/internal/target/compose/store"
 	"berth/internal/target/compose"
 	"berth/internal/target/compose/project"
 	"golang.org/x/sync/errgroup"
@@ -23,7 +23,7 @@ import (
 type Target struct {
 	Engine  *compose.Engine
 	Project *render.Project
-	State   state.Dir
+	State   store.Dir
 	Login   registry.Login
 	Values  map[string]string // of all secrets, for the .env file, and to keep them out of messages
 	Timeout time.Duration     // how long every service may take to be ready; 0: as the release says

@@ -15,10 +15,11 @@ import (
 	render "berth/internal/render/compose"
 	"berth/internal/stack"
 	"berth/internal/state"
+	"berth/internal/target/compose/store"
 )
 
 // Folder is where the rendered project of an installation lies.
-func Folder(d state.Dir) string { return filepath.Join(d.Path(), "project") }
+func Folder(d store.Dir) string { return filepath.Join(d.Path(), "project") }
 
 // envFile holds the secret values of a rendered project.
 const envFile = ".env"
@@ -105,7 +106,7 @@ func replace(path string, content []byte, mode os.FileMode) error {
 func files(dir string) ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && d.Name() == state.Folder {
+		if err == nil && d.IsDir() && d.Name() == store.Folder {
 			return fs.SkipDir // what belongs to berth, not to the project
 		}
 		if err != nil || d.IsDir() {

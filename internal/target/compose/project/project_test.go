@@ -9,6 +9,7 @@ import (
 	render "berth/internal/render/compose"
 	"berth/internal/stack"
 	"berth/internal/state"
+	"berth/internal/target/compose/store"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -97,7 +98,7 @@ func mode(t *testing.T, path string, want os.FileMode) {
 }
 
 func TestApplied(t *testing.T) {
-	d := state.At(t.TempDir(), "sourcegraph")
+	d := store.At(t.TempDir(), "sourcegraph")
 	if err := SetApplied(t.Context(), d, map[string]string{"id": "f1"}); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,6 @@ type Target struct {
 	State     *store.Store
 	Namespace string
 	Bodies    map[string]map[string]any // the objects as they are applied, by key, without fields that are left to others
-	Owned     map[string]kubernetes.Ref // what the inventory lists, by key: only that is ever removed
 	Timeout   time.Duration             // how long every object may take to be ready; 0: as usual
 	Now       func() time.Time
 	Secrets   []string // values that are not to be shown
@@ -104,10 +103,7 @@ func (t *Target) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
 	case plan.Grow:
 		return t.grow(ctx, s)
 	case plan.Remove, plan.Delete:
-		ref, ok := t.Owned[s.Object]
-		if !ok {
-			return fmt.Errorf("%s is not in the inventory, so it is not removed", s.Object)
-		}
+		ref := t.removed(s)
 		err := t.Client.Delete(ctx, ref, kubernetes.DeleteOptions{Propagation: propagation(ref.Kind)})
 		if kubernetes.NotFound(err) {
 			return nil
@@ -115,6 +111,16 @@ func (t *Target) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
 		return err
 	}
 	return fmt.Errorf("unknown action %s on Kubernetes", verb)
+}
+
+// removed is the object that a step removes.
+func (t *Target) removed(s plan.Step) kubernetes.Ref {
+	kind, name, _ := strings.Cut(s.Object, "/")
+	ref := kubernetes.Ref{APIVersion: s.APIVersion, Kind: kind, Namespace: t.Namespace, Name: name}
+	if s.Clusterwide {
+		ref.Namespace = ""
+	}
+	return ref
 }
 
 // propagation is how an object is removed. When a workload is gone, its pods are; nobody has to wait for what hangs on a Service.
@@ -210,7 +216,7 @@ func (t *Target) Ready(ctx context.Context, steps []plan.Step) (map[int]run.Read
 		case plan.Create, plan.Update, plan.TakeOver, plan.Recreate, plan.Execute, plan.Wait:
 			refs[s.ID] = kubernetes.RefOf(t.Bodies[s.Object])
 		case plan.Remove, plan.Delete:
-			_, err := t.Client.Get(ctx, t.Owned[s.Object])
+			_, err := t.Client.Get(ctx, t.removed(s))
 			if err != nil && !kubernetes.NotFound(err) {
 				return nil, err
 			}

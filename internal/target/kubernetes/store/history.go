@@ -9,12 +9,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"berth/internal/diag"
+	"berth/internal/plan"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
 )
@@ -24,6 +26,9 @@ const (
 	remembered = 30
 	// big is from which size a record is compressed: no object may be larger than 1 MiB.
 	big = 500_000
+
+	// labelAction is on a record: what was done.
+	labelAction = "dev.berth/action"
 
 	recordKey     = "record.json"
 	compressedKey = "record.json.gz"
@@ -56,12 +61,21 @@ func (s *Store) Add(ctx context.Context, r *state.Record) error {
 	}
 	r.Number = 1
 	if len(before) > 0 {
-		r.Number = s.number(before[len(before)-1]) + 1
+		last, err := s.record(ctx, before[len(before)-1])
+		if err != nil {
+			return err
+		}
+		if last.Result == state.Killed {
+			if err := s.Save(ctx, &last); err != nil {
+				return err
+			}
+		}
+		r.Number = last.Number + 1
 	}
-	if err := s.save(ctx, r); err != nil {
+	if err := s.Save(ctx, r); err != nil {
 		return err
 	}
-	for _, old := range before[:max(0, len(before)-remembered+1)] {
+	for _, old := range forgettable(before) {
 		if err := s.client.Delete(ctx, s.run(s.number(old)), kubernetes.DeleteOptions{}); err != nil && !kubernetes.NotFound(err) {
 			return s.explain("forget old runs", err)
 		}
@@ -69,13 +83,26 @@ func (s *Store) Add(ctx context.Context, r *state.Record) error {
 	return nil
 }
 
-// Save writes a record of the history again.
-func (s *Store) Save(ctx context.Context, r *state.Record) error { return s.save(ctx, r) }
+// forgettable are the records that are too old to keep. Those of upgrades and rollbacks are counted apart: they know what can be rolled back.
+func forgettable(records []configMap) (old []configMap) {
+	counted := map[bool]int{}
+	for _, r := range slices.Backward(records) {
+		action := plan.Action(strings.ReplaceAll(r.Metadata.Labels[labelAction], "-", " "))
+		promises := action == plan.Upgrade || action == plan.Rollback || action == plan.Finish
+		if counted[promises]++; counted[promises] >= remembered {
+			old = append(old, r)
+		}
+	}
+	return old
+}
 
-func (s *Store) save(ctx context.Context, r *state.Record) error {
+// Save writes a record of the history again.
+func (s *Store) Save(ctx context.Context, r *state.Record) error {
 	content, err := packed(r)
 	if err == nil {
-		err = s.put(ctx, s.object(s.run(r.Number), "run", content))
+		obj := s.object(s.run(r.Number), "run", content)
+		label(obj, labelAction, strings.ReplaceAll(string(r.Action), " ", "-"))
+		err = s.put(ctx, obj)
 	}
 	if err != nil {
 		return s.explain("write the history", err)
@@ -115,6 +142,35 @@ func unpacked(c configMap) (r state.Record, err error) {
 	return r, json.Unmarshal(text, &r)
 }
 
+// label puts a label on an object.
+func label(obj map[string]any, name, value string) {
+	metadata, _ := obj["metadata"].(map[string]any)
+	labels, _ := metadata["labels"].(map[string]any)
+	labels[name] = value
+}
+
+// record reads a record by what is known of its object, with what the journal knows of it.
+func (s *Store) record(ctx context.Context, c configMap) (r state.Record, err error) {
+	ref := s.run(s.number(c))
+	if c.Data == nil && c.Binary == nil {
+		if err := s.client.Read(ctx, ref, &c); err != nil {
+			return r, s.explain("read the history", err)
+		}
+	}
+	if r, err = unpacked(c); err != nil {
+		return r, s.unreadable(ref, err)
+	}
+	r.Number = s.number(c)
+	if r.Result == state.Killed {
+		entries, err := s.Written(ctx)
+		if err != nil {
+			return r, err
+		}
+		r.Replay(entries)
+	}
+	return r, nil
+}
+
 // History gives the runs that are remembered, oldest first.
 func (s *Store) History(ctx context.Context) ([]state.Record, error) {
 	found, err := s.runs(ctx, false)
@@ -123,8 +179,8 @@ func (s *Store) History(ctx context.Context) ([]state.Record, error) {
 	}
 	records := make([]state.Record, len(found))
 	for i, c := range found {
-		if records[i], err = unpacked(c); err != nil {
-			return nil, s.unreadable(s.run(s.number(c)), err)
+		if records[i], err = s.record(ctx, c); err != nil {
+			return nil, err
 		}
 	}
 	return records, nil
@@ -132,18 +188,28 @@ func (s *Store) History(ctx context.Context) ([]state.Record, error) {
 
 // journal is a journal in a ConfigMap. Each call adds a key, so that what stands there is not sent again.
 type journal struct {
-	store *Store
-	ctx   context.Context // of the run; what was done is written down even when it is cancelled
-	mu    sync.Mutex
-	calls int
+	store  *Store
+	ctx    context.Context // of the run; what was done is written down even when it is cancelled
+	mu     sync.Mutex
+	calls  int
+	nested []string // keys of what a step of the plan consists of, which nobody needs once that one is done: an object has its limit
 }
 
-// Journal begins the journal of a run, in place of that of the run before.
-func (s *Store) Journal(ctx context.Context) (state.Journal, error) {
+// Journal opens the journal of a run.
+func (s *Store) Journal(ctx context.Context, run int) (state.Journal, error) {
+	keys, entries, err := s.written(ctx)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{store: s, ctx: context.WithoutCancel(ctx)}
+	if len(entries) > 0 && entries[0].Run == run {
+		j.calls, _ = strconv.Atoi(keys[len(keys)-1])
+		return j, nil
+	}
 	if err := s.put(ctx, s.object(s.configMap("-journal"), "journal", nil)); err != nil {
 		return nil, s.explain("begin the journal", err)
 	}
-	return &journal{store: s, ctx: context.WithoutCancel(ctx)}, nil
+	return j, nil
 }
 
 // Add writes entries; they are in the cluster when Add returns. The error is a diag.List.
@@ -161,7 +227,17 @@ func (j *journal) Add(entries ...state.Entry) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.calls++
-	_, err := j.store.client.Patch(j.ctx, j.store.configMap("-journal"), map[string]any{"data": map[string]any{fmt.Sprintf("%06d", j.calls): lines.String()}}, manager)
+	key := fmt.Sprintf("%06d", j.calls)
+	data := map[string]any{key: lines.String()}
+	if entries[0].In != 0 {
+		j.nested = append(j.nested, key)
+	} else {
+		for _, old := range j.nested {
+			data[old] = nil
+		}
+		j.nested = nil
+	}
+	_, err := j.store.client.Patch(j.ctx, j.store.configMap("-journal"), map[string]any{"data": data}, manager)
 	return asProblem(err, diag.Diagnostic{Code: "BERTH3202", Subject: "journal", Summary: "the journal can't be written to namespace " + j.store.namespace,
 		Hint: "check that the cluster answers (kubectl get configmaps -n " + j.store.namespace + ")"})
 }
@@ -171,26 +247,29 @@ func (j *journal) Close() error { return nil }
 
 // Written gives what the journal of the last run has.
 func (s *Store) Written(ctx context.Context) ([]state.Entry, error) {
+	_, entries, err := s.written(ctx)
+	return entries, err
+}
+
+func (s *Store) written(ctx context.Context) (keys []string, entries []state.Entry, err error) {
 	var c configMap
 	if err := s.client.Read(ctx, s.configMap("-journal"), &c); kubernetes.NotFound(err) {
-		return nil, nil
+		return nil, nil, nil
 	} else if err != nil {
-		return nil, s.explain("read the journal", err)
+		return nil, nil, s.explain("read the journal", err)
 	}
-	var entries []state.Entry
-	keys := make([]string, 0, len(c.Data))
-	for k := range c.Data {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
+	keys = slices.Sorted(maps.Keys(c.Data))
 	for _, k := range keys {
 		for d := json.NewDecoder(strings.NewReader(c.Data[k])); d.More(); {
 			var e state.Entry
 			if err := d.Decode(&e); err != nil {
-				return nil, s.unreadable(s.configMap("-journal"), err)
+				return nil, nil, s.unreadable(s.configMap("-journal"), err)
 			}
 			entries = append(entries, e)
 		}
 	}
-	return entries, nil
+	return keys, entries, nil
 }
+
+// State gives it as the state of an installation.
+func (s *Store) State() state.Store { return state.Store{Locker: s, Secrets: s, Log: s, Notes: s} }

@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 
 	"berth/internal/diag"
-	"berth/internal/state"
+
 	"berth/internal/target/kubernetes"
 )
 
@@ -41,8 +41,6 @@ type Store struct {
 	forgotten       atomic.Bool
 }
 
-var _ state.Store = (*Store)(nil)
-
 // At gives the state of an installation in a namespace. Nothing is asked yet.
 func At(c *kubernetes.Client, namespace, name string) *Store {
 	return &Store{client: c, namespace: namespace, name: name}
@@ -56,6 +54,7 @@ type metadata struct {
 	Name            string            `json:"name"`
 	ResourceVersion string            `json:"resourceVersion"`
 	Annotations     map[string]string `json:"annotations"`
+	Labels          map[string]string `json:"labels"`
 }
 
 // configMap is a ConfigMap.

@@ -275,7 +275,7 @@ func TestJournalAndInventory(t *testing.T) {
 		s := At(c, namespace, "sourcegraph")
 		for range 2 { // the second in place of the first
 			ctx, cancel := context.WithCancel(t.Context())
-			j, err := s.Journal(ctx)
+			j, err := s.Journal(ctx, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

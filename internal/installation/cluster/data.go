@@ -1,0 +1,213 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/data"
+	"berth/internal/diag"
+	"berth/internal/installation"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/run"
+	"berth/internal/stack"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/execute"
+)
+
+// Task runs a task in the namespace.
+func (c *inCluster) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
+	return c.tasks().Task(ctx, t, line)
+}
+
+// Forget removes what is left of a task.
+func (c *inCluster) Forget(ctx context.Context, name string) error {
+	return c.tasks().Forget(ctx, name)
+}
+
+// tasks are like the migrator's Job.
+func (c *inCluster) tasks() *execute.Tasks {
+	t := &execute.Tasks{Client: c.client, Namespace: c.namespace, Installation: c.Stack.Name, Contexts: map[string]map[string]any{},
+		Secrets: slices.Collect(maps.Values(c.values)), Now: c.env.Now}
+	if o := c.Doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
+		t.StorageClass = o.StorageClass.Name
+	}
+	for _, o := range c.open.Objects {
+		if o.OneShot {
+			t.Job = o.Body
+		}
+	}
+	for _, o := range c.bundled() {
+		for _, name := range stack.Databases() {
+			if o.Key() == "StatefulSet/"+name || o.Key() == "Deployment/"+name {
+				t.Contexts[name] = contextOf(&o, name)
+			}
+		}
+	}
+	return t
+}
+
+// bundled are the objects as they would be without a database of the admin's own: what is done to one of those runs with the image of the bundled one,
+// as its user.
+func (c *inCluster) bundled() []render.Object {
+	config := *c.Doc.Config
+	if !slices.ContainsFunc(stack.Databases(), func(name string) bool { return config.Databases[name].External != nil }) {
+		return c.open.Objects
+	}
+	config.Databases = config.Bundled()
+	in := c.Input
+	in.Config = &config
+	set, _ := render.Render(stack.Resolve(in), nil) // their problems were reported with the objects that are applied
+	return set.Objects
+}
+
+// contextOf is the security context of an object's container, or of its first one.
+func contextOf(o *render.Object, name string) map[string]any {
+	all := catalogue.Maps(catalogue.Branch(o.Body, "spec", "template", "spec")["containers"])
+	for _, c := range all {
+		if c["name"] == name {
+			return catalogue.Branch(c, "securityContext")
+		}
+	}
+	return catalogue.Branch(all[0], "securityContext")
+}
+
+// Asked asks by a task, where pgsql is ready.
+func (c *inCluster) Asked(ctx context.Context) (installation.Said, error) {
+	if c.Doc.Config.Databases["pgsql"].External == nil {
+		type pod struct {
+			Status struct {
+				Conditions []struct{ Type, Status string }
+			}
+		}
+		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=pgsql"})
+		if err != nil {
+			return installation.Said{}, err
+		}
+		if !slices.ContainsFunc(pods, func(p pod) bool {
+			return slices.ContainsFunc(p.Status.Conditions, func(c struct{ Type, Status string }) bool { return c.Type == "Ready" && c.Status == "True" })
+		}) {
+			return installation.Said{}, nil
+		}
+	}
+	return installation.Inspected(ctx, c.env, c.Want, c)
+}
+
+// Present looks for the claims of the databases.
+func (c *inCluster) Present(ctx context.Context) (bool, error) {
+	claims, err := c.claims(ctx)
+	return slices.ContainsFunc(stack.Databases(), func(name string) bool { return slices.Contains(claims, "PersistentVolumeClaim/"+name) }), err
+}
+
+// Search asks the frontend's Service through the API server, or one of its pods.
+func (c *inCluster) Search(ctx context.Context, by installation.Route) (int, string, error) {
+	at := kubernetes.Ref{Kind: "Service", Namespace: c.namespace, Name: "sourcegraph-frontend:http"}
+	if by == installation.Directly {
+		type pod struct{ Metadata struct{ Name string } }
+		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=sourcegraph-frontend"})
+		if err != nil || len(pods) == 0 {
+			return 0, "", err
+		}
+		at = kubernetes.Ref{Kind: "Pod", Namespace: c.namespace, Name: pods[0].Metadata.Name + ":3080"}
+	}
+	answer, err := c.client.Ask(ctx, at, installation.SearchPath, installation.SearchQuery)
+	var refusal *kubernetes.Refusal
+	switch {
+	case err == nil:
+		return 200, string(answer), nil
+	case !errors.As(err, &refusal):
+		return 0, "", err
+	case refusal.Reason == "":
+		return refusal.Status, refusal.Message, nil // the frontend itself answered
+	case kubernetes.Unavailable(err), kubernetes.Forbidden(err):
+		return 0, "", nil // the API server does not reach pods, or may not be asked this
+	}
+	return 0, "", err
+}
+
+// PageImage is the image that answers with a page: Sourcegraph's own front door on Compose, of the config's release, or of the newest one where that was
+// never made for Compose.
+func PageImage(e *installation.Environment, l *installation.Want) (string, error) {
+	versions := e.Catalogue().Versions(catalogue.Compose)
+	version := versions[0].Version
+	if slices.ContainsFunc(versions, func(v catalogue.Version) bool { return v.Version == l.Release.Version }) {
+		version = l.Release.Version
+	}
+	r, err := e.Catalogue().Release(version, catalogue.Compose)
+	if err != nil {
+		return "", err
+	}
+	return stack.Image(l.Doc.Config.Images.Registry, r, l.Digests, r.Services["caddy"].Compose.Image), nil
+}
+
+// ending is how long pods may take to end.
+const ending = 10 * time.Minute
+
+// still waits until no pod is left of what the front stops. A Deployment of no replicas counts as ready while its pods still end.
+func (c *inCluster) still(ctx context.Context) error {
+	var selectors []map[string]any
+	for i := range c.open.Objects {
+		if o := &c.open.Objects[i]; o.Stops(c.Front) {
+			selectors = append(selectors, catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
+		}
+	}
+	for end := c.env.Now().Add(ending); ; {
+		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace})
+		if err != nil {
+			return err
+		}
+		var left []string
+		for _, p := range pods {
+			ours := slices.ContainsFunc(selectors, func(s map[string]any) bool { return len(s) > 0 && within(s, p.Metadata.Labels) })
+			if ours && p.Status.Phase != "Succeeded" && p.Status.Phase != "Failed" {
+				left = append(left, p.Metadata.Name)
+			}
+		}
+		if len(left) == 0 {
+			return nil
+		}
+		if c.env.Now().After(end) {
+			return diag.List{{Code: "BERTH3712", Severity: diag.Error, Subject: "pods", Summary: fmt.Sprintf("pods that must stop are still there after %s", ending),
+				Detail: left, Hint: "see why: kubectl --namespace " + c.namespace + " describe pod " + left[0]}}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// within reports whether all of some labels are among others.
+func within(some, all map[string]any) bool {
+	for k, v := range some {
+		if all[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Space: every claim has a volume of its own. A backup gets one that is made for it.
+func (c *inCluster) Space(ctx context.Context) (data.Space, error) {
+	space := data.Space{Free: -1, Own: map[string]int64{}}
+	for _, name := range stack.Databases() {
+		claim, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name})
+		if kubernetes.NotFound(err) {
+			continue
+		}
+		if err != nil {
+			return space, err
+		}
+		text, _ := catalogue.Branch(claim, "status", "capacity")["storage"].(string)
+		if bytes, err := config.Bytes(config.Quantity(text)); err == nil {
+			space.Own[name] = bytes
+		}
+	}
+	return space, nil
+}

@@ -1,0 +1,54 @@
+package cluster
+
+import (
+	"reflect"
+	"testing"
+
+	"berth/internal/config"
+	"berth/internal/installation"
+	"berth/internal/plan"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/stack"
+)
+
+// TestReplicasOfOthers: an autoscaler's number of replicas is as good as ever while a hop rolls, but it may not start what must stand still.
+func TestReplicasOfOthers(t *testing.T) {
+	for front, taken := range map[stack.Front]bool{stack.Open: false, stack.Held: false, stack.Closed: true, stack.Stopped: true, stack.Behind: true} {
+		l := &installation.Want{Stack: &stack.Stack{}, Doc: &config.Doc{Config: &config.Config{}}, Front: front}
+		c := &inCluster{Want: l, set: &render.Set{}}
+		if got := len(c.desired().Rules) > 0; got != taken {
+			t.Errorf("with the front %q replicas are taken from others: %v", front, got)
+		}
+	}
+}
+
+func TestImagesAreWantedWhereTheyAreNeeded(t *testing.T) {
+	workload := func(kind, name string, images ...string) render.Object {
+		var containers []any
+		for _, image := range images {
+			containers = append(containers, map[string]any{"image": image})
+		}
+		return render.Object{Body: map[string]any{"kind": kind, "metadata": map[string]any{"name": name}, "spec": map[string]any{
+			"selector": map[string]any{"matchLabels": map[string]any{"app": name}},
+			"template": map[string]any{"spec": map[string]any{"containers": containers}}}}}
+	}
+	job := workload("Job", "migrator", "migrator:2")
+	delete(job.Body["spec"].(map[string]any), "selector")
+	set := &render.Set{Objects: []render.Object{workload("StatefulSet", "gitserver", "gitserver:2", "exporter:2"), workload("StatefulSet", "pgsql", "pgsql:2", "exporter:2"),
+		workload("Deployment", "worker", "worker:2"), workload("DaemonSet", "cadvisor", "cadvisor:2"), workload("Deployment", "new", "new:2"), job}}
+	on := func(node, app string) pod {
+		var p pod
+		p.Metadata.Labels, p.Spec.NodeName = map[string]any{"app": app, "more": "yes"}, node
+		return p
+	}
+	pods := []pod{on("a", "gitserver"), on("b", "gitserver"), on("a", "pgsql"), on("b", "worker"), on("a", "cadvisor"), on("", "pgsql"), on("c", "sourcegraph-frontend")}
+	p := &plan.Plan{}
+	for object, verb := range map[string]plan.Verb{"StatefulSet/gitserver": plan.Update, "StatefulSet/pgsql": plan.Recreate, "Deployment/worker": plan.Wait,
+		"DaemonSet/cadvisor": plan.Update, "Deployment/new": plan.Create, "Job/migrator": plan.Create, "Deployment/old": plan.Remove} {
+		p.Steps = append(p.Steps, plan.Step{Object: object, Verb: verb})
+	}
+	want := map[string][]string{"a": {"exporter:2", "gitserver:2", "pgsql:2"}, "b": {"exporter:2", "gitserver:2"}, "c": {"migrator:2", "new:2"}}
+	if got := wanted(set, p, pods); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

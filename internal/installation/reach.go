@@ -1,0 +1,109 @@
+package installation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/run"
+	"berth/internal/stack"
+	"berth/internal/state"
+)
+
+// Runner runs plans, all of them as parts of what somebody asked for.
+type Runner struct {
+	Open    Open
+	Record  *state.Record // of what was asked for
+	Journal state.Journal
+	Now     func() time.Time
+	Watch   func(run.Event)
+	Usual   map[string]float64
+	Timeout time.Duration // how long a service may take to be ready; 0: as the release says
+}
+
+// Recorded adds what somebody asks for to the history, does it with a Runner, and writes down how it ended.
+func Recorded(ctx context.Context, i *Installation, r Runner, do func(*Runner) error) error {
+	records, err := i.Store.History(ctx)
+	if err != nil {
+		return err
+	}
+	r.Usual = run.Usually(records)
+	return run.Recorded(ctx, i.Store, r.Record, r.Now, func() error {
+		journal, err := i.Store.Journal(ctx, r.Record.Number)
+		if err != nil {
+			return err
+		}
+		defer journal.Close()
+		r.Journal = journal
+		return do(&r)
+	})
+}
+
+// Run carries out a plan of an installation. in is the step of another plan that it is a part of; 0: none.
+func (r *Runner) Run(ctx context.Context, i *Installation, p *plan.Plan, in int) (*run.Run, error) {
+	one := r.New(p, i.Executor(p, r.Timeout), in)
+	err := one.Execute(ctx)
+	if err == nil {
+		err = i.Settle(ctx, p)
+	}
+	return one, err
+}
+
+// New is a run of a plan that somebody else does the steps of.
+func (r *Runner) New(p *plan.Plan, target run.Target, in int) *run.Run {
+	return &run.Run{Plan: p, Target: target, Journal: r.Journal, Record: r.Record, In: in, Now: r.Now, Watch: r.Watch, Usual: r.Usual}
+}
+
+// Reach makes what runs what a config asks for, and waits until it is ready.
+func (r *Runner) Reach(ctx context.Context, w *Want, in int) error {
+	_, err := r.reach(ctx, w, in)
+	return err
+}
+
+// reach also gives the run; nil when none was begun.
+func (r *Runner) reach(ctx context.Context, w *Want, in int) (*run.Run, error) {
+	i, err := r.Open(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	defer i.Close()
+	if _, err := i.Generate(ctx); err != nil {
+		return nil, err
+	}
+	p, err := i.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.Empty() {
+		return nil, i.Settle(ctx, p)
+	}
+	return r.Run(ctx, i, p, in)
+}
+
+// Roll is Reach while people work with it. In a cluster requests go through a holding proxy meanwhile, where they wait for what exists once. Where
+// that can't be made, they don't wait, and fail.
+func (r *Runner) Roll(ctx context.Context, w *Want, in int) error {
+	if w.Doc.Config.Held() {
+		one, err := r.reach(ctx, w.With(stack.Held, ""), in)
+		var why diag.List
+		switch {
+		case errors.As(err, &why) && one.OnlyFailed(stack.Door): // nothing else was touched then: all waits for it
+			r.Watch(run.Event{Kind: run.Warned, Text: "requests can't be held, so they fail while a service restarts", Problems: why})
+		case err != nil:
+			return err
+		}
+	}
+	return r.Reach(ctx, w.With(stack.Open, ""), in)
+}
+
+// Fetch brings the images that a plan needs to where they will be needed, and does nothing else of it.
+func (r *Runner) Fetch(ctx context.Context, i *Installation, p *plan.Plan, in int) error {
+	if pulls := p.Pulls(); !pulls.Empty() {
+		if err := r.New(pulls, i.Executor(pulls, r.Timeout), in).Execute(ctx); err != nil {
+			return err
+		}
+	}
+	return i.Fetch(ctx, p, func(line string) { r.Watch(run.Event{Kind: run.Noted, Text: line}) })
+}

@@ -1,0 +1,66 @@
+package installation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"berth/internal/data"
+	"berth/internal/diag"
+	"berth/internal/run"
+)
+
+// SearchPath asks for one result of anything: what answers it has an index or a clone to look into.
+//
+// Source: https://sourcegraph.com/docs/api/stream_api
+const SearchPath = "/.api/search/stream"
+
+// SearchQuery is the query of SearchPath, for anything and one result of it.
+const SearchQuery = "q=count%3A1+.&display=1"
+
+// SearchPatience is how long a search may go unanswered after everything is ready: indexes are opened and caches filled meanwhile.
+const SearchPatience = time.Minute
+
+// Searched proves that a search is answered, and says how.
+func (i *Installation) Searched(ctx context.Context, by Route, now func() time.Time) (string, error) {
+	var last error
+	for end := now().Add(SearchPatience); ; {
+		started := now()
+		status, said, err := i.Search(ctx, by)
+		took := now().Sub(started).Milliseconds()
+		switch {
+		case err != nil:
+			last = err
+		case status == 0:
+			return "search not checked: the frontend is not reachable from here", nil
+		case status == 401 || status == 403:
+			return "search not checked: it needs a sign-in here; the services' own checks pass", nil
+		case status >= 300:
+			last = fmt.Errorf("a search was answered with HTTP status %d: %.200s", status, said)
+		case strings.Contains(said, "event: error"):
+			last = fmt.Errorf("a search was answered with an error: %.300s", said)
+		default:
+			return fmt.Sprintf("a search was answered in %d ms", took), nil
+		}
+		if now().After(end) || ctx.Err() != nil {
+			return "", diag.List{{Code: "BERTH3711", Severity: diag.Error, Subject: "search", Summary: "search fails",
+				Detail: []string{last.Error()}, Hint: "see the frontend's log: " + i.Hint}}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// Inspected asks the databases by a task. Where none can be run, for whatever reason, they can't be asked.
+func Inspected(ctx context.Context, e *Environment, w *Want, tasks run.Tasks) (Said, error) {
+	e.Watch(run.Event{Kind: run.Asked, Text: "asking the databases which release they are of"})
+	asker := data.Worker{Tasks: tasks, Tag: e.Tag()}
+	facts, err := asker.Inspect(ctx, w.Image("pgsql"))
+	if err != nil {
+		return Said{}, ctx.Err()
+	}
+	return Said{Answered: true, Release: facts.Release, Postgres: facts.Postgres()}, nil
+}

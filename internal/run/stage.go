@@ -1,0 +1,76 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/state"
+)
+
+// stageDone reports whether every step of a stage came to its end. One that did not is done again from its first step.
+func stageDone(p *plan.Plan, r *state.Record, stage int) bool {
+	return len(p.Stages) > 0 && !slices.ContainsFunc(p.Of(stage), func(s plan.Step) bool { return !r.HasDone(s.ID) })
+}
+
+// enter begins the next stage once the one in hand is done.
+func (r *Run) enter() {
+	next := -1
+	for _, w := range r.works {
+		if !w.ready {
+			next = w.step.Stage
+			break
+		}
+	}
+	if next < 0 || next == r.stage {
+		return
+	}
+	r.leave()
+	r.stage, r.entered = next, r.Now()
+	if len(r.Plan.Stages) > 0 {
+		r.Watch(Event{Kind: StageBegun, Plan: r.Plan, Stage: next, In: r.In})
+	}
+}
+
+// leave ends the stage in hand.
+func (r *Run) leave() {
+	if r.stage < 0 || len(r.Plan.Stages) == 0 {
+		return
+	}
+	r.Watch(Event{Kind: StageDone, Plan: r.Plan, Stage: r.stage, In: r.In, Seconds: r.Now().Sub(r.entered).Seconds(), Text: r.Record.Notes(r.Plan, r.stage)})
+}
+
+// InHand is the stage that a run stopped in; -1 when it began none.
+func (r *Run) InHand() int { return r.stage }
+
+// FallBack does what a stage asks for when it fails. Problems that are met on the way come after those that are known.
+func (r *Run) FallBack(ctx context.Context, problems diag.List) error {
+	if r.stage < 0 || len(r.Plan.Stages) == 0 {
+		return problems.Err()
+	}
+	stage := r.Plan.Stages[r.stage]
+	for _, s := range stage.Fallback {
+		r.Watch(Event{Kind: Noted, Text: s.Object, In: r.In})
+		err := r.Target.Do(ctx, s.Verb, []plan.Step{s}, func(plan.Step, int64, int64) {})
+		switch {
+		case err != nil && !stage.Again:
+			r.Watch(Event{Kind: Noted, Text: "this failed: " + err.Error(), In: r.In}) // the first problem is the one to fix
+		case err != nil:
+			return errors.Join(problems, err)
+		}
+	}
+	if !stage.Again || len(stage.Fallback) == 0 {
+		return problems.Err()
+	}
+	for _, s := range r.Plan.Steps {
+		if r.Plan.Stages[s.Stage].Hop == stage.Hop && s.Stage <= r.stage {
+			r.Record.TakeBack(s.ID)
+			if err := r.Journal.Add(state.Entry{Time: r.Now(), Run: r.Record.Number, Event: state.TakenBack, Step: s.ID, Verb: s.Verb, What: s.Object}); err != nil {
+				return errors.Join(problems, err)
+			}
+		}
+	}
+	return problems.Err()
+}
