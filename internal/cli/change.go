@@ -1,63 +1,222 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"time"
 
 	"berth/internal/diag"
-	"berth/internal/journey"
-	"berth/internal/plan"
 	"berth/internal/installation"
-	"berth/internal/upgrade"
+	"berth/internal/plan"
+	"berth/internal/run"
+	"berth/internal/state"
+	"berth/internal/upgrade/stages"
+	"berth/internal/upgrade/survey"
 )
 
-// compared is what an installation says of its release, held beside the one that its config names.
-type compared struct {
-	upgrade.Change
-	standing upgrade.Standing
-	upgrade  *journey.Journey // the last one; nil when there never was one
+// seen is an installation as a command found it, before it changes anything.
+type seen struct {
+	*installation.Installation
+	records []state.Record
+	survey.Known
+	plan *plan.Plan // of what the config asks for
 }
 
-// observe makes the plan of what a config asks for, and holds the installation's release beside the one that the config names. What stands in the way
-// of the plan is among the problems of c, where there is a plan at all.
-func (e *Env) observe(ctx context.Context, s installation.Site, when installation.Asking, dataOf string) (p *plan.Plan, c compared, err error) {
-	p, err = e.planned(ctx, s)
+// look opens the installation of a file and reads its history. Whoever gets it closes it.
+func (e *Env) look(ctx context.Context, file string) (*seen, error) {
+	i, err := e.Open(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	s := &seen{Installation: i}
+	if err := s.remember(ctx); err != nil {
+		i.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// remember reads the history.
+func (s *seen) remember(ctx context.Context) (err error) {
+	s.records, err = s.Store.History(ctx)
+	s.Upgrade = stages.Last(s.records)
+	return err
+}
+
+// settled refuses to change an installation while an upgrade is under way.
+func (s *seen) settled() error {
+	if !s.Upgrade.Open() {
+		return nil
+	}
+	return diag.List{underway(s.Upgrade, s.File)}
+}
+
+// observe makes the plan of what the config asks for, and holds the installation's release beside the one that the config names. dataOf is the release
+// of the data as the admin says, for databases that can't be asked; "": they say nothing. What stands in the way of the plan is among the problems, where
+// there is a plan at all.
+func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf string) (err error) {
+	s.plan, err = planned(ctx, s.Installation)
 	var problems diag.List
-	if p == nil || err != nil && !errors.As(err, &problems) {
-		return p, c, err
+	if s.plan == nil || err != nil && !errors.As(err, &problems) {
+		return err
 	}
-	c, err = e.compare(ctx, s, p, when, dataOf)
-	c.Problems = append(problems, c.Problems...)
-	return p, c, err
-}
-
-// compare holds an installation's release beside the one that its config names. p is the plan of what the config asks for. dataOf is the release
-// of the data as the admin says, for databases that can't be asked; "": they say nothing.
-func (e *Env) compare(ctx context.Context, s installation.Site, p *plan.Plan, when installation.Asking, dataOf string) (c compared, err error) {
-	if c.upgrade, err = journey.Load(ctx, s.Store()); err != nil {
-		return c, err
+	if s.Upgrade.Open() { // nobody may ask for a change before it is over
+		s.Problems = append(problems, underway(s.Upgrade, s.File))
+		return nil
 	}
-	if c.upgrade.Open() { // nobody may ask for a change before it is over
-		c.Problems = diag.List{underway(c.upgrade, s.Of().File)}
-		return c, nil
-	}
-	if c.standing, err = installation.Stand(ctx, &e.Environment, s, p.Runs, when); err != nil {
-		return c, err
+	last := s.Upgrade
+	if s.Standing, err = survey.Stand(ctx, s.Installation, s.records, s.plan.Runs, when); err != nil {
+		return err
 	}
 	if dataOf != "" {
-		c.standing.Recorded = dataOf
+		s.Standing.Recorded = dataOf
 	}
-	c.Change = s.Of().Compare(e.Catalogue(), c.standing, c.upgrade)
-	return c, nil
+	s.Change = survey.Held(e.Catalogue(), s.Want, s.Standing, last)
+	s.Problems = append(problems, s.Problems...)
+	return nil
 }
 
-// runs are services by the release of their containers, but for the migrator, which ran once.
-func runs(services []installation.Service) map[string][]string {
-	out := map[string][]string{}
-	for _, v := range services {
-		if v.Release != "" && v.Name != "migrator" {
-			out[v.Release] = append(out[v.Release], v.Name)
-		}
+// planned is the plan of what a config asks for, with the program that made it.
+func planned(ctx context.Context, i *installation.Installation) (*plan.Plan, error) {
+	p, err := i.Plan(ctx)
+	if p != nil {
+		p.Basis.Program, p.Basis.Steps = version, plan.Hash(p.Steps)
 	}
-	return out
+	return p, err
+}
+
+// lock keeps others away, and proves that generated passwords are there.
+func (e *Env) lock(ctx context.Context, i *installation.Installation, command string) (context.Context, func(), error) {
+	ctx, release, err := i.Store.Lock(ctx, command, e.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := i.Lost(ctx); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return ctx, release, nil
+}
+
+// lockAsSeen is lock, and proves that file and upgrade are as they were when they were looked at: people take their time to say yes.
+func (e *Env) lockAsSeen(ctx context.Context, s *seen, command string) (context.Context, func(), error) {
+	ctx, release, err := e.lock(ctx, s.Installation, command)
+	if err != nil {
+		return nil, nil, err
+	}
+	now, err := s.Store.History(ctx)
+	changed := ""
+	if !reflect.DeepEqual(stages.Last(now), stages.Last(s.records)) {
+		changed = "the upgrade continued, or another one started"
+	}
+	if text, readErr := os.ReadFile(e.Abs(s.File)); err == nil && (readErr != nil || string(text) != string(s.Text)) {
+		changed = s.File + " was changed"
+	}
+	if err == nil && changed != "" {
+		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: s.File, Summary: "since the plan was shown, " + changed + "; nothing was touched",
+			Hint: "look again: berth " + command}}
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return ctx, release, nil
+}
+
+// ready proves that a plan can be carried out, and makes the secrets that are missing. A plan has secrets in it, so that there is another one after
+// that.
+func (e *Env) ready(ctx context.Context, i *installation.Installation, p *plan.Plan) (*plan.Plan, error) {
+	problems := i.Preflight(ctx, p)
+	if problems.Failed() {
+		return nil, problems
+	}
+	problems.WriteText(e.Stderr, e.Color)
+	made, err := i.Generate(ctx)
+	if err != nil || !made {
+		return p, err
+	}
+	return planned(ctx, i)
+}
+
+// execute does what is asked for, records it, and says what was and was not done when it did not come to its end.
+func (e *Env) execute(ctx context.Context, i *installation.Installation, record *state.Record, timeout time.Duration, do func(*installation.Runner) (*run.Run, error)) error {
+	var r *run.Run
+	runner := installation.Runner{Open: e.open, Record: record, Now: e.Now, Watch: e.Watch, Timeout: timeout}
+	err := installation.Recorded(ctx, i, runner, func(runner *installation.Runner) (err error) {
+		r, err = do(runner)
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	var problems diag.List
+	_ = errors.As(err, &problems)
+	problems.WriteText(e.Stderr, e.Color)
+	if r != nil {
+		done, undone := r.Undone()
+		fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
+		fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
+		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", goesOn(record.Action))
+	}
+	return ended(err)
+}
+
+// ended gives the exit code of an error whose problems were said.
+func ended(err error) error {
+	switch {
+	case errors.As(err, new(diag.List)):
+		return exit(ExitError)
+	case errors.Is(err, context.Canceled):
+		return exit(ExitStopped)
+	}
+	return err
+}
+
+// goesOn is the command that continues an action. A revert has written the file before it began, so that up does.
+func goesOn(a plan.Action) plan.Action {
+	if a == plan.Revert {
+		return plan.Up
+	}
+	return a
+}
+
+func listed(names []string, most int) string {
+	if len(names) > most {
+		return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// agree asks for a yes. Where nobody can be asked, it has to be given beforehand.
+func (e *Env) agree(yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	if !e.Interactive {
+		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to ask at; nothing was touched",
+			Hint: "confirm in advance: --yes"}}
+	}
+	fmt.Fprintf(e.Stdout, "\n%s [y/N] ", question)
+	answer, _ := bufio.NewReader(e.Stdin).ReadString('\n') // an end of input is a no
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		fmt.Fprintln(e.Stdout, "nothing was touched")
+		return exit(ExitChecks)
+	}
+	return nil
+}
+
+// underway says that an upgrade is under way, and what to do about it.
+func underway(u *stages.Progress, file string) diag.Diagnostic {
+	if u.Status == stages.Returning {
+		return diag.Diagnostic{Code: "BERTH3730", Severity: diag.Error, Subject: file, Summary: "the installation is rolling back to " + u.Way.To,
+			Hint: "continue that first: berth rollback"}
+	}
+	return diag.Diagnostic{Code: "BERTH3734", Severity: diag.Error, Subject: file,
+		Summary: fmt.Sprintf("an upgrade from %s to %s is in progress: %s", u.Plan.From, u.Plan.Release, u.Describe()),
+		Hint:    "continue with: berth upgrade   or roll back: berth rollback"}
 }

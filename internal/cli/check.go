@@ -8,6 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/upgrade"
+	"berth/internal/upgrade/survey"
 	"github.com/spf13/cobra"
 )
 
@@ -74,7 +75,7 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 	if against != "" {
 		return append(problems, e.checkAgainst(l, against)...), nil
 	}
-	i, err := e.Connect(ctx, l)
+	i, err := e.open(ctx, l)
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}
@@ -82,19 +83,21 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 		return nil, err
 	}
 	defer i.Close()
-	problems = append(problems, i.Survey(ctx, &e.Environment)...)
-	_, c, err := e.observe(ctx, i, installation.IfQuick, "")
+	problems = append(problems, i.Survey(ctx)...)
+	s := &seen{Installation: i}
+	if err = s.remember(ctx); err == nil {
+		err = s.observe(ctx, e, survey.IfQuick, "")
+	}
 	if list, ok := err.(diag.List); ok {
 		return append(problems, list...), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range c.Problems { // one that is known of the file says less
+	for _, d := range s.Problems { // one that is known of the file says less
 		problems = slices.DeleteFunc(problems, func(f diag.Diagnostic) bool { return f.Code == d.Code })
 	}
-	problems = append(problems, c.Problems...)
-	return problems, nil
+	return append(problems, s.Problems...), nil
 }
 
 // checkAgainst holds a config's release beside that of an installation that can't be asked.
@@ -103,5 +106,5 @@ func (e *Env) checkAgainst(l *installation.Want, release string) diag.List {
 		return diag.List{{Code: "BERTH3751", Severity: diag.Error, Subject: "--against", Summary: fmt.Sprintf("%s is not a release for %s", release, l.Stack.Target),
 			Hint: "see the releases: berth catalogue list"}}
 	}
-	return l.Compare(e.Catalogue(), upgrade.Standing{Databases: release, Data: true}, nil).Problems
+	return survey.Held(e.Catalogue(), l, upgrade.Standing{Databases: release, Data: true}, nil).Problems
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"berth/internal/diag"
+	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/state"
@@ -30,41 +31,63 @@ starts everything again.
 }
 
 func (e *Env) down(ctx context.Context, file, data string) error {
-	s, err := e.OpenToStop(ctx, file)
+	w, err := e.LoadNamed(file)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	name := s.Of().Stack.Name
+	i, err := e.Targets.Named(ctx, &e.Environment, w)
+	if err != nil {
+		return err
+	}
+	defer i.Close()
+	name := i.Stack.Name
 	if data != "" && data != name {
-		return diag.List{{Code: "BERTH3106", Severity: diag.Error, Subject: "--delete-data", Range: s.Of().Doc.At("name"),
+		return diag.List{{Code: "BERTH3106", Severity: diag.Error, Subject: "--delete-data", Range: i.Doc.At("name"),
 			Summary: fmt.Sprintf("this installation is named %s, not %s; nothing was touched", name, data),
 			Hint:    "to delete its data for good: berth down --delete-data " + name}}
 	}
+	s := &seen{Installation: i}
 	if data == "" {
-		if err := settled(ctx, s); err != nil {
+		if err := s.remember(ctx); err != nil {
+			return err
+		}
+		if err := s.settled(); err != nil {
 			return err
 		}
 	}
-	ctx, release, err := s.Store().Lock(ctx, "down", e.Now)
+	ctx, release, err := i.Store.Lock(ctx, "down", e.Now)
 	if err != nil {
 		return err
 	}
 	defer release()
-	p, err := s.Teardown(ctx, &e.Environment, data != "")
+	if err := e.teardown(ctx, i, installation.Volumes(data != "")); err != nil {
+		return err
+	}
+	if data != "" {
+		fmt.Fprintf(e.Stdout, "%s is deleted, with its data and passwords\n", name)
+		return i.Store.Forget(ctx)
+	}
+	fmt.Fprintf(e.Stdout, "%s is stopped; its data is kept. Start it again with: berth up\n", name)
+	return nil
+}
+
+// teardown stops everything. The lock is held.
+func (e *Env) teardown(ctx context.Context, i *installation.Installation, volumes installation.Volumes) error {
+	p, err := i.Teardown(ctx, volumes)
 	if err != nil {
 		return err
 	}
 	if !p.Empty() {
 		view.Plan(e.Stdout, p)
 		fmt.Fprintln(e.Stdout)
-		r := state.NewRecord(plan.Down, p.Release, string(s.Of().Text), e.Now())
+		r := state.NewRecord(plan.Down, p.Release, string(i.Text), e.Now())
 		r.Plan = p
-		if err := e.execute(ctx, s, r, func() (*run.Run, error) { return e.Carry(ctx, s, p, 0) }); err != nil {
+		err := e.execute(ctx, i, r, 0, func(runner *installation.Runner) (*run.Run, error) { return runner.Run(ctx, i, p, 0) })
+		if err != nil {
 			return err
 		}
 	}
-	left, err := s.Teardown(ctx, &e.Environment, false)
+	left, err := i.Teardown(ctx, installation.KeepVolumes)
 	if err != nil {
 		return err
 	}
@@ -73,10 +96,5 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 			fmt.Fprintf(e.Stdout, "the network %s is left: nothing uses it, but the engine keeps it until the engine restarts\n", step.Object)
 		}
 	}
-	if data != "" {
-		fmt.Fprintf(e.Stdout, "%s is deleted, with its data and passwords\n", name)
-		return s.Store().Forget(ctx)
-	}
-	fmt.Fprintf(e.Stdout, "%s is stopped; its data is kept. Start it again with: berth up\n", name)
 	return nil
 }

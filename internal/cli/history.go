@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"berth/catalogue"
-	"berth/internal/installation/cluster"
 	"berth/internal/state"
+	"berth/internal/target/compose/store"
 	"github.com/spf13/cobra"
 )
 
@@ -52,27 +51,30 @@ func writeHistory(w io.Writer, records []state.Record) {
 			took = r.Ended.Sub(r.Started).Round(time.Second).String()
 		}
 		fmt.Fprintf(w, "%-3d  %-16s  %-30s  %-11s  %6s  %s\n", r.Number, r.Started.Format(minute), r.What(), r.Result, took, r.Who.User)
-		for _, p := range r.Parts {
-			// The hop of an upgrade over one alone is in the line above.
-			name := strings.TrimPrefix(strings.TrimPrefix(p.Name, r.From+" to "+r.Release+": "), r.Release+" to "+r.From+": ")
-			fmt.Fprintf(w, "%-3s  %-16s    %-41s  %6s\n", "", p.Ended.Format(minute), name, time.Duration(p.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+		for _, t := range r.Stages() {
+			stage := r.Plan.Stages[t.Stage]
+			name := stage.Name
+			if len(r.Plan.Hops) > 1 { // an upgrade step alone is in the line above
+				name = r.Plan.Hops[stage.Hop].From + " to " + r.Plan.Hops[stage.Hop].To + ": " + name
+			}
+			fmt.Fprintf(w, "%-3s  %-16s    %-41s  %6s\n", "", t.Ended.Format(minute), name, time.Duration(t.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 		}
 	}
 }
 
 // history reads what was done. On a Docker host it needs no engine.
 func (e *Env) history(ctx context.Context, file string) ([]state.Record, error) {
-	l, err := e.LoadUsable(file)
+	w, err := e.LoadUsable(file)
 	if err != nil {
 		return nil, err
 	}
-	if l.Stack.Target == catalogue.Compose {
-		return state.At(l.Dir, l.Stack.Name).History(ctx)
+	if w.Stack.Target == catalogue.Compose {
+		return store.At(w.Dir, w.Stack.Name).History(ctx)
 	}
-	s, err := cluster.ByName(ctx, &e.Environment, l)
+	i, err := e.Targets.Named(ctx, &e.Environment, w)
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	return s.Store().History(ctx)
+	defer i.Close()
+	return i.Store.History(ctx)
 }

@@ -10,10 +10,11 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
-	"berth/internal/registry"
 	"berth/internal/installation"
 	"berth/internal/installation/cluster"
+	"berth/internal/registry"
 	"berth/internal/stack"
+	"berth/internal/upgrade/survey"
 	"github.com/spf13/cobra"
 )
 
@@ -28,14 +29,14 @@ Review the file and commit it with the config.
 
   berth lock --to 7.5   also records every release of an upgrade to it`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return env.lock(cmd.Context(), file, to) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.lockImages(cmd.Context(), file, to) },
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().StringVar(&to, "to", "", "also every release of an upgrade to this one")
 	return cmd
 }
 
-func (e *Env) lock(ctx context.Context, file, to string) error {
+func (e *Env) lockImages(ctx context.Context, file, to string) error {
 	l, err := e.LoadUsable(file)
 	if err != nil {
 		return err
@@ -48,9 +49,9 @@ func (e *Env) lock(ctx context.Context, file, to string) error {
 	all := []*installation.Want{l}
 	var migrators []string
 	if to != "" {
-		passed, others, err := e.onTheWay(l, to)
-		if err != nil {
-			return err
+		passed, others, problems := survey.OnTheWay(&e.Environment, l, to)
+		if problems.Failed() {
+			return problems
 		}
 		all, migrators = append(all, passed...), others
 	}
@@ -96,7 +97,7 @@ func (e *Env) digests(ctx context.Context, l *installation.Want) (images map[str
 	if err != nil {
 		return nil, 0, err
 	}
-	refs := append(l.Stack.Images(), l.ImageOf("migrator"), l.ImageOf("pgsql"))
+	refs := append(l.Stack.Images(), l.Image("migrator"), l.Image("pgsql"))
 	if l.Stack.Target == catalogue.Kubernetes {
 		page, err := cluster.PageImage(&e.Environment, l)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
-	"berth/internal/installation"
 	"berth/internal/state"
+	"berth/internal/upgrade/survey"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -41,28 +41,28 @@ type planFlags struct {
 
 // plan shows what up would do; the plan of an upgrade where that is what the file asks for.
 func (e *Env) plan(ctx context.Context, f planFlags) error {
-	s, err := e.Open(ctx, f.file)
+	s, err := e.look(ctx, f.file)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	p, c, err := e.observe(ctx, s, installation.InDoubt, "")
-	switch {
-	case err != nil:
+	if err := s.observe(ctx, e, survey.InDoubt, ""); err != nil {
 		return err
-	case c.Problems.Failed():
-		if c.Reached && !f.json {
-			view.Plan(e.Stdout, p) // what stands in its way is told below
-		}
-		return c.Problems
-	case !c.Reached && f.out != "":
-		return notSaved(f.out, c.From, c.To)
-	case !c.Reached:
-		return e.upgradeFrom(ctx, s, c.upgrade, upgradeFlags{file: f.file, to: c.To, plan: true, json: f.json})
 	}
-	c.Problems.WriteText(e.Stderr, e.Color)
+	switch {
+	case s.Problems.Failed():
+		if s.Reached && !f.json {
+			view.Plan(e.Stdout, s.plan) // what stands in its way is said below
+		}
+		return s.Problems
+	case !s.Reached && f.out != "":
+		return notSaved(f.out, s.From, s.To)
+	case !s.Reached:
+		return e.upgradeFrom(ctx, s, upgradeFlags{file: f.file, to: s.To, plan: true, json: f.json})
+	}
+	s.Problems.WriteText(e.Stderr, e.Color)
 	if f.out != "" {
-		text, err := json.MarshalIndent(p, "", "  ")
+		text, err := json.MarshalIndent(s.plan, "", "  ")
 		if err != nil {
 			return fmt.Errorf("write the plan: %w", err)
 		}
@@ -71,11 +71,11 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 		}
 	}
 	if f.json {
-		err = e.printJSON(p)
+		err = e.printJSON(s.plan)
 	} else {
-		view.Plan(e.Stdout, p)
+		view.Plan(e.Stdout, s.plan)
 	}
-	if err == nil && !p.Empty() {
+	if err == nil && !s.plan.Empty() {
 		return exit(ExitChanges)
 	}
 	return err

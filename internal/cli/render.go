@@ -6,11 +6,11 @@ import (
 	"fmt"
 
 	"berth/catalogue"
-	"berth/internal/render/compose"
 	"berth/internal/installation"
 	"berth/internal/installation/engine"
-	"berth/internal/state"
+	"berth/internal/render/compose"
 	"berth/internal/target/compose/project"
+	"berth/internal/target/compose/store"
 	"github.com/spf13/cobra"
 )
 
@@ -89,11 +89,11 @@ func (e *Env) renderProject(ctx context.Context, l *installation.Want, out strin
 		return err
 	}
 	// An installation that is there has its passwords already; otherwise those that an earlier rendering made here are kept.
-	secrets := state.At(l.Dir, l.Stack.Name)
+	secrets := store.At(l.Dir, l.Stack.Name)
 	if there, err := secrets.Generated(ctx); err != nil {
 		return err
 	} else if len(there) == 0 {
-		secrets = state.Rendering(dir)
+		secrets = store.Rendering(dir)
 	}
 	generated, err := secrets.Generate(ctx, installation.GeneratedNames(l.Stack.Secrets))
 	if err != nil {

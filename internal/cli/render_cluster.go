@@ -7,10 +7,11 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/installation"
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
-	"berth/internal/installation"
 	"berth/internal/upgrade"
+	"berth/internal/upgrade/survey"
 )
 
 // renderedNamespace is the namespace of rendered files where the config names none: a cluster is never asked.
@@ -50,8 +51,8 @@ func (e *Env) renderCluster(ctx context.Context, l *installation.Want, r renderF
 	if err := f.foreign(); err != nil {
 		return err
 	}
-	in := &forms.Input{Set: set, Release: l.Release, Sources: l.Stack.Secrets, Guard: &forms.Guard{Image: l.ImageOf("pgsql")}}
-	for _, span := range upgrade.Origins(e.Catalogue(), l.Release.Version, catalogue.Kubernetes, l.Known(nil)) {
+	in := &forms.Input{Set: set, Release: l.Release, Sources: l.Stack.Secrets, Guard: &forms.Guard{Image: l.Image("pgsql")}}
+	for _, span := range upgrade.Origins(e.Catalogue(), l.Release.Version, catalogue.Kubernetes, survey.Facts(l, nil)) {
 		in.Guard.After = append(in.Guard.After, span.String())
 	}
 	if r.secrets == "age" {

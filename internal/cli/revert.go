@@ -6,10 +6,11 @@ import (
 	"time"
 
 	"berth/internal/diag"
+	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/run"
-	"berth/internal/installation"
 	"berth/internal/state"
+	"berth/internal/upgrade/survey"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -45,87 +46,93 @@ The release stays. To roll back an upgrade: berth rollback.`,
 }
 
 func (e *Env) revert(ctx context.Context, f revertFlags) error {
-	s, err := e.Open(ctx, f.file)
+	s, err := e.look(ctx, f.file)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := settled(ctx, s); err != nil {
+	if err := s.settled(); err != nil {
 		return err
 	}
-	records, err := s.Store().History(ctx)
-	if err != nil {
-		return err
-	}
-	to, problems := state.Before(records, f.to)
+	to, problems := state.Before(s.records, f.to)
 	if problems.Failed() {
 		return problems
 	}
-	at := installation.NewPlace(&e.Environment, s.Of(), f.timeout)
-	old, err := at.At(ctx, to.Config, "", "")
+	want, err := e.Accepted(s.Want, to.Config, nil)
 	if err != nil {
 		return err
 	}
-	defer old.Close()
-	shown, c, err := e.observe(ctx, old, installation.IfQuick, "")
-	switch {
-	case err != nil:
+	old := &seen{records: s.records, Known: s.Known}
+	if old.Installation, err = e.open(ctx, want); err != nil {
 		return err
-	case c.From != "" && c.From != c.To:
-		return anotherRelease(to, c)
-	case c.Problems.Failed():
-		return c.Problems
 	}
-	fmt.Fprintf(e.Stdout, "back to the config of run %d, of %s\n", to.Number, to.Started.Format(time.DateTime))
-	if last := state.Last(records); last != nil && last.Config != string(s.Of().Text) {
-		fmt.Fprintf(e.Stdout, "%s has changes that were not carried out: they are lost\n", f.file)
+	defer old.Close()
+	if err := old.observe(ctx, e, survey.IfQuick, ""); err != nil {
+		return err
 	}
-	fmt.Fprintln(e.Stdout)
-	shown.Action = plan.Revert
-	view.Plan(e.Stdout, shown)
+	switch {
+	case old.From != "" && old.From != old.To:
+		return anotherRelease(to, old)
+	case old.Problems.Failed():
+		return old.Problems
+	}
+	e.showRevert(s, to, old.plan)
 	if err := e.agree(f.yes, "go back?"); err != nil {
 		return err
 	}
-	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "revert", c.upgrade)
+	ctx, release, err := e.lockAsSeen(ctx, s, "revert")
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := old.Lost(ctx); err != nil {
-		return err
+	return e.revertTo(ctx, old, to, f)
+}
+
+// showRevert writes what a revert would do.
+func (e *Env) showRevert(s *seen, to *state.Record, p *plan.Plan) {
+	fmt.Fprintf(e.Stdout, "back to the config of run %d, of %s\n", to.Number, to.Started.Format(time.DateTime))
+	if last := state.Last(s.records); last != nil && last.Config != string(s.Text) {
+		fmt.Fprintf(e.Stdout, "%s has changes that were not carried out: they are lost\n", s.File)
 	}
-	p, err := e.planned(ctx, old)
+	fmt.Fprintln(e.Stdout)
+	p.Action = plan.Revert
+	view.Plan(e.Stdout, p)
+}
+
+// revertTo carries a revert out. The lock is held.
+func (e *Env) revertTo(ctx context.Context, old *seen, to *state.Record, f revertFlags) error {
+	p, err := planned(ctx, old.Installation)
 	if err != nil {
 		return err
 	}
-	if p.Action = plan.Revert; len(plan.Stale(shown.Basis, p.Basis)) > 0 {
+	if len(plan.Stale(old.plan.Basis, p.Basis)) > 0 {
 		return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: f.file, Summary: "what runs has changed since the plan was shown; nothing was touched",
 			Hint: "look again: berth revert"}}
 	}
-	if p, err = e.ready(ctx, old, p, false); err != nil {
+	if p, err = e.ready(ctx, old.Installation, p); err != nil {
 		return err
 	}
 	p.Action = plan.Revert
-	// The file first: berth up goes on from wherever this stops.
-	if err := e.Rewrite(s.Of().File, to.Config); err != nil {
+	// The file first: berth up continues from wherever this stops.
+	if err := e.Rewrite(f.file, to.Config); err != nil {
 		return err
 	}
 	r := state.NewRecord(plan.Revert, p.Release, to.Config, e.Now())
 	r.Plan, r.Restores = p, to.Number
-	err = e.execute(ctx, old, r, func() (*run.Run, error) { return e.Carry(ctx, old, p, f.timeout) })
+	err = e.execute(ctx, old.Installation, r, f.timeout, func(runner *installation.Runner) (*run.Run, error) { return runner.Run(ctx, old.Installation, p, 0) })
 	if err != nil {
 		return err
 	}
-	return e.answers(ctx, old)
+	return e.answers(ctx, old.Installation)
 }
 
 // anotherRelease refuses to go back to a config of another release.
-func anotherRelease(to *state.Record, c compared) error {
-	hint := "see what was done: berth history   to a run with " + c.From + ": berth revert --to RUN"
-	if c.upgrade.Holds() {
+func anotherRelease(to *state.Record, s *seen) error {
+	hint := "see what was done: berth history   to a run with " + s.From + ": berth revert --to RUN"
+	if s.Upgrade.Holds() {
 		hint = "to roll back the last upgrade: berth rollback   to " + hint
 	}
 	return diag.List{{Code: "BERTH3736", Severity: diag.Error, Subject: fmt.Sprintf("run %d", to.Number),
-		Summary: fmt.Sprintf("run %d had %s, and %s is installed: a revert does not change the release", to.Number, to.Release, c.From),
+		Summary: fmt.Sprintf("run %d had %s, and %s is installed: a revert does not change the release", to.Number, to.Release, s.From),
 		Hint:    hint}}
 }

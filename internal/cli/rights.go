@@ -5,9 +5,9 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/installation/cluster"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
-	"berth/internal/installation/cluster"
 	"berth/internal/target/kubernetes/rbac"
 )
 

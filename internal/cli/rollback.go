@@ -9,10 +9,12 @@ import (
 	"berth/catalogue"
 	"berth/internal/config"
 	"berth/internal/diag"
-	"berth/internal/journey"
-	"berth/internal/plan"
 	"berth/internal/installation"
-	"berth/internal/stack"
+	"berth/internal/plan"
+	"berth/internal/state"
+	"berth/internal/upgrade/execute"
+	"berth/internal/upgrade/stages"
+	"berth/internal/upgrade/survey"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -42,82 +44,80 @@ same release: berth revert.`,
 }
 
 func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.Duration) error {
-	s, err := e.Open(ctx, file)
+	s, err := e.look(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	seen, err := journey.Load(ctx, s.Store())
-	if err != nil {
-		return err
+	u := s.Upgrade
+	if !u.Holds() {
+		return noUpgrade(u, file)
 	}
-	if !seen.Holds() {
-		return noUpgrade(seen, file)
-	}
-	j, err := journey.Load(ctx, s.Store()) // a second one, to be changed
-	if err != nil {
-		return err
-	}
-	way, problems := j.Back()
+	way, problems := u.Back()
 	if problems.Failed() {
 		return problems
 	}
-	if err := e.stillThere(ctx, s, j); err != nil {
+	if err := e.stillThere(ctx, s); err != nil {
 		return err
 	}
-	note, err := e.keepChanges(ctx, s, j, way)
+	record, note, err := e.back(s, way)
 	if err != nil {
 		return err
 	}
+	conductor := e.conductor(s, upgradeFlags{timeout: timeout})
 	if len(way.Stages) > 0 {
 		// The release before has to be there still: its images, its secrets, room on the host.
-		if err := installation.NewPlace(&e.Environment, s.Of(), timeout).Ready(ctx, j.BackTo(way), stack.Open); err != nil {
+		if err := conductor.Verified(ctx, record.Plan, plan.ConfigBack); err != nil {
 			return err
 		}
 	}
-	view.Back(e.Stdout, j, way)
+	view.Back(e.Stdout, record.Plan, way)
 	if note != "" {
 		fmt.Fprintf(e.Stdout, "file     %s\n", note)
 	}
 	if err := e.agree(yes, "go back to "+way.To+"?"); err != nil {
 		return err
 	}
-	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "rollback", seen)
+	ctx, release, err := e.lockAsSeen(ctx, s, "rollback")
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := s.Lost(ctx); err != nil {
-		return err
-	}
-	r, err := e.record(ctx, s.Store(), j, plan.Rollback)
-	if err != nil {
-		return err
-	}
-	r.From, r.Release, r.Config = j.Hop().To, way.To, j.BackTo(way)
-	err = e.Ask(ctx, s.Store(), r, func() error {
-		j.Record = r.Number
-		return e.walker(ctx, s, r, timeout, 0).Return(ctx, j, way)
-	})
-	if err != nil {
-		return e.stopped(ctx, j, err)
+	if err := conductor.Carry(ctx, record); err != nil {
+		return ended(e.stopped(ctx, s, err))
 	}
 	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
-	if next, none := j.Back(); j.Holds() && len(none) == 0 {
+	if err := s.remember(ctx); err != nil || !s.Upgrade.Holds() {
+		return err
+	}
+	if next, none := s.Upgrade.Back(); len(none) == 0 {
 		fmt.Fprintf(e.Stdout, "to roll back further, to %s: berth rollback (%s)\n", next.To, next.Cost)
 	}
 	return nil
 }
 
+// back is the record of a rollback that is to be carried out; that of the one under way, where there is one. note says what becomes of the file.
+func (e *Env) back(s *seen, way stages.WayBack) (r *state.Record, note string, err error) {
+	u := s.Upgrade
+	back, now, note, err := e.keepChanges(s.Want, u, way)
+	if err != nil {
+		return nil, "", err
+	}
+	if u.Rollback != nil {
+		return u.Rollback, "", nil
+	}
+	return execute.Return(u, way, back, now, e.Now()), note, nil
+}
+
 // noUpgrade says why there is no upgrade to go back over.
-func noUpgrade(j *journey.Journey, file string) error {
+func noUpgrade(u *stages.Progress, file string) error {
 	why := "no upgrade was made here"
-	if j != nil {
-		switch j.Status {
-		case journey.Returned:
-			why = fmt.Sprintf("the upgrade from %s was rolled back on %s", j.From, j.Ended.Format(time.DateTime))
-		case journey.Finished:
-			why = fmt.Sprintf("the rollback from %s to %s was given up with berth upgrade finish", j.To, j.From)
+	if u != nil {
+		switch u.Status {
+		case stages.Returned:
+			why = fmt.Sprintf("the upgrade from %s was rolled back on %s", u.Plan.From, u.Ended.Format(time.DateTime))
+		case stages.Finished:
+			why = fmt.Sprintf("the rollback from %s to %s was given up with berth upgrade finish", u.Plan.Release, u.Plan.From)
 		}
 	}
 	return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: file, Summary: "there is no upgrade to roll back: " + why,
@@ -126,61 +126,60 @@ func noUpgrade(j *journey.Journey, file string) error {
 
 // stillThere proves that an installation is where its last upgrade arrived: data that was restored since is of another release, perhaps, and then the
 // way back leads nowhere.
-func (e *Env) stillThere(ctx context.Context, s installation.Site, j *journey.Journey) error {
-	if j.Status != journey.Arrived {
+func (e *Env) stillThere(ctx context.Context, s *seen) error {
+	u := s.Upgrade
+	if u.Status != stages.Arrived {
 		return nil
 	}
-	services, _, _, err := s.Services(ctx, &e.Environment)
+	services, err := s.Services(ctx)
 	if err != nil {
 		return err
 	}
-	standing, err := installation.Stand(ctx, &e.Environment, s, runs(services), installation.Always)
-	release := standing.Installed(e.Catalogue(), s.Of().Stack.Target, s.Of().Known(nil))
-	if err != nil || standing.Databases == "" || catalogue.Minor(release) == catalogue.Minor(j.To) {
+	standing, err := survey.Stand(ctx, s.Installation, s.records, services.Runs(), survey.Always)
+	release := standing.Installed(e.Catalogue(), s.Stack.Target, survey.Facts(s.Want, nil))
+	if err != nil || standing.Databases == "" || catalogue.Minor(release) == catalogue.Minor(u.Plan.Release) {
 		return err
 	}
 	return diag.List{{Code: "BERTH3707", Severity: diag.Error, Subject: "databases",
-		Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the last upgrade arrived at %s: its way back does not fit them", release, j.To),
+		Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the last upgrade arrived at %s: its way back does not fit them", release, u.Plan.Release),
 		Hint:    "when you restored them: write  release: " + release + "  and run berth up"}}
 }
 
-// keepChanges makes a journey's way back lead to the admin's file as it is now, with the release of then, where the file was changed since the
-// upgrade began, or since it arrived. It says what becomes of the file; "": nothing that needs saying.
-func (e *Env) keepChanges(ctx context.Context, s installation.Site, j *journey.Journey, way journey.Way) (note string, err error) {
-	l := s.Of()
-	if j.Expects(string(l.Text)) {
-		return "", nil
+// keepChanges gives the config that a rollback leads to, and the config of what runs: the admin's file as it is now, with the release of then, where the
+// file was changed since the upgrade began, or since it arrived. note says what becomes of the file; "": nothing that needs saying.
+func (e *Env) keepChanges(w *installation.Want, u *stages.Progress, way stages.WayBack) (back, now, note string, err error) {
+	h := u.Hop()
+	back, now = u.Config(way.To), u.Config(h.To)
+	if u.Rollback != nil || u.Expects(string(w.Text)) {
+		return back, now, "", nil
 	}
 	since := "since the upgrade began"
-	if j.Status == journey.Arrived {
+	if u.Status == stages.Arrived {
 		since = "since the upgrade"
 	}
-	set := func(release string) ([]byte, error) { return config.WithRelease(l.File, l.Text, release) }
-	back, err := set(way.To)
+	text, err := config.WithRelease(w.File, w.Text, way.To)
 	if err != nil {
-		return "", err
+		return "", "", "", err
 	}
-	at := installation.NewPlace(&e.Environment, l, 0)
 	var problems diag.List
-	switch err := at.Valid(string(back)); {
+	switch _, err := e.Accepted(w, string(text), nil); {
 	case errors.As(err, &problems):
-		return fmt.Sprintf("what you changed %s does not work with %s (%s), so your file becomes what it was before the upgrade", since, way.To, problems[0].Summary), nil
+		return back, now, fmt.Sprintf("what you changed %s does not work with %s (%s), so your file becomes what it was before the upgrade", since, way.To, problems[0].Summary), nil
 	case err != nil:
-		return "", err
+		return "", "", "", err
 	}
-	j.BackConfig = string(back)
-	if j.Status != journey.Arrived {
-		return "keeps what you changed " + since, nil
+	back, note = string(text), "keeps what you changed "+since
+	if u.Status != stages.Arrived {
+		return back, now, note, nil
 	}
-	now, err := set(j.Hop().To)
-	if err != nil {
-		return "", err
+	if text, err = config.WithRelease(w.File, w.Text, h.To); err != nil {
+		return "", "", "", err
 	}
-	if at.Valid(string(now)) == nil {
-		j.Hop().Config = string(now)
+	if _, err := e.Accepted(w, string(text), nil); err == nil {
+		now = string(text)
 	}
-	if len(j.Hop().Edits) > 0 {
-		return "keeps what you changed " + since + "; what the upgrade removed from it is not put back: berth history --json has it", nil
+	if len(h.Edits) > 0 {
+		note += "; what the upgrade removed from it is not put back: berth history --json has it"
 	}
-	return "keeps what you changed " + since, nil
+	return back, now, note, nil
 }

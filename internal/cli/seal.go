@@ -12,13 +12,13 @@ import (
 	"io/fs"
 	"os"
 
+	"berth/internal/installation"
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
 	"berth/internal/render/yaml"
-	"berth/internal/installation"
 	"berth/internal/sops"
 	"berth/internal/stack"
-	"berth/internal/state"
+	"berth/internal/target/compose/store"
 )
 
 // sealKey is a generated secret of the installation that tells whether an encrypted file is still right. Encrypting twice never gives the same
@@ -27,7 +27,7 @@ const sealKey = "render-seal"
 
 // sealer encrypts Secrets for recipients. Their generated values are those of berth's state beside the config, made once.
 func (e *Env) sealer(ctx context.Context, l *installation.Want, f *folder, recipients []string) (func(string, *kubernetes.Object) ([]byte, error), error) {
-	generated, err := state.At(l.Dir, l.Stack.Name).Generate(ctx, append(installation.GeneratedNames(l.Stack.Secrets), sealKey))
+	generated, err := store.At(l.Dir, l.Stack.Name).Generate(ctx, append(installation.GeneratedNames(l.Stack.Secrets), sealKey))
 	if err != nil {
 		return nil, err
 	}

@@ -23,10 +23,10 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/config/check"
-	"berth/internal/plan"
-	"berth/internal/secret"
 	"berth/internal/installation"
 	"berth/internal/installation/engine"
+	"berth/internal/plan"
+	"berth/internal/secret"
 	"berth/internal/state"
 	"berth/internal/target/compose/project"
 	"berth/internal/target/kubernetes/kubetest"

@@ -1,18 +1,12 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
 	"berth/catalogue"
-	"berth/internal/config"
 	"berth/internal/diag"
-	"berth/internal/journey"
-	"berth/internal/installation"
 	"berth/internal/upgrade"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -93,98 +87,4 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	_ = cmd.MarkFlagRequired("from") // it is there
 	return cmd
-}
-
-// hops gives a way's hops the config that each ends with. What a release on the way finds wrong in the config is a problem: all at once, and
-// before anything is touched.
-func (e *Env) hops(l *installation.Want, way upgrade.Journey) ([]journey.Hop, diag.List) {
-	var hops []journey.Hop
-	var problems diag.List
-	for _, h := range way.Hops {
-		later, edits, more := e.later(l, h.To)
-		for _, d := range more {
-			if d.Severity == diag.Error {
-				d.Summary = "with " + h.To + ": " + d.Summary
-				problems = append(problems, d)
-			}
-		}
-		if later != nil {
-			hops = append(hops, journey.Hop{Hop: h, Config: string(later.Text), Edits: edits})
-			l = later
-		}
-	}
-	return hops, problems
-}
-
-// later is a config with another release, and without what that one no longer has; edits say what was changed beside the release.
-func (e *Env) later(l *installation.Want, release string) (out *installation.Want, edits []string, problems diag.List) {
-	text, err := config.WithRelease(l.File, l.Text, release)
-	if err == nil {
-		text, edits, err = e.without(l, text, release)
-	}
-	if errors.As(err, &problems) {
-		return nil, nil, problems
-	}
-	out = &installation.Want{File: l.File, Dir: l.Dir, Text: text}
-	if err == nil {
-		problems, err = e.Understand(out)
-	}
-	if err != nil {
-		problems = append(problems, diag.Diagnostic{Code: "BERTH3757", Severity: diag.Error, Subject: l.File, Summary: err.Error(),
-			Hint: "check that every file that the config names can be read"})
-	}
-	return out, edits, problems
-}
-
-// without takes services out of a config's text that a release no longer has.
-func (e *Env) without(l *installation.Want, text []byte, release string) ([]byte, []string, error) {
-	r, err := e.Catalogue().Release(release, l.Stack.Target)
-	if err != nil {
-		return text, nil, err
-	}
-	var edits []string
-	configured := l.Doc.Config.Services
-	gone := e.Catalogue().Upgrades().Gone
-	for _, name := range slices.Sorted(maps.Keys(configured)) {
-		g, known := gone[name]
-		if _, there := r.Services[name]; there || !known {
-			continue
-		}
-		into := g.Into
-		if _, taken := configured[into]; taken {
-			into = ""
-		}
-		if text, err = config.WithoutService(l.File, text, name, into); err != nil {
-			return text, nil, err
-		}
-		edit := "services." + name + " goes: " + g.Reason
-		if into != "" {
-			edit = "services." + name + " becomes services." + into + ": " + g.Reason
-		}
-		edits = append(edits, edit)
-	}
-	return text, edits, nil
-}
-
-// onTheWay are the configs of the releases that a way passes, and the other releases whose migrators it takes.
-func (e *Env) onTheWay(l *installation.Want, to string) (passed []*installation.Want, migrators []string, err error) {
-	way, problems := upgrade.Path(e.Catalogue(), upgrade.Request{From: l.Release.Version, To: to, Target: l.Stack.Target, Facts: l.Known(nil)})
-	if problems.Failed() {
-		return nil, nil, problems
-	}
-	ends := map[string]bool{l.Release.Version: true}
-	for _, h := range way.Hops {
-		later, _, problems := e.later(l, h.To)
-		if problems.Failed() {
-			return nil, nil, problems
-		}
-		passed, ends[h.To] = append(passed, later), true
-		l = later
-	}
-	for _, h := range way.Hops {
-		if !ends[h.Migrator] && !slices.Contains(migrators, h.Migrator) {
-			migrators = append(migrators, h.Migrator)
-		}
-	}
-	return passed, migrators, nil
 }

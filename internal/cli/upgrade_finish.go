@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"berth/internal/journey"
 	"berth/internal/plan"
+	"berth/internal/run"
 	"berth/internal/state"
 	"github.com/spf13/cobra"
 )
@@ -27,42 +27,35 @@ is touched. Backups are kept, and berth shows where they are.`,
 }
 
 func (e *Env) finishUpgrade(ctx context.Context, file string, yes bool) error {
-	s, err := e.Open(ctx, file)
+	s, err := e.look(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := settled(ctx, s); err != nil {
+	if err := s.settled(); err != nil {
 		return err
 	}
-	j, err := journey.Load(ctx, s.Store())
-	if err != nil {
-		return err
+	u := s.Upgrade
+	if !u.Holds() {
+		return noUpgrade(u, file)
 	}
-	if !j.Holds() {
-		return noUpgrade(j, file)
-	}
-	fmt.Fprintf(e.Stdout, "the rollback from %s to %s is given up; nothing that runs is touched\n", j.To, j.From)
+	fmt.Fprintf(e.Stdout, "the rollback from %s to %s is given up; nothing that runs is touched\n", u.Plan.Release, u.Plan.From)
 	if err := e.agree(yes, "give it up?"); err != nil {
 		return err
 	}
-	ctx, release, err := e.lockAsSeen(ctx, s.Store(), s.Of(), "upgrade finish", j)
+	ctx, release, err := e.lockAsSeen(ctx, s, "upgrade finish")
 	if err != nil {
 		return err
 	}
 	defer release()
-	r := state.NewRecord(plan.Finish, j.To, string(s.Of().Text), e.Now())
-	r.From = j.From
-	err = e.Ask(ctx, s.Store(), r, func() error {
-		j.Status = journey.Finished
-		return s.Store().SetNote(ctx, journey.NoteName, j)
-	})
-	if err != nil {
+	r := state.NewRecord(plan.Finish, u.Plan.Release, string(s.Text), e.Now())
+	r.From = u.Plan.From
+	if err := run.Recorded(ctx, s.Store, r, e.Now, func() error { return nil }); err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Stdout, "%s stays\n", j.To)
-	for _, b := range j.Backups {
-		fmt.Fprintf(e.Stdout, "backup %s of %s is kept in the volume %s\n", b.Name, b.Release, s.Backups())
+	fmt.Fprintf(e.Stdout, "%s stays\n", u.Plan.Release)
+	for _, b := range u.Backups {
+		fmt.Fprintf(e.Stdout, "backup %s of %s is kept in the volume %s\n", b.Name, b.Release, s.Backups)
 	}
 	return nil
 }

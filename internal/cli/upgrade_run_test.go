@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"berth/internal/diag"
-	"berth/internal/journey"
 	"berth/internal/installation"
+	"berth/internal/journey"
 	"berth/internal/state"
 	"berth/internal/upgrade"
 )

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"berth/internal/journey"
 	"berth/internal/installation"
+	"berth/internal/journey"
 )
 
 // TestKnown: an own database may stand beside bundled ones. Both kinds of rules hold then, and how old Postgres is counts of the own ones alone:

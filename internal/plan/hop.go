@@ -51,6 +51,11 @@ const (
 // Rolls reports whether services are replaced one by one, while people work with them.
 func (h *Hop) Rolls() bool { return h.Kind != MultiVersion }
 
+// OnlyRolls reports whether a hop is done by replacing services one after the other, with nothing before, after or beside it.
+func (h *Hop) OnlyRolls() bool {
+	return h.Rolls() && h.Undoable() && !h.ConvertsPostgres && !h.Reindexes && len(h.ByHand) == 0
+}
+
 // Undoable reports whether nothing of the hop needs a backup to be undone.
 func (h *Hop) Undoable() bool { return len(h.Irreversible) == 0 }
 

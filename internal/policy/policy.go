@@ -11,6 +11,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/plan"
 	"berth/internal/upgrade"
 	"berth/internal/window"
 )
@@ -70,7 +71,7 @@ func (d Decision) String() string {
 // Candidate is a later release, and the way there.
 type Candidate struct {
 	Release string
-	Way     upgrade.Journey
+	Way     upgrade.Way
 	Refused diag.List // why there is none
 }
 
@@ -136,7 +137,7 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 	switch {
 	case slices.Contains(left, c.Release):
 		return human("it was rolled back; to try it again: berth upgrade --to %s", c.Release)
-	case h.Kind != upgrade.Patch && h.Kind != upgrade.Standard:
+	case h.Kind != plan.Patch && h.Kind != plan.Standard:
 		return human("Sourcegraph does not answer meanwhile (%s)", h.How())
 	case len(h.Irreversible) > 0:
 		return human("only a backup can undo it (%s)", strings.Join(h.Irreversible, "; "))
@@ -149,14 +150,14 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 }
 
 // allows reports whether a hop of a kind may be done without a person.
-func (p Policy) allows(kind upgrade.Kind) bool {
-	return p.Automatic == Patch && kind == upgrade.Patch || p.Automatic == Minor && (kind == upgrade.Patch || kind == upgrade.Standard)
+func (p Policy) allows(kind plan.Kind) bool {
+	return p.Automatic == Patch && kind == plan.Patch || p.Automatic == Minor && (kind == plan.Patch || kind == plan.Standard)
 }
 
 // forbids says why a hop of a kind may not.
-func (p Policy) forbids(kind upgrade.Kind) string {
+func (p Policy) forbids(kind plan.Kind) string {
 	level := cmp.Or(p.Automatic, Off)
-	if level == Patch && kind == upgrade.Standard {
+	if level == Patch && kind == plan.Standard {
 		return "it is another minor release, and upgrades.automatic is patch"
 	}
 	return "upgrades.automatic is " + string(level)
@@ -231,7 +232,7 @@ func round(d time.Duration) string {
 // Underway is an upgrade that is open.
 type Underway struct {
 	To        string
-	Kind      upgrade.Kind  // of the hop in hand
+	Kind      plan.Kind     // of the hop in hand
 	Ours      bool          // the agent began it
 	Returning bool          // somebody is on the way back
 	Touched   bool          // something of the installation was changed

@@ -8,6 +8,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/plan"
 	"berth/internal/upgrade"
 	"berth/internal/window"
 	"pgregory.net/rapid"
@@ -50,19 +51,19 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-func hop(to string, kind upgrade.Kind) Candidate {
-	return Candidate{Release: to, Way: upgrade.Journey{To: to, Hops: []upgrade.Hop{{To: to, Kind: kind}}}}
+func hop(to string, kind plan.Kind) Candidate {
+	return Candidate{Release: to, Way: upgrade.Way{To: to, Hops: []plan.Hop{{To: to, Kind: kind}}}}
 }
 
 func TestChoose(t *testing.T) {
-	patch, minor, far := hop("7.4.3", upgrade.Patch), hop("7.5.4453", upgrade.Standard), hop("7.6.0", upgrade.MultiVersion)
+	patch, minor, far := hop("7.4.3", plan.Patch), hop("7.5.4453", plan.Standard), hop("7.6.0", plan.MultiVersion)
 	with := func(c Candidate, change func(*Candidate)) Candidate {
 		c.Way.Hops = slices.Clone(c.Way.Hops)
 		change(&c)
 		return c
 	}
 	lossy := with(minor, func(c *Candidate) { c.Way.Hops[0].Irreversible = []string{"The LSIF index data becomes SCIP"} })
-	manual := with(minor, func(c *Candidate) { c.Way.Hops[0].ByHand = []upgrade.Reason{{Text: "Move the volume"}} })
+	manual := with(minor, func(c *Candidate) { c.Way.Hops[0].ByHand = []plan.Reason{{Text: "Move the volume"}} })
 	ends := with(minor, func(c *Candidate) { c.Way.Then = "Upgrade your Postgres" })
 	long := with(far, func(c *Candidate) { c.Way.Hops = append(c.Way.Hops, c.Way.Hops[0]) })
 	refused := with(far, func(c *Candidate) {
@@ -158,15 +159,15 @@ func TestGoOn(t *testing.T) {
 		u         Underway
 		want      string
 	}{
-		{"its own, interrupted", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard}, "the upgrade to 7.6.0 goes on"},
-		{"its own, and the window closed before anything was touched", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for the window " + sunday},
-		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Takes: time.Hour}, "the upgrade to 7.6.0 goes on"},
-		{"its own, and too late", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
-		{"somebody else's", Minor, inside, Underway{Kind: upgrade.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else started it: hop 1 of 1"},
-		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't continue: BERTH3702: drift"},
-		{"its own, on the way back", Minor, inside, Underway{Ours: true, Kind: upgrade.Standard, Returning: true}, "7.6.0 waits for you: it is being rolled back; continue with: berth rollback"},
-		{"the policy was taken back", Off, inside, Underway{Ours: true, Kind: upgrade.Patch, Touched: true}, "7.6.0 waits for you: it was started, but upgrades.automatic is off now"},
-		{"the policy was narrowed", Patch, inside, Underway{Ours: true, Kind: upgrade.Standard}, "7.6.0 waits for you: it was started, but it is another minor release, and upgrades.automatic is patch now"},
+		{"its own, interrupted", Minor, inside, Underway{Ours: true, Kind: plan.Standard}, "the upgrade to 7.6.0 goes on"},
+		{"its own, and the window closed before anything was touched", Minor, outside, Underway{Ours: true, Kind: plan.Standard}, "7.6.0 waits for the window " + sunday},
+		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: plan.Standard, Touched: true, Takes: time.Hour}, "the upgrade to 7.6.0 goes on"},
+		{"its own, and too late", Minor, inside, Underway{Ours: true, Kind: plan.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
+		{"somebody else's", Minor, inside, Underway{Kind: plan.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else started it: hop 1 of 1"},
+		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: plan.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't continue: BERTH3702: drift"},
+		{"its own, on the way back", Minor, inside, Underway{Ours: true, Kind: plan.Standard, Returning: true}, "7.6.0 waits for you: it is being rolled back; continue with: berth rollback"},
+		{"the policy was taken back", Off, inside, Underway{Ours: true, Kind: plan.Patch, Touched: true}, "7.6.0 waits for you: it was started, but upgrades.automatic is off now"},
+		{"the policy was narrowed", Patch, inside, Underway{Ours: true, Kind: plan.Standard}, "7.6.0 waits for you: it was started, but it is another minor release, and upgrades.automatic is patch now"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.u.To = "7.6.0"
@@ -210,7 +211,7 @@ func TestNeverFar(t *testing.T) {
 		picked++
 		h := pick.Way.Hops[0]
 		if automatic == Off || automatic == Patch && catalogue.Minor(pick.Release) != catalogue.Minor(installed) ||
-			len(pick.Way.Hops) != 1 || h.To != pick.Release || h.Kind == upgrade.MultiVersion || len(h.Irreversible)+len(h.ByHand) > 0 || h.ConvertsPostgres {
+			len(pick.Way.Hops) != 1 || h.To != pick.Release || h.Kind == plan.MultiVersion || len(h.Irreversible)+len(h.ByHand) > 0 || h.ConvertsPostgres {
 			rt.Fatalf("%s: from %s to %+v", automatic, installed, pick.Way)
 		}
 	})

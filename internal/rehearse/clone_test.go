@@ -1,10 +1,11 @@
-package installation
+package rehearse
 
 import (
 	"testing"
 
 	"berth/internal/config"
-	"berth/internal/journey"
+	"berth/internal/data"
+	"berth/internal/installation"
 	"berth/internal/stack"
 )
 
@@ -15,9 +16,8 @@ func TestCloneHasNothingOfTheOriginals(t *testing.T) {
 		Services:   map[string]config.Service{"pgsql": {Memory: "8Gi", Storage: "900Gi"}},
 		Kubernetes: &config.KubernetesOptions{Namespace: "prod", ExistingSecrets: map[string]string{"pgsql-auth": "mine"}, Objects: []string{"a.yaml"}}}
 	before := admins.Kubernetes
-	c := &Clone{Original: &Want{Stack: &stack.Stack{Name: "sg", Target: "kubernetes", Cluster: &stack.Cluster{Namespace: "prod"}}},
-		Room: journey.Room{Volumes: map[string]int64{"pgsql": 3 << 30}}}
-	c.config(admins)
+	original := &installation.Want{Stack: &stack.Stack{Name: "sg", Target: "kubernetes", Cluster: &stack.Cluster{Namespace: "prod"}}}
+	clone(original, data.Room{Volumes: map[string]int64{"pgsql": 3 << 30}})(admins)
 	if admins.Name != "sg-rehearsal" || admins.Kubernetes.Namespace != "prod-rehearsal" {
 		t.Errorf("named %s in %s", admins.Name, admins.Kubernetes.Namespace)
 	}

@@ -45,32 +45,41 @@ func (r *Run) leave() {
 // InHand is the stage that a run stopped in; -1 when it began none.
 func (r *Run) InHand() int { return r.stage }
 
-// FallBack does what a stage asks for when it fails. Problems that are met on the way come after those that are known.
-func (r *Run) FallBack(ctx context.Context, problems diag.List) error {
+// fallback stands for the step that a fallback is a part of: it is none of the plan's.
+const fallback = -1
+
+// FallBack does what a stage asks for when it fails. Problems that are met on the way come after those that are known. again reports whether
+// the upgrade step begins again from its first stage, with the release before.
+func (r *Run) FallBack(ctx context.Context, problems diag.List) (again bool, err error) {
 	if r.stage < 0 || len(r.Plan.Stages) == 0 {
-		return problems.Err()
+		return false, problems.Err()
 	}
 	stage := r.Plan.Stages[r.stage]
 	for _, s := range stage.Fallback {
+		s.ID, s.Stage = fallback, r.stage
 		r.Watch(Event{Kind: Noted, Text: s.Object, In: r.In})
 		err := r.Target.Do(ctx, s.Verb, []plan.Step{s}, func(plan.Step, int64, int64) {})
 		switch {
 		case err != nil && !stage.Again:
 			r.Watch(Event{Kind: Noted, Text: "this failed: " + err.Error(), In: r.In}) // the first problem is the one to fix
 		case err != nil:
-			return errors.Join(problems, err)
+			return false, errors.Join(problems, err)
 		}
 	}
-	if !stage.Again || len(stage.Fallback) == 0 {
-		return problems.Err()
+	if !stage.Again {
+		return false, problems.Err()
 	}
+	return true, errors.Join(problems, r.takeBack(stage.Hop))
+}
+
+// takeBack notes that the stages of an upgrade step up to the one in hand are to be done again.
+func (r *Run) takeBack(hop int) error {
+	var entries []state.Entry
 	for _, s := range r.Plan.Steps {
-		if r.Plan.Stages[s.Stage].Hop == stage.Hop && s.Stage <= r.stage {
+		if r.Plan.Stages[s.Stage].Hop == hop && s.Stage <= r.stage {
 			r.Record.TakeBack(s.ID)
-			if err := r.Journal.Add(state.Entry{Time: r.Now(), Run: r.Record.Number, Event: state.TakenBack, Step: s.ID, Verb: s.Verb, What: s.Object}); err != nil {
-				return errors.Join(problems, err)
-			}
+			entries = append(entries, state.Entry{Time: r.Now(), Run: r.Record.Number, Event: state.TakenBack, Step: s.ID, Verb: s.Verb, What: s.Object})
 		}
 	}
-	return problems.Err()
+	return r.Journal.Add(entries...)
 }

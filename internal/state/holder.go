@@ -28,12 +28,15 @@ func Self(command string, now time.Time) Holder {
 	return h
 }
 
+// Locked is the code of the problem that somebody else holds the lock.
+const Locked = "BERTH3201"
+
 // AtWork is the problem that the holder of the lock is, for anybody else. The zero Holder is somebody who did not say who.
 func (h Holder) AtWork() diag.List {
 	who := "somebody"
 	if h.PID != 0 {
 		who = fmt.Sprintf("%s (berth %s, pid %d on %s) since %s", h.User, h.Command, h.PID, h.Host, h.Since.Format(time.DateTime))
 	}
-	return diag.List{{Code: "BERTH3201", Severity: diag.Error, Subject: "lock", Summary: "the installation is locked by " + who,
+	return diag.List{{Code: Locked, Severity: diag.Error, Subject: "lock", Summary: "the installation is locked by " + who,
 		Hint: "wait until that run ends; to see its progress: berth status"}}
 }

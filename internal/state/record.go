@@ -33,6 +33,7 @@ type Record struct {
 	Plan     *plan.Plan `json:"plan,omitempty"`
 	Steps    []StepTime `json:"steps"`              // that were begun, in the order of their end
 	Restores int        `json:"restores,omitempty"` // number of the record whose config a revert goes back to
+	GivenUp  bool       `json:"givenUp,omitempty"`  // an upgrade that touched nothing, and is not continued
 	Problems diag.List  `json:"problems,omitempty"`
 }
 

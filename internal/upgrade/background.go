@@ -1,31 +1,15 @@
 package upgrade
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"berth/catalogue"
+	"berth/internal/plan"
 )
-
-// Interrupt is a minor release that a migrator's upgrade halts at, with the schema of that release, until out-of-band migrations are done.
-type Interrupt struct {
-	At  string `json:"at"`
-	IDs []int  `json:"ids"`
-}
-
-// String says it as part of a sentence.
-func (i Interrupt) String() string {
-	noun := "migration"
-	if len(i.IDs) > 1 {
-		noun = "migrations"
-	}
-	return fmt.Sprintf("at %s for background %s %s", i.At, noun, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(i.IDs), "[]")), ", "))
-}
 
 // interrupts schedules the out-of-band migrations of a hop as the migrator does: each must come to its end between the release that brought it
 // and the last one that does without, in as few halts as will do, and as late as can be.
-func (p *planner) interrupts(from, to Version) []Interrupt {
+func (p *planner) interrupts(from, to Version) []plan.Interrupt {
 	type span struct {
 		id          int
 		first, last Version
@@ -42,11 +26,11 @@ func (p *planner) interrupts(from, to Version) []Interrupt {
 		}
 	}
 	slices.SortFunc(open, func(a, b span) int { return a.last.compare(b.last) })
-	var halts []Interrupt
+	var halts []plan.Interrupt
 	for len(open) > 0 {
 		// The one that ends first says where to halt; all that have begun by then are done there.
 		at := open[0].last
-		halt := Interrupt{At: at.String()}
+		halt := plan.Interrupt{At: at.String()}
 		open = slices.DeleteFunc(open, func(s span) bool {
 			if s.first.compare(at) > 0 {
 				return false

@@ -89,8 +89,3 @@ func spansOf(minor Version, patches []Version, good func(Version) bool) []Span {
 	}
 	return spans
 }
-
-// onlyRolls reports whether a hop is done by replacing pods one after the other, with nothing before, after or beside it.
-func (h Hop) onlyRolls() bool {
-	return h.Kind != MultiVersion && !h.ConvertsPostgres && !h.Reindexes && len(h.Irreversible)+len(h.ByHand) == 0
-}

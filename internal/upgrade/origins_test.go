@@ -55,7 +55,7 @@ func TestOriginsAreWays(t *testing.T) {
 				within = within || s.Minor == at.Minor().String() && at.numbers[2] >= s.Low && (s.High < 0 || at.numbers[2] <= s.High)
 			}
 			way, problems := Path(c, Request{From: from.Version, To: to.Version, Target: catalogue.Kubernetes, Facts: facts})
-			rolls := from.Version == to.Version || !problems.Failed() && len(way.Hops) == 1 && way.Hops[0].onlyRolls()
+			rolls := from.Version == to.Version || !problems.Failed() && len(way.Hops) == 1 && way.Hops[0].OnlyRolls()
 			if within != rolls {
 				t.Errorf("%s -> %s: among the origins %v, a hop that only rolls %v", from.Version, to.Version, within, rolls)
 			}

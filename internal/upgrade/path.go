@@ -9,6 +9,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/plan"
 )
 
 // Request is a way that is asked for.
@@ -27,11 +28,11 @@ type Facts struct {
 	Has      func(key string) bool // whether the config has a key; nil: nothing is known of it
 }
 
-// Journey is the way.
-type Journey struct {
-	From string `json:"from"`
-	To   string `json:"to"`
-	Hops []Hop  `json:"hops"`
+// Way is the way.
+type Way struct {
+	From string     `json:"from"`
+	To   string     `json:"to"`
+	Hops []plan.Hop `json:"hops"`
 	// Unknown are the facts that are not known and that the way depends on; it is the one of the worse case.
 	Unknown []string `json:"unknown,omitempty"`
 	// Then is what a person has to do at the end of the last hop before a further way can be planned; "": To is reached.
@@ -39,17 +40,17 @@ type Journey struct {
 }
 
 // Path gives the shortest way that every rule allows. Problems say why there is none, and what to do.
-func Path(c *catalogue.Catalogue, r Request) (Journey, diag.List) {
+func Path(c *catalogue.Catalogue, r Request) (Way, diag.List) {
 	p := &planner{catalogue: c, rules: c.Upgrades(), request: r}
 	from, problem := p.begin()
 	if problem != nil {
-		return Journey{}, problem
+		return Way{}, problem
 	}
 	to, problem := p.end(from)
 	if problem != nil {
-		return Journey{}, problem
+		return Way{}, problem
 	}
-	j := Journey{From: from.String(), To: to.String(), Hops: []Hop{}}
+	j := Way{From: from.String(), To: to.String(), Hops: []plan.Hop{}}
 	if to.compare(from) == 0 {
 		return j, nil
 	}
@@ -113,9 +114,9 @@ func (p *planner) end(from Version) (Version, diag.List) {
 }
 
 // against is what speaks against a hop, and the release that it better ends at; "" where nothing does.
-func (p *planner) against(from, to string, kind Kind) (reason, instead string) {
+func (p *planner) against(from, to string, kind plan.Kind) (reason, instead string) {
 	for _, n := range p.catalogue.Notices(to, p.request.Target) {
-		if n.Use == catalogue.AnyUse || n.Use == catalogue.MultiVersion && kind == MultiVersion {
+		if n.Use == catalogue.AnyUse || n.Use == catalogue.MultiVersion && kind == plan.MultiVersion {
 			return n.Reason, n.Instead
 		}
 	}
@@ -128,7 +129,7 @@ func (p *planner) against(from, to string, kind Kind) (reason, instead string) {
 }
 
 // way goes from one release to another by the stops between them.
-func (p *planner) way(j Journey, from, to Version) (Journey, diag.List) {
+func (p *planner) way(j Way, from, to Version) (Way, diag.List) {
 	stop, rule := p.stop(from, to)
 	if rule == nil {
 		j.Hops = append(j.Hops, p.hop(from, to, nil))
@@ -183,8 +184,8 @@ func (p *planner) has(kind catalogue.Database) bool {
 }
 
 // hop is what there is to say of going from one release to another at once.
-func (p *planner) hop(from, to Version, rule *catalogue.Stop) Hop {
-	h := Hop{From: from.String(), To: to.String(), Kind: p.kind(from, to), Migrator: to.String()}
+func (p *planner) hop(from, to Version, rule *catalogue.Stop) plan.Hop {
+	h := plan.Hop{From: from.String(), To: to.String(), Kind: p.kind(from, to), Migrator: to.String()}
 	for _, i := range p.rules.Irreversible {
 		if crosses(from, to, i.Crosses) && p.has(i.Database) {
 			h.Irreversible = append(h.Irreversible, i.Text)
@@ -193,7 +194,7 @@ func (p *planner) hop(from, to Version, rule *catalogue.Stop) Hop {
 	}
 	h.Background = p.interrupts(from, to)
 	for _, m := range p.rules.Background {
-		if m.OneWay && slices.ContainsFunc(h.Background, func(halt Interrupt) bool { return slices.Contains(halt.IDs, m.ID) }) {
+		if m.OneWay && slices.ContainsFunc(h.Background, func(halt plan.Interrupt) bool { return slices.Contains(halt.IDs, m.ID) }) {
 			h.Irreversible = append(h.Irreversible, m.What)
 		}
 	}
@@ -206,14 +207,14 @@ func (p *planner) hop(from, to Version, rule *catalogue.Stop) Hop {
 	h.Reindexes = looked != nil
 	h.ByHand, h.Changes = p.advice(from, to, p.rules.ByHand), p.advice(from, to, p.rules.Changes)
 	if h.ConvertsPostgres || h.Reindexes {
-		h.Kind = MultiVersion // the databases are not to be used meanwhile, so that nothing can roll
+		h.Kind = plan.MultiVersion // the databases are not to be used meanwhile, so that nothing can roll
 	}
-	if h.Kind == MultiVersion && !h.SameMinor() {
+	if h.Kind == plan.MultiVersion && !h.SameMinor() {
 		h.Migrator = p.migrator(from, to)
 	}
 	h.Reasons = p.reasons(from, to, p.kind(from, to), rule)
 	if looked != nil {
-		h.Reasons = append(h.Reasons, Reason{looked.Reason, looked.Source})
+		h.Reasons = append(h.Reasons, plan.Reason{Text: looked.Reason, Source: looked.Source})
 	}
 	return h
 }
@@ -266,42 +267,42 @@ func (p *planner) postgres(at Version) int {
 }
 
 // advice is what a list has for whoever goes a hop.
-func (p *planner) advice(from, to Version, list []catalogue.Advice) []Reason {
-	var found []Reason
+func (p *planner) advice(from, to Version, list []catalogue.Advice) []plan.Reason {
+	var found []plan.Reason
 	for _, a := range list {
 		concerned := a.Needs == "" || p.request.Facts.Has == nil || p.request.Facts.Has(a.Needs)
 		begins := len(a.From) == 0 || slices.Contains(a.From, from.String())
 		if crosses(from, to, a.Crosses) && begins && concerned && (a.Target == "" || a.Target == p.request.Target) && p.has(a.Database) {
-			found = append(found, Reason{a.Text, a.Source})
+			found = append(found, plan.Reason{Text: a.Text, Source: a.Source})
 		}
 	}
 	return found
 }
 
 // reasons say why a hop ends where it does.
-func (p *planner) reasons(from, to Version, kind Kind, rule *catalogue.Stop) []Reason {
+func (p *planner) reasons(from, to Version, kind plan.Kind, rule *catalogue.Stop) []plan.Reason {
 	if rule != nil {
-		return []Reason{{rule.Reason, rule.Source}}
+		return []plan.Reason{{Text: rule.Reason, Source: rule.Source}}
 	}
 	const guide = "https://sourcegraph.com/docs/self-hosted/updates"
 	switch kind {
-	case Patch:
-		return []Reason{{"A later patch of " + from.Minor().String(), guide}}
-	case Standard:
-		return []Reason{{to.Minor().String() + " is the next minor release after " + from.Minor().String() + ", whose services work with its schema", guide}}
+	case plan.Patch:
+		return []plan.Reason{{Text: "A later patch of " + from.Minor().String(), Source: guide}}
+	case plan.Standard:
+		return []plan.Reason{{Text: to.Minor().String() + " is the next minor release after " + from.Minor().String() + ", whose services work with its schema", Source: guide}}
 	}
-	return []Reason{{fmt.Sprintf("From %s the migrator goes to %s in one step: no stop is required between them", from.Minor(), to.Minor()), guide}}
+	return []plan.Reason{{Text: fmt.Sprintf("From %s the migrator goes to %s in one step: no stop is required between them", from.Minor(), to.Minor()), Source: guide}}
 }
 
 // kind is how a hop is done.
-func (p *planner) kind(from, to Version) Kind {
+func (p *planner) kind(from, to Version) plan.Kind {
 	switch n := p.distance(from, to); n {
 	case 0:
-		return Patch
+		return plan.Patch
 	case 1:
-		return Standard
+		return plan.Standard
 	}
-	return MultiVersion
+	return plan.MultiVersion
 }
 
 // distance is how many minor releases one release is after another.

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"berth/catalogue"
+	"berth/internal/plan"
 	"pgregory.net/rapid"
 )
 
 // way is a path in a line: "5.8.1579 -> 5.11.6271 (multi-version) -> 7.5.4453 (multi-version)".
-func way(j Journey) string {
+func way(j Way) string {
 	out := j.From
 	for _, h := range j.Hops {
 		out += fmt.Sprintf(" -> %s (%s)", h.To, h.Kind)
@@ -138,7 +139,7 @@ func TestMigratorsConnect(t *testing.T) {
 					if to.compare(from) <= 0 || from.compare(six) >= 0 && facts.External && facts.Postgres > 0 && facts.Postgres < 16 {
 						continue // it is no way, or begins where Sourcegraph does not run
 					}
-					j, _ := p.way(Journey{}, from, to)
+					j, _ := p.way(Way{}, from, to)
 					for _, h := range j.Hops {
 						ends, _ := Parse(h.To)
 						with, err := Parse(h.Migrator)
@@ -200,8 +201,8 @@ func TestUnknownFactsAreTold(t *testing.T) {
 
 func TestAdvice(t *testing.T) {
 	c := catalogue.Embedded()
-	says := func(list []Reason, text string) bool {
-		return slices.ContainsFunc(list, func(r Reason) bool { return strings.Contains(r.Text, text) })
+	says := func(list []plan.Reason, text string) bool {
+		return slices.ContainsFunc(list, func(r plan.Reason) bool { return strings.Contains(r.Text, text) })
 	}
 	for _, from := range []string{"3.30.2", "3.30.3"} {
 		j, _ := Path(c, Request{From: from, To: "6.0", Target: catalogue.Compose})

@@ -102,7 +102,7 @@ func some(names []string, most int) string {
 type Change struct {
 	From string // the release of its data; "" where there is none
 	To   string // the config's
-	Way  Journey
+	Way  Way
 	// Rolls says that the way is one step that replaces services while Sourcegraph answers, and asks nothing else of anybody.
 	Rolls bool
 	// Reached says that the data is of the config's release, or that there is none: what is left to do is an ordinary change.
@@ -267,12 +267,12 @@ func Converted(c *catalogue.Catalogue, s Standing, release string, facts Facts) 
 }
 
 // rolls reports whether a way is one hop that replaces services while Sourcegraph answers, and asks nothing else of anybody.
-func (j Journey) rolls() bool {
-	return len(j.Hops) == 1 && j.Then == "" && len(j.Unknown) == 0 && j.Hops[0].onlyRolls()
+func (j Way) rolls() bool {
+	return len(j.Hops) == 1 && j.Then == "" && len(j.Unknown) == 0 && j.Hops[0].OnlyRolls()
 }
 
 // steps says what a way is made of, for people who thought that it was nothing.
-func (j Journey) steps() []string {
+func (j Way) steps() []string {
 	stops := []string{j.From}
 	var lines []string
 	for _, h := range j.Hops {

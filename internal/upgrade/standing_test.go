@@ -6,6 +6,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/plan"
 	"pgregory.net/rapid"
 )
 
@@ -126,7 +127,7 @@ func TestNoWayAround(t *testing.T) {
 				t.Fatalf("from %s to %s without a word", data, to)
 			default:
 				way, problems := Path(c, Request{From: data, To: to, Target: target})
-				if problems.Failed() || len(way.Hops) != 1 || way.Hops[0].Kind == MultiVersion || way.Hops[0].Irreversible != nil {
+				if problems.Failed() || len(way.Hops) != 1 || way.Hops[0].Kind == plan.MultiVersion || way.Hops[0].Irreversible != nil {
 					t.Fatalf("from %s to %s it does not roll: %+v %v", data, to, way, problems)
 				}
 			}

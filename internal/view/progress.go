@@ -16,6 +16,7 @@ import (
 // going on. It is safe for concurrent use.
 type Progress struct {
 	Out      io.Writer
+	Asked    io.Writer // takes lines about questions
 	Terminal bool
 	Color    bool
 	Now      func() time.Time
@@ -40,6 +41,15 @@ func (p *Progress) Show(e run.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.Kind {
+	case run.StageBegun:
+		p.stage(e)
+		return
+	case run.StageDone:
+		p.line("   done in " + took(e.Seconds) + note(e.Text))
+		return
+	case run.Asked:
+		fmt.Fprintln(p.Asked, e.Text)
+		return
 	case run.Started:
 		p.pulls, p.began, p.waiting = map[string][2]int64{}, map[string]time.Time{}, nil
 		p.usual, p.last = e.Usual, time.Time{}
@@ -55,6 +65,9 @@ func (p *Progress) Show(e run.Event) {
 		e.Problems.WriteText(p.Out, p.Color)
 		return
 	case run.Begun:
+		if !e.Step.Verb.Single() {
+			return // its stage was said
+		}
 		p.began[e.Step.Object] = p.Now()
 		if e.Step.Verb == plan.Pull {
 			p.pulls[e.Step.Object] = [2]int64{}
@@ -62,6 +75,9 @@ func (p *Progress) Show(e run.Event) {
 	case run.Progress:
 		p.pulls[e.Step.Object] = [2]int64{e.Done, e.Total}
 	case run.Finished:
+		if !e.Step.Verb.Single() {
+			return
+		}
 		delete(p.began, e.Step.Object)
 		p.finished(e)
 	case run.Said:
@@ -72,6 +88,27 @@ func (p *Progress) Show(e run.Event) {
 		p.line("stopping: the current step is finished first")
 	}
 	p.status()
+}
+
+// stage says which stage begins.
+func (p *Progress) stage(e run.Event) {
+	s := e.Plan.Stages[e.Stage]
+	h := e.Plan.Hops[s.Hop]
+	p.line("")
+	switch e.Plan.Action {
+	case plan.Rollback:
+		p.line(fmt.Sprintf("== rollback, %s -> %s: %s", e.Plan.From, e.Plan.Release, s.Name))
+	default:
+		p.line(fmt.Sprintf("== upgrade step %d of %d, %s -> %s: %s", s.Hop+1, len(e.Plan.Hops), h.From, h.To, s.Name))
+	}
+}
+
+// note is what was found, as a part of a sentence.
+func note(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 func (p *Progress) finished(e run.Event) {

@@ -5,11 +5,11 @@ import (
 	"io"
 	"time"
 
-	"berth/internal/journey"
+	"berth/internal/rehearse"
 )
 
 // Rehearsal writes what came of a rehearsal as text.
-func Rehearsal(w io.Writer, r *journey.Rehearsal) {
+func Rehearsal(w io.Writer, r *rehearse.Report) {
 	result, end := "rehearsed", "stopped"
 	if len(r.Problems) > 0 {
 		end = "failed"
@@ -55,15 +55,15 @@ func Rehearsal(w io.Writer, r *journey.Rehearsal) {
 	}
 }
 
-func stopped(r *journey.Rehearsal) []journey.Rehearsed {
+func stopped(r *rehearse.Report) []rehearse.Stage {
 	if r.Stopped == nil {
 		return nil
 	}
-	return []journey.Rehearsed{*r.Stopped}
+	return []rehearse.Stage{*r.Stopped}
 }
 
 // sizes are those of the databases, as they were dumped and at the end.
-func sizes(w io.Writer, r *journey.Rehearsal) {
+func sizes(w io.Writer, r *rehearse.Report) {
 	if len(r.Before) > 0 {
 		fmt.Fprintln(w, "\ndatabases")
 	}

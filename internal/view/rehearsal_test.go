@@ -5,16 +5,18 @@ import (
 	"testing"
 	"time"
 
+	"berth/internal/data"
 	"berth/internal/diag"
-	"berth/internal/journey"
+	"berth/internal/rehearse"
+	"berth/internal/upgrade/stages"
 )
 
 func TestRehearsalThatFailed(t *testing.T) {
 	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
-	r := &journey.Rehearsal{Installation: "sourcegraph", Target: "compose", From: "6.0.0", To: "7.5.4453", Began: at, Ended: at.Add(83 * time.Second),
-		Stages:  []journey.Rehearsed{{From: "6.0.0", To: "7.5.4453", Stage: journey.Save, Seconds: 12.34, Note: "restored once and counted"}},
-		Stopped: &journey.Rehearsed{From: "6.0.0", To: "7.5.4453", Stage: journey.Migrate},
-		Before:  []journey.Database{{Name: "pgsql", Server: 160004, Bytes: 3 << 20}}, Downtime: 600,
+	r := &rehearse.Report{Installation: "sourcegraph", Target: "compose", From: "6.0.0", To: "7.5.4453", Began: at, Ended: at.Add(83 * time.Second),
+		Stages:  []rehearse.Stage{{From: "6.0.0", To: "7.5.4453", Stage: stages.Backup, Seconds: 12.34, Note: "restored once and counted"}},
+		Stopped: &rehearse.Stage{From: "6.0.0", To: "7.5.4453", Stage: stages.Migrate},
+		Before:  []data.Database{{Name: "pgsql", Server: 160004, Bytes: 3 << 20}}, Downtime: 600,
 		Problems: diag.List{{Code: "BERTH3705", Summary: "the migrator did not do it", Detail: []string{"  | ERROR: division by zero"}, Hint: "mend it"}},
 		Not:      []string{"services"}, Clone: "sourcegraph-rehearsal", Deleted: true}
 	var b strings.Builder

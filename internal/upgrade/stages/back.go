@@ -11,8 +11,8 @@ import (
 	"berth/internal/stack"
 )
 
-// Way is how an installation gets back to the release before the upgrade step in hand, and what that costs.
-type Way struct {
+// WayBack is how an installation gets back to the release before the upgrade step in hand, and what that costs.
+type WayBack struct {
 	From   string // the release that the upgrade step in hand leads to
 	To     string
 	Stages []string // in order; none: nothing was changed yet
@@ -22,12 +22,12 @@ type Way struct {
 }
 
 // Back is the way back from where an upgrade is. A problem tells why there is none.
-func (u *Progress) Back() (Way, diag.List) {
+func (u *Progress) Back() (WayBack, diag.List) {
 	if u.Rollback != nil {
 		return u.Way, nil
 	}
 	h := u.Hop()
-	way := Way{From: h.To, To: h.From, Cost: "nothing is lost"}
+	way := WayBack{From: h.To, To: h.From, Cost: "nothing is lost"}
 	switch {
 	case !u.touched():
 		return way, nil
@@ -66,25 +66,25 @@ func (u *Progress) Back() (Way, diag.List) {
 // backStage is an entry of the table of a rollback's stages.
 type backStage struct {
 	name  string
-	text  func(w Way) string
-	steps func(u *Progress, w Way) []plan.Step
+	text  func(w WayBack) string
+	steps func(u *Progress, w WayBack) []plan.Step
 }
 
 // back are the stages of a rollback in their order.
 var back = []backStage{
-	{Restore, func(w Way) string { return "backup " + w.Backup + " is restored" },
-		func(u *Progress, w Way) (s []plan.Step) {
+	{Restore, func(w WayBack) string { return "backup " + w.Backup + " is restored" },
+		func(u *Progress, w WayBack) (s []plan.Step) {
 			if u.Hop().ConvertsPostgres {
 				s = append(s, reach(plan.ConfigBack, stack.Stopped, plan.RollbackPage), plan.Step{Verb: plan.SetAside, Object: "data", Config: plan.ConfigBack})
 			}
 			return append(s, reach(plan.ConfigBack, stack.Closed, plan.RollbackPage), plan.Step{Verb: plan.Restore, Object: "databases", Config: plan.ConfigBack, Backup: w.Backup})
 		}},
-	{Undo, func(w Way) string { return "the migrator takes the databases back to " + w.To },
-		func(u *Progress, _ Way) []plan.Step {
+	{Undo, func(w WayBack) string { return "the migrator takes the databases back to " + w.To },
+		func(u *Progress, _ WayBack) []plan.Step {
 			return []plan.Step{reach(u.Hop().To, stack.Closed, plan.RollbackPage), {Verb: plan.Downgrade, Object: "schemas", Config: u.Hop().To}}
 		}},
-	{Redeploy, func(w Way) string { return w.To + " is deployed again" },
-		func(u *Progress, w Way) (s []plan.Step) {
+	{Redeploy, func(w WayBack) string { return w.To + " is deployed again" },
+		func(u *Progress, w WayBack) (s []plan.Step) {
 			if u.Hop().Reindexes && w.Stages[0] != Restore && u.moved() {
 				// What the newer system put in order is not in the older one's.
 				s = append(s, reach(plan.ConfigBack, stack.Closed, plan.RollbackPage), plan.Step{Verb: plan.Index, Object: "indexes", Config: plan.ConfigBack})
@@ -97,7 +97,7 @@ var back = []backStage{
 }
 
 // Return is the plan of a rollback. config is the text that it leads to, and now is the one of what runs.
-func (u *Progress) Return(way Way, config, now string) *plan.Plan {
+func (u *Progress) Return(way WayBack, config, now string) *plan.Plan {
 	h := *u.Hop()
 	p := &plan.Plan{Format: plan.Format, Action: plan.Rollback, Installation: u.Plan.Installation, Target: u.Plan.Target, From: h.To, Release: way.To,
 		Hops: []plan.Hop{h}, Configs: plan.Configs{h.From: u.Plan.Configs[h.From], h.To: now, plan.ConfigBack: config}, Steps: []plan.Step{}, Unchanged: []string{}}

@@ -14,7 +14,7 @@ import (
 // Progress is the last upgrade of an installation, and how far it is: what its history tells.
 type Progress struct {
 	Plan     *plan.Plan
-	Record   int // the number of its record
+	Record   *state.Record
 	Began    time.Time
 	Ended    time.Time
 	Status   Status
@@ -25,11 +25,9 @@ type Progress struct {
 	Left     []string  // releases that were rolled back from
 	// Rollback is the record of the rollback that is under way; nil: there is none. Way is its way.
 	Rollback *state.Record
-	Way      Way
+	Way      WayBack
 	// Previous is the upgrade before, whose way back holds again when this one is given up before it arrives.
 	Previous *Progress
-
-	record *state.Record
 }
 
 // Made is a backup of the databases that can be gone back to. Going back to it loses what was written since.
@@ -60,10 +58,12 @@ func Last(records []state.Record) *Progress {
 		r := &records[i]
 		switch {
 		case r.Action == plan.Upgrade && r.Plan != nil:
-			u = progress(r, u)
+			if u = progress(r, u); r.GivenUp {
+				u = u.returned(u.Plan.From, r.Ended)
+			}
 		case u == nil || r.Plan == nil && r.Action == plan.Rollback:
 		case r.Action == plan.Rollback && r.Result == state.Done:
-			u = u.returned(r)
+			u = u.returned(r.Release, r.Ended)
 		case r.Action == plan.Rollback:
 			u.Status, u.Rollback, u.Problems, u.Way = Returning, r, r.Problems, wayOf(r.Plan)
 		case r.Action == plan.Finish && r.Result == state.Done:
@@ -75,7 +75,7 @@ func Last(records []state.Record) *Progress {
 
 // progress is how far an upgrade is, by its record.
 func progress(r *state.Record, before *Progress) *Progress {
-	u := &Progress{Plan: r.Plan, Record: r.Number, Began: r.Started, Ended: r.Ended, Agent: r.Agent, Problems: r.Problems, Status: Stopped, record: r}
+	u := &Progress{Plan: r.Plan, Record: r, Began: r.Started, Ended: r.Ended, Agent: r.Agent, Problems: r.Problems, Status: Stopped}
 	u.Stage = u.inHand()
 	switch {
 	case r.Result == state.Done:
@@ -114,12 +114,12 @@ func (u *Progress) inHand() int {
 }
 
 func (u *Progress) done(stage int) bool {
-	return !slices.ContainsFunc(u.Plan.Of(stage), func(s plan.Step) bool { return !u.record.HasDone(s.ID) })
+	return !slices.ContainsFunc(u.Plan.Of(stage), func(s plan.Step) bool { return !u.Record.HasDone(s.ID) })
 }
 
 // wayOf is the way of a rollback that was begun.
-func wayOf(p *plan.Plan) Way {
-	w := Way{From: p.From, To: p.Release}
+func wayOf(p *plan.Plan) WayBack {
+	w := WayBack{From: p.From, To: p.Release}
 	for _, s := range p.Stages {
 		if slices.ContainsFunc(back, func(b backStage) bool { return b.name == s.Name }) {
 			w.Stages = append(w.Stages, s.Name)
@@ -130,12 +130,12 @@ func wayOf(p *plan.Plan) Way {
 
 // returned is what is left of an upgrade that was rolled back to a release: the way there, with its own way back. Where nothing is left of it,
 // the way back of the upgrade before holds again.
-func (u *Progress) returned(r *state.Record) *Progress {
-	hop := max(0, slices.IndexFunc(u.Plan.Hops, func(h plan.Hop) bool { return h.From == r.Release }))
+func (u *Progress) returned(release string, at time.Time) *Progress {
+	hop := max(0, slices.IndexFunc(u.Plan.Hops, func(h plan.Hop) bool { return h.From == release }))
 	for _, h := range u.Plan.Hops[hop:] {
 		u.Left = append(u.Left, h.To)
 	}
-	u.Rollback, u.Ended, u.Problems = nil, r.Ended, nil
+	u.Rollback, u.Ended, u.Problems = nil, at, nil
 	if hop == 0 {
 		u.Status, u.Stage = Returned, 0
 		if u.Previous != nil {
@@ -145,7 +145,7 @@ func (u *Progress) returned(r *state.Record) *Progress {
 		return u
 	}
 	short := *u.Plan
-	short.Hops, short.Release = u.Plan.Hops[:hop:hop], r.Release
+	short.Hops, short.Release = u.Plan.Hops[:hop:hop], release
 	short.Stages = slices.DeleteFunc(slices.Clone(u.Plan.Stages), func(s plan.Stage) bool { return s.Hop >= hop })
 	short.Steps = slices.DeleteFunc(slices.Clone(u.Plan.Steps), func(s plan.Step) bool { return s.Stage >= len(short.Stages) })
 	u.Plan, u.Status, u.Previous, u.Stage = &short, Arrived, nil, len(short.Stages)-1
@@ -183,7 +183,7 @@ func (u *Progress) begun(name string) bool {
 		return true
 	}
 	return slices.ContainsFunc(u.Plan.Of(i), func(s plan.Step) bool {
-		begun, _ := u.record.HasBegun(s.ID)
+		begun, _ := u.Record.HasBegun(s.ID)
 		return begun
 	})
 }

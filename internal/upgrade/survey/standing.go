@@ -1,114 +1,108 @@
-package installation
+// Package survey finds out how an installation stands before an upgrade, and plans it: it asks containers, databases and history, and touches
+// nothing.
+package survey
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"berth/catalogue"
-	"berth/internal/journey"
+	"berth/internal/data"
+	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/stack"
 	"berth/internal/state"
 	"berth/internal/upgrade"
+	"berth/internal/upgrade/stages"
 )
 
-// Answer is what the databases say of themselves. The zero Answer says that they could not be asked.
-type Answer struct {
-	Answered bool
-	Release  string // "" before Sourcegraph ever ran
-	Postgres int    // the major release of the server
-}
-
-// Asking says when the databases are asked which release they are of.
-type Asking int
+// When says when the databases are asked which release they are of.
+type When int
 
 // When they are asked.
 const (
-	InDoubt Asking = iota // where containers are not all of the config's release
-	IfQuick               // also where it takes no time: on an engine, and not in a cluster, where it takes a Job
+	InDoubt When = iota // where containers are not all of the config's release
+	IfQuick             // also where it takes no time: on an engine, and not in a cluster, where it takes a Job
 	Always
 )
 
-// Stand gathers what an installation's containers, its databases and its history say of its release. runs are the services by the release of
-// their containers.
-func Stand(ctx context.Context, e *Environment, s Site, runs map[string][]string, when Asking) (upgrade.Standing, error) {
-	standing := upgrade.Standing{Runs: runs}
-	settled := len(runs) == 1 && runs[s.Of().Stack.Release] != nil
-	if settled && (when == InDoubt || when == IfQuick && s.Of().Stack.Target != catalogue.Compose) {
-		standing.Data = true
-		return standing, nil
+// Known is what is known of an installation's release, beside its config.
+type Known struct {
+	upgrade.Change
+	Standing upgrade.Standing
+	Upgrade  *stages.Progress // the last one; nil when there never was one
+}
+
+// Compare holds an installation's release beside the one that its config names. runs are the services by the release of their containers.
+func Compare(ctx context.Context, c *catalogue.Catalogue, i *installation.Installation, records []state.Record, runs map[string][]string, when When) (k Known, err error) {
+	k.Upgrade = stages.Last(records)
+	if k.Standing, err = Stand(ctx, i, records, runs, when); err == nil {
+		k.Change = Held(c, i.Want, k.Standing, k.Upgrade)
 	}
-	records, err := s.Store().History(ctx)
-	if err != nil {
-		return standing, err
+	return k, err
+}
+
+// Stand gathers what an installation's containers, its databases and its history say of its release.
+func Stand(ctx context.Context, i *installation.Installation, records []state.Record, runs map[string][]string, when When) (s upgrade.Standing, err error) {
+	s.Runs = runs
+	agree := len(runs) == 1 && runs[i.Stack.Release] != nil
+	if agree && (when == InDoubt || when == IfQuick && i.Stack.Target != catalogue.Compose) {
+		s.Data = true
+		return s, nil
 	}
-	j, err := journey.Load(ctx, s.Store())
-	if err != nil {
-		return standing, err
+	s.Recorded = recorded(records)
+	if s.Data, err = i.Present(ctx); err != nil {
+		return s, err
 	}
-	standing.Recorded = recorded(records, j)
-	if standing.Data, err = s.Data(ctx); err != nil {
-		return standing, err
-	}
-	var answer Answer
+	var said installation.Said
 	if len(runs) > 0 {
-		if answer, err = s.Databases(ctx, e); err != nil {
-			return standing, err
+		if said, err = i.Asked(ctx); err != nil {
+			return s, err
 		}
 	}
-	standing.Databases, standing.Postgres, standing.Silent = answer.Release, answer.Postgres, standing.Data && !answer.Answered
-	return standing, nil
+	s.Databases, s.Postgres, s.Silent = said.Release, said.Postgres, s.Data && !said.Answered
+	return s, nil
 }
 
-// Inspected asks the databases by a task. Where none can be run, for whatever reason, they can't be asked.
-func Inspected(ctx context.Context, e *Environment, l *Want) (Answer, error) {
-	fmt.Fprintln(e.Stderr, "asking the databases which release they are of")
-	facts, err := journey.Inspect(ctx, NewPlace(e, l, 0), string(l.Text), e.Tag())
-	if err != nil {
-		return Answer{}, ctx.Err()
-	}
-	return Answer{Answered: true, Release: facts.Release, Postgres: facts.Postgres()}, nil
-}
-
-// recorded is the release that an installation's data is of, by its history; "" when it does not say. A journey knows better than its record,
-// which is written after it.
-func recorded(records []state.Record, j *journey.Journey) string {
-	for _, r := range slices.Backward(records) {
+// recorded is the release that an installation's data is of, by its history; "" when it does not say. An upgrade that was killed did not write it
+// into its record.
+func recorded(records []state.Record) string {
+	for n, r := range slices.Backward(records) {
 		switch r.Action {
-		case plan.Up, plan.Revert, plan.Upgrade, plan.Rollback:
-			if j != nil && j.Record == r.Number {
-				return j.Release()
+		case plan.Upgrade:
+			if r.Plan != nil {
+				return stages.Last(records[n : n+1]).Release()
 			}
+		case plan.Up, plan.Revert, plan.Rollback:
 			return r.Release
 		}
 	}
 	return ""
 }
 
-// Compare compares what is there with the release that the config names. j is the last upgrade; nil when there never was one.
-func (l *Want) Compare(c *catalogue.Catalogue, standing upgrade.Standing, j *journey.Journey) upgrade.Change {
-	w := upgrade.Wish{File: l.File}
-	if l.Doc.Has("release") {
-		w.At = l.Doc.At("release")
+// Held holds what an installation says of its release beside the one that a config names. last is the last upgrade; nil when there never was one.
+func Held(c *catalogue.Catalogue, w *installation.Want, s upgrade.Standing, last *stages.Progress) upgrade.Change {
+	wish := upgrade.Wish{File: w.File}
+	if w.Doc.Has("release") {
+		wish.At = w.Doc.At("release")
 	}
-	if j.Holds() {
-		if way, none := j.Back(); len(none) == 0 {
-			w.BackTo, w.BackCost = way.To, way.Cost
+	if last.Holds() {
+		if way, none := last.Back(); len(none) == 0 {
+			wish.BackTo, wish.BackCost = way.To, way.Cost
 		}
 	}
-	return upgrade.Compare(c, standing, upgrade.Request{To: l.Release.Version, Target: l.Stack.Target, Facts: l.Known(nil)}, w)
+	return upgrade.Compare(c, s, upgrade.Request{To: w.Release.Version, Target: w.Stack.Target, Facts: Facts(w, nil)}, wish)
 }
 
-// Known is what the config and the databases say that a way from one release to another depends on. f is nil where the databases did not answer.
-func (l *Want) Known(f *journey.Facts) upgrade.Facts {
-	facts := upgrade.Facts{Has: l.Doc.Has}
+// Facts are what the config and the databases say that a way from one release to another depends on. f is nil where the databases did not answer.
+func Facts(w *installation.Want, f *data.Facts) upgrade.Facts {
+	facts := upgrade.Facts{Has: w.Doc.Has}
 	own := map[string]bool{}
-	for name, d := range l.Doc.Config.Databases {
+	for name, d := range w.Doc.Config.Databases {
 		own[name] = d.External != nil
 		facts.External = facts.External || own[name]
 	}
-	facts.Mixed = facts.External && slices.ContainsFunc(l.Stack.Instances, func(i stack.Instance) bool { return slices.Contains(stack.Databases(), i.Service) })
+	facts.Mixed = facts.External && slices.ContainsFunc(w.Stack.Instances, func(i stack.Instance) bool { return slices.Contains(stack.Databases(), i.Service) })
 	if f == nil {
 		return facts
 	}

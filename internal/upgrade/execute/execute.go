@@ -1,0 +1,277 @@
+// Package execute does the steps of upgrades, rollbacks and rehearsals, as upgrade/stages plans them. A step leads to something whatever is there when its
+// turn comes, so each of them can be killed and done again.
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"berth/internal/config"
+	"berth/internal/data"
+	"berth/internal/diag"
+	"berth/internal/installation"
+	"berth/internal/plan"
+	"berth/internal/run"
+	"berth/internal/stack"
+	"berth/internal/upgrade/stages"
+)
+
+// Steps does the steps of one plan.
+type Steps struct {
+	Env    *installation.Environment
+	Base   *installation.Want // the admin's file, as it is
+	Runner *installation.Runner
+	Plan   *plan.Plan
+	Write  func(text string) error // makes a text the admin's file
+	Wait   time.Duration           // how long a background migration may make no progress
+	// Clone says that the steps are done to a clone, whose databases alone run; nil: they are done to the installation itself.
+	Clone *Clone
+	// Reasons are why the run stops, for the maintenance page.
+	Reasons func() diag.List
+
+	wants map[string]*installation.Want // by the text that they were made of
+	mu    sync.Mutex
+	found map[int]run.Readiness // what was found by steps that are done
+	at    string                // the config that the clone has
+}
+
+// Clone is what is different where steps are done to a clone.
+type Clone struct {
+	Alter  func(*config.Config)                                      // makes the clone's config from the admin's
+	Source func(ctx context.Context, do func(run.Tasks) error) error // lends tasks that reach the original's databases
+	Ready  func(ctx context.Context, w *installation.Want) error     // proves that the images of everything else can be had
+}
+
+var _ run.Target = (*Steps)(nil)
+
+// action does a step, and says what it found and what it made.
+type action func(s *Steps, ctx context.Context, step plan.Step) (run.Readiness, error)
+
+// actions are what the verbs do.
+var actions = map[plan.Verb]action{
+	plan.Reach:     (*Steps).reach,
+	plan.Roll:      (*Steps).roll,
+	plan.Check:     (*Steps).check,
+	plan.Fetch:     (*Steps).fetch,
+	plan.Dump:      (*Steps).dump,
+	plan.Convert:   (*Steps).convert,
+	plan.Index:     (*Steps).index,
+	plan.Migrate:   (*Steps).migrate,
+	plan.Prove:     (*Steps).prove,
+	plan.Save:      (*Steps).save,
+	plan.Await:     (*Steps).await,
+	plan.Halt:      (*Steps).halt,
+	plan.SetAside:  (*Steps).setAside,
+	plan.Restore:   (*Steps).restore,
+	plan.Downgrade: (*Steps).downgrade,
+}
+
+// Do does steps one after the other.
+func (s *Steps) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
+	do, known := actions[verb]
+	if !known {
+		return fmt.Errorf("unknown action %s of an upgrade", verb)
+	}
+	for _, step := range steps {
+		found, err := do(s, ctx, step)
+		if err != nil {
+			return err
+		}
+		found.Ready = true
+		s.mu.Lock()
+		if s.found == nil {
+			s.found = map[int]run.Readiness{}
+		}
+		s.found[step.ID] = found
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// Ready gives what steps found: they are ready when they are done.
+func (s *Steps) Ready(_ context.Context, steps []plan.Step) (map[int]run.Readiness, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[int]run.Readiness{}
+	for _, step := range steps {
+		out[step.ID] = s.found[step.ID]
+	}
+	return out, nil
+}
+
+// Explain says why a step failed.
+func (s *Steps) Explain(_ context.Context, step plan.Step, err error) diag.Diagnostic {
+	return diag.Diagnostic{Code: "BERTH3203", Severity: diag.Error, Subject: step.Object, Summary: fmt.Sprintf("%s %s failed", step.Verb, step.Object),
+		Detail: []string{err.Error()}, Hint: "fix the cause shown above"}
+}
+
+// Patience is not asked for: steps are ready when they are done.
+func (s *Steps) Patience(plan.Step) time.Duration { return time.Hour }
+
+// hop is the upgrade step that a step belongs to.
+func (s *Steps) hop(step plan.Step) *plan.Hop { return &s.Plan.Hops[s.Plan.Stages[step.Stage].Hop] }
+
+// want is one of the plan's configs. Each is read and resolved once.
+func (s *Steps) want(name string) (*installation.Want, error) {
+	text, known := s.Plan.Configs[name]
+	if !known {
+		return nil, fmt.Errorf("the plan has no config %q", name)
+	}
+	if w := s.wants[text]; w != nil {
+		return w, nil
+	}
+	var alter func(*config.Config)
+	if s.Clone != nil {
+		alter = s.Clone.Alter
+	}
+	w, err := s.Env.Accepted(s.Base, text, alter)
+	if err != nil {
+		return nil, err
+	}
+	if s.wants == nil {
+		s.wants = map[string]*installation.Want{}
+	}
+	s.wants[text] = w
+	return w, nil
+}
+
+// now is the config of what runs, or should, while a step is done: that of the release before until the new one is saved.
+func (s *Steps) now(step plan.Step) string {
+	h := s.hop(step)
+	switch {
+	case s.Clone != nil && s.at != "":
+		return s.at
+	case s.Plan.Action == plan.Rollback, s.Plan.Stages[step.Stage].Name == stages.Finish:
+		return h.To
+	}
+	return h.From
+}
+
+// with opens the installation as it is while a step is done.
+func (s *Steps) with(ctx context.Context, step plan.Step, do func(*installation.Installation) error) error {
+	w, err := s.want(s.now(step))
+	if err != nil {
+		return err
+	}
+	i, err := s.Runner.Open(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer i.Close()
+	return do(i)
+}
+
+// worker works on the databases.
+func (s *Steps) worker(step plan.Step, tasks run.Tasks) *data.Worker {
+	w := &data.Worker{Tasks: tasks, ID: fmt.Sprintf("%s/%d", data.Stamp(s.Runner.Record.Started), s.Plan.Stages[step.Stage].Hop), Again: "berth upgrade",
+		Say: func(line string) { s.Runner.Watch(run.Event{Kind: run.Said, Step: step, Text: line}) }}
+	switch s.Plan.Action {
+	case plan.Upgrade:
+		w.Back = "or roll back: berth rollback"
+	case plan.Rollback:
+		w.Again = "berth rollback"
+	case plan.Rehearse:
+		w.Again = "berth rehearse"
+	}
+	return w
+}
+
+// front is what people meet, as a step says.
+func (s *Steps) front(step plan.Step) (front stack.Front, page string) {
+	if s.Clone != nil {
+		return stack.Bare, ""
+	}
+	h := s.hop(step)
+	switch step.Page {
+	case plan.UpgradePage:
+		page = stages.Page(h, nil)
+	case plan.ReasonPage:
+		page = stages.Page(h, s.Reasons())
+	case plan.RollbackPage:
+		page = stages.Page(h, diag.List{{Code: "BERTH3721", Summary: "it rolls back to " + s.Plan.Release}})
+	}
+	return stack.Front(step.Front), page
+}
+
+// reach makes what runs what a config asks for, with a front.
+func (s *Steps) reach(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
+	w, err := s.want(step.Config)
+	if err != nil {
+		return none, err
+	}
+	s.at = step.Config
+	return none, s.Runner.Reach(ctx, w.With(s.front(step)), step.ID)
+}
+
+// roll makes what runs what a config asks for while people work with it. Nobody works with a clone.
+func (s *Steps) roll(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
+	if s.Clone != nil {
+		return s.reach(ctx, step)
+	}
+	w, err := s.want(step.Config)
+	if err != nil {
+		return none, err
+	}
+	return none, s.Runner.Roll(ctx, w, step.ID)
+}
+
+// save makes a config the admin's file.
+func (s *Steps) save(_ context.Context, step plan.Step) (none run.Readiness, err error) {
+	return none, s.Write(s.Plan.Configs[step.Config])
+}
+
+// fetch brings the images of a config's release, and of a front, to where they will be needed, as far as that is known.
+func (s *Steps) fetch(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
+	return none, s.planned(ctx, step, func(i *installation.Installation, p *plan.Plan) error {
+		return s.Runner.Fetch(ctx, i, p, step.ID)
+	})
+}
+
+// planned finds the installation as a step's config asks for it, and what there is to do for that.
+func (s *Steps) planned(ctx context.Context, step plan.Step, do func(*installation.Installation, *plan.Plan) error) error {
+	w, err := s.want(step.Config)
+	if err != nil {
+		return err
+	}
+	front, _ := s.front(step)
+	i, err := s.Runner.Open(ctx, w.With(front, ""))
+	if err != nil {
+		return err
+	}
+	defer i.Close()
+	p, err := i.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	return do(i, p)
+}
+
+// ready proves that what a step's config asks for can be had and run here, with its front.
+func (s *Steps) ready(ctx context.Context, step plan.Step) error {
+	err := s.planned(ctx, step, func(i *installation.Installation, p *plan.Plan) error {
+		if p.Empty() {
+			return nil
+		}
+		return i.Preflight(ctx, p).Err()
+	})
+	if err != nil || s.Clone == nil {
+		return err
+	}
+	w, err := s.want(step.Config)
+	if err != nil {
+		return err
+	}
+	return s.Clone.Ready(ctx, w)
+}
+
+// collected adds problems to others; any other error ends the step.
+func collected(problems diag.List, err error) (diag.List, error) {
+	var more diag.List
+	if errors.As(err, &more) {
+		return append(problems, more...), nil
+	}
+	return problems, err
+}
