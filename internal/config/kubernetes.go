@@ -1,6 +1,6 @@
 package config
 
-// KubernetesOptions are what only Kubernetes has.
+// KubernetesOptions are the settings that only Kubernetes has.
 type KubernetesOptions struct {
 	Context   string `yaml:"context" doc:"The kube context." default:"the current one"`
 	Namespace string `yaml:"namespace" doc:"The namespace. berth creates it if it does not exist, and never deletes it." default:"the context's, or sourcegraph" example:"sourcegraph"`
@@ -23,14 +23,14 @@ type KubernetesOptions struct {
 	Objects           []string          `yaml:"objects" file:"text" doc:"Files with further objects of yours, applied and removed with the rest." example:"[backend-config.yaml]"`
 }
 
-// Conflict is a decision about fields that something else sets too.
+// Conflict is a decision about fields that another program sets too.
 type Conflict struct {
 	Object string `yaml:"object" doc:"The object; * matches anything." default:"*" example:"Deployment/worker"`
 	Field  string `yaml:"field" doc:"The field, as plans write it; * matches anything." default:"*" example:"spec.template.spec.tolerations"`
 	Choice string `yaml:"choice" enum:"take|yield" doc:"take: use the value of this config. yield: keep the other value." example:"yield"`
 }
 
-// Pods is where and how pods run. The maps and lists are those of the Kubernetes API, under its own names.
+// Pods says where and how pods run. The maps and lists are those of the Kubernetes API, under its names.
 type Pods struct {
 	NodeSelector   map[string]string `yaml:"nodeSelector" each:"LABEL" doc:"Labels of the nodes that may run the pods." example:"{disk: ssd}"`
 	Tolerations    []map[string]any  `yaml:"tolerations" doc:"Taints of nodes that they tolerate, as Kubernetes writes them." example:"[{key: dedicated, operator: Exists}]"`
@@ -42,7 +42,7 @@ type Pods struct {
 	ServiceAccount *ServiceAccount   `yaml:"serviceAccount" doc:"The identity of the pods in the cloud and the cluster: workload identity."`
 }
 
-// ServiceAccount is who pods are.
+// ServiceAccount is the account of pods.
 type ServiceAccount struct {
 	Name        string            `yaml:"name" doc:"An existing service account. Without it, berth creates one for each service that needs one."`
 	Annotations map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations of the created service accounts, such as a cloud's workload identity." example:"{eks.amazonaws.com/role-arn: 'arn:aws:iam::1:role/sourcegraph'}"`
@@ -57,7 +57,7 @@ type StorageClass struct {
 	BindingMode   string            `yaml:"bindingMode" enum:"WaitForFirstConsumer|Immediate" doc:"When a disk is made." default:"WaitForFirstConsumer"`
 }
 
-// Ingress is the way in.
+// Ingress is the Ingress that leads to the frontend.
 type Ingress struct {
 	Enabled     *bool             `yaml:"enabled" doc:"false: no Ingress." default:"true"`
 	Class       string            `yaml:"class" doc:"The ingress class." default:"nginx" example:"alb"`
@@ -73,7 +73,7 @@ type FrontDoor struct {
 	SourceRanges []string          `yaml:"sourceRanges" doc:"Addresses that may reach the load balancer." example:"[10.0.0.0/8]"`
 }
 
-// RunAs is who containers run as.
+// RunAs is the user and group of containers.
 type RunAs struct {
 	User    *int `yaml:"user" min:"1" doc:"User ID." example:"1000"`
 	Group   *int `yaml:"group" min:"1" doc:"Group ID." default:"the user's" example:"1000"`

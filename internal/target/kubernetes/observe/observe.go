@@ -27,7 +27,7 @@ const parallel = 16
 // labelRelease is the label with the release that an object was made for.
 const labelRelease = "dev.berth.release"
 
-// Cluster sees what there is of the wanted objects, and of those that an inventory lists beside them.
+// Cluster observes the wanted objects, and the objects that the inventory lists and nobody wants any more.
 func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventory []kubernetes.Ref, now func() time.Time) (objects.Cluster, error) {
 	out := objects.Cluster{Seen: map[string]objects.Seen{}}
 	var err error
@@ -40,18 +40,39 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 		}
 		return out, nil
 	}
+	ready, unproved, err := look(ctx, c, d, inventory, now, &out)
+	if err != nil {
+		return out, err
+	}
+	if err := askAll(ctx, c, unproved, out.Seen); err != nil {
+		return out, err
+	}
+	slices.SortFunc(out.Unwanted, func(a, b objects.Unwanted) int { return strings.Compare(a.Key, b.Key) })
+	for key, seen := range out.Seen {
+		if seen.Live == nil {
+			continue
+		}
+		r := ready[kubernetes.RefOf(seen.Live)]
+		seen.Health = objects.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
+		out.Seen[key] = seen
+	}
+	out.Release, out.Runs = release(d, out.Seen), runs(d, out.Seen)
+	return out, nil
+}
+
+// look reads a namespace with few requests, in parallel, into out. It returns how ready the wanted objects are, and the objects about which
+// their managedFields prove nothing: the API server has to be asked about each of them.
+func look(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventory []kubernetes.Ref, now func() time.Time, out *objects.Cluster) (
+	ready map[kubernetes.Ref]health.Readiness, unproved []objects.Object, err error) {
 	var mu sync.Mutex
-	var rest []objects.Object // that the API server has to be asked about, one by one
-	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	var how map[kubernetes.Ref]health.Readiness
 	g.Go(func() (err error) {
 		var refs []kubernetes.Ref
 		for _, o := range d.Objects {
 			refs = append(refs, kubernetes.RefOf(o.Body))
 		}
-		how, err = health.NewWatcher(c, d.Namespace, now).Look(ctx, refs)
+		ready, err = health.NewWatcher(c, d.Namespace, now).Look(ctx, refs)
 		return err
 	})
 	for kind, wanted := range kinds(d) {
@@ -63,10 +84,10 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 			mu.Lock()
 			defer mu.Unlock()
 			for _, o := range wanted {
-				if l := live[kubernetes.RefOf(o.Body)]; l != nil && settled(o.Body, l) {
+				if l := live[kubernetes.RefOf(o.Body)]; l != nil && unchanged(o.Body, l) {
 					out.Seen[o.Key] = objects.Seen{Live: l, Applied: l}
 				} else {
-					rest = append(rest, o)
+					unproved = append(unproved, o)
 				}
 			}
 			return nil
@@ -92,23 +113,8 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 		out.Classes, err = classes(ctx, c)
 		return err
 	})
-	if err := g.Wait(); err != nil {
-		return out, err
-	}
-	if err := askAll(outer, c, rest, out.Seen); err != nil {
-		return out, err
-	}
-	slices.SortFunc(out.Unwanted, func(a, b objects.Unwanted) int { return strings.Compare(a.Key, b.Key) })
-	for key, seen := range out.Seen {
-		if seen.Live == nil {
-			continue
-		}
-		r := how[kubernetes.RefOf(seen.Live)]
-		seen.Health = objects.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
-		out.Seen[key] = seen
-	}
-	out.Release, out.Runs = release(d, out.Seen), runs(d, out.Seen)
-	return out, nil
+	err = g.Wait()
+	return ready, unproved, err
 }
 
 // exists reports whether a namespace exists. Who may not ask is in it: namespaces that one may work in can often not be looked at.
