@@ -8,7 +8,7 @@ type KubernetesOptions struct {
 	Pods              Pods              `yaml:"pods" doc:"Where and how the pods of all services run; services.SERVICE.pods is for one service."`
 	StorageClass      *StorageClass     `yaml:"storageClass" doc:"The storage class of all volumes, an existing one or one to create." default:"the cluster's own default class"`
 	Ingress           *Ingress          `yaml:"ingress" doc:"The Ingress: access from outside the cluster."`
-	Service           *FrontDoor        `yaml:"service" doc:"The frontend's Service, for access through a load balancer or a node port instead of an Ingress."`
+	Service           *FrontendService  `yaml:"service" doc:"The frontend's Service, for access through a load balancer or a node port instead of an Ingress."`
 	ImagePullSecrets  []string          `yaml:"imagePullSecrets" doc:"Secrets of the namespace with sign-ins for registries." example:"[regcred]"`
 	ExistingSecrets   map[string]string `yaml:"existingSecrets" each:"SECRET" names:"pgsql-auth|codeintel-db-auth|codeinsights-db-auth|redis-cache|redis-store" doc:"Your Secrets that replace Sourcegraph's own, for example from a secrets operator: Sourcegraph's name, then yours. They need the same keys." example:"{pgsql-auth: my-pgsql}"`
 	ClusterScoped     *bool             `yaml:"clusterScoped" doc:"false: no object outside the namespace at all, for admins without rights on the whole cluster. Prometheus then sees this namespace only, and cadvisor and node-exporter don't run." default:"true"`
@@ -65,8 +65,8 @@ type Ingress struct {
 	TLSSecret   string            `yaml:"tlsSecret" doc:"The Secret with the certificate, such as one that cert-manager keeps. With tls.certificate, berth makes it." example:"sourcegraph-tls"`
 }
 
-// FrontDoor is the frontend's Service.
-type FrontDoor struct {
+// FrontendService is the frontend's Service.
+type FrontendService struct {
 	Type         string            `yaml:"type" enum:"ClusterIP|LoadBalancer|NodePort" doc:"What kind of Service." default:"ClusterIP" example:"LoadBalancer"`
 	NodePort     *int              `yaml:"nodePort" min:"1" max:"65535" doc:"The port of the nodes." default:"one that the cluster chooses" example:"30080"`
 	Annotations  map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations for the cloud's load balancer."`

@@ -149,12 +149,12 @@ func (c *checker) opened() []opened {
 		{"grafana", "3370", "Grafana", "ports.grafana", c.Ports.Grafana},
 	}
 	if u := c.parsedURL(); u != nil && u.Port() != "" {
-		door := &wanted[0]
+		web := &wanted[0]
 		if u.Scheme == "https" {
-			door = &wanted[1]
+			web = &wanted[1]
 		}
-		if n, err := strconv.Atoi(u.Port()); err == nil && door.port == nil && (u.Scheme == "http" || c.TLS.Certificate != "" || c.TLS.LetsEncrypt != nil) {
-			door.port, door.key = &n, "url"
+		if n, err := strconv.Atoi(u.Port()); err == nil && web.port == nil && (u.Scheme == "http" || c.TLS.Certificate != "" || c.TLS.LetsEncrypt != nil) {
+			web.port, web.key = &n, "url"
 		}
 	}
 	var list []opened

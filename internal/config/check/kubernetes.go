@@ -16,7 +16,7 @@ import (
 var kubernetesRules = []func(*checker, *config.KubernetesOptions){
 	(*checker).objectNames,
 	(*checker).storageClasses,
-	(*checker).frontDoor,
+	(*checker).frontendService,
 	(*checker).ingressKeys,
 	(*checker).wayIn,
 	(*checker).certificates,
@@ -120,8 +120,8 @@ func (c *checker) storageClasses(o *config.KubernetesOptions) {
 // Source: https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport
 const firstNodePort, lastNodePort = 30000, 32767
 
-// frontDoor: ports and ranges fit the type of the frontend's Service.
-func (c *checker) frontDoor(o *config.KubernetesOptions) {
+// frontendService: ports and ranges fit the type of the frontend's Service.
+func (c *checker) frontendService(o *config.KubernetesOptions) {
 	f, path := o.Service, "kubernetes.service"
 	if f == nil {
 		return

@@ -1,5 +1,5 @@
-// Package observe sees what a cluster has of an installation, and asks the API server what would come of the objects that are wanted,
-// without changing anything.
+// Package observe reads what a cluster has of an installation, and asks the API server by dry runs what the wanted objects would become. It
+// changes nothing.
 package observe
 
 import (
@@ -21,10 +21,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// parallel is how many requests are under way at once.
+// parallel is how many requests run at once.
 const parallel = 16
 
-// labelRelease is the label with the release that an object was made for.
+// labelRelease is the label with the release of an object.
 const labelRelease = "dev.berth.release"
 
 // Cluster observes the wanted objects, and the objects that the inventory lists and nobody wants any more.
@@ -117,7 +117,7 @@ func look(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventor
 	return ready, unproved, err
 }
 
-// exists reports whether a namespace exists. Who may not ask is in it: namespaces that one may work in can often not be looked at.
+// exists reports whether a namespace exists. It says yes where we may not read it: many admins may work in a namespace, but not read it.
 func exists(ctx context.Context, c *kubernetes.Client, namespace string) (bool, error) {
 	_, err := c.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace})
 	switch {
@@ -140,7 +140,7 @@ func kinds(d objects.Desired) map[kubernetes.Ref][]objects.Object {
 	return out
 }
 
-// listed gives the installation's objects of a kind, all with one request. Those that one may not list are asked for one by one.
+// listed returns the installation's objects of a kind, with one request. Where we may not list a kind, each object is read later by itself.
 func listed(ctx context.Context, c *kubernetes.Client, d objects.Desired, kind kubernetes.Ref) (map[kubernetes.Ref]map[string]any, error) {
 	list, err := c.List(ctx, kubernetes.Query{APIVersion: kind.APIVersion, Kind: kind.Kind, Namespace: kind.Namespace,
 		Labels: labelInstallation + "=" + d.Installation + ",!dev.berth.state"})
@@ -154,7 +154,7 @@ func listed(ctx context.Context, c *kubernetes.Client, d objects.Desired, kind k
 	return out, nil
 }
 
-// askAll asks about some objects, many at once.
+// askAll asks about some objects, many in parallel.
 func askAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, seen map[string]objects.Seen) error {
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -171,8 +171,8 @@ func askAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, 
 	return g.Wait()
 }
 
-// ask looks at one object, and asks what would come of applying it: first without force, so that who else wants its fields is told, and
-// then with it. Of one that is to be taken over it asks as well what would come of taking away what nobody wants.
+// ask reads one object, and asks by dry runs what applying it would do: first without force, which shows who else sets its fields, and then
+// with it. For an object to take over it also asks what removing the surplus fields would do.
 func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.Seen, error) {
 	live, err := c.Get(ctx, kubernetes.RefOf(o.Body))
 	if err != nil && !kubernetes.NotFound(err) {
@@ -196,7 +196,7 @@ func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.S
 	case err == nil:
 		return seen, nil
 	case kubernetes.NotFound(err):
-		// Its kind is not there; or a role that it binds, which comes before it.
+		// Its kind does not exist yet; or a role that it binds, which is applied before it.
 		return objects.Seen{Live: live, Soon: live == nil && o.Body["roleRef"] == nil}, nil
 	case errors.As(err, &refusal):
 		seen.Applied = nil
@@ -209,7 +209,7 @@ func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.S
 	return seen, err
 }
 
-// Forbidden reports whether something of what was seen was refused as forbidden: a right may be missing.
+// Forbidden reports whether the API server refused something as forbidden: a right may be missing.
 func Forbidden(c objects.Cluster) bool {
 	for _, seen := range c.Seen {
 		if seen.Refused != nil && seen.Refused.Status == http.StatusForbidden {
@@ -248,7 +248,7 @@ func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]obje
 	return out, nil
 }
 
-// classes are the cluster's storage classes; nil when one may not see them.
+// classes are the cluster's storage classes; nil when we may not read them.
 func classes(ctx context.Context, c *kubernetes.Client) ([]objects.Class, error) {
 	type class struct {
 		Metadata struct {
@@ -272,8 +272,8 @@ func classes(ctx context.Context, c *kubernetes.Client) ([]objects.Class, error)
 	return out, nil
 }
 
-// release is the release that runs: that of the frontend's Deployment, or else of any object that is there. Where Sourcegraph's chart was
-// installed, its own label tells.
+// release is the release that runs: that of the frontend's Deployment, or else of any existing object. Objects of Sourcegraph's chart have
+// the chart's own label.
 func release(d objects.Desired, seen map[string]objects.Seen) string {
 	frontend := seen["Deployment/sourcegraph-frontend"].Live
 	if r := cmp.Or(label(frontend, labelRelease), label(frontend, "app.kubernetes.io/version")); r != "" {
@@ -287,7 +287,7 @@ func release(d objects.Desired, seen map[string]objects.Seen) string {
 	return ""
 }
 
-// runs are the services by the release that their workloads are of.
+// runs are the services by the release of their workloads.
 func runs(d objects.Desired, seen map[string]objects.Seen) map[string][]string {
 	out := map[string][]string{}
 	for _, o := range d.Objects {
