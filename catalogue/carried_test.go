@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestWhatIsCarriedOverWordForWord: docs/catalogue.md says which texts of Sourcegraph's files stand in the manifests as they are. A text is what
-// has four words or more.
+// TestWhatIsCarriedOverWordForWord checks docs/catalogue.md, which lists the texts of Sourcegraph's files that the manifests contain
+// unchanged. A text has four words or more.
 func TestWhatIsCarriedOverWordForWord(t *testing.T) {
 	texts := []string{"description", "expr", "shell"}              // keys
 	commands := regexp.MustCompile(`^(if \[|- ?\||wget|chmod|#!)`) // items of lists

@@ -21,19 +21,19 @@ const (
 	IntendedFile = "intended.yaml"
 )
 
-// ManifestFile is where the manifest of a minor release is kept.
+// ManifestFile is the path of the manifest of a minor release.
 func ManifestFile(minor string) string { return "releases/" + minor + ".yaml" }
 
-// Catalogue reads releases from its files, each when it is asked for. It is safe for concurrent use.
+// Catalogue reads releases from its files, each on demand. It is safe for concurrent use.
 type Catalogue struct {
 	fsys     fs.FS
-	fast     bool // the fast form fits: this is the embedded catalogue
+	fast     bool // this is the embedded catalogue, so the fast form belongs to it
 	index    func() *Index
 	notices  func() *notices
 	services func() map[string]ServiceInfo
 }
 
-// Open gives the catalogue in a folder, after reading all but its manifests.
+// Open reads a catalogue from a folder: everything but its manifests.
 func Open(fsys fs.FS) (*Catalogue, error) {
 	index, err := read[Index](fsys, IndexFile)
 	if err != nil {
@@ -55,7 +55,7 @@ func Open(fsys fs.FS) (*Catalogue, error) {
 	}, nil
 }
 
-// Embedded is the catalogue that this program was built with. Nothing is read before it is asked for.
+// Embedded is the catalogue that this program was built with. It reads each file on demand.
 func Embedded() *Catalogue {
 	return &Catalogue{
 		fsys:     files,
@@ -74,7 +74,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// Index lists what there is, so that a version can be resolved without reading manifests.
+// Index lists all releases, so that a version can be resolved without reading manifests.
 type Index struct {
 	Manifests map[string]string            `yaml:"manifests"` // minor -> sha256 of its manifest
 	Releases  map[string]map[Target]string `yaml:"releases"`  // version -> target -> date of its tag
@@ -88,7 +88,7 @@ type Version struct {
 	Support Support           `json:"support"`
 }
 
-// Offered reports whether a target may be given this release: it has one, and nothing speaks against it.
+// Offered reports whether berth may offer this release for a target: the target has it, and no notice advises against it.
 func (v Version) Offered(target Target) bool {
 	if v.Dates[target] == "" {
 		return false
@@ -96,7 +96,7 @@ func (v Version) Offered(target Target) bool {
 	return !slices.ContainsFunc(v.Notices, func(n Notice) bool { return n.Use == AnyUse && n.concerns(target) })
 }
 
-// Versions lists the releases that a target has, newest first; with target "" those of all targets.
+// Versions lists the releases of a target, newest first. With target "" it lists those of all targets.
 func (c *Catalogue) Versions(target Target) []Version {
 	index := c.index()
 	names := make([]string, 0, len(index.Releases))
@@ -114,10 +114,10 @@ func (c *Catalogue) Versions(target Target) []Version {
 	return list
 }
 
-// Newest is the newest release that a target may be given.
+// Newest is the newest release that berth may offer for a target.
 func (c *Catalogue) Newest(target Target) string { return c.newest("", target) }
 
-// newest looks in one minor release only, or in all of them. It is "" when there is none.
+// newest looks in one minor release, or with minor "" in all. It is "" when there is none.
 func (c *Catalogue) newest(minor string, target Target) string {
 	for _, v := range c.Versions(target) {
 		if v.Offered(target) && (minor == "" || Minor(v.Version) == minor) {
@@ -127,8 +127,8 @@ func (c *Catalogue) newest(minor string, target Target) string {
 	return ""
 }
 
-// Resolve makes a version of what an admin wrote: a version, or a minor release ("7.5"), which is its newest patch that may be offered. An
-// exact version is given back even when a notice speaks against it, since it may be what runs already. The error is an *UnknownError when
+// Resolve turns what an admin wrote into a version: a version, or a minor release ("7.5"), which means its newest patch that may be
+// offered. An exact version is returned even when a notice advises against it, since it may run already. The error is an *UnknownError when
 // the target has no such release.
 func (c *Catalogue) Resolve(name string, target Target) (string, error) {
 	name = strings.TrimPrefix(name, "v")
@@ -154,11 +154,11 @@ func (c *Catalogue) Support(version string) Support { return c.notices().support
 // Describe says in plain words what the services of all releases do, by name.
 func (c *Catalogue) Describe() map[string]ServiceInfo { return c.services() }
 
-// Files are the catalogue's files as they are.
+// Files are the catalogue's files.
 func (c *Catalogue) Files() fs.FS { return c.fsys }
 
-// Digest identifies the catalogue's content: a plan made with another content is stale. The index holds the digests of the manifests, so
-// these need not be read.
+// Digest identifies the catalogue's content: a plan that was made with another content is stale. The index contains the digests of the
+// manifests, so these are not read.
 func (c *Catalogue) Digest() string {
 	sum := sha256.New()
 	for _, name := range []string{IndexFile, NoticesFile, ServicesFile} {

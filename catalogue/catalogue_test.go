@@ -60,7 +60,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// Every notice speaks of releases that are there, and of a replacement that nothing speaks against.
+// TestNotices: every notice names existing releases, and a replacement that no notice advises against.
 func TestNotices(t *testing.T) {
 	c := Embedded()
 	all := c.Versions("")
@@ -97,7 +97,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// The documentation's table of withdrawn releases says what the notices say.
+// TestNoticesAreDocumented: the documentation's table of withdrawn releases agrees with the notices.
 func TestNoticesAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../docs/catalogue.md")
 	if err != nil {
@@ -132,7 +132,7 @@ func TestSupport(t *testing.T) {
 	}
 }
 
-// Every service of every release is described, and nothing else is.
+// TestDescriptions: every service of every release has a description, and nothing else has one.
 func TestDescriptions(t *testing.T) {
 	c := Embedded()
 	described := c.Describe()

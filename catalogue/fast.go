@@ -10,11 +10,11 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// The fast form is what most commands need of the embedded catalogue, in CBOR, which is read many times faster than YAML: the index, the
-// notices, and the newest release of each minor and target, put together. It is made from the files that people read;
-// TestFastFormsAreFresh proves that it fits them.
+// The fast form has what most commands need of the embedded catalogue, in CBOR, which is read many times faster than YAML: the index, the
+// notices, and the newest release of each minor and target, complete. It is made from the files that people read; TestFastFormsAreFresh
+// proves that both agree.
 
-// FastDir is where the fast form is kept.
+// FastDir is the folder of the fast form.
 const FastDir = "fast"
 
 func fastRelease(version string, target Target) string {
@@ -57,7 +57,7 @@ func Fast(fsys fs.FS) (map[string][]byte, error) {
 	return files, nil
 }
 
-// highest is the highest version that a minor release has on a target, offered or not; "" when it has none.
+// highest is the highest version of a minor release on a target, offered or not; "" when it has none.
 func (c *Catalogue) highest(minor string, target Target) string {
 	highest := ""
 	for version, dates := range c.index().Releases {
@@ -81,7 +81,7 @@ func readFast[T any](name string) (*T, error) {
 	return value, nil
 }
 
-// hasFast reports whether a release can be had in the fast form.
+// hasFast reports whether the fast form has a release.
 func (c *Catalogue) hasFast(version string, target Target) bool {
 	if !c.fast {
 		return false
@@ -113,7 +113,7 @@ func readFastRelease(version string, target Target) (*Release, error) {
 	return r, nil
 }
 
-// encoded is a release with its objects encoded each by itself, so that each is decoded when it is asked for, and for who asks.
+// encoded returns a release with each object encoded by itself. Each is decoded on demand, so every caller gets its own copy.
 func (r *Release) encoded() (*Release, error) {
 	with := *r
 	with.Services = make(map[string]Service, len(r.Services))
@@ -139,7 +139,7 @@ func (r *Release) encoded() (*Release, error) {
 	return &with, failed
 }
 
-// readFastObjects reads a release for Kubernetes, which is objects for the most part. TestFastFormSaysTheSame reports a field that is missing
+// readFastObjects reads a release for Kubernetes, which consists mostly of objects. TestFastFormSaysTheSame reports a field that is missing
 // here.
 func readFastObjects(version string) (*Release, error) {
 	content, err := fs.ReadFile(files, fastRelease(version, Kubernetes))
@@ -180,13 +180,13 @@ func textOf(v any) string {
 	return text
 }
 
-// The fast form's encoding, which is the same for the same content.
+// The fast form's encoding is deterministic: the same content has the same bytes.
 var (
 	fastEncoding = must(cbor.EncOptions{Sort: cbor.SortBytewiseLexical}.EncMode())
 	fastDecoding = must(cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any](), IntDec: cbor.IntDecConvertSignedOrFail}.DecMode())
 )
 
-// integers makes the whole numbers of a decoded tree the type that YAML's have.
+// integers gives the whole numbers of a decoded tree the type that YAML numbers have.
 func integers(tree any) any {
 	switch tree := tree.(type) {
 	case map[string]any:

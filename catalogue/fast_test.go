@@ -48,7 +48,7 @@ func TestFastFormsAreFresh(t *testing.T) {
 	}
 }
 
-// TestFastFormSaysTheSame: a release read from its fast form is the one that the manifest says.
+// TestFastFormSaysTheSame: a release read from its fast form equals the one read from its manifest.
 func TestFastFormSaysTheSame(t *testing.T) {
 	manifests, err := Open(os.DirFS("."))
 	if err != nil {
@@ -80,7 +80,7 @@ func TestFastFormSaysTheSame(t *testing.T) {
 	}
 }
 
-// decode makes a release's objects what they are in a manifest.
+// decode turns a release's objects into what they are in a manifest.
 func decode(r *Release) {
 	all := []map[string]any{r.Objects}
 	for _, s := range r.Services {
@@ -95,7 +95,7 @@ func decode(r *Release) {
 	}
 }
 
-// Who is given an object may change it: the next one gets it as it was.
+// TestObjectsAreOnesOwn: a caller that changes an object does not change it for the next caller.
 func TestObjectsAreOnesOwn(t *testing.T) {
 	fast, err := Embedded().Release(Embedded().Newest(Kubernetes), Kubernetes)
 	if err != nil {

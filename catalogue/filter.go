@@ -2,10 +2,10 @@ package catalogue
 
 import "bytes"
 
-// Manifests are written by Encode, with two spaces an indentation, block style and one key a line. So what a command doesn't need can be
-// left out line by line, which is many times cheaper than parsing it. TestFilter proves that the result is the same.
+// Encode writes manifests in block style, with an indentation of two spaces and one key a line. So what a command doesn't need can be left
+// out line by line, which is many times cheaper than parsing it. TestFilter proves that the result is the same.
 
-// filter leaves out of a manifest what isn't needed to load one version for one target, or, with version "", all versions.
+// filter removes from a manifest what is not needed to load one version for one target, or, with version "", all versions.
 func filter(manifest []byte, version string, target Target) []byte {
 	out := make([]byte, 0, len(manifest)/3)
 	var path [5]string // keys of the line's parents and itself, by depth
@@ -51,7 +51,7 @@ func lineKey(line []byte) (string, bool) {
 	return string(bytes.Trim(line[:i], `"'`)), true
 }
 
-// unneeded tells whether the block at a path of keys can be left out.
+// unneeded reports whether the block at a path of keys can be left out.
 func unneeded(path []string, version string, target Target) bool {
 	other := func(v string) bool { return version != "" && v != version }
 	if path[0] == "older" {

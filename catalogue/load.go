@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Release loads one version for one target. Only its manifest's parts that the target needs are parsed. The error is an *UnknownError when
-// the target has no such release.
+// Release loads one version for one target. It parses only the parts of the manifest that the target needs. The error is an *UnknownError
+// when the target has no such release.
 func (c *Catalogue) Release(version string, target Target) (*Release, error) {
 	if c.hasFast(version, target) {
 		return readFastRelease(version, target)
@@ -40,7 +40,7 @@ func digestOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// ParseRelease takes one version for one target out of a manifest.
+// ParseRelease reads one version for one target from a manifest.
 func ParseRelease(manifest []byte, version string, target Target) (*Release, error) {
 	var document yaml.Node
 	if err := yaml.Load(manifest, &document); err != nil {
@@ -102,7 +102,7 @@ func (m *Manifest) release(version string, target Target) (*Release, error) {
 	return r, nil
 }
 
-// ImagePrefix marks an image's name where an object names an image.
+// ImagePrefix marks an image's name in an object.
 const ImagePrefix = "image:"
 
 // imagesIn collects the names of the images that a tree uses.

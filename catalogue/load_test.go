@@ -71,7 +71,7 @@ func TestComposeReleases(t *testing.T) {
 	})
 }
 
-// checkMount finds the file that is mounted among the release's files.
+// checkMount finds the mounted file among the release's files.
 func checkMount(t *testing.T, r *Release, service, path string, mount Mount) {
 	if mount.File == "" {
 		if (mount.Volume == "") == (mount.Host == "") {
@@ -107,7 +107,7 @@ func TestKubernetesReleases(t *testing.T) {
 	})
 }
 
-// The line filter only saves time: what it leaves out changes nothing.
+// TestFilter: the line filter only saves time; the release is the same without it.
 func TestFilter(t *testing.T) {
 	for _, target := range []Target{Compose, Kubernetes} {
 		forAll(t, target, func(t *testing.T, filtered *Release) {

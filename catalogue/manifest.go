@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Manifest is a file of the catalogue: one minor release, in the form of its newest patch on each target, with the differences of the
-// older ones.
+// Manifest is a file of the catalogue. It has one minor release in the form of its newest patch on each target, and what is different in
+// older patches.
 type Manifest struct {
 	Minor    string                               `yaml:"minor"`
 	Releases map[string]map[Target]Tag            `yaml:"releases"`
@@ -19,13 +19,13 @@ type Manifest struct {
 	Objects  map[string]any                       `yaml:"objects,omitempty"`
 	// ObjectOverlays is as in Release.
 	ObjectOverlays map[string]map[string]any `yaml:"objectOverlays,omitempty"`
-	// Older has, by version, what a patch's services, overlays, files and objects have different, as a JSON merge patch (RFC 7386).
-	// The text "{null}" stands for a null in the result, which such a patch cannot say.
+	// Older has, by version, the differences of a patch's services, overlays, files and objects, as a JSON merge patch (RFC 7386). The text
+	// "{null}" stands for a null in the result, which such a patch cannot express.
 	Older map[string]any `yaml:"older,omitempty"`
 }
 
-// Image is where an image comes from in each patch release. A pin is "sha256:…", "tag@sha256:…" where the tag is not the version, or
-// the whole reference where the repository differs as well.
+// Image is where an image comes from in each patch release. A pin has one of three forms: "sha256:…"; "tag@sha256:…" where the tag is not
+// the version; or the whole reference where the repository differs as well.
 type Image struct {
 	Repository string            `yaml:"repository"`
 	Digests    map[string]string `yaml:"digests"`
@@ -47,7 +47,7 @@ func (i Image) Reference(version string, target Target) string {
 	return i.Repository + ":" + pin
 }
 
-// Pin is the shortest text that gives a reference back.
+// Pin is the shortest text from which Reference restores a reference.
 func (i Image) Pin(reference, version string) string {
 	rest, ok := strings.CutPrefix(reference, i.Repository+":")
 	if !ok {
@@ -59,7 +59,7 @@ func (i Image) Pin(reference, version string) string {
 	return rest
 }
 
-// Minor is the minor release that a version belongs to: "7.5" for "7.5.4453".
+// Minor is the minor release of a version: "7.5" for "7.5.4453".
 func Minor(version string) string {
 	if dots := strings.SplitN(version, ".", 3); len(dots) == 3 {
 		return dots[0] + "." + dots[1]

@@ -2,7 +2,7 @@ package catalogue
 
 import "go.yaml.in/yaml/v4"
 
-// Null stands in a merge patch for a null in the result, where a null of the patch's own takes a member away.
+// Null in a merge patch stands for a null in the result. A real null in the patch removes a member.
 const Null = "{null}"
 
 // member is the value of a map's key, or nil.
@@ -18,7 +18,7 @@ func member(node *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// remove takes a key out of a map.
+// remove removes a key from a map.
 func remove(node *yaml.Node, key string) {
 	for i := 0; i < len(node.Content); i += 2 {
 		if node.Content[i].Value == key {
@@ -35,7 +35,7 @@ func merge(node, patch *yaml.Node) {
 		old := member(node, key.Value)
 		switch {
 		case value.Kind == yaml.ScalarNode && value.Tag == "!!null" && value.Value == "":
-			// A block that the filter emptied: nothing to change. A real null is always written as a word.
+			// A block that the filter emptied changes nothing. A real null is always written as a word.
 		case value.Kind == yaml.ScalarNode && value.Tag == "!!null":
 			remove(node, key.Value)
 		case old == nil:
@@ -48,7 +48,7 @@ func merge(node, patch *yaml.Node) {
 	}
 }
 
-// restoreNulls makes nulls of what stands for them.
+// restoreNulls replaces the texts that stand for nulls by nulls.
 func restoreNulls(node *yaml.Node) {
 	if node.Kind == yaml.ScalarNode && node.Value == Null {
 		node.Tag, node.Value, node.Style = "!!null", "null", 0

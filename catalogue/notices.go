@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// Use is what a notice speaks against.
+// Use is what a notice advises against.
 type Use string
 
-// The uses that notices know.
+// The uses that a notice can name.
 const (
-	AnyUse       Use = "any"                          // the release must not be offered at all
+	AnyUse       Use = "any"                          // berth must not offer the release at all
 	MultiVersion Use = "multi-version upgrade target" // only as the end of a multi-version upgrade
 )
 
-// Notice is something that a site admin must know about releases before running them.
+// Notice is what a site admin must know about a release before running it.
 type Notice struct {
 	Releases []string `yaml:"releases" json:"releases"`
 	Target   Target   `yaml:"target" json:"target,omitempty"` // "": all of them
 	Use      Use      `yaml:"use" json:"use"`
 	Reason   string   `yaml:"reason" json:"reason"`
-	Instead  string   `yaml:"instead" json:"instead"` // the release to take
+	Instead  string   `yaml:"instead" json:"instead"` // the release to use instead
 	Source   string   `yaml:"source" json:"source"`
 }
 
@@ -60,7 +60,7 @@ func (n *notices) about(version string, target Target) []Notice {
 	return found
 }
 
-// supporter applies the policy to versions, given what the newest major release is.
+// supporter applies the policy to versions, given the newest major release.
 func (n *notices) supporter(index *Index) func(version string) Support {
 	newest := 0
 	for version := range index.Releases {
@@ -84,9 +84,9 @@ func major(version string) int {
 // ServiceInfo says in plain words what a service does.
 type ServiceInfo struct {
 	Does string `yaml:"does" json:"does"`
-	// Without is what is missing without the service, for those that Sourcegraph can do without; "" for all others.
+	// Without is what people miss without the service; "" when Sourcegraph needs it.
 	Without string `yaml:"without" json:"without,omitempty"`
 }
 
-// Optional reports whether Sourcegraph can do without the service.
+// Optional reports whether Sourcegraph works without the service.
 func (s ServiceInfo) Optional() bool { return s.Without != "" }

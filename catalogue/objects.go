@@ -17,8 +17,8 @@ const (
 	Namespace      = "{namespace}" // anywhere
 )
 
-// Recompose gives the objects as Sourcegraph's chart with default values makes them for a namespace, by "Kind/name". With overlays: see
-// With. Each is as Object gives it.
+// Recompose returns the objects that Sourcegraph's chart with default values makes for a namespace, by "Kind/name". For overlays see With.
+// Each object is as Object returns it.
 func (r *Release) Recompose(namespace string) (map[string]any, error) {
 	objects := map[string]any{}
 	add := func(from map[string]any) error {
@@ -42,8 +42,8 @@ func (r *Release) Recompose(namespace string) (map[string]any, error) {
 	return objects, add(r.Objects)
 }
 
-// Object gives one of the release's objects for a namespace, with values for placeholders. It is the caller's own, to be changed at will. What
-// is null there says nothing, and is left out. The error is that an image has no reference.
+// Object returns one of the release's objects for a namespace, with its placeholders filled. The caller owns it and may change it. Nulls
+// mean nothing and are left out. The error is that an image has no reference.
 func (r *Release) Object(object any, namespace string) (map[string]any, error) {
 	f := filler{release: r, namespace: namespace}
 	whole := own(object)
@@ -55,7 +55,7 @@ func (r *Release) Object(object any, namespace string) (map[string]any, error) {
 	return whole, f.err
 }
 
-// own gives a tree that nobody else has.
+// own makes a deep copy of a tree.
 func own(object any) map[string]any {
 	if e, ok := object.(encoded); ok {
 		return e.tree()
@@ -81,7 +81,7 @@ func copied(tree any) any {
 	return tree
 }
 
-// filler puts values for placeholders into trees, and takes nulls out.
+// filler fills the placeholders in trees, and removes nulls.
 type filler struct {
 	release   *Release
 	namespace string
@@ -125,7 +125,7 @@ func (f *filler) list(list []any) {
 	}
 }
 
-// text fills a text that stands under a key: labels are told the release, images their reference.
+// text fills the text of a key: labels get the release, images their reference.
 func (f *filler) text(key, text string) string {
 	if strings.IndexByte(text, '{') >= 0 {
 		text = strings.ReplaceAll(text, Namespace, f.namespace)
@@ -143,7 +143,8 @@ func (f *filler) text(key, text string) string {
 	return text
 }
 
-// writeData writes the files in ConfigMaps that a manifest has as trees. Settings of databases stay trees: the config is merged into them.
+// writeData writes the files in ConfigMaps that a manifest has as trees. Database settings stay trees, because the config is merged into
+// them.
 func writeData(objects map[string]any) error {
 	for key, object := range objects {
 		data := Branch(object, "data")

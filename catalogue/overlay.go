@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Overlays: parts of Sourcegraph that have to be asked for.
+// Overlays are optional parts of Sourcegraph.
 const (
 	Jaeger    = "jaeger"    // on Kubernetes: the chart with jaeger.enabled
-	Executors = "executors" // on Kubernetes: the chart of its own for executors that run jobs as Kubernetes Jobs
+	Executors = "executors" // on Kubernetes: a separate chart, for executors that run jobs as Kubernetes Jobs
 )
 
-// With is the release with overlays: their services are like all others, and what they change is changed. Services of other overlays are
-// not part of it. It shares trees with the release: who changes them makes copies.
+// With returns the release with overlays: it has their services, and their changes to other services. Services of other overlays are left
+// out. The result shares trees with the release: copy them before changing them.
 func (r *Release) With(overlays ...string) *Release {
 	with := *r
 	with.ObjectOverlays = nil

@@ -6,27 +6,27 @@ import (
 	"slices"
 )
 
-// Summary is what `berth catalogue show` says of a release.
+// Summary is what `berth catalogue show` prints about a release.
 type Summary struct {
 	Version
 	Tags     map[Target]Tag   `json:"tags"`
 	Services []ServiceSummary `json:"services"` // ordered by name
 }
 
-// ServiceSummary is what a release's summary says of a service.
+// ServiceSummary is what a summary says about a service.
 type ServiceSummary struct {
 	Name    string   `json:"name"`
 	Does    string   `json:"does"`
-	Without string   `json:"without,omitempty"` // what is missing without it; "" when Sourcegraph needs it
+	Without string   `json:"without,omitempty"` // what people miss without it; "" when Sourcegraph needs it
 	On      []Target `json:"on"`                // targets that have it
 	Image   string   `json:"image,omitempty"`   // under Compose
 	In      string   `json:"in,omitempty"`      // on Kubernetes: the service in whose pods it runs
 	Scales  bool     `json:"scales"`            // Compose can run several
-	Overlay string   `json:"overlay,omitempty"` // only has it when asked for
+	Overlay string   `json:"overlay,omitempty"` // only this overlay has it
 }
 
-// Summarise tells about a release, for every target that has it. name is as in Resolve; of a minor release's two newest patches it takes
-// the newer.
+// Summarise describes a release for every target that has it. name is as in Resolve; for a minor release it takes the newer of the targets'
+// newest patches.
 func (c *Catalogue) Summarise(name string) (*Summary, error) {
 	version, err := c.resolveAny(name)
 	if err != nil {
@@ -60,7 +60,7 @@ func (c *Catalogue) Summarise(name string) (*Summary, error) {
 	return s, nil
 }
 
-// resolveAny resolves for the target that gives the newer release. The error is that of the target with the newest release.
+// resolveAny resolves for the target with the newer release. The error is that of the target with the newest release.
 func (c *Catalogue) resolveAny(name string) (string, error) {
 	targets := []Target{Compose, Kubernetes}
 	slices.SortStableFunc(targets, func(a, b Target) int { return CompareVersions(c.Newest(b), c.Newest(a)) })

@@ -11,7 +11,7 @@ type UnknownError struct {
 	Name       string
 	Target     Target
 	Elsewhere  []Target // targets that have it
-	Candidates []string // releases that may have been meant, the likeliest first
+	Candidates []string // releases that may have been meant, most likely first
 }
 
 func (e *UnknownError) Error() string {
@@ -51,7 +51,7 @@ func (c *Catalogue) unknown(name string, target Target) *UnknownError {
 	return e
 }
 
-// nearby lists up to two releases that are one letter away: typing mistakes.
+// nearby lists up to two releases that differ in one letter: typing mistakes.
 func nearby(index *Index, name string, target Target) []string {
 	var near []string
 	for version, dates := range index.Releases {
@@ -63,7 +63,7 @@ func nearby(index *Index, name string, target Target) []string {
 	return near[:min(2, len(near))]
 }
 
-// distance is the number of letters to change, add or take away to make b of a.
+// distance is the number of letters to change, add or remove to turn a into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Workload is where a service runs on Kubernetes, as a release's objects have it.
+// Workload is where a service runs on Kubernetes, according to a release's objects.
 type Workload struct {
 	Service   string
-	Home      string         // the service in whose pods it runs: itself, mostly
-	Object    string         // the one with these pods: "StatefulSet/gitserver"
+	Home      string         // the service in whose pods it runs: usually itself
+	Object    string         // the object of these pods: "StatefulSet/gitserver"
 	Spec      map[string]any // of that object
 	Container map[string]any // the service's own
 	Name      string         // of the container
 	Init      bool           // the container runs before the others
 	Claim     map[string]any // of its disk; nil without one
-	PerPod    bool           // each pod has a claim of its own
+	PerPod    bool           // each pod has its own claim
 	Kinds     []string       // of the service's objects, ordered
-	Overlay   string         // what has to be asked for; "": it always runs
+	Overlay   string         // the overlay that has it; "": it always runs
 }
 
 // Workload finds a service's pods and its container in them; nil when the release has none for Kubernetes.
@@ -49,7 +49,8 @@ func (r *Release) Workload(service string) *Workload {
 	return w
 }
 
-// find finds the service's container in its pods: the one with its name, or the one for metrics beside a database, or the first of its own.
+// find finds the service's container in its pods: the container of that name, or the metrics container beside a database, or the first of
+// its own.
 func (w *Workload) find(pods map[string]any) {
 	for _, group := range []string{"initContainers", "containers"} {
 		for _, c := range Maps(pods[group]) {
@@ -66,19 +67,19 @@ func (w *Workload) find(pods map[string]any) {
 	}
 }
 
-// Guest reports whether the service runs in the pods of another.
+// Guest reports whether the service runs in the pods of another service.
 func (w *Workload) Guest() bool { return w.Home != w.Service }
 
-// singletons keep what they know to themselves: grafana on a disk of its own, Jaeger in memory, the executor which jobs it started.
+// singletons can't share their state: Grafana has it on its own disk, Jaeger in memory, and the executor knows which jobs it started.
 var singletons = []string{"grafana", "jaeger", "executor"}
 
-// Scalable reports whether several pods of it can run: they share no disk, and there is not one on each node anyhow.
+// Scalable reports whether several of its pods can run: they share no disk, and it is no DaemonSet.
 func (w *Workload) Scalable() bool {
 	kind, _, _ := strings.Cut(w.Object, "/")
 	return w.Object != "" && kind != "DaemonSet" && (w.Claim == nil || w.PerPod) && !slices.Contains(singletons, w.Home)
 }
 
-// containers works out where the services' containers stand.
+// containers finds the services' containers.
 func (r *Release) containers() {
 	for name, s := range r.Services {
 		w := r.Workload(name)
@@ -95,7 +96,7 @@ func (r *Release) containers() {
 	}
 }
 
-// Branch goes down into a tree of maps, such as one of the objects; nil when there is none. It is not to be changed.
+// Branch returns a part of a tree of maps, such as an object; nil when there is none. Callers must not change it.
 func Branch(tree any, path ...string) map[string]any {
 	m, _ := tree.(map[string]any)
 	if e, ok := tree.(encoded); ok {
@@ -107,7 +108,7 @@ func Branch(tree any, path ...string) map[string]any {
 	return m
 }
 
-// Maps gives a list's maps.
+// Maps returns the maps of a list.
 func Maps(v any) []map[string]any {
 	items, _ := v.([]any)
 	var list []map[string]any

@@ -1,4 +1,4 @@
-//go:build clusterupgrades
+//go:build e2e
 
 package e2e
 
@@ -12,16 +12,15 @@ import (
 	"time"
 )
 
-// TestClusterAgent lets the CronJob that berth renders upgrade an installation from within the cluster, with no more rights than its Role gives.
+// TestClusterAgent applies the CronJob that berth renders: its Job upgrades the installation from within the cluster, with the rights of its Role.
 func TestClusterAgent(t *testing.T) {
+	needs(t, long, node, engine, images("7.4.0", release, "7.6.0"))
 	const name = "cup-agent"
-	s := olderCluster(t, name, "7.4.0", "30095", `upgrades: {automatic: minor, window: "daily 00:00-24:00 UTC"}`)
+	s := olderCluster(t, name, "7.4.0", 30095, `upgrades: {automatic: minor, window: "`+always+`"}`)
 	before := s.data()
 	image := agentImage(t)
 	out := s.must(0, "agent", "--render", "cronjob", "--image", image, "--out", "agent")
-	if !strings.Contains(out, "kubectl apply --server-side -f agent/berth-"+name+"-agent.yaml") {
-		t.Errorf("it does not say what to do next:\n%s", out)
-	}
+	says(t, out, "kubectl apply --server-side -f agent/berth-"+name+"-agent.yaml")
 	t.Cleanup(func() { kubectl(t, "delete", "--ignore-not-found", "-f", filepath.Join(s.dir, "agent")) })
 	kubectl(t, "apply", "--server-side", "-f", filepath.Join(s.dir, "agent"))
 
@@ -31,24 +30,20 @@ func TestClusterAgent(t *testing.T) {
 	}
 	s.same(before)
 	config := kubectl(t, "-n", name, "get", "configmap", "berth-"+name+"-agent-config", "-o", `jsonpath={.data.sourcegraph\.yaml}`)
-	if !strings.Contains(config, "release: "+release+"   # as the admin wrote it") {
-		t.Errorf("the release was not written into the ConfigMap:\n%s", config)
-	}
-	// The file that it was rendered from is older now. Whoever applies it again is told, and berth plan says what it would do.
+	says(t, config, "release: "+release+"   # as the admin wrote it")
+	// The rendered file has the older config. kubectl refuses to apply it again.
 	again := exec.Command("kubectl", "apply", "--server-side", "-f", filepath.Join(s.dir, "agent"))
 	if out, err := again.CombinedOutput(); err == nil || !strings.Contains(string(out), `conflict with "berth-agent"`) {
-		t.Errorf("the older config goes over the newer one without a word: %v\n%s", err, out)
+		t.Errorf("the older config replaces the newer one: %v\n%s", err, out)
 	}
 
-	// With a narrower policy, the release after it is told of only.
+	// With a narrower policy, it only reports the next release.
 	kubectl(t, "-n", name, "patch", "configmap", "berth-"+name+"-agent-config", "--type", "merge", "-p",
 		fmt.Sprintf(`{"data": {"sourcegraph.yaml": %q}}`, strings.Replace(config, "automatic: minor", "automatic: patch", 1)+"\n"))
-	if log := s.agentJob("second"); !strings.Contains(log, "waits for you: it is another minor release, and upgrades.automatic is patch") {
-		t.Errorf("it does not say what it waits for:\n%s", log)
-	}
+	says(t, s.agentJob("second"), "waits for you: it is another minor release, and upgrades.automatic is patch")
 }
 
-// agentImage pushes an image to the test bed's registry that has nothing but berth in it, and gives its name for the node.
+// agentImage pushes an image that has berth alone to the test bed's registry, and gives its name for the node.
 func agentImage(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,15 +54,10 @@ func agentImage(t *testing.T) string {
 		t.Fatal(err)
 	}
 	tag := fmt.Sprintf("berth:test-%d", time.Now().Unix())
-	push := exec.Command("bash", "-c", `eval "$(../testbed/engine env)"; docker build -q -t "$1" "$2" && docker push -q "$1"`, "bash", registryAddress()+"/"+tag, dir)
-	if out, err := push.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		_ = exec.Command("bash", "-c", `eval "$(../testbed/engine env)"; docker rmi "$1"`, "bash", registryAddress()+"/"+tag).Run() // the registry keeps it
-	})
-	_, port, _ := strings.Cut(registryAddress(), ":")
-	return "10.213.0.1:" + port + "/" + tag
+	docker(t, "build", "-q", "-t", registryAddress()+"/"+tag, dir)
+	docker(t, "push", "-q", registryAddress()+"/"+tag)
+	t.Cleanup(func() { _ = exec.Command("docker", "rmi", registryAddress()+"/"+tag).Run() }) // the registry keeps it
+	return os.Getenv("BERTH_REGISTRY") + "/" + tag
 }
 
 // agentJob runs the CronJob's Job once, now, and gives its log.

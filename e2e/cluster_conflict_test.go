@@ -1,4 +1,4 @@
-//go:build clusterfaults
+//go:build e2e
 
 package e2e
 
@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-// TestClusterConflict: another program set a field that berth wants otherwise. Nothing is done before the admin has decided; then it is done as
-// decided.
+// TestClusterConflict: another program set a field to another value than berth plans. Nothing is touched until the admin decides. Then berth does
+// what was decided.
 func TestClusterConflict(t *testing.T) {
+	needs(t, control)
 	s := newFault(t, "f3-conflict")
 	const probe = "/spec/template/spec/containers/0/livenessProbe/timeoutSeconds"
 	const field = "spec.template.spec.containers[name=worker].livenessProbe.timeoutSeconds"
@@ -25,7 +26,7 @@ func TestClusterConflict(t *testing.T) {
 		says(t, s.must(3, command), "BERTH3508", "policy-bot", field+" to 9", "5 is wanted")
 	}
 	if got := timeout(); got != "9" {
-		t.Errorf("the field was touched before anybody decided: %s", got)
+		t.Errorf("the field was touched before the admin decided: %s", got)
 	}
 	s.unheld()
 
@@ -33,21 +34,22 @@ func TestClusterConflict(t *testing.T) {
 		return "clusterScoped: false, conflicts: [{object: Deployment/worker, field: '" + field + "', choice: " + choice + "}]"
 	}
 	s.edit("clusterScoped: false", rule("take"))
-	s.repaired()
+	s.completed()
 	if got := timeout(); got != "5" {
 		t.Errorf("taken, but it is %s, want 5", got)
 	}
 	bot()
 	s.edit(rule("take"), rule("yield"))
 	says(t, s.must(0, "plan"), "policy-bot", "left to them")
-	s.repaired()
+	s.completed()
 	if got := timeout(); got != "9" {
 		t.Errorf("yielded, but it is %s, want 9", got)
 	}
 }
 
-// TestClusterAutoscaler: a real autoscaler has the replicas, and people add what is theirs. All of it is left alone, unasked.
+// TestClusterAutoscaler: a real autoscaler sets the replicas, and people add fields. berth leaves all of it to them, and does not ask.
 func TestClusterAutoscaler(t *testing.T) {
+	needs(t, control)
 	s := newFault(t, "f3-autoscaler")
 	s.must(0, "up")
 	s.kubectl("autoscale", "deployment", "sourcegraph-frontend", "--min=3", "--max=5", "--cpu=80%")
@@ -61,7 +63,7 @@ func TestClusterAutoscaler(t *testing.T) {
 	before := s.kubectl("get", "deployment", "worker", theirs)
 	s.must(0, "plan")
 	s.edit("size: demo\n", "size: demo\nservices: {worker: {env: {A: b}}, sourcegraph-frontend: {env: {A: b}}}\n")
-	s.repaired()
+	s.completed()
 	if got := s.kubectl("get", "deployment", "worker", theirs); got != before {
 		t.Errorf("what others set is %s, want %s", got, before)
 	}

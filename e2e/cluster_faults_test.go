@@ -1,27 +1,21 @@
-//go:build clusterfaults
+//go:build e2e
 
 package e2e
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
-	"time"
-
-	"berth/internal/target/kubernetes"
-	"berth/internal/target/kubernetes/kubeconfig"
-	"berth/internal/target/kubernetes/store"
 )
 
-// newFault is an installation in a namespace of its own that shares no object, and no port of a node, with any other one of the cluster.
+// newFault is an installation on simulated nodes, in a namespace of its own, that shares no object with other installations of the cluster.
 func newFault(t *testing.T, name string, more ...string) *site {
 	t.Helper()
-	return newCluster(t, "control", name, append([]string{namespaced(name, ", clusterScoped: false, podSecurity: baseline")}, more...)...)
+	return newCluster(t, control, name, append([]string{namespaced(name, ", clusterScoped: false, podSecurity: baseline")}, more...)...)
 }
 
-// atRest proves that a run left nothing open: nobody holds the lease, and the history has the run with how it ended.
-func (s *site) atRest(result string) {
+// recorded fails the test when somebody holds the lease, or the history does not say how the last run ended.
+func (s *site) recorded(result string) {
 	s.t.Helper()
 	s.unheld()
 	var runs []struct{ Result string }
@@ -30,6 +24,7 @@ func (s *site) atRest(result string) {
 	}
 }
 
+// unheld fails the test when somebody holds the lease.
 func (s *site) unheld() {
 	s.t.Helper()
 	if holder := s.kubectl("get", "lease", "berth-"+s.name, "-o=jsonpath={.spec.holderIdentity}"); holder != "" {
@@ -37,8 +32,8 @@ func (s *site) unheld() {
 	}
 }
 
-// repaired proves that the next up mends what went wrong, and that nothing is left to do then.
-func (s *site) repaired() {
+// completed runs up, which must succeed and leave nothing to do: no pending object, and none that the inventory does not list.
+func (s *site) completed() {
 	s.t.Helper()
 	s.must(0, "up")
 	s.must(0, "plan")
@@ -58,47 +53,7 @@ func (s *site) repaired() {
 		kind, name, _ := strings.Cut(strings.TrimSpace(line), "/")
 		kind, _, _ = strings.Cut(kind, ".")
 		if !known[kind+"/"+name] {
-			s.t.Errorf("%s/%s is in no inventory", kind, name)
-		}
-	}
-}
-
-// begin starts berth up, and waits until its journal has some entries. It gives nil when the run came to its end before.
-func (s *site) begin(entries int) *begun {
-	s.t.Helper()
-	client, err := kubernetes.Connect(s.t.Context(), kubeconfig.Outside{Getenv: os.Getenv, Now: time.Now}, "")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer client.Close()
-	state := store.At(client, s.name, s.name)
-	start := time.Now()
-	up := s.start("up")
-	for {
-		written, err := state.Written(s.t.Context())
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if len(written) >= entries && written[0].Time.After(start) {
-			return up
-		}
-		select {
-		case <-up.done:
-			if code := up.wait(); code != 0 {
-				s.t.Fatalf("berth up: exit %d\n%s", code, up.said.String())
-			}
-			return nil
-		case <-time.After(5 * time.Millisecond): // between looks
-		}
-	}
-}
-
-// awaited waits until something is so.
-func (s *site) awaited(what string, so func() bool) {
-	s.t.Helper()
-	for end := time.Now().Add(90 * time.Second); !so(); time.Sleep(100 * time.Millisecond) { // between looks
-		if time.Now().After(end) {
-			s.t.Fatalf("waited in vain for %s", what)
+			s.t.Errorf("%s/%s is not in the inventory", kind, name)
 		}
 	}
 }

@@ -1,8 +1,9 @@
-//go:build clusterupgrades
+//go:build e2e
 
 package e2e
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -10,15 +11,15 @@ import (
 	"time"
 )
 
-// rendered is the config of an installation that other tools apply, as files of one form. Nothing is applied yet.
-func rendered(t *testing.T, name, form, port, from, to string) *site {
+// rendered is an installation that other tools deploy, rendered as files of one form. Nothing is applied yet. Its test needs the images of 7.6.0,
+// too: lock looks for those of the newest release.
+func rendered(t *testing.T, name, form string, port int, from, to string) *site {
 	t.Helper()
-	buildImages(t, from, to, "7.6.0") // the last is the newest there, which lock looks for too
-	pointAt(t, "node")
+	declared(t, node)
 	kubectl(t, "delete", "namespace", name, "--ignore-not-found") // of a run that was killed
-	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true, host: "10.213.0.2", port: number(t, port)}
-	s.write("on: kubernetes", "release: "+from, "url: http://localhost", "name: "+name, "size: demo", namespaced(name, ", clusterScoped: false, service: {nodePort: "+port+"}"),
-		"images: {registry: 10.213.0.1:5010/sourcegraph}")
+	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true, host: nodeAddress, port: port}
+	s.write("on: kubernetes", "release: "+from, "url: http://localhost", "name: "+name, "size: demo",
+		namespaced(name, fmt.Sprintf(", clusterScoped: false, service: {nodePort: %d}", port)), nodeImages())
 	s.must(0, "lock", "--to", to)
 	s.must(0, "render", "--as", form, "--out", form)
 	t.Cleanup(func() { kubectl(t, "delete", "namespace", name, "--ignore-not-found", "--wait=false") })
@@ -26,12 +27,12 @@ func rendered(t *testing.T, name, form, port, from, to string) *site {
 	return s
 }
 
-// images are those of the pods that an update of a StatefulSet or Deployment would replace.
+// images are those of all StatefulSets and Deployments. Other ones replace pods.
 func (s *site) images() string {
 	return s.kubectl("get", "statefulsets,deployments", `-o=jsonpath={range .items[*]}{.metadata.name} {.spec.template.spec.containers[0].image}{"\n"}{end}`)
 }
 
-// readme runs the commands that a chapter of a rendered README has, but for that which makes the namespace.
+// readme runs the commands of a chapter of the rendered README, but for the creation of the namespace.
 func (s *site) readme(form, chapter string) (said string, err error) {
 	s.t.Helper()
 	_, text, _ := strings.Cut(s.read(filepath.Join(form, "README.md")), "## "+chapter)
@@ -53,7 +54,7 @@ func (s *site) readme(form, chapter string) (said string, err error) {
 	return string(out), err
 }
 
-// stores waits for what the frontends need, once it was replaced.
+// stores waits until the services that the frontends need are replaced.
 func (s *site) stores() {
 	s.t.Helper()
 	for _, name := range []string{"statefulset/pgsql", "statefulset/codeintel-db", "statefulset/codeinsights-db", "deployment/redis-store", "statefulset/gitserver", "statefulset/indexed-search"} {
@@ -61,11 +62,12 @@ func (s *site) stores() {
 	}
 }
 
-// TestClusterGuardManifests: files of a release that can't follow the one that runs are refused before anything is replaced; and where somebody applies
-// them all the same, the databases are not touched, people are served on, and the files of before lead back.
+// TestClusterGuardManifests: the guard refuses files of a release that can't follow the running one, before anything is replaced. When somebody
+// applies them all the same, the databases are not touched, the old frontends serve, and the old files restore everything.
 func TestClusterGuardManifests(t *testing.T) {
+	needs(t, node, images("6.0.0", release, "7.6.0"))
 	const form = "manifests"
-	s := rendered(t, "cgu-files", form, "30081", "6.0.0", release)
+	s := rendered(t, "cgu-files", form, 30081, "6.0.0", release)
 	for _, chapter := range []string{"Secrets", "Apply"} {
 		if out, err := s.readme(form, chapter); err != nil {
 			t.Fatalf("%s: %v\n%s", chapter, err, out)
@@ -99,22 +101,23 @@ func TestClusterGuardManifests(t *testing.T) {
 	s.edit("release: "+release, "release: 6.0.0")
 	s.must(0, "render", "--as", form, "--out", form)
 	if out, err := s.readme(form, "Apply"); err != nil {
-		t.Errorf("the way back: %v\n%s", err, out)
+		t.Errorf("the old files: %v\n%s", err, out)
 	}
 	s.stores()
 	s.same(before)
 }
 
-// TestClusterGuardHelm: helm upgrade fails before it replaces anything, and goes on where a person allows it.
+// TestClusterGuardHelm: helm upgrade fails before it replaces anything, and succeeds when a person allows it.
 func TestClusterGuardHelm(t *testing.T) {
+	needs(t, long, node, helm, images("6.0.0", release, "7.6.0"))
 	const form = "helm"
-	s := rendered(t, "cgu-helm", form, "30082", "6.0.0", release)
+	s := rendered(t, "cgu-helm", form, 30082, "6.0.0", release)
 	chart := filepath.Join(s.dir, form)
-	helm(t, "install", "sourcegraph", chart, "--namespace", s.name, "--wait", "--timeout", "4m")
+	runHelm(t, "install", "sourcegraph", chart, "--namespace", s.name, "--wait", "--timeout", "4m")
 	images := s.images()
 	s.edit("release: 6.0.0", "release: "+release)
 	s.must(0, "render", "--as", form, "--out", form)
-	out, err := exec.Command(helmProgram(), "upgrade", "sourcegraph", chart, "--namespace", s.name).CombinedOutput()
+	out, err := exec.Command("helm", "upgrade", "sourcegraph", chart, "--namespace", s.name).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "pre-upgrade") {
 		t.Errorf("helm upgrade: %v\n%s", err, out)
 	}
@@ -123,16 +126,17 @@ func TestClusterGuardHelm(t *testing.T) {
 		t.Errorf("something was replaced:\n%s", now)
 	}
 	s.kubectl("create", "configmap", "berth-guard", "--from-literal=allow="+release)
-	helm(t, "upgrade", "sourcegraph", chart, "--namespace", s.name)
+	runHelm(t, "upgrade", "sourcegraph", chart, "--namespace", s.name)
 	if now := s.images(); now == images {
-		t.Error("it was allowed, and nothing was replaced")
+		t.Error("a person allowed it, and nothing was replaced")
 	}
 }
 
-// TestClusterGuardData: an image that would convert a database's data does not start on it, and the one of before goes on with that data.
+// TestClusterGuardData: an image that would convert a database's data does not start, and the old image still runs on that data.
 func TestClusterGuardData(t *testing.T) {
+	needs(t, long, node, images("5.9.1590", "5.11.6271", "7.6.0"))
 	const form, from, to = "manifests", "5.9.1590", "5.11.6271"
-	s := rendered(t, "cgu-data", form, "30083", from, to)
+	s := rendered(t, "cgu-data", form, 30083, from, to)
 	if out, err := s.readme(form, "Secrets"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -1,146 +1,103 @@
-//go:build clusterfaults
+//go:build e2e
 
 package e2e
 
 import (
-	"encoding/json"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestClusterKilled: berth is killed at moments spread over a first up; after each, berth up goes on, and nothing is left that nobody knows of.
-func TestClusterKilled(t *testing.T) {
-	s := newCluster(t, "control", "killed", namespaced("killed", ""))
-	for _, after := range []time.Duration{100, 200, 300, 400, 600, 800, 1200, 2000, 3000, 5000} {
-		up := s.command(t.Context(), "up")
-		if err := up.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(after * time.Millisecond)
-		_ = up.Process.Kill()
-		_ = up.Wait() // killed
+// milliseconds are the moments after which berth is killed.
+func milliseconds(numbers ...int) (times []time.Duration) {
+	for _, n := range numbers {
+		times = append(times, time.Duration(n)*time.Millisecond)
 	}
-	s.must(0, "up")
-	s.must(0, "plan")
-	var inventory struct{ Applied, Pending []struct{ Kind, Name string } }
-	text := kubectl(t, "--namespace=killed", "get", "configmap", "berth-killed-inventory", "-o=jsonpath={.data.inventory\\.json}")
-	if err := json.Unmarshal([]byte(text), &inventory); err != nil || len(inventory.Pending) > 0 {
-		t.Fatalf("inventory: %v, %d pending", err, len(inventory.Pending))
-	}
-	known := map[string]bool{}
-	for _, o := range inventory.Applied {
-		known[strings.ToLower(o.Kind)+"/"+o.Name] = true
-	}
-	for line := range strings.Lines(kubectl(t, "--namespace=killed", "get", "deployment,statefulset,daemonset,service,job,configmap", "-l", "dev.berth.service", "-o=name")) {
-		kind, name, _ := strings.Cut(strings.TrimSpace(line), "/")
-		kind, _, _ = strings.Cut(kind, ".")
-		if !known[kind+"/"+name] {
-			t.Errorf("%s/%s is in no inventory", kind, name)
-		}
-	}
-	if jobs := kubectl(t, "--namespace=killed", "get", "job", "-o=name"); strings.Count(jobs, "migrator") != 1 {
+	return times
+}
+
+// TestClusterKillWhileDeploying kills berth at moments spread over a first up. The next up completes it, and the migrator ran once.
+func TestClusterKillWhileDeploying(t *testing.T) {
+	needs(t, control)
+	s := newCluster(t, control, "killed", namespaced("killed", ""))
+	s.killAfter(milliseconds(100, 200, 300, 400, 600, 800, 1200, 2000, 3000, 5000), nil, "up")
+	s.completed()
+	if jobs := s.kubectl("get", "job", "-o=name"); strings.Count(jobs, "migrator") != 1 {
 		t.Errorf("migrators:\n%s", jobs)
 	}
 }
 
-// TestClusterPruneKilled: berth is killed while it removes what is no longer wanted.
-func TestClusterPruneKilled(t *testing.T) {
-	s := newCluster(t, "control", "pruned", namespaced("pruned", ""))
+// TestClusterKillWhilePruning kills berth while it removes services that the config no longer has. The next up completes it and keeps the data.
+func TestClusterKillWhilePruning(t *testing.T) {
+	needs(t, control)
+	s := newCluster(t, control, "pruned", namespaced("pruned", ""))
 	s.must(0, "up")
-	s.edit("size: demo\n", "size: demo\nservices: {grafana: {enabled: false}, cadvisor: {enabled: false}, node-exporter: {enabled: false}}\n")
-	for _, after := range []time.Duration{150, 250, 350, 500, 700} {
-		up := s.command(t.Context(), "up")
-		if err := up.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(after * time.Millisecond)
-		_ = up.Process.Kill()
-		_ = up.Wait() // killed
-	}
-	s.must(0, "up")
-	s.must(0, "plan")
-	if left := kubectl(t, "--namespace=pruned", "get", "statefulset,daemonset,service", "-o=name"); strings.Contains(left, "grafana") || strings.Contains(left, "cadvisor") {
+	s.with("services: {grafana: {enabled: false}, cadvisor: {enabled: false}, node-exporter: {enabled: false}}")
+	s.killAfter(milliseconds(150, 250, 350, 500, 700), nil, "up")
+	s.completed()
+	if left := s.kubectl("get", "statefulset,daemonset,service", "-o=name"); strings.Contains(left, "grafana") || strings.Contains(left, "cadvisor") {
 		t.Errorf("left:\n%s", left)
 	}
-	if claims := kubectl(t, "--namespace=pruned", "get", "pvc", "-o=name"); !strings.Contains(claims, "grafana-data-grafana-0") {
-		t.Errorf("claims:\n%s", claims)
+	says(t, s.kubectl("get", "pvc", "-o=name"), "grafana-data-grafana-0")
+}
+
+// testbed runs a command of the test bed's script for clusters.
+func testbed(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("../testbed/kubernetes", args...).CombinedOutput(); err != nil {
+		t.Fatalf("testbed/kubernetes %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
 
-// TestClusterAPIServerRestarted: the API server is killed in the middle, and comes back; the run goes on.
-func TestClusterAPIServerRestarted(t *testing.T) {
-	s := newCluster(t, "control", "restarted", namespaced("restarted", ""))
-	up := s.command(t.Context(), "up")
-	out, err := up.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	up.Stderr = up.Stdout
-	if err := up.Start(); err != nil {
-		t.Fatal(err)
-	}
-	said := make(chan string, 1)
-	go func() {
-		var b strings.Builder
-		buffer := make([]byte, 4096)
-		for {
-			n, err := out.Read(buffer)
-			b.Write(buffer[:n])
-			if err != nil {
-				said <- b.String()
-				return
-			}
-		}
-	}()
-	time.Sleep(1500 * time.Millisecond)
-	if text, err := exec.Command("../testbed/kubernetes", "restart-api", "control").CombinedOutput(); err != nil {
-		t.Fatalf("restart-api: %v\n%s", err, text)
-	}
-	text := <-said
-	if err := up.Wait(); err != nil {
-		t.Fatalf("berth up: %v\n%s", err, text)
+// TestClusterAPIServerRestarts kills the API server during up and starts it again: up continues and succeeds.
+func TestClusterAPIServerRestarts(t *testing.T) {
+	needs(t, control)
+	s := newCluster(t, control, "restarted", namespaced("restarted", ""))
+	up := s.start("up")
+	time.Sleep(1500 * time.Millisecond) // up applies objects
+	testbed(t, "restart-api", "control")
+	if code := up.wait(); code != 0 {
+		t.Fatalf("berth up: exit %d\n%s", code, up.said.String())
 	}
 	s.must(0, "plan")
 }
 
-// TestClusterSlowEtcd: everything takes longer, and works.
+// TestClusterSlowEtcd delays everything between API server and etcd: up takes longer and succeeds.
 func TestClusterSlowEtcd(t *testing.T) {
-	s := newCluster(t, "control", "slow", namespaced("slow", ""))
-	slow := func(args ...string) {
-		if text, err := exec.Command("../testbed/kubernetes", append([]string{"slow-etcd", "control"}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("slow-etcd %v: %v\n%s", args, err, text)
-		}
-	}
-	slow("on", "100")
-	defer slow("off")
+	needs(t, control)
+	s := newCluster(t, control, "slow", namespaced("slow", ""))
+	testbed(t, "slow-etcd", "control", "on", "100")
+	defer testbed(t, "slow-etcd", "control", "off")
 	s.must(0, "up")
 	s.must(0, "plan")
 }
 
-// TestClusterQuota: a quota that leaves no room is told within seconds, not after a time-out.
+// TestClusterQuota: a quota that has no room for pods is reported within seconds.
 func TestClusterQuota(t *testing.T) {
-	s := newCluster(t, "control", "quota", namespaced("quota", ""))
-	kubectl(t, "create", "namespace", "quota")
-	kubectl(t, "--namespace=quota", "create", "quota", "tight", "--hard=pods=2")
+	needs(t, control)
+	s := newCluster(t, control, "quota", namespaced("quota", ""))
+	kubectl(t, "create", "namespace", s.name)
+	s.kubectl("create", "quota", "tight", "--hard=pods=2")
 	start := time.Now()
-	code, out := s.berth("up")
-	if code != 1 || !strings.Contains(out, "quota") || time.Since(start) > 60*time.Second {
-		t.Errorf("exit %d after %s, want 1 soon, and the quota named:\n%s", code, time.Since(start), out)
+	says(t, s.must(1, "up"), "quota")
+	if took := time.Since(start); took > time.Minute {
+		t.Errorf("it took %s", took)
 	}
-	kubectl(t, "--namespace=quota", "delete", "quota", "tight")
+	s.kubectl("delete", "quota", "tight")
 	s.must(0, "up")
 }
 
-// TestClusterImageDenied: an image that a node can't have is told within seconds, with what the registry said.
-func TestClusterImageDenied(t *testing.T) {
-	s := newCluster(t, "node", "denied", namespaced("denied", ""), "images: {registry: 10.213.0.1:5010/sourcegraph}",
-		"patches: [{service: syntect-server, reason: a test, kubernetes: {spec: {template: {spec: {containers: [{name: syntect-server, image: '10.213.0.1:5010/sourcegraph/nothere:1'}]}}}}}]")
+// TestClusterImageIsNotThere: an image that the registry does not have is reported within seconds, with the registry's words.
+func TestClusterImageIsNotThere(t *testing.T) {
+	needs(t, node, images(release))
+	const missing = "10.213.0.1:5010/sourcegraph/nothere:1"
+	s := newOnNode(t, "denied", 30102,
+		"patches: [{service: syntect-server, reason: a test, kubernetes: {spec: {template: {spec: {containers: [{name: syntect-server, image: '"+missing+"'}]}}}}}]")
 	s.must(0, "lock")
 	start := time.Now()
-	code, out := s.berth("up")
-	if code != 1 || !strings.Contains(out, "syntect-server") || !strings.Contains(out, "nothere") || time.Since(start) > 2*time.Minute {
-		t.Errorf("exit %d after %s, want 1 soon, and the image named:\n%s", code, time.Since(start), out)
+	says(t, s.must(1, "up"), "syntect-server", "nothere")
+	if took := time.Since(start); took > 2*time.Minute {
+		t.Errorf("it took %s", took)
 	}
 }

@@ -1,4 +1,4 @@
-//go:build clusterfaults
+//go:build e2e
 
 package e2e
 
@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// TestClusterLeaseHolderDied: an admin's machine died in the middle of its work. Until its lease has run out a third admin is told who has it
-// and since when; then it is taken over, and the work goes on.
+// TestClusterLeaseHolderDied: an admin's machine dies during up. While its lease is valid, others see who holds it and since when. When it has
+// expired, the next up takes it over and completes the work.
 func TestClusterLeaseHolderDied(t *testing.T) {
+	needs(t, control)
 	s := newFault(t, "f3-lease")
-	s.begin(2).end(os.Kill)
-	// As if it had been on another machine: of one on this one it would be known that it is no more.
+	s.upTo(2).end(os.Kill)
+	// As if it ran on another machine: on this one berth would see that the process has ended.
 	s.kubectl("annotate", "--overwrite", "lease", "berth-"+s.name, "dev.berth/machine=elsewhere", "dev.berth/user=ada", "dev.berth/host=laptop")
 	since := s.kubectl("get", "lease", "berth-"+s.name, `-o=jsonpath={.metadata.annotations.dev\.berth/since}`)
 	began, err := time.Parse(time.RFC3339, since)
@@ -25,5 +26,5 @@ func TestClusterLeaseHolderDied(t *testing.T) {
 
 	renewed := time.Now().Add(-time.Minute).UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 	s.kubectl("patch", "lease", "berth-"+s.name, "--type=merge", fmt.Sprintf(`-p={"spec": {"renewTime": %q}}`, renewed))
-	s.repaired()
+	s.completed()
 }

@@ -1,4 +1,4 @@
-//go:build cluster
+//go:build e2e
 
 package e2e
 
@@ -9,15 +9,13 @@ import (
 	"time"
 )
 
-// TestSearchFromPods: the file of the Compose demo with on: kubernetes, and the same search is answered from pods on a real kubelet.
-func TestSearchFromPods(t *testing.T) {
-	s := newCluster(t, "node", "pods", namespaced("pods", ", service: {nodePort: 30081}"), "images: {registry: 10.213.0.1:5010/sourcegraph}")
-	s.host, s.port = "10.213.0.2", 30081
+// TestClusterSearch deploys on a real node, with real containers: pods answer a search, also after down and up.
+func TestClusterSearch(t *testing.T) {
+	needs(t, node, images(release))
+	s := newOnNode(t, "pods", 30081)
 	s.must(0, "lock")
 	s.must(0, "check")
-	if out := s.must(2, "plan"); !strings.Contains(out, "does not exist yet") {
-		t.Errorf("the plan does not say that the namespace is new:\n%s", out)
-	}
+	says(t, s.must(2, "plan"), "does not exist yet")
 	s.must(0, "up")
 	s.must(0, "plan")
 	s.firstUse("example/pods", "needle-pods")
@@ -28,119 +26,122 @@ func TestSearchFromPods(t *testing.T) {
 	s.search("example/pods", "needle-pods")
 }
 
-// TestClusterLife is the life of an installation on simulated nodes: plan, apply, drift, conflict, prune, growth, down.
+// TestClusterLife is the life of an installation on simulated nodes: deploy, changes of the config and by others, growth, stop.
 func TestClusterLife(t *testing.T) {
-	s := newCluster(t, "control", "life", namespaced("life", ""))
-	const ns = "--namespace=life"
+	needs(t, control)
+	s := newCluster(t, control, "life", namespaced("life", ""))
 	s.must(2, "plan")
 	s.must(0, "up")
-	t.Run("the plan is empty afterwards", func(t *testing.T) { s.in(t).must(0, "plan") })
-	t.Run("an edited field of ours is found and put back", func(t *testing.T) {
+	t.Run("the plan is empty after up", func(t *testing.T) { s.in(t).must(0, "plan") })
+	t.Run("a field that somebody edited is found and put back", func(t *testing.T) { editedField(s.in(t)) })
+	t.Run("a field that somebody added is left to them", func(t *testing.T) {
 		s := s.in(t)
-		kubectl(t, ns, "patch", "deployment", "worker", "--field-manager=kubectl-edit", "--type=json",
-			`-p=[{"op":"replace","path":"/spec/template/spec/containers/0/livenessProbe/timeoutSeconds","value":7}]`)
-		if out := s.must(2, "plan"); !strings.Contains(out, "kubectl-edit") || !strings.Contains(out, "livenessProbe.timeoutSeconds") {
-			t.Errorf("the plan does not tell who changed what:\n%s", out)
-		}
-		s.must(0, "up")
-		if got := kubectl(t, ns, "get", "deployment", "worker", "-o=jsonpath={.spec.template.spec.containers[0].livenessProbe.timeoutSeconds}"); got != "5" {
-			t.Errorf("timeoutSeconds is %s, want 5", got)
-		}
+		s.kubectl("annotate", "deployment", "worker", "example.com/owner=ada")
 		s.must(0, "plan")
 	})
-	t.Run("a field of somebody else's is left alone", func(t *testing.T) {
+	t.Run("replicas are left to kubectl scale", func(t *testing.T) { scaled(s.in(t)) })
+	t.Run("a service that is disabled is removed, and its volume stays", func(t *testing.T) { disabled(s.in(t)) })
+	t.Run("a volume grows without a restart of its pod", func(t *testing.T) { grown(s.in(t)) })
+	t.Run("history has every run with its result", func(t *testing.T) {
 		s := s.in(t)
-		kubectl(t, ns, "annotate", "deployment", "worker", "example.com/owner=ada")
-		s.must(0, "plan")
-	})
-	t.Run("kubectl scale is yielded to", func(t *testing.T) {
-		s := s.in(t)
-		kubectl(t, ns, "scale", "deployment", "sourcegraph-frontend", "--replicas=3")
-		kubectl(t, ns, "rollout", "status", "deployment", "sourcegraph-frontend", "--timeout=60s")
-		out := s.must(0, "plan")
-		if !strings.Contains(out, "replicas") {
-			t.Errorf("the plan does not tell of it:\n%s", out)
-		}
+		runs := s.runs()
+		s.with("services: {gitserver: {storage: 20Gi}, worker: {env: {A: b}}}") // no smaller volume than that of the subtest before
 		s.must(0, "up")
-		if got := kubectl(t, ns, "get", "deployment", "sourcegraph-frontend", "-o=jsonpath={.spec.replicas}"); got != "3" {
-			t.Errorf("replicas are %s, want 3", got)
+		if now := s.runs(); len(now) != len(runs)+1 || now[len(now)-1] != "done" {
+			t.Errorf("history has %v, before %v", now, runs)
 		}
 	})
-	t.Run("what is no longer wanted is removed, volumes stay", func(t *testing.T) {
-		s := s.in(t)
-		s.edit("size: demo\n", "size: demo\nservices: {grafana: {enabled: false}}\n")
-		if out := s.must(2, "plan"); !strings.Contains(out, "- StatefulSet/grafana") {
-			t.Errorf("the plan does not remove grafana:\n%s", out)
-		}
-		s.must(0, "up")
-		if out := kubectl(t, ns, "get", "statefulset,pvc", "-o=name"); strings.Contains(out, "statefulset.apps/grafana") || !strings.Contains(out, "grafana-data-grafana-0") {
-			t.Errorf("there is:\n%s", out)
-		}
-		s.must(0, "plan")
-	})
-	t.Run("a volume grows", func(t *testing.T) {
-		s := s.in(t)
-		s.edit("services: {grafana: {enabled: false}}", "services: {grafana: {enabled: false}, gitserver: {storage: 20Gi}}")
-		uid := kubectl(t, ns, "get", "pod", "gitserver-0", "-o=jsonpath={.metadata.uid}")
-		if out := s.must(2, "plan"); !strings.Contains(out, "grow") || !strings.Contains(out, "orphan") {
-			t.Errorf("the plan has no steps for it:\n%s", out)
-		}
-		s.must(0, "up")
-		if got := kubectl(t, ns, "get", "pvc", "repos-gitserver-0", "-o=jsonpath={.spec.resources.requests.storage}"); got != "20Gi" {
-			t.Errorf("the claim asks for %s, want 20Gi", got)
-		}
-		if now := kubectl(t, ns, "get", "pod", "gitserver-0", "-o=jsonpath={.metadata.uid}"); now != uid {
-			t.Error("the pod was made anew")
-		}
-		s.must(0, "plan")
-	})
-	t.Run("history", func(t *testing.T) {
-		s := s.in(t)
-		var runs []struct{ Action, Result string }
-		if err := json.Unmarshal([]byte(s.must(0, "history", "--json")), &runs); err != nil || len(runs) < 4 || runs[0].Result != "done" {
-			t.Errorf("history: %v, %v", runs, err)
-		}
-	})
-	t.Run("down keeps claims", func(t *testing.T) {
+	t.Run("down keeps the claims", func(t *testing.T) {
 		s := s.in(t)
 		s.must(0, "down")
-		if out := kubectl(t, ns, "get", "deployment,statefulset,daemonset,service", "-o=name"); out != "" {
+		if out := s.kubectl("get", "deployment,statefulset,daemonset,service", "-o=name"); out != "" {
 			t.Errorf("left:\n%s", out)
 		}
-		if out := kubectl(t, ns, "get", "pvc", "-o=name"); !strings.Contains(out, "repos-gitserver-0") {
-			t.Errorf("claims:\n%s", out)
-		}
+		says(t, s.kubectl("get", "pvc", "-o=name"), "repos-gitserver-0")
 	})
 }
 
-// TestLargest: all that the config can ask for, as often as it can.
-func TestLargest(t *testing.T) {
-	s := newCluster(t, "control", "largest", namespaced("largest", ", disruptionBudgets: true, networkPolicy: true"),
+func editedField(s *site) {
+	s.kubectl("patch", "deployment", "worker", "--field-manager=kubectl-edit", "--type=json",
+		`-p=[{"op":"replace","path":"/spec/template/spec/containers/0/livenessProbe/timeoutSeconds","value":7}]`)
+	says(s.t, s.must(2, "plan"), "kubectl-edit", "livenessProbe.timeoutSeconds")
+	s.must(0, "up")
+	if got := s.kubectl("get", "deployment", "worker", "-o=jsonpath={.spec.template.spec.containers[0].livenessProbe.timeoutSeconds}"); got != "5" {
+		s.t.Errorf("timeoutSeconds is %s, want 5", got)
+	}
+	s.must(0, "plan")
+}
+
+func scaled(s *site) {
+	s.kubectl("scale", "deployment", "sourcegraph-frontend", "--replicas=3")
+	s.kubectl("rollout", "status", "deployment", "sourcegraph-frontend", "--timeout=60s")
+	says(s.t, s.must(0, "plan"), "replicas")
+	s.must(0, "up")
+	if got := s.kubectl("get", "deployment", "sourcegraph-frontend", "-o=jsonpath={.spec.replicas}"); got != "3" {
+		s.t.Errorf("replicas are %s, want 3", got)
+	}
+}
+
+func disabled(s *site) {
+	s.with("services: {grafana: {enabled: false}}")
+	says(s.t, s.must(2, "plan"), "- StatefulSet/grafana")
+	s.must(0, "up")
+	if out := s.kubectl("get", "statefulset,pvc", "-o=name"); strings.Contains(out, "statefulset.apps/grafana") || !strings.Contains(out, "grafana-data-grafana-0") {
+		s.t.Errorf("there is:\n%s", out)
+	}
+	s.must(0, "plan")
+}
+
+func grown(s *site) {
+	s.with("services: {gitserver: {storage: 20Gi}}")
+	uid := s.kubectl("get", "pod", "gitserver-0", "-o=jsonpath={.metadata.uid}")
+	says(s.t, s.must(2, "plan"), "grow", "orphan")
+	s.must(0, "up")
+	if got := s.kubectl("get", "pvc", "repos-gitserver-0", "-o=jsonpath={.spec.resources.requests.storage}"); got != "20Gi" {
+		s.t.Errorf("the claim asks for %s, want 20Gi", got)
+	}
+	if now := s.kubectl("get", "pod", "gitserver-0", "-o=jsonpath={.metadata.uid}"); now != uid {
+		s.t.Error("the pod was replaced")
+	}
+	s.must(0, "plan")
+}
+
+// runs are the results of all runs of the history.
+func (s *site) runs() (results []string) {
+	s.t.Helper()
+	var runs []struct{ Result string }
+	if err := json.Unmarshal([]byte(s.must(0, "history", "--json")), &runs); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range runs {
+		results = append(results, r.Result)
+	}
+	return results
+}
+
+// TestClusterLargest deploys the largest numbers of instances that the config allows.
+func TestClusterLargest(t *testing.T) {
+	needs(t, control)
+	s := newCluster(t, control, "largest", namespaced("largest", ", disruptionBudgets: true, networkPolicy: true"),
 		"services: {gitserver: {replicas: 20}, searcher: {replicas: 20}, zoekt-webserver: {replicas: 20}, sourcegraph-frontend: {replicas: 10}, "+
 			"worker: {replicas: 4}, precise-code-intel-worker: {replicas: 8}, syntect-server: {replicas: 4}}")
 	s.must(0, "up")
 	s.must(0, "plan")
-	if got := kubectl(t, "--namespace=largest", "get", "pod", "--field-selector=status.phase=Running", "-o=name"); strings.Count(got, "gitserver-") != 20 {
+	if got := s.kubectl("get", "pod", "--field-selector=status.phase=Running", "-o=name"); strings.Count(got, "gitserver-") != 20 {
 		t.Errorf("there are %d gitservers, want 20", strings.Count(got, "gitserver-"))
 	}
 }
 
-// TestSecondAdmin: while one works, another is told who and since when.
-func TestSecondAdmin(t *testing.T) {
-	s := newCluster(t, "control", "second", namespaced("second", ""))
-	first := s.command(t.Context(), "up")
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for end := time.Now().Add(30 * time.Second); kubectl(t, "--namespace=second", "get", "lease", "--ignore-not-found", "berth-second", "-o=name") == ""; time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the first up takes no lease")
-		}
-	}
-	if code, out := s.berth("up"); code != 3 || !strings.Contains(out, "since") {
-		t.Errorf("the second up: exit %d, want 3 and who holds the lease\n%s", code, out)
-	}
-	if err := first.Wait(); err != nil {
-		t.Errorf("the first up: %v", err)
+// TestClusterTwoRunsAtTheSameTime starts a second up while the first one runs: it is refused, and says since when the first runs.
+func TestClusterTwoRunsAtTheSameTime(t *testing.T) {
+	needs(t, control)
+	s := newCluster(t, control, "second", namespaced("second", ""))
+	first := s.start("up")
+	await(t, 30*time.Second, "the first up to take its lease", func() bool {
+		return s.kubectl("get", "lease", "--ignore-not-found", "berth-second", "-o=name") != ""
+	})
+	says(t, s.must(3, "up"), "since")
+	if code := first.wait(); code != 0 {
+		t.Errorf("the first up: exit %d\n%s", code, first.said.String())
 	}
 }

@@ -1,4 +1,4 @@
-//go:build clusterfaults
+//go:build e2e
 
 package e2e
 
@@ -21,9 +21,10 @@ type role struct {
 	} `json:"rules"`
 }
 
-// TestClusterRights: who has the rights that berth explain rbac prints, in one namespace and nothing else, can do everything. With any one of
-// them taken away berth says which, and touches nothing.
+// TestClusterRights: the rights that berth explain rbac prints, in one namespace, are enough for everything. Without one of them berth names that
+// right and touches nothing.
 func TestClusterRights(t *testing.T) {
+	needs(t, control)
 	s := newFault(t, "f3-rights")
 	kubectl(t, "create", "namespace", s.name)
 	s.writeFile("role.yaml", s.must(0, "explain", "rbac"))
@@ -34,50 +35,57 @@ func TestClusterRights(t *testing.T) {
 	s.writeFile("kubeconfig", kubectl(t, "config", "view", "--raw", "--flatten"))
 	kubectl(t, "config", "--kubeconfig="+theirs, "set-credentials", "ada", "--token="+s.kubectl("create", "token", "ada"))
 	kubectl(t, "config", "--kubeconfig="+theirs, "set-context", "--current", "--user=ada")
-	as := func(kubeconfig string, f func()) {
-		t.Setenv("KUBECONFIG", kubeconfig)
+	as := func(s *site, f func()) {
+		s.t.Setenv("KUBECONFIG", theirs)
 		f()
-		t.Setenv("KUBECONFIG", admin)
+		s.t.Setenv("KUBECONFIG", admin)
 	}
-
-	as(theirs, func() {
+	as(s, func() {
 		s.must(0, "check")
 		s.must(0, "up")
-		s.must(0, "plan")
-		s.edit("size: demo\n", "size: demo\nservices: {worker: {env: {A: b}}, grafana: {enabled: false}}\n")
-		s.must(0, "up")
-		s.must(0, "plan")
-		s.must(0, "history")
-		s.must(0, "down")
-		s.must(0, "up")
 	})
-	s.edit("A: b", "A: c")
-	generations := func() string {
-		return s.kubectl("get", "deployment,statefulset,daemonset,job", "-o=jsonpath={.items[*].metadata.generation}")
-	}
-	before := generations()
+	t.Run("they are enough for everything", func(t *testing.T) {
+		s := s.in(t)
+		as(s, func() {
+			s.must(0, "plan")
+			s.with("services: {worker: {env: {A: b}}, grafana: {enabled: false}}")
+			s.must(0, "up")
+			s.must(0, "plan")
+			s.must(0, "history")
+			s.must(0, "down")
+			s.must(0, "up")
+		})
+	})
+	s.with("services: {worker: {env: {A: c}}}") // so that there is something to do
 	var given role
 	if err := json.Unmarshal([]byte(s.kubectl("get", "role", "berth-"+s.name, "-o=json")), &given); err != nil {
 		t.Fatal(err)
 	}
 	for _, right := range []string{"patch deployments.apps", "delete statefulsets.apps", "get pods/log", "list pods", "create jobs.batch", "list configmaps", "get secrets", "update leases.coordination.k8s.io"} {
-		t.Run(right, func(t *testing.T) {
+		t.Run("without "+right+" nothing is touched", func(t *testing.T) {
 			s := s.in(t)
+			before := s.generations()
 			verb, resource, _ := strings.Cut(right, " ")
 			s.give(without(t, given, verb, resource))
-			as(theirs, func() {
+			as(s, func() {
 				for _, command := range []string{"check", "up"} {
 					says(t, s.must(3, command), "BERTH2201", right+" in namespace "+s.name)
 				}
 			})
+			if now := s.generations(); now != before {
+				t.Errorf("something was touched: %s, before %s", now, before)
+			}
 		})
 	}
 	s.give(given)
-	if now := generations(); now != before {
-		t.Errorf("something was touched: %s, before %s", now, before)
-	}
-	as(theirs, func() { s.must(0, "up") })
-	s.repaired()
+	as(s, func() { s.must(0, "up") })
+	s.completed()
+}
+
+// generations are those of all workloads: a change of one increases it.
+func (s *site) generations() string {
+	s.t.Helper()
+	return s.kubectl("get", "deployment,statefulset,daemonset,job", "-o=jsonpath={.items[*].metadata.generation}")
 }
 
 // give changes a Role.

@@ -1,57 +1,48 @@
-//go:build clusterfaults
+//go:build e2e
 
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
-// TestClusterInterrupt: Ctrl-C in the middle. What was and was not done is listed, the state can be read, and up goes on from there.
+// TestClusterInterrupt stops up with Ctrl-C: it lists what is not done, status can be read, and the next up completes it.
 func TestClusterInterrupt(t *testing.T) {
+	needs(t, control)
 	s := newFault(t, "f3-interrupt")
-	code, out := s.begin(110).end(os.Interrupt)
+	code, out := s.upTo(110).end(os.Interrupt)
 	if code != 130 {
 		t.Errorf("exit %d, want 130", code)
 	}
 	says(t, out, "stopping", "not done", "continue with: berth up")
-	s.atRest("interrupted")
-	if code, out := s.berth("status"); code != 1 || !strings.Contains(out, "is not there") {
-		t.Errorf("status: exit %d, want 1 and what is missing\n%s", code, out)
-	}
-	s.repaired()
+	s.recorded("interrupted")
+	says(t, s.must(1, "status"), "is not there")
+	s.completed()
 }
 
-// TestClusterKilledAtEveryEntry: berth is killed after each entry of its journal in turn, while it changes an installation: objects are made,
-// changed, made anew and removed, a volume grows.
-func TestClusterKilledAtEveryEntry(t *testing.T) {
-	round := func(i int) string {
-		if i%2 == 0 {
-			return fmt.Sprintf("services: {gitserver: {storage: %dGi}}", 200+i)
+// TestClusterSecondInterrupt: Ctrl-C lets up complete its current step; a second Ctrl-C ends it at once. The next up completes it all the same.
+func TestClusterSecondInterrupt(t *testing.T) {
+	needs(t, control)
+	s := newFault(t, "f3-second")
+	held := make(chan struct{}, 100)
+	remove := webhook(t, s.name, 10, func(_ string, dryRun bool) string {
+		if !dryRun {
+			held <- struct{}{}
+			time.Sleep(8 * time.Second) // the current step
 		}
-		return fmt.Sprintf("services: {gitserver: {storage: %dGi}, grafana: {enabled: false}, worker: {env: {A: b}}}", 200+i)
+		return ""
+	})
+	up := s.start("up")
+	<-held
+	_ = up.cmd.Process.Signal(os.Interrupt) // it runs: its current step is held
+	await(t, 90*time.Second, "up to say that it stops", func() bool { return strings.Contains(up.said.String(), "stopping") || up.ended() })
+	start := time.Now()
+	if code, out := up.end(os.Interrupt); code != -1 || time.Since(start) > 3*time.Second {
+		t.Errorf("exit %d after %s, want it to be ended by the signal, at once\n%s", code, time.Since(start), out)
 	}
-	s := newFault(t, "f3-entries", round(0))
-	s.must(0, "up")
-	kills := 0
-	for {
-		s.edit(round(kills), round(kills+1))
-		up := s.begin(kills + 1)
-		if up == nil {
-			break
-		}
-		up.end(os.Kill)
-		kills++
-		s.repaired()
-		if kills > 60 {
-			t.Fatal("killed 60 times, and up does not come to its end")
-		}
-	}
-	t.Logf("killed %d times", kills)
-	if kills < 8 {
-		t.Errorf("killed only %d times: the test does not reach the steps", kills)
-	}
-	s.must(0, "plan")
+	remove()
+	s.completed()
 }

@@ -1,4 +1,4 @@
-//go:build clusterfaults
+//go:build e2e
 
 package e2e
 
@@ -8,15 +8,13 @@ import (
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 )
 
-// webhook lets a function decide about Deployments of a namespace: the reason why one is denied, or "". asked is that nothing is to be done yet.
-// It has some seconds to answer. It is taken away by the test's end.
-func webhook(t *testing.T, namespace string, seconds int, decide func(name string, asked bool) string) (remove func()) {
+// webhook is an admission webhook for Deployments of a namespace. A function decides: it gives the reason why one is denied, or "". A dry run changes
+// nothing. It has some seconds to answer. It is removed at the end of the test.
+func webhook(t *testing.T, namespace string, seconds int, decide func(name string, dryRun bool) string) (remove func()) {
 	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review struct {
@@ -44,11 +42,7 @@ func webhook(t *testing.T, namespace string, seconds int, decide func(name strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	apply := exec.Command("kubectl", "apply", "-f", "-")
-	apply.Stdin = strings.NewReader(string(config))
-	if out, err := apply.CombinedOutput(); err != nil {
-		t.Fatalf("webhook: %v\n%s", err, out)
-	}
+	applyText(t, string(config))
 	remove = func() { kubectl(t, "delete", "validatingwebhookconfiguration", name, "--ignore-not-found") }
 	t.Cleanup(func() {
 		remove()
@@ -57,20 +51,21 @@ func webhook(t *testing.T, namespace string, seconds int, decide func(name strin
 	return remove
 }
 
-// TestClusterWebhookDenies: a policy of the cluster is against an object. It is named, with the object: before anything is touched where it
-// says so when it is asked, and else when it happens.
+// TestClusterWebhookDenies: an admission webhook denies an object. berth names both, before anything is touched where the webhook denies the dry run,
+// too.
 func TestClusterWebhookDenies(t *testing.T) {
+	needs(t, control)
 	s := newFault(t, "f3-denies")
-	remove := webhook(t, s.name, 1, func(name string, asked bool) string {
-		if name == "worker" && !asked {
+	remove := webhook(t, s.name, 1, func(name string, dryRun bool) string {
+		if name == "worker" && !dryRun {
 			return "no workers on Sundays"
 		}
 		return ""
 	})
 	says(t, s.must(1, "up"), "BERTH3203", "Deployment/worker", "policy.f3-denies.example", "no workers on Sundays", "berth up")
-	s.atRest("failed")
+	s.recorded("failed")
 	remove()
-	s.repaired()
+	s.completed()
 
 	remove = webhook(t, s.name, 1, func(string, bool) string { return "nothing changes before the holidays" })
 	before := s.kubectl("get", "deployment", "worker", "-o=jsonpath={.metadata.resourceVersion}")
@@ -82,31 +77,32 @@ func TestClusterWebhookDenies(t *testing.T) {
 		t.Error("the Deployment was touched")
 	}
 	remove()
-	s.repaired()
+	s.completed()
 }
 
-// TestClusterWebhookSilent: a webhook that has to be asked does not answer. The run ends soon, and names it.
+// TestClusterWebhookSilent: an admission webhook does not answer. up ends soon and names it.
 func TestClusterWebhookSilent(t *testing.T) {
+	needs(t, control)
 	s := newFault(t, "f3-silent")
 	for _, fault := range []struct {
-		asked bool // when it is silent
-		exit  int
-		code  string
-	}{{asked: true, exit: 3, code: "BERTH3504"}, {asked: false, exit: 1, code: "BERTH3203"}} {
-		remove := webhook(t, s.name, 1, func(_ string, asked bool) string {
-			if asked == fault.asked {
-				time.Sleep(2 * time.Second) // more than its time
+		dryRun bool // when it does not answer
+		exit   int
+		code   string
+	}{{dryRun: true, exit: 3, code: "BERTH3504"}, {dryRun: false, exit: 1, code: "BERTH3203"}} {
+		remove := webhook(t, s.name, 1, func(_ string, dryRun bool) string {
+			if dryRun == fault.dryRun {
+				time.Sleep(2 * time.Second) // longer than it may take
 			}
 			return ""
 		})
 		start := time.Now()
 		out := s.must(fault.exit, "up")
 		if took := time.Since(start); took > time.Minute {
-			t.Errorf("told after %s", took)
+			t.Errorf("it took %s", took)
 		}
 		says(t, out, fault.code, "Deployment/", "failed calling webhook", "policy.f3-silent.example", "check that the webhook's own pods run")
 		remove()
 	}
-	s.atRest("failed")
-	s.repaired()
+	s.recorded("failed")
+	s.completed()
 }

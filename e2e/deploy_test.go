@@ -15,14 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestFirstTrial is the whole life of an installation, as docs/first-trial.md tells it.
+// TestFirstTrial is the life of an installation, as docs/first-trial.md describes it: deploy, search, change, stop, start.
 func TestFirstTrial(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "trial")
 	s.must(0, "lock")
 	s.must(0, "check")
-	if out := s.must(2, "plan"); !strings.Contains(out, "+ gitserver-0") {
-		t.Errorf("the first plan does not create gitserver-0:\n%s", out)
-	}
+	says(t, s.must(2, "plan"), "+ gitserver-0")
 	s.must(0, "up")
 	if out := s.must(0, "plan"); strings.Contains(out, "+ ") || strings.Contains(out, "~ ") {
 		t.Errorf("straight after up, the plan is not empty:\n%s", out)
@@ -30,169 +29,195 @@ func TestFirstTrial(t *testing.T) {
 	s.firstUse("example/hello", "needle-one")
 	s.search("example/hello", "needle-one")
 
-	t.Run("status tells where it answers", func(t *testing.T) {
-		var status struct {
-			Release  string `json:"release"`
-			Answers  bool   `json:"answers"`
-			Services []struct {
-				Name  string `json:"name"`
-				Ready bool   `json:"ready"`
-			} `json:"services"`
-		}
-		if err := json.Unmarshal([]byte(s.must(0, "status", "--json")), &status); err != nil {
-			t.Fatal(err)
-		}
-		if status.Release != release || !status.Answers || len(status.Services) != 26 {
-			t.Errorf("status: %+v; want release %s, answering, 26 services", status, release)
-		}
-		for _, service := range status.Services {
-			if !service.Ready {
-				t.Errorf("%s is not ready", service.Name)
-			}
-		}
-	})
-
-	t.Run("a changed limit touches one service, without a restart", func(t *testing.T) {
-		before := s.containers()
-		s.edit("size: demo", "size: demo\nservices:\n  gitserver: {memory: 300Mi}")
+	t.Run("status says that all services are ready", func(t *testing.T) { statusSaysReady(s.in(t)) })
+	t.Run("a changed limit updates one container, without a restart", func(t *testing.T) { limitInPlace(s.in(t)) })
+	t.Run("a limit changed by hand is found and put back", func(t *testing.T) { limitPutBack(s.in(t)) })
+	t.Run("a changed setting restarts one container", func(t *testing.T) { settingRestarts(s.in(t)) })
+	t.Run("a second gitserver gets its volume, its address and its scrape target", func(t *testing.T) { secondInstances(s.in(t)) })
+	t.Run("a removed container comes back", func(t *testing.T) {
+		s := s.in(t)
+		s.with()
 		s.must(0, "up")
-		started := docker(t, "inspect", "-f", "{{.State.StartedAt}}", s.name+"-gitserver-0")
-		s.edit("300Mi", "400Mi")
-		out := s.must(2, "plan")
-		if got := changed(out); len(got) != 1 || got[0] != "gitserver-0" {
-			t.Errorf("the plan touches more than gitserver-0:\n%s", out)
-		}
-		s.must(0, "up")
-		if diff := cmp.Diff(before, s.containers()); diff != "" {
-			t.Errorf("containers were made anew:\n%s", diff)
-		}
-		if now := docker(t, "inspect", "-f", "{{.State.StartedAt}}", s.name+"-gitserver-0"); now != started {
-			t.Errorf("gitserver-0 was restarted at %s", now)
-		}
-		if got := docker(t, "inspect", "-f", "{{.HostConfig.Memory}}", s.name+"-gitserver-0"); got != "419430400" {
-			t.Errorf("the engine enforces %s bytes, want 419430400", got)
-		}
-		s.must(0, "plan")
-	})
-
-	t.Run("a limit changed by hand is found and put back", func(t *testing.T) {
-		docker(t, "update", "--memory", "350m", "--memory-swap", "700m", s.name+"-gitserver-0")
-		s.must(2, "plan")
-		s.must(0, "up")
-		if got := docker(t, "inspect", "-f", "{{.HostConfig.Memory}}", s.name+"-gitserver-0"); got != "419430400" {
-			t.Errorf("the engine enforces %s bytes, want 419430400", got)
-		}
-	})
-
-	t.Run("changed settings restart one container", func(t *testing.T) {
-		before := s.containers()
-		s.edit("ports:", "databases: {codeinsights-db: {settings: {work_mem: 4MB}}}\nports:")
-		out := s.must(2, "plan")
-		if got := changed(out); len(got) != 1 || got[0] != "codeinsights-db" {
-			t.Errorf("the plan touches more than codeinsights-db:\n%s", out)
-		}
-		s.must(0, "up")
-		if diff := cmp.Diff(before, s.containers()); diff != "" {
-			t.Errorf("containers were made anew:\n%s", diff)
-		}
-		s.must(0, "plan")
-	})
-
-	t.Run("a second gitserver comes with all that belongs to it", func(t *testing.T) {
-		s.edit("gitserver: {memory: 400Mi}", "gitserver: {memory: 400Mi, replicas: 2}\n  zoekt-webserver: {replicas: 2}\n  searcher: {replicas: 2}\n  sourcegraph-frontend: {replicas: 2}")
-		s.must(0, "up")
-		got := s.containers()
-		for _, name := range []string{"gitserver-1", "zoekt-webserver-1", "zoekt-indexserver-1", "searcher-1", "sourcegraph-frontend-1"} {
-			if got[name] == "" {
-				t.Errorf("%s does not run", name)
-			}
-		}
-		for _, v := range []string{"gitserver-1", "zoekt-1-shared", "searcher-1"} {
-			docker(t, "volume", "inspect", s.name+"_"+v)
-		}
-		targets := docker(t, "exec", s.name+"-prometheus", "cat", "/sg_prometheus_add_ons/prometheus_targets.yml")
-		if !strings.Contains(targets, "gitserver-1:6060") {
-			t.Errorf("Prometheus does not scrape gitserver-1:\n%s", targets)
-		}
-		s.search("example/hello", "needle-one")
-		s.must(0, "plan")
-		s.edit(", replicas: 2}\n  zoekt-webserver: {replicas: 2}\n  searcher: {replicas: 2}\n  sourcegraph-frontend: {replicas: 2}", "}")
-		s.must(0, "up")
-		if s.containers()["gitserver-1"] != "" {
-			t.Error("gitserver-1 still runs, although one is asked for")
-		}
-		docker(t, "volume", "inspect", s.name+"_gitserver-1") // its data is kept
-		s.search("example/hello", "needle-one")
-	})
-
-	t.Run("a container that somebody removed comes back", func(t *testing.T) {
 		docker(t, "rm", "-f", s.name+"-searcher-0")
-		if out := s.must(2, "plan"); !strings.Contains(out, "searcher-0") {
-			t.Errorf("the plan does not bring searcher-0 back:\n%s", out)
-		}
+		says(t, s.must(2, "plan"), "searcher-0")
 		s.must(0, "up")
 		s.must(0, "plan")
 	})
-
-	t.Run("a saved plan is carried out, a stale one refused", func(t *testing.T) {
-		s.edit("400Mi", "401Mi")
+	t.Run("a saved plan is carried out, an outdated one is refused", func(t *testing.T) {
+		s := s.in(t)
+		s.with("services: {gitserver: {memory: 401Mi}}")
 		s.must(2, "plan", "--out", "saved.json")
 		s.edit("401Mi", "402Mi")
-		if out := s.must(3, "up", "--plan", "saved.json"); !strings.Contains(out, "BERTH31") {
-			t.Errorf("a stale plan is not refused with a code:\n%s", out)
-		}
+		says(t, s.must(3, "up", "--plan", "saved.json"), "BERTH31")
 		s.edit("402Mi", "401Mi")
 		s.must(0, "up", "--plan", "saved.json")
 		s.must(0, "plan")
 	})
-
-	t.Run("down keeps the data", func(t *testing.T) {
-		s.must(0, "down")
-		if got := s.containers(); len(got) > 0 {
-			t.Errorf("still there after down: %v", got)
-		}
+	t.Run("down keeps the data", func(t *testing.T) { downKeepsData(s.in(t)) })
+	t.Run("secrets are in two files and nowhere else", func(t *testing.T) { secretsStaySecret(s.in(t)) })
+	t.Run("history has a line for every run", func(t *testing.T) {
+		s := s.in(t)
+		lines := func() int { return strings.Count(s.must(0, "history"), "\n") }
+		before := lines()
+		s.with("services: {worker: {env: {HISTORY: \"1\"}}}")
 		s.must(0, "up")
-		s.search("example/hello", "needle-one")
-		if users := s.users(); !strings.Contains(users, "ada") {
-			t.Errorf("the user ada is gone: %s", users)
+		if now := lines(); now != before+1 {
+			t.Errorf("history has %d lines, want %d:\n%s", now, before+1, s.must(0, "history"))
 		}
 	})
-
-	t.Run("secrets stay secret", func(t *testing.T) { secretsStaySecret(t, s) })
-
-	t.Run("history tells every run", func(t *testing.T) {
-		out := s.must(0, "history")
-		if strings.Count(out, "up") < 8 || !strings.Contains(out, "down") {
-			t.Errorf("history lacks runs:\n%s", out)
-		}
-	})
-
-	t.Run("deleting data must name the installation", func(t *testing.T) {
+	t.Run("--delete-data needs the name of the installation", func(t *testing.T) {
+		s := s.in(t)
 		s.must(3, "down", "--delete-data", "other")
 		if len(s.containers()) == 0 {
-			t.Error("a wrong name took the installation down")
+			t.Error("a wrong name stopped the installation")
 		}
 	})
 }
 
-// secretsStaySecret looks for the generated passwords everywhere but in the two files that hold them.
-func secretsStaySecret(t *testing.T, s *site) {
-	state := filepath.Join(s.dir, ".berth", s.name)
-	env, err := os.ReadFile(filepath.Join(state, "project", ".env"))
-	if err != nil {
-		t.Fatal(err)
+func statusSaysReady(s *site) {
+	s.with()
+	s.must(0, "up")
+	var status struct {
+		Release  string
+		Answers  bool
+		Services []struct {
+			Name  string
+			Ready bool
+		}
 	}
+	if err := json.Unmarshal([]byte(s.must(0, "status", "--json")), &status); err != nil {
+		s.t.Fatal(err)
+	}
+	if status.Release != release || !status.Answers || len(status.Services) != 26 {
+		s.t.Errorf("status: %+v; want release %s, answering, 26 services", status, release)
+	}
+	for _, service := range status.Services {
+		if !service.Ready {
+			s.t.Errorf("%s is not ready", service.Name)
+		}
+	}
+}
+
+// gitserverMemory is the limit that the engine enforces, in bytes.
+func (s *site) gitserverMemory() string {
+	s.t.Helper()
+	return docker(s.t, "inspect", "-f", "{{.HostConfig.Memory}}", s.name+"-gitserver-0")
+}
+
+const (
+	limit400Mi = "services: {gitserver: {memory: 400Mi}}"
+	bytes400Mi = "419430400"
+)
+
+func limitInPlace(s *site) {
+	s.with("services: {gitserver: {memory: 300Mi}}")
+	s.must(0, "up")
+	before := s.containers()
+	started := docker(s.t, "inspect", "-f", "{{.State.StartedAt}}", s.name+"-gitserver-0")
+	s.with(limit400Mi)
+	s.changes("gitserver-0")
+	s.must(0, "up")
+	if diff := cmp.Diff(before, s.containers()); diff != "" {
+		s.t.Errorf("containers were replaced:\n%s", diff)
+	}
+	if now := docker(s.t, "inspect", "-f", "{{.State.StartedAt}}", s.name+"-gitserver-0"); now != started {
+		s.t.Errorf("gitserver-0 was restarted at %s", now)
+	}
+	if got := s.gitserverMemory(); got != bytes400Mi {
+		s.t.Errorf("the engine enforces %s bytes, want %s", got, bytes400Mi)
+	}
+	s.must(0, "plan")
+}
+
+func limitPutBack(s *site) {
+	s.with(limit400Mi)
+	s.must(0, "up")
+	docker(s.t, "update", "--memory", "350m", "--memory-swap", "700m", s.name+"-gitserver-0")
+	s.must(2, "plan")
+	s.must(0, "up")
+	if got := s.gitserverMemory(); got != bytes400Mi {
+		s.t.Errorf("the engine enforces %s bytes, want %s", got, bytes400Mi)
+	}
+}
+
+func settingRestarts(s *site) {
+	s.with()
+	s.must(0, "up")
+	before := s.containers()
+	s.with("databases: {codeinsights-db: {settings: {work_mem: 4MB}}}")
+	s.changes("codeinsights-db")
+	s.must(0, "up")
+	if diff := cmp.Diff(before, s.containers()); diff != "" {
+		s.t.Errorf("containers were replaced:\n%s", diff)
+	}
+	s.must(0, "plan")
+}
+
+func secondInstances(s *site) {
+	s.with("services: {gitserver: {replicas: 2}, zoekt-webserver: {replicas: 2}, searcher: {replicas: 2}, sourcegraph-frontend: {replicas: 2}}")
+	s.must(0, "up")
+	got := s.containers()
+	for _, name := range []string{"gitserver-1", "zoekt-webserver-1", "zoekt-indexserver-1", "searcher-1", "sourcegraph-frontend-1"} {
+		if got[name] == "" {
+			s.t.Errorf("%s does not run", name)
+		}
+	}
+	for _, v := range []string{"gitserver-1", "zoekt-1-shared", "searcher-1"} {
+		docker(s.t, "volume", "inspect", s.name+"_"+v)
+	}
+	says(s.t, docker(s.t, "exec", s.name+"-prometheus", "cat", "/sg_prometheus_add_ons/prometheus_targets.yml"), "gitserver-1:6060")
+	s.search("example/hello", "needle-one")
+	s.must(0, "plan")
+	s.with()
+	s.must(0, "up")
+	if s.containers()["gitserver-1"] != "" {
+		s.t.Error("gitserver-1 still runs, although the config has one gitserver")
+	}
+	docker(s.t, "volume", "inspect", s.name+"_gitserver-1") // its data is kept
+	s.search("example/hello", "needle-one")
+}
+
+func downKeepsData(s *site) {
+	s.must(0, "down")
+	if got := s.containers(); len(got) > 0 {
+		s.t.Errorf("still there after down: %v", got)
+	}
+	s.must(0, "up")
+	s.search("example/hello", "needle-one")
+	if users := s.users(); !strings.Contains(users, "ada") {
+		s.t.Errorf("the user ada is gone: %s", users)
+	}
+}
+
+// changes fails the test when the plan changes other services than one.
+func (s *site) changes(service string) {
+	s.t.Helper()
+	plan := s.must(2, "plan")
+	var names []string
+	for line := range strings.Lines(plan) {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "~" && f[1] != "project" {
+			names = append(names, f[1])
+		}
+	}
+	if len(names) != 1 || names[0] != service {
+		s.t.Errorf("the plan changes %v, want %s alone:\n%s", names, service, plan)
+	}
+}
+
+// secretsStaySecret looks for the generated passwords everywhere but in the two files that hold them.
+func secretsStaySecret(s *site) {
+	project := filepath.Join(s.dir, ".berth", s.name, "project")
 	var values []string
-	for line := range strings.Lines(string(env)) {
+	for line := range strings.Lines(s.read(filepath.Join(".berth", s.name, "project", ".env"))) {
 		if _, v, ok := strings.Cut(strings.TrimSpace(line), "='"); ok {
 			values = append(values, strings.TrimSuffix(v, "'"))
 		}
 	}
 	if len(values) < 3 {
-		t.Fatalf("the .env file has %d secrets, want the three database passwords at least", len(values))
+		s.t.Fatalf("the .env file has %d secrets, want the three database passwords at least", len(values))
 	}
-	holders := map[string]bool{filepath.Join(state, "project", ".env"): true, filepath.Join(state, "secrets.json"): true}
-	err = filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
+	holders := map[string]bool{filepath.Join(project, ".env"): true, filepath.Join(s.dir, ".berth", s.name, "secrets.json"): true}
+	err := filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -202,7 +227,7 @@ func secretsStaySecret(t *testing.T, s *site) {
 		}
 		if holders[path] {
 			if info.Mode().Perm() != 0o600 {
-				t.Errorf("%s has mode %v, want 0600", path, info.Mode().Perm())
+				s.t.Errorf("%s has mode %v, want 0600", path, info.Mode().Perm())
 			}
 			return nil
 		}
@@ -212,24 +237,26 @@ func secretsStaySecret(t *testing.T, s *site) {
 		}
 		for _, v := range values {
 			if strings.Contains(string(content), v) {
-				t.Errorf("%s holds a secret value", path)
+				s.t.Errorf("%s holds a secret value", path)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	for _, out := range []string{s.must(0, "plan", "--json"), s.must(0, "status", "--json"), s.must(0, "history", "--json")} {
 		for _, v := range values {
 			if strings.Contains(out, v) {
-				t.Errorf("a secret value is printed:\n%s", out)
+				s.t.Errorf("a secret value is printed:\n%s", out)
 			}
 		}
 	}
 }
 
-func TestRenderedProjectWorksWithDockerComposeAlone(t *testing.T) {
+// TestRenderedProjectWithDockerCompose runs a rendered project with docker compose and without berth.
+func TestRenderedProjectWithDockerCompose(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "alone")
 	s.must(0, "lock")
 	s.must(0, "render", "--as", "compose", "--out", "project")
@@ -240,8 +267,8 @@ func TestRenderedProjectWorksWithDockerComposeAlone(t *testing.T) {
 	t.Cleanup(func() { compose("down", "-v", "--timeout", "5") })
 	compose("config", "--quiet")
 	compose("up", "-d", "--quiet-pull")
-	// docker compose returns when the containers that others wait for are up; berth would wait for the rest, here the test does.
-	await(t, 2*time.Minute, "the front door to answer", func() bool {
+	// docker compose returns when the containers that others depend on are healthy. berth would wait for the rest, here the test does.
+	await(t, 2*time.Minute, "Sourcegraph to answer", func() bool {
 		resp, err := http.Get(s.url("/healthz"))
 		if err != nil {
 			return false
@@ -251,43 +278,34 @@ func TestRenderedProjectWorksWithDockerComposeAlone(t *testing.T) {
 	})
 	s.firstUse("example/alone", "needle-alone")
 	s.search("example/alone", "needle-alone")
-	// What docker compose brought up is what berth would have: there is nothing to do.
-	before, err := os.ReadFile(filepath.Join(project, "docker-compose.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+
+	before := s.read("project/docker-compose.yaml")
 	s.must(0, "render", "--as", "compose", "--out", "project")
-	after, err := os.ReadFile(filepath.Join(project, "docker-compose.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+	if diff := cmp.Diff(before, s.read("project/docker-compose.yaml")); diff != "" {
 		t.Errorf("rendered twice, two results:\n%s", diff)
 	}
 }
 
+// TestTwoRunsAtTheSameTime starts a second up while the first one runs: it is refused and names the first.
 func TestTwoRunsAtTheSameTime(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "twice")
 	s.must(0, "lock")
-	first := s.command(t.Context(), "up")
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
+	first := s.start("up")
 	lock := filepath.Join(s.dir, ".berth", s.name, "lock")
 	await(t, 20*time.Second, "the first up to hold the lock", func() bool {
 		text, err := os.ReadFile(lock)
 		return err == nil && len(text) > 0
 	})
-	if code, out := s.berth("up"); code != 3 || !strings.Contains(out, "pid") {
-		t.Errorf("the second up: exit %d, want 3 and who holds the lock\n%s", code, out)
-	}
-	if err := first.Wait(); err != nil {
-		t.Errorf("the first up: %v", err)
+	says(t, s.must(3, "up"), "pid")
+	if code := first.wait(); code != 0 {
+		t.Errorf("the first up: exit %d\n%s", code, first.said.String())
 	}
 }
 
-// TestWhatSourcegraphUsesOfOthers runs the features that reach into containers as files and variables.
-func TestFilesAndSecretsReachTheContainers(t *testing.T) {
+// TestFilesAndSecrets deploys a config with files and secrets of the admin: they arrive in the containers as they are, and stay secret.
+func TestFilesAndSecrets(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "files",
 		"siteConfig: {file: site.json, allowEdits: true}",
 		"license: {env: LICENSE_FOR_TEST}",
@@ -295,9 +313,9 @@ func TestFilesAndSecretsReachTheContainers(t *testing.T) {
 		"codeHosts: {file: hosts.json}",
 		"git: {sshKey: {file: id}, knownHosts: known_hosts, config: gitconfig}",
 	)
-	site := "{\n  // it's allowed: comments, 'quotes', $signs, ${BRACES} and \\ends\n  \"auth.providers\": [], \"a\": \"\\u00e9 \\\"b\\\"\"\n}\n"
+	const siteConfig = "{\n  // it's allowed: comments, 'quotes', $signs, ${BRACES} and \\ends\n  \"auth.providers\": [], \"a\": \"\\u00e9 \\\"b\\\"\"\n}\n"
 	t.Setenv("LICENSE_FOR_TEST", "license-value-1234")
-	s.writeFile("site.json", site)
+	s.writeFile("site.json", siteConfig)
 	s.writeFile("hosts.json", "{\"GITHUB\": [{\"token\": \"hosts-token-1234\"}]}\n")
 	s.writeFile("settings.json", "{}\n")
 	s.writeFile("id", "-----BEGIN OPENSSH PRIVATE KEY-----\nit's a \"key\" with $signs and `ticks`\n-----END OPENSSH PRIVATE KEY-----\n")
@@ -305,81 +323,104 @@ func TestFilesAndSecretsReachTheContainers(t *testing.T) {
 	s.writeFile("gitconfig", "[user]\n\tname = Ada\n")
 	s.must(0, "lock")
 	s.must(0, "up")
-	if _, text := s.get("/api/site-config"); !strings.Contains(text, "http://localhost") || strings.Contains(text, "license-value") || !strings.Contains(text, "1234") {
-		t.Errorf("the site configuration has not the URL and the license: %s", text)
-	}
-	if got := docker(t, "exec", s.name+"-gitserver-0", "stat", "-c", "%u %a", "/home/sourcegraph/.ssh/id_rsa"); got != "0 444" {
-		t.Errorf("the SSH key has owner and mode %s, want 0 444", got)
-	}
-	if got := docker(t, "exec", s.name+"-gitserver-0", "cat", "/home/sourcegraph/.ssh/id_rsa"); !strings.Contains(got, "it's a \"key\" with $signs and `ticks`") {
-		t.Errorf("the SSH key did not arrive byte for byte:\n%s", got)
-	}
-	arrived := func(want string) {
-		t.Helper()
-		if got := docker(t, "exec", s.name+"-sourcegraph-frontend-0", "cat", "/etc/berth/site-config/admin.json"); got != strings.TrimSpace(want) {
-			t.Errorf("the site configuration did not arrive byte for byte:\n%s", got)
+
+	t.Run("files arrive byte for byte", func(t *testing.T) { filesArrive(s.in(t), siteConfig) })
+	t.Run("Sourcegraph has the URL and the license", func(t *testing.T) {
+		if _, text := s.in(t).get("/api/site-config"); !strings.Contains(text, "http://localhost") || strings.Contains(text, "license-value") || !strings.Contains(text, "1234") {
+			t.Errorf("the site configuration is: %s", text)
 		}
+	})
+	t.Run("a changed site configuration replaces the frontend alone", func(t *testing.T) {
+		s := s.in(t)
+		s.must(0, "plan")
+		changed := strings.Replace(siteConfig, "allowed", "changed", 1)
+		s.writeFile("site.json", changed)
+		if out := s.must(2, "plan"); !strings.Contains(out, "sourcegraph-frontend-0") || strings.Contains(out, "gitserver") {
+			t.Errorf("the plan does not change the frontend alone:\n%s", out)
+		}
+		s.must(0, "up")
+		s.arrived("site-config/admin.json", changed)
+	})
+	t.Run("a changed license replaces the frontend and is not printed", func(t *testing.T) {
+		s := s.in(t)
+		t.Setenv("LICENSE_FOR_TEST", "license-value-5678")
+		if out := s.must(2, "plan"); strings.Contains(out, "5678") || !strings.Contains(out, "sourcegraph-frontend-0") {
+			t.Errorf("the plan does not change the frontend, or prints the license:\n%s", out)
+		}
+		s.must(0, "up")
+		if _, text := s.get("/api/site-config"); !strings.Contains(text, "5678") {
+			t.Errorf("the new license did not arrive: %s", text)
+		}
+	})
+	t.Run("no other file holds what may be secret", func(t *testing.T) {
+		out, err := exec.Command("grep", "-rlE", "--exclude=.env", "--exclude=site.json", "--exclude=hosts.json", "hosts-token-1234|it's (allowed|changed)", s.dir).CombinedOutput()
+		if err == nil {
+			t.Errorf("these files hold it:\n%s", out)
+		}
+	})
+}
+
+func filesArrive(s *site, siteConfig string) {
+	s.arrived("site-config/admin.json", siteConfig)
+	s.arrived("code-hosts.json", s.read("hosts.json"))
+	s.arrived("settings.json", s.read("settings.json"))
+	const key = "/home/sourcegraph/.ssh/id_rsa"
+	if got := docker(s.t, "exec", s.name+"-gitserver-0", "stat", "-c", "%u %a", key); got != "0 444" {
+		s.t.Errorf("the SSH key has owner and mode %s, want 0 444", got)
 	}
-	arrived(site)
-	for _, path := range []string{"/etc/berth/code-hosts.json", "/etc/berth/settings.json"} {
-		docker(t, "exec", s.name+"-sourcegraph-frontend-0", "cat", path) // as the user of the container
-	}
-	s.must(0, "plan")
-	site = strings.Replace(site, "allowed", "changed", 1)
-	s.writeFile("site.json", site)
-	if out := s.must(2, "plan"); !strings.Contains(out, "sourcegraph-frontend-0") || strings.Contains(out, "gitserver") {
-		t.Errorf("a changed site configuration is not a changed frontend:\n%s", out)
-	}
-	s.must(0, "up")
-	arrived(site)
-	if out, err := exec.Command("grep", "-rlE", "--exclude=.env", "--exclude=site.json", "--exclude=hosts.json", "hosts-token-1234|it's (allowed|changed)", s.dir).CombinedOutput(); err == nil {
-		t.Errorf("what may hold secrets stands in other files than those for secrets:\n%s", out)
-	}
-	t.Setenv("LICENSE_FOR_TEST", "license-value-5678")
-	if out := s.must(2, "plan"); strings.Contains(out, "5678") || !strings.Contains(out, "sourcegraph-frontend-0") {
-		t.Errorf("a changed license is not a changed frontend, or it is printed:\n%s", out)
-	}
-	s.must(0, "up")
-	if _, text := s.get("/api/site-config"); !strings.Contains(text, "5678") {
-		t.Errorf("the new license did not arrive: %s", text)
+	says(s.t, docker(s.t, "exec", s.name+"-gitserver-0", "cat", key), "it's a \"key\" with $signs and `ticks`")
+}
+
+// arrived fails the test when a file in the frontend's folder is not what it should be, or the container's user can't read it.
+func (s *site) arrived(file, want string) {
+	s.t.Helper()
+	if got := docker(s.t, "exec", s.name+"-sourcegraph-frontend-0", "cat", "/etc/berth/"+file); got != strings.TrimSpace(want) {
+		s.t.Errorf("%s did not arrive byte for byte:\n%s", file, got)
 	}
 }
 
-// changed gives the services that a plan changes.
-func changed(plan string) []string {
-	var names []string
-	for line := range strings.Lines(plan) {
-		if f := strings.Fields(line); len(f) > 2 && f[0] == "~" && f[1] != "project" {
-			names = append(names, f[1])
-		}
-	}
-	return names
-}
-
-// TestHostTooSmall: Docker refuses a cpu limit above the host's cores, so it is found before anything is touched.
+// TestHostTooSmall: a cpu limit above the host's cores, which Docker refuses, is found before anything is touched.
 func TestHostTooSmall(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "small")
 	s.must(0, "lock")
 	s.edit("size: demo\n", "services: {worker: {cpu: 1000}}\n")
-	for _, args := range [][]string{{"check"}, {"up"}} {
-		if out := s.must(3, args...); !strings.Contains(out, "BERTH2108") || !strings.Contains(out, "size: demo") {
-			t.Errorf("berth %v does not say that the host is too small, and what would fit:\n%s", args, out)
-		}
+	for _, command := range []string{"check", "up"} {
+		says(t, s.must(3, command), "BERTH2108", "size: demo")
 	}
 	if got := s.containers(); len(got) > 0 {
 		t.Errorf("something was started: %v", got)
 	}
 }
 
-// TestPasswordsLost: data whose generated passwords are gone is not locked up behind new ones.
+// TestPasswordsLost: when data is there and its generated passwords are lost, berth generates no new ones.
 func TestPasswordsLost(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "lost")
 	s.must(0, "lock")
 	docker(t, "volume", "create", "--label", "com.docker.compose.project="+s.name, "--label", "com.docker.compose.volume=pgsql", s.name+"_pgsql")
-	if out := s.must(3, "up"); !strings.Contains(out, "BERTH3102") {
-		t.Errorf("data without its password is not refused:\n%s", out)
-	}
+	says(t, s.must(3, "up"), "BERTH3102")
 	if got := s.containers(); len(got) > 0 {
 		t.Errorf("something was started: %v", got)
+	}
+}
+
+// TestExternalDatabase: with an external Postgres the bundled one does not run, and Sourcegraph's data is in the external one.
+func TestExternalDatabase(t *testing.T) {
+	needs(t, engine, images(release))
+	s := newSite(t, "owndb")
+	s.externalDatabase(`it's "p@ss"/w:rd$1 %20`)
+	s.must(0, "lock")
+	s.must(0, "up")
+	if got := s.containers(); got["pgsql"] != "" || got["pgsql-exporter"] != "" || len(got) != 24 {
+		t.Errorf("the bundled pgsql or its exporter runs, or %d containers, want 24", len(got))
+	}
+	s.firstUse("example/own", "needle-own")
+	s.search("example/own", "needle-own")
+	if users := externalSQL(t, "select username from users"); !strings.Contains(users, "ada") {
+		t.Errorf("the user is not in the external database, which has: %s", users)
+	}
+	if out := s.must(0, "plan"); strings.Contains(out, "p@ss") {
+		t.Errorf("the password is printed:\n%s", out)
 	}
 }

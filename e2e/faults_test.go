@@ -1,170 +1,93 @@
-//go:build faults
+//go:build e2e
 
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
 
-// journal counts the steps that a run has begun, and gives the name of the last one.
-func (s *site) journal() int {
-	text, err := os.ReadFile(filepath.Join(s.dir, ".berth", s.name, "journal.jsonl"))
-	if err != nil {
-		return 0
-	}
-	return strings.Count(string(text), "\n")
-}
-
-// TestKillAtEveryStep kills berth after each event of its journal in turn, runs it again, and expects that it goes on: the first user's
-// data, made before, is there at the end, and no second copy of anything.
-func TestKillAtEveryStep(t *testing.T) {
-	s := newSite(t, "killed")
-	s.must(0, "lock")
-	kills := 0
-	for event := 1; ; event++ {
-		cmd := s.command(context.Background(), "up")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		ended := false
-		var result error
-		for !ended && s.journal() < event {
-			select {
-			case result = <-done:
-				ended = true
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-		if ended {
-			if result != nil {
-				t.Fatalf("up after %d kills: %v", kills, result)
-			}
-			break
-		}
-		if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		<-done
-		kills++
-		if kills > 80 {
-			t.Fatal("killed 80 times, and up does not come to its end")
-		}
-	}
-	t.Logf("killed %d times", kills)
-	if kills < 4 {
-		t.Errorf("killed only %d times: the test does not reach the steps", kills)
-	}
-	s.must(0, "plan")
-	s.firstUse("example/killed", "needle-killed")
-	s.search("example/killed", "needle-killed")
-}
-
-// TestKillWhileReplacing kills berth while containers are made anew, which Docker Compose does under temporary names.
+// TestKillWhileReplacing kills berth while it replaces containers, which Docker Compose does under temporary names.
 func TestKillWhileReplacing(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "replaced")
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.firstUse("example/replaced", "needle-replaced")
+	var times []time.Duration
 	for i := range 12 {
-		s.edit("size: demo", fmt.Sprintf("size: demo\nservices: {worker: {env: {ROUND: \"%d\"}}, gitserver: {env: {ROUND: \"%d\"}}, pgsql: {env: {ROUND: \"%d\"}}}", i, i, i))
-		cmd := s.command(context.Background(), "up")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Duration(200+i*250) * time.Millisecond) // a different moment each time
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		s.edit(fmt.Sprintf("size: demo\nservices: {worker: {env: {ROUND: \"%d\"}}, gitserver: {env: {ROUND: \"%d\"}}, pgsql: {env: {ROUND: \"%d\"}}}", i, i, i), "size: demo")
+		times = append(times, time.Duration(200+i*250)*time.Millisecond) // a different moment each time
 	}
+	s.killAfter(times, func(i int) {
+		s.with(fmt.Sprintf("services: {worker: {env: {ROUND: \"%d\"}}, gitserver: {env: {ROUND: \"%d\"}}, pgsql: {env: {ROUND: \"%d\"}}}", i, i, i))
+	}, "up")
+	s.with()
 	s.must(0, "up")
 	s.must(0, "plan")
 	names := docker(t, "ps", "-a", "--filter", "label=com.docker.compose.project="+s.name, "--format", "{{.Names}}")
 	if n := strings.Count(names, "\n") + 1; n != 26 {
-		t.Errorf("%d containers, want 26: something half-done was left\n%s", n, names)
+		t.Errorf("%d containers, want 26: something unfinished was left\n%s", n, names)
 	}
 	s.search("example/replaced", "needle-replaced")
 }
 
+// TestContainerThatNeverGetsHealthy: up reports the container after its time limit, and succeeds when it is fixed.
 func TestContainerThatNeverGetsHealthy(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "unhealthy", "services: {searcher: {env: {STANDIN_FAIL: unhealthy}}}")
 	s.must(0, "lock")
-	out := s.must(1, "up", "--timeout", "45s")
-	for _, want := range []string{"searcher-0", "BERTH32", "berth up"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("the message lacks %q:\n%s", want, out)
-		}
-	}
+	says(t, s.must(1, "up", "--timeout", "45s"), "searcher-0", "BERTH32", "berth up")
 	s.edit("STANDIN_FAIL: unhealthy", "STANDIN_FAIL: \"\"")
 	s.must(0, "up")
 	s.must(0, "plan")
 }
 
+// TestContainerThatCrashes: up reports a container that crashes at every start, with its last lines, and succeeds when it is fixed.
 func TestContainerThatCrashes(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "crashing", "services: {gitserver: {env: {STANDIN_FAIL: exit}}}")
 	s.must(0, "lock")
 	start := time.Now()
 	out := s.must(1, "up")
 	if took := time.Since(start); took > 3*time.Minute {
-		t.Errorf("a crash loop was told of after %v only", took)
+		t.Errorf("the crash loop was reported only after %v", took)
 	}
-	if !strings.Contains(out, "gitserver-0") || !strings.Contains(out, "STANDIN_FAIL") {
-		t.Errorf("the message has not the service and its last lines:\n%s", out)
-	}
+	says(t, out, "gitserver-0", "STANDIN_FAIL")
 	s.edit("STANDIN_FAIL: exit", "STANDIN_FAIL: \"\"")
 	s.must(0, "up")
 }
 
+// TestImageThatIsNotThere: an image that the registry does not have is reported before anything is touched.
 func TestImageThatIsNotThere(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "noimage")
 	s.must(0, "lock")
-	lock := filepath.Join(s.dir, "sourcegraph.lock")
-	text, err := os.ReadFile(lock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, after, _ := strings.Cut(string(text), "\n    worker: sha256:")
+	before, after, _ := strings.Cut(s.read("sourcegraph.lock"), "\n    worker: sha256:")
 	s.writeFile("sourcegraph.lock", before+"\n    worker: sha256:"+strings.Repeat("0", 64)+after[64:])
-	out := s.must(3, "up")
-	if !strings.Contains(out, "BERTH1210") || !strings.Contains(out, "/worker") {
-		t.Errorf("the message has not the code and the image:\n%s", out)
-	}
+	says(t, s.must(3, "up"), "BERTH1210", "/worker")
 	if got := s.containers(); len(got) > 0 {
 		t.Errorf("something was started, although an image is missing: %v", got)
 	}
-	s.writeFile("sourcegraph.lock", string(text))
 }
 
-func TestEngineRestartedInTheMiddle(t *testing.T) {
+// TestEngineRestartedDuringUp restarts the engine while up runs: up continues, or ends with a code, and the next one succeeds.
+func TestEngineRestartedDuringUp(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "restarted")
 	s.must(0, "lock")
-	cmd := s.command(context.Background(), "up")
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	limit := time.Now().Add(time.Minute)
-	for len(s.containers()) < 5 && time.Now().Before(limit) {
-		time.Sleep(50 * time.Millisecond)
-	}
-	if text, err := exec.Command("../testbed/engine", "restart").CombinedOutput(); err != nil {
-		t.Fatalf("restart the engine: %v\n%s", err, text)
-	}
-	err := cmd.Wait()
-	t.Logf("up while the engine restarted: %v\n%s", err, out.String())
-	if err != nil && !strings.Contains(out.String(), "BERTH3") {
-		t.Errorf("up ended without a code:\n%s", out.String())
+	up := s.start("up")
+	await(t, time.Minute, "five containers", func() bool { return len(s.containers()) >= 5 })
+	restartEngine(t)
+	code := up.wait()
+	t.Logf("up while the engine restarted: exit %d\n%s", code, up.said.String())
+	if code != 0 {
+		says(t, up.said.String(), "BERTH3")
 	}
 	s.must(0, "up")
 	s.must(0, "plan")
@@ -172,8 +95,17 @@ func TestEngineRestartedInTheMiddle(t *testing.T) {
 	s.search("example/restarted", "needle-restarted")
 }
 
-// TestFullDisk fills a small disk under the database's volume.
+// restartEngine restarts the test bed's Docker Engine; with "--kill" as a crash of the machine does.
+func restartEngine(t *testing.T, how ...string) {
+	t.Helper()
+	if out, err := exec.Command("../testbed/engine", append([]string{"restart"}, how...)...).CombinedOutput(); err != nil {
+		t.Fatalf("restart the engine: %v\n%s", err, out)
+	}
+}
+
+// TestFullDisk fills the disk under a database's volume: up names the service and the reason, and succeeds when there is space.
 func TestFullDisk(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "full")
 	s.must(0, "lock")
 	s.must(0, "up")
@@ -190,9 +122,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("the disk was not filled:\n%s", out)
 	}
 	out := s.must(1, "up", "--timeout", "90s")
-	if !strings.Contains(out, "codeinsights-db") || !strings.Contains(strings.ToLower(out), "no space left") {
-		t.Errorf("the message has not the service and the reason:\n%s", out)
-	}
+	says(t, strings.ToLower(out), "codeinsights-db", "no space left")
 	if err := os.Remove(fill); err != nil {
 		t.Fatal(err)
 	}
@@ -224,9 +154,10 @@ func smallDisk(t *testing.T, megabytes int) string {
 	return mount
 }
 
-// TestDatabaseAway: what up says of everything holds at once, also of a frontend that the run did not touch. The engine takes it for unhealthy
-// while its database is started again, until its next check.
-func TestDatabaseAway(t *testing.T) {
+// TestDatabaseStopped stops a database until a frontend is almost unhealthy. up starts the database, does not restart the frontend, and ends when
+// the frontend is healthy again.
+func TestDatabaseStopped(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "away")
 	s.must(0, "lock")
 	s.must(0, "up")
@@ -243,37 +174,21 @@ func TestDatabaseAway(t *testing.T) {
 	s.must(0, "plan")
 }
 
-// TestInterrupt stops a run with Ctrl-C: it finishes the step in hand, says what was and was not done, and up goes on from there.
+// TestInterrupt stops up with Ctrl-C: it completes the current step and lists what is not done. The next up does the rest.
 func TestInterrupt(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "interrupted")
 	s.must(0, "lock")
-	cmd := s.command(context.Background(), "up")
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	up := s.start("up")
+	await(t, time.Minute, "three containers", func() bool { return len(s.containers()) >= 3 })
+	code, out := up.end(os.Interrupt)
+	if code != 130 {
+		t.Errorf("exit %d after Ctrl-C, want 130\n%s", code, out)
 	}
-	limit := time.Now().Add(time.Minute)
-	for len(s.containers()) < 3 && time.Now().Before(limit) {
-		time.Sleep(20 * time.Millisecond)
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 130 {
-		t.Errorf("exit %d after Ctrl-C, want 130\n%s", code, out.String())
-	}
-	for _, want := range []string{"not done", "berth up"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the message lacks %q:\n%s", want, out.String())
-		}
-	}
+	says(t, out, "not done", "berth up")
 	s.must(0, "up")
 	s.must(0, "plan")
-	var runs []struct {
-		Result string `json:"result"`
-	}
+	var runs []struct{ Result string }
 	if err := json.Unmarshal([]byte(s.must(0, "history", "--json")), &runs); err != nil {
 		t.Fatal(err)
 	}

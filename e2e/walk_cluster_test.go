@@ -1,4 +1,4 @@
-//go:build walks
+//go:build e2e
 
 package e2e
 
@@ -10,26 +10,25 @@ import (
 	"testing"
 )
 
-// TestWalksCluster walks on a real API server and a real kubelet.
-func TestWalksCluster(t *testing.T) {
-	walks(t, []string{"7.6.0"}, func(t *testing.T) *walk {
-		const port = "30099"
-		s := newCluster(t, "node", "walk", namespaced("walk", ", service: {nodePort: "+port+"}"), "images: {registry: 10.213.0.1:5010/sourcegraph}")
-		s.host, s.port = "10.213.0.2", number(t, port)
-		w := newWalk(t, s, cluster{s.name})
+// TestClusterWalks walks at random on a cluster with a real node, as TestWalks does.
+func TestClusterWalks(t *testing.T) {
+	needs(t, node, images("6.0.0", "7.0.2852", "7.4.0", release, "7.6.0"))
+	walks(t, 310, func(t *testing.T) *walk {
+		s := newOnNode(t, "walk", 30099)
+		w := newWalk(t, s, onCluster{s.name})
 		w.bases, w.begins = []string{"6.0.0", "7.0.2852", "7.4.0"}, []string{"6.0.0", "7.0.2852", "7.4.0", "7.4.0", release}
 		return w
 	})
 }
 
-// cluster is a namespace of a Kubernetes cluster.
-type cluster struct{ namespace string }
+// onCluster is an installation in a namespace of a cluster.
+type onCluster struct{ namespace string }
 
-func (c cluster) kubectl(args ...string) (string, error) {
+func (c onCluster) kubectl(args ...string) (string, error) {
 	return sh(append([]string{"kubectl", "-n", c.namespace}, args...)...)
 }
 
-func (c cluster) running() (units []unit, err error) {
+func (c onCluster) running() (units []unit, err error) {
 	out, err := c.kubectl("get", "pods", "-l", "app", "-o", "json")
 	if err != nil {
 		return nil, err
@@ -51,7 +50,7 @@ func (c cluster) running() (units []unit, err error) {
 	return units, nil
 }
 
-func (c cluster) sql(query string) (string, error) {
+func (c onCluster) sql(query string) (string, error) {
 	pod, err := c.kubectl("get", "pods", "-l", "app=pgsql", "--field-selector=status.phase=Running", "-o", "name")
 	if pod == "" {
 		return "", errors.Join(err, errors.New("no pod of pgsql runs"))
@@ -60,13 +59,13 @@ func (c cluster) sql(query string) (string, error) {
 	return c.kubectl("exec", pod, "-c", "pgsql", "--", "psql", "-U", "sg", "-d", "sg", "-Atc", query)
 }
 
-func (c cluster) volumes() ([]string, error) {
+func (c onCluster) volumes() ([]string, error) {
 	out, err := c.kubectl("get", "pvc", "-o", `jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}`)
 	return strings.Fields(out), err
 }
 
-// hand: a pod that is deleted comes back by itself; what is scaled by hand is left alone.
-func (c cluster) hand(verb, service, to string) (noticed bool, err error) {
+// hand: Kubernetes replaces a deleted pod, so berth need not notice it. It leaves an annotation to whoever made it.
+func (c onCluster) hand(verb, service, to string) (noticed bool, err error) {
 	if verb == "stop" {
 		_, err := c.kubectl("delete", "pods", "-l", "app="+service, "--wait=false")
 		return false, err
@@ -94,7 +93,7 @@ func (c cluster) hand(verb, service, to string) (noticed bool, err error) {
 }
 
 // passwords are the values of the Secret that berth generates.
-func (c cluster) passwords() (values []string) {
+func (c onCluster) passwords() (values []string) {
 	out, err := c.kubectl("get", "secrets", "-l", "dev.berth.state", "-o", "json")
 	if err != nil {
 		return nil

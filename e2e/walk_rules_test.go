@@ -1,4 +1,4 @@
-//go:build walks
+//go:build e2e
 
 package e2e
 
@@ -44,14 +44,14 @@ func (w *walk) quiet(args ...string) string {
 	return string(out)
 }
 
-// schemas: software never runs on a schema that its release can't read. Sourcegraph's releases work with the schema of the minor after theirs, and a
-// frontend brings that of the minor before to its own.
+// schemas: software never runs on a schema that its release can't read. A release can read the schema of the next minor release, and its frontend
+// migrates that of the minor release before.
 //
 // Source: https://sourcegraph.com/docs/admin/updates
 func (w *walk) schemas(units []unit) {
 	at, err := w.place.sql("SELECT version FROM versions WHERE service = 'frontend'")
 	if err != nil || at == "" || w.byHand != "" {
-		return // the databases don't run, or what runs was made so by hand
+		return // the databases don't run, or services were changed by hand
 	}
 	for _, u := range units {
 		if u.runs && strings.HasPrefix(u.service, "sourcegraph-frontend") && u.release != "" && apart(u.release, at) > 1 {
@@ -81,7 +81,7 @@ func apart(a, b string) int {
 	return max(count(a)-count(b), count(b)-count(a))
 }
 
-// majors: data is never opened by another major Postgres than it is of.
+// majors: no Postgres opens data of another major release.
 func (w *walk) majors(units []unit) {
 	for _, u := range units {
 		if u.trouble != "" && w.byHand == "" {
@@ -90,7 +90,7 @@ func (w *walk) majors(units []unit) {
 	}
 }
 
-// keptVolumes: no volume goes without --delete-data, but for those of tasks and clones.
+// keptVolumes: no volume is deleted without --delete-data, but for those of tasks and clones.
 func (w *walk) keptVolumes() {
 	now, err := w.place.volumes()
 	if err != nil {
@@ -104,7 +104,7 @@ func (w *walk) keptVolumes() {
 	w.volumes = now
 }
 
-// keptMarks: what people made is there, where Sourcegraph answers.
+// keptMarks: the repositories that people added exist, if the databases answer.
 func (w *walk) keptMarks() {
 	there, err := w.place.sql("SELECT string_agg(name, ' ') FROM repo")
 	if err != nil {
@@ -129,7 +129,7 @@ func (w *walk) keptFiles() {
 			w.secrets[v] = struct{}{}
 		}
 	}
-	if c, ok := w.place.(cluster); ok {
+	if c, ok := w.place.(onCluster); ok {
 		for _, v := range c.passwords() {
 			w.secrets[v] = struct{}{}
 		}
@@ -143,7 +143,7 @@ func (w *walk) keptFiles() {
 			return err
 		}
 		if d.IsDir() && path != w.site.dir && info.Mode()&0o011 == 0 {
-			return fs.SkipDir // nobody else comes in
+			return fs.SkipDir // nobody else can open it
 		}
 		if d.IsDir() || info.Mode()&0o044 == 0 {
 			return nil
@@ -166,7 +166,7 @@ func (w *walk) keptSecret(where, text string) {
 	}
 }
 
-// history is what was done, as berth tells it; what it told last where the file is broken.
+// history is the history that berth prints; nil when the config is broken.
 func (w *walk) history() []record {
 	out := w.quiet("history", "--json")
 	if out == "" {
@@ -174,21 +174,21 @@ func (w *walk) history() []record {
 	}
 	var records []record
 	if err := json.Unmarshal([]byte(out), &records); err != nil {
-		w.broke("history is told", "%v\n%s", err, out)
+		w.broke("history can be read", "%v\n%s", err, out)
 	}
 	return records
 }
 
-// doing says what a command's record is called, where it changes something.
+// doing gives the actions in the history of a command that changes something.
 var doing = map[string][]string{"up": {"up", "upgrade"}, "upgrade": {"upgrade"}, "rollback": {"rollback"}, "revert": {"revert"}, "down": {"down"}, "agent": {"upgrade"}}
 
-// judge checks what a command says against what is so.
+// judge checks what a command says against what is true.
 func (w *walk) judge(r result) {
 	w.t.Helper()
 	w.promises(r)
 	w.recorded(r)
 	if slices.Contains([]string{"plan", "up"}, r.args[0]) && r.code == 0 && w.byHand != "" && strings.Contains(r.out, "nothing to do") {
-		w.broke("what is done by hand is noticed", "after %s, berth %s says\n%s", w.byHand, r.command(), r.out)
+		w.broke("changes by hand are noticed", "after %s, berth %s says\n%s", w.byHand, r.command(), r.out)
 	}
 	switch r.code {
 	case 0:
@@ -199,13 +199,13 @@ func (w *walk) judge(r result) {
 	}
 }
 
-// recorded: history says what happened, one line for each thing that was asked for.
+// recorded: history has one line for each command, with what happened.
 func (w *walk) recorded(r result) {
 	if r.before == nil && r.after == nil {
 		return
 	}
 	if len(r.after) > len(r.before)+1 {
-		w.broke("history has one line for each thing asked for", "%d lines more after berth %s", len(r.after)-len(r.before), r.command())
+		w.broke("history has one line for each command", "%d lines more after berth %s", len(r.after)-len(r.before), r.command())
 	}
 	idle := strings.Contains(r.out, "nothing to do") || strings.Contains(r.out, "nothing to upgrade") || strings.Contains(r.out, "given up") ||
 		strings.Contains(r.out, "nothing was changed yet") || r.args[0] == "down" && len(r.before) == len(r.after) || r.args[0] == "agent"
@@ -222,31 +222,31 @@ func (w *walk) recorded(r result) {
 }
 
 var (
-	wayBack    = regexp.MustCompile(`(?m)^(?:back to|to roll back further, to) (\S+?):? (?:with: )?berth rollback`)
-	wentBack   = regexp.MustCompile(`(?m)^Sourcegraph (\S+) runs again`)
+	promise    = regexp.MustCompile(`(?m)^(?:back to|to roll back further, to) (\S+?):? (?:with: )?berth rollback`)
+	rolledBack = regexp.MustCompile(`(?m)^Sourcegraph (\S+) runs again`)
 	sinceThen  = regexp.MustCompile(`cost +what was written since the backup`)
 	nothingYet = regexp.MustCompile(`nothing was changed yet`)
 )
 
-// promises: a way back that was promised is what is then done.
+// promises: a rollback that was promised is possible, and goes to that release.
 func (w *walk) promises(r result) {
-	if m := wentBack.FindStringSubmatch(r.out); m != nil {
+	if m := rolledBack.FindStringSubmatch(r.out); m != nil {
 		if r.args[0] == "rollback" && w.promised != "" && m[1] != w.promised && !w.underWay {
-			w.broke("the way back that was promised is gone", "it was said to lead to %s, and led to %s:\n%s", w.promised, m[1], r.out)
+			w.broke("a promised rollback goes to its release", "%s was promised, and it went to %s:\n%s", w.promised, m[1], r.out)
 		}
 		if !w.underWay {
-			w.promised = "" // that of the journey before it still holds
+			w.promised = "" // while an upgrade is under way, the promise of the one before it holds
 		}
 	}
 	if r.args[0] == "rollback" && r.code != 0 && r.code != -1 && strings.Contains(r.out, "BERTH3735") && w.promised != "" {
-		w.broke("a way back that was promised exists", "it was said to lead to %s:\n%s", w.promised, r.out)
+		w.broke("a promised rollback is possible", "%s was promised:\n%s", w.promised, r.out)
 	}
 	if sinceThen.MatchString(r.out) && r.args[0] == "rollback" {
 		for _, m := range w.marks {
 			w.doubtful[m] = true // it may be older than the backup
 		}
 	}
-	if m := wayBack.FindStringSubmatch(r.out); m != nil {
+	if m := promise.FindStringSubmatch(r.out); m != nil {
 		w.promised = m[1]
 	} else if strings.Contains(r.out, " runs; from ") && r.code == 0 {
 		w.broke("an upgrade says how to go back", "berth %s:\n%s", r.command(), r.out)
@@ -256,7 +256,7 @@ func (w *walk) promises(r result) {
 	}
 }
 
-// well: after a command that ended well everything is well at once, and there is nothing left to do.
+// well: after a command that succeeded, status is healthy at once and the plan is empty.
 func (w *walk) well(r result) {
 	command := r.args[0]
 	if slices.Contains(r.args, "finish") || !slices.Contains([]string{"up", "upgrade", "rollback", "revert"}, command) || slices.Contains(r.args, "--plan") && command != "up" {
@@ -267,32 +267,32 @@ func (w *walk) well(r result) {
 		return
 	}
 	if nothingYet.MatchString(r.out) {
-		return // what was there before an upgrade that is given up may have wanted an up
+		return // the config may have had changes before the upgrade that was given up
 	}
 	if s := w.run("status"); s.code != 0 {
-		w.broke("what is said to be well is well", "berth %s:\n%s\nberth status: exit %d\n%s", r.command(), r.out, s.code, s.out)
+		w.broke("after a success status is healthy", "berth %s:\n%s\nberth status: exit %d\n%s", r.command(), r.out, s.code, s.out)
 	}
 	if p := w.run("plan"); p.code != 0 {
-		w.broke("the plan after a successful run is empty", "berth %s:\n%s\nberth plan: exit %d\n%s", r.command(), r.out, p.code, p.out)
+		w.broke("after a success the plan is empty", "berth %s:\n%s\nberth plan: exit %d\n%s", r.command(), r.out, p.code, p.out)
 	}
 }
 
-// tries is how many commands that berth names lead out at most.
+// tries is the number of named commands that must be enough to repair an installation.
 const tries = 8
 
-// named finds commands and edits that a text names, and quoted the lines of the admin's own file, whose comments name some.
+// named finds commands and edits that a text names. quoted finds lines of the config in it, whose comments may name some, too.
 var (
 	named  = regexp.MustCompile(`berth (upgrade finish|upgrade|up|rollback|revert|lock)\b((?: --(?:to|data-of) [0-9.]+)*)|write  release: ([0-9.]+)`)
 	quoted = regexp.MustCompile(`(?m)^ *\d+ \| .*$`)
 )
 
-// lead brings the installation to health by nothing but what berth names: no command ends in a state out of which none leads.
+// lead brings the installation to health by commands that berth names and nothing else: from every state, the named commands do it.
 func (w *walk) lead() {
 	w.t.Helper()
 	if w.site.read("sourcegraph.yaml") != w.valid {
-		w.edit([]string{"repair"}) // the message has the line; an admin repairs it
+		w.edit([]string{"repair"}) // the message has the line, so an admin can repair it
 	}
-	var told []string
+	var said []string
 	failed := w.said
 	w.said = ""
 	tried := map[string]int{}
@@ -302,7 +302,7 @@ func (w *walk) lead() {
 		if s.code == 0 && p.code == 0 {
 			return
 		}
-		told = append(told, s.out, p.out)
+		said = append(said, s.out, p.out)
 		next := ""
 		for _, text := range []string{failed, s.out, p.out} {
 			for _, command := range named.FindAllString(quoted.ReplaceAllString(text, ""), -1) {
@@ -313,11 +313,11 @@ func (w *walk) lead() {
 			}
 		}
 		if next == "" {
-			w.broke("a command that berth names leads out", "none is named:\n%s", strings.Join(told, "\n---\n"))
+			w.broke("the commands that berth names repair it", "none is named:\n%s", strings.Join(said, "\n---\n"))
 		}
 		tried[next]++
-		told = append(told, "TRIED "+next)
-		w.t.Logf("  led to: %s", next)
+		said = append(said, "TRIED "+next)
+		w.t.Logf("  named: %s", next)
 		if to, ok := strings.CutPrefix(next, "write  release: "); ok {
 			w.edit([]string{"release", to})
 			failed = ""
@@ -326,7 +326,7 @@ func (w *walk) lead() {
 		r := w.berth(strings.Fields(next)[1:]...)
 		w.judge(r)
 		w.said = ""
-		told = append(told, r.out)
+		said = append(said, r.out)
 		if failed = ""; r.code != 0 {
 			failed = r.out
 		}
@@ -334,5 +334,5 @@ func (w *walk) lead() {
 	if s, p := w.run("status"), w.run("plan"); s.code == 0 && p.code == 0 {
 		return
 	}
-	w.broke("a command that berth names leads out", "after %d of them it is not well:\n%s", tries, strings.Join(told, "\n---\n"))
+	w.broke("the commands that berth names repair it", "after %d of them it is not healthy:\n%s", tries, strings.Join(said, "\n---\n"))
 }

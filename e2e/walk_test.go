@@ -1,4 +1,4 @@
-//go:build walks
+//go:build e2e
 
 package e2e
 
@@ -14,32 +14,31 @@ import (
 	"time"
 )
 
-// A walk is what admins do to one installation, in an order that nobody thought of: commands of berth, killed and stopped ones, edits of the file,
-// and things done by hand. After each step the rules are checked (walk_rules_test.go). A step is a line of words, and a walk is its lines, so that a
-// walk that broke a rule is replayed and shrunk by its text:
+// A walk is what admins do to one installation, in a random order: commands of berth, some killed or stopped, edits of the config, and changes by
+// hand. After each step the rules are checked (walk_rules_test.go). A step is a line of words, and a walk is its lines, so that a walk that broke a
+// rule can be replayed and shrunk by its text:
 //
 //	make walks WALK='new 6.0.0; kill 4000 upgrade; up'
 //
-// The seed alone draws the steps, except for those that follow from what is in the file.
+// The seed alone draws the steps, but for those that depend on the config.
 
-// TestWalks walks on a Docker Engine.
+// TestWalks walks at random on a Docker Engine: SEED, WALKS, STEPS, WALK, SHRINK. It begins with a seed that found a fault once.
 func TestWalks(t *testing.T) {
-	walks(t, []string{converts, "6.12.5040"}, func(t *testing.T) *walk {
-		w := newWalk(t, newSite(t, "walk"), engine{name: "walk"})
+	needs(t, engine, images("5.9.1590", "6.0.0", "6.12.5040", "7.0.2852", "7.4.0", release))
+	walks(t, 400, func(t *testing.T) *walk {
+		w := newWalk(t, newSite(t, "walk"), onEngine{name: "walk"})
 		w.bases = []string{"6.0.0", "7.0.2852", "7.4.0"}
 		w.begins = []string{"6.0.0", "6.0.0", "6.0.0", "7.0.2852", "7.4.0", "7.4.0", release, converts}
 		return w
 	})
 }
 
-// walks makes as many walks as WALKS says, each of STEPS steps, beginning with SEED; or the one of WALK.
-func walks(t *testing.T, more []string, begin func(t *testing.T) *walk) {
-	buildImages(t, append(more, release)...)
+// walks makes WALKS walks, each of STEPS steps, the first with SEED and each with a seed of its own; or the one of WALK.
+func walks(t *testing.T, seed int, begin func(t *testing.T) *walk) {
 	run := func(name string, next func(*walk) (string, bool)) *broken {
 		var found *broken
 		t.Run(name, func(t *testing.T) {
 			w := begin(t)
-			buildImages(t, w.bases...)
 			found = w.all(next)
 		})
 		return found
@@ -50,7 +49,7 @@ func walks(t *testing.T, more []string, begin func(t *testing.T) *walk) {
 		}
 		return
 	}
-	first, count, length := fromEnv(t, "SEED", 1), fromEnv(t, "WALKS", 1), fromEnv(t, "STEPS", 25)
+	first, count, length := fromEnv(t, "SEED", seed), fromEnv(t, "WALKS", 1), fromEnv(t, "STEPS", 25)
 	for seed := first; seed < first+count; seed++ {
 		if found := run(fmt.Sprintf("seed %d", seed), drawn(seed, length)); found != nil {
 			t.Errorf("seed %d, step %d: %v\nWALK='%s'", seed, len(found.walked), found, strings.Join(shrunk(found, run), "; "))
@@ -67,7 +66,7 @@ func fromEnv(t *testing.T, name string, standard int) int {
 	return n
 }
 
-// steps are given ones.
+// steps are the lines of a walk that is replayed.
 func steps(lines []string) func(*walk) (string, bool) {
 	return func(w *walk) (string, bool) {
 		if n := len(w.walked); n < len(lines) {
@@ -77,7 +76,7 @@ func steps(lines []string) func(*walk) (string, bool) {
 	}
 }
 
-// drawn are as many steps as a seed makes.
+// drawn draws a number of steps with a seed.
 func drawn(seed, length int) func(*walk) (string, bool) {
 	r := rand.New(rand.NewPCG(uint64(seed), 9))
 	return func(w *walk) (string, bool) {
@@ -88,7 +87,7 @@ func drawn(seed, length int) func(*walk) (string, bool) {
 	}
 }
 
-// shrunk leaves out every step without which a walk breaks the same rule, as far as SHRINK runs go.
+// shrunk leaves out every step without which a walk still breaks the same rule, with SHRINK runs at most.
 func shrunk(found *broken, run func(string, func(*walk) (string, bool)) *broken) []string {
 	runs, err := strconv.Atoi(os.Getenv("SHRINK"))
 	if err != nil {
@@ -112,7 +111,7 @@ type broken struct {
 
 func (b *broken) Error() string { return "broken: " + b.rule + "\n" + b.detail }
 
-// all walks every step, and leads the installation to health at the end.
+// all does every step, and brings the installation to health at the end.
 func (w *walk) all(next func(*walk) (string, bool)) (found *broken) {
 	began := time.Now()
 	defer func() {
@@ -144,24 +143,46 @@ func (w *walk) all(next func(*walk) (string, bool)) (found *broken) {
 	return nil
 }
 
-// converts is a release from which the way leads through a conversion of Postgres, and stops at 6.12.
+// converts is a release whose upgrade converts Postgres and stops at 6.12.
 const converts = "5.9.1590"
 
-// ways to be wrong about a release: withdrawn, not known, older than the databases can be.
+// wrong are releases that can't be deployed: withdrawn, unknown, or unknown patch.
 var wrong = []string{"5.10.0", "9.9.9", "6.12.1"}
+
+// kind is a kind of steps: how often it is drawn, and how the rest of its line is.
+type kind struct {
+	weight int
+	line   func() string
+}
 
 // draw draws the next step.
 func (w *walk) draw(r *rand.Rand) string {
+	if len(w.walked) == 0 {
+		return "new " + w.begins[r.IntN(len(w.begins))]
+	}
+	kinds := w.kinds(r)
+	all := 0
+	for _, k := range kinds {
+		all += k.weight
+	}
+	at := r.IntN(all)
+	for _, k := range kinds {
+		if at -= k.weight; at < 0 {
+			return k.line()
+		}
+	}
+	panic("unreachable")
+}
+
+// kinds are the kinds of steps that are possible now.
+func (w *walk) kinds(r *rand.Rand) []kind {
 	any := func(of ...string) string { return of[r.IntN(len(of))] }
 	number := func(from, to int) string { return strconv.Itoa(from + r.IntN(to-from+1)) }
-	if len(w.walked) == 0 {
-		return "new " + any(w.begins...)
-	}
 	change := func() string {
 		return any("up", "up", "up", "upgrade", "upgrade", "upgrade --to 7.4.0", "rollback", "rollback", "revert", "down")
 	}
 	now := w.site.read("sourcegraph.yaml")
-	// What is done only where it can lead anywhere is drawn rarely elsewhere.
+	// A step that has no effect now is drawn rarely.
 	often := func(when bool, weight int) int {
 		if when {
 			return weight
@@ -169,10 +190,7 @@ func (w *walk) draw(r *rand.Rand) string {
 		return min(weight, 1)
 	}
 	usable, back := now == w.valid && !slices.Contains(wrong, w.key(now, "release")), w.promised != ""
-	kinds := []struct {
-		weight int
-		line   func() string
-	}{
+	return []kind{
 		{often(usable, 7), func() string { return "edit env " + number(1, 99) }},
 		{often(usable, 4), func() string { return "edit memory " + number(600, 990) }},
 		{often(usable, 3), func() string { return "edit replicas " + any("gitserver", "searcher") + " " + number(1, 2) }},
@@ -214,18 +232,7 @@ func (w *walk) draw(r *rand.Rand) string {
 		{4, func() string { return "use" }},
 		{often(!usable, 20), func() string { return "lead" }},
 	}
-	all := 0
-	for _, k := range kinds {
-		all += k.weight
-	}
-	at := r.IntN(all)
-	for _, k := range kinds {
-		if at -= k.weight; at < 0 {
-			return k.line()
-		}
-	}
-	panic("unreachable")
 }
 
-// touched are services that admins do things to by hand.
+// touched are services that are changed by hand.
 var touched = []string{"pgsql", "codeinsights-db", "redis-store", "gitserver", "searcher", "worker", "sourcegraph-frontend"}

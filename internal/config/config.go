@@ -1,21 +1,24 @@
-// Package config reads the site admin's one file, sourcegraph.yaml: intent only, a few lines. A file goes in; a Config and every
-// problem in it come out, each with its place. The structs here are the schema: the decoder, `berth explain`, the JSON Schema and
-// the config reference are all made from them and from their tags:
+// Package config reads the site admin's one file, sourcegraph.yaml, a few lines of intent. Its input is a file; its output is a Config and
+// all problems, each with its place. The structs here are the schema: the decoder, `berth explain`, the JSON Schema and the config
+// reference are all made from them and from their tags:
 //
 //	yaml    the key
 //	doc     what it means, in plain words; becomes the reference
 //	needed  the file must have it
-//	default what holds without it; the release knows the rest
+//	default the value without it; the release has all others
 //	example a value that a reader can copy
 //	enum    the values that it may have, separated by "|"
 //	on      the only target that the key is for
 //	min,max the bounds of a number
 //	unit    what a quantity counts: cores or bytes
 //	file    it names a file: certificates, private (a key), json (with comments), or text
-//	names   the names that may stand below the key
+//	names   the names that are allowed below the key
 //	each    what the reference calls the names below the key
 //
-// Pointers and empty values mean "not set": the release's own default holds.
+// Pointers and empty values mean "not set": the release's default is in force.
+//
+// One package because the structs, their decoder and their explanation read the same tags, and share the places of keys. The rules about
+// values are in package check, the reference in package reference.
 package config
 
 import "berth/catalogue"
@@ -52,7 +55,7 @@ type Config struct {
 	Patches    []Patch            `yaml:"patches" each:"N" doc:"The escape hatch: your own changes to what berth renders, applied last, on every render. A patch that matches nothing is an error."`
 }
 
-// TLS is one of: nothing (plain HTTP), an own certificate, Let's Encrypt, or somebody else's task.
+// TLS is one of: nothing (plain HTTP), the admin's certificate, Let's Encrypt, or TLS by another program.
 type TLS struct {
 	Certificate string       `yaml:"certificate" file:"certificates" doc:"File with your certificate and its chain (PEM). Needs key." example:"tls/sourcegraph.pem"`
 	Key         string       `yaml:"key" file:"private" doc:"File with the certificate's private key (PEM)." example:"tls/sourcegraph.key"`
@@ -60,13 +63,13 @@ type TLS struct {
 	LetsEncrypt *LetsEncrypt `yaml:"letsEncrypt" doc:"A certificate from Let's Encrypt, issued and renewed automatically. Ports 80 and 443 must be reachable from the internet." on:"compose"`
 }
 
-// LetsEncrypt asks for a certificate by ACME.
+// LetsEncrypt requests a certificate by ACME.
 type LetsEncrypt struct {
 	Email   string `yaml:"email" doc:"Where Let's Encrypt writes when something is wrong." example:"ops@example.com"`
 	Staging bool   `yaml:"staging" doc:"Use Let's Encrypt's test service first: its certificates are not trusted, but its limits are higher."`
 }
 
-// Ports are the host's.
+// Ports are ports of the host.
 type Ports struct {
 	Bind       string `yaml:"bind" doc:"The host's address on which ports are opened, Prometheus' included. 0.0.0.0 is every address of the host." default:"0.0.0.0; 127.0.0.1 where url is of this machine, as http://localhost" example:"127.0.0.1"`
 	HTTP       *int   `yaml:"http" min:"1" max:"65535" doc:"Port for HTTP." default:"80" example:"8080"`
@@ -75,7 +78,7 @@ type Ports struct {
 	Grafana    *int   `yaml:"grafana" min:"0" max:"65535" doc:"Port for Grafana; 0 closes it." default:"as the release ships it: closed since 6.4" example:"3370"`
 }
 
-// Service are the settings that every service has.
+// Service has the settings that every service has.
 type Service struct {
 	Enabled       *bool            `yaml:"enabled" doc:"false leaves the service out. Only for services that Sourcegraph does not require."`
 	Replicas      *int             `yaml:"replicas" min:"1" doc:"The number of instances. Volumes, addresses and scrape targets follow. Not for services with a single instance." example:"2"`
@@ -93,7 +96,7 @@ type Service struct {
 type Value struct {
 	Text   string
 	Secret *Secret
-	Public bool // the text may look like a secret, and is none: {public: TEXT}
+	Public bool // the text looks like a secret but is none: {public: TEXT}
 }
 
 // forms are the keys of a Value that is no plain text.
@@ -106,7 +109,7 @@ type forms struct {
 // Quantity is an amount as Kubernetes writes it ("500m", "8Gi"); checked when read.
 type Quantity string
 
-// Secret says where a secret value is; the value itself never stands in the config.
+// Secret says where a secret value is; the value itself is never in the config.
 type Secret struct {
 	Env  string `yaml:"env" doc:"The environment variable that holds the value when berth runs." example:"SOURCEGRAPH_LICENSE"`
 	File string `yaml:"file" doc:"The file that holds the value." example:"secrets/license.txt"`
@@ -118,7 +121,7 @@ type Database struct {
 	Settings map[string]string `yaml:"settings" each:"SETTING" doc:"postgresql.conf settings of the built-in one, over Sourcegraph's own." example:"{shared_buffers: 4GB}"`
 }
 
-// Bundled are the databases' settings as if berth ran all of them.
+// Bundled are the databases' settings as if all of them were bundled.
 func (c *Config) Bundled() map[string]Database {
 	out := map[string]Database{}
 	for name, d := range c.Databases {
@@ -127,7 +130,7 @@ func (c *Config) Bundled() map[string]Database {
 	return out
 }
 
-// ExternalDatabase is a Postgres that somebody else runs.
+// ExternalDatabase is a Postgres outside the installation.
 type ExternalDatabase struct {
 	Host     string  `yaml:"host" doc:"Host name or address." example:"pg.example.com"`
 	Port     *int    `yaml:"port" min:"1" max:"65535" doc:"The server's port." default:"5432" example:"5432"`
@@ -137,12 +140,12 @@ type ExternalDatabase struct {
 	SSLMode  string  `yaml:"sslmode" doc:"How the connection is encrypted (sslmode)." default:"require" enum:"disable|require|verify-ca|verify-full" example:"require"`
 }
 
-// Redis is a Redis that somebody else runs.
+// Redis is a Redis outside the installation.
 type Redis struct {
 	External *Secret `yaml:"external" doc:"Where its address is, as host:port or redis:// or rediss:// URL; it may contain a password, so it is a secret."`
 }
 
-// ObjectStorage is a bucket that somebody else keeps.
+// ObjectStorage is a bucket outside the installation.
 type ObjectStorage struct {
 	Backend         string  `yaml:"backend" enum:"s3|gcs" doc:"s3 (and compatible stores) or gcs." example:"s3"`
 	Bucket          string  `yaml:"bucket" doc:"The bucket's name." example:"sourcegraph-uploads"`
@@ -194,13 +197,13 @@ type Executors struct {
 	Queues []string `yaml:"queues" enum:"batches|codeintel" doc:"What they work on." default:"[batches, codeintel]" example:"[batches]"`
 }
 
-// Tracing sends traces on.
+// Tracing sends traces to another system.
 type Tracing struct {
 	Jaeger    bool   `yaml:"jaeger" doc:"Run Jaeger in the installation and show traces there."`
 	Collector string `yaml:"collector" file:"text" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
 }
 
-// Upgrades is what berth agent may do by itself.
+// Upgrades says what berth agent may do.
 type Upgrades struct {
 	Channel   string `yaml:"channel" doc:"Which releases to consider. stable: the newest in berth's catalogue for your target." default:"stable" enum:"stable" example:"stable"`
 	Window    string `yaml:"window" doc:"When an upgrade may start: days, hours, and their time zone. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. An upgrade that started is finished, also after the window." example:"Sun 02:00-05:00 Europe/Berlin"`
@@ -208,7 +211,8 @@ type Upgrades struct {
 	Hold      *bool  `yaml:"hold" doc:"Whether a proxy in front of the frontends holds requests while an upgrade without downtime replaces services with one instance. Set false if your load balancer follows pod changes slowly, or lets no request wait for a minute." on:"kubernetes" default:"true; false in a mesh" example:"false"`
 }
 
-// Held reports whether requests wait while an upgrade replaces what exists once. In a mesh they can't: its proxies answer for what is not there.
+// Held reports whether requests are held while an upgrade restarts services with one instance. In a mesh they can't be: its proxies answer
+// for services that don't run.
 func (c *Config) Held() bool {
 	meshed := c.Kubernetes != nil && c.Kubernetes.Mesh != ""
 	return c.On == catalogue.Kubernetes && !meshed && (c.Upgrades == nil || c.Upgrades.Hold == nil || *c.Upgrades.Hold)

@@ -17,7 +17,7 @@ const (
 	maxDepth  = 50
 )
 
-// decoder fills a Config from YAML nodes, collecting problems. What has a problem stays unset.
+// decoder fills a Config from YAML nodes and collects problems. A value with a problem stays unset.
 type decoder struct {
 	src      *source
 	doc      *Doc
@@ -43,7 +43,7 @@ func (d *decoder) document(n *yaml.Node) {
 	d.object(Root(), n, "", reflect.ValueOf(d.doc.Config).Elem())
 }
 
-// open follows an alias and counts, so that aliases of aliases end. After true, the caller must close.
+// open follows an alias and counts, so that aliases of aliases end. After true, the caller must call close.
 func (d *decoder) open(n *yaml.Node) (*yaml.Node, bool) {
 	at := n
 	for n.Kind == yaml.AliasNode {
@@ -75,7 +75,7 @@ func (d *decoder) spend(n *yaml.Node) bool {
 	return false
 }
 
-// value reads what stands at a path into v.
+// value reads the node of a path into v.
 func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	n, ok := d.open(n)
 	if !ok {
@@ -124,7 +124,7 @@ func (d *decoder) value(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// is reports another kind of value than the one that belongs there.
+// is reports a node of another kind than the key needs.
 func (d *decoder) is(kind yaml.Kind, k *Key, n *yaml.Node, path string) bool {
 	if n.Kind == kind {
 		return true
@@ -147,13 +147,13 @@ func (d *decoder) wrong(k *Key, n *yaml.Node, path string) {
 		verb = "must have"
 	}
 	if k.Kind == Hidden || k.Kind == Variable {
-		d.errorf("BERTH1105", maskedFrom(d.src.node(n), n), hint, "%s must be %s", path, want) // what stands there may be the secret itself
+		d.errorf("BERTH1105", maskedFrom(d.src.node(n), n), hint, "%s must be %s", path, want) // the node may be the secret itself
 		return
 	}
 	d.errorf("BERTH1105", d.src.node(n), hint, "%s %s %s, got %s", path, verb, want, describe(n))
 }
 
-// pairs gives a map's keys and values with their places recorded, without what can't be read.
+// pairs visits a map's keys and values, and records their places. It leaves out those that can't be read.
 func (d *decoder) pairs(n *yaml.Node, path string, visit func(name, path string, key, value *yaml.Node)) {
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -302,7 +302,7 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// text takes numbers too, as they are written: release: 7.5 and user: 1000 mean what they look like.
+// text accepts numbers too, as they are written: release: 7.5 and user: 1000 mean what they look like.
 func (d *decoder) text(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	if n.ShortTag() == "!!bool" && len(k.Enum) == 0 && !strings.Contains(path, ".settings.") {
 		d.wrong(k, n, path)
@@ -351,7 +351,7 @@ func (d *decoder) quantity(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	v.SetString(n.Value)
 }
 
-// anything keeps a map as it is: for patches, whose form is the target's.
+// anything keeps a map unchanged: for patches, whose form is the target's.
 func (d *decoder) anything(n *yaml.Node, path string) map[string]any {
 	m := map[string]any{}
 	d.pairs(n, path, func(name, at string, _, value *yaml.Node) { m[name] = d.any(value, at) })

@@ -8,8 +8,8 @@ import (
 	"berth/internal/diag"
 )
 
-// WithRelease gives the text of a config with another release. Every other byte stays: comments, spaces, order, line breaks. A config
-// without the key gets it as its first line. Where that would say anything else than was meant, it is a problem.
+// WithRelease returns the text of a config with another release. Every other byte stays: comments, spaces, order, line breaks. A config
+// without the key gets it as its first line. An edit that would mean anything else returns a problem.
 func WithRelease(file string, text []byte, release string) ([]byte, error) {
 	doc, problems := Load(file, text)
 	if problems.Failed() {
@@ -27,8 +27,8 @@ func WithRelease(file string, text []byte, release string) ([]byte, error) {
 		Hint: "write it on a line of its own:  release: " + release})
 }
 
-// WithoutService gives the text of a config that says nothing of a service any more, or, with into, the same of another one. Every other byte
-// stays. Where that would say anything else than was meant, it is a problem.
+// WithoutService returns the text of a config without the settings of a service, or, with into, with these settings for another service.
+// Every other byte stays. An edit that would mean anything else returns a problem.
 func WithoutService(file string, text []byte, service, into string) ([]byte, error) {
 	doc, problems := Load(file, text)
 	if problems.Failed() {
@@ -42,7 +42,7 @@ func WithoutService(file string, text []byte, service, into string) ([]byte, err
 		meant.Services[into] = meant.Services[service]
 		edited = replaced(text, key, service, into)
 	} else if len(meant.Services) == 1 {
-		edited = withoutBlock(text, doc.KeyAt("services")) // a mapping of nothing left would be an empty key
+		edited = withoutBlock(text, doc.KeyAt("services")) // an empty mapping would leave a key without a value
 	} else {
 		edited = withoutBlock(text, key)
 	}
@@ -52,7 +52,7 @@ func WithoutService(file string, text []byte, service, into string) ([]byte, err
 		Hint:    "write each service on lines of its own, or remove it by hand when the upgrade is complete up to that release"})
 }
 
-// meaning gives an edited text back if it means what was meant, and else the problem: YAML has more ways to write a thing than an edit can know.
+// meaning returns an edited text if it means what was meant, and else the problem: YAML has more forms than an edit can know.
 func meaning(file string, edited []byte, meant Config, otherwise diag.Diagnostic) ([]byte, error) {
 	if doc, problems := Load(file, edited); edited != nil && !problems.Failed() && same(*doc.Config, meant) {
 		return edited, nil
@@ -61,7 +61,7 @@ func meaning(file string, edited []byte, meant Config, otherwise diag.Diagnostic
 	return nil, diag.List{otherwise}
 }
 
-// same compares configs; no services and an empty mapping of them are the same.
+// same compares configs; no services and an empty mapping of services are the same.
 func same(a, b Config) bool {
 	if len(a.Services)+len(b.Services) == 0 {
 		a.Services, b.Services = nil, nil
@@ -69,7 +69,7 @@ func same(a, b Config) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// replaced gives a text with a word replaced that begins at a place, quoted or not; nil: another word stands there.
+// replaced replaces the word at a place, quoted or not; nil: another word is there.
 func replaced(text []byte, at diag.Range, old, new string) []byte {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	if at.Line < 1 || at.Line > len(lines) || old == "" {
@@ -88,8 +88,8 @@ func replaced(text []byte, at diag.Range, old, new string) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// withoutBlock gives a text without a key that begins a line, and without the lines that belong to it: those indented further, with the
-// comments and empty lines between them. nil: the key stands within a line.
+// withoutBlock removes a key at the beginning of a line with the lines that belong to it: those indented further, and the comments and
+// empty lines between them. nil: the key is inside a line.
 func withoutBlock(text []byte, key diag.Range) []byte {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	if key.Line < 1 || key.Line > len(lines) || len(bytes.TrimLeft(lines[key.Line-1][:key.Column-1], " ")) > 0 {

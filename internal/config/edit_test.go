@@ -34,7 +34,7 @@ func TestWithoutService(t *testing.T) {
 	}
 }
 
-// TestEditsThatWouldSaySomethingElse are refused: the file stays the admin's.
+// TestEditsThatWouldSaySomethingElse: such edits are refused, and the admin's file stays unchanged.
 func TestEditsThatWouldSaySomethingElse(t *testing.T) {
 	for _, text := range []string{
 		"services: {symbols: {memory: 8Gi}, gitserver: {replicas: 2}}\n",

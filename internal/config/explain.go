@@ -12,14 +12,14 @@ import (
 	"berth/internal/diag"
 )
 
-// Facts are what an explanation can draw on; each may be missing.
+// Facts are the sources of an explanation; each may be missing.
 type Facts struct {
 	Doc      *Doc
 	Release  *catalogue.Release
 	Services map[string]catalogue.ServiceInfo // what services do
 }
 
-// Explanation says what a key means, and what holds for it here.
+// Explanation says what a key means, and its value here.
 type Explanation struct {
 	Key     string           `json:"key"`
 	Means   string           `json:"means"`
@@ -29,7 +29,7 @@ type Explanation struct {
 	Default string           `json:"default,omitempty"`
 	Example string           `json:"example,omitempty"`
 	Value   string           `json:"value,omitempty"` // in force here
-	From    string           `json:"from,omitempty"`  // where that comes from: "sourcegraph.yaml:9:13", "size demo", "release 7.5.4453"
+	From    string           `json:"from,omitempty"`  // the source of the value: "sourcegraph.yaml:9:13", "size demo", "release 7.5.4453"
 	Below   []Explanation    `json:"below,omitempty"`
 }
 
@@ -46,7 +46,7 @@ func Explain(path string, f Facts) (*Explanation, error) {
 	return &e, nil
 }
 
-// find goes down to a key. Names that the admin chooses are taken as they are, but those that are fixed must be right.
+// find finds the key of a path. It accepts any name that the admin chooses; fixed names must be right.
 func (f Facts) find(path string) (*Key, error) {
 	k, done := Root(), ""
 	for path != "" {
@@ -92,7 +92,7 @@ func unknownKey(name, under string, known []string) error {
 	return fmt.Errorf("there is no key %q%s; did you mean %s?", name, where, guess)
 }
 
-// names are those that can stand below a key here, or nil when any can.
+// names are the names that are allowed below a key here, or nil when any is.
 func (f Facts) names(k *Key) []string {
 	if k.Name == "services" && f.Release != nil {
 		return slices.Sorted(maps.Keys(f.Release.Services))
@@ -100,7 +100,7 @@ func (f Facts) names(k *Key) []string {
 	return k.Under
 }
 
-// below are a key's children; for names that are known here, those.
+// below are a key's children: where names are known here, those.
 func (f Facts) below(k *Key, path string) []*Key {
 	if k.Elem == nil {
 		return k.Keys()
@@ -164,7 +164,7 @@ func (f Facts) inForce(k *Key, path string, e *Explanation) {
 	}
 }
 
-// shipped is what the release has for a key, as the config would write it.
+// shipped is the release's value for a key, in the form of the config.
 func (f Facts) shipped(path string) string {
 	p := strings.Split(path, ".")
 	switch {
@@ -221,7 +221,7 @@ func orNone(limit string) string {
 	return limit
 }
 
-// amount writes Compose's 8g, which counts in 1024s, as the config does.
+// amount converts Compose's 8g, which counts in 1024s, to the config's form.
 func amount(memory string) string {
 	if m := looseBytes().FindStringSubmatch(memory); m != nil && m[2] != "" {
 		return m[1] + strings.ToUpper(m[2]) + "i"
@@ -229,7 +229,7 @@ func amount(memory string) string {
 	return memory
 }
 
-// Type says in a few words what can be written.
+// Type describes in a few words what can be written.
 func (k *Key) Type() string {
 	switch {
 	case len(k.Enum) > 0 && k.Kind == Text:
@@ -306,7 +306,7 @@ func (e *Explanation) WriteText(w io.Writer) {
 
 func (e *Explanation) name() string { return e.Key[strings.LastIndexByte(e.Key, '.')+1:] }
 
-// brief is one line: the first sentence with the release's value (8Gi), or with one of the config [16Gi].
+// brief is one line: the first sentence with the release's value (8Gi), or with the config's [16Gi].
 func (e *Explanation) brief() string {
 	first, _, _ := strings.Cut(e.Means, ". ")
 	if e.Means == "" {

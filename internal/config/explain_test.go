@@ -116,7 +116,7 @@ func TestExplainKubernetes(t *testing.T) {
 	}
 }
 
-// TestExplainEveryKey: none is without a meaning, and all can be asked for.
+// TestExplainEveryKey: every key has a meaning, and can be explained.
 func TestExplainEveryKey(t *testing.T) {
 	var walk func(k *Key, path string)
 	walk = func(k *Key, path string) {
@@ -160,7 +160,7 @@ func TestQuantities(t *testing.T) {
 	}
 }
 
-// TestExplainBriefly: what stands below a key is told in a line each, with the release's value or the config's.
+// TestExplainBriefly: each key below another gets one line, with the release's value or the config's.
 func TestExplainBriefly(t *testing.T) {
 	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Kubernetes)
 	if err != nil {

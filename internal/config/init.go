@@ -8,19 +8,19 @@ import (
 	"berth/catalogue"
 )
 
-// Answers are what a new config is made from.
+// Answers are the choices for a new config.
 type Answers struct {
 	On               catalogue.Target
 	Release          string
 	URL              string
-	Size             string // "": as shipped
+	Size             string // "": the release's sizes
 	Name             string // "": the default
 	Email            string // not "": a certificate from Let's Encrypt
-	Certificate, Key string // not "": a certificate of your own
+	Certificate, Key string // not "": the admin's certificate
 	Namespace        string // on Kubernetes; "": the context's
 }
 
-// Init writes a new config: a few lines, with what people ask next as comments.
+// Init writes a new config: a few lines, and comments about what most people add next.
 func Init(a Answers) []byte {
 	var b strings.Builder
 	line := func(key, value, comment string) {
@@ -56,7 +56,7 @@ func Init(a Answers) []byte {
 	return []byte(b.String())
 }
 
-// plainForm is what YAML reads as the same text without quotes, also within braces; a URL has its colon before a slash.
+// plainForm is a text that YAML reads the same without quotes, also within braces; a URL has its colon before a slash.
 var plainForm = lazy(`^[A-Za-z0-9./][A-Za-z0-9._/-]*(://[A-Za-z0-9._/-]*)?(:[0-9]+)?$`)
 
 func scalar(text string) string {

@@ -34,13 +34,13 @@ type Key struct {
 	Name    string
 	Doc     string
 	Needed  bool   // the file must have it
-	Default string // what holds without it, where that does not depend on the release
+	Default string // the value without it, where that does not depend on the release
 	Example string
 	Enum    []string
 	On      catalogue.Target // the only target that it is for
 	Kind    Kind
-	Under   []string // the names that may stand below a Named, when they are fixed
-	File    string   // what kind of file a text names
+	Under   []string // the names that are allowed below a Named, when they are fixed
+	File    string   // the kind of file that a text names
 	Min     *int
 	Max     *int
 	Elem    *Key // of an Items or a Named
@@ -48,7 +48,7 @@ type Key struct {
 	field   int
 }
 
-// Keys are the keys of an Object or a Hidden. They are made when they are asked for: most of them no file has.
+// Keys are the keys of an Object or a Hidden. They are made on demand: most files have few of them.
 func (k *Key) Keys() []*Key {
 	if k.keys == nil {
 		return nil
@@ -176,7 +176,7 @@ func (c *Config) Visit(f func(k *Key, path string, v reflect.Value)) {
 	Root().visit(reflect.ValueOf(c).Elem(), "", f)
 }
 
-// visit calls f for everything that is set in v, which is of k, with its path.
+// visit calls f for everything that is set in v, whose key is k, with its path.
 func (k *Key) visit(v reflect.Value, path string, f func(k *Key, path string, v reflect.Value)) {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()

@@ -1,6 +1,6 @@
 package config
 
-// KubernetesOptions are what only Kubernetes has.
+// KubernetesOptions are the settings that only Kubernetes has.
 type KubernetesOptions struct {
 	Context   string `yaml:"context" doc:"The kube context." default:"the current one"`
 	Namespace string `yaml:"namespace" doc:"The namespace. berth creates it if it does not exist, and never deletes it." default:"the context's, or sourcegraph" example:"sourcegraph"`
@@ -8,7 +8,7 @@ type KubernetesOptions struct {
 	Pods              Pods              `yaml:"pods" doc:"Where and how the pods of all services run; services.SERVICE.pods is for one service."`
 	StorageClass      *StorageClass     `yaml:"storageClass" doc:"The storage class of all volumes, an existing one or one to create." default:"the cluster's own default class"`
 	Ingress           *Ingress          `yaml:"ingress" doc:"The Ingress: access from outside the cluster."`
-	Service           *FrontDoor        `yaml:"service" doc:"The frontend's Service, for access through a load balancer or a node port instead of an Ingress."`
+	Service           *FrontendService  `yaml:"service" doc:"The frontend's Service, for access through a load balancer or a node port instead of an Ingress."`
 	ImagePullSecrets  []string          `yaml:"imagePullSecrets" doc:"Secrets of the namespace with sign-ins for registries." example:"[regcred]"`
 	ExistingSecrets   map[string]string `yaml:"existingSecrets" each:"SECRET" names:"pgsql-auth|codeintel-db-auth|codeinsights-db-auth|redis-cache|redis-store" doc:"Your Secrets that replace Sourcegraph's own, for example from a secrets operator: Sourcegraph's name, then yours. They need the same keys." example:"{pgsql-auth: my-pgsql}"`
 	ClusterScoped     *bool             `yaml:"clusterScoped" doc:"false: no object outside the namespace at all, for admins without rights on the whole cluster. Prometheus then sees this namespace only, and cadvisor and node-exporter don't run." default:"true"`
@@ -23,14 +23,14 @@ type KubernetesOptions struct {
 	Objects           []string          `yaml:"objects" file:"text" doc:"Files with further objects of yours, applied and removed with the rest." example:"[backend-config.yaml]"`
 }
 
-// Conflict is a decision about fields that something else sets too.
+// Conflict is a decision about fields that another program sets too.
 type Conflict struct {
 	Object string `yaml:"object" doc:"The object; * matches anything." default:"*" example:"Deployment/worker"`
 	Field  string `yaml:"field" doc:"The field, as plans write it; * matches anything." default:"*" example:"spec.template.spec.tolerations"`
 	Choice string `yaml:"choice" enum:"take|yield" doc:"take: use the value of this config. yield: keep the other value." example:"yield"`
 }
 
-// Pods is where and how pods run. The maps and lists are those of the Kubernetes API, under its own names.
+// Pods says where and how pods run. The maps and lists are those of the Kubernetes API, under its names.
 type Pods struct {
 	NodeSelector   map[string]string `yaml:"nodeSelector" each:"LABEL" doc:"Labels of the nodes that may run the pods." example:"{disk: ssd}"`
 	Tolerations    []map[string]any  `yaml:"tolerations" doc:"Taints of nodes that they tolerate, as Kubernetes writes them." example:"[{key: dedicated, operator: Exists}]"`
@@ -42,7 +42,7 @@ type Pods struct {
 	ServiceAccount *ServiceAccount   `yaml:"serviceAccount" doc:"The identity of the pods in the cloud and the cluster: workload identity."`
 }
 
-// ServiceAccount is who pods are.
+// ServiceAccount is the account of pods.
 type ServiceAccount struct {
 	Name        string            `yaml:"name" doc:"An existing service account. Without it, berth creates one for each service that needs one."`
 	Annotations map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations of the created service accounts, such as a cloud's workload identity." example:"{eks.amazonaws.com/role-arn: 'arn:aws:iam::1:role/sourcegraph'}"`
@@ -57,7 +57,7 @@ type StorageClass struct {
 	BindingMode   string            `yaml:"bindingMode" enum:"WaitForFirstConsumer|Immediate" doc:"When a disk is made." default:"WaitForFirstConsumer"`
 }
 
-// Ingress is the way in.
+// Ingress is the Ingress that leads to the frontend.
 type Ingress struct {
 	Enabled     *bool             `yaml:"enabled" doc:"false: no Ingress." default:"true"`
 	Class       string            `yaml:"class" doc:"The ingress class." default:"nginx" example:"alb"`
@@ -65,15 +65,15 @@ type Ingress struct {
 	TLSSecret   string            `yaml:"tlsSecret" doc:"The Secret with the certificate, such as one that cert-manager keeps. With tls.certificate, berth makes it." example:"sourcegraph-tls"`
 }
 
-// FrontDoor is the frontend's Service.
-type FrontDoor struct {
+// FrontendService is the frontend's Service.
+type FrontendService struct {
 	Type         string            `yaml:"type" enum:"ClusterIP|LoadBalancer|NodePort" doc:"What kind of Service." default:"ClusterIP" example:"LoadBalancer"`
 	NodePort     *int              `yaml:"nodePort" min:"1" max:"65535" doc:"The port of the nodes." default:"one that the cluster chooses" example:"30080"`
 	Annotations  map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations for the cloud's load balancer."`
 	SourceRanges []string          `yaml:"sourceRanges" doc:"Addresses that may reach the load balancer." example:"[10.0.0.0/8]"`
 }
 
-// RunAs is who containers run as.
+// RunAs is the user and group of containers.
 type RunAs struct {
 	User    *int `yaml:"user" min:"1" doc:"User ID." example:"1000"`
 	Group   *int `yaml:"group" min:"1" doc:"Group ID." default:"the user's" example:"1000"`

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	maxSize   = 1 << 20 // a config is a few lines; more is another file by mistake
-	maxSyntax = 10      // syntax errors that are looked for
+	maxSize   = 1 << 20 // a config has a few lines; a larger file is another one by mistake
+	maxSyntax = 10      // berth stops after this many syntax errors
 )
 
-// Doc is a config that was read, with the place of every key. Where there were problems, Config holds what could be read.
+// Doc is a config as read, with the place of every key. Where there were problems, Config has what could be read.
 type Doc struct {
 	File   string
 	Config *Config
@@ -28,8 +28,8 @@ type Doc struct {
 	top    diag.Range
 }
 
-// At is the place of a key's value: "services.gitserver.replicas", "patches.0.compose". The value of a block that begins on a further
-// line is best pointed at by its key. A key that is not set has the zero Range.
+// At is the place of a key's value: "services.gitserver.replicas", "patches.0.compose". For a block that begins on a later line, show the
+// key's place instead. A key that is not set has the zero Range.
 func (d *Doc) At(path string) diag.Range { return d.values[path] }
 
 // KeyAt is the place of a key. A list's items have no keys.
@@ -38,10 +38,10 @@ func (d *Doc) KeyAt(path string) diag.Range { return d.keys[path] }
 // Has reports whether a key is set.
 func (d *Doc) Has(path string) bool { _, ok := d.values[path]; return ok }
 
-// Broken reports whether the form has problems: what seems missing may only be misspelt.
+// Broken reports whether the form has problems: a missing key may only be misspelt.
 func (d *Doc) Broken() bool { return d.broken }
 
-// Near is the place of a key, or of the closest one above it that is set: where a missing key would have to be written.
+// Near is the place of a key, or of the closest key above it that is set: where a missing key belongs.
 func (d *Doc) Near(path string) diag.Range {
 	for path != "" {
 		if r, ok := d.keys[path]; ok {
@@ -55,7 +55,7 @@ func (d *Doc) Near(path string) diag.Range {
 	return d.top
 }
 
-// Load reads a config and reports everything that is wrong with its form. file only names it in messages.
+// Load reads a config and reports all errors in its form. file is its name in messages.
 func Load(file string, data []byte) (*Doc, diag.List) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	doc := &Doc{File: file, Config: &Config{}, values: map[string]diag.Range{}, keys: map[string]diag.Range{}}
@@ -98,8 +98,8 @@ func (d *decoder) encoding(data []byte) bool {
 	return true
 }
 
-// tabs reports lines that are indented with tabs, which YAML forbids, and gives the lines with a space for each, so that reading can
-// go on with every column in its place.
+// tabs reports lines that are indented with tabs, which YAML forbids. It returns the lines with a space for each tab, so that reading
+// continues and columns stay.
 func (d *decoder) tabs() []string {
 	lines := make([]string, len(d.src.lines))
 	var tabbed []int
@@ -126,8 +126,8 @@ func (d *decoder) tabs() []string {
 	return lines
 }
 
-// parse reads the first document. The reader stops at the first syntax error, so the block around it is taken out and the rest read
-// again, until there is none left: everything that is wrong is told at once.
+// parse reads the first document. The reader stops at the first syntax error, so parse removes the block around it and reads again until no
+// error is left: all errors are reported at once.
 func (d *decoder) parse(lines []string) *yaml.Node {
 	for range maxSyntax {
 		text := strings.Join(lines, "\n")
@@ -144,7 +144,7 @@ func (d *decoder) parse(lines []string) *yaml.Node {
 		}
 		if errors.Is(err, io.EOF) || err == nil {
 			if len(d.problems) > 0 && (doc.Kind == 0 || doc.Content[0].Kind == yaml.ScalarNode) {
-				return nil // what is left after syntax errors is no file to judge
+				return nil // after syntax errors the rest may be wrong only because of them
 			}
 			if doc.Kind == 0 || doc.Content[0].Kind == yaml.ScalarNode && doc.Content[0].ShortTag() == "!!null" {
 				d.errorf("BERTH1109", d.doc.top, "berth init writes one", "the file is empty")

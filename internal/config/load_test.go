@@ -101,7 +101,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// TestBomb: aliases of aliases end early, and are told of once.
+// TestBomb: aliases of aliases end early, and are reported once.
 func TestBomb(t *testing.T) {
 	_, problems := Load("f", []byte(bomb()))
 	if len(problems) != 1 || problems[0].Code != "BERTH1114" {
@@ -121,7 +121,7 @@ func TestManyProblems(t *testing.T) {
 	}
 }
 
-// bomb is a small file that unfolds to 10^9 values.
+// bomb is a small file that expands to 10^9 values.
 func bomb() string {
 	text := "patches: [{compose: {a: &a [x,x,x,x,x,x,x,x,x,x]"
 	for c := 'b'; c < 'j'; c++ {
@@ -130,7 +130,7 @@ func bomb() string {
 	return text + "}}]\n"
 }
 
-// TestAllAtOnce puts mistakes together that each are found alone, and finds as many.
+// TestAllAtOnce combines mistakes that are each found alone, and finds as many.
 func TestAllAtOnce(t *testing.T) {
 	mistakes := []string{
 		"on: docker", "urls: x", "size: 3", "name: [a]", "license: abc", "ports: {http: x}", "services: {a: {replicas: -1}}",

@@ -64,7 +64,7 @@ func Bytes(q Quantity) (int64, error) {
 	return int64(n), nil
 }
 
-// bytesInstead suggests the form that has the meaning of what was written. Compose's units count in 1024s.
+// bytesInstead suggests the right form of what was written. Compose's units count in 1024s.
 func bytesInstead(text string) string {
 	m := looseBytes().FindStringSubmatch(text)
 	switch {
@@ -93,7 +93,7 @@ func Measure(q string) float64 {
 	}
 }
 
-// lazy compiles a pattern when it is first needed: most commands need none of them.
+// lazy compiles a pattern on first use: most commands need none of them.
 func lazy(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

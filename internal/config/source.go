@@ -15,24 +15,24 @@ import (
 type source struct {
 	file     string
 	lines    []string
-	excerpts []string                           // lines as people get to see them, as far as they were asked for
-	masked   func(lines []string, i int) string // line i without what may be a secret; as long as the line itself
+	excerpts []string                           // the masked lines that were asked for
+	masked   func(lines []string, i int) string // line i with secrets masked; as long as the line itself
 }
 
-// The line breaks that the YAML reader knows, so that its line numbers are ours.
+// The line breaks of the YAML reader, so that both count the same lines.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
 func newSource(file, text string) *source {
 	return &source{file: file, lines: strings.Split(lineBreaks.Replace(text), "\n"), masked: func(lines []string, i int) string { return secret.Line(lines, i, plainKey) }}
 }
 
-// plainKey reports whether a key of that name holds no secret, whatever its name says: tlsSecret is the name of one.
+// plainKey reports whether a key of that name has no secret although its name looks like one: tlsSecret is the name of a Secret.
 func plainKey(name string) bool {
 	return strings.HasSuffix(name, "-auth") || slices.Contains(plainKeys(), name)
 }
 
 var plainKeys = sync.OnceValue(func() []string {
-	names := []string{"topologyKey", "matchLabelKeys", "mismatchLabelKeys"} // of pods, whose forms are Kubernetes'
+	names := []string{"topologyKey", "matchLabelKeys", "mismatchLabelKeys"} // of pods, whose form is that of Kubernetes
 	var walk func(k *Key)
 	walk = func(k *Key) {
 		if k.Kind == Hidden || k.Kind == Variable {
@@ -50,7 +50,7 @@ var plainKeys = sync.OnceValue(func() []string {
 	return names
 })
 
-// PlaceInJSON is the place of a character of a JSON file that may hold secrets anywhere, by the number of bytes before it.
+// PlaceInJSON is the place of a character of a JSON file, by the number of bytes before it. Any part of the file may be a secret.
 func PlaceInJSON(file string, data []byte, offset int) diag.Range {
 	before := lineBreaks.Replace(string(data[:offset]))
 	line := 1 + strings.Count(before, "\n")
@@ -60,7 +60,7 @@ func PlaceInJSON(file string, data []byte, offset int) diag.Range {
 	return s.at(line, column, 1)
 }
 
-// at is a place, brought inside the file: the YAML reader reports the end of a file as the line after the last.
+// at is a place, moved into the file: the YAML reader reports the end of a file as the line after the last.
 func (s *source) at(line, column, length int) diag.Range {
 	line = min(max(line, 1), len(s.lines))
 	text := s.lines[line-1]
@@ -69,7 +69,7 @@ func (s *source) at(line, column, length int) diag.Range {
 	return diag.Range{File: s.file, Line: line, Column: column, Length: min(max(length, 1), max(width+1-column, 1)), Excerpt: s.excerpt(line - 1)}
 }
 
-// excerpt is a line as people get to see it.
+// excerpt is a line with secrets masked.
 func (s *source) excerpt(i int) string {
 	if s.excerpts == nil {
 		s.excerpts = make([]string, len(s.lines))
@@ -93,7 +93,7 @@ func (s *source) rest(line, column int) string {
 	return strings.TrimRight(rest, " \t")
 }
 
-// node is the place of a value or a key as it is written, on its first line.
+// node is the place of a value or a key, on its first line.
 func (s *source) node(n *yaml.Node) diag.Range {
 	rest := s.rest(n.Line, n.Column)
 	length := utf8.RuneCountInString(rest)
@@ -112,7 +112,8 @@ func (s *source) node(n *yaml.Node) diag.Range {
 	return s.at(n.Line, n.Column, length)
 }
 
-// bracketed is how far a list or map in brackets goes, if it ends on its line. Brackets in quotes are rare enough to be taken for some.
+// bracketed is the length of a list or map in brackets that ends on its line. It takes brackets in quotes for real ones, because they are
+// rare.
 func bracketed(text string) int {
 	depth := 0
 	for i, c := range text {
@@ -128,7 +129,7 @@ func bracketed(text string) int {
 	return utf8.RuneCountInString(text)
 }
 
-// maskedFrom hides what stands in a place's line from a node on, for secrets that were written where they must not stand.
+// maskedFrom masks a place's line from a node on, for secrets in places where none belongs.
 func maskedFrom(r diag.Range, n *yaml.Node) diag.Range {
 	text := []rune(r.Excerpt)
 	if from := min(n.Column-1, len(text)); n.Line == r.Line {

@@ -13,7 +13,7 @@ type syntaxProblem struct {
 	summary, hint string
 }
 
-// explainSyntax says what the YAML reader's error most likely comes from.
+// explainSyntax says the most likely cause of the YAML reader's error.
 func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 	p := syntaxProblem{line: e.Mark.Line, column: e.Mark.Column, summary: "the line is not valid YAML: " + e.Message}
 	line := lines[min(p.line, len(lines))-1]
@@ -47,7 +47,7 @@ func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 	return p
 }
 
-// wordsAbove finds, right above a line, a line that is only words: YAML takes both together as one text, and complains one line too late.
+// wordsAbove finds a line of plain words right above a line: YAML reads both as one text, and reports the error one line too late.
 func wordsAbove(lines []string, line int) int {
 	for i := min(line, len(lines)) - 2; i >= 0; i-- {
 		text := strings.TrimSpace(lines[i])

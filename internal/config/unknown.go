@@ -15,7 +15,7 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 	if path != "" {
 		where = path
 	}
-	if k.Kind == Hidden || k.Kind == Variable { // what follows may be the secret itself
+	if k.Kind == Hidden || k.Kind == Variable { // the value may be the secret itself
 		d.errorf("BERTH1102", maskedFrom(d.src.node(key), value), "write  {env: NAME}  or  {file: PATH}", "unknown key %q under %s", name, path)
 		return
 	}
@@ -36,7 +36,7 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 	d.errorf("BERTH1102", d.src.node(key), hint, "unknown key %q%s", name, in)
 }
 
-// misplaced finds where a key belongs that stands elsewhere, by its name or, for the name of a service or a store, by what is in it.
+// misplaced finds where a misplaced key belongs: by its name, or, for a service or a store, by its value.
 func misplaced(name, path string, value *yaml.Node) string {
 	if at := Root().paths(name, ""); len(at) > 0 {
 		return "it belongs under " + diag.Listed(at[:min(len(at), 3)], "or")

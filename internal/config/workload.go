@@ -9,7 +9,7 @@ import (
 	"berth/catalogue"
 )
 
-// shipped is what the release has for one of the settings of a service; "" when it says nothing.
+// shipped is the release's value for one of the settings of a service; "" when it has none.
 func shipped(w *catalogue.Workload, setting string) string {
 	resource := func(group, name string) string { return plain(catalogue.Branch(w.Container, "resources", group)[name]) }
 	switch setting {
@@ -50,7 +50,7 @@ func shippedVariable(w *catalogue.Workload, name string) string {
 	return ""
 }
 
-// postgresSettings are those that a release ships for a built-in database.
+// postgresSettings are the settings of a built-in database in a release.
 func postgresSettings(rel *catalogue.Release, database string) map[string]string {
 	if settings := rel.Files.Postgres[database]; settings != nil {
 		return settings

@@ -6,7 +6,7 @@ import (
 	"berth/catalogue"
 )
 
-// TestWorkloads: each release's objects say of each service where it runs, what it may use, and what it keeps.
+// TestWorkloads: the objects of each release say where each service runs, its limits, and its storage.
 func TestWorkloads(t *testing.T) {
 	cat := catalogue.Embedded()
 	done := map[string]bool{}

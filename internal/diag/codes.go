@@ -19,7 +19,7 @@ type Code struct {
 	Do    string `json:"do" yaml:"do"`
 }
 
-// The codes stand in one file a range, codes/11.yaml for BERTH11xx, so that a new code is one entry and a new range one file.
+// Each range of codes is in one file, codes/11.yaml for BERTH11xx: a new code is one entry, a new range one file.
 //
 //go:embed codes/*.yaml
 var codeFiles embed.FS
@@ -67,11 +67,11 @@ func Codes() ([]Code, error) {
 	return codes, nil
 }
 
-// Explain finds a code; "1102" will do for BERTH1102.
+// Explain finds a code; "1102" is short for BERTH1102.
 func Explain(code string) (Code, bool) {
 	codes, err := Codes()
 	if err != nil {
-		panic(err) // the files are ours; a test reads them
+		panic(err) // the files are embedded, and a test reads them
 	}
 	want := "BERTH" + strings.TrimPrefix(strings.ToUpper(code), "BERTH")
 	i := slices.IndexFunc(codes, func(c Code) bool { return c.Code == want })

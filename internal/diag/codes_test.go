@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCodes proves that every code that the program uses is registered and explained, and that none is registered in vain.
+// TestCodes proves that every code of the program is registered and explained, and that the program uses every registered code.
 func TestCodes(t *testing.T) {
 	registered := map[string]bool{}
 	codes, err := Codes()

@@ -1,5 +1,5 @@
-// Package diag is how berth reports problems in what people wrote and in where it runs: what, where, why, what to do next,
-// with a stable code. Problems are values; all are collected, none is printed here.
+// Package diag is how berth reports problems in what people wrote and in its environment: what, where, why, what to do next, with a stable
+// code. Problems are values: callers collect all of them, and nothing is printed here.
 package diag
 
 import (
@@ -12,7 +12,7 @@ import (
 	"berth/internal/secret"
 )
 
-// Severity says whether a problem stops the work.
+// Severity says whether a problem is an error or a warning. An error stops the work.
 type Severity string
 
 // The severities.
@@ -35,13 +35,13 @@ type Diagnostic struct {
 	Code     string   `json:"code"` // BERTH1102; explained in docs/codes.md
 	Severity Severity `json:"severity"`
 	Summary  string   `json:"summary"`          // what is wrong, in one line, no final period
-	Detail   []string `json:"detail,omitempty"` // why, and what was seen: log lines for example
+	Detail   []string `json:"detail,omitempty"` // why, and the evidence: log lines for example
 	Hint     string   `json:"hint,omitempty"`   // what to do next: a command or an edit
 	Range    Range    `json:"range,omitzero"`
 	Subject  string   `json:"subject,omitempty"` // an object where there is no file: "host", "gitserver-0"
 }
 
-// Shown is the problem as people get to see it: what was quoted from elsewhere may hold secrets.
+// Shown is the problem with secrets masked: quotes from elsewhere may have some.
 func (d Diagnostic) Shown() Diagnostic {
 	d.Summary, d.Hint, d.Range.Excerpt = secret.Mask(d.Summary), secret.Mask(d.Hint), secret.Mask(d.Range.Excerpt)
 	d.Detail = slices.Clone(d.Detail)
@@ -51,16 +51,16 @@ func (d Diagnostic) Shown() Diagnostic {
 	return d
 }
 
-// MarshalJSON writes the problem as it is shown.
+// MarshalJSON writes the problem with secrets masked.
 func (d Diagnostic) MarshalJSON() ([]byte, error) {
-	type plain Diagnostic // without this method
+	type plain Diagnostic // a type without this method
 	return json.Marshal(plain(d.Shown()))
 }
 
-// List is several problems. It is an error when one of them is.
+// List is several problems. As an error it is their summaries.
 type List []Diagnostic
 
-// Error joins the summaries, for callers that only have an error to give.
+// Error joins the summaries, for callers that can only return an error.
 func (l List) Error() string {
 	var s []string
 	for _, d := range l {
@@ -74,7 +74,7 @@ func (l List) Failed() bool {
 	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error })
 }
 
-// Err gives the list as an error, or nil when nothing in it stops the work.
+// Err returns the list as an error, or nil when no problem stops the work.
 func (l List) Err() error {
 	if l.Failed() {
 		return l

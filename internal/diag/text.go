@@ -9,15 +9,15 @@ import (
 
 const (
 	codeColumn   = 79  // where codes stand, when the summary leaves room
-	excerptWidth = 110 // longer lines are shown around the place only
+	excerptWidth = 110 // a longer line is shown only around the place
 )
 
-// The colours repeat what the words say: red errors, yellow warnings, dim codes and margins.
+// Colours repeat what the words say: red errors, yellow warnings, dim codes and margins.
 const (
 	red, yellow, dim, plain = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 )
 
-// WriteText writes problems for people: where and what with the code at the right, the line with the place marked, why, what to do.
+// WriteText writes problems for people: place and summary with the code at the right, the line with the place marked, the reason, the hint.
 func (l List) WriteText(w io.Writer, color bool) {
 	paint := func(c, s string) string {
 		if !color || s == "" {
@@ -59,7 +59,7 @@ func (l List) WriteText(w io.Writer, color bool) {
 	}
 }
 
-// where is what a message begins with: a place in a file, or an object.
+// where is the beginning of a message: a place in a file, or an object.
 func (d Diagnostic) where() string {
 	switch {
 	case d.Range.File != "" && d.Range.Line > 0:
@@ -72,7 +72,7 @@ func (d Diagnostic) where() string {
 	return ""
 }
 
-// mark gives the line and the carets below it. Tabs stay tabs in both, so that they line up.
+// mark returns the line and the carets below it. Tabs stay tabs in both, so that they line up.
 func (r Range) mark() (line, marks string) {
 	text := []rune(strings.ToValidUTF8(r.Excerpt, "\uFFFD"))
 	from := min(max(r.Column-1, 0), len(text))
@@ -86,7 +86,7 @@ func (r Range) mark() (line, marks string) {
 	var lead strings.Builder
 	for i, c := range text {
 		if c != '\t' && c < ' ' || c == 0x7f {
-			text[i] = '\uFFFD' // a control character would act on the terminal
+			text[i] = '\uFFFD' // a control character would change the terminal
 		}
 		if i < from {
 			lead.WriteRune(map[bool]rune{true: '\t', false: ' '}[c == '\t'])

@@ -63,7 +63,7 @@ func TestSort(t *testing.T) {
 	}
 }
 
-// TestSecretsAreNotShown: a problem may quote what somebody else wrote, a secret included.
+// TestSecretsAreNotShown: a problem may quote other programs, with secrets.
 func TestSecretsAreNotShown(t *testing.T) {
 	const token = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 	l := List{{Code: "BERTH1101", Severity: Error, Summary: "got " + token, Hint: "not " + token, Detail: []string{"said " + token},

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Closest is the candidate that somebody who wrote name most likely meant, or "".
+// Closest is the candidate that the writer of name most likely meant, or "".
 func Closest(name string, candidates []string) string {
 	best, bestDistance := "", 99
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
@@ -16,12 +16,12 @@ func Closest(name string, candidates []string) string {
 	return best
 }
 
-// fold takes away what people get wrong without meaning another word: case, dashes, underscores.
+// fold removes the differences that don't make another word: case, dashes, underscores.
 func fold(name string) string {
 	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
 }
 
-// distance counts the letters to add, drop, replace, or swap with their neighbour, to make b of a.
+// distance is the number of letters to add, drop, replace, or swap with their neighbour, to turn a into b.
 func distance(a, b string) int {
 	if abs := len(a) - len(b); max(abs, -abs) > 8 {
 		return 9
@@ -47,7 +47,7 @@ func distance(a, b string) int {
 	return rows[(len(a)+1)%3][len(b)]
 }
 
-// Listed joins words as people do, with another word before the last: "a, b or c".
+// Listed joins words in a sentence, with another word before the last: "a, b or c".
 func Listed(words []string, last string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")

@@ -1,5 +1,5 @@
-// Package policy decides what berth agent does: which release it may go to by itself, and whether now. Pure: what there is and what time it
-// is come in, a decision with its reason comes out. Whatever the policy does not clearly allow waits for a person.
+// Package policy decides what berth agent does: which release it may upgrade to, and whether now. Pure: facts and the time go in, a
+// decision with its reason comes out. What the policy does not clearly allow waits for a person.
 package policy
 
 import (
@@ -16,14 +16,14 @@ import (
 	"berth/internal/window"
 )
 
-// Automatic is how far an installation may be upgraded without a person.
+// Automatic says which upgrades need no person.
 type Automatic string
 
 // The levels.
 const (
-	Off   Automatic = "off"   // nowhere
+	Off   Automatic = "off"   // none
 	Patch Automatic = "patch" // to later patches of its minor release
-	Minor Automatic = "minor" // also to the very next minor release
+	Minor Automatic = "minor" // also to the next minor release
 )
 
 // Policy is what the admin allows.
@@ -32,28 +32,28 @@ type Policy struct {
 	Window    window.Window
 }
 
-// Action is what the agent is to do.
+// Action is what the agent has to do.
 type Action string
 
 // The actions.
 const (
-	Nothing Action = "nothing" // it is where it is to be
-	Upgrade Action = "upgrade" // begin
-	Resume  Action = "go on"   // with what it began before
-	Wait    Action = "wait"    // for the window
-	Human   Action = "human"   // something is for a person to do or to decide
-	Refused Action = "refused" // something stands in the way
+	Nothing Action = "nothing" // the installation has its release
+	Upgrade Action = "upgrade" // start an upgrade
+	Resume  Action = "go on"   // continue an upgrade that it started
+	Wait    Action = "wait"    // wait for the window
+	Human   Action = "human"   // a person has to do or decide something
+	Refused Action = "refused" // something prevents the upgrade
 )
 
-// Decision is what the agent is to do, and why.
+// Decision is what the agent has to do, and why.
 type Decision struct {
 	Action Action    `json:"action"`
-	To     string    `json:"to,omitempty"`     // the release that it is about
-	Reason string    `json:"reason,omitempty"` // what it waits for, or what is in the way
-	Opens  time.Time `json:"opens,omitzero"`   // the window, where that is what it waits for
+	To     string    `json:"to,omitempty"`     // the release of the upgrade
+	Reason string    `json:"reason,omitempty"` // what it waits for, or what prevents it
+	Opens  time.Time `json:"opens,omitzero"`   // when the window opens, if it waits for the window
 }
 
-// String says it in one line.
+// String is the decision in one line.
 func (d Decision) String() string {
 	switch d.Action {
 	case Nothing:
@@ -68,14 +68,14 @@ func (d Decision) String() string {
 	return fmt.Sprintf("the upgrade to %s %s", d.To, map[Action]string{Upgrade: "starts", Resume: "goes on"}[d.Action])
 }
 
-// Candidate is a later release, and the way there.
+// Candidate is a later release, and the path to it.
 type Candidate struct {
 	Release string
 	Way     upgrade.Way
-	Refused diag.List // why there is none
+	Refused diag.List // why there is no path
 }
 
-// Releases are those worth a look for an installation, of all that are offered, newest first: the newest of all, the newest patch of the next
+// Releases are the candidates for an installation among all offered releases, newest first: the newest of all, the newest patch of the next
 // minor release, and the newest patch of its own.
 func Releases(offered []string, installed string) []string {
 	later := slices.DeleteFunc(slices.Clone(offered), func(r string) bool { return catalogue.CompareVersions(r, installed) <= 0 })
@@ -102,8 +102,8 @@ func Releases(offered []string, installed string) []string {
 	return slices.Compact(slices.DeleteFunc(found, func(r string) bool { return r == "" }))
 }
 
-// Choose picks the newest of some candidates, newest first, that the policy may go to; left are releases that somebody went back from. It is nil
-// when there is none. held says of the newest one why it is not the one that was picked, and is Nothing where it is.
+// Choose picks the newest candidate that the policy allows; candidates are sorted newest first, and left are releases that were rolled
+// back. It is nil when there is none. held says why the newest one was not picked, and is Nothing where it was.
 func (p Policy) Choose(candidates []Candidate, left []string) (pick *Candidate, held Decision) {
 	held.Action = Nothing
 	for i := range candidates {
@@ -119,7 +119,7 @@ func (p Policy) Choose(candidates []Candidate, left []string) (pick *Candidate, 
 	return nil, held
 }
 
-// against is what speaks against going to a candidate without a person.
+// against is the reason not to upgrade to a candidate without a person.
 func (p Policy) against(c *Candidate, left []string) Decision {
 	human := func(format string, args ...any) Decision {
 		return Decision{Action: Human, To: c.Release, Reason: fmt.Sprintf(format, args...)}
@@ -149,12 +149,12 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 	return Decision{Action: Nothing}
 }
 
-// allows reports whether a hop of a kind may be done without a person.
+// allows reports whether an upgrade step of a kind needs no person.
 func (p Policy) allows(kind plan.Kind) bool {
 	return p.Automatic == Patch && kind == plan.Patch || p.Automatic == Minor && (kind == plan.Patch || kind == plan.Standard)
 }
 
-// forbids says why a hop of a kind may not.
+// forbids says why an upgrade step of a kind needs a person.
 func (p Policy) forbids(kind plan.Kind) string {
 	level := cmp.Or(p.Automatic, Off)
 	if level == Patch && kind == plan.Standard {
@@ -163,16 +163,16 @@ func (p Policy) forbids(kind plan.Kind) string {
 	return "upgrades.automatic is " + string(level)
 }
 
-// Prospect is what is known of an upgrade after a close look at the installation.
+// Prospect is what is known about an upgrade after the installation was checked.
 type Prospect struct {
 	To       string
-	Takes    time.Duration // from its begin to its end, estimated
-	Edits    []string      // that the admin's file needs beside the release
-	Problems diag.List     // what stands in the way, or has to be known first
-	Pending  string        // what the admin's file asks for and was not carried out, in words; ""
+	Takes    time.Duration // the whole upgrade, estimated
+	Edits    []string      // edits of the admin's file that it needs beside the release
+	Problems diag.List     // what prevents it, or has to be known first
+	Pending  string        // a change of the admin's file that was not deployed yet, in words; ""
 }
 
-// Decide says whether an upgrade that was chosen may begin now.
+// Decide says whether a chosen upgrade may start now.
 func (p Policy) Decide(now time.Time, u Prospect) Decision {
 	d := Decision{Action: Human, To: u.To}
 	switch {
@@ -190,7 +190,7 @@ func (p Policy) Decide(now time.Time, u Prospect) Decision {
 	return d
 }
 
-// inWindow says whether something may begin now that takes a while.
+// inWindow says whether work of a duration may start now.
 func (p Policy) inWindow(now time.Time, to string, takes time.Duration) Decision {
 	opens := now
 	if !p.Window.Open(now) {
@@ -200,7 +200,7 @@ func (p Policy) inWindow(now time.Time, to string, takes time.Duration) Decision
 	wait := Decision{Action: Wait, To: to, Reason: "the window " + p.Window.String()}
 	switch {
 	case p.Window.Open(now) && now.Add(takes).After(closes):
-		// The next window may be long enough, if this one was only looked into at its end.
+		// This window may only be nearly over; the next one may be long enough.
 		next := p.Window.Opens(closes)
 		wait.Opens = next
 		if p.Window.Closes(next).Sub(next) < takes {
@@ -221,7 +221,7 @@ func tooShort(to string, w window.Window, takes time.Duration) Decision {
 	return Decision{Action: Human, To: to, Reason: fmt.Sprintf("the window %s is too short for it: it takes about %s", w, round(takes))}
 }
 
-// round is a duration as people say it.
+// round is a duration in words.
 func round(d time.Duration) string {
 	if d < time.Minute {
 		return d.Round(time.Second).String()
@@ -229,20 +229,20 @@ func round(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
-// Underway is an upgrade that is open.
+// Underway is an unfinished upgrade.
 type Underway struct {
 	To        string
-	Kind      plan.Kind     // of the hop in hand
-	Ours      bool          // the agent began it
-	Returning bool          // somebody is on the way back
+	Kind      plan.Kind  // of the current upgrade step
+	Ours      bool          // the agent started it
+	Returning bool          // it is being rolled back
 	Touched   bool          // something of the installation was changed
-	Takes     time.Duration // from its begin to its end, as it was estimated then
-	Problems  diag.List     // that it stopped with, or that keep it from going on
-	Where     string        // it is, in words
+	Takes     time.Duration // the whole upgrade, as estimated at its start
+	Problems  diag.List     // why it stopped, or why it can't continue
+	Where     string        // where it stopped, in words
 }
 
-// GoOn says what to do with an upgrade that is open: it is gone on with when the agent began it and was only interrupted. What was touched is
-// not left half-way because the window closed meanwhile.
+// GoOn decides what to do with an unfinished upgrade: continue it when the agent started it and it was only interrupted. A change that was
+// begun is finished even after the window closed.
 func (p Policy) GoOn(now time.Time, u Underway) Decision {
 	human := Decision{Action: Human, To: u.To}
 	switch {
@@ -266,7 +266,7 @@ func (p Policy) GoOn(now time.Time, u Underway) Decision {
 	return human
 }
 
-// said is the first of some problems that matters most, and how many more there are.
+// said is the most important of some problems, and how many more there are.
 func said(problems diag.List) string {
 	first := problems[0]
 	if i := slices.IndexFunc(problems, func(d diag.Diagnostic) bool { return d.Severity == diag.Error }); i >= 0 {

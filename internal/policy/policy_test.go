@@ -178,8 +178,8 @@ func TestGoOn(t *testing.T) {
 	}
 }
 
-// TestNeverFar holds the policy against the real catalogue: whatever it begins with, what it picks is one hop of a patch, or of one minor
-// release, with nothing that a person has to do or to know.
+// TestNeverFar checks the policy on the real catalogue: from any release it picks one upgrade step to a patch or to the next minor release,
+// without manual work or advice.
 func TestNeverFar(t *testing.T) {
 	c := catalogue.Embedded()
 	offered := map[catalogue.Target][]string{}

@@ -1,6 +1,6 @@
-// Package secret is the one list of what looks like a secret, and the one way in which secrets are kept out of what people and files get
-// to see. Texts go in; texts with stars in place of secrets come out. Everything that berth prints, records or writes for other tools goes
-// through it: what is known to be a secret is hidden by its value, all else by its looks.
+// Package secret is the one list of what looks like a secret, and the one way to mask secrets. Its input is a text; its output is the text
+// with stars in place of secrets. Everything that berth prints, records or writes for other tools goes through it. It masks known secrets
+// by their value, and everything else by its form.
 package secret
 
 import (
@@ -17,20 +17,20 @@ import (
 	"unicode/utf8"
 )
 
-// Stars stand where a secret was.
+// Stars replace a secret.
 const Stars = "*****"
 
-// words are parts of names that suggest a secret, wherever they stand in a name: PGPASSWORD, githubToken.
+// words are parts of names that suggest a secret, anywhere in a name: PGPASSWORD, githubToken.
 var words = []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey", "accesskey", "datasource", "netrc"}
 
-// lastWords suggest a secret where they are the last of several words of a name: API_KEY, SENTRY_DSN, but not KEYBOARD, nor the key of a label.
+// lastWords suggest a secret as the last of several words of a name: API_KEY, SENTRY_DSN, but not KEYBOARD, nor the key of a label.
 var lastWords = []string{"key", "keys", "dsn", "pwd", "pass", "auth", "license", "licence", "pat", "cookie", "salt"}
 
-// harmless are last words of names that tell how much, how long or where, of a secret or not: TOKEN_TTL, SECRET_NAME, KEY_FILE.
+// harmless are last words of names that say how much, how long or where: TOKEN_TTL, SECRET_NAME, KEY_FILE.
 var harmless = []string{"file", "files", "path", "dir", "name", "names", "ttl", "timeout", "limit", "size", "count", "interval", "duration", "length", "enabled",
 	"expiration", "expiry", "seconds", "minutes", "days", "max", "min", "mode", "type", "algorithm", "command", "concurrency", "ref"}
 
-// Name reports whether a name tells that its value is a secret: DB_PASSWORD, accessToken, SENTRY_DSN.
+// Name reports whether a name suggests that its value is a secret: DB_PASSWORD, accessToken, SENTRY_DSN.
 func Name(name string) bool {
 	parts := split(strings.TrimRight(name, "0123456789_"))
 	if len(parts) == 0 || slices.Contains(harmless, parts[len(parts)-1]) {
@@ -41,7 +41,7 @@ func Name(name string) bool {
 		len(parts) > 1 && slices.Contains(lastWords, parts[len(parts)-1])
 }
 
-// split gives the words of a name in small letters: "dbPassword", "DB_PASSWORD" and "db-password" are two words.
+// split splits a name into words in small letters: "dbPassword", "DB_PASSWORD" and "db-password" are two words.
 func split(name string) []string {
 	var b strings.Builder
 	last := rune(0)
@@ -61,7 +61,7 @@ func split(name string) []string {
 // pattern is a form that only secrets have.
 type pattern struct {
 	what   string
-	quick  []string // one of them is in every text that matches, in small letters: most texts need no more than a look for it
+	quick  []string // every text that matches has one of them, in small letters: a quick search rules most texts out
 	regexp func() *regexp.Regexp
 	group  int // the part that is secret
 }
@@ -72,7 +72,7 @@ func lazy(text string) func() *regexp.Regexp {
 
 // patterns are compiled when a text has what they begin with, so that a program that sees no secret starts as fast as without them.
 //
-// Sources: the prefixes are those that the makers of the tokens document, such as
+// Sources: the makers of the tokens document the prefixes, such as
 // https://docs.github.com/authentication/keeping-your-account-and-data-secure/about-authentication-to-github,
 // https://docs.gitlab.com/security/tokens/ and https://sourcegraph.com/docs/cli/how-tos/creating_an_access_token.
 var patterns = []pattern{
@@ -108,7 +108,7 @@ func among(text string) []pattern {
 	return out
 }
 
-// Value reports whether a whole value looks like a secret, and as what: "a token of GitHub".
+// Value reports whether a whole value looks like a secret, and which kind: "a token of GitHub".
 func Value(value string) (what string, found bool) {
 	for _, p := range among(value) {
 		if len(p.found(value)) > 0 {
@@ -121,7 +121,7 @@ func Value(value string) (what string, found bool) {
 	return "", false
 }
 
-// found are the places of what a pattern finds, but for what only stands for a secret, and for images: name:tag@sha256.
+// found are the places that match a pattern, without placeholders of secrets, and without images: name:tag@sha256.
 func (p pattern) found(text string) [][2]int {
 	var out [][2]int
 	for _, m := range p.regexp().FindAllStringSubmatchIndex(text, -1) {
@@ -132,18 +132,18 @@ func (p pattern) found(text string) [][2]int {
 	return out
 }
 
-// placeholder reports what stands for a secret: nothing, stars, a variable.
+// placeholder reports what only stands for a secret: nothing, stars, a variable.
 func placeholder(text string) bool {
 	return strings.Trim(text, "*x.") == "" || strings.HasPrefix(text, "$") || strings.HasPrefix(text, "<") || strings.HasPrefix(text, "{")
 }
 
-// hexKey reports what `openssl rand -hex 16` and longer gives.
+// hexKey reports keys such as `openssl rand -hex 16` and longer ones write.
 func hexKey(text string) bool {
 	return len(text) >= 32 && strings.Trim(text, "0123456789abcdef") == "" && strings.Trim(text, "0123456789") != "" || len(text) >= 32 && len(text)%8 == 0 &&
 		strings.Trim(text, "0123456789ABCDEF") == "" && strings.Trim(text, "0123456789") != ""
 }
 
-// random reports whether a text is one word that a generator made: small and capital letters and digits, evenly mixed.
+// random reports whether a text is one generated word: small and capital letters and digits, evenly mixed.
 func random(text string, least int) bool {
 	if len(text) < least {
 		return false
@@ -188,8 +188,8 @@ func random(text string, least int) bool {
 	return lower > 0 && upper > 0 && digit > 0 && changes*3 >= len(text) && entropy >= 3.5
 }
 
-// Looks reports whether a named value looks like a secret, by its name or by itself, and as what. Whatever its name, a value that only turns
-// something on or off, or says nothing, is none.
+// Looks reports whether a named value looks like a secret, by its name or by itself, and which kind. A value that only turns something on
+// or off, or is empty, is none, whatever its name.
 func Looks(name, value string) (what string, found bool) {
 	if what, found = Value(value); found {
 		return what, true
@@ -200,13 +200,13 @@ func Looks(name, value string) (what string, found bool) {
 	return "", false
 }
 
-// Mask puts stars in place of everything in a text that looks like a secret by itself: tokens, private keys, passwords in URLs.
+// Mask replaces everything in a text that looks like a secret by itself with stars: tokens, private keys, passwords in URLs.
 func Mask(text string) string { return mask(text, stars) }
 
-// stars say nothing of what was there, not even how long it was.
+// stars hide even the length of a secret.
 func stars(string) string { return Stars }
 
-// columns is as long as what was there, so that the columns of a file's line stay.
+// columns is as long as the secret, so that the columns of a file's line stay.
 func columns(text string) string { return strings.Repeat("*", utf8.RuneCountInString(text)) }
 
 func mask(text string, hide func(string) string) string {
@@ -222,10 +222,10 @@ func mask(text string, hide func(string) string) string {
 	return maskRandom(text, hide)
 }
 
-// leastRandom is how long a word in the middle of a text must be to be taken for a random key.
+// leastRandom is the least length of a word inside a text that counts as a random key.
 const leastRandom = 24
 
-// maskRandom hides long words that a generator made.
+// maskRandom masks long generated words.
 func maskRandom(text string, hide func(string) string) string {
 	part := func(c byte) bool {
 		return letter(c) || c >= '0' && c <= '9' || c == '+' || c == '_' || c == '-' || c == '='
@@ -252,8 +252,8 @@ func Output(line string) string {
 	return named(Mask(line), stars, oneWord, func(name string) bool { return Name(name) })
 }
 
-// Line masks a line of a file that people write, by itself and by the line that it belongs to: what a name tells to be secret is hidden to its
-// end, also on further lines. plain are names that suggest a secret elsewhere, but not in this file. Columns stay as they are.
+// Line masks a line of a file that people write, by itself and by the line that it belongs to. A value whose name suggests a secret is
+// masked to its end, also on further lines. plain are names that suggest a secret elsewhere, but not in this file. Columns stay.
 func Line(lines []string, i int, plain func(name string) bool) string {
 	line := lines[i]
 	entry := namesSecret(line) || i > 0 && namesSecret(lines[i-1]) // {name: PASSWORD, value: TEXT}, as Kubernetes has variables
@@ -266,13 +266,13 @@ func Line(lines []string, i int, plain func(name string) bool) string {
 	return named(mask(line, columns), columns, toEnd, tells)
 }
 
-// namesSecret reports whether a line has a name, as a value, that suggests a secret.
+// namesSecret reports whether a value of a line is a name that suggests a secret.
 func namesSecret(line string) bool {
 	_, after, ok := strings.Cut(line, "name:")
 	return ok && Name(strings.Trim(after[:oneWord(strings.TrimLeft(after, " "))+len(after)-len(strings.TrimLeft(after, " "))], `"' `))
 }
 
-// parent is the line that a line belongs to: the closest above it that is indented less; -1 for none.
+// parent is the line that a line belongs to: the closest above it with less indentation; -1 for none.
 func parent(lines []string, i int) int {
 	indent := func(s string) int { return len(s) - len(strings.TrimLeft(s, " \t")) }
 	for at := i - 1; at >= 0; at-- {
@@ -283,13 +283,13 @@ func parent(lines []string, i int) int {
 	return -1
 }
 
-// refers reports whether a value, or a line of one, says where a secret is instead of what it is.
+// refers reports whether a value, or a line of one, says where a secret is and not what it is.
 func refers(value string) bool {
 	value = strings.TrimLeft(value, "{ ")
 	return strings.HasPrefix(value, "env:") || strings.HasPrefix(value, "file:")
 }
 
-// named hides what stands after names that suggest a secret: `name: value`, `name=value`, `"name": "value"`. extent says how far a value goes.
+// named masks the values of names that suggest secrets: `name: value`, `name=value`, `"name": "value"`. extent says how long a value is.
 func named(text string, hide func(string) string, extent func(string) int, tells func(string) bool) string {
 	for at := 0; at < len(text); {
 		name, value := nextName(text, at)
@@ -345,7 +345,7 @@ func lastName(line string) string {
 	return last
 }
 
-// oneWord is how far a value goes in what a program wrote: to its closing quote, or to the next blank or comma.
+// oneWord is the length of a value in a program's output: to its closing quote, or to the next space or comma.
 func oneWord(rest string) int {
 	if n := quoted(rest); n > 0 {
 		return n
@@ -356,7 +356,7 @@ func oneWord(rest string) int {
 	return len(rest)
 }
 
-// toEnd is how far a value goes at most in a file: to its closing quote, to another name after a comma, or to the end of the line.
+// toEnd is the greatest length of a value in a file: to its closing quote, to another name after a comma, or to the end of the line.
 func toEnd(rest string) int {
 	if n := quoted(rest); n > 0 {
 		return n
@@ -376,7 +376,7 @@ func toEnd(rest string) int {
 	return len(rest)
 }
 
-// quoted is how long a text in quotes is, with its quotes; 0 when there is none.
+// quoted is the length of a text in quotes, with its quotes; 0 when there is none.
 func quoted(rest string) int {
 	if rest == "" || rest[0] != '"' && rest[0] != '\'' {
 		return 0
@@ -392,8 +392,8 @@ func quoted(rest string) int {
 	return len(rest)
 }
 
-// JSON hides a line of a file of JSON that holds secrets anywhere, such as Sourcegraph's site configuration: only names and signs are left.
-// Columns stay as they are.
+// JSON masks a line of a JSON file that may have secrets anywhere, such as Sourcegraph's site configuration: only names and signs remain.
+// Columns stay.
 func JSON(line string) string {
 	return jsonWord().ReplaceAllStringFunc(line, func(word string) string {
 		if strings.HasSuffix(word, ":") || plainAnswers(word) {
@@ -405,16 +405,16 @@ func JSON(line string) string {
 
 var jsonWord = lazy(`"(?:[^"\\]|\\.)*"\s*:|"(?:[^"\\]|\\.)*"?|[^\s{}\[\],:"]+`)
 
-// plainAnswers reports a value that only turns something on or off, or says nothing.
+// plainAnswers reports a value that only turns something on or off, or is empty.
 func plainAnswers(value string) bool {
 	return slices.Contains([]string{"", "true", "false", "yes", "no", "on", "off", "none", "null"}, strings.ToLower(value))
 }
 
-// least is how long a known secret must be to be looked for: shorter ones stand in every text by chance.
+// least is the length from which known secrets are searched for: any text has shorter ones by chance.
 const least = 4
 
-// Hide gives a function that masks secrets that are known, in lines that programs wrote, in every form in which they may stand there: as they
-// are, in base64, in a URL, in JSON; and all that looks like a secret.
+// Hide returns a function that masks known secrets in lines that programs wrote, in every form: as they are, in base64, in a URL, in JSON.
+// It masks also all that looks like a secret.
 func Hide(known []string) func(lines []string) []string {
 	var pairs []string
 	for _, value := range byLength(known) {
@@ -432,8 +432,8 @@ func Hide(known []string) func(lines []string) []string {
 	}
 }
 
-// byLength orders secrets from long to short, without what is too short. Of those that are files, the lines of keys and what a name tells to be
-// secret are secrets by themselves.
+// byLength orders secrets from long to short, without those that are too short. In secrets that are files, the lines of keys and the values
+// of names that suggest secrets are secrets by themselves.
 func byLength(secrets []string) []string {
 	all := slices.Clone(secrets)
 	collect := func(value string) string {
@@ -461,7 +461,7 @@ func byLength(secrets []string) []string {
 	return slices.DeleteFunc(slices.Compact(all), func(s string) bool { return len(s) < least || strings.Trim(s, "*") == "" })
 }
 
-// Forms are the ways in which a value may stand in a text.
+// Forms are the forms in which a text may contain a value.
 func Forms(value string) []string {
 	quoted, _ := json.Marshal(value) // a text always marshals
 	forms := []string{value, string(quoted[1 : len(quoted)-1]), url.QueryEscape(value), url.PathEscape(value)}

@@ -23,7 +23,7 @@ func TestName(t *testing.T) {
 	}
 }
 
-// secrets are one of each kind.
+// secrets has one secret of each kind.
 var secrets = map[string]string{
 	"github":      "ghp_0123456789abcdefghijABCDEFGHIJ012345",
 	"github-fine": "github_pat_11AAAAAAA0123456789abcdef_ABCDEFGHIJ",
@@ -68,7 +68,7 @@ func TestValue(t *testing.T) {
 	}
 }
 
-// TestWhatSourcegraphShipsIsNoSecret: of what releases set, only well-known passwords look like secrets.
+// TestWhatSourcegraphShipsIsNoSecret: in what releases set, only well-known passwords look like secrets.
 func TestWhatSourcegraphShipsIsNoSecret(t *testing.T) {
 	cat := catalogue.Embedded()
 	for _, version := range []string{"5.0.0", "6.0.0", "7.5.4453"} {
@@ -146,7 +146,7 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// TestHide: a known secret is hidden in every form in which it may stand in a text.
+// TestHide: a known secret is masked in every form in which a text may contain it.
 func TestHide(t *testing.T) {
 	const value = `correct "horse" & battery`
 	key := "line one of a long key\nline two of a long key\n"

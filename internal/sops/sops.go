@@ -1,5 +1,5 @@
-// Package sops encrypts a Kubernetes Secret in the file format of SOPS, for age recipients: sops, Flux and ksops read it. Only what stands
-// under data and stringData is encrypted. Pure, but for randomness.
+// Package sops encrypts a Kubernetes Secret in the file format of SOPS, for age recipients: sops, Flux and ksops read it. Only values under
+// data and stringData are encrypted. Pure, except for randomness.
 //
 // Source: https://getsops.io/docs/#encryption-protocol
 package sops
@@ -26,10 +26,10 @@ import (
 // Encrypted is the expression for the keys whose values are encrypted.
 const Encrypted = "^(data|stringData)$"
 
-// version is the oldest SOPS whose format this is.
+// version is the oldest SOPS that reads this format.
 const version = "3.7.0"
 
-// Encrypt gives a tree of maps and texts with its secret values encrypted, and how to read them under the key sops.
+// Encrypt returns a tree of maps and texts with its secret values encrypted, and adds under the key sops how to decrypt them.
 func Encrypt(tree map[string]any, recipients []string, now time.Time) (map[string]any, error) {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
@@ -84,7 +84,7 @@ func wrap(key []byte, recipient string) (string, error) {
 	return b.String(), nil
 }
 
-// encoder encrypts values, and sums all of them up in the order in which they stand in the file.
+// encoder encrypts values, and hashes all of them in the order of the file.
 type encoder struct {
 	seal cipher.AEAD
 	mac  hash.Hash
@@ -114,7 +114,7 @@ func (e *encoder) tree(tree map[string]any, path string, secret bool) (map[strin
 	return out, nil
 }
 
-// value encrypts a text for one place. SOPS leaves an empty one as it is.
+// value encrypts a text for one place. Like SOPS it leaves an empty text unchanged.
 func (e *encoder) value(text, place string) string {
 	if text == "" {
 		return ""

@@ -28,8 +28,8 @@ func secret() map[string]any {
 		"data":     map[string]any{"password": "c2VjcmV0", "user": "c2c=", "empty": ""}}
 }
 
-// TestOthersRead: what is written as YAML and read again is decrypted by an implementation that shares nothing with the one that encrypts, and by
-// sops itself where it is on the PATH.
+// TestOthersRead: an implementation that shares no code with this one decrypts the written YAML, and so does sops itself where it is on the
+// PATH.
 func TestOthersRead(t *testing.T) {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -75,7 +75,7 @@ func bySops(t *testing.T, text []byte, identity *age.X25519Identity) {
 	}
 }
 
-// decrypt reads a file as SOPS describes it.
+// decrypt reads a file as the documentation of SOPS describes it.
 func decrypt(t *testing.T, text []byte, identity age.Identity) map[string]any {
 	t.Helper()
 	var root library.Node

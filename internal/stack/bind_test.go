@@ -8,7 +8,7 @@ import (
 	"berth/internal/stack"
 )
 
-// TestATrialIsOpenedToThisMachineOnly: whoever reaches a new Sourcegraph first becomes its admin, and Prometheus has no password.
+// TestATrialIsOpenedToThisMachineOnly: the first person to reach a new Sourcegraph becomes its admin, and Prometheus has no password.
 func TestATrialIsOpenedToThisMachineOnly(t *testing.T) {
 	for text, want := range map[string]string{
 		"url: http://localhost":                                                    "127.0.0.1",

@@ -13,39 +13,39 @@ import (
 	"berth/internal/diag"
 )
 
-// Cluster is what only an installation on Kubernetes has. Rendering changes the release's objects as Instances and this say.
+// Cluster is what only an installation on Kubernetes has. Rendering applies it and the Instances to the release's objects.
 type Cluster struct {
 	Namespace     string
 	Options       config.KubernetesOptions
 	Owners        map[string]string            // service by object: "sourcegraph-frontend" by "Ingress/sourcegraph-frontend"
-	Objects       map[string]any               // the release's, by "Kind/name", as it has them: see Object
-	Containers    map[string]Container         // where each instance's container stands, by service
+	Objects       map[string]any               // the release's, by "Kind/name", with placeholders: see Object
+	Containers    map[string]Container         // each instance's container, by service
 	Tuned         []string                     // keys of the release's ConfigMaps that the config's Postgres settings change
 	Secrets       map[string]map[string][]Part // the data of Secrets of the release, by name and key
-	Settings      map[string]Wanted            // what the config says of single services
-	TLSKey        string                       // secret with the key of the front door's certificate; "" without one
-	Certificate   string                       // the front door's certificate, PEM
+	Settings      map[string]Wanted            // the config's settings of single services
+	TLSKey        string                       // secret with the key of the Ingress's certificate; "" without one
+	Certificate   string                       // the Ingress's certificate, PEM
 	RegistryLogin []Part                       // a docker config with the sign-in to the admin's registry; nil without one
-	Demo          bool                         // as small as it runs
+	Demo          bool                         // requests as small as possible
 	Extra         []File                       // the admin's own objects
 
 	release *catalogue.Release // with the images that are run
 }
 
-// Object is one of Objects with images and namespace filled in. It is the caller's own, to be changed at will.
+// Object is one of Objects with images and namespace filled in. The caller owns it and may change it.
 func (c *Cluster) Object(key string) map[string]any {
-	whole, _ := c.release.Object(c.Objects[key], c.Namespace) // the catalogue's test proves that every release can be put together
+	whole, _ := c.release.Object(c.Objects[key], c.Namespace) // the catalogue's test proves that every release is complete
 	return whole
 }
 
-// Container is where a service's container stands.
+// Container says which container of which object runs a service.
 type Container struct {
 	Object string // "Deployment/sourcegraph-frontend"
 	Name   string // "frontend"
-	Init   bool   // among the containers that run before the others
+	Init   bool   // an init container
 }
 
-// Wanted is what the config says of a service's pods; zero values leave them as the release has them.
+// Wanted has the config's settings of a service's pods; zero values mean the release's.
 type Wanted struct {
 	Replicas                  *int
 	CPU, Memory               config.Quantity // limits
@@ -57,7 +57,7 @@ type Wanted struct {
 	Origins                   []Origin
 }
 
-// ObjectPatch is the admin's own change to one of a service's objects.
+// ObjectPatch is the admin's patch of one of a service's objects.
 type ObjectPatch struct {
 	Kind   string // "": the one with the pods
 	Change map[string]any
@@ -65,7 +65,7 @@ type ObjectPatch struct {
 	Range  diag.Range
 }
 
-// DefaultNamespace is where an installation is when neither config nor context says.
+// DefaultNamespace is the namespace when neither config nor context has one.
 const DefaultNamespace = "sourcegraph"
 
 // Images are the references of all images that the installation runs, in order.
@@ -89,7 +89,7 @@ func (s *Stack) Images() []string {
 	return slices.Sorted(maps.Keys(refs))
 }
 
-// clusterFeatures are the parts of the config that reach into Kubernetes objects, in place of those that only Compose has.
+// clusterFeatures are the parts of the config that change Kubernetes objects, in place of those that only Compose has.
 var clusterFeatures = []func(*builder){
 	(*builder).storeSecrets,
 	(*builder).objectStorage,
@@ -104,8 +104,8 @@ var clusterFeatures = []func(*builder){
 	(*builder).proxy,
 }
 
-// cluster says what should run on Kubernetes. Each service's container is one instance, whatever the number of its pods. Its variables
-// are those that the release gives it, without their values; features set others over them.
+// cluster resolves what should run on Kubernetes. Each service's container is one instance, whatever the number of its pods. Its variables
+// are the release's, without their values; features set values over them.
 func (b *builder) cluster() {
 	c := &Cluster{Objects: map[string]any{}, Owners: map[string]string{}, Containers: map[string]Container{},
 		Secrets: map[string]map[string][]Part{}, Settings: map[string]Wanted{}, Demo: b.Config.Size == "demo"}
@@ -140,7 +140,7 @@ func (b *builder) cluster() {
 	}
 }
 
-// objects takes over the objects of all services that run. Secrets of services that are replaced stay: they tell the others where to go.
+// objects adds the objects of all services that run. Secrets of replaced services stay: other services read from them where to connect.
 func (b *builder) objects() {
 	c := b.stack.Cluster
 	release := *b.Release
@@ -165,7 +165,7 @@ func (b *builder) objects() {
 	}
 }
 
-// postgresSettings puts the admin's settings over those that the release ships.
+// postgresSettings merges the admin's settings over the release's.
 func (b *builder) postgresSettings(release *catalogue.Release) {
 	release.Services = maps.Clone(release.Services)
 	for name, d := range b.Config.Databases {
@@ -210,7 +210,7 @@ func (b *builder) container(name string) {
 	b.add(inst)
 }
 
-// wanted gathers what the config says of one service.
+// wanted collects the config's settings of one service.
 func (b *builder) wanted(name string) Wanted {
 	s := b.Config.Services[name]
 	w := Wanted{Replicas: s.Replicas, CPU: s.CPU, Memory: s.Memory, CPURequest: s.CPURequest, MemoryRequest: s.MemoryRequest,
@@ -243,7 +243,7 @@ func (b *builder) wanted(name string) Wanted {
 	return w
 }
 
-// merged is what is said of all pods, with what is said of a service's over it.
+// merged are the settings for all pods, with those of a service over them.
 func merged(all config.Pods, own *config.Pods) config.Pods {
 	if own == nil {
 		return all
@@ -275,8 +275,8 @@ func over(a, b map[string]string) map[string]string {
 	return out
 }
 
-// storeSecrets fills the Secrets that tell services where databases and Redis are: generated passwords for the built-in ones, the admin's
-// own addresses otherwise. The keys are the chart's.
+// storeSecrets fills the Secrets from which services read where databases and Redis are: generated passwords for bundled ones, else the
+// admin's addresses. The keys are the chart's.
 func (b *builder) storeSecrets() {
 	c := b.stack.Cluster
 	for name := range databases {
@@ -307,7 +307,7 @@ func (b *builder) storeSecrets() {
 	}
 }
 
-// ingressTLS keeps the admin's certificate for the front door.
+// ingressTLS keeps the admin's certificate for the Ingress.
 func (b *builder) ingressTLS() {
 	if t := b.Config.TLS; t.Certificate != "" {
 		b.stack.Cluster.Certificate = string(b.Files[t.Certificate])
@@ -315,7 +315,7 @@ func (b *builder) ingressTLS() {
 	}
 }
 
-// registryLogin puts the sign-in to the admin's registry into the form that Kubernetes takes.
+// registryLogin writes the login to the admin's registry in the form that Kubernetes accepts.
 func (b *builder) registryLogin() {
 	l := b.Config.Images.Login
 	if l == nil || l.Password == nil || b.Config.Images.Registry == "" {

@@ -9,14 +9,14 @@ import (
 	"berth/internal/config"
 )
 
-// overlays are what a config asks for of the parts of a release that not every installation on Kubernetes has.
+// overlays are the overlays of a release on Kubernetes that a config asks for.
 func overlays(c *config.Config) []string {
 	return slices.DeleteFunc([]string{catalogue.Executors, catalogue.Jaeger}, func(name string) bool { return !overlaid(c, name) })
 }
 
 const executor = "executor"
 
-// The queues of executors when the config names none. The objects of the release are named after them.
+// defaultQueues are the queues of executors when the config names none. The objects of the release are named after them.
 var defaultQueues = []string{"batches", "codeintel"}
 
 func (b *builder) queues() []string {
@@ -26,8 +26,8 @@ func (b *builder) queues() []string {
 	return defaultQueues
 }
 
-// overlayObjects makes the release's overlays that the config asks for a part of it. Objects of executors are named after their queues, as
-// Sourcegraph's chart names them.
+// overlayObjects adds the objects of the overlays that the config asks for. Objects of executors are named after their queues, as in
+// Sourcegraph's chart.
 func (b *builder) overlayObjects() {
 	b.Release = b.Release.With(overlays(b.Config)...)
 	s, runs := b.Release.Services[executor]
@@ -44,7 +44,7 @@ func (b *builder) overlayObjects() {
 	b.Release.Services[executor] = catalogue.Service{Kubernetes: &k}
 }
 
-// clusterExecutors gives the executor its token, and says what asks for it.
+// clusterExecutors gives the executor its token, and records the config's line as its origin.
 func (b *builder) clusterExecutors() {
 	if b.Config.Executors == nil {
 		return
@@ -56,14 +56,14 @@ func (b *builder) clusterExecutors() {
 	})
 }
 
-// clusterJaeger says what asks for Jaeger, and for the collector's sending traces there.
+// clusterJaeger records the config's line as the origin of Jaeger, and of the collector's change that sends traces there.
 func (b *builder) clusterJaeger() {
 	if overlaid(b.Config, catalogue.Jaeger) {
 		b.each([]string{"jaeger", "otel-collector"}, func(inst *Instance) { inst.origin("tracing", b.At("tracing")) })
 	}
 }
 
-// withTexts copies a tree with other texts.
+// withTexts copies a tree with replaced texts.
 func withTexts(tree any, texts *strings.Replacer) any {
 	switch tree := tree.(type) {
 	case string:

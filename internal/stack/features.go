@@ -15,7 +15,7 @@ import (
 	"berth/internal/diag"
 )
 
-// The services that the features below reach. A release that lacks one of them is not given it.
+// The services of the features below. A release that lacks one of them does not get it.
 var (
 	frontends  = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal"}
 	proxyUsers = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "gitserver", "migrator", "worker", "repo-updater", "executor"} // docs: self-hosted/private-network
@@ -27,8 +27,8 @@ const (
 	gitHome      = "/home/sourcegraph"
 )
 
-// FileNames are the files that a config names and whose content becomes part of the stack. Secrets are not among them, nor files that may hold
-// some, as Sourcegraph's own configuration files do: their values never are.
+// FileNames are the files that a config names and whose content becomes part of the stack. They don't include secrets, nor files that may
+// contain some, such as Sourcegraph's own configuration files: their values never become part of it.
 func FileNames(c *config.Config) []string {
 	names := append([]string{c.TLS.Certificate, c.Git.KnownHosts}, c.CertificateAuthorities...)
 	if c.Kubernetes != nil {
@@ -47,7 +47,7 @@ func (b *builder) each(services []string, f func(*Instance)) {
 	}
 }
 
-// part is a value that may be a secret of the admin's, which then has that name.
+// part is a value of the admin's. A secret one gets that name.
 func (b *builder) part(name string, v *config.Value, at diag.Range) Part {
 	if v.Secret != nil {
 		return Part{Secret: b.secret(name, v.Secret, at)}
@@ -55,14 +55,14 @@ func (b *builder) part(name string, v *config.Value, at diag.Range) Part {
 	return Part{Text: v.Text}
 }
 
-// secret registers a secret that the admin keeps, and gives its name.
+// secret registers a secret that the admin keeps, and returns its name.
 func (b *builder) secret(name string, ref *config.Secret, at diag.Range) string {
 	b.secrets[name] = Secret{Name: name, Env: ref.Env, File: ref.File, Range: at}
 	return name
 }
 
-// siteConfig gives the frontends the admin's site configuration, and beside it what other keys of the config say in it: the external
-// URL, the license, certificate authorities, the executors' token. Sourcegraph merges the two files.
+// siteConfig gives the frontends the admin's site configuration, and a second file with what other keys of the config add to it: the
+// external URL, the license, certificate authorities, the executors' token. Sourcegraph merges the two files.
 //
 // Source: https://sourcegraph.com/docs/self-hosted/advanced-config-file
 func (b *builder) siteConfig() {
@@ -94,7 +94,8 @@ func (b *builder) siteConfigParts() []Part {
 		certificates = append(certificates, string(b.Files[file]))
 	}
 	if certificates != nil {
-		// A setting of its own since 6.8 (docs, 2025-08-15), an experimental feature before. A release ignores the one it doesn't know.
+		// A setting of its own since 6.8 (docs, 2025-08-15), an experimental feature before. A release ignores the one that it doesn't
+		// know.
 		external := map[string]any{"certificates": certificates}
 		fields["tls.external"] = external
 		fields["experimentalFeatures"] = map[string]any{"tls.external": external}
@@ -145,19 +146,19 @@ func (b *builder) codeHostsAndSettings() {
 	}
 }
 
-// secretFile registers a file of the admin's that may hold secrets anywhere, as Sourcegraph's configuration, git's and a collector's do. It goes
-// where secrets go.
+// secretFile registers a file of the admin's that may contain secrets anywhere, such as Sourcegraph's configuration, git's and a
+// collector's. It is handled like a secret.
 func (b *builder) secretFile(name, file string, at diag.Range) string {
 	return b.secret(name, &config.Secret{File: file}, at)
 }
 
-// file takes one of the admin's files into the project. It holds no secrets.
+// file adds one of the admin's files to the project. It contains no secrets.
 func (b *builder) file(path, name string) {
 	b.stack.Settings.Files = append(b.stack.Settings.Files, File{Path: path, Content: b.Files[name]})
 }
 
-// git gives gitserver what it needs to reach code hosts. Files of secrets belong to root in the container and can be read by all in it;
-// ssh asks for stricter rights only of a key that belongs to its own user.
+// git gives gitserver what it needs to reach code hosts. Files of secrets belong to root in the container, and every process in it can read
+// them; ssh requires stricter rights only for a key that belongs to its own user.
 func (b *builder) git() {
 	g := b.Config.Git
 	at := b.At("git")
@@ -184,16 +185,16 @@ func (b *builder) git() {
 	}
 }
 
-// The front door, and the settings files that Sourcegraph ships for it.
+// The front proxy, and the settings files that Sourcegraph ships for it.
 const (
-	frontDoor       = "caddy"
+	frontProxy      = "caddy"
 	caddyfilePath   = "/etc/caddy/Caddyfile"
 	caddyOwn        = "caddy/builtins/https.custom-cert.Caddyfile"
 	caddyAutomatic  = "caddy/builtins/https.lets-encrypt-prod.Caddyfile"
 	caddyRehearsing = "caddy/builtins/https.lets-encrypt-staging.Caddyfile"
 )
 
-// tls chooses the front door's settings file, of the four that the release ships.
+// tls chooses the front proxy's settings file, of the four that the release ships.
 func (b *builder) tls() {
 	t := b.Config.TLS
 	if t.Certificate == "" && t.LetsEncrypt == nil {
@@ -204,7 +205,7 @@ func (b *builder) tls() {
 	if u, err := url.Parse(b.Config.URL); err == nil {
 		address = u.Hostname()
 	}
-	b.each([]string{frontDoor}, func(inst *Instance) {
+	b.each([]string{frontProxy}, func(inst *Instance) {
 		inst.set("SRC_SITE_ADDRESS", Part{Text: address})
 		inst.origin("tls", at)
 		file := caddyOwn
@@ -224,19 +225,19 @@ func (b *builder) tls() {
 	})
 }
 
-// ports opens other ports of the host than the release does.
+// ports publishes other ports of the host than the release does.
 func (b *builder) ports() {
 	p := b.Config.Ports
-	http, https := b.doorPorts()
+	http, https := b.webPorts()
 	at, bind := b.At("ports"), b.bind()
 	for i := range b.stack.Instances {
 		inst := &b.stack.Instances[i]
 		switch inst.Service {
-		case frontDoor:
+		case frontProxy:
 			inst.publish("80", http)
 			inst.publish("443", https)
 			if strings.HasPrefix(b.Config.URL, "http://") {
-				inst.Probe = &catalogue.Probe{Port: 80} // it has no health check, and is there at once
+				inst.Probe = &catalogue.Probe{Port: 80} // it has no health check, and starts at once
 			}
 		case "prometheus":
 			inst.publish("9090", p.Prometheus)
@@ -261,8 +262,9 @@ func (b *builder) ports() {
 	}
 }
 
-// bind is the host's address on which ports are opened; "" for the release's own, which is every address. Whoever reaches a new Sourcegraph
-// first becomes its admin, and Prometheus has no password, so what has a URL of this machine is opened to this machine only.
+// bind is the host's address on which ports are published; "" for the release's own, which is every address. The first person to reach a
+// new Sourcegraph becomes its admin, and Prometheus has no password. So an installation with a URL of this machine is reachable only from
+// this machine.
 func (b *builder) bind() string {
 	if own := b.Config.Ports.Bind; own != "" {
 		return own
@@ -281,7 +283,7 @@ func (b *builder) bind() string {
 	return ""
 }
 
-// bracketed is an address as it stands before a port.
+// bracketed is an address in the form that is written before a port.
 func bracketed(address string) string {
 	if strings.Contains(address, ":") {
 		return "[" + address + "]"
@@ -289,7 +291,7 @@ func bracketed(address string) string {
 	return address
 }
 
-// Published takes a published port apart: "0.0.0.0:8080:80" is port 80, on port 8080 of the host's address 0.0.0.0.
+// Published splits a published port: "0.0.0.0:8080:80" is port 80, on port 8080 of the host's address 0.0.0.0.
 func Published(port string) (host, published, inside string) {
 	last := strings.LastIndexByte(port, ':') // the catalogue and publish write all three
 	address, inside := port[:last], port[last+1:]
@@ -297,8 +299,8 @@ func Published(port string) (host, published, inside string) {
 	return strings.Trim(address[:last], "[]"), address[last+1:], inside
 }
 
-// doorPorts are the host's ports for HTTP and HTTPS: those of the config, else the one that the URL names.
-func (b *builder) doorPorts() (http, https *int) {
+// webPorts are the host's ports for HTTP and HTTPS: those of the config, else the one in the URL.
+func (b *builder) webPorts() (http, https *int) {
 	http, https = b.Config.Ports.HTTP, b.Config.Ports.HTTPS
 	u, err := url.Parse(b.Config.URL)
 	if err != nil {
@@ -317,7 +319,7 @@ func (b *builder) doorPorts() (http, https *int) {
 	return http, https
 }
 
-// publish opens a container's port on a port of the host: nil leaves it as it is, 0 closes it.
+// publish publishes a container's port on a port of the host: nil leaves it unchanged, 0 removes it.
 func (i *Instance) publish(inside string, host *int) {
 	if host == nil {
 		return
@@ -328,7 +330,7 @@ func (i *Instance) publish(inside string, host *int) {
 	}
 }
 
-// tracing sends traces to Jaeger beside Sourcegraph, or where the admin's collector file says.
+// tracing sends traces to Jaeger, or to where the admin's collector file says.
 func (b *builder) tracing() {
 	t := b.Config.Tracing
 	if t == nil {
@@ -347,7 +349,7 @@ func (b *builder) tracing() {
 	})
 }
 
-// overlay makes the changes of one of Sourcegraph's override files in the services of the base file.
+// overlay applies one of Sourcegraph's override files to the services of the base file.
 func (b *builder) overlay(name string) {
 	for service, change := range b.Release.Overlays[name] {
 		b.each([]string{service}, func(inst *Instance) {
@@ -361,7 +363,7 @@ func (b *builder) overlay(name string) {
 	}
 }
 
-// executors tells the executor where Sourcegraph is, what to work on, and its token.
+// executors gives the executor Sourcegraph's address, its queues, and its token.
 //
 // Source: docker-compose/executors of Sourcegraph's Compose repository.
 func (b *builder) executors() {
@@ -377,7 +379,7 @@ func (b *builder) executors() {
 	})
 }
 
-// proxy sends requests to the outside through the admin's proxy; addresses inside the installation are excluded.
+// proxy sends outbound requests through the admin's proxy; addresses inside the installation are excluded.
 func (b *builder) proxy() {
 	p := b.Config.Proxy
 	if p == nil {

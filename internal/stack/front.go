@@ -6,32 +6,31 @@ import (
 	"time"
 )
 
-// Front is what stands behind the front door: Sourcegraph, or a page that says why it does not answer.
+// Front is what answers people, and what runs behind it: Sourcegraph, or a page that says why it does not answer.
 type Front string
 
 // The fronts.
 const (
 	Open   Front = ""       // Sourcegraph answers, as the config asks for
-	Held   Front = "held"   // everything runs; in a cluster requests wait at a door while what exists once is replaced
-	Behind Front = "behind" // everything runs, and the page answers: what was just changed is proved before people come
+	Held   Front = "held"   // everything runs; in a cluster the holding proxy holds requests while services with one instance restart
+	Behind Front = "behind" // everything runs, but the page answers: an upgrade is checked before people use it
 	Closed Front = "closed" // the page answers, and only databases run: nothing else may write
-	Bare   Front = "bare"   // only databases run, and nothing answers: a clone to try things on
+	Bare   Front = "bare"   // only databases run, and nothing answers: a clone for a rehearsal
 
-	// Stopped is that the page answers, and nothing else runs: what lies in the databases' volumes can be moved.
+	// Stopped means that the page answers, and nothing else runs: files in the databases' volumes can be moved.
 	Stopped Front = "stopped"
 )
 
-// Door is the name of what requests go through in a cluster while the front is Held.
+// Door is the name of the holding proxy: in a cluster, requests go through it while the front is Held.
 const Door = "berth-door"
 
-// LongestWait is how long a request waits at the door before it is let past, and so how long the door stays closed at most: less than the minute that
-// ingresses wait for an answer.
+// LongestWait is how long the holding proxy holds a request at most: less than the minute that ingresses wait for an answer.
 const LongestWait = 45 * time.Second
 
-// Databases are the services that stay while everything else is stopped.
+// Databases are the services that keep running while everything else is stopped.
 func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsights-db"} }
 
-// With gives the stack with another front, and page as the text of its page. On Kubernetes the objects are changed instead: see
+// With returns the stack with another front, and page as the text of its page. On Kubernetes the objects are changed instead: see
 // render/kubernetes.
 func (s *Stack) With(front Front, page string) *Stack {
 	if front == Open || front == Held || s.Cluster != nil {
@@ -43,7 +42,7 @@ func (s *Stack) With(front Front, page string) *Stack {
 		if !inst.stays(front) {
 			continue
 		}
-		if inst.Service == frontDoor {
+		if inst.Service == frontProxy {
 			inst.DependsOn = nil
 		}
 		out.Instances = append(out.Instances, inst)
@@ -63,16 +62,16 @@ func (i *Instance) stays(front Front) bool {
 	database := slices.Contains(Databases(), i.Service)
 	switch front {
 	case Closed:
-		return database || i.Service == frontDoor
+		return database || i.Service == frontProxy
 	case Stopped:
-		return i.Service == frontDoor
+		return i.Service == frontProxy
 	case Bare:
 		return database
 	}
 	return true
 }
 
-// prune takes away the volumes and secrets that no instance has.
+// prune removes the volumes and secrets that no instance has.
 func (s *Stack) prune() {
 	volumes, secrets := map[string]bool{}, map[string]bool{}
 	for i := range s.Instances {
@@ -89,7 +88,7 @@ func (s *Stack) prune() {
 	s.Secrets = slices.DeleteFunc(slices.Clone(s.Secrets), func(secret Secret) bool { return !secrets[secret.Name] })
 }
 
-// answering gives a Caddyfile that answers everything with a page, where it asked Sourcegraph. Addresses and certificates stay.
+// answering returns a Caddyfile that answers every request with a page, in place of Sourcegraph. Addresses and certificates stay.
 func answering(lines []string, page string) []string {
 	var out []string
 	inside := false
@@ -107,8 +106,8 @@ func answering(lines []string, page string) []string {
 	return out
 }
 
-// PageDirectives are the lines of a Caddyfile that answer everything with a page. The answer's status is 503: machines wait and ask again,
-// and no cache keeps it.
+// PageDirectives are the lines of a Caddyfile that answer every request with a page. The status is 503: programs retry, and no cache keeps
+// it.
 func PageDirectives(page string) []string {
 	page = strings.ReplaceAll(page, "`", "'") // which ends a text of a Caddyfile
 	return []string{

@@ -19,7 +19,7 @@ func TestAnsweringKeepsAddressAndCertificate(t *testing.T) {
 	}
 }
 
-func TestClosedLeavesDatabasesAndTheDoor(t *testing.T) {
+func TestClosedLeavesDatabasesAndTheFrontProxy(t *testing.T) {
 	s := &Stack{Instances: []Instance{{Name: "pgsql", Service: "pgsql"}, {Name: "gitserver-0", Service: "gitserver"},
 		{Name: "caddy", Service: "caddy", DependsOn: []Dependency{{Name: "sourcegraph-frontend-0"}}}, {Name: "migrator", Service: "migrator", OneShot: true}}}
 	names := func(s *Stack) (out []string) {

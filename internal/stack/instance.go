@@ -9,7 +9,7 @@ import (
 	"berth/internal/diag"
 )
 
-// set gives a variable a value, in place of any that it has.
+// set gives a variable a value, in place of any other.
 func (i *Instance) set(name string, value ...Part) {
 	for k := range i.Env {
 		if i.Env[k].Name == name {
@@ -20,12 +20,12 @@ func (i *Instance) set(name string, value ...Part) {
 	i.Env = append(i.Env, EnvVar{Name: name, Value: value})
 }
 
-// has reports whether the instance is given a variable.
+// has reports whether the instance has a variable.
 func (i *Instance) has(name string) bool {
 	return slices.ContainsFunc(i.Env, func(e EnvVar) bool { return e.Name == name })
 }
 
-// mount mounts something at a path, in place of anything that is there.
+// mount mounts something at a path, in place of any other mount there.
 func (i *Instance) mount(m Mount) {
 	i.Mounts = slices.DeleteFunc(i.Mounts, func(o Mount) bool { return o.Path == m.Path })
 	i.Mounts = append(i.Mounts, m)
@@ -37,7 +37,7 @@ func (i *Instance) origin(text string, at diag.Range) {
 
 func numbered(text string, i int) string { return strings.ReplaceAll(text, "{i}", strconv.Itoa(i)) }
 
-// cores reads a cpu limit as the catalogue writes it. The catalogue's test proves that every one can be read.
+// cores reads a cpu limit in the catalogue's form. The catalogue's test proves that every one is valid.
 func cores(s string) float64 {
 	n, _ := strconv.ParseFloat(s, 64)
 	return n
@@ -71,7 +71,7 @@ func showBytes(n int64) string {
 	}
 }
 
-// unset takes a variable away.
+// unset removes a variable.
 func (i *Instance) unset(name string) {
 	i.Env = slices.DeleteFunc(i.Env, func(e EnvVar) bool { return e.Name == name })
 }

@@ -12,20 +12,20 @@ import (
 	"berth/internal/diag"
 )
 
-// DefaultName is the installation's name when the config gives none.
+// DefaultName is the installation's name when the config has none.
 const DefaultName = "sourcegraph"
 
-// Input is what a Stack is made from.
+// Input has everything that a Stack is made from.
 type Input struct {
 	Config    *config.Config
 	At        func(path string) diag.Range // the place of a key's value in the config
 	Release   *catalogue.Release
-	Files     map[string][]byte // content of the files that the config names (see FileNames), by the name that it gives
+	Files     map[string][]byte // content of the files that the config names (see FileNames), by the config's name
 	Namespace string            // of the kube context, where the config names none
 	Lock      map[string]string // digests that the admin recorded for their own registry, by image name
 }
 
-// Resolve says what should run for a config and a release. It takes a config that check.Read found nothing wrong with.
+// Resolve says what should run for a config and a release. The config must have no errors in check.Read.
 func Resolve(in Input) *Stack {
 	b := &builder{Input: in, secrets: map[string]Secret{}}
 	b.stack = &Stack{
@@ -48,8 +48,8 @@ func Resolve(in Input) *Stack {
 	return b.finish()
 }
 
-// features are the parts of the config, each as what it does to the stack that Sourcegraph ships. The order matters only where
-// noted: proxies must know all instances.
+// features are the parts of the config, each with its effect on the stack that Sourcegraph ships. The order matters only where noted:
+// proxies must know all instances.
 var features = []func(*builder){
 	(*builder).databases,
 	(*builder).redis,
@@ -64,7 +64,7 @@ var features = []func(*builder){
 	(*builder).proxy,
 }
 
-// builder holds a stack while it is put together.
+// builder is a stack in the making.
 type builder struct {
 	Input
 	stack   *Stack
@@ -85,7 +85,7 @@ func counts(c *config.Config, rel *catalogue.Release) map[string]int {
 			n[name] = *want.Replicas
 		}
 	}
-	// Services that share a shard's volume (zoekt's two) are scaled together.
+	// Services that share a shard's volume (zoekt's two) have the same number of instances.
 	for name := range n {
 		for other := range n {
 			if n[other] > n[name] && rel.Services[name].Compose.SharesVolume(rel.Services[other].Compose) {
@@ -96,7 +96,7 @@ func counts(c *config.Config, rel *catalogue.Release) map[string]int {
 	return n
 }
 
-// overlaid reports whether the config asks for the services of one of Sourcegraph's override files, or of one of its charts' further parts.
+// overlaid reports whether the config asks for an overlay.
 func overlaid(c *config.Config, overlay string) bool {
 	switch overlay {
 	case "":
@@ -109,7 +109,7 @@ func overlaid(c *config.Config, overlay string) bool {
 	return false
 }
 
-// replaced reports whether the admin brings their own instead of a built-in store.
+// replaced reports whether the admin replaces a built-in store by an external one.
 func replaced(c *config.Config, service string) bool {
 	for name, d := range databases {
 		if (service == name || service == d.exporter) && c.Databases[name].External != nil {
@@ -122,7 +122,7 @@ func replaced(c *config.Config, service string) bool {
 	return service == blobstore && c.ObjectStorage != nil
 }
 
-// ship adds every instance as the release ships it.
+// ship adds every instance of the release.
 func (b *builder) ship() {
 	for _, name := range slices.Sorted(maps.Keys(b.counts)) {
 		for i := range b.counts[name] {
@@ -180,8 +180,8 @@ func (b *builder) image(name string) string {
 	return Image(b.Config.Images.Registry, b.Release, b.Lock, name)
 }
 
-// Image gives the reference of a release's image, from the admin's registry where there is one. The digest stays: it says what is run,
-// wherever it comes from; lock has those that the admin recorded for their own registry.
+// Image returns the reference of a release's image, from the admin's registry where there is one. The digest stays: it identifies the image
+// in any registry. lock has the digests that the admin recorded for their own registry.
 func Image(registry string, release *catalogue.Release, lock map[string]string, name string) string {
 	ref := release.Images[name]
 	if registry == "" || ref == "" {
@@ -191,7 +191,7 @@ func Image(registry string, release *catalogue.Release, lock map[string]string, 
 	return strings.TrimSuffix(registry, "/") + tagged[strings.LastIndexByte(tagged, '/'):] + "@" + cmp.Or(lock[name], digest)
 }
 
-// value writes an environment value out for instance i.
+// value expands an environment value for instance i.
 func (b *builder) value(v catalogue.Value, i int) string {
 	if v.Items == nil {
 		return numbered(v.Text, i)
@@ -203,7 +203,7 @@ func (b *builder) value(v catalogue.Value, i int) string {
 	return strings.Join(items, v.Join)
 }
 
-// items writes a list out: once for each instance of the service that an item stands for.
+// items expands a list: an item of a service repeats for each of its instances.
 func (b *builder) items(items []catalogue.Item) []string {
 	var out []string
 	for _, it := range items {
@@ -218,7 +218,7 @@ func (b *builder) items(items []catalogue.Item) []string {
 	return out
 }
 
-// settings takes over the facts of the release's settings files.
+// settings adds the facts of the release's settings files.
 func (b *builder) settings() {
 	f := b.Release.Files
 	s := Settings{Postgres: map[string]map[string]string{}, YAML: maps.Clone(f.YAML), Caddyfiles: f.Caddyfiles}
@@ -235,7 +235,7 @@ func (b *builder) settings() {
 	b.stack.Settings = s
 }
 
-// overrides are what the admin says of single services; they come last, so that they win.
+// overrides are the admin's settings of single services; they come last, so that they win.
 func (b *builder) overrides() {
 	for i := range b.stack.Instances {
 		inst := &b.stack.Instances[i]
@@ -284,7 +284,7 @@ func (b *builder) patches(inst *Instance) {
 	}
 }
 
-// finish orders everything and collects what instances use.
+// finish orders everything and collects the volumes and secrets of instances.
 func (b *builder) finish() *Stack {
 	s := b.stack
 	slices.SortFunc(s.Instances, func(a, c Instance) int { return cmp.Compare(a.Name, c.Name) })
@@ -339,7 +339,7 @@ func (b *builder) finish() *Stack {
 	return s
 }
 
-// use marks a secret, and those that it is put together from.
+// use marks a secret as used, and those that it contains.
 func (b *builder) use(name string, used map[string]bool) {
 	if name == "" || used[name] {
 		return

@@ -7,7 +7,7 @@ import (
 	"berth/internal/config"
 )
 
-// database is how services are reported one of the three Postgres databases.
+// database has the variables by which services find one of the three Postgres databases.
 //
 // Source: the Compose file's migrator service, which names all six variables of each;
 // https://sourcegraph.com/docs/self-hosted/external-services/postgres
@@ -27,7 +27,7 @@ var databases = map[string]database{
 
 const blobstore = "blobstore"
 
-// databases gives built-in databases real passwords and tells every client; or points the clients to the admin's own.
+// databases gives bundled databases generated passwords and sets them in every client, or points the clients to external databases.
 func (b *builder) databases() {
 	for name, d := range databases {
 		external := b.Config.Databases[name].External
@@ -39,7 +39,7 @@ func (b *builder) databases() {
 			case external == nil && client:
 				b.builtinDatabase(inst, name, d)
 			case external == nil && inst.Service == name:
-				// The image sets this password when it makes the database; without one it lets everybody in.
+				// The image sets this password when it creates the database; without one the database accepts everybody.
 				inst.set("POSTGRES_PASSWORD", b.password(name))
 			case external == nil && inst.Service == d.exporter:
 				inst.set("DATA_SOURCE_NAME", Part{Text: "postgres://" + d.user + ":"}, b.password(name), Part{Text: "@" + d.host + ":5432/?sslmode=disable"})
@@ -48,7 +48,7 @@ func (b *builder) databases() {
 	}
 }
 
-// password is the generated password of a built-in database: letters and digits, so it can stand in a URL as it is.
+// password is the generated password of a bundled database: only letters and digits, so it needs no escape in a URL.
 func (b *builder) password(database string) Part {
 	name := database + "-password"
 	b.secrets[name] = Secret{Name: name}
@@ -79,14 +79,14 @@ func (b *builder) externalDatabase(inst *Instance, name string, d database, e *c
 		inst.set(d.prefix+"PASSWORD", Part{Secret: b.secret(name+"-password", e.Password, at)})
 	}
 	if inst.has(d.prefix + "DATASOURCE") {
-		// A data source wins over the parts, so the shipped one must go.
+		// A data source overrides the single variables, so the shipped one must be removed.
 		inst.set(d.prefix+"DATASOURCE", Part{})
 	}
 	inst.origin("own "+name, at)
 }
 
-// redisClients are the services that use Redis. In a Compose installation they find the built-in stores by their default names.
-// Source: the chart's REDIS_CACHE_ENDPOINT and REDIS_STORE_ENDPOINT, and for the older services the public source's redispool.
+// redisClients are the services that use Redis. In a Compose installation they find the built-in stores by their default names. Source: the
+// chart's REDIS_CACHE_ENDPOINT and REDIS_STORE_ENDPOINT, and for the older services the public source's redispool.
 var redisClients = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "gitserver", "searcher", "symbols", "worker",
 	"repo-updater", "precise-code-intel-worker", "syntactic-code-intel-worker"}
 
@@ -107,9 +107,8 @@ func (b *builder) redis() {
 	}
 }
 
-// uploadPrefixes are the variables of the two uses of object storage, each with the services that take it. Newer releases also know
-// one prefix for both, and still read these.
-// Source: https://sourcegraph.com/docs/self-hosted/external-services/object-storage
+// uploadPrefixes are the variables of the two uses of object storage, each with the services that read it. Newer releases also know one
+// prefix for both, and still read these. Source: https://sourcegraph.com/docs/self-hosted/external-services/object-storage
 var uploadPrefixes = map[string][]string{
 	"PRECISE_CODE_INTEL_UPLOAD_": {"sourcegraph-frontend", "sourcegraph-frontend-internal", "worker", "precise-code-intel-worker", "syntactic-code-intel-worker"},
 	"SEARCH_JOBS_UPLOAD_":        {"sourcegraph-frontend", "sourcegraph-frontend-internal", "worker"},

@@ -1,5 +1,8 @@
 // Package stack says what should run: a Config resolved against a Release. It has no effects. Config and Release go in; Stack and
 // diagnostics come out.
+//
+// One package because each feature of the config changes one stack in the making, and the features of both targets share the builder and
+// its secrets.
 package stack
 
 import (
@@ -20,7 +23,7 @@ type Stack struct {
 	Cluster   *Cluster   // what only Kubernetes has; nil on Compose
 }
 
-// Settings are the facts of the files that instances mount; rendering makes files of them.
+// Settings are the facts of the files that instances mount; rendering writes the files from them.
 type Settings struct {
 	Postgres   map[string]map[string]string // settings by database service
 	Scrape     []Scrape                     // what Prometheus scrapes
@@ -36,8 +39,8 @@ type Scrape struct {
 	Targets []string
 }
 
-// Instance is one container: a service, or one shard of it. On Kubernetes it is a service's container, and holds only what differs from the
-// release.
+// Instance is one container: a service, or one shard of it. On Kubernetes it is a service's container, and has only the differences from
+// the release.
 type Instance struct {
 	Name       string // container name: "gitserver-0"
 	Service    string // "gitserver"
@@ -52,7 +55,7 @@ type Instance struct {
 	Expose     []string
 	Mounts     []Mount // ordered by path
 	Health     *catalogue.Health
-	Probe      *catalogue.Probe // how readiness is measured where there is no health check
+	Probe      *catalogue.Probe // how berth checks readiness where there is no health check
 	DependsOn  []Dependency     // ordered by name
 	Restart    string
 	StopGrace  string
@@ -61,10 +64,10 @@ type Instance struct {
 	Privileged bool
 	Devices    []string
 	User       string
-	Other      map[string]any // what the release's Compose file sets beyond these, by its key
+	Other      map[string]any // the other settings of the release's Compose file, by its key
 	OneShot    bool           // runs to its end: the migrator
 	Patches    []Patch        // the admin's own, in order
-	// Origins are the config's lines that made this instance differ from the release, for plans: "memory 8g -> 16Gi".
+	// Origins are the lines of the config that changed this instance, for plans: "memory 8g -> 16Gi".
 	Origins []Origin
 }
 
@@ -74,36 +77,36 @@ type Origin struct {
 	Range diag.Range
 }
 
-// EnvVar is a variable whose value may hold secrets.
+// EnvVar is a variable whose value may have secrets.
 type EnvVar struct {
 	Name    string
 	Value   []Part
-	Shipped bool // as the release has it; only on Kubernetes, where its value is in the release's object
+	Shipped bool // the release's value; only on Kubernetes, where it is in the release's object
 }
 
 // Part is a piece of a value: a text or a secret.
 type Part struct {
 	Text   string
 	Secret string // name of a Secret
-	JSON   bool   // the secret stands inside a JSON string
+	JSON   bool   // the secret is inside a JSON string
 }
 
-// Secret is a value that is generated once for the installation, that the admin keeps elsewhere, or that is put together from
-// other secrets: exactly one of the three.
+// Secret is a value that berth generates once for the installation, that the admin keeps elsewhere, or that consists of texts and other
+// secrets: exactly one of the three.
 type Secret struct {
 	Name      string     // "pgsql-password"; also names the variable of the .env file
 	Env, File string     // where the admin keeps it: a variable or a file; both "" and no Parts: generated, letters and digits only
-	Parts     []Part     // a value made of texts and other secrets, such as a settings file with a key in it
+	Parts     []Part     // a value that consists of texts and other secrets, such as a settings file with a key in it
 	Range     diag.Range // the config's line that asks for it
 }
 
-// Dependency is another instance that must be in a condition first.
+// Dependency is another instance that must first reach a condition.
 type Dependency struct {
 	Name      string
 	Condition catalogue.Condition
 }
 
-// Mount is one of volume, project file, host path, or secret at a path.
+// Mount is a volume, project file, host path, or secret at a path.
 type Mount struct {
 	Path     string
 	Volume   string
@@ -117,10 +120,10 @@ type Mount struct {
 type File struct {
 	Path    string
 	Content []byte
-	Reload  bool // the service that mounts it sees changes by itself; no restart is needed
+	Reload  bool // the service that mounts it reloads it by itself; no restart is needed
 }
 
-// Patch is the admin's own change to an instance's rendered form.
+// Patch is the admin's change to the rendered form of an instance.
 type Patch struct {
 	Compose map[string]any
 	Reason  string

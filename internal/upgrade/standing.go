@@ -157,14 +157,7 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 			change.Problems = append(change.Problems, Mixture(s, change.From, change.To, file))
 		}
 	case order < 0:
-		hint := "keep the release: write  release: " + change.From + doubt
-		if w.BackTo != "" {
-			hint = "to roll back the last upgrade, to " + w.BackTo + ": berth rollback (cost: " + w.BackCost + ")   to stay: write  release: " + change.From
-		}
-		refuse(diag.Diagnostic{Code: "BERTH3741",
-			Summary: fmt.Sprintf("%s asks for %s, but the data has the schema of %s: an older release can't work with the databases of a newer one", file, change.To, change.From),
-			Detail:  []string{"found: " + s.String(), "Sourcegraph does not refuse this by itself, and would damage data"},
-			Hint:    hint})
+		refuse(older(change, s, w, doubt))
 	default:
 		r.From = change.From
 		var problems diag.List
@@ -185,6 +178,18 @@ func Compare(c *catalogue.Catalogue, s Standing, r Request, w Wish) Change {
 			Hint:    "berth upgrade --to " + change.To + " (its plan: --plan)   or keep " + change.From + ": write  release: " + change.From + doubt})
 	}
 	return change
+}
+
+// older refuses a config that names an older release than the data is of. doubt is how to correct berth when that is wrong.
+func older(change Change, s Standing, w Wish, doubt string) diag.Diagnostic {
+	hint := "keep the release: write  release: " + change.From + doubt
+	if w.BackTo != "" {
+		hint = "to roll back the last upgrade, to " + w.BackTo + ": berth rollback (cost: " + w.BackCost + ")   to stay: write  release: " + change.From
+	}
+	return diag.Diagnostic{Code: "BERTH3741",
+		Summary: fmt.Sprintf("%s asks for %s, but the data has the schema of %s: an older release can't work with the databases of a newer one", w.File, change.To, change.From),
+		Detail:  []string{"found: " + s.String(), "Sourcegraph does not refuse this by itself, and would damage data"},
+		Hint:    hint}
 }
 
 // Mixture warns of containers of another release than the data, and says what leads out. wanted is the release that the config names.

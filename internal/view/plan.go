@@ -59,7 +59,7 @@ func Plan(w io.Writer, p *plan.Plan) {
 		fmt.Fprintf(w, "  = %s\n", count(len(p.Unchanged), thing(p)))
 	}
 	others(w, p)
-	fmt.Fprintf(w, "\neffect   %s\ndata     %s\n", effect(p), data(p))
+	fmt.Fprintf(w, "\neffect   %s\ndata     %s\n", effect(p), deleted(p))
 	if n := len(p.Undecided()); n > 0 {
 		fmt.Fprintf(w, "plan %s can't be carried out: %s to decide\n", p.ID(), count(n, "conflict"))
 		return
@@ -127,7 +127,7 @@ func effect(p *plan.Plan) string {
 	return "none"
 }
 
-func data(p *plan.Plan) string {
+func deleted(p *plan.Plan) string {
 	var names []string
 	for _, s := range p.Steps {
 		if s.Effect == plan.Data {

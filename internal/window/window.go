@@ -1,13 +1,12 @@
-// Package window knows windows of the week, such as "Sun 02:00-05:00 Europe/Berlin": the hours at which an installation may be upgraded by
-// itself. Pure: what time it is comes from the caller. A window goes by the clock on the wall of its time zone, so that it begins at 02:00
-// in winter and in summer.
+// Package window knows windows of the week, such as "Sun 02:00-05:00 Europe/Berlin": the hours in which the agent may start an upgrade.
+// Pure: the time comes from the caller. A window follows the local time of its zone, so it begins at 02:00 in winter and in summer.
 package window
 
 import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // time zones also where the machine has none, as in a small image: 0.4 MB, and nothing at process start
+	_ "time/tzdata" // small images have no time zone data: 0.4 MB, and nothing at process start
 )
 
 // Window is some hours of some days of the week. The zero Window is never open.
@@ -19,23 +18,23 @@ type Window struct {
 	zone  *time.Location
 }
 
-// minute is a time of the day on the wall, in minutes from 0 to 1440.
+// minute is a local time of the day, in minutes from 0 to 1440.
 type minute int
 
 const day minute = 24 * 60
 
-// Shortest is how long a window must be: the agent comes once an hour.
+// Shortest is the least length of a window: the agent runs once an hour.
 const Shortest = time.Hour
 
-// Error says what of a window's text is not understood, and what could be written instead.
+// Error says which part of a window's text is wrong, and what to write instead.
 type Error struct {
 	Problem string
-	Instead string // an edit, or what is known
+	Instead string // an edit, or the known names
 }
 
 func (e *Error) Error() string { return e.Problem }
 
-// Form is how a window is written.
+// Form describes how a window is written.
 const Form = "DAYS BEGIN-END ZONE, such as  Sun 02:00-05:00 Europe/Berlin"
 
 // Parse reads DAYS BEGIN-END ZONE: "Sun", "Sat,Sun", "Mon-Fri" or "daily"; two times of the day, the second on the next day when it is not
@@ -163,10 +162,11 @@ func (w Window) Closes(t time.Time) time.Time { return w.turn(t, true) }
 // Opens is when a window that is closed at a time begins next.
 func (w Window) Opens(t time.Time) time.Time { return w.turn(t, false) }
 
-// horizon is how far is looked ahead: two weeks, because a window in the hour that a change of the clock skips does not open that week.
+// horizon is how far a search looks ahead: two weeks, because a window in the hour that a change of the clock skips does not open that
+// week.
 const horizon = 15 * 24 * time.Hour
 
-// turn is the next time at which the window is not as it is.
+// turn is the next time at which the window changes from open, or from closed.
 func (w Window) turn(t time.Time, open bool) time.Time {
 	if w.zone == nil {
 		return t.Add(horizon)
@@ -177,7 +177,7 @@ func (w Window) turn(t time.Time, open bool) time.Time {
 	return t
 }
 
-// step is the next time at which the window may turn: its begin, its end, midnight, or a change of the clock.
+// step is the next time at which the window may change: its begin, its end, midnight, or a change of the clock.
 func (w Window) step(t time.Time) time.Time {
 	t = t.In(w.zone)
 	now := time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())

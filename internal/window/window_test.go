@@ -26,7 +26,7 @@ func parsed(t *testing.T, text string) Window {
 	return w
 }
 
-// TestTurns walks a window from a time on: each row is when it opens and when it closes after that.
+// TestTurns follows a window from a time on: each row is when it opens and when it closes after that.
 func TestTurns(t *testing.T) {
 	for _, c := range []struct{ name, window, from, opens, closes string }{
 		{"a plain one", "Sun 02:00-05:00 UTC", "2026-11-23T12:00:00Z", "2026-11-29T02:00:00Z", "2026-11-29T05:00:00Z"},
@@ -77,7 +77,7 @@ func TestAlwaysOpen(t *testing.T) {
 	}
 }
 
-// TestTurnsAreWhereOpenTurns holds Opens and Closes against asking minute by minute.
+// TestTurnsAreWhereOpenTurns compares Opens and Closes with a call of Open for every minute.
 func TestTurnsAreWhereOpenTurns(t *testing.T) {
 	texts := []string{"Sun 02:00-05:00 Europe/Berlin", "Sat 22:30-03:15 America/New_York", "Mon-Fri 01:00-02:30 Australia/Lord_Howe", "daily 23:00-22:00 America/St_Johns"}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// CompareCompose lists what differs between two Compose files, once both are written the same way: lists of variables as maps, sizes in
+// CompareCompose lists the differences between two Compose files, after it brings both into one form: lists of variables as maps, sizes in
 // bytes, durations in seconds, ports and mounts in one form, commands as lists, Compose's defaults left out.
 func CompareCompose(shipped, rendered map[string]any) []Difference {
 	before, _ := unescape(shipped).(map[string]any)
@@ -36,7 +36,7 @@ func section(file map[string]any, name string) map[string]any {
 	return all
 }
 
-// normalProject is all of a Compose file but its services.
+// normalProject is a Compose file without its services.
 func normalProject(file map[string]any) map[string]any {
 	normal := map[string]any{}
 	for key, value := range file {
@@ -98,7 +98,7 @@ func normalService(value any) map[string]any {
 	return normal
 }
 
-// normalPairs makes a map of a list of NAME=VALUE, and of JSON values what they say.
+// normalPairs turns a list of NAME=VALUE into a map, and parses JSON values.
 func normalPairs(value any) map[string]any {
 	all := map[string]any{}
 	pairs, isMap := value.(map[string]any)
@@ -166,7 +166,7 @@ func normalPort(value any) string {
 	return host + ":" + published + ":" + port + "/" + protocol
 }
 
-// normalMounts is by path in the container: what is mounted, and how.
+// normalMounts are the mounts by path in the container: source and options.
 func normalMounts(value any) map[string]any {
 	all := map[string]any{}
 	items, _ := value.([]any)
@@ -262,7 +262,7 @@ func normalNumber(value any) any {
 	return number
 }
 
-// normalDuration is in seconds: 1h, 60m and 3600s are the same.
+// normalDuration is a duration in seconds: 1h, 60m and 3600s are the same.
 func normalDuration(value any) any {
 	duration, err := time.ParseDuration(text(value))
 	if err != nil {
@@ -271,7 +271,7 @@ func normalDuration(value any) any {
 	return duration.Seconds()
 }
 
-// normalSize is in bytes, as Docker reads sizes: b, k, m, g are powers of 1024, with or without a B after them.
+// normalSize is a size in bytes, as Docker reads sizes: b, k, m, g are powers of 1024, with or without a B after them.
 func normalSize(value any) any {
 	plain := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(text(value)), "b"), "i")
 	number := strings.TrimRight(plain, "kmgt")

@@ -31,7 +31,7 @@ volumes: {data: }
 networks: {n: }
 `
 
-// The same, written in all the other ways that Compose knows.
+// same is the same file in all the other forms that Compose allows.
 const same = `
 version: '2.4'
 services:
@@ -149,7 +149,7 @@ Job/new: {kind: Job}
 	}
 }
 
-// An intended difference may be meant for one value only.
+// TestExplainValues: an intended difference may be for one value only.
 func TestExplainValues(t *testing.T) {
 	differences := []Difference{{Path: "a", Shipped: "null", Rendered: nothing}, {Path: "b", Shipped: "1", Rendered: nothing}, {Path: "c", Shipped: "null", Rendered: "1"}}
 	explain(differences, []Intended{{Part: "*", Path: "*", Shipped: "null", Rendered: nothing, Reason: "says nothing"}})

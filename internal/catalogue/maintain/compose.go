@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// composeFolder is where the Compose file lies; it names other files relative to itself.
+// composeFolder is the folder of the Compose file; it names other files relative to itself.
 const composeFolder = "docker-compose"
 
 // composeForm reduces the files of a tag of the Compose repository.
@@ -56,8 +56,8 @@ func parseComposeFile(tree map[string][]byte, name string) (*composeFile, error)
 	return &file, nil
 }
 
-// readOverlays reads the override files, docker-compose/FOLDER/*docker-compose.yaml: further services, and changes to others. The folder
-// for developers stands alone and is no part of a release.
+// readOverlays reads the override files, docker-compose/FOLDER/*docker-compose.yaml: further services, and changes to others. The
+// developers' folder is independent of them and no part of a release.
 func (r *composeReader) readOverlays(tree map[string][]byte) error {
 	for _, name := range sortedKeys(tree) {
 		folder := path.Base(path.Dir(name))
@@ -114,10 +114,10 @@ func shards(services map[string]map[string]any) []string {
 	return names
 }
 
-// shardNumber matches the number in names of a scalable service's own things: gitserver-0, zoekt-0-shared.
+// shardNumber matches the number in names that belong to a scalable service: gitserver-0, zoekt-0-shared.
 func shardNumber() *regexp.Regexp { return regexp.MustCompile(`-0(-|:|\.|$)`) }
 
-// numbered puts "{i}" for the shard's number, in texts of scalable services.
+// numbered replaces the shard's number by "{i}", in texts of scalable services.
 func numbered(text string, scalable bool) string {
 	if !scalable {
 		return text
@@ -226,12 +226,12 @@ func (r *composeReader) value(name, value string, scalable bool) catalogue.Value
 	return list
 }
 
-// item finds the shard that a text names, if it does.
+// item finds the shard that a text names, if it names one.
 func (r *composeReader) item(value string) catalogue.Item {
 	for _, service := range r.shards {
 		name := regexp.MustCompile(`(^|[/"@ ])` + regexp.QuoteMeta(service) + `-0([:"/ ]|$)`)
 		if name.MatchString(value) {
-			// A JSON object may call the shard by a second name: {"Name":"frontend-0","Host":"sourcegraph-frontend-0:6060"}.
+			// A JSON object may have a second name of the shard: {"Name":"frontend-0","Host":"sourcegraph-frontend-0:6060"}.
 			number := regexp.MustCompile(`-0([:"/ ]|$)`)
 			return catalogue.Item{Each: service, Text: number.ReplaceAllString(value, "-"+catalogue.Shard+"$1")}
 		}

@@ -6,8 +6,8 @@ import (
 	"berth/catalogue"
 )
 
-// mergePatch is the JSON merge patch (RFC 7386) that makes to of from; nil when they are the same. Nulls that to holds are written as
-// catalogue.Null, since such a patch has no other way to say them.
+// mergePatch is the JSON merge patch (RFC 7386) that turns from into to; nil when they are the same. Nulls in to become catalogue.Null,
+// since such a patch cannot express them.
 func mergePatch(from, to map[string]any) map[string]any {
 	var patch map[string]any
 	for _, key := range sortedKeys(from) {

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Difference is one value that isn't as Sourcegraph ships it.
+// Difference is one value that is not as in Sourcegraph's files.
 type Difference struct {
 	Release  string           `json:"release"`
 	Target   catalogue.Target `json:"target"`
@@ -21,7 +21,7 @@ type Difference struct {
 	Path     string           `json:"path"` // of the value in it; "" for all of it
 	Shipped  string           `json:"shipped"`
 	Rendered string           `json:"rendered"`
-	Reason   string           `json:"reason,omitempty"` // why it is meant to be
+	Reason   string           `json:"reason,omitempty"` // why it is intended
 }
 
 // String is the difference in one line.
@@ -30,7 +30,7 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s %s %s: shipped %s, rendered %s", d.Release, d.Target, name, d.Shipped, d.Rendered)
 }
 
-// nothing stands where one side has no such value.
+// nothing is shown where one side has no such value.
 const nothing = "nothing"
 
 // compareTrees lists the values of two trees that differ, with their paths.
@@ -60,7 +60,7 @@ func compareTrees(part, path string, shipped, rendered any) []Difference {
 	return all
 }
 
-// compareLists goes into lists of the same length, and shows other values whole.
+// compareLists compares lists of the same length item by item, and other values as a whole.
 func compareLists(part, path string, shipped, rendered any) []Difference {
 	before, wasList := shipped.([]any)
 	after, isList := rendered.([]any)
@@ -97,13 +97,13 @@ func show(value any) string {
 	return string(content)
 }
 
-// Intended is a difference that is meant to be. Its patterns may hold * for any text.
+// Intended is an intended difference. A * in its patterns matches any text.
 type Intended struct {
 	Target   catalogue.Target `yaml:"target" json:"target"`
 	Part     string           `yaml:"part" json:"part"`
 	Path     string           `yaml:"path" json:"path"`
-	Shipped  string           `yaml:"shipped,omitempty" json:"shipped,omitempty"`   // "": whatever is shipped
-	Rendered string           `yaml:"rendered,omitempty" json:"rendered,omitempty"` // "": whatever is rendered
+	Shipped  string           `yaml:"shipped,omitempty" json:"shipped,omitempty"`   // "": any value
+	Rendered string           `yaml:"rendered,omitempty" json:"rendered,omitempty"` // "": any value
 	Reason   string           `yaml:"reason" json:"reason"`
 }
 
@@ -121,7 +121,7 @@ func readIntended(fsys fs.FS) ([]Intended, error) {
 	return file.Intended, nil
 }
 
-// explain gives intended differences their reasons, and lists the entries that explain none.
+// explain gives intended differences their reasons, and lists the entries that match none.
 func explain(differences []Difference, intended []Intended) (unused []Intended) {
 	used := make([]bool, len(intended))
 	type entry struct{ part, path, shipped, rendered *regexp.Regexp }

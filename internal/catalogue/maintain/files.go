@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// readFiles reduces the files that services mount, and those beside them: the Caddyfile that an untouched Compose file mounts lies in a
-// folder of others to choose from.
+// readFiles reads the files that services mount, and the alternatives beside them: the Caddyfile that the default Compose file mounts is in
+// a folder of several.
 func readFiles(tree map[string][]byte, f *form, rules *rules) error {
 	for _, name := range mountedFiles(tree, f, rules) {
 		if err := readFile(name, tree[name], f); err != nil {
@@ -20,7 +20,7 @@ func readFiles(tree map[string][]byte, f *form, rules *rules) error {
 	return nil
 }
 
-// mountedFiles lists the files that matter to the services, ordered.
+// mountedFiles lists the files that services use, ordered.
 func mountedFiles(tree map[string][]byte, f *form, rules *rules) []string {
 	folders := map[string]bool{}
 	for _, service := range f.services {
@@ -104,7 +104,7 @@ func readTargets(content []byte, f *form) error {
 	return nil
 }
 
-// settings reads a postgresql.conf. A later line wins over an earlier one, as in Postgres.
+// settings reads a postgresql.conf. A later line overrides an earlier one, as in Postgres.
 func settings(content []byte) map[string]string {
 	all := map[string]string{}
 	for line := range strings.Lines(string(content)) {
@@ -119,7 +119,7 @@ func settings(content []byte) map[string]string {
 	return all
 }
 
-// settingValue takes quotes and a comment off a value.
+// settingValue removes quotes and a comment from a value.
 func settingValue(value string) string {
 	if !strings.HasPrefix(value, "'") {
 		value, _, _ = strings.Cut(value, "#")
@@ -138,7 +138,7 @@ func settingValue(value string) string {
 	return out.String()
 }
 
-// directives takes comments, blank lines and indentation with tabs out of a Caddyfile.
+// directives removes comments, blank lines and tabs at the beginnings of lines from a Caddyfile.
 func directives(content []byte) []string {
 	var lines []string
 	for line := range strings.Lines(string(content)) {

@@ -22,7 +22,7 @@ type tag struct {
 	tag     catalogue.Tag
 }
 
-// oldest is the first minor release of the catalogue: Sourcegraph supports fewer, and upgrades from older ones pass through it.
+// oldest is the first minor release of the catalogue. Sourcegraph supports fewer, but upgrades from older ones pass through it.
 const oldest = "5.0"
 
 // releaseTag matches the tags of releases. Helm's were sourcegraph-5.0.0 until 5.3.3. Release candidates don't match.
@@ -88,7 +88,7 @@ func archive(ctx context.Context, repository, ref string, paths ...string) (map[
 	}
 }
 
-// run gives a program's output, or an error with what it said.
+// run returns a program's output, or an error with its messages.
 func run(ctx context.Context, name string, args ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, name, args...)
 	var out, problems bytes.Buffer

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Where charts lie in the Helm repository.
+// Folders of the charts in the Helm repository.
 const (
 	chartsFolder   = "charts"
 	mainChart      = "charts/sourcegraph"
@@ -26,8 +26,8 @@ type charts struct {
 	overlays map[string]map[string]any // the same with an overlay, by overlay
 }
 
-// executorsValues are what the chart for executors can't do without. Queues are those of a config that names none. The token stays empty:
-// each installation has its own.
+// executorsValues are the values that the chart for executors requires. The queues are the defaults of berth's config. The token stays
+// empty: each installation has its own.
 func executorsValues(namespace string) []string {
 	return []string{"--set", "executor.queueNames={batches,codeintel}", "--set", "executor.namespace=" + namespace,
 		"--set", "executor.frontendUrl=http://sourcegraph-frontend:30080"}
@@ -64,7 +64,7 @@ func renderCharts(ctx context.Context, repository, ref, namespace string) (*char
 	if c.overlays[catalogue.Jaeger], err = template("sourcegraph", mainChart, "--set", "jaeger.enabled=true"); err != nil {
 		return nil, err
 	}
-	// Before 5.1 there are only executors that run Docker in a privileged container, from images without digests.
+	// Releases before 5.1 only have executors that run Docker in a privileged container, from images without digests.
 	if files[executorsChart+"/Chart.yaml"] == nil {
 		return c, nil
 	}

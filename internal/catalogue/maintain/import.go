@@ -24,8 +24,8 @@ type Repositories struct {
 	Helm    string // deploy-sourcegraph-helm
 }
 
-// Import writes the manifests and the index of all releases into a catalogue's folder, and takes away manifests that no tag accounts for.
-// The folder's import.yaml says how to read the repositories.
+// Import writes the manifests and the index of all releases into a catalogue's folder, and removes manifests that have no tag. The folder's
+// import.yaml says how to read the repositories.
 func Import(ctx context.Context, from Repositories, out string, progress func(string)) error {
 	rules, err := readRules(os.DirFS(out))
 	if err != nil {
@@ -38,7 +38,7 @@ func Import(ctx context.Context, from Repositories, out string, progress func(st
 	if err := writeAll(out, "releases", files); err != nil {
 		return err
 	}
-	// The fast form is made from what is there now, what is written by hand included.
+	// The fast form is made from the folder's current files, including those written by hand.
 	fast, err := catalogue.Fast(os.DirFS(out))
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func Import(ctx context.Context, from Repositories, out string, progress func(st
 	return nil
 }
 
-// writeAll writes files, and takes away those in a folder that are not among them.
+// writeAll writes files, and removes all others from a folder.
 func writeAll(out, folder string, files map[string][]byte) error {
 	err := filepath.WalkDir(filepath.Join(out, folder), func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -113,7 +113,7 @@ func build(ctx context.Context, from Repositories, rules *rules, progress func(s
 	return files, nil
 }
 
-// readPatches reduces all tags of both repositories, oldest first. helm runs twice at a time: it mostly keeps one core busy.
+// readPatches reads all tags of both repositories, oldest first. Two run in parallel: each runs helm, which keeps about one core busy.
 func readPatches(ctx context.Context, from Repositories, rules *rules, progress func(string)) ([]*patch, error) {
 	compose, err := tags(ctx, from.Compose)
 	if err != nil {

@@ -77,7 +77,7 @@ metadata: {name: test, annotations: {"helm.sh/hook": test}}
 	}
 }
 
-// withExecutors adds the chart for executors, which there is since 9.1.1.
+// withExecutors adds the chart for executors, which exists since 9.1.1.
 func withExecutors(version string) map[string]string {
 	files := tinyChart(version)
 	files["charts/sourcegraph-executor/k8s/Chart.yaml"] = "apiVersion: v2\nname: executor\nversion: " + version + "\n"
@@ -139,7 +139,7 @@ func write(t *testing.T, name, content string, mode os.FileMode) {
 	}
 }
 
-// standIn is a helm for machines without one, which knows as much of templates as tinyChart has.
+// standIn is a helm for machines without one; it knows only the template actions of tinyChart.
 const standIn = "#!/bin/sh\nsed -e \"s/{{ .Release.Namespace }}/$5/\" \"$3\"/templates/*.yaml\n"
 
 func TestImport(t *testing.T) {
@@ -210,7 +210,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// checkTinyRelease looks at the older patch, which differs in its memory.
+// checkTinyRelease checks the older patch, which differs in its memory.
 func checkTinyRelease(t *testing.T, c *catalogue.Catalogue) {
 	t.Helper()
 	old, err := c.Release("9.1.0", catalogue.Compose)
@@ -246,7 +246,7 @@ func checkTinyRelease(t *testing.T, c *catalogue.Catalogue) {
 	}
 }
 
-// checkTinyOverlay looks at what has to be asked for, and is not in the oldest patch.
+// checkTinyOverlay checks the overlay, which the oldest patch does not have.
 func checkTinyOverlay(t *testing.T, c *catalogue.Catalogue) {
 	t.Helper()
 	for version, want := range map[string][]string{
@@ -311,12 +311,12 @@ func checkTinyVerify(t *testing.T, from Repositories, c *catalogue.Catalogue) {
 	}
 }
 
-// recompose gives the objects of a release with an overlay.
+// recompose returns the objects of a release with an overlay.
 func recompose(r *catalogue.Release, overlay, namespace string) (map[string]any, error) {
 	return r.With(overlay).Recompose(namespace)
 }
 
-// An encoded tree is block style with two spaces an indentation, as the catalogue's line filter expects.
+// TestEncode: an encoded tree is in block style with an indentation of two spaces, as the catalogue's line filter expects.
 func TestEncode(t *testing.T) {
 	long := strings.Repeat("long ", 60)
 	tree := map[string]any{"a": map[string]any{"b": []any{map[string]any{"c": "x\n\ny: z\n"}}, "l": long}}

@@ -13,10 +13,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// namespaceToken is rendered as the namespace, so that every place of it is found.
+// namespaceToken is rendered as the namespace, so that every occurrence of it is found.
 const namespaceToken = "berth-namespace-token"
 
-// kubernetesForm reduces the objects of a tag's charts.
+// kubernetesForm reads the objects of a tag's charts.
 func kubernetesForm(c *charts, version string, rules *rules) (*form, error) {
 	f := &form{services: map[string]catalogue.Service{}, objects: map[string]any{}, images: map[string]string{}}
 	if err := f.reduceObjects(c.objects, version); err != nil {
@@ -37,7 +37,7 @@ func kubernetesForm(c *charts, version string, rules *rules) (*form, error) {
 
 func (f *form) reduceObjects(objects map[string]any, version string) error {
 	for _, key := range sortedKeys(objects) {
-		// Data is parsed before placeholders are put: "{namespace}" would mean something in YAML.
+		// Data is parsed before placeholders replace values: "{namespace}" has a meaning in YAML.
 		parsed, err := reduceData(objects[key].(map[string]any))
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -49,8 +49,7 @@ func (f *form) reduceObjects(objects map[string]any, version string) error {
 	return nil
 }
 
-// addOverlay notes the services that an overlay adds, and what else it has different from the objects of every installation. Nulls say
-// nothing, and are not carried.
+// addOverlay records the services that an overlay adds, and its differences to the default objects. Nulls mean nothing, and are left out.
 func (f *form) addOverlay(overlay string, base, objects map[string]any, rules *rules) error {
 	added, before, after := map[string]any{}, map[string]any{}, map[string]any{}
 	for key, object := range objects {
@@ -80,7 +79,7 @@ func (f *form) addOverlay(overlay string, base, objects map[string]any, rules *r
 	return nil
 }
 
-// withoutNulls copies a tree without what is null.
+// withoutNulls copies a tree without its nulls.
 func withoutNulls(tree any) any {
 	switch tree := tree.(type) {
 	case []any:
@@ -101,7 +100,7 @@ func withoutNulls(tree any) any {
 	return tree
 }
 
-// reduce puts placeholders for what differs between patches and installations.
+// reduce replaces what differs between patches and installations by placeholders.
 func (f *form) reduce(tree any, version string) (any, error) {
 	switch tree := tree.(type) {
 	case string:
@@ -179,7 +178,8 @@ func reduceData(object map[string]any) (map[string]any, error) {
 	return copied, nil
 }
 
-// assign gives each object to the service that it belongs to, of an overlay or of every installation (""). It gives back those of none.
+// assign gives each object to the service that it belongs to, of an overlay or of every installation (""). It returns those that belong to
+// none.
 func (f *form) assign(objects map[string]any, overlay string, rules *rules) (loose map[string]any) {
 	loose = map[string]any{}
 	owners := map[string]bool{} // services with pods of their own
@@ -209,7 +209,7 @@ func (f *form) assign(objects map[string]any, overlay string, rules *rules) (loo
 	return loose
 }
 
-// assignContainers notes the services that run inside the pods of another one.
+// assignContainers records the services that run inside the pods of another one.
 func (f *form) assignContainers(workload string, containers []string, rules *rules) {
 	for _, container := range containers {
 		if service := rules.Containers[workload+"/"+container]; service != "" {
@@ -218,7 +218,7 @@ func (f *form) assignContainers(workload string, containers []string, rules *rul
 	}
 }
 
-// workload is the service that a workload's name stands for.
+// workload is the service of a workload's name.
 func (r *rules) workload(name string) string {
 	if service := r.Workloads[name]; service != "" {
 		return service
@@ -226,7 +226,7 @@ func (r *rules) workload(name string) string {
 	return name
 }
 
-// owner finds the service of an object by its name, or by the labels that say what it is for.
+// owner finds the service of an object by its name, or by its labels.
 func (r *rules) owner(object map[string]any, owners map[string]bool) string {
 	metadata, _ := object["metadata"].(map[string]any)
 	labels, _ := metadata["labels"].(map[string]any)

@@ -8,14 +8,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// patch is one version with the forms that its targets have.
+// patch is one version with the forms of its targets.
 type patch struct {
 	version string
 	tags    map[catalogue.Target]catalogue.Tag
 	forms   map[catalogue.Target]*form
 }
 
-// manifest makes one of the patches of a minor release, given oldest first.
+// manifest makes the manifest of a minor release from its patches, oldest first.
 func manifest(minor string, patches []*patch) (*catalogue.Manifest, error) {
 	m := &catalogue.Manifest{Minor: minor, Releases: map[string]map[catalogue.Target]catalogue.Tag{}, Images: images(patches)}
 	newest := map[catalogue.Target]*form{}
@@ -51,7 +51,7 @@ func manifest(minor string, patches []*patch) (*catalogue.Manifest, error) {
 	return m, nil
 }
 
-// fillManifest puts the forms of both targets together.
+// fillManifest combines the forms of both targets.
 func fillManifest(m *catalogue.Manifest, forms map[catalogue.Target]*form) {
 	m.Services = map[string]catalogue.Service{}
 	if f := forms[catalogue.Compose]; f != nil {
@@ -69,7 +69,7 @@ func fillManifest(m *catalogue.Manifest, forms map[catalogue.Target]*form) {
 	fillProbes(m.Services)
 }
 
-// patchable is the tree that older patches differ in.
+// patchable is the part of a manifest in which older patches differ.
 func patchable(m *catalogue.Manifest) (map[string]any, error) {
 	content, err := encode(map[string]any{"services": m.Services, "overlays": m.Overlays, "files": m.Files, "objects": m.Objects,
 		"objectOverlays": m.ObjectOverlays})
@@ -80,7 +80,7 @@ func patchable(m *catalogue.Manifest) (map[string]any, error) {
 	return tree, yaml.Load(content, &tree)
 }
 
-// images collects the references of all patches. An image's repository is the one that most patches use, and the newest of those.
+// images collects the references of all patches. An image's repository is the one that most patches use, and of several the newest.
 func images(patches []*patch) map[string]catalogue.Image {
 	all := map[string]catalogue.Image{}
 	for name, repository := range repositories(patches) {

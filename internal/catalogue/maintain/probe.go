@@ -2,8 +2,8 @@ package maintain
 
 import "berth/catalogue"
 
-// fillProbes gives the services that the Compose file has no health check for what the chart asks containers of the same image: the
-// program is the same, and so is what it answers.
+// fillProbes gives services without a health check in the Compose file the chart's probe of the same image: the same program has the same
+// answers.
 func fillProbes(services map[string]catalogue.Service) {
 	probes := map[string]*catalogue.Probe{}
 	for _, name := range sortedKeys(services) {
@@ -17,7 +17,7 @@ func fillProbes(services map[string]catalogue.Service) {
 		if service.Compose == nil || service.Compose.Health != nil || probes[service.Compose.Image] == nil {
 			continue
 		}
-		// The form is shared between the patches of a release, so it is not changed in place.
+		// The patches of a release share the form, so it must not be changed in place.
 		compose := *service.Compose
 		compose.Probe = probes[compose.Image]
 		services[name] = catalogue.Service{Compose: &compose, Kubernetes: service.Kubernetes}
@@ -43,7 +43,7 @@ func findProbes(value any, probes map[string]*catalogue.Probe) {
 	}
 }
 
-// probe is the first of a container's probes that can be asked from outside.
+// probe is the first of a container's probes that works from outside.
 func probe(container map[string]any) *catalogue.Probe {
 	for _, kind := range []string{"readinessProbe", "startupProbe", "livenessProbe"} {
 		p, _ := container[kind].(map[string]any)
@@ -61,7 +61,7 @@ func probe(container map[string]any) *catalogue.Probe {
 	return nil
 }
 
-// portNumber resolves a port that may be given by its name.
+// portNumber resolves a port that may be a name.
 func portNumber(container map[string]any, port any) int {
 	if n, ok := port.(int); ok {
 		return n

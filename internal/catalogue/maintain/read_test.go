@@ -106,7 +106,7 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// An overlay adds services, changes objects of others, and is refused where the catalogue can't say what it does.
+// TestOverlays: an overlay adds services and changes objects of others. It is refused where the catalogue can't express what it does.
 func TestOverlays(t *testing.T) {
 	deployment := func(name, command string) map[string]any {
 		return parse(t, "{kind: Deployment, metadata: {name: "+name+"}, spec: {template: {spec: {tolerations: null, containers: [{name: "+name+", image: 'hub/"+name+":1', command: ["+command+"]}]}}}}")

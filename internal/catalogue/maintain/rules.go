@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// rules is catalogue/import.yaml: how to read the repositories where names alone don't tell.
+// rules is catalogue/import.yaml: how to read the repositories where names are not enough.
 type rules struct {
 	LeaveOut []string `yaml:"leaveOut"`
 	Env      struct {
@@ -32,7 +32,7 @@ func readRules(fsys fs.FS) (*rules, error) {
 	return &r, nil
 }
 
-// leavesOut reports whether a file is not carried.
+// leavesOut reports whether a file is left out.
 func (r *rules) leavesOut(file string) bool {
 	for _, pattern := range r.LeaveOut {
 		whole, _ := path.Match(pattern, file)
@@ -44,7 +44,7 @@ func (r *rules) leavesOut(file string) bool {
 	return false
 }
 
-// form is what one target's tag says, reduced to facts. Images are references by name.
+// form has the facts of one target's tag. Images are references by name.
 type form struct {
 	services map[string]catalogue.Service
 	overlays map[string]map[string]catalogue.ComposeService
@@ -55,7 +55,7 @@ type form struct {
 	images         map[string]string
 }
 
-// addImage notes a reference under the image's name and gives the name.
+// addImage records a reference under the image's name and returns the name.
 func (f *form) addImage(reference string) (string, error) {
 	repository, _, err := splitReference(reference)
 	if err != nil {

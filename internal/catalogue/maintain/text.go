@@ -33,7 +33,7 @@ func text(value any) string {
 	return fmt.Sprint(value)
 }
 
-// texts makes a list of texts of a list, or of a single text as a shell would split it.
+// texts reads a list of texts, or splits a single text as a shell would.
 func texts(value any) ([]string, error) {
 	switch value := value.(type) {
 	case string:
@@ -72,7 +72,7 @@ func unescape(value any) any {
 	return value
 }
 
-// compact takes the spaces out of a JSON text and keeps the order of its members.
+// compact removes the spaces from a JSON text and keeps the order of its members.
 func compact(object []byte) string {
 	var out bytes.Buffer
 	if json.Compact(&out, object) != nil {
@@ -81,7 +81,7 @@ func compact(object []byte) string {
 	return out.String()
 }
 
-// splitReference cuts repository and tag with digest: "index.docker.io/caddy", "2.7.6-alpine@sha256:…".
+// splitReference splits a reference into the repository and the tag with the digest: "index.docker.io/caddy", "2.7.6-alpine@sha256:…".
 func splitReference(reference string) (repository, pin string, err error) {
 	name, digest, _ := strings.Cut(reference, "@")
 	slash := strings.LastIndexByte(name, '/')

@@ -17,20 +17,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Renders make what berth runs of a release for an untouched config.
+// Renders are the functions that render what berth runs of a release for the default config.
 type Renders struct {
-	// Compose makes the Compose file, and the other files by path beside it.
+	// Compose renders the Compose file, and the other files by path beside it.
 	Compose func(release *catalogue.Release) (composeFile []byte, files map[string][]byte, err error)
-	// Kubernetes makes the objects by "Kind/name", as they are applied to a namespace, for a config that asks for an overlay, or for none
-	// (""). In the data of Secrets {NAME} stands for what is generated.
+	// Kubernetes renders the objects by "Kind/name", as berth applies them to a namespace, for a config with an overlay, or for the default
+	// config (""). In the data of Secrets {NAME} stands for a generated value.
 	Kubernetes func(release *catalogue.Release, overlay, namespace string) (map[string]any, error)
 }
 
-// Report is what Verify found.
+// Report is the result of Verify.
 type Report struct {
 	Compose     int          `json:"compose"`    // releases compared
 	Kubernetes  int          `json:"kubernetes"` // releases compared
-	Stale       []string     `json:"stale"`      // catalogue files that importing again would change
+	Stale       []string     `json:"stale"`      // catalogue files that a new import would change
 	Differences []Difference `json:"differences"`
 	Unused      []Intended   `json:"unused"` // intended differences that no release has
 }
@@ -40,11 +40,11 @@ func (r *Report) Unexplained() []Difference {
 	return slices.DeleteFunc(slices.Clone(r.Differences), func(d Difference) bool { return d.Reason != "" })
 }
 
-// Clean reports whether the catalogue is proven right: nothing is stale, unexplained, or explained in vain.
+// Clean reports whether the catalogue is proved right: nothing is stale or unexplained, and every intended difference exists.
 func (r *Report) Clean() bool { return len(r.Stale)+len(r.Unexplained())+len(r.Unused) == 0 }
 
-// Verify proves a catalogue against Sourcegraph's repositories: importing again gives the same files, and what berth renders of each release
-// is what its Compose file says, and what its chart makes.
+// Verify checks a catalogue against Sourcegraph's repositories: a new import gives the same files, and berth renders each release as its
+// Compose file and its chart do.
 func Verify(ctx context.Context, from Repositories, c *catalogue.Catalogue, render Renders, progress func(string)) (*Report, error) {
 	rules, err := readRules(c.Files())
 	if err != nil {
@@ -94,7 +94,7 @@ func (v *verifier) reimport(progress func(string)) error {
 	return nil
 }
 
-// each compares all tags of one target, two at a time, in order of release.
+// each compares all tags of one target, two in parallel, in order of release.
 func (v *verifier) each(target catalogue.Target, repository string, compare func(context.Context, tag) ([]Difference, error), count *int) error {
 	list, err := tags(v.ctx, repository)
 	if err != nil {
@@ -177,7 +177,7 @@ func compareObjects(shipped, rendered map[string]any) []Difference {
 	return all
 }
 
-// normalObject parses what stands as a text in a ConfigMap, so that layout and comments make no difference, and decodes Secrets.
+// normalObject parses the texts in ConfigMaps, so that layout and comments make no difference, and decodes Secrets.
 func normalObject(object any) any {
 	whole, _ := object.(map[string]any)
 	data, ok := whole["data"].(map[string]any)
@@ -203,7 +203,7 @@ func normalObject(object any) any {
 	return copied
 }
 
-// normalFile is what a settings file says.
+// normalFile parses a settings file.
 func normalFile(name string, content []byte) any {
 	switch path.Ext(name) {
 	case ".conf":

@@ -1,5 +1,8 @@
-// Package check finds what is wrong with a config's meaning: by itself, for its release, and in the world that it refers to. Its form is
-// package config's. Rules are independent of each other, and all problems are told at once, each with its place and what to do.
+// Package check finds errors in a config's meaning: by itself, for its release, and in the environment that it refers to. Package config
+// checks its form. Rules are independent of each other, and all problems are reported at once, each with its place and what to do.
+//
+// One package because rules are small, many and alike: they share one checker, one order and one set of golden messages. Each file has the
+// rules of one group of keys.
 package check
 
 import (
@@ -16,17 +19,17 @@ import (
 	"berth/internal/diag"
 )
 
-// World is what a config refers to. Names of files are as the config has them.
+// World is the environment that a config refers to. File names are as in the config.
 type World struct {
 	ReadFile  func(name string) ([]byte, error)
 	Stat      func(name string) (fs.FileInfo, error)
 	Getenv    func(name string) string
 	Now       func() time.Time
-	Catalogue *catalogue.Catalogue // to say when a service came or went; nil leaves that out
+	Catalogue *catalogue.Catalogue // says which release added or dropped a service; nil: messages don't say it
 }
 
-// Read reads a config, finds its release, and finds what is wrong with either. The meaning is checked even where the form has problems, so
-// that all are told at once.
+// Read reads a config, finds its release, and checks both. It checks the meaning even where the form has problems, so that all problems are
+// reported at once.
 func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*config.Doc, *catalogue.Release, diag.List) {
 	doc, problems := config.Load(file, data)
 	release, more := Release(doc, cat)
@@ -35,7 +38,7 @@ func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*con
 	return doc, release, problems
 }
 
-// meaning finds what is wrong with a config's meaning, by itself and in its world. Without a release, what depends on it is left out.
+// meaning checks a config's meaning, by itself and in its environment. Without a release it skips the rules that need one.
 func meaning(doc *config.Doc, rel *catalogue.Release, world World) diag.List {
 	c := &checker{doc: doc, Config: doc.Config, rel: rel, world: world}
 	for _, rule := range rules {
@@ -45,7 +48,7 @@ func meaning(doc *config.Doc, rel *catalogue.Release, world World) diag.List {
 	return c.problems
 }
 
-// rules are independent of each other; each looks at one thing.
+// rules are independent of each other; each checks one thing.
 var rules = []func(*checker){
 	(*checker).needed,
 	(*checker).name,
@@ -110,26 +113,26 @@ func (c *checker) add(code string, at diag.Range, hint, format string, args ...a
 	c.problems = append(c.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: fmt.Sprintf(format, args...), Hint: hint, Range: at})
 }
 
-// keyf reports a problem with a key itself, or where there is none, with the one above it.
+// keyf reports a problem with a key itself, or, where the key is missing, with the one above it.
 func (c *checker) keyf(code, path, hint, format string, args ...any) {
 	c.add(code, c.doc.Near(path), hint, format, args...)
 }
 
-// warnf reports what is allowed, but mostly not meant.
+// warnf reports what is allowed, but usually a mistake.
 func (c *checker) warnf(code, path, hint, format string, args ...any) {
 	c.errorf(code, path, hint, format, args...)
 	c.problems[len(c.problems)-1].Severity = diag.Warning
 }
 
-// missingf reports a key that is not there, at the place where it would be; not in a file whose form has problems, where it may only be
-// misspelt.
+// missingf reports a missing key at the place where it belongs. It reports nothing in a file whose form has problems, where the key may
+// only be misspelt.
 func (c *checker) missingf(code, path, hint, format string, args ...any) {
 	if !c.doc.Broken() {
 		c.keyf(code, path, hint, format, args...)
 	}
 }
 
-// needed: the two keys that nothing can be guessed for.
+// needed checks the two keys that have no default.
 func (c *checker) needed() {
 	if c.On == "" {
 		c.missingf("BERTH1130", "on", "add  on: compose", "on is missing: where should Sourcegraph run?")
@@ -140,7 +143,7 @@ func (c *checker) needed() {
 	}
 }
 
-// otherTarget: keys that only the other target has.
+// otherTarget checks for keys that only the other target has.
 func (c *checker) otherTarget() {
 	c.Visit(func(k *config.Key, path string, _ reflect.Value) {
 		if k.On != "" && c.On != "" && k.On != c.On {
@@ -149,17 +152,17 @@ func (c *checker) otherTarget() {
 	})
 }
 
-// insteadOf says what the other target has in place of a key.
+// insteadOf names what the other target has in place of a key.
 var insteadOf = map[string]string{
 	"ports":           "write  kubernetes: {service: {type: NodePort, nodePort: 30080}}, or nothing: the Ingress listens on 80 and 443",
 	"tls.letsEncrypt": "let cert-manager create it:  kubernetes: {ingress: {tlsSecret: sourcegraph-tls, annotations: {cert-manager.io/cluster-issuer: ISSUER}}}",
 }
 
-// Release is the one that the config asks for, or the newest for its target; nil with what is wrong about it.
+// Release is the release that the config asks for, or the newest for its target; nil with the problems.
 func Release(doc *config.Doc, cat *catalogue.Catalogue) (*catalogue.Release, diag.List) {
 	c := &checker{doc: doc, Config: doc.Config}
 	if c.On == "" {
-		return nil, nil // config.Load or the rules tell
+		return nil, nil // config.Load or the rules report it
 	}
 	version, err := c.Config.Release, error(nil)
 	if version == "" {
@@ -173,7 +176,8 @@ func Release(doc *config.Doc, cat *catalogue.Catalogue) (*catalogue.Release, dia
 	}
 	for _, n := range cat.Notices(version, c.On) {
 		if n.Use == catalogue.AnyUse {
-			// It may run already, and must be possible to look at, stop and leave. Who must not go to it: upgrade.Refused.
+			// The release may run already, so the admin must be able to look at it, stop it and leave it. upgrade.Refused refuses an
+			// upgrade to it.
 			c.warnf("BERTH1134", "release", "where it runs, leave it:  berth upgrade --to "+n.Instead+"   anywhere else write  release: "+n.Instead,
 				"release %s is withdrawn for %s: do not upgrade to it", version, config.Title(c.On))
 			c.problems[len(c.problems)-1].Detail = []string{n.Reason, "source: " + n.Source}

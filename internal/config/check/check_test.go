@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write golden files anew")
 
 var clock = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 
-// around is a world of files, with PW as the only variable.
+// around is an environment of files, with PW as the only variable.
 func around(files fstest.MapFS) World {
 	return World{
 		ReadFile: files.ReadFile,
@@ -42,7 +42,7 @@ func rendered(problems diag.List) string {
 	return b.String()
 }
 
-// timeless takes the newest release out of messages about a file that does not name it: the next one changes it.
+// timeless removes the newest release from messages about a file that does not name it: the next release changes it.
 func timeless(problems diag.List, newest string) {
 	for i := range problems {
 		d := &problems[i]
@@ -50,7 +50,7 @@ func timeless(problems diag.List, newest string) {
 	}
 }
 
-// TestProblems shows what people see, for a file each. Every message is read as product text.
+// TestProblems shows what people see for each file. Read every message as product text.
 func TestProblems(t *testing.T) {
 	names, err := filepath.Glob("testdata/problems/*.txtar")
 	if err != nil || len(names) == 0 {
@@ -89,14 +89,14 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestFeatures: a key for a service that a release does not have, as may come with a later one.
+// TestFeatures: a key of a service that a release does not have, as a later release may.
 func TestFeatures(t *testing.T) {
 	world := around(nil)
 	doc, _ := config.Load("f", []byte("on: compose\nurl: http://x\nexecutors: {}\n"))
 	release, _ := Release(doc, world.Catalogue)
 	delete(release.Services, "executor")
 	problems := meaning(doc, release, world)
-	// The second problem is that nothing says where the executors' token would be written.
+	// The second problem is that no key says where to write the executors' token.
 	if len(problems) != 2 || problems[0].Code != "BERTH1150" || problems[0].Range.Line != 3 || problems[1].Code != "BERTH1169" {
 		t.Error(rendered(problems))
 	}

@@ -18,10 +18,10 @@ import (
 	"berth/internal/secret"
 )
 
-// soon is how long before its end a certificate is warned about.
+// soon is how long before a certificate expires berth begins to warn.
 const soon = 14 * 24 * time.Hour
 
-// read reads a file that a key names, and reports why not.
+// read reads a file that a key names, and reports why it can't.
 func (c *checker) read(path, name string) ([]byte, bool) {
 	data, err := c.world.ReadFile(name)
 	switch {
@@ -35,7 +35,7 @@ func (c *checker) read(path, name string) ([]byte, bool) {
 	return data, err == nil && len(bytes.TrimSpace(data)) > 0
 }
 
-// cause is an error without the path that a message has already.
+// cause is an error without the path that the message has already.
 func cause(err error) string {
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		return e.Err.Error()
@@ -43,7 +43,7 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// files: those that the config names are there, and are what they should be.
+// files: the files that the config names exist, and have the right form.
 func (c *checker) files() {
 	c.Visit(func(k *config.Key, path string, v reflect.Value) {
 		if k.File == "" || k.Kind != config.Text {
@@ -112,11 +112,11 @@ func (c *checker) certificate() {
 	certPEM, certErr := c.world.ReadFile(t.Certificate)
 	keyPEM, keyErr := c.world.ReadFile(t.Key)
 	if certErr != nil || keyErr != nil {
-		return // files tells
+		return // the rule files reports it
 	}
 	chain, err := certificates(certPEM)
 	if err != nil {
-		return // files tells
+		return // the rule files reports it
 	}
 	leaf := chain[0]
 	if _, err := tls.X509KeyPair(certPEM, keyPEM); err != nil {
@@ -165,7 +165,7 @@ func (c *checker) validity(cert *x509.Certificate) {
 	}
 }
 
-// secrets: each can be had, and nobody else reads its file.
+// secrets: each is available, and only its owner can read its file.
 func (c *checker) secrets() {
 	c.Visit(func(k *config.Key, path string, v reflect.Value) {
 		var s *config.Secret
@@ -187,7 +187,7 @@ func (c *checker) secrets() {
 	})
 }
 
-// readable warns of a secret's file that everybody on the machine can read.
+// readable warns about a secret's file that every user of the machine can read.
 func (c *checker) readable(path, name string) {
 	if info, err := c.world.Stat(name); err == nil && info.Mode().Perm()&0o004 != 0 {
 		c.warnf("BERTH1144", path, "chmod 600 "+name, "%s: everybody on this machine can read %s", path, name)

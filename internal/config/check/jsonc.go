@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// plainJSON puts the library's messages into plain words.
+// plainJSON rewrites the library's messages in plain words.
 var plainJSON = strings.NewReplacer(
 	"unexpected end of JSON input", "the text ends too early",
 	`invalid character '\n'`, "unexpected end of the line",
 	"invalid character", "unexpected",
 )
 
-// checkJSON says where a JSON text is wrong, and how; "" when it is not. As Sourcegraph does, it allows comments, and a comma after the last item.
+// checkJSON returns where and why a JSON text is wrong; "" when it is right. Like Sourcegraph, it allows comments, and a comma after the
+// last item.
 func checkJSON(data []byte) (offset int, problem string) {
 	plain, open := blankComments(data)
 	if open >= 0 {
@@ -34,7 +35,7 @@ func checkJSON(data []byte) (offset int, problem string) {
 	return 0, err.Error()
 }
 
-// blankComments gives the text with spaces for comments, so that offsets stay; and where a comment is that has no end, or -1.
+// blankComments replaces comments by spaces, so that offsets stay. It also returns where an unterminated comment begins, or -1.
 func blankComments(data []byte) ([]byte, int) {
 	out := bytes.Clone(data)
 	for i := 0; i < len(out); i++ {
@@ -58,7 +59,7 @@ func blankComments(data []byte) ([]byte, int) {
 	return out, -1
 }
 
-// blankCommas makes spaces of commas that no item follows.
+// blankCommas replaces commas that no item follows by spaces.
 func blankCommas(data []byte) {
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
@@ -72,7 +73,7 @@ func blankCommas(data []byte) {
 	}
 }
 
-// quoted is the length of the string that a text begins with.
+// quoted is the length of the string at the beginning of a text.
 func quoted(text []byte) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {

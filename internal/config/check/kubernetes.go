@@ -12,11 +12,11 @@ import (
 	"berth/internal/config"
 )
 
-// kubernetesRules look at what only a config for Kubernetes has.
+// kubernetesRules check the keys that only Kubernetes has.
 var kubernetesRules = []func(*checker, *config.KubernetesOptions){
 	(*checker).objectNames,
 	(*checker).storageClasses,
-	(*checker).frontDoor,
+	(*checker).frontendService,
 	(*checker).ingressKeys,
 	(*checker).wayIn,
 	(*checker).certificates,
@@ -27,7 +27,7 @@ var kubernetesRules = []func(*checker, *config.KubernetesOptions){
 	(*checker).conflicts,
 }
 
-// cluster: the settings for Kubernetes, and how the rest of the config goes with them.
+// cluster checks the settings for Kubernetes, and how the rest of the config fits them.
 func (c *checker) cluster() {
 	if c.On != catalogue.Kubernetes {
 		return
@@ -50,7 +50,7 @@ var (
 	subdomainForm = lazy(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 )
 
-// objectName reports a name that no object can have.
+// objectName reports a name that Kubernetes does not allow.
 func (c *checker) objectName(path, name string) {
 	if name != "" && (len(name) > 253 || !subdomainForm().MatchString(name)) {
 		c.errorf("BERTH1301", path, nameInstead(path, name), "%s must be a name of lower-case letters, digits, dashes and dots, got %q", path, name)
@@ -70,7 +70,7 @@ func nameInstead(path, name string) string {
 	return "write  " + key + ": " + better
 }
 
-// objectNames: names of the namespace and of objects are names that Kubernetes takes.
+// objectNames: Kubernetes allows the names of the namespace and of objects.
 func (c *checker) objectNames(o *config.KubernetesOptions) {
 	if n := o.Namespace; n != "" && (len(n) > 63 || !labelForm().MatchString(n)) {
 		hint := nameInstead("kubernetes.namespace", strings.ReplaceAll(n, ".", "-"))
@@ -94,7 +94,7 @@ func (c *checker) objectNames(o *config.KubernetesOptions) {
 	}
 }
 
-// storageClasses: a class is named or made, and is made only with a provisioner.
+// storageClasses: a class is named or created, and is created only with a provisioner.
 func (c *checker) storageClasses(o *config.KubernetesOptions) {
 	s, path := o.StorageClass, "kubernetes.storageClass"
 	switch {
@@ -115,13 +115,13 @@ func (c *checker) storageClasses(o *config.KubernetesOptions) {
 	}
 }
 
-// Node ports lie in the range that clusters keep for them, unless their API server is told otherwise.
+// Node ports are in the range that clusters reserve for them, unless their API server is configured otherwise.
 //
 // Source: https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport
 const firstNodePort, lastNodePort = 30000, 32767
 
-// frontDoor: ports and ranges go with the type of the frontend's Service.
-func (c *checker) frontDoor(o *config.KubernetesOptions) {
+// frontendService: ports and ranges fit the type of the frontend's Service.
+func (c *checker) frontendService(o *config.KubernetesOptions) {
 	f, path := o.Service, "kubernetes.service"
 	if f == nil {
 		return
@@ -159,7 +159,7 @@ func ingressOff(o *config.KubernetesOptions) bool {
 	return o.Ingress != nil && o.Ingress.Enabled != nil && !*o.Ingress.Enabled
 }
 
-// ingressKeys: settings of an Ingress are for one that is there.
+// ingressKeys: settings of an Ingress need an Ingress.
 func (c *checker) ingressKeys(o *config.KubernetesOptions) {
 	if o.Ingress == nil {
 		return
@@ -181,7 +181,7 @@ func (c *checker) ingressKeys(o *config.KubernetesOptions) {
 	}
 }
 
-// wayIn: something leads to the frontend from outside the cluster.
+// wayIn: the frontend is reachable from outside the cluster.
 func (c *checker) wayIn(o *config.KubernetesOptions) {
 	inside := o.Service == nil || cmp.Or(o.Service.Type, "ClusterIP") == "ClusterIP" && o.Service.NodePort == nil
 	if ingressOff(o) && inside {
@@ -190,7 +190,7 @@ func (c *checker) wayIn(o *config.KubernetesOptions) {
 	}
 }
 
-// certificates: the Ingress has one certificate, and whoever makes it knows where it goes.
+// certificates: the Ingress has one certificate, and its issuer knows which Secret to write it to.
 func (c *checker) certificates(o *config.KubernetesOptions) {
 	secret := ""
 	if o.Ingress != nil {
@@ -219,7 +219,7 @@ func (c *checker) certificates(o *config.KubernetesOptions) {
 	}
 }
 
-// hostServices: services that look at the nodes run only with the rights for it.
+// hostServices: services that inspect the nodes run only with the rights for it.
 func (c *checker) hostServices(o *config.KubernetesOptions) {
 	why, names := "", []string{"cadvisor", "node-exporter", "otel-agent"}
 	switch {
@@ -240,10 +240,10 @@ func (c *checker) hostServices(o *config.KubernetesOptions) {
 	}
 }
 
-// storeOfSecret is the store that one of Sourcegraph's own Secrets leads to.
+// storeOfSecret is the store that one of Sourcegraph's own Secrets belongs to.
 func storeOfSecret(secret string) string { return strings.TrimSuffix(secret, "-auth") }
 
-// existingSecrets: the admin's Secret and the config do not both say where a store is.
+// existingSecrets: only one of the admin's Secret and the config says where a store is.
 func (c *checker) existingSecrets(o *config.KubernetesOptions) {
 	for _, secret := range slices.Sorted(maps.Keys(o.ExistingSecrets)) {
 		path, store := "kubernetes.existingSecrets."+secret, storeOfSecret(secret)
@@ -276,7 +276,7 @@ func (c *checker) runAs(o *config.KubernetesOptions) {
 	}
 }
 
-// mesh: what redirects a pod's network needs rights, unless the mesh does it from outside the pods.
+// mesh: redirecting a pod's network needs rights, unless the mesh does it from outside the pods.
 //
 // Source: https://istio.io/latest/docs/setup/additional-setup/cni/ and https://linkerd.io/2/features/cni/
 func (c *checker) mesh(o *config.KubernetesOptions) {
@@ -286,7 +286,7 @@ func (c *checker) mesh(o *config.KubernetesOptions) {
 	}
 }
 
-// conflicts: each decision says for which objects, and what.
+// conflicts: each decision says for which objects it is, and what to do.
 func (c *checker) conflicts(o *config.KubernetesOptions) {
 	for i, d := range o.Conflicts {
 		path := "kubernetes.conflicts." + strconv.Itoa(i)
@@ -299,7 +299,7 @@ func (c *checker) conflicts(o *config.KubernetesOptions) {
 	}
 }
 
-// executorRights: the executor makes the pods that its jobs run in, and makes them as no restricted namespace and no OpenShift lets them in.
+// executorRights: the executor creates the pods that its jobs run in. A restricted namespace and OpenShift refuse these pods.
 func (c *checker) executorRights(o *config.KubernetesOptions) {
 	why := ""
 	switch {
@@ -316,7 +316,7 @@ func (c *checker) executorRights(o *config.KubernetesOptions) {
 		"executors can't run their jobs here: %s", why)
 }
 
-// requests: what is kept for a container is not more than it may use.
+// requests: a container's request is not more than its limit.
 func (c *checker) requests() {
 	for _, name := range c.serviceNames() {
 		s, w := c.Services[name], c.workload(name)
@@ -345,7 +345,7 @@ func (c *checker) requests() {
 	}
 }
 
-// guests: services that run in another's pods have only what a container has.
+// guests: services that run in another service's pods have only the settings of a container.
 func (c *checker) guests() {
 	for _, name := range c.serviceNames() {
 		w := c.workload(name)

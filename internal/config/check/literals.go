@@ -14,7 +14,7 @@ import (
 	"berth/internal/secret"
 )
 
-// literals: no secret stands in the file, which lies in version control, in histories, and in front of colleagues.
+// literals: the file has no secret, since version control, histories and colleagues see it.
 func (c *checker) literals() {
 	c.Visit(func(k *config.Key, path string, v reflect.Value) {
 		switch value := v.Interface().(type) {
@@ -23,7 +23,7 @@ func (c *checker) literals() {
 				c.variableLiteral(path, value.Text)
 			}
 		case map[string]any:
-			if !strings.HasPrefix(path, "patches.") { // looked at below
+			if !strings.HasPrefix(path, "patches.") { // checked below
 				c.patched(path, "", value)
 			}
 		case string:
@@ -46,12 +46,12 @@ func (c *checker) literals() {
 	}
 }
 
-// objectLiterals warns of secrets in a file of objects, which are written as they are. Names tell nothing there: many a field holds the name of
-// a Secret.
+// objectLiterals warns about secrets in a file of objects, which is deployed unchanged. Names prove nothing there: many fields have the
+// name of a Secret.
 func (c *checker) objectLiterals(path, name string) {
 	data, err := c.world.ReadFile(name)
 	if err != nil {
-		return // files tells
+		return // the rule files reports it
 	}
 	n := 0
 	for line := range strings.Lines(string(data)) {
@@ -62,7 +62,7 @@ func (c *checker) objectLiterals(path, name string) {
 	}
 }
 
-// variableLiteral looks at the text of a variable or a proxy.
+// variableLiteral checks the text of a variable or a proxy.
 func (c *checker) variableLiteral(path, text string) {
 	name := path[strings.LastIndexByte(path, '.')+1:]
 	if what, found := secret.Looks(name, text); found {
@@ -86,7 +86,7 @@ func (c *checker) literal(path, what, hint string) {
 
 const passwordInURL = "a password in a URL"
 
-// withoutEchoes leaves out what else there is to say about a text that looks like a secret: it would be about the text, and might repeat it.
+// withoutEchoes removes the other problems of a text that looks like a secret, since they may repeat it.
 func withoutEchoes(problems diag.List) diag.List {
 	type place struct {
 		file         string
@@ -103,13 +103,13 @@ func withoutEchoes(problems diag.List) diag.List {
 	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return literals[at(d)] && !told(d) })
 }
 
-// Accepted leaves out what literals says, for texts of the history and of an upgrade on its way: earlier versions of berth took them, and the way
-// back must not end there.
+// Accepted removes the problems that literals reports, for configs of the history and of an unfinished upgrade: earlier versions of berth
+// accepted them, and they must not block a rollback or a revert.
 func Accepted(problems diag.List) diag.List {
 	return slices.DeleteFunc(slices.Clone(problems), func(d diag.Diagnostic) bool { return d.Code == "BERTH1170" || d.Code == "BERTH1171" })
 }
 
-// hidden is a place whose text is not shown.
+// hidden is a place without its text.
 func hidden(at diag.Range) diag.Range {
 	text := []rune(at.Excerpt)
 	for i := max(at.Column-1, 0); i < min(at.Column-1+at.Length, len(text)); i++ {
@@ -119,10 +119,10 @@ func hidden(at diag.Range) diag.Range {
 	return at
 }
 
-// inVariables are the keys of Compose and Kubernetes whose entries are named like variables, or are them.
+// inVariables are the keys of Compose and Kubernetes whose entries are variables, or named like variables.
 var inVariables = []string{"environment", "env", "data", "stringData"}
 
-// patched looks at what a patch sets. key is the one above it.
+// patched checks what a patch sets. key is the key above it.
 func (c *checker) patched(path, key string, v any) {
 	const hint = "set it with  services: {SERVICE: {env: {NAME: {env: NAME}}}};  public: true  beside the patch if anybody may see it"
 	named := slices.Contains(inVariables, key)
@@ -159,7 +159,7 @@ func (c *checker) patched(path, key string, v any) {
 	}
 }
 
-// scalar reports a single value.
+// scalar reports whether a value is a single one.
 func scalar(v any) bool {
 	switch v.(type) {
 	case nil, map[string]any, []any:

@@ -12,7 +12,7 @@ import (
 	"berth/internal/diag"
 )
 
-// allPods: where and how pods run, for all and for single services.
+// allPods checks where and how pods run, for all services and for single ones.
 func (c *checker) allPods(o *config.KubernetesOptions) {
 	c.pods("kubernetes.pods", &o.Pods)
 	for _, name := range c.serviceNames() {
@@ -55,7 +55,7 @@ func (c *checker) pods(path string, p *config.Pods) {
 	}
 }
 
-// selectorLabels are those by which Sourcegraph's objects find their pods.
+// selectorLabels are the labels by which Sourcegraph's objects select their pods.
 var selectorLabels = []string{"app", "deploy", "app.kubernetes.io/name", "app.kubernetes.io/instance"}
 
 var (
@@ -84,10 +84,10 @@ func (c *checker) qualified(path string, names map[string]string, what string) {
 	}
 }
 
-// form is what a part of the Kubernetes API looks like, as far as people get it wrong.
+// form describes a part of the Kubernetes API, as far as people make mistakes in it.
 type form struct {
 	list  bool            // a list of these
-	keys  map[string]form // nil: not looked into
+	keys  map[string]form // nil: not checked
 	needs []string
 	enum  []string
 }
@@ -123,7 +123,7 @@ const (
 	preferred = "preferredDuringSchedulingIgnoredDuringExecution"
 )
 
-// form reports what does not look like a part of the Kubernetes API.
+// form reports what does not have the form of a part of the Kubernetes API.
 func (c *checker) form(path string, v any, f form) {
 	switch {
 	case f.list:
@@ -177,13 +177,13 @@ func (c *checker) formKeys(path string, v any, f form) {
 
 var itemNumber = lazy(`\.[0-9]+$`)
 
-// short is the last name of a path, for messages that point at the place anyhow.
+// short is the last name of a path, for messages that show the place anyway.
 func short(path string) string {
 	path = itemNumber().ReplaceAllString(path, "")
 	return path[strings.LastIndexByte(path, '.')+1:]
 }
 
-// toleration: what the parts of one say together.
+// toleration checks how the parts of a toleration fit together.
 func (c *checker) toleration(path string, t map[string]any) {
 	switch {
 	case t["operator"] == "Exists" && plain(t["value"]) != "":

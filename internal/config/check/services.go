@@ -13,7 +13,7 @@ import (
 	"berth/internal/diag"
 )
 
-// serviceNames are those that settings are written for, in order.
+// serviceNames are the services that have settings, in order.
 func (c *checker) serviceNames() []string { return slices.Sorted(maps.Keys(c.Services)) }
 
 // services: the release has them.
@@ -26,7 +26,7 @@ func (c *checker) services() {
 	}
 }
 
-// storage: only a service with a volume has a size of it.
+// storage: only a service with a volume has a size for it.
 func (c *checker) storage(name string) {
 	w, s, hint := c.workload(name), c.compose(name), "remove it"
 	switch {
@@ -55,7 +55,7 @@ func (c *checker) compose(name string) *catalogue.ComposeService {
 	return c.rel.Services[name].Compose
 }
 
-// service reports a service that the release does not have: dropped, not there yet, or misspelt.
+// service reports a service that the release does not have: dropped, added later, or misspelt.
 func (c *checker) service(path, name string) {
 	if c.rel == nil {
 		return
@@ -83,7 +83,7 @@ func (c *checker) service(path, name string) {
 	c.keyf("BERTH1149", path, hint, "there is no service %q in Sourcegraph %s", name, c.rel.Version)
 }
 
-// lifecycle says which release dropped a service, or brought it. It looks through the catalogue, so it is only for messages.
+// lifecycle says which release dropped or added a service. It searches the catalogue, so it is only for messages.
 func lifecycle(cat *catalogue.Catalogue, name, version string, target catalogue.Target) string {
 	has := func(v string) bool {
 		rel, err := cat.Release(v, target)
@@ -107,7 +107,7 @@ func lifecycle(cat *catalogue.Catalogue, name, version string, target catalogue.
 	return ""
 }
 
-// boundary walks away from a version to the first that has something, and gives it and the one before it on the way. It looks at one patch
+// boundary searches from a version to the first release that has something, and returns it and the release before it. It looks at one patch
 // of each minor release, then at the patches around the change.
 func boundary(versions []string, from string, has func(string) bool) (found, before string) {
 	last := -1 // the last known not to have it
@@ -131,7 +131,7 @@ func boundary(versions []string, from string, has func(string) bool) (found, bef
 	return "", ""
 }
 
-// features: keys that stand for a service are refused when the release has no such service.
+// features: a key that turns a service on needs a release that has the service.
 func (c *checker) features() {
 	if c.rel == nil {
 		return
@@ -152,7 +152,7 @@ func (c *checker) features() {
 	}
 }
 
-// replicas: only some services can be more than one.
+// replicas: only some services can have several instances.
 func (c *checker) replicas() {
 	for _, name := range c.serviceNames() {
 		n := c.Services[name].Replicas
@@ -186,7 +186,7 @@ func (c *checker) has(name string) bool {
 	return c.compose(name) != nil || c.workload(name) != nil
 }
 
-// scalable reports whether the service can run more than once.
+// scalable reports whether the service can have several instances.
 func (c *checker) scalable(name string) bool {
 	if w := c.workload(name); w != nil {
 		return !w.Guest() && w.Scalable()
@@ -195,7 +195,7 @@ func (c *checker) scalable(name string) bool {
 	return s != nil && s.Scalable() && s.Overlay == ""
 }
 
-// sharedVolumes: services that share the volume of a shard, as zoekt's two do, are scaled together.
+// sharedVolumes: services that share the volume of a shard, as zoekt's two do, have the same number of instances.
 func (c *checker) sharedVolumes() {
 	names := c.serviceNames()
 	for i, a := range names {
@@ -209,10 +209,10 @@ func (c *checker) sharedVolumes() {
 	}
 }
 
-// stores that Sourcegraph needs, its own or the admin's.
+// neededStores are the stores that Sourcegraph needs, bundled or external.
 var neededStores = []string{"pgsql", "codeintel-db", "blobstore"}
 
-// turnedOff: Sourcegraph can do without the service.
+// turnedOff: Sourcegraph works without the service.
 func (c *checker) turnedOff() {
 	if c.world.Catalogue == nil {
 		return
@@ -233,7 +233,7 @@ func (c *checker) turnedOff() {
 	}
 }
 
-// notRun: settings of a service that another key of the config turns on.
+// notRun: settings of a service that runs only with another key of the config.
 func (c *checker) notRun() {
 	for _, name := range c.serviceNames() {
 		overlay := ""
@@ -259,7 +259,7 @@ func (c *checker) notRun() {
 
 var variableForm = lazy(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// variables: names that a process can have.
+// variables: a process can have variables of these names.
 func (c *checker) variables() {
 	for _, service := range c.serviceNames() {
 		for _, name := range slices.Sorted(maps.Keys(c.Services[service].Env)) {
@@ -295,7 +295,7 @@ func (c *checker) patches() {
 	}
 }
 
-// optional reports whether Sourcegraph can do without a service.
+// optional reports whether Sourcegraph works without a service.
 func (c *checker) optional(name string) bool {
 	if c.world.Catalogue == nil {
 		return true
@@ -304,7 +304,7 @@ func (c *checker) optional(name string) bool {
 	return !known || info.Optional()
 }
 
-// replaced reports whether the admin brings their own instead of a built-in store.
+// replaced reports whether the admin replaces a built-in store by an external one.
 func (c *checker) replaced(name string) bool {
 	return c.Databases[name].External != nil || c.Redis[name].External != nil || name == "blobstore" && c.ObjectStorage != nil
 }

@@ -12,7 +12,7 @@ import (
 	"berth/internal/diag"
 )
 
-// ownRedis: an entry says something.
+// ownRedis: an entry sets something.
 func (c *checker) ownRedis() {
 	for _, name := range slices.Sorted(maps.Keys(c.Redis)) {
 		if c.Redis[name].External == nil {
@@ -22,7 +22,7 @@ func (c *checker) ownRedis() {
 	}
 }
 
-// externalDatabases: all that is needed to log in is there.
+// externalDatabases: they have all that a login needs.
 func (c *checker) externalDatabases() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		e, path := c.Databases[name].External, "databases."+name+".external"
@@ -55,7 +55,7 @@ func (c *checker) cloudLogin() bool {
 	return set
 }
 
-// sameDatabase: Sourcegraph refuses to start when these two are one.
+// sameDatabase: Sourcegraph refuses to start when these two are the same.
 // https://sourcegraph.com/docs/self-hosted/external-services/postgres
 func (c *checker) sameDatabase() {
 	a, b := c.Databases["pgsql"].External, c.Databases["codeintel-db"].External
@@ -74,7 +74,7 @@ func (c *checker) sameDatabase() {
 	}
 }
 
-// ownStores: settings of a built-in store that is not run.
+// ownStores: settings of a built-in store that does not run.
 func (c *checker) ownStores() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		if d := c.Databases[name]; d.External != nil && len(d.Settings) > 0 {
@@ -90,13 +90,13 @@ func (c *checker) ownStores() {
 	}
 }
 
-// s3Keys and gcsKeys are those that only one kind of store has.
+// s3Keys and gcsKeys are the keys that only one kind of store has.
 var (
 	s3Keys  = []string{"region", "endpoint", "accessKeyID", "secretAccessKey", "instanceRole"}
 	gcsKeys = []string{"project", "credentials"}
 )
 
-// objectStorage: a bucket, and a way to be let in.
+// objectStorage: it has a bucket, and credentials or another login.
 func (c *checker) objectStorage() {
 	o, path := c.ObjectStorage, "objectStorage"
 	if o == nil {
@@ -136,14 +136,14 @@ func (c *checker) objectStorage() {
 	}
 }
 
-// plainURL reports what is no URL with a host and one of the schemes.
+// plainURL reports a text that is no URL with a host and one of the schemes.
 func (c *checker) plainURL(code, path, text string, schemes ...string) {
 	if u, err := url.Parse(text); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
 		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host%s", path, got("%q", text))
 	}
 }
 
-// got shows what was written, but for what may have a password in it.
+// got quotes what was written, unless it may have a password in it.
 func got(format, text string) string {
 	if strings.Contains(text, "@") && !strings.Contains(text, "@sha256:") {
 		return ""
@@ -151,7 +151,7 @@ func got(format, text string) string {
 	return fmt.Sprintf(", got "+format, text)
 }
 
-// images: a registry and a folder in it, as docker pull would take it, without a tag.
+// images: a registry and a folder in it, as docker pull accepts it, without a tag.
 func (c *checker) images() {
 	r := c.Images.Registry
 	last := r[strings.LastIndexByte(r, '/')+1:]
@@ -190,7 +190,7 @@ func (c *checker) proxy() {
 	}
 }
 
-// git: without known_hosts every connection by SSH asks a question that nobody answers.
+// git: without known_hosts every SSH connection asks a question that nobody answers.
 func (c *checker) git() {
 	if c.Git.SSHKey != nil && c.Git.KnownHosts == "" {
 		c.missingf("BERTH1158", "git.sshKey", "create one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts",
@@ -208,8 +208,8 @@ func (c *checker) tracing() {
 	}
 }
 
-// siteConfigKeys: what is written into Sourcegraph's site configuration needs that configuration to be a file. berth does not take it
-// over unasked, since a file replaces at every start what people edited in Sourcegraph's pages.
+// siteConfigKeys: keys that berth writes into Sourcegraph's site configuration need that configuration to be a file. berth does not make it
+// one unasked, since a file replaces at every start what people edited in Sourcegraph's pages.
 func (c *checker) siteConfigKeys() {
 	if c.SiteConfig != nil {
 		return

@@ -6,7 +6,7 @@ import (
 	"berth/internal/window"
 )
 
-// upgrades: who lets berth upgrade by itself says when.
+// upgrades: automatic upgrades need a window.
 func (c *checker) upgrades() {
 	u := c.Upgrades
 	if u == nil {

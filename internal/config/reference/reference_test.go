@@ -50,7 +50,7 @@ func TestFresh(t *testing.T) {
 	}
 }
 
-// TestRulesNameKeys proves that what rules of upgrades say of the config is there.
+// TestRulesNameKeys proves that upgrade rules name existing keys of the config.
 func TestRulesNameKeys(t *testing.T) {
 	u := catalogue.Embedded().Upgrades()
 	for _, a := range append(slices.Clone(u.ByHand), u.Changes...) {
@@ -63,7 +63,7 @@ func TestRulesNameKeys(t *testing.T) {
 	}
 }
 
-// TestAgree proves that the schema and the decoder take and refuse the same files.
+// TestAgree proves that the schema and the decoder accept and refuse the same files.
 func TestAgree(t *testing.T) {
 	validate := compile(t)
 	files := map[string]bool{

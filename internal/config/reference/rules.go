@@ -27,18 +27,7 @@ func Rules(u *catalogue.Upgrades) []byte {
 		fmt.Fprintf(&b, " %d.%d", major, u.LastMinors[major])
 	}
 	b.WriteString(".\n")
-	section(&b, "Stops", "crosses | from below | for | stop at | why")
-	for _, s := range u.Stops {
-		why := s.Reason
-		if s.Then != "" {
-			why += " " + s.Then
-		}
-		row(&b, s.Crosses, s.Below, concerns(s.Target, s.Database, s.PostgresBelow), s.At, why+cite(s.Source))
-	}
-	section(&b, "Upgrade steps that fail", "from | to | use instead | why")
-	for _, t := range u.Traps {
-		row(&b, strings.Join(t.From, ", "), strings.Join(t.To, ", "), t.Instead, t.Reason+cite(t.Source))
-	}
+	pathRules(&b, u)
 	section(&b, "What only a backup can undo", "crosses | for | what")
 	for _, i := range u.Irreversible {
 		row(&b, i.Crosses, concerns("", i.Database, 0), i.Text+cite(i.Source))
@@ -52,18 +41,7 @@ func Rules(u *catalogue.Upgrades) []byte {
 	for _, r := range u.Reindexes {
 		row(&b, r.Crosses, concerns("", r.Database, 0), r.Reason+cite(r.Source))
 	}
-	section(&b, "Upgrade steps over several releases that do not use the newest migrator", "crosses | for | migrator | why")
-	for _, m := range u.Migrators {
-		with := "newest of " + m.With
-		if m.With == catalogue.OwnMigrator {
-			with = "the one of the release where the step ends"
-		}
-		over := cmp.Or(m.Crosses, "any")
-		if m.EndsBelow != "" {
-			over += ", to below " + m.EndsBelow
-		}
-		row(&b, over, concerns("", "", m.PostgresBelow), with, m.Reason+cite(m.Source))
-	}
+	migrators(&b, u)
 	section(&b, "Manual work", "crosses | for | what")
 	advice(&b, u.ByHand)
 	section(&b, "Changes that berth makes and that people notice", "crosses | for | what")
@@ -84,6 +62,38 @@ func Rules(u *catalogue.Upgrades) []byte {
 	return []byte(b.String())
 }
 
+// pathRules are the rules that decide at which releases an upgrade stops.
+func pathRules(b *strings.Builder, u *catalogue.Upgrades) {
+	section(b, "Stops", "crosses | from below | for | stop at | why")
+	for _, s := range u.Stops {
+		why := s.Reason
+		if s.Then != "" {
+			why += " " + s.Then
+		}
+		row(b, s.Crosses, s.Below, concerns(s.Target, s.Database, s.PostgresBelow), s.At, why+cite(s.Source))
+	}
+	section(b, "Upgrade steps that fail", "from | to | use instead | why")
+	for _, t := range u.Traps {
+		row(b, strings.Join(t.From, ", "), strings.Join(t.To, ", "), t.Instead, t.Reason+cite(t.Source))
+	}
+}
+
+// migrators are the upgrade steps for which an older migrator than the newest one is used.
+func migrators(b *strings.Builder, u *catalogue.Upgrades) {
+	section(b, "Upgrade steps over several releases that do not use the newest migrator", "crosses | for | migrator | why")
+	for _, m := range u.Migrators {
+		with := "newest of " + m.With
+		if m.With == catalogue.OwnMigrator {
+			with = "the one of the release where the step ends"
+		}
+		over := cmp.Or(m.Crosses, "any")
+		if m.EndsBelow != "" {
+			over += ", to below " + m.EndsBelow
+		}
+		row(b, over, concerns("", "", m.PostgresBelow), with, m.Reason+cite(m.Source))
+	}
+}
+
 func advice(b *strings.Builder, list []catalogue.Advice) {
 	for _, a := range list {
 		who := concerns(a.Target, a.Database, 0)
@@ -97,7 +107,7 @@ func advice(b *strings.Builder, list []catalogue.Advice) {
 	}
 }
 
-// concerns says whom a rule is for.
+// concerns says which installations a rule is for.
 func concerns(target catalogue.Target, database catalogue.Database, postgresBelow int) string {
 	who := cmp.Or(map[catalogue.Target]string{catalogue.Compose: "Compose", catalogue.Kubernetes: "Kubernetes"}[target], "all")
 	switch database {

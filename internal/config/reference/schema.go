@@ -1,5 +1,5 @@
-// Package reference makes what people and editors read about sourcegraph.yaml, from the keys of package config: the JSON Schema and
-// docs/config.md. Both are generated files; tests hold them fresh.
+// Package reference makes the references of sourcegraph.yaml from the keys of package config: the JSON Schema for editors, and
+// docs/config.md for people. Both are generated files; tests prove that they are up to date.
 package reference
 
 import (
@@ -87,7 +87,7 @@ func Schema() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// oneOf has exactly one of its keys.
+// oneOf requires exactly one of its keys.
 func oneOf(k *config.Key) *node {
 	n := object(k)
 	for i, name := range n.Properties.names {
@@ -108,7 +108,7 @@ func object(k *config.Key) *node {
 	return n
 }
 
-// describe gives a key's values. Texts may be numbers, as the decoder takes them.
+// describe describes a key's values. Texts may be numbers, as in the decoder.
 func describe(k *config.Key) *node {
 	n := &node{}
 	zero := 0
@@ -116,7 +116,7 @@ func describe(k *config.Key) *node {
 	case config.Object:
 		n = object(k)
 	case config.Hidden:
-		n = &node{Ref: secretRef} // draft 7 ignores what stands beside a $ref
+		n = &node{Ref: secretRef} // draft 7 ignores everything beside a $ref
 		return n
 	case config.Variable:
 		n.OneOf = []*node{{Type: []string{"string", "number", "boolean"}}, {Ref: valueRef}}

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// listKeys are the lists whose items have names, as the API server's schema has it: by the list's name, the keys of its items. Where a
-// name has several, the first counts whose first key is in all items. Other lists are values as a whole.
+// listKeys are the lists whose items have names, as in the API server's schema: by the list's name, the keys of its items. Where a name has
+// several, the first one counts whose first key is in all items. Other lists are values as a whole.
 var listKeys = map[string][][]string{
 	"containers":                {{"name"}},
 	"initContainers":            {{"name"}},
@@ -32,7 +32,7 @@ var listKeys = map[string][][]string{
 // TemplateName is the key of claim templates, which have their name in their metadata.
 const TemplateName = "metadata.name"
 
-// Keys are the keys that tell a list's items apart; nil when the list is a value as a whole.
+// Keys are the keys that identify a list's items; nil when the list is a value as a whole.
 func Keys(name string, lists ...[]any) []string {
 	for _, keys := range listKeys[name] {
 		if !slices.ContainsFunc(lists, func(items []any) bool { return !unique(items, keys) }) {
@@ -58,7 +58,7 @@ func unique(items []any, keys []string) bool {
 	return true
 }
 
-// KeyValue is what an item of a list has for one of its keys; nil when it has nothing.
+// KeyValue is an item's value for one of its list's keys; nil when it has none.
 func KeyValue(item map[string]any, key string) any {
 	if key == TemplateName {
 		meta, _ := item["metadata"].(map[string]any)
@@ -68,12 +68,12 @@ func KeyValue(item map[string]any, key string) any {
 		return v
 	}
 	if key == "protocol" {
-		return "TCP" // what the API server makes of none
+		return "TCP" // the API server's default
 	}
 	return nil
 }
 
-// SameKeys reports whether two items of a list are the same one.
+// SameKeys reports whether two items of a list have the same keys, and so are the same item.
 func SameKeys(a, b map[string]any, keys []string) bool {
 	for _, key := range keys {
 		if !SameScalar(KeyValue(a, key), KeyValue(b, key)) {
@@ -83,7 +83,7 @@ func SameKeys(a, b map[string]any, keys []string) bool {
 	return true
 }
 
-// Path is the way to a field.
+// Path is the path of a field.
 type Path []Segment
 
 // String is the path as plans write it.
@@ -95,7 +95,7 @@ func (p Path) String() string {
 	return b.String()
 }
 
-// Segment is one part of a path: a name; an item of a list, with the keys by which it is known; or an index.
+// Segment is one part of a path: a name; an item of a list, with the keys that identify it; or an index.
 type Segment struct {
 	Name  string
 	Item  map[string]any
@@ -117,7 +117,7 @@ func (s Segment) write(b *strings.Builder) {
 	}
 }
 
-// bracket is how people read which item of a list is meant: "[name=frontend]".
+// bracket writes which item of a list is meant, for people: "[name=frontend]".
 func bracket(item map[string]any, keys []string) string {
 	var b strings.Builder
 	for i, key := range keys {
@@ -141,13 +141,12 @@ func Plain(v any) string {
 	return fmt.Sprint(v)
 }
 
-// FromMessage is a field of the API server's messages as we write it: without its leading dot, and without quotes around keys.
+// FromMessage converts a field in the API server's messages to the form of plans: without its leading dot, and without quotes around keys.
 func FromMessage(said string) string {
 	return strings.ReplaceAll(strings.TrimPrefix(said, "."), `"`, "")
 }
 
-// Without is an object without some fields, given as plans write them. What it is made from stays as it is; fields that are not there do
-// not matter.
+// Without copies an object without some fields, which are written as in plans. Fields that don't exist are ignored.
 func Without(body map[string]any, fields ...string) map[string]any {
 	for _, field := range fields {
 		body = without(body, field)
@@ -155,8 +154,8 @@ func Without(body map[string]any, fields ...string) map[string]any {
 	return body
 }
 
-// without copies what lies on the way to the field. Names may have dots in them, as those of labels do, so every name is tried that the
-// rest of the field begins with.
+// without copies the trees on the path to the field. Names may contain dots, as those of labels do, so it tries every name that the rest of
+// the field begins with.
 func without(tree map[string]any, field string) map[string]any {
 	for name, value := range tree {
 		rest, ok := strings.CutPrefix(field, name)
@@ -223,7 +222,7 @@ func itemText(items []any, i int, keys []string) string {
 	return bracket(items[i].(map[string]any), keys)
 }
 
-// Lookup finds a field's value, and reports whether it is there.
+// Lookup finds a field's value, and reports whether the field exists.
 func Lookup(tree map[string]any, field string) (any, bool) {
 	for name, value := range tree {
 		rest, ok := strings.CutPrefix(field, name)
@@ -276,16 +275,16 @@ func hasItem(name string, items []any, field string) bool {
 	return ok
 }
 
-// Within reports whether a field is another one, or lies in it.
+// Within reports whether a field is another one, or is inside it.
 func Within(field, outer string) bool {
 	rest, ok := strings.CutPrefix(field, outer)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// kept are parts of an object's metadata that the API server keeps.
+// kept are the parts of an object's metadata that the API server sets.
 var kept = []string{"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"}
 
-// Kept reports whether a name in an object's metadata is the API server's own.
+// Kept reports whether the API server sets a name in an object's metadata.
 func Kept(name string) bool { return slices.Contains(kept, name) }
 
 // Text is a text inside a tree, or "".

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// clone is a tree as the API server's JSON has it.
+// clone copies a tree into the form of the API server's JSON.
 func clone(tree map[string]any) map[string]any {
 	text, _ := json.Marshal(tree)
 	var out map[string]any
@@ -20,7 +20,7 @@ func clone(tree map[string]any) map[string]any {
 	return out
 }
 
-// anyTree is a tree as objects have them, with lists whose items have keys.
+// anyTree draws a tree as objects have them, with lists whose items have keys.
 func anyTree(depth int) *rapid.Generator[map[string]any] {
 	return rapid.Custom(func(t *rapid.T) map[string]any {
 		names := []string{"name", "spec", "app.kubernetes.io/name", "zone", "containers", "env", "args", "limits"}
@@ -49,7 +49,7 @@ func anyTree(depth int) *rapid.Generator[map[string]any] {
 	})
 }
 
-// paths are all fields of a tree, written as plans have them.
+// paths are all fields of a tree, written as in plans.
 func paths(tree map[string]any, before string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
@@ -85,7 +85,7 @@ func TestWithoutRemovesExactlyTheFields(t *testing.T) {
 			t.Fatalf("the tree itself changed\n%s", diff)
 		}
 		if strings.HasSuffix(field, "]") && strings.Contains(field, "args[") {
-			return // the items after it have another place then
+			return // the index of later items changes
 		}
 		want := slices.DeleteFunc(slices.Clone(all), func(f string) bool { return Within(f, field) })
 		if diff := cmp.Diff(append([]string{}, want...), append([]string{}, paths(got, "")...)); diff != "" {

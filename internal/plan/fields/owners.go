@@ -8,21 +8,21 @@ import (
 	"berth/internal/plan"
 )
 
-// Manager is who set which fields of an object: an entry of its managedFields.
+// Manager is an entry of an object's managedFields: who set which fields.
 type Manager struct {
 	Name        string
 	operation   string // "Apply", "Update"
 	subresource string // "scale"; "" is the object itself
 	time        string
-	fields      map[string]any // FieldsV1: "f:spec", `k:{"name":"frontend"}`, "i:0", "." for the thing itself
+	fields      map[string]any // FieldsV1: "f:spec", `k:{"name":"frontend"}`, "i:0", "." for the value itself
 }
 
-// is reports whether two entries are one.
+// is reports whether two entries are the same.
 func (m Manager) is(other Manager) bool {
 	return m.Name == other.Name && m.operation == other.operation && m.subresource == other.subresource
 }
 
-// Managers are an object's managers, who wrote last first. Who only wrote its status is none.
+// Managers are an object's managers, the last writer first, without those that only wrote its status.
 func Managers(live map[string]any) []Manager {
 	meta, _ := live["metadata"].(map[string]any)
 	entries, _ := meta["managedFields"].([]any)
@@ -39,7 +39,7 @@ func Managers(live map[string]any) []Manager {
 	return out
 }
 
-// Owners are the names of those who set a field.
+// Owners are the names of the managers that set a field.
 func Owners(managers []Manager, path Path) []string {
 	var names []string
 	for _, m := range managers {
@@ -50,7 +50,7 @@ func Owners(managers []Manager, path Path) []string {
 	return names
 }
 
-// holds reports whether a manager set a field, or a value as a whole that it lies in.
+// holds reports whether a manager set a field, or a value as a whole that contains it.
 func (m Manager) holds(path Path) bool {
 	node := m.fields
 	for i, s := range path {
@@ -63,7 +63,7 @@ func (m Manager) holds(path Path) bool {
 	return true
 }
 
-// SetByUsAlone reports whether we set a field, itself and not as a part of a larger value, and nobody else did.
+// SetByUsAlone reports whether only we set a field, and set it by itself and not as a part of a larger value.
 func SetByUsAlone(managers []Manager, path Path) bool {
 	set := false
 	for _, m := range managers {
@@ -80,7 +80,7 @@ func SetByUsAlone(managers []Manager, path Path) bool {
 	return set
 }
 
-// in finds the part of a set of fields that is about a segment.
+// in finds the part of a set of fields for a segment.
 func (s Segment) in(node map[string]any) any {
 	switch {
 	case s.Name != "":

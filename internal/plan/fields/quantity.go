@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// suffixes are those of Kubernetes' quantities.
+// suffixes are the suffixes of Kubernetes' quantities.
 var suffixes = []struct {
 	text     string
 	base, to int64 // base to the power of to
@@ -15,7 +15,7 @@ var suffixes = []struct {
 	{"n", 10, -9}, {"u", 10, -6}, {"m", 10, -3}, {"k", 10, 3}, {"M", 10, 6}, {"G", 10, 9}, {"T", 10, 12}, {"P", 10, 15}, {"E", 10, 18},
 }
 
-// quantity reads one, exactly: "1000m" and "1" are the same.
+// quantity reads a quantity exactly: "1000m" and "1" are the same.
 func quantity(v any) (*big.Rat, bool) {
 	text := Plain(v)
 	if len(text) > 64 || strings.Contains(text, "/") {
@@ -29,7 +29,7 @@ func quantity(v any) (*big.Rat, bool) {
 		}
 	}
 	if i := strings.IndexAny(text, "eE"); i >= 0 && len(text)-i > 4 {
-		return nil, false // no size that anybody means, and costly to work out
+		return nil, false // nobody means such a size, and it is expensive to compute
 	}
 	n, ok := new(big.Rat).SetString(text)
 	if !ok {
@@ -46,7 +46,7 @@ func power(base, to int64) *big.Rat {
 	return new(big.Rat).SetInt(n)
 }
 
-// Larger compares two quantities: 1 when the first is the larger one, 0 too when one of them is none.
+// Larger compares two quantities: 1 when the first is larger, and 0 when one of them is no quantity.
 func Larger(a, b string) int {
 	x, ok := quantity(a)
 	y, also := quantity(b)
@@ -56,7 +56,7 @@ func Larger(a, b string) int {
 	return x.Cmp(y)
 }
 
-// SameQuantity reports whether both are quantities, and the same.
+// SameQuantity reports whether both are quantities, and equal.
 func SameQuantity(a, b any) bool {
 	x, ok := quantity(a)
 	y, also := quantity(b)
@@ -80,7 +80,7 @@ func SameScalar(a, b any) bool {
 	return ok && also && x == y
 }
 
-// Float is a number of any kind; false for what is none.
+// Float is a number of any kind; false for anything else.
 func Float(v any) (float64, bool) {
 	switch n := v.(type) {
 	case float64:

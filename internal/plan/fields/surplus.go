@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Surplus is the merge patch that brings a live object which is to be taken over to what it will be: as our apply makes it, without what its
-// deployer set and nobody wants. It is nil when there is no such thing. The API server is asked what would come of the patch: it knows
-// what it fills in where something is taken away.
+// Surplus is the merge patch that turns a live object that berth takes over into its future state: as our apply makes it, without what its
+// deployer set and nobody wants. It is nil when there is no such field. A dry run of the patch shows the exact result, because only the API
+// server knows which defaults it fills in for removed fields.
 func Surplus(body, live, applied map[string]any) map[string]any {
 	before := Predecessors(live)
 	if before == nil || applied == nil {
@@ -36,7 +36,7 @@ func Surplus(body, live, applied map[string]any) map[string]any {
 	return patch(live, target.(map[string]any), 0)
 }
 
-// pruned is a value without the fields of a set that are not wanted, and that no other set has. stays is false when all of it goes.
+// pruned is a value without the fields of a set that are not wanted and that no other set has. stays is false when nothing remains.
 func pruned(name string, value any, fields map[string]any, want any, others []map[string]any) (left any, stays bool) {
 	if want == nil && len(others) == 0 && (len(fields) == 0 || fields["."] != nil) {
 		return nil, false
@@ -81,7 +81,7 @@ func asTree(v any) map[string]any {
 	return tree
 }
 
-// narrowed are sets of fields, as far as they are about one of their parts.
+// narrowed are sets of fields, reduced to one of their parts.
 func narrowed(sets []map[string]any, key string) []map[string]any {
 	var out []map[string]any
 	for _, s := range sets {
@@ -92,7 +92,7 @@ func narrowed(sets []map[string]any, key string) []map[string]any {
 	return out
 }
 
-// itemOf is the index of a list's item that a part of a set of fields is about: `k:{"name":"frontend"}`, `v:"finalizer"`; or -1.
+// itemOf is the index of a list's item for a part of a set of fields: `k:{"name":"frontend"}`, `v:"finalizer"`; or -1.
 func itemOf(items []any, key string) int {
 	kind, text, _ := strings.Cut(key, ":")
 	var meant any
@@ -112,7 +112,7 @@ func itemOf(items []any, key string) int {
 	})
 }
 
-// patch is the merge patch that makes one tree another one, but for what the API server keeps.
+// patch is the merge patch that turns one tree into another, without what the API server sets.
 func patch(from, to map[string]any, depth int) map[string]any {
 	out := map[string]any{}
 	for name, value := range to {

@@ -8,20 +8,20 @@ import (
 	"berth/internal/plan"
 )
 
-// Taking over is what is done once with an object that another tool deployed: what the tool set becomes ours, as if we had applied it, so that
-// our apply takes away what is not wanted of it. Without that it would stay for ever: server-side apply takes away only what its own manager
-// set before. kubectl does the same for who goes over from its older way.
+// berth takes over an object that another tool deployed once: what the tool set becomes ours, as if we had applied it, so our apply removes
+// what is not wanted. Without that it would stay forever: server-side apply only removes what its own manager set before. kubectl does the
+// same for users of its older apply.
 //
 // Source: https://github.com/kubernetes/kubernetes/issues/99003, and the package csaupgrade of client-go
 
-// deployers are managers whose updates stand for how the installation was deployed so far.
+// deployers are the managers of tools that deploy installations.
 var deployers = []string{"helm", "before-first-apply", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace"}
 
-// Deployer reports whether a manager's updates stand for how the installation was deployed so far.
+// Deployer reports whether a manager is a tool that deploys installations.
 func Deployer(name string) bool { return slices.Contains(deployers, name) }
 
-// deploys reports whether a manager stands for how an object was deployed, rather than for a change of it: Helm 3 and kubectl's older apply write
-// updates, Helm 4 and kubectl apply --server-side apply.
+// deploys reports whether a manager deployed an object, rather than changed it later. Helm 3 and kubectl's older apply write updates; Helm
+// 4 and kubectl apply --server-side apply.
 func deploys(name, operation string) bool {
 	switch operation {
 	case "Update":
@@ -32,7 +32,7 @@ func deploys(name, operation string) bool {
 	return false
 }
 
-// Predecessors are the managers who deployed an object that we never applied; none of one that is ours.
+// Predecessors are the managers that deployed an object that we never applied; none for an object of ours.
 func Predecessors(live map[string]any) []Manager {
 	var out []Manager
 	for _, m := range Managers(live) {
@@ -46,7 +46,7 @@ func Predecessors(live map[string]any) []Manager {
 	return out
 }
 
-// Names are the names of managers, each once, with commas between them.
+// Names are the names of managers, each once, separated by commas.
 func Names(managers []Manager) string {
 	var names []string
 	for _, m := range managers {
@@ -57,12 +57,12 @@ func Names(managers []Manager) string {
 	return strings.Join(names, ", ")
 }
 
-// keeps are fields that stay with whoever deployed an object, by kind: the API server lets nobody take them away, and what we own and do not
-// apply would be taken away.
+// keeps are fields that their deployer keeps, by kind: the API server lets nobody remove them, and we would remove what we own and do not
+// apply.
 var keeps = map[string][]string{"PersistentVolumeClaim": {"spec"}}
 
-// TakenOver gives the managedFields that an object has once it is taken over: what was deployed is ours, but for the fields that are yielded.
-// It is nil when there is nothing to take over, as when it is ours already.
+// TakenOver returns the managedFields of an object after it is taken over: what was deployed is ours, without the yielded fields. It is nil
+// when there is nothing to take over, as for an object that is ours already.
 func TakenOver(live map[string]any, yields []string) []any {
 	if Predecessors(live) == nil {
 		return nil
@@ -79,7 +79,7 @@ func TakenOver(live map[string]any, yields []string) []any {
 			continue
 		}
 		if Text(entry, "apiVersion") != version {
-			continue // fields of another version of the kind have other names: they are nobody's then, as csaupgrade has it
+			continue // in another version of the kind the fields have other names: like csaupgrade, drop them
 		}
 		fields, held := copied(Tree(entry, "fieldsV1")), map[string]any{}
 		for _, field := range yields {
@@ -98,8 +98,8 @@ func TakenOver(live map[string]any, yields []string) []any {
 	return append(out, entry)
 }
 
-// hold takes a field out of a set of fields, and gives it as a set of its own; nil when it is not there. list is the name of what the set is
-// in, by which the items of lists are told apart.
+// hold removes a field from a set of fields, and returns it as its own set; nil when it is not there. list is the name of the list that the
+// set is in, which identifies its items.
 func hold(fields map[string]any, list, field string) map[string]any {
 	for key, value := range fields {
 		rest, ok := strings.CutPrefix(field, written(list, key))
@@ -120,14 +120,14 @@ func hold(fields map[string]any, list, field string) map[string]any {
 			continue
 		}
 		if len(inner) == 0 {
-			delete(fields, key) // empty, it would mean the thing as a whole
+			delete(fields, key) // empty, it would mean the value as a whole
 		}
 		return map[string]any{key: held}
 	}
 	return nil
 }
 
-// written is a part of a set of fields as plans write it: "spec" of "f:spec", "[name=frontend]" of `k:{"name":"frontend"}`.
+// written is a part of a set of fields as plans write it: "spec" for "f:spec", "[name=frontend]" for `k:{"name":"frontend"}`.
 func written(list, key string) string {
 	kind, text, _ := strings.Cut(key, ":")
 	switch kind {
@@ -156,7 +156,7 @@ func unite(to, from map[string]any) {
 		case !ok:
 			to[key] = copied(inner)
 		case len(there) == 0 && len(inner) > 0:
-			// One has the thing as a whole, the other has parts of it: both.
+			// One has the value as a whole, the other has parts of it: keep both.
 			to[key] = With(inner, ".", map[string]any{})
 		case len(there) > 0 && len(inner) == 0:
 			there["."] = map[string]any{}
@@ -166,7 +166,7 @@ func unite(to, from map[string]any) {
 	}
 }
 
-// copied is a tree of trees, copied.
+// copied is a deep copy of a tree.
 func copied(tree map[string]any) map[string]any {
 	out := make(map[string]any, len(tree))
 	for key, value := range tree {

@@ -18,7 +18,7 @@ func tree(t testing.TB, text string) map[string]any {
 	return out
 }
 
-// deployed is a Deployment with the books that some managers have in it: "helm Update", and its fields.
+// deployed is a Deployment with the managedFields of some managers: "helm Update", and its fields.
 func deployed(t testing.TB, kind string, books ...string) map[string]any {
 	t.Helper()
 	o := tree(t, `{'apiVersion': 'apps/v1', 'kind': '`+kind+`', 'metadata': {'name': 'worker', 'annotations': {'old': 'a', 'ours': 'b', 'theirs': 'c'}},
@@ -39,7 +39,7 @@ const helmSet = `{'f:metadata': {'f:annotations': {'.': {}, 'f:old': {}, 'f:ours
 	'k:{\'name\':\'worker\'}': {'.': {}, 'f:image': {}, 'f:name': {}, 'f:env': {'.': {},
 		'k:{\'name\':\'OLD\'}': {'.': {}, 'f:name': {}, 'f:value': {}}, 'k:{\'name\':\'OURS\'}': {'.': {}, 'f:name': {}, 'f:value': {}}}}}}}}}`
 
-// managed is who set what, in short: "helm Update", and the fields as JSON.
+// managed lists managedFields in short: "helm Update", and the fields as JSON.
 func managed(books []any) map[string]any {
 	out := map[string]any{}
 	for _, b := range books {
@@ -95,7 +95,7 @@ func TestSurplus(t *testing.T) {
 	applied := clone(live)
 	worker, _ := Lookup(applied, "spec.template.spec.containers[name=worker]")
 	worker.(map[string]any)["image"] = "r/worker:2"
-	// What the API server is asked: the annotation and the variable go, so does the container; what others set or nobody did stays.
+	// The patch for the dry run removes the annotation, the variable and the container. What others set, or nobody set, stays.
 	want := tree(t, `{'metadata': {'annotations': {'old': null}}, 'spec': {'paused': null, 'template': {'spec': {'containers': [
 		{'name': 'worker', 'image': 'r/worker:2', 'env': [{'name': 'OURS', 'value': '2'}]}]}}}}`)
 	if diff := cmp.Diff(want, Surplus(body, live, applied)); diff != "" {

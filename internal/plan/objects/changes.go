@@ -10,21 +10,21 @@ import (
 	"berth/internal/secret"
 )
 
-// lastApplied is the annotation in which kubectl keeps the whole object, with the secrets in it.
+// lastApplied is the annotation in which kubectl keeps the whole object, with its secrets.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // comparison finds the fields in which two trees differ.
 type comparison struct {
 	object *Object
 	live   map[string]any
-	known  []fields.Manager // of the live object; nil until somebody asks
-	// partial: what is wanted says nothing about fields that it does not have, but that we set before are to go.
+	known  []fields.Manager // of the live object; nil until they are needed
+	// partial: fields that the wanted tree does not have are only removed if we set them before.
 	partial bool
 	path    fields.Path
 	out     []plan.Change
 }
 
-// changes are the fields of a live object that become other ones. Without a dry run, they are worked out from what is wanted.
+// changes are the fields of a live object that will change. Without a dry run, they are computed from the wanted object.
 func changes(o *Object, seen *Seen) []plan.Change {
 	c := comparison{object: o, live: seen.Live}
 	want := seen.Applied
@@ -36,7 +36,7 @@ func changes(o *Object, seen *Seen) []plan.Change {
 	return c.out
 }
 
-// managers are read only where something differs: most objects are as they should be.
+// managers are read only where something differs: most objects don't.
 func (c *comparison) managers() []fields.Manager {
 	if c.known == nil {
 		c.known = fields.Managers(c.live)
@@ -65,7 +65,7 @@ func (c *comparison) maps(live, want map[string]any) {
 	}
 }
 
-// skip reports whether a name is one that the API server keeps.
+// skip reports whether the API server sets a name.
 func (c *comparison) skip(name string) bool {
 	switch len(c.path) {
 	case 0:
@@ -78,7 +78,7 @@ func (c *comparison) skip(name string) bool {
 	return false
 }
 
-// goes reports whether a field goes that is there and not wanted. What the API server filled in stays.
+// goes reports whether a live field that is not wanted will be removed. What the API server filled in stays.
 func (c *comparison) goes() bool {
 	n := len(c.path)
 	if !c.partial || n > 1 && slices.Contains(wholes, c.path[n-2].Name) {
@@ -87,7 +87,7 @@ func (c *comparison) goes() bool {
 	return fields.SetByUsAlone(c.managers(), c.path)
 }
 
-// wholes are trees that are one value and into which the API server fills nothing.
+// wholes are trees that are one value, and in which the API server fills nothing in.
 var wholes = []string{"matchLabels", "nodeSelector", "selector"}
 
 func (c *comparison) values(live, want any) {
@@ -111,19 +111,19 @@ func (c *comparison) values(live, want any) {
 	c.add(live, want)
 }
 
-// opens reports whether a tree that appears or goes as a whole is shown field by field. Items of lists are not, other than variables.
+// opens reports whether a tree that is added or removed as a whole is shown field by field. Items of lists other than variables are not.
 func (c *comparison) opens(whole map[string]any) bool {
 	n := len(c.path)
 	return c.path[n-1].Name != "" || n > 1 && c.path[n-2].Name == "env" && len(whole) > 1
 }
 
-// isKey reports whether a name is what an item that appears or goes is known by: its place says it already.
+// isKey reports whether a name is a key of an item that is added or removed: its path has the key already.
 func (c *comparison) isKey(name string, live, want map[string]any) bool {
 	n := len(c.path)
 	return (live == nil || want == nil) && n > 0 && slices.Contains(c.path[n-1].Keys, name)
 }
 
-// lists compares item by item where items can be told apart; it reports whether it did, or there was nothing to tell.
+// lists compares lists item by item where keys identify the items; it reports whether it did, or whether there was nothing to compare.
 func (c *comparison) lists(live, want []any) bool {
 	name := c.path[len(c.path)-1].Name
 	keys := fields.Keys(name, live, want)
@@ -156,7 +156,7 @@ func (c *comparison) lists(live, want []any) bool {
 	return true
 }
 
-// find is the index of the item with the same keys, most often the same one; or -1.
+// find is the index of the item with the same keys, most often the same index; or -1.
 func find(items []any, item map[string]any, keys []string, likely int) int {
 	if likely < len(items) && fields.SameKeys(items[likely].(map[string]any), item, keys) {
 		return likely
@@ -164,7 +164,7 @@ func find(items []any, item map[string]any, keys []string, likely int) int {
 	return slices.IndexFunc(items, func(i any) bool { return fields.SameKeys(i.(map[string]any), item, keys) })
 }
 
-// byIndex compares lists of the same length whose items are trees; other lists are the same or not.
+// byIndex compares lists of the same length whose items are trees; other lists are equal or not.
 func (c *comparison) byIndex(live, want []any) bool {
 	if len(live) != len(want) {
 		return false
@@ -180,7 +180,7 @@ func (c *comparison) byIndex(live, want []any) bool {
 	return slices.EqualFunc(live, want, fields.SameScalar)
 }
 
-// nothing reports whether a value says nothing: the API server drops it, or keeps it as it came.
+// nothing reports whether a value means nothing: the API server drops it, or keeps it unchanged.
 func nothing(v any) bool {
 	switch x := v.(type) {
 	case nil:
@@ -221,12 +221,12 @@ func (c *comparison) add(live, want any) {
 	c.out = append(c.out, change)
 }
 
-// secret reports whether the values at the path are not for people's eyes: the data of Secrets, and variables that hold a secret.
+// secret reports whether the values at the path must not be shown: the data of Secrets, and variables that hold a secret.
 func (c *comparison) secret(values ...any) bool {
 	return secretAt(c.object, c.variable(), c.path[0].Name, values...)
 }
 
-// variable is the name of the variable whose value the path leads to, or "".
+// variable is the name of the variable whose value is at the path, or "".
 func (c *comparison) variable() string {
 	n := len(c.path)
 	if n > 2 && c.path[n-1].Name == "value" && c.path[n-3].Name == "env" {
@@ -256,7 +256,7 @@ func veil(v any) string {
 	return plan.Hidden
 }
 
-// show is a value as a plan has it: short, and on one line. Texts of many lines are files, and might have secrets in them.
+// show is a value in a plan: short, and on one line. Texts of many lines are files, and might contain secrets.
 func show(v any) string {
 	switch x := v.(type) {
 	case nil:

@@ -9,16 +9,16 @@ import (
 	"berth/internal/plan/fields"
 )
 
-// people are prefixes of managers through which somebody changed something by hand, rather than a controller for a reason of its own.
+// people are prefixes of managers through which a person changed something by hand, in contrast to a controller.
 var people = []string{"kubectl", "k9s", "rancher", "agent"}
 
-// conflicts are the fields of an object that others hold, each with what is done about it.
+// conflicts are the fields of an object that other managers own, each with the decision about it.
 func conflicts(o *Object, seen *Seen, rules []Rule) []plan.Conflict {
 	var out []plan.Conflict
 	before := fields.Predecessors(seen.Live)
 	for _, owner := range seen.Conflicts {
 		if owner.Manager == plan.Manager {
-			continue // what we set otherwise than by applying, such as a claim's size, is ours all the same
+			continue // what we set in other ways than by applying, such as a claim's size, is ours too
 		}
 		field := fields.FromMessage(owner.Field)
 		theirs, _ := fields.Lookup(seen.Live, field)
@@ -40,8 +40,8 @@ func conflicts(o *Object, seen *Seen, rules []Rule) []plan.Conflict {
 	return out
 }
 
-// decision is the admin's where there is one. Else what people changed by hand is put back, and what earlier deployments set is taken
-// over. The number of pods stays with whoever changed it, person or autoscaler: fighting over it would help nobody.
+// decision is the admin's where there is one. By default berth reverts what people changed by hand, and takes over what earlier deployments
+// set. The number of pods stays with whoever changed it, person or autoscaler: two managers that fight over it help nobody.
 func decision(c plan.Conflict, rules []Rule) plan.Choice {
 	for _, r := range rules {
 		if matches(r.Object, c.Object) && matches(r.Field, c.Field) {
@@ -75,7 +75,7 @@ func matches(pattern, text string) bool {
 	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
-// secretField is secretAt for a field that is written out.
+// secretField is like secret, for a field that is written out.
 func secretField(o *Object, field string, values ...any) bool {
 	top, _, _ := strings.Cut(field, ".")
 	_, variable, _ := strings.Cut(field, ".env[name=")
@@ -83,7 +83,7 @@ func secretField(o *Object, field string, values ...any) bool {
 	return secretAt(o, name, top, values...)
 }
 
-// left drops what is yielded from an object and from what was seen of it: what stays theirs does not differ.
+// left removes yielded fields from an object and from what was observed of it: they make no difference.
 func left(o Object, seen Seen, held []plan.Conflict) (Object, Seen) {
 	for _, c := range held {
 		if c.Decision == plan.Yield {
@@ -93,7 +93,7 @@ func left(o Object, seen Seen, held []plan.Conflict) (Object, Seen) {
 	return o, seen
 }
 
-// drift says which changes put back what somebody else did. What is taken over from whoever deployed it is none.
+// drift says which changes revert what other managers did. Taking over from the deployer is none.
 func drift(seen *Seen, all []plan.Change, conflicts []plan.Conflict) []plan.Cause {
 	known := slices.ContainsFunc(fields.Managers(seen.Live), func(m fields.Manager) bool { return m.Name == plan.Manager })
 	before := strings.Split(fields.Names(fields.Predecessors(seen.Live)), ", ")
@@ -145,7 +145,7 @@ func orNone(value string) string {
 	return value
 }
 
-// last is a field without the way to it: "limits.cpu" of a long path.
+// last is the end of a field's path: "limits.cpu" of a long path.
 func last(field string) string {
 	if i := strings.LastIndexByte(field, ']'); i >= 0 && i+1 < len(field) {
 		return field[i+2:]

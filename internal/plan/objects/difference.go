@@ -11,13 +11,13 @@ import (
 	"berth/internal/plan/fields"
 )
 
-// Difference is the work that leads a cluster to the objects that are desired. What can't be done is told as problems; the plan has the rest,
-// so that both can be shown, but a plan with problems that are errors, or with undecided conflicts, is not to be carried out.
+// Difference is the work that turns a cluster's objects into the desired ones. It reports what can't be done as problems; the plan has the
+// rest, so that both can be shown. A plan with errors, or with undecided conflicts, must not be carried out.
 //
-// A step's Object is an object's key. Create, Update and Recreate mean its whole body, but for the fields that are Yielded; Grow sets the
-// size of a claim only, be it one of the objects or one that a StatefulSet made. TakeOver is an Update of an object that another tool deployed,
-// once it is ours. Recreate deletes first and waits until the object is gone;
-// Execute of a Job that exists does so too. A namespace that does not exist gets a Create step, though it may be none of the objects.
+// A step's Object is an object's key. Create, Update and Recreate apply its whole body without the fields that are Yielded. Grow only sets
+// the size of a claim, either one of the objects or one that a StatefulSet created. TakeOver is an Update of an object that another tool
+// deployed, after it is ours. Recreate deletes first and waits until the object no longer exists; so does Execute of a Job that exists. A
+// namespace that does not exist gets a Create step, even if it is none of the objects.
 func Difference(d Desired, c Cluster) (*plan.Plan, diag.List) {
 	b := &differ{desired: &d, cluster: &c, byKey: map[string]int{}, first: -1}
 	held := make([][]plan.Conflict, len(d.Objects))
@@ -46,9 +46,9 @@ type differ struct {
 	cluster  *Cluster
 	plan     *plan.Plan
 	problems diag.List
-	byKey    map[string]int // index of the step after which a wanted object is as it should be
-	needs    [][]int        // by step, indexes of those that come before it whatever objects need
-	first    int            // index of the step that makes the namespace, or -1
+	byKey    map[string]int // index of the step after which a wanted object is as desired
+	needs    [][]int        // by step, indexes of the steps before it, beside those that its object needs
+	first    int            // index of the step that creates the namespace, or -1
 }
 
 func (b *differ) add(s plan.Step, after ...int) int {
@@ -60,7 +60,7 @@ func (b *differ) add(s plan.Step, after ...int) int {
 	return len(b.plan.Steps) - 1
 }
 
-// namespace makes the namespace, unless it is one of the wanted objects.
+// namespace creates the namespace, unless it is one of the wanted objects.
 func (b *differ) namespace() {
 	key := "Namespace/" + b.desired.Namespace
 	wanted := slices.ContainsFunc(b.desired.Objects, func(o Object) bool { return o.Key == key })
@@ -69,7 +69,7 @@ func (b *differ) namespace() {
 	}
 }
 
-// object decides what is done for one object.
+// object decides what to do with one object.
 func (b *differ) object(o *Object, seen *Seen, held []plan.Conflict) {
 	if seen.Live == nil {
 		b.missing(o, seen)
@@ -115,7 +115,7 @@ func (b *differ) object(o *Object, seen *Seen, held []plan.Conflict) {
 	b.byKey[o.Key] = b.add(step)
 }
 
-// update is the step that changes an object in place, and before that takes it over from whoever deployed it.
+// update is the step that changes an object in place. If another tool deployed the object, the step takes it over first.
 func update(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) plan.Step {
 	s := plan.Step{Verb: plan.Update, Object: o.Key, Service: o.Service, Effect: plan.None, Changes: all}
 	if fields.Predecessors(seen.Live) == nil {
@@ -130,7 +130,7 @@ func update(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) plan
 	return s
 }
 
-// undecided reports conflicts that nobody decided.
+// undecided reports conflicts without a decision.
 func (b *differ) undecided() {
 	for _, c := range b.plan.Undecided() {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3508", Severity: diag.Error, Subject: c.Object,
@@ -139,7 +139,7 @@ func (b *differ) undecided() {
 	}
 }
 
-// unsolved reports a refusal that nothing of what we know explains: there is no step then that would work.
+// unsolved reports a refusal that nothing we know explains: then no step would work.
 func (b *differ) unsolved(o *Object, seen *Seen, explained bool) bool {
 	if seen.Refused == nil || explained {
 		return false
@@ -148,7 +148,7 @@ func (b *differ) unsolved(o *Object, seen *Seen, explained bool) bool {
 	return true
 }
 
-// missing makes an object that is not there.
+// missing creates an object that does not exist.
 func (b *differ) missing(o *Object, seen *Seen) {
 	if b.unsolved(o, seen, seen.Soon) {
 		return
@@ -170,7 +170,7 @@ func (b *differ) missing(o *Object, seen *Seen) {
 	b.byKey[o.Key] = b.add(step)
 }
 
-// goes is about an object that is being deleted. It is made again once it is gone, but for what holds data.
+// goes handles an object that is being deleted. It is recreated afterwards, unless it holds data.
 func (b *differ) goes(o *Object, seen *Seen) {
 	if slices.Contains(stays, kindOf(o.Key)) {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3507", Severity: diag.Error, Subject: o.Key,
@@ -185,7 +185,7 @@ func (b *differ) goes(o *Object, seen *Seen) {
 	b.byKey[o.Key] = b.add(plan.Step{Verb: verb, Object: o.Key, Service: o.Service, Effect: b.effectOf(o, seen, verb, nil), Why: []plan.Cause{{Text: "is being deleted"}}})
 }
 
-// asWanted is about an object of which no field differs. Only workloads are waited for: a claim may be bound no sooner than its pod starts.
+// asWanted handles an object without a difference. Only workloads are waited for: a claim may stay unbound until its pod starts.
 func (b *differ) asWanted(o *Object, seen *Seen) {
 	switch {
 	case podsOf(o.Body) == nil || seen.Health.Ready:
@@ -215,7 +215,7 @@ func (b *differ) claim(o *Object, seen *Seen, all []plan.Change, held []plan.Con
 	}
 }
 
-// remake adds the steps for a StatefulSet that can't be changed in place; it reports whether it is such a one.
+// remake adds the steps for a StatefulSet that can't be changed in place; it reports whether the object is one.
 func (b *differ) remake(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) bool {
 	if seen.Applied != nil {
 		return false
@@ -242,7 +242,7 @@ func (b *differ) remake(o *Object, seen *Seen, all []plan.Change, held []plan.Co
 	return true
 }
 
-// unwanted removes what nothing asks for any more, but for what holds data.
+// unwanted removes what is no longer desired, unless it holds data.
 func (b *differ) unwanted() {
 	for _, u := range b.cluster.Unwanted {
 		kind := kindOf(u.Key)
@@ -266,13 +266,13 @@ func (b *differ) unwanted() {
 	slices.Sort(b.plan.Kept)
 }
 
-// words of the config, and the fields that they shape.
+// shapes are words of the config, and the fields that they set.
 var shapes = []struct{ word, field string }{
 	{"cpu", ".cpu"}, {"memory", ".memory"}, {"replicas", "spec.replicas"}, {"storage", "storage"}, {"storageClass", "storageClassName"},
 	{"image", ".image"}, {"env", ".env["}, {"pods", "spec.template"}, {"your patch", ""}, {"", ""},
 }
 
-// why says what makes an object differ: what others changed, another image, and the config's lines about fields that differ.
+// why says why an object differs: changes by others, another image, and the config's lines about fields that differ.
 func (b *differ) why(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) []plan.Cause {
 	var out []plan.Cause
 	before := fields.Predecessors(seen.Live)

@@ -9,13 +9,13 @@ import (
 	"berth/internal/plan/fields"
 )
 
-// effects are what people notice of a change of an object:
+// effectOf says what people notice when an object changes:
 //
-//   - New pods in place of old ones: none where others answer meanwhile, else a pause of the service, and downtime where Sourcegraph does
-//     not answer without it.
-//   - Replacing an object whole: the same as if all its pods went at once. A Service, since nothing reaches its pods meanwhile, counts as
-//     they do.
-//   - Anything else in place, such as labels, numbers of pods, files: none.
+//   - Pods are replaced: nothing where other pods answer meanwhile, else a pause of the service, and downtime where Sourcegraph does not
+//     answer without it.
+//   - An object is replaced as a whole: the same as if all its pods were replaced at once. This includes a Service, since nothing reaches
+//     its pods meanwhile.
+//   - Anything else changes in place, such as labels, numbers of pods, files: nothing.
 func (b *differ) effectOf(o *Object, seen *Seen, verb plan.Verb, all []plan.Change) plan.Effect {
 	if b.plan.From == "" || verb == plan.Create && len(all) == 0 || verb == plan.Wait || verb == plan.Grow || verb == plan.Orphan {
 		return plan.None
@@ -41,7 +41,7 @@ func touchesPods(all []plan.Change) bool {
 	return slices.ContainsFunc(all, func(c plan.Change) bool { return strings.HasPrefix(c.Field, "spec.template.") })
 }
 
-// pauses reports whether replacing the pods of a workload one after the other leaves a moment without any.
+// pauses reports whether a workload has a moment without any pod while its pods are replaced one after the other.
 func pauses(o *Object, seen *Seen) bool {
 	spec := fields.Tree(o.Body, "spec")
 	replicas := count(spec["replicas"])
@@ -55,13 +55,13 @@ func pauses(o *Object, seen *Seen) bool {
 		}
 		return unavailable(fields.Tree(spec, "strategy", "rollingUpdate")["maxUnavailable"], replicas) >= replicas
 	case "StatefulSet":
-		// Each of its pods has something that no other one has, its shard of the data, or is the only one.
+		// Each of its pods has its own shard of the data, or it has only one.
 		return fields.Text(spec, "updateStrategy", "type") != "OnDelete"
 	}
 	return false // a DaemonSet pauses on one node after the other
 }
 
-// unavailable is how many pods may be gone at once, as Kubernetes counts: a share is rounded down, and the default is a quarter.
+// unavailable is how many pods may be missing at once, as Kubernetes counts: a percentage is rounded down, and the default is a quarter.
 func unavailable(limit any, replicas int) int {
 	if limit == nil {
 		limit = "25%"
@@ -74,7 +74,7 @@ func unavailable(limit any, replicas int) int {
 	return n
 }
 
-// count is a number of pods; 1 when nothing is said.
+// count is a number of pods; 1 when it is not set.
 func count(v any) int {
 	if n, ok := fields.Float(v); ok {
 		return int(n)
@@ -85,7 +85,7 @@ func count(v any) int {
 // podsOf is the pod template of a workload, or nil.
 func podsOf(body map[string]any) map[string]any { return fields.Tree(body, "spec", "template", "spec") }
 
-// unread says, of files that change, which pods do not read them again by themselves: nothing in their template changes with the files.
+// unread lists the pods that don't read changed files again by themselves: nothing in their template changes with the files.
 func (b *differ) unread() {
 	for i, s := range b.plan.Steps {
 		if s.Verb != plan.Update && s.Verb != plan.TakeOver || !slices.Contains([]string{"ConfigMap", "Secret"}, kindOf(s.Object)) || !contentChanges(s.Changes) {

@@ -10,8 +10,8 @@ import (
 	"berth/internal/plan/fields"
 )
 
-// fixed are the fields that the API server lets nobody change, by kind. An object of these kinds is replaced when one of them is to change:
-// nothing is lost with it but the time that it takes. StatefulSets and claims, which hold data, are dealt with apart.
+// fixed are the fields that the API server never changes, by kind. An object of these kinds is replaced when one of them has to change: it
+// costs time, but no data. StatefulSets and claims, which hold data, have their own rules.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/
 var fixed = map[string][]string{
 	"Deployment":         {"spec.selector"},
@@ -26,10 +26,10 @@ var fixed = map[string][]string{
 	"ConfigMap":          {},
 }
 
-// invalid is the status of an object that the API server finds wrong.
+// invalid is the status of an object that the API server rejects as invalid.
 const invalid = 422
 
-// costs say what replacing an object of a kind means, where that is not plain.
+// costs say what replacing an object of a kind means, where that is not obvious.
 var costs = map[string]string{
 	"Deployment":         "its pods stop before the new ones start",
 	"DaemonSet":          "its pods stop before the new ones start",
@@ -70,7 +70,7 @@ func replaced(o *Object, seen *Seen, all []plan.Change) []plan.Cause {
 	return why
 }
 
-// sealed reports whether a field lies in a ConfigMap or Secret that is marked immutable.
+// sealed reports whether a field is in a ConfigMap or Secret that is marked immutable.
 func sealed(kind string, live map[string]any, field string) bool {
 	if kind != "ConfigMap" && kind != "Secret" || live["immutable"] != true {
 		return false
@@ -84,7 +84,7 @@ func firstPart(field string) string {
 	return strings.Join(parts[:min(len(parts), 2)], ".")
 }
 
-// immutable reports whether the API server refused a change of what can't change: the net under what we know ourselves.
+// immutable reports whether the API server refused to change an immutable field, for fields that we don't know of.
 func (r *Refusal) immutable() bool {
 	if r == nil || r.Status != invalid {
 		return false
@@ -116,7 +116,7 @@ func refused(o *Object, r *Refusal) diag.Diagnostic {
 	return d
 }
 
-// originOf is the place of the config's line about a word; of its first line without one.
+// originOf is the place of the config's line about a word; without one, of the object's first line.
 func originOf(o *Object, word string) diag.Range {
 	for _, origin := range o.Origins {
 		if strings.HasPrefix(origin.Text, word) {

@@ -12,8 +12,8 @@ import (
 	"berth/internal/plan/fields"
 )
 
-// hash is about what a difference looks at: live objects but for what the API server and controllers note in them, fields left to others,
-// who holds fields, claims and classes. How ready things are is not in it: that changes by itself.
+// hash covers what a difference reads: live objects without what the API server and controllers record in them, yielded fields, who owns
+// fields, claims and classes. It leaves readiness out, because that changes by itself.
 func (c *Cluster) hash(d *Desired, conflicts []plan.Conflict) string {
 	sum := sha256.New()
 	w := &digest{out: bufio.NewWriterSize(sum, 1<<16)}
@@ -52,10 +52,10 @@ func sortedBy[T any](list []T, key func(T) string) []T {
 	return slices.SortedFunc(slices.Values(list), func(a, b T) int { return strings.Compare(key(a), key(b)) })
 }
 
-// digest writes trees so that equal ones, and only these, are the same bytes. JSON would take ten times as long.
+// digest writes trees so that only equal ones have the same bytes. JSON would take ten times as long.
 type digest struct {
 	out   *bufio.Writer
-	names []string // of all trees on the way, so that sorting them takes no memory of its own
+	names []string // of all trees above, so that sorting them allocates nothing
 	buf   [32]byte
 }
 
@@ -65,7 +65,7 @@ func (w *digest) text(s string) {
 	w.out.WriteString(s)
 }
 
-// object writes a live object without what is not about it.
+// object writes a live object without what is irrelevant.
 func (w *digest) object(live map[string]any) {
 	meta, _ := live["metadata"].(map[string]any)
 	for _, name := range []string{"uid", "deletionTimestamp"} {

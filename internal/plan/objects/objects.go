@@ -1,6 +1,9 @@
-// Package objects is the difference for Kubernetes: the plan that leads a cluster from the objects that were seen in it to those that are
-// wanted. It decides between changing, replacing and taking over, keeps what holds data, and asks the admin where others set a field. It has no
-// effects; what fields are, and who holds them, is in package fields.
+// Package objects is the difference for Kubernetes: the plan that turns a cluster's observed objects into the desired ones. It decides
+// between changing, replacing and taking over, keeps what holds data, and asks the admin where others set a field. It has no effects.
+// Package fields knows what fields are and who owns them.
+//
+// One package because every rule of the difference (storage, conflicts, effects, order) works on one step list of one differ; each has its
+// file.
 package objects
 
 import (
@@ -17,56 +20,56 @@ type Desired struct {
 	Secrets      string   // hash of the values that the admin keeps
 	Catalogue    string   // hash of the catalogue
 	Objects      []Object // in the order in which they are written
-	Rules        []Rule   // what the admin decided about fields that others want otherwise
+	Rules        []Rule   // the admin's decisions about fields that others set to other values
 }
 
-// Object is one that should be there.
+// Object is an object that should exist.
 type Object struct {
 	Key     string         // "StatefulSet/gitserver"
 	Service string         // "gitserver"; "" when it belongs to none
 	Body    map[string]any // as it is applied; a Secret's with its data
 	Needs   []string       // keys of objects that must be ready first
-	Patient bool           // its pods wait for these by themselves, where nothing else runs that needs the same
+	Patient bool           // its pods wait for these by themselves, unless something runs that they must not reach first
 	OneShot bool           // a Job that runs to its end
 	Secret  []string       // names of variables whose value is never shown
-	Origins []plan.Cause   // the config's lines that shape it
+	Origins []plan.Cause   // the config's lines that change it
 }
 
-// Rule is what the admin decided about fields. A * in a pattern stands for anything.
+// Rule is a decision of the admin about fields. A * in a pattern matches anything.
 type Rule struct {
 	Object string // "Deployment/*"
 	Field  string // "spec.replicas"
 	Choice plan.Choice
 }
 
-// Cluster is what was seen.
+// Cluster is what was observed.
 type Cluster struct {
-	Release   string              // that runs now; "" when nothing does
+	Release   string              // that runs now; "" when nothing runs
 	Runs      map[string][]string // services by the release of their workloads
 	Namespace bool                // it exists
 	Seen      map[string]Seen     // of each wanted object, by key
-	Unwanted  []Unwanted          // live objects that we applied, or began to, and that are wanted no longer
-	Claims    []Claim             // those that StatefulSets made
+	Unwanted  []Unwanted          // live objects that we applied, or began to apply, and that are no longer wanted
+	Claims    []Claim             // claims that StatefulSets created
 	Classes   []Class             // storage classes; nil when they could not be listed
 }
 
-// Seen is what the API server said about one wanted object.
+// Seen is the API server's answer about one wanted object.
 type Seen struct {
 	Live      map[string]any // nil: it does not exist
-	Applied   map[string]any // what it would be, by a dry run with force; nil when that was refused or could not be asked
-	Soon      bool           // its namespace or its kind does not exist yet, so nothing could be asked
-	Conflicts []Owner        // fields that a dry run without force was refused for
+	Applied   map[string]any // its future state, by a dry run with force; nil when the dry run was refused or impossible
+	Soon      bool           // its namespace or its kind does not exist yet, so no dry run was possible
+	Conflicts []Owner        // fields for which a dry run without force was refused
 	Refused   *Refusal       // why Applied is nil
 	Health    Health
 }
 
-// Owner is who else sets a field that we set to another value, as the API server writes both.
+// Owner is another manager of a field that we set to another value, as the API server writes both.
 type Owner struct {
 	Field   string // ".spec.replicas"
 	Manager string // "kubectl-edit"
 }
 
-// Refusal is why the API server would not take an object.
+// Refusal is why the API server refused an object.
 type Refusal struct {
 	Status  int    // 422
 	Reason  string // "Invalid"
@@ -74,24 +77,24 @@ type Refusal struct {
 	Causes  []RefusalCause
 }
 
-// RefusalCause is one field that it is about.
+// RefusalCause is one field of a refusal.
 type RefusalCause struct{ Field, Reason, Message string }
 
-// Health is how far an object is.
+// Health says how ready an object is.
 type Health struct {
 	Ready  bool
-	Failed bool   // it will not get ready by waiting
+	Failed bool   // waiting will not make it ready
 	How    string // in a few words: "1 of 2 pods ready"
 }
 
-// Unwanted is a live object that nothing asks for any more.
+// Unwanted is a live object that is no longer desired.
 type Unwanted struct {
 	Key     string
 	Service string
 	Live    map[string]any
 }
 
-// Claim is a PersistentVolumeClaim that a StatefulSet made.
+// Claim is a PersistentVolumeClaim that a StatefulSet created.
 type Claim struct {
 	Name  string // "repos-gitserver-0"
 	Size  string // requested: "200Gi"

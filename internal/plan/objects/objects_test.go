@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// text is a plan in short: of each step its number, what must be done first, verb, object, effect, reasons and fields; then what is kept,
+// text is a plan in short: for each step its number, what must be done first, verb, object, effect, reasons and fields; then what is kept,
 // conflicts and problems.
 func text(p *plan.Plan, problems diag.List) string {
 	var b strings.Builder
@@ -46,7 +46,7 @@ func text(p *plan.Plan, problems diag.List) string {
 	return b.String()
 }
 
-// clone is a tree as the API server's JSON has it.
+// clone copies a tree into the form of the API server's JSON.
 func clone(tree map[string]any) map[string]any {
 	text, _ := json.Marshal(tree)
 	var out map[string]any
@@ -95,7 +95,7 @@ func fieldsOfValue(name string, v any) map[string]any {
 	return map[string]any{}
 }
 
-// served is an object as it is once we applied it.
+// served is an object after we applied it.
 func served(body map[string]any) map[string]any {
 	live := clone(fields.Encoded(body))
 	meta := live["metadata"].(map[string]any)
@@ -109,7 +109,7 @@ func served(body map[string]any) map[string]any {
 	return live
 }
 
-// instance is Sourcegraph's own objects, all applied and ready.
+// instance has the objects of Sourcegraph, all applied and ready.
 func instance(t testing.TB) (Desired, Cluster) {
 	t.Helper()
 	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Kubernetes)
@@ -144,14 +144,14 @@ func instance(t testing.TB) (Desired, Cluster) {
 	return d, c
 }
 
-// change is a change of what is desired or of the cluster.
+// change changes what is desired, or the cluster.
 type change func(*Desired, *Cluster)
 
 func want(key string, f func(*Object)) change {
 	return func(d *Desired, c *Cluster) {
 		i := slices.IndexFunc(d.Objects, func(o Object) bool { return o.Key == key })
 		o := &d.Objects[i]
-		// The body as Go has it from YAML, and then the dry run of it.
+		// The body as Go reads it from YAML, and then its dry run.
 		f(o)
 		if seen := c.Seen[key]; seen.Applied != nil {
 			seen.Applied = served(o.Body)
@@ -168,7 +168,7 @@ func see(key string, f func(*Seen)) change {
 	}
 }
 
-// refuse is a dry run that the API server refused.
+// refuse makes the API server refuse a dry run.
 func refuse(key, field, message string) change {
 	return see(key, func(s *Seen) {
 		s.Applied = nil
@@ -176,7 +176,7 @@ func refuse(key, field, message string) change {
 	})
 }
 
-// put sets a field of a tree; the way to it must be there, and items of lists are the first ones.
+// put sets a field of a tree; its path must exist, and items of lists are the first ones.
 func put(tree map[string]any, value any, path ...string) {
 	for _, name := range path[:len(path)-1] {
 		next, ok := tree[name].(map[string]any)
@@ -204,7 +204,7 @@ func storage(value any) func(*Object) {
 	}
 }
 
-// byHand is a field that somebody changed, and took over.
+// byHand is a field that a person changed and owns now.
 func byHand(key, manager string, value any, path ...string) change {
 	return see(key, func(s *Seen) {
 		put(s.Live, value, path...)
@@ -249,7 +249,7 @@ func disown(from, fields map[string]any) {
 	}
 }
 
-// byHelm is an object that Helm made and we never applied, with an annotation of Helm's own.
+// byHelm is an object that Helm created and we never applied, with an annotation of Helm's own.
 func byHelm(key string) change {
 	return see(key, func(s *Seen) {
 		put(s.Live, "sg", "metadata", "annotations", "meta.helm.sh/release-name")
@@ -459,9 +459,9 @@ func steady(text string) string {
 	return out.String()
 }
 
-// TestPageAnswersBeforePeopleAreSentThere: what Services lead to may be a workload that is ready first, and everything else waits for both.
+// TestPageAnswersBeforePeopleAreSentThere: a Service may wait for the workload that it points to, and everything else waits for both.
 func TestPageAnswersBeforePeopleAreSentThere(t *testing.T) {
-	for _, told := range []bool{false, true} { // whether the page's text is there already
+	for _, told := range []bool{false, true} { // whether the page's text exists already
 		d, c := instance(t)
 		add := func(o Object) { d.Objects = append(d.Objects, o) }
 		metadata := map[string]any{"name": "page"}

@@ -7,16 +7,16 @@ import (
 	"berth/internal/plan/fields"
 )
 
-// order numbers the steps: what objects need first, whether they say so or not, and removals last.
+// order numbers the steps: first what objects need, explicitly or not, and removals last.
 func (b *differ) order() {
-	var base []int // steps of what workloads stand on: rights, settings, claims, Services
+	var base []int // steps that workloads depend on: rights, settings, claims, Services
 	for i := range b.desired.Objects {
 		o := &b.desired.Objects[i]
 		if k, ok := b.byKey[o.Key]; ok && podsOf(o.Body) == nil && kindOf(o.Key) != "Ingress" {
 			base = append(base, k)
 		}
 	}
-	// What workloads stand on comes first, since it may wait for one of them: a Service for the page that it is to lead to.
+	// The base comes first, although a part of it may wait for a workload: a Service for the page that it will point to.
 	for _, pods := range []bool{false, true} {
 		for i := range b.desired.Objects {
 			o := &b.desired.Objects[i]
@@ -31,7 +31,7 @@ func (b *differ) order() {
 			continue
 		}
 		for k, other := range b.plan.Steps {
-			// What ends may still use the Service, or the settings, that go with it.
+			// A workload that is removed may still use a Service, or settings, that are removed too.
 			if other.Verb != plan.Remove || runsPods(kindOf(other.Object)) && !runsPods(kindOf(s.Object)) {
 				b.needs[i] = append(b.needs[i], k)
 			}
@@ -41,7 +41,7 @@ func (b *differ) order() {
 	b.beside()
 }
 
-// after says what comes before the step that makes an object what it should be. A workload whose needs have steps waits for these only:
+// after lists the steps before the step that makes an object as desired. A workload whose needs have steps waits only for these, because
 // they wait for the base.
 func (b *differ) after(o *Object, step int, base []int) {
 	if b.plan.Steps[step].Verb == plan.Wait {
@@ -54,7 +54,7 @@ func (b *differ) after(o *Object, step int, base []int) {
 	switch {
 	case podsOf(o.Body) != nil && !slices.ContainsFunc(needs, func(k int) bool { return b.plan.Steps[k].Verb != plan.Wait }):
 		for _, k := range base {
-			if !slices.Contains(b.needs[k], step) { // what waits for this one is not waited for
+			if !slices.Contains(b.needs[k], step) { // a step does not wait for those that wait for it
 				needs = append(needs, k)
 			}
 		}
@@ -66,7 +66,7 @@ func (b *differ) after(o *Object, step int, base []int) {
 	}
 }
 
-// steps are the steps that make objects what they should be.
+// steps are the steps that make objects as desired.
 func (b *differ) steps(keys []string) []int {
 	var steps []int
 	for _, key := range keys {
@@ -77,15 +77,15 @@ func (b *differ) steps(keys []string) []int {
 	return steps
 }
 
-// begins reports whether an object may be made before what it needs is ready: its pods wait for that by themselves, and nothing runs yet that
-// they could meet instead, such as the frontend of an older release in front of a schema that is too old for them.
+// begins reports whether an object may be created before what it needs is ready. Its pods then wait by themselves, and nothing runs yet
+// that they could reach instead, such as the frontend of an older release in front of an older schema.
 func (b *differ) begins(o *Object) bool {
 	return o.Patient && b.cluster.Seen[o.Key].Live == nil && !slices.ContainsFunc(b.desired.Objects, func(other Object) bool {
 		return !other.Patient && b.cluster.Seen[other.Key].Live != nil && slices.ContainsFunc(other.Needs, func(key string) bool { return slices.Contains(o.Needs, key) })
 	})
 }
 
-// beside notes which steps begin beside what they need.
+// beside records which steps start beside what they need.
 func (b *differ) beside() {
 	ids := map[string]int{}
 	for _, s := range b.plan.Steps {
@@ -105,7 +105,7 @@ func (b *differ) beside() {
 	}
 }
 
-// parts are a step and those that only prepare it: a StatefulSet is not deleted before its time to be made again has come.
+// parts are a step and those that only prepare it: a StatefulSet is deleted right before it is recreated.
 func (b *differ) parts(step int) []int {
 	out := []int{step}
 	for i := 0; i < len(out); i++ {
@@ -118,7 +118,7 @@ func (b *differ) parts(step int) []int {
 	return out
 }
 
-// named are the objects that one without pods is about: the API server wants a role before it gives it to anybody.
+// named are the objects that an object without pods refers to: a binding needs its role first.
 func named(o *Object) []string {
 	if ref := fields.Tree(o.Body, "roleRef"); ref != nil {
 		return []string{fields.Text(ref, "kind") + "/" + fields.Text(ref, "name")}
@@ -129,7 +129,7 @@ func named(o *Object) []string {
 	return nil
 }
 
-// afterNamespace puts everything after the namespace, when there is a step for it.
+// afterNamespace orders everything after the namespace, when there is a step for it.
 func (b *differ) afterNamespace() {
 	first, wanted := b.byKey["Namespace/"+b.desired.Namespace]
 	if b.first >= 0 {

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// disorder changes live objects, what is wanted and what the API server said, in ways that people and clusters do.
+// disorder changes live objects, desired objects and the API server's answers, in ways that people and clusters do.
 func disorder(t *rapid.T, d *Desired, c *Cluster) {
 	for i := range d.Objects {
 		key := d.Objects[i].Key
@@ -40,7 +40,7 @@ func disorder(t *rapid.T, d *Desired, c *Cluster) {
 	c.Namespace = rapid.Bool().Draw(t, "namespace")
 }
 
-// part is a part of an instance that may be changed: every sixth object, and what the order is about.
+// part is a smaller instance for changes: every sixth object, and the objects that the order is about.
 func part(d Desired, c Cluster) (Desired, Cluster) {
 	some := d
 	some.Objects = nil
@@ -98,7 +98,7 @@ func TestWhateverTheClusterIs(t *testing.T) {
 func TestNothingToDoOnceApplied(t *testing.T) {
 	d, c := instance(t)
 	for key, seen := range c.Seen {
-		// What the API server and controllers add is no difference, with a dry run and without.
+		// Additions by the API server and controllers are no difference, with a dry run and without.
 		put(seen.Live, "3", "metadata", "annotations", "deployment.kubernetes.io/revision")
 		if podsOf(seen.Live) != nil {
 			put(seen.Live, "Always", "spec", "template", "spec", "restartPolicy")
@@ -139,7 +139,7 @@ func TestBasis(t *testing.T) {
 			}
 		})
 	}
-	// Once it is known that an autoscaler has the number, another number is no news.
+	// After it is known that an autoscaler sets the number, another number makes no difference.
 	d, c = instance(t)
 	byHand("Deployment/worker", "keda", 5.0, "spec", "replicas")(&d, &c)
 	five, _ := Difference(d, c)
@@ -178,11 +178,11 @@ func TestFirstDeployWaitsInOrder(t *testing.T) {
 	}
 }
 
-// TestPatientStartAtOnce: what waits for the migrator by itself starts beside it, unless a frontend runs that it would meet before.
+// TestPatientStartAtOnce: what waits for the migrator by itself starts beside it, unless a frontend runs that it would reach before.
 func TestPatientStartAtOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		lost []string // objects that are not there
+		lost []string // objects that don't exist
 		want bool
 	}{
 		{"nothing runs", []string{"Deployment/sourcegraph-frontend", "StatefulSet/gitserver"}, true},
@@ -216,7 +216,7 @@ func TestPatientStartAtOnce(t *testing.T) {
 
 func TestYieldedIsExact(t *testing.T) {
 	d, c := instance(t)
-	// The one name begins with the other.
+	// One name is the beginning of the other.
 	byHand("Deployment/worker", "somebody", "x", "metadata", "labels", "app.kubernetes.io")(&d, &c)
 	want("Deployment/worker", func(o *Object) { put(o.Body, "y", "metadata", "labels", "app.kubernetes.io") })(&d, &c)
 	want("Deployment/worker", func(o *Object) { put(o.Body, "z", "metadata", "labels", "app.kubernetes.io/name") })(&d, &c)

@@ -11,20 +11,18 @@ import (
 	"berth/internal/plan/fields"
 )
 
-// stays are kinds that are never removed: there is data in them.
+// stays are kinds that are never removed: they hold data.
 var stays = []string{"PersistentVolumeClaim", "PersistentVolume", "Namespace", "CustomResourceDefinition"}
 
-// remake is how a StatefulSet is changed in what can't be changed: its claims grow, it is deleted without its pods, and made again around
-// them.
+// remake is how a StatefulSet's immutable fields change: its claims grow, it is deleted without its pods, and recreated around them.
 type remake struct {
 	grow     []plan.Step
 	why      []plan.Cause
 	recreate bool // its pods can't be kept
 }
 
-// statefulSet says how a change of a StatefulSet is made; nil when it is made in place. Its replicas, its template and how it is updated
-// can be changed in place, and nothing else of it.
-// https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
+// statefulSet says how a StatefulSet changes; nil when it changes in place. Only its replicas, its template and its update strategy can
+// change in place. https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
 func statefulSet(o *Object, seen *Seen, all []plan.Change, c *Cluster) (*remake, diag.List) {
 	r := &remake{}
 	var problems diag.List
@@ -55,7 +53,7 @@ func statefulSet(o *Object, seen *Seen, all []plan.Change, c *Cluster) (*remake,
 	return r, problems
 }
 
-// template is about one claim template: its live claims grow when it wants more.
+// template handles one claim template: its live claims grow when it wants more.
 func (r *remake) template(o *Object, want, live map[string]any, c *Cluster) diag.List {
 	var problems diag.List
 	size, class := sizeOf(want), fields.Text(want, "spec", "storageClassName")
@@ -79,7 +77,7 @@ func (r *remake) template(o *Object, want, live map[string]any, c *Cluster) diag
 	return problems
 }
 
-// grow is the step that makes a claim larger; a problem when its class does not let it.
+// grow is the step that makes a claim larger; a problem when its class does not allow it.
 func grow(o *Object, key string, change plan.Change, class string, classes []Class) (plan.Step, diag.List) {
 	step := plan.Step{Verb: plan.Grow, Object: key, Service: o.Service, Effect: plan.None, Changes: []plan.Change{change},
 		Why: []plan.Cause{{Text: "storage " + change.From + " -> " + change.To, Range: originOf(o, "storage")}}}
@@ -95,8 +93,8 @@ func grow(o *Object, key string, change plan.Change, class string, classes []Cla
 	return step, nil
 }
 
-// claim says how a change of a claim is made: it can grow, its labels can change, and nothing else. It gives the step that makes it grow,
-// if it is to, and the changes besides.
+// claim says how a claim changes: it can grow, and its labels can change. It returns the step that makes it grow, if it has to, and the
+// other changes.
 func claim(o *Object, seen *Seen, all []plan.Change, c *Cluster) (grown []plan.Step, rest []plan.Change, problems diag.List) {
 	for _, change := range all {
 		switch {
@@ -142,7 +140,7 @@ func goAlong(key string) diag.Diagnostic {
 		Hint: fmt.Sprintf(`keep them first:  kubectl patch statefulset %s -p '{"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain"}}}'`, nameOf(key))}
 }
 
-// dropsClaims reports whether having fewer pods deletes the claims of those that go.
+// dropsClaims reports whether scaling down deletes the claims of removed pods.
 func dropsClaims(live map[string]any, all []plan.Change) bool {
 	return fields.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" &&
 		slices.ContainsFunc(all, func(c plan.Change) bool {

@@ -9,8 +9,8 @@ import (
 	"berth/internal/plan"
 )
 
-// Teardown is the plan that takes an installation's objects away. live are the keys of those that are there, with their services.
-// claims are the volumes to delete with all that is in them; none keeps the data.
+// Teardown is the plan that removes an installation's objects. live are the keys of those that exist, with their services. claims are the
+// volumes to delete with all their data; none keeps the data.
 func Teardown(d Desired, from string, live map[string]string, claims []string) *plan.Plan {
 	state := plan.Hash(struct {
 		Live   map[string]string

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write golden files anew")
 
-// golden compares with a file that was read and found good.
+// golden compares with a file that a person has read and accepted.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -45,7 +45,7 @@ func TestUnits(t *testing.T) {
 	golden(t, "berth-agent-sourcegraph.timer", host().Timer())
 }
 
-// TestUnitsAreUnderstood asks systemd, with names that need care.
+// TestUnitsAreUnderstood asks systemd, with names that need escapes.
 func TestUnitsAreUnderstood(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -72,7 +72,7 @@ func TestUnitsAreUnderstood(t *testing.T) {
 		timer := filepath.Join(dir, h.Unit()+".timer")
 		service := filepath.Join(dir, h.Unit()+".service")
 		out, err := exec.Command(analyze, "verify", "--recursive-errors=no", service, timer).CombinedOutput()
-		// What is not about our units is about this machine's.
+		// Complaints that are not about our units are about this machine's.
 		complaints := regexp.MustCompile(`(?m)^.*berth-agent.*$`).FindAllString(string(out), -1)
 		if err != nil || len(complaints) > 0 {
 			t.Errorf("%v: %s\n%s", err, out, h.Service())
@@ -81,7 +81,7 @@ func TestUnitsAreUnderstood(t *testing.T) {
 	}
 }
 
-// exposure holds systemd's own judgement of how much a service may do under a limit: 0 is nothing, 10 everything.
+// exposure checks systemd's own score of how much a service may do against a limit: 0 is nothing, 10 everything.
 func exposure(t *testing.T, analyze, service string) {
 	t.Helper()
 	out, err := exec.Command(analyze, "security", "--offline=true", "--no-pager", "--threshold=30", service).CombinedOutput()
@@ -136,7 +136,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestCronJobReadsBack: what is written is what was meant, by another program's reading.
+// TestCronJobReadsBack: another program reads what was meant.
 func TestCronJobReadsBack(t *testing.T) {
 	for _, o := range pod().Objects() {
 		var back map[string]any

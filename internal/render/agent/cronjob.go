@@ -11,34 +11,34 @@ import (
 // ConfigKey is the key of the config in the agent's ConfigMap.
 const ConfigKey = "sourcegraph.yaml"
 
-// Pod is an installation in a cluster, and where its agent may run.
+// Pod is an installation in a cluster, and how its agent runs.
 type Pod struct {
 	Installation string
 	Namespace    string
 	Image        string
 	Config       string            // the config's text
-	Files        map[string]string // that it names and that hold no secrets, by name
-	Secrets      []string          // variables that it takes secrets from
-	SecretFiles  []string          // files that it takes secrets from, by name
+	Files        map[string]string // files that it names and that have no secrets, by name
+	Secrets      []string          // variables with its secrets
+	SecretFiles  []string          // files with its secrets, by name
 	Roles        []map[string]any  // the Role, and where it is needed the ClusterRole, of berth explain rbac
 
 	PullSecrets  []string
 	NodeSelector map[string]string
 	Tolerations  []map[string]any
-	// AnyUser leaves the user to the namespace's range, as OpenShift wants it.
+	// AnyUser leaves the user to the namespace's range, as OpenShift requires.
 	AnyUser bool
 }
 
 // folder is where the agent works: the config and its files are there.
 const folder = "/work"
 
-// user is who the agent runs as where nobody else says: no one in particular.
+// user is the agent's user where nothing else sets one: it owns nothing.
 const user = int64(65532)
 
-// longest is how long the name of a CronJob may be.
+// longest is the greatest length of a CronJob's name.
 const longest = 52
 
-// Name is that of the agent's objects.
+// Name is the name of the agent's objects.
 func (p Pod) Name() string {
 	name := "berth-" + p.Installation + "-agent"
 	if len(name) > longest {
@@ -47,13 +47,13 @@ func (p Pod) Name() string {
 	return name
 }
 
-// ConfigMap is the name of the ConfigMap with the config. What the agent saw last is kept in one that has the agent's own name.
+// ConfigMap is the name of the ConfigMap with the config. The agent's last observation is in another one, which has the agent's own name.
 func (p Pod) ConfigMap() string { return p.Name() + "-config" }
 
-// Secret is the name of the Secret with what the config takes from outside.
+// Secret is the name of the Secret with the config's secrets.
 func (p Pod) Secret() string { return p.Name() + "-secrets" }
 
-// SecretKeys are the keys that the Secret has: names of variables, and files by their keys.
+// SecretKeys are the keys of the Secret: names of variables, and files by their keys.
 func (p Pod) SecretKeys() []string {
 	keys := slices.Clone(p.Secrets)
 	for _, name := range p.SecretFiles {
@@ -62,12 +62,12 @@ func (p Pod) SecretKeys() []string {
 	return keys
 }
 
-// SecretCommand makes the Secret, or brings it up to date, where the config's folder is and the variables are set.
+// SecretCommand is the command that creates or updates the Secret. It runs in the config's folder, with the variables set.
 func (p Pod) SecretCommand() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "kubectl -n %s create secret generic %s --dry-run=client -o yaml", p.Namespace, p.Secret())
 	for _, name := range p.Secrets {
-		fmt.Fprintf(&b, " \\\n  --from-file=%[1]s=<(printf %%s \"$%[1]s\")", name) // a value as an argument could be read by others
+		fmt.Fprintf(&b, " \\\n  --from-file=%[1]s=<(printf %%s \"$%[1]s\")", name) // other users could read a value in an argument
 	}
 	for _, name := range p.SecretFiles {
 		fmt.Fprintf(&b, " \\\n  --from-file=%s='%s'", key(name), strings.ReplaceAll(name, "'", `'\''`))
@@ -75,7 +75,7 @@ func (p Pod) SecretCommand() string {
 	return b.String() + " |\n  kubectl apply --server-side -f -"
 }
 
-// Objects are what runs the agent every hour, in the order in which they are applied.
+// Objects are the objects that run the agent every hour, in the order in which they are applied.
 func (p Pod) Objects() []map[string]any {
 	out := []map[string]any{p.object("v1", "ServiceAccount", p.Name(), map[string]any{"automountServiceAccountToken": false})}
 	for _, role := range p.Roles {
@@ -112,7 +112,7 @@ func (p Pod) binding(role map[string]any) map[string]any {
 func (p Pod) cronJob() map[string]any {
 	spec := map[string]any{
 		"serviceAccountName": p.Name(), "automountServiceAccountToken": true, "restartPolicy": "Never",
-		// The first signal lets the step in hand come to its end; the next run goes on from there.
+		// After the first signal the agent finishes the current step; the next run continues.
 		"terminationGracePeriodSeconds": int64(300),
 		"securityContext":               p.context(),
 		"containers":                    []any{p.container()},
@@ -135,21 +135,21 @@ func (p Pod) cronJob() map[string]any {
 		}
 		spec["imagePullSecrets"] = names
 	}
-	// A sidecar of a mesh would keep the Job from ending, and an autoscaler must not move a pod that upgrades.
+	// A mesh's sidecar would keep the Job from ending, and an autoscaler must not move a pod during an upgrade.
 	podLabels := labels()
 	podLabels["sidecar.istio.io/inject"] = "false"
 	annotations := map[string]any{"linkerd.io/inject": "disabled", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
 	template := map[string]any{"metadata": map[string]any{"labels": podLabels, "annotations": annotations}, "spec": spec}
 	return p.object("batch/v1", "CronJob", p.Name(), map[string]any{"spec": map[string]any{
-		// Another minute for each installation, so that not all of them ask at once.
+		// Each installation has another minute, so that not all of them ask at once.
 		"schedule":          fmt.Sprintf("%d * * * *", p.sum()%60),
 		"concurrencyPolicy": "Forbid", "startingDeadlineSeconds": int64(1800), "successfulJobsHistoryLimit": int64(1), "failedJobsHistoryLimit": int64(3),
-		// What failed is for the next run, or for a person.
+		// The next run, or a person, handles a failure.
 		"jobTemplate": map[string]any{"spec": map[string]any{"backoffLimit": int64(0), "template": template}},
 	}})
 }
 
-// context is the security context of the pod: it keeps to the level "restricted".
+// context is the security context of the pod: it satisfies the level "restricted".
 func (p Pod) context() map[string]any {
 	c := map[string]any{"runAsNonRoot": true, "seccompProfile": map[string]any{"type": "RuntimeDefault"}}
 	if !p.AnyUser {
@@ -197,7 +197,7 @@ func (p Pod) sum() uint32 {
 	return h.Sum32()
 }
 
-// key is the key of a file in a ConfigMap or a Secret: its name, with what a key can't have written as its number.
+// key is the key of a file in a ConfigMap or a Secret: its name, with the number of each character that a key can't have.
 func key(name string) string {
 	var b strings.Builder
 	for _, r := range name {

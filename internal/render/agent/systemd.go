@@ -1,5 +1,5 @@
-// Package agent renders what runs berth agent every hour: units of systemd for a Docker host, and a CronJob for a cluster. Both may do what
-// the agent needs, and nothing else. Pure.
+// Package agent renders the objects that run berth agent every hour: systemd units for a Docker host, and a CronJob for a cluster. Both
+// have the rights that the agent needs, and no others. Pure.
 package agent
 
 import (
@@ -17,19 +17,19 @@ const MadeBy = "What runs berth agent, made by berth from sourcegraph.yaml. Don'
 type Host struct {
 	Installation string
 	Program      string // berth itself, as an absolute path
-	Folder       string // of the config, as an absolute path: nothing else is written to
+	Folder       string // of the config, as an absolute path: the only writable one
 	File         string // the config in it
-	User         string // who has the installation's state, and reaches the engine
-	// Environment is what reaches the engine beside, such as DOCKER_HOST.
+	User         string // the user that owns the installation's state, and may use the engine
+	// Environment are the variables with which berth reaches the engine, such as DOCKER_HOST.
 	Environment map[string]string
-	// Secrets are the variables that the config takes secrets from. They are kept in a file that root alone reads.
+	// Secrets are the variables with the config's secrets. They are in a file that only root reads.
 	Secrets []string
 }
 
 // Unit is the name of the units, without their ending.
 func (h Host) Unit() string { return "berth-agent-" + h.Installation }
 
-// SecretsFile is where the variables of the secrets are kept.
+// SecretsFile is the file with the variables of the secrets.
 func (h Host) SecretsFile() string { return "/etc/berth/" + h.Installation + ".env" }
 
 // Service is the unit that runs the agent once.
@@ -52,7 +52,7 @@ KillMode=mixed
 TimeoutStopSec=5min
 
 `)
-	// The agent reads its config, writes into the config's folder, and talks to the engine, to registries and to the front door.
+	// The agent reads its config, writes into the config's folder, and connects to the engine, to registries and to Sourcegraph's URL.
 	fmt.Fprintf(&b, "UMask=0077\nNoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=read-only\nReadWritePaths=%s\n", quoted(h.Folder))
 	b.WriteString(`PrivateTmp=yes
 PrivateDevices=yes
@@ -75,14 +75,14 @@ AmbientCapabilities=
 `)
 	capabilities := ""
 	if h.User == "root" {
-		capabilities = "CAP_DAC_OVERRIDE" // for files in the folder that are somebody else's
+		capabilities = "CAP_DAC_OVERRIDE" // for files in the folder that belong to other users
 	}
 	fmt.Fprintf(&b, "CapabilityBoundingSet=%s\n", capabilities)
 	return []byte(b.String())
 }
 
-// Timer is the unit that starts the service every hour. The delay is another for each host, but always the same for one, so that there is a
-// run in every window of an hour.
+// Timer is the unit that starts the service every hour. Each host has another delay, but always the same, so that every window of an hour
+// has a run.
 func (h Host) Timer() []byte {
 	return fmt.Appendf(nil, `# %s
 [Unit]
@@ -99,7 +99,7 @@ WantedBy=timers.target
 `, MadeBy, h.Installation)
 }
 
-// percent writes a text that systemd would look for specifiers in.
+// percent escapes a text in which systemd would look for specifiers.
 func percent(text string) string { return strings.ReplaceAll(text, "%", "%%") }
 
 // quoted writes a text as one word of a unit.
@@ -111,7 +111,7 @@ func quoted(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// argument writes a text as one word after a command, where $ begins a variable.
+// argument writes a text as one word of a command, where $ begins a variable.
 func argument(text string) string { return quoted(strings.ReplaceAll(text, "$", "$$")) }
 
 // within is a file's absolute path in a folder.

@@ -20,7 +20,7 @@ import (
 	"berth/internal/stack"
 )
 
-// mapping is a YAML mapping whose keys stand in the order in which a person would write them.
+// mapping is a YAML mapping whose keys are in the order in which a person would write them.
 type mapping []field
 
 type field struct {
@@ -31,7 +31,7 @@ type field struct {
 // Len is how many keys there are.
 func (m mapping) Len() int { return len(m) }
 
-// All gives the keys and values in order.
+// All returns the keys and values in order.
 func (m mapping) All() iter.Seq2[string, any] {
 	return func(yield func(string, any) bool) {
 		for _, f := range m {
@@ -45,14 +45,13 @@ func (m mapping) All() iter.Seq2[string, any] {
 // Network is the one network of an installation, as in Sourcegraph's own file.
 const Network = "sourcegraph"
 
-// Render makes the project of a stack. fingerprints are short hashes of the secrets whose value the admin keeps, by name, so that a
-// changed password is a changed container. A patch that changes nothing, or that reaches for what the config has a key for, is a
-// problem.
+// Render renders the project of a stack. fingerprints are short hashes of the secrets that the admin keeps, by name, so that a changed
+// password changes the container. A patch that changes nothing, or that sets what the config has a key for, is a problem.
 func Render(s *stack.Stack, fingerprints map[string]string) (*Project, diag.List) {
 	r := &renderer{stack: s, fingerprints: fingerprints, project: &Project{Name: s.Name, Release: s.Release, Secrets: s.Secrets}}
 	if s.Name != stack.DefaultName {
-		// Container names are the engine's, and a second installation must not take those of the first. Services find each other by
-		// the names of the Compose file all the same.
+		// Container names belong to the whole engine, and a second installation must not take those of the first. Services still find each
+		// other by the names of the Compose file.
 		r.project.Prefix = s.Name + "-"
 	}
 	r.project.Files = settingsFiles(s)
@@ -77,7 +76,7 @@ func header(s *stack.Stack) string {
 		"It works with docker compose alone. Secret values are in the file .env beside it.", s.Release)
 }
 
-// file is the whole of the Compose file.
+// file is the whole Compose file.
 func (r *renderer) file(services mapping) mapping {
 	out := mapping{
 		{"name", r.stack.Name},
@@ -95,9 +94,9 @@ func (r *renderer) file(services mapping) mapping {
 	return out
 }
 
-// secretFiles are the secrets that services mount as files. Compose copies them from the environment into the container, so that
-// they lie on no disk of the host in a form that others can read. No owner is asked for: engines up to 28 look the image's user up among
-// the users of the host then, and fail. So the files belong to root, and whatever user the container has can read them.
+// secretFiles are the secrets that services mount as files. Compose copies them from the environment into the container, so no file on the
+// host's disk exposes them to others. They name no owner: engines up to 28 would look the image's user up among the users of the host, and
+// fail. So the files belong to root, and every user of the container can read them.
 func (r *renderer) secretFiles() mapping {
 	var names []string
 	for _, inst := range r.stack.Instances {
@@ -115,13 +114,13 @@ func (r *renderer) secretFiles() mapping {
 	return out
 }
 
-// service renders one instance, and notes what a plan needs to know of it.
+// service renders one instance, and records what a plan needs to know about it.
 func (r *renderer) service(inst stack.Instance) mapping {
 	body := r.body(inst)
 	for _, p := range inst.Patches {
 		body = r.patch(inst, body, p)
 	}
-	text := yaml.Block(body, serviceIndent) // also what the spec hash is of
+	text := yaml.Block(body, serviceIndent) // the spec hash is of this text too
 	unit := r.unit(inst, text)
 	r.project.Units = append(r.project.Units, unit)
 	out := mapping{{"container_name", unit.Container}}
@@ -141,10 +140,10 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	return append(out, field{"labels", labels})
 }
 
-// serviceIndent is how far the fields of a service are indented in the Compose file.
+// serviceIndent is the indentation of the fields of a service in the Compose file.
 const serviceIndent = 4
 
-// body is the service without its name, limits and labels: what its spec hash is about.
+// body is the service without its name, limits and labels: its spec hash covers it.
 func (r *renderer) body(inst stack.Instance) mapping {
 	out := mapping{{"image", inst.Image}}
 	add := func(key string, value any, set bool) {
@@ -244,7 +243,7 @@ func dependsOn(deps []stack.Dependency) mapping {
 	return out
 }
 
-// unit notes what a plan needs to know of an instance.
+// unit records what a plan needs to know about an instance.
 func (r *renderer) unit(inst stack.Instance, body []byte) Unit {
 	u := Unit{
 		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image,
@@ -267,7 +266,7 @@ func (r *renderer) unit(inst stack.Instance, body []byte) Unit {
 	return u
 }
 
-// visible is a value, or nothing when a secret is in it.
+// visible is a value, or nothing when it has a secret.
 func visible(parts []stack.Part) string {
 	text := ""
 	for _, p := range parts {
@@ -279,15 +278,15 @@ func visible(parts []stack.Part) string {
 	return text
 }
 
-// leastPatience is what every service is given: the engines of small machines are slow.
+// leastPatience is the least time for every service: the engines of small machines are slow.
 const leastPatience = 5 * time.Minute
 
-// patience is how long Docker itself would wait before it calls a container unhealthy, or more.
+// patience is at least as long as Docker itself waits before it calls a container unhealthy.
 func patience(h *catalogue.Health) time.Duration {
 	if h == nil {
 		return leastPatience
 	}
-	start, _ := time.ParseDuration(h.StartPeriod) // the catalogue's test proves that these can be read
+	start, _ := time.ParseDuration(h.StartPeriod) // the catalogue's test proves that these are valid
 	interval, _ := time.ParseDuration(h.Interval)
 	return max(leastPatience, start+time.Duration(h.Retries)*interval)
 }
@@ -307,7 +306,7 @@ func secretsOf(inst stack.Instance) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
 }
 
-// filesHash is a hash of the project files that an instance mounts, but for those that it reads again by itself.
+// filesHash is a hash of the project files that an instance mounts, without those that it reloads by itself.
 func (r *renderer) filesHash(inst stack.Instance) string {
 	h := sha256.New()
 	found := false
@@ -326,10 +325,10 @@ func (r *renderer) filesHash(inst stack.Instance) string {
 	return short(h)
 }
 
-// short is as much of a hash as tells two apart.
+// short is a hash that is long enough to tell two contents apart.
 func short(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil))[:16] }
 
-// Variable is the name under which a secret stands in the .env file.
+// Variable is the name of a secret's variable in the .env file.
 func Variable(secret string) string {
 	return "BERTH_" + strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' {
@@ -342,7 +341,7 @@ func Variable(secret string) string {
 	}, secret)
 }
 
-// EnvFile is the .env file for secrets and their values.
+// EnvFile is the .env file with secrets and their values.
 func EnvFile(secrets []stack.Secret, value func(name string) string) []byte {
 	var b strings.Builder
 	b.WriteString("# Secret values of this installation, made by berth. Keep this file to yourself.\n")
@@ -352,7 +351,7 @@ func EnvFile(secrets []stack.Secret, value func(name string) string) []byte {
 	return []byte(b.String())
 }
 
-// quote writes a value so that Compose reads back the same bytes: in single quotes nothing is special but the quote itself.
+// quote writes a value so that Compose reads the same bytes: inside single quotes only the quote itself is special.
 func quote(v string) string {
 	if !strings.Contains(v, "'") {
 		return "'" + v + "'"
@@ -360,7 +359,7 @@ func quote(v string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`).Replace(v) + `"`
 }
 
-// literal protects "$", which Compose would take for a variable.
+// literal escapes "$", which begins a variable for Compose.
 func literal(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
 func literals(texts []string) []any {
@@ -379,7 +378,7 @@ func sequence(texts []string) []any {
 	return out
 }
 
-// memory writes bytes as Compose does.
+// memory writes bytes in Compose's form.
 func memory(n int64) string {
 	for _, u := range []struct {
 		size int64

@@ -11,16 +11,16 @@ import (
 	"berth/internal/stack"
 )
 
-// madeBy heads every settings file whose format has comments.
+// madeBy is the first line of every settings file whose format has comments.
 const (
 	madeByText = "Made by berth; berth up overwrites it."
 	madeBy     = "# " + madeByText + "\n"
 )
 
-// targetsFile is read again by Prometheus whenever it changes (file_sd).
+// targetsFile is reloaded by Prometheus whenever it changes (file_sd).
 const targetsFile = "prometheus/prometheus_targets.yml"
 
-// settingsFiles makes the files that services mount.
+// settingsFiles are the files that services mount.
 func settingsFiles(s *stack.Stack) []stack.File {
 	files := slices.Clone(s.Settings.Files)
 	for _, name := range slices.Sorted(maps.Keys(s.Settings.Postgres)) {
@@ -59,7 +59,7 @@ func scrape(jobs []stack.Scrape) []any {
 	return out
 }
 
-// panels of the dashboard that shows containers, as cAdvisor measures them.
+// panels of the dashboard of containers, as cAdvisor measures them.
 var panels = []struct{ title, unit, expr string }{
 	{"Processor cores used", "short", `sum by (name) (rate(container_cpu_usage_seconds_total{name!=""}[5m]))`},
 	{"Memory used", "bytes", `sum by (name) (container_memory_working_set_bytes{name!=""})`},
@@ -67,7 +67,7 @@ var panels = []struct{ title, unit, expr string }{
 	{"Network sent", "Bps", `sum by (name) (rate(container_network_transmit_bytes_total{name!=""}[5m]))`},
 }
 
-// containersDashboard is a Grafana dashboard of what each container uses.
+// containersDashboard is a Grafana dashboard of the resources that each container uses.
 func containersDashboard() []byte {
 	var list []map[string]any
 	for i, p := range panels {

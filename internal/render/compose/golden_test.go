@@ -17,8 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write golden files anew")
 
-// cases are configs, by the feature that they show. Each golden file holds what the feature changes in the project of the release's
-// defaults, as a difference, so that a reviewer sees just that.
+// cases are configs, by the feature that they show. Each golden file has the difference between the feature's project and that of the
+// release's defaults, so that a reviewer sees only that.
 var cases = map[string]string{
 	"demo":           "size: demo",
 	"replicas":       "services: {gitserver: {replicas: 2}, zoekt-webserver: {replicas: 2}, searcher: {replicas: 2}, sourcegraph-frontend: {replicas: 2}}",
@@ -100,7 +100,7 @@ func TestGoldenFeatures(t *testing.T) {
 	}
 }
 
-// changesOnly leaves out spec hashes, which say only that something changed, and lines around changes.
+// changesOnly removes spec hashes, which only say that something changed, and lines around changes.
 func changesOnly(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -142,7 +142,7 @@ func TestTheSameStackGivesTheSameBytes(t *testing.T) {
 }
 
 func TestNoSecretValueStandsInAReadableFile(t *testing.T) {
-	// The well-known passwords of Sourcegraph's own file must be gone as well.
+	// The well-known passwords of Sourcegraph's own file must not appear either.
 	for _, version := range []string{"5.0.0", "7.5.4453"} {
 		for _, f := range render(t, version, "").Files {
 			for _, word := range []string{"postgres:password@", "PASSWORD: sg", "PASSWORD: password"} {

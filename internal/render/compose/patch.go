@@ -20,7 +20,7 @@ var reserved = map[string]string{
 	"image":          "set images.registry, or record another digest with berth lock",
 }
 
-// patch merges the admin's own change into a rendered service: maps merge, other values replace, null removes.
+// patch merges the admin's change into a rendered service: maps merge, other values replace, null removes.
 func (r *renderer) patch(inst stack.Instance, body mapping, p stack.Patch) mapping {
 	for _, key := range slices.Sorted(maps.Keys(p.Compose)) {
 		if instead, ok := reserved[key]; ok {
@@ -40,7 +40,7 @@ func (r *renderer) problem(code string, p stack.Patch, summary, hint string) {
 	r.problems = append(r.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: summary, Hint: hint, Range: p.Range})
 }
 
-// merge gives m with the patch merged in, and whether that changed anything.
+// merge returns m with the patch merged in, and whether that changed anything.
 func merge(m mapping, patch map[string]any) (mapping, bool) {
 	out := slices.Clone(m)
 	changed := false
@@ -72,7 +72,7 @@ func isMapping(v any) bool {
 	return ok
 }
 
-// ordered turns decoded YAML into the form that is rendered.
+// ordered converts decoded YAML to the rendered form.
 func ordered(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

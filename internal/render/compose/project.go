@@ -1,5 +1,5 @@
-// Package compose renders a Stack as a Docker Compose project that works with plain `docker compose`: docker-compose.yaml, the files
-// that its services mount, and the names of the secrets that stand in its .env file. Pure: the same stack gives the same bytes.
+// Package compose renders a Stack as a Docker Compose project that works with plain `docker compose`: docker-compose.yaml, the files that
+// its services mount, and the names of the secrets in its .env file. Pure: the same stack gives the same bytes.
 package compose
 
 import (
@@ -9,14 +9,14 @@ import (
 	"berth/internal/stack"
 )
 
-// Labels that berth puts on containers, and finds them by.
+// Labels of berth's containers, by which it finds them.
 const (
 	LabelInstallation = "dev.berth.installation" // the installation's name
 	LabelRelease      = "dev.berth.release"
 	LabelService      = "dev.berth.service" // "gitserver"
 	LabelSpec         = "dev.berth.spec"    // Unit.Spec
 	LabelFiles        = "dev.berth.files"   // Unit.Files
-	LabelTaskOf       = "dev.berth.task-of" // the installation that a task works for, which is no part of its project
+	LabelTaskOf       = "dev.berth.task-of" // the installation that a task works for; a task is no part of its project
 )
 
 // ComposeFile is the project's main file.
@@ -25,29 +25,29 @@ const ComposeFile = "docker-compose.yaml"
 // Project is a rendered Compose project.
 type Project struct {
 	Name    string
-	Prefix  string // before every container's name, but for the installation with the default name
+	Prefix  string // of every container's name; "" for the installation with the default name
 	Release string
-	Files   []stack.File // docker-compose.yaml and what services mount, ordered by path; readable by everybody, so without secrets
+	Files   []stack.File // docker-compose.yaml and what services mount, ordered by path; everybody may read them, so they have no secrets
 	Secrets []stack.Secret
 	Units   []Unit // ordered by name
 }
 
-// Unit is what a plan needs to know of one rendered service of the Compose file.
+// Unit is what a plan needs to know about one rendered service of the Compose file.
 type Unit struct {
 	Name      string   // of the service in the Compose file: "gitserver-0"
-	Container string   // of the container: the same, but for installations with another name
+	Container string   // of the container: the same, unless the installation has another name
 	Service   string   // "gitserver"
 	Image     string   // reference by digest
 	Spec      string   // hash of the rendered service without its limits, its labels and its files' content
 	Files     string   // hash of the content of the files that it mounts and does not reload by itself; "" when there are none
-	Secrets   []string // names of the secrets that it is given
+	Secrets   []string // names of its secrets
 	CPUs      float64  // cores; 0: no limit
 	Memory    int64    // bytes; 0: no limit
 	OneShot   bool
 	DependsOn []stack.Dependency
 	Origins   []stack.Origin
 	Patched   []string          // reasons of the admin's patches
-	Env       map[string]string // values without secrets; a variable that holds one has an empty value here
+	Env       map[string]string // values without secrets; a variable with a secret has an empty value here
 	Patience  time.Duration     // how long it may take to be ready, by the release's own health check
-	Probe     *catalogue.Probe  // how readiness is measured where the release has no health check for Compose; nil: by running
+	Probe     *catalogue.Probe  // how berth checks readiness where the release has no health check for Compose; nil: it is ready when it runs
 }

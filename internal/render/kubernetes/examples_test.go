@@ -18,13 +18,13 @@ import (
 	"berth/internal/stack"
 )
 
-// TestExamples: what Sourcegraph's chart shows in its examples can be said in a config. Each file has the name of the chart's example, and
-// ends with what its config must do to the objects: an object, the way to a field of it, and the field's value.
+// TestExamples: a config can express the examples of Sourcegraph's chart. Each file has the name of the chart's example, and ends with what
+// its config must change in the objects: an object, the path of a field in it, and the field's value.
 //
 //	#> StatefulSet/gitserver spec replicas = 3
 //
-// Items of lists go by their name, key or mountPath, or by number; "none" is for what must not be there, and ~ in
-// place of = for a part of a longer text.
+// Items of lists are named by their name, key or mountPath, or by number. "none" means that the field must not exist, and ~ in place of =
+// means a part of a longer text.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("testdata/examples/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -59,7 +59,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// example renders a config as berth would, with all checks.
+// example renders a config as berth does, with all checks.
 func example(t *testing.T, text []byte) *kubernetes.Set {
 	t.Helper()
 	folder := os.DirFS("testdata/examples")
@@ -89,7 +89,7 @@ func example(t *testing.T, text []byte) *kubernetes.Set {
 	return set
 }
 
-// field is the text of a field: an object's key, then the way down. "values" are those of a Secret.
+// field is the text of a field: an object's key, then the path. "values" are those of a Secret.
 func field(set *kubernetes.Set, way []string) string {
 	i := slices.IndexFunc(set.Objects, func(o kubernetes.Object) bool { return o.Key() == way[0] })
 	if i < 0 {

@@ -10,7 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// ownNamespace narrows a Prometheus configuration to one namespace: jobs about nodes and the API server go, the others look there only.
+// ownNamespace restricts a Prometheus configuration to one namespace: jobs about nodes and the API server are removed, the others look only
+// there.
 func ownNamespace(config, namespace string) string {
 	var parsed map[string]any
 	if yaml.Unmarshal([]byte(config), &parsed) != nil {
@@ -37,7 +38,7 @@ func ownNamespace(config, namespace string) string {
 	return string(out)
 }
 
-// mesh puts pods into a service mesh. gitserver's answers end with trailers, which Istio drops unless it is told.
+// mesh puts pods into a service mesh. gitserver's answers end with trailers, which Istio drops unless it is configured not to.
 //
 // Source: charts/sourcegraph/examples/envoy of Sourcegraph's Helm repository.
 func (r *renderer) mesh() {
@@ -79,7 +80,7 @@ func (r *renderer) trailers() {
 					"explicit_http_config": map[string]any{"http_protocol_options": map[string]any{"enable_trailers": true}}}}}}}}}})
 }
 
-// budgets let a drained node take one instance of a service at a time.
+// budgets let a node's drain evict one instance of a service at a time.
 func (r *renderer) budgets() {
 	if !r.options.DisruptionBudgets {
 		return
@@ -95,7 +96,7 @@ func (r *renderer) budgets() {
 	}
 }
 
-// policies let pods of this installation reach each other, and everybody the frontend's front door.
+// policies let pods of this installation reach each other, and everybody reach the frontend's port for people.
 func (r *renderer) policies() {
 	if !r.options.NetworkPolicy {
 		return
@@ -112,7 +113,7 @@ func (r *renderer) policies() {
 			"ingress": []any{map[string]any{"ports": []any{map[string]any{"port": "http", "protocol": "TCP"}}}}}})
 }
 
-// extra takes the admin's own objects in.
+// extra adds the admin's own objects.
 func (r *renderer) extra() {
 	for _, f := range r.cluster.Extra {
 		where := diag.Range{File: f.Path, Line: 1, Column: 1}

@@ -10,10 +10,10 @@ import (
 	"berth/internal/stack"
 )
 
-// pageName is the name of the objects that answer while Sourcegraph doesn't.
+// pageName is the name of the maintenance page's objects.
 const pageName = "berth-maintenance"
 
-// With gives the set with another front. The page is answered by Caddy, which Sourcegraph's Compose file has as its front door: no image of
+// With returns the set with another front. Caddy serves the page, since it is the front proxy of Sourcegraph's Compose file: no image of
 // the chart is a web server that needs nothing else.
 func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	switch front {
@@ -37,7 +37,7 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 			continue // it would start again what was stopped
 		case o.Key() == "Service/"+frontend:
 			o.Body = withSpec(o.Body, "selector", map[string]any{"app": pageName})
-			o.Needs = []string{"Deployment/" + pageName} // people are sent there when it answers
+			o.Needs = []string{"Deployment/" + pageName} // the Service points to the page only when the page answers
 		}
 		out.Objects = append(out.Objects, o)
 	}
@@ -45,7 +45,7 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	return &out
 }
 
-// bare is the set of databases alone, with what lets their pods, and those of tasks, be made: accounts, and sign-ins for registries.
+// bare is the set of databases alone, with what their pods and those of tasks need: accounts, and logins to registries.
 func (s *Set) bare() *Set {
 	out := *s
 	out.Objects = nil
@@ -59,7 +59,7 @@ func (s *Set) bare() *Set {
 }
 
 // Stops reports whether an object's pods must not run behind a front: those that may write to the databases, or the databases as well.
-// DaemonSets watch nodes, and know nothing of them.
+// DaemonSets observe nodes, and don't use the databases.
 func (o *Object) Stops(front stack.Front) bool {
 	workload := o.Kind() == "Deployment" || o.Kind() == "StatefulSet"
 	return workload && (front == stack.Stopped || front == stack.Closed && !slices.Contains(stack.Databases(), o.Service))
@@ -71,14 +71,15 @@ func (s *Set) page(page, caddy string) []Object {
 	return s.web(pageName, strings.Join(lines, "\n")+"\n", caddy, 1, 3, limits{"10m", "32Mi", "100m", "128Mi"})
 }
 
-// limits are what a container of a web server is sure of, and what it may take.
+// limits are the requests and limits of a web server's container.
 type limits struct{ cpu, memory, mostCPU, mostMemory string }
 
-// web are the objects of a Caddy that stands where the frontend does. Its pods serve for some seconds more after they were told to end: nodes send
-// people there for a moment longer.
+// web are the objects of a Caddy in place of the frontend. Its pods serve for some seconds after they were asked to stop: nodes still send
+// requests to them for a moment.
 func (s *Set) web(name, caddyfile, caddy string, replicas, seconds int64, l limits) []Object {
 	labels := map[string]any{"app": name}
-	// Caddy's own image lets its program open the ports below 1024, and the kernel starts no such program where the right to that can't be had.
+	// In Caddy's own image the program has the capability to open ports below 1024, and the kernel does not start such a program where that
+	// capability is not available.
 	locked := map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
 		"capabilities": map[string]any{"drop": []any{"ALL"}, "add": []any{"NET_BIND_SERVICE"}}, "seccompProfile": map[string]any{"type": "RuntimeDefault"}}
 	container := map[string]any{
@@ -99,7 +100,7 @@ func (s *Set) web(name, caddyfile, caddy string, replicas, seconds int64, l limi
 			map[string]any{"name": "tmp", "emptyDir": map[string]any{}}},
 	}
 	if like := s.Find("Deployment/" + frontend); like != nil {
-		// Where the frontend may run and pull its image from, this may too, and as whom.
+		// It has the frontend's nodes, pull secrets and user.
 		theirs := tree.At(like.Body, "spec", "template", "spec")
 		for _, key := range []string{"nodeSelector", "tolerations", "imagePullSecrets", "priorityClassName", "securityContext"} {
 			if v, ok := theirs[key]; ok {
@@ -121,13 +122,13 @@ func (s *Set) web(name, caddyfile, caddy string, replicas, seconds int64, l limi
 	}
 }
 
-// metadata is that of an object that berth stands in front of Sourcegraph.
+// metadata is that of an object that berth puts in front of Sourcegraph.
 func (s *Set) metadata(name string) map[string]any {
 	return map[string]any{"name": name, "namespace": s.Namespace,
 		"labels": map[string]any{LabelInstallation: s.Name, LabelRelease: s.Release, LabelService: name, "app": name}}
 }
 
-// withSpec gives an object with another value in its spec.
+// withSpec copies an object with another value in its spec.
 func withSpec(body map[string]any, key string, value any) map[string]any {
 	out := maps.Clone(body)
 	spec := maps.Clone(tree.At(body, "spec"))

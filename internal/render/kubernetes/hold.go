@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// Door is the Service that leads from the door to the frontends, or nowhere: then requests wait.
+	// Door is the Service that points from the holding proxy to the frontends, or to nothing: then requests are held.
 	Door = "Service/" + stack.Door
-	// past is the name of the Service that requests are led by when they waited long enough, whatever they find.
+	// past is the name of the Service for requests that were held for the longest time: it always points to the frontends.
 	past = stack.Door + "-past"
 )
 
-// doorfile is what the door does: it asks for a connection until there is one. Connections are not kept, since one that is open goes by a
-// Service that leads nowhere. Who forwards people here tells who they are, as
-// without a door and as at the front door of Sourcegraph's Compose file. Only words that Caddy 2.5 knows, which 5.0 and 5.1 have.
-var doorfile = `{
+// holdingCaddyfile configures the holding proxy: it tries to connect until it can. It keeps no connections, since an open one would ignore that the
+// Service points to nothing. It passes on the forwarding headers of proxies in front, as the front proxy of Sourcegraph's Compose file
+// does. It only uses directives of Caddy 2.5, which 5.0 and 5.1 have.
+var holdingCaddyfile = `{
 	admin off
 }
 :3080
@@ -43,7 +43,7 @@ handle_errors {
 }
 `
 
-// held is the set with a door in front of the frontends.
+// held is the set with the holding proxy in front of the frontends.
 func (s *Set) held(caddy string) *Set {
 	out := *s
 	out.Objects = slices.Clone(s.Objects)
@@ -54,20 +54,20 @@ func (s *Set) held(caddy string) *Set {
 	out.awaitedFirst()
 	selector := tree.At(front.Body, "spec")["selector"]
 	front.Body = withSpec(front.Body, "selector", map[string]any{"app": stack.Door})
-	front.Needs = []string{"Deployment/" + stack.Door} // people are sent there when it answers
+	front.Needs = []string{"Deployment/" + stack.Door} // the Service points to the proxy only when the proxy answers
 	for _, name := range []string{stack.Door, past} {
 		out.Objects = append(out.Objects, Object{Service: stack.Door, Body: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": s.metadata(name),
 			"spec": map[string]any{"type": "ClusterIP", "selector": selector,
 				"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}}}})
 	}
-	out.Objects = append(out.Objects, s.web(stack.Door, doorfile, caddy, 2, 5, limits{"100m", "64Mi", "2", "512Mi"})...)
+	out.Objects = append(out.Objects, s.web(stack.Door, holdingCaddyfile, caddy, 2, 5, limits{"100m", "64Mi", "2", "512Mi"})...)
 	return &out
 }
 
-// awaitedFirst lets everything wait for what requests wait for: it has the machines for itself then, and people wait less.
+// awaitedFirst makes everything else wait for the awaited workloads: they then have the machines for themselves, and people wait less.
 func (s *Set) awaitedFirst() {
 	awaited := s.Awaited()
-	var stores, others []string // those that the schema lies in or that don't know it, and those that need it
+	var stores, others []string // the databases and what needs no schema, and what needs the schema
 	for i := range s.Objects {
 		switch o := &s.Objects[i]; {
 		case !awaited[o.Key()]:
@@ -88,13 +88,13 @@ func (s *Set) awaitedFirst() {
 	}
 }
 
-// Nowhere is a Service that leads to nobody.
+// Nowhere is a Service that points to nothing.
 func Nowhere(service map[string]any) map[string]any {
 	return withSpec(service, "selector", map[string]any{"app": "nobody"})
 }
 
-// Awaited are the workloads that requests wait for while they are replaced, by key: those that a search or a page asks, and that exist once.
-// Where there are several each has a part of the data, and waiting for one after the other would keep those waiting who want another part.
+// Awaited are the workloads that requests wait for while they are replaced, by key: those that a search or a page asks, and that have one
+// instance. Of several instances each has a part of the data, and waiting for one after the other would hold requests for the other parts.
 func (s *Set) Awaited() map[string]bool {
 	asked := append(stack.Databases(), "redis-cache", "redis-store", "gitserver", "zoekt-webserver", "searcher", "symbols")
 	awaited := map[string]bool{}

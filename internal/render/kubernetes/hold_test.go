@@ -13,13 +13,14 @@ import (
 	"berth/internal/stack"
 )
 
-// TestAwaited: in every minor release requests wait for the same services, whatever their workloads are called, and the door knows who it runs as.
+// TestAwaited: in every minor release requests wait for the same services, whatever the names of their workloads, and the holding proxy has
+// the frontend's user.
 func TestAwaited(t *testing.T) {
 	for _, version := range newestOfMinors() {
 		set := render(t, version, "")
-		door := set.With(stack.Held, "", "caddy:1").Find("Deployment/berth-door")
-		if user := tree.At(tree.Containers(tree.At(door.Body, "spec", "template", "spec"))[0], "securityContext")["runAsUser"]; user == nil || fmt.Sprint(user) == "0" {
-			t.Errorf("%s: the door runs as %v", version, user)
+		proxy := set.With(stack.Held, "", "caddy:1").Find("Deployment/berth-door")
+		if user := tree.At(tree.Containers(tree.At(proxy.Body, "spec", "template", "spec"))[0], "securityContext")["runAsUser"]; user == nil || fmt.Sprint(user) == "0" {
+			t.Errorf("%s: the holding proxy runs as %v", version, user)
 		}
 		var names []string
 		for key := range set.Awaited() {
@@ -37,7 +38,7 @@ func TestAwaited(t *testing.T) {
 	}
 }
 
-// TestAwaitedOnce: one of several is not waited for, nor what runs elsewhere.
+// TestAwaitedOnce: requests don't wait for a service with several instances, nor for one outside the installation.
 func TestAwaitedOnce(t *testing.T) {
 	set := render(t, "7.5.4453", "services: {gitserver: {replicas: 2}, searcher: {replicas: 3}}\n"+
 		"databases: {pgsql: {external: {host: db, port: 5432, user: sg, password: {file: p}, database: sg}}}")
@@ -50,7 +51,7 @@ func TestAwaitedOnce(t *testing.T) {
 	}
 }
 
-func TestHeldPutsADoorInFront(t *testing.T) {
+func TestHeldPutsTheHoldingProxyInFront(t *testing.T) {
 	before := written(render(t, "7.5.4453", ""))
 	set := render(t, "7.5.4453", "")
 	held := set.With(stack.Held, "", "caddy:1")
@@ -68,34 +69,34 @@ func TestHeldPutsADoorInFront(t *testing.T) {
 		selector := tree.At(objects["Service/"+service].Body, "spec", "selector")
 		return len(selector) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(selector)), func(k string) bool { return pods(to)[k] != selector[k] })
 	}
-	const door, frontend = "Deployment/berth-door", "Deployment/sourcegraph-frontend"
+	const proxy, frontend = "Deployment/berth-door", "Deployment/sourcegraph-frontend"
 	for _, c := range []struct {
 		service, to string
 		want        bool
 	}{
-		{"sourcegraph-frontend", door, true}, {"sourcegraph-frontend", frontend, false},
-		{"berth-door", frontend, true}, {"berth-door", door, false}, {"berth-door-past", frontend, true}, {"berth-door-past", door, false},
-		{"sourcegraph-frontend-internal", frontend, true}, {"sourcegraph-frontend-internal", door, false},
+		{"sourcegraph-frontend", proxy, true}, {"sourcegraph-frontend", frontend, false},
+		{"berth-door", frontend, true}, {"berth-door", proxy, false}, {"berth-door-past", frontend, true}, {"berth-door-past", proxy, false},
+		{"sourcegraph-frontend-internal", frontend, true}, {"sourcegraph-frontend-internal", proxy, false},
 	} {
 		if got := leads(c.service, c.to); got != c.want {
 			t.Errorf("Service %s leads to %s: %v", c.service, c.to, got)
 		}
 	}
-	if got := objects["Service/sourcegraph-frontend"].Needs; !slices.Equal(got, []string{door}) {
-		t.Errorf("people are sent to the door when %q are ready", got)
+	if got := objects["Service/sourcegraph-frontend"].Needs; !slices.Equal(got, []string{proxy}) {
+		t.Errorf("the frontend Service points to the holding proxy when %q are ready", got)
 	}
 	shut := kubernetes.Nowhere(objects["Service/berth-door"].Body)
 	for key := range objects {
 		if o := objects[key]; tree.Pods(o.Body) != nil && fmt.Sprint(pods(key)["app"]) == tree.Text(shut, "spec", "selector", "app") {
-			t.Errorf("the closed door leads to %s", key)
+			t.Errorf("the Service that points to nothing selects %s", key)
 		}
 	}
 	if !leads("berth-door", frontend) {
-		t.Error("closing the door changed the set")
+		t.Error("Nowhere changed the set")
 	}
 }
 
-// TestHeldReplacesFirstWhatIsAwaited: all else waits for it, and nothing for itself.
+// TestHeldReplacesFirstWhatIsAwaited: everything else waits for the awaited workloads, and none waits for itself.
 func TestHeldReplacesFirstWhatIsAwaited(t *testing.T) {
 	held := render(t, "7.5.4453", "").With(stack.Held, "", "caddy:1")
 	needs := map[string][]string{}
@@ -119,7 +120,7 @@ func TestHeldReplacesFirstWhatIsAwaited(t *testing.T) {
 		}
 	}
 	if !slices.Contains(needs[migrator], "Deployment/redis-store") || !slices.Contains(needs["StatefulSet/gitserver"], migrator) {
-		t.Errorf("the door does not open while the migrator runs: %q, %q", needs[migrator], needs["StatefulSet/gitserver"])
+		t.Errorf("requests are held while the migrator runs: %q, %q", needs[migrator], needs["StatefulSet/gitserver"])
 	}
 	var circle func(key string, path []string) []string
 	circle = func(key string, path []string) []string {
@@ -140,8 +141,8 @@ func TestHeldReplacesFirstWhatIsAwaited(t *testing.T) {
 	}
 }
 
-// TestStandInFrontAsTheFrontend: what berth puts in front runs as the frontend does, also where the cluster chooses who that is, and with the one right
-// without which the kernel does not start Caddy's own program.
+// TestStandInFrontAsTheFrontend: berth's web servers run with the frontend's user, also where the cluster chooses it, and with the one
+// capability without which the kernel does not start Caddy.
 func TestStandInFrontAsTheFrontend(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string

@@ -11,7 +11,7 @@ import (
 	"berth/internal/stack"
 )
 
-// patches applies the admin's own changes, last. One that changes nothing is a problem: it no longer does what it was written for.
+// patches applies the admin's changes, last. A patch that changes nothing is a problem: it no longer does what it was written for.
 func (r *renderer) patches() {
 	for _, service := range tree.Keys(r.cluster.Settings) {
 		for _, p := range r.cluster.Settings[service].Patches {
@@ -45,8 +45,8 @@ func (r *renderer) patch(service string, p stack.ObjectPatch) {
 	}
 }
 
-// migrator is the Job that brings the databases' schemas to the release, before anything reads them. The frontend's pods run the same once
-// more and find nothing to do. It is made by a direct apply only: its name changes with what it runs, so it runs once for each release.
+// migrator is the Job that migrates the databases' schemas to the release, before anything reads them. The frontend's pods run the migrator
+// once more and find nothing to do. Only a direct apply has the Job: its name changes with what it runs, so it runs once for each release.
 func (r *renderer) migrator() {
 	place, ok := r.cluster.Containers["migrator"]
 	if !ok || r.objects[place.Object] == nil {

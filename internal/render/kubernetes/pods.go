@@ -13,8 +13,8 @@ import (
 
 type options = config.KubernetesOptions
 
-// readable is the mode of secret files: all in the container may read them. They belong to root there, and ssh asks for stricter rights only
-// of a key that belongs to its own user.
+// readable is the mode of secret files: every process in the container may read them. They belong to root there, and ssh requires stricter
+// rights only for a key that belongs to its own user.
 const readable = 0o444
 
 // instance changes a service's container as the config says: variables, files, command.
@@ -42,7 +42,7 @@ func container(o *Object, place stack.Container) map[string]any {
 	return tree.Named(tree.At(tree.Pods(o.Body), "spec")[group], place.Name)
 }
 
-// environment sets the variables that differ from the release, and takes away those that are no longer wanted.
+// environment sets the variables that differ from the release, and removes those that are no longer wanted.
 func (r *renderer) environment(inst stack.Instance, c map[string]any) {
 	wanted := map[string]stack.EnvVar{}
 	for _, e := range inst.Env {
@@ -75,7 +75,7 @@ func (r *renderer) environment(inst stack.Instance, c map[string]any) {
 	}
 }
 
-// variable is an environment variable; one with a secret in it comes from a Secret.
+// variable is an environment variable; one with a secret reads it from a Secret.
 func (r *renderer) variable(service string, e stack.EnvVar) map[string]any {
 	plain := ""
 	secret := false
@@ -84,7 +84,7 @@ func (r *renderer) variable(service string, e stack.EnvVar) map[string]any {
 		secret = secret || p.Secret != ""
 	}
 	if !secret {
-		// $(NAME) means another variable to Kubernetes.
+		// For Kubernetes $(NAME) means another variable.
 		return map[string]any{"name": e.Name, "value": strings.ReplaceAll(plain, "$(", "$$(")}
 	}
 	key := "env-" + e.Name
@@ -93,12 +93,12 @@ func (r *renderer) variable(service string, e stack.EnvVar) map[string]any {
 	return map[string]any{"name": e.Name, "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": o.Name(), "key": key}}}
 }
 
-// ownSecret is the Secret with what the config keeps secret for a service.
+// ownSecret is the Secret with the config's secrets for a service.
 func (r *renderer) ownSecret(service string) *Object {
 	return r.ownMap("Secret", service)
 }
 
-// ownMap is the ConfigMap or Secret with what the config adds for a service.
+// ownMap is the ConfigMap or Secret with the config's additions for a service.
 func (r *renderer) ownMap(kind, service string) *Object {
 	name := service + "-berth"
 	key := kind + "/" + name
@@ -117,7 +117,7 @@ func (r *renderer) ownMap(kind, service string) *Object {
 	return o
 }
 
-// mounts mounts the files that the config adds, each by itself, so that what the image has beside it stays.
+// mounts mounts the files that the config adds, each by itself, so that the image's other files beside it stay.
 func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
 	spec := tree.At(tree.Pods(o.Body), "spec")
 	for _, m := range inst.Mounts {
@@ -142,7 +142,7 @@ func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
 	}
 }
 
-// mount mounts something at a path, in place of what is there.
+// mount mounts something at a path, in place of any other mount there.
 func mount(c, m map[string]any) {
 	mounts := slices.DeleteFunc(tree.List(c["volumeMounts"]), func(there any) bool {
 		other, _ := there.(map[string]any)
@@ -161,7 +161,7 @@ func (r *renderer) file(name string) []byte {
 	return nil
 }
 
-// settings does what the config says of single services: numbers, resources, places.
+// settings applies the config's settings of single services: numbers, resources, places.
 func (r *renderer) settings() {
 	r.small()
 	for _, service := range tree.Keys(r.cluster.Settings) {
@@ -174,7 +174,7 @@ func (r *renderer) settings() {
 		o.Origins = append(o.Origins, w.Origins...)
 		r.resources(container(o, place), w)
 		if o.Service != service {
-			continue // it lives in another service's pods
+			continue // it runs in another service's pods
 		}
 		if w.Replicas != nil && o.Kind() != "DaemonSet" {
 			tree.At(o.Body, "spec")["replicas"] = *w.Replicas
@@ -183,11 +183,11 @@ func (r *renderer) settings() {
 	}
 }
 
-// What is kept for a container of an installation on a single machine, where the release keeps more: all of them together then fit one,
-// and take what is free up to their limits.
+// The requests of a container in an installation on a single machine, where the release has higher ones. All of them together then fit one
+// machine, and may use what is free up to their limits.
 const smallCPU, smallMemory = "50m", "128Mi"
 
-// small makes the release's resources small: none for a trial, and little that is kept on a single machine.
+// small reduces the release's resources: no limits for a trial, and small requests on a single machine.
 func (r *renderer) small() {
 	for _, o := range r.objects {
 		template := tree.Pods(o.Body)
@@ -211,7 +211,7 @@ func (r *renderer) small() {
 	}
 }
 
-// resources sets limits and requests. A request above its limit is refused by Kubernetes, so a lower limit takes the request with it.
+// resources sets limits and requests. Kubernetes refuses a request above its limit, so a lower limit lowers the request too.
 func (r *renderer) resources(c map[string]any, w stack.Wanted) {
 	set := func(name string, limit, request config.Quantity) {
 		if limit == "" && request == "" {
@@ -246,7 +246,7 @@ func amount(q string) float64 {
 		"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "Pi": 1 << 50}[q[end:]]
 }
 
-// place says where pods run.
+// place sets where pods run.
 func (r *renderer) place(o *Object, p config.Pods) {
 	template := tree.Pods(o.Body)
 	spec := tree.At(template, "spec")

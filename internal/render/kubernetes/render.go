@@ -14,8 +14,8 @@ import (
 	"berth/internal/stack"
 )
 
-// Labels of everything that berth makes. They stand on objects only, never in selectors or pod templates. The last two are Helm's: berth names
-// itself in the one, and takes the other away.
+// Labels of everything that berth creates. They are on objects only, never in selectors or pod templates. The last two are Helm's: berth
+// sets itself in the one, and removes the other.
 const (
 	LabelInstallation = "dev.berth.installation"
 	LabelRelease      = "dev.berth.release"
@@ -25,11 +25,11 @@ const (
 	LabelChart        = "helm.sh/chart"
 )
 
-// annotationConfig is a hash of what a pod reads at its start and the config changes, so that a change is a new pod.
+// annotationConfig is a hash of what the config changes and a pod reads at its start, so that a change replaces the pod.
 const annotationConfig = "dev.berth/config"
 
-// Render makes the objects of a stack. fingerprints are short hashes of the secrets whose value the admin keeps, by name, so that a changed
-// password is a new pod. A patch that changes nothing is a problem.
+// Render renders the objects of a stack. fingerprints are short hashes of the secrets that the admin keeps, by name, so that a changed
+// password replaces the pod. A patch that changes nothing is a problem.
 func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
 	r := &renderer{stack: s, cluster: s.Cluster, options: &s.Cluster.Options, fingerprints: fingerprints, objects: map[string]*Object{}}
 	for key := range s.Cluster.Objects {
@@ -53,8 +53,7 @@ func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
 	return r.finish(), r.problems
 }
 
-// changes are the parts of the config that reach into objects, each by itself. The order matters where one takes away what another would
-// change.
+// changes are the parts of the config that change objects, each by itself. The order matters where one removes what another would change.
 var changes = []func(*renderer){
 	(*renderer).settings,
 	(*renderer).storage,
@@ -82,7 +81,7 @@ type renderer struct {
 	problems     diag.List
 }
 
-// take takes an object of the release over. A Secret's data may hold secrets of ours.
+// take adds an object of the release. A Secret's data may contain berth's secrets.
 func (r *renderer) take(key string) {
 	o := &Object{Body: r.cluster.Object(key), Service: r.cluster.Owners[key]}
 	if o.Namespace() == "" && !clusterScoped[o.Kind()] {
@@ -102,7 +101,7 @@ func (r *renderer) take(key string) {
 	for name, value := range r.cluster.Secrets[o.Name()] {
 		o.Values[name] = value
 		if _, runs := r.cluster.Settings[o.Service]; !runs {
-			r.touch(key) // where the admin's own store is
+			r.touch(key) // it says where the admin's own store is
 		}
 	}
 }
@@ -121,7 +120,7 @@ func (r *renderer) problem(code string, where diag.Range, summary, hint string) 
 	r.problems = append(r.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: summary, Hint: hint, Range: where})
 }
 
-// touch notes that the config changes what pods read at their start.
+// touch records that the config changes what pods read at their start.
 func (r *renderer) touch(key string) {
 	if r.touched == nil {
 		r.touched = map[string]bool{}
@@ -129,7 +128,7 @@ func (r *renderer) touch(key string) {
 	r.touched[key] = true
 }
 
-// label says whose an object is. The chart's own label of its manager would be a lie.
+// label sets the labels of an object's owner. The chart's own manager label would be wrong.
 func (r *renderer) label(key string, o *Object) {
 	labels := tree.At(o.Body, "metadata", "labels")
 	delete(labels, LabelChart)
@@ -146,8 +145,8 @@ func (r *renderer) label(key string, o *Object) {
 	}
 }
 
-// checksums gives pods a hash of the ConfigMaps and Secrets that they read at their start, where the config changes one of them. Pods of
-// an untouched installation are exactly the chart's.
+// checksums gives pods a hash of the ConfigMaps and Secrets that they read at their start, where the config changes one of them. With the
+// default config, pods are exactly the chart's.
 func (r *renderer) checksums() {
 	if len(r.touched) == 0 {
 		return
@@ -170,7 +169,7 @@ func (r *renderer) checksums() {
 	}
 }
 
-// valuesOf is a Secret's data with fingerprints for the secrets in it; generated ones never change.
+// valuesOf is a Secret's data with fingerprints for its secrets; generated ones never change.
 func (r *renderer) valuesOf(o *Object) map[string]string {
 	out := map[string]string{}
 	for key, parts := range o.Values {
@@ -219,11 +218,11 @@ var stores = []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-cache",
 // helpers are the services that need no schema: they start with the stores.
 var helpers = []string{"cadvisor", "node-exporter", "otel-agent", "otel-collector", "prometheus", "grafana", "syntect-server", "jaeger"}
 
-// databaseVariables are the beginnings of the variables that tell where a database is. In Sourcegraph's chart the frontend and the migrator
-// have them; all other services ask the frontend.
+// databaseVariables are the prefixes of the variables with a database's address. In Sourcegraph's chart the frontend and the migrator have
+// them; all other services ask the frontend.
 var databaseVariables = []string{"PG", "CODEINTEL_PG", "CODEINSIGHTS_PG"}
 
-// asksFrontend reports whether pods learn from the frontend where the databases are.
+// asksFrontend reports whether pods ask the frontend where the databases are.
 func asksFrontend(template map[string]any) bool {
 	return !slices.ContainsFunc(tree.Containers(tree.At(template, "spec")), func(c map[string]any) bool {
 		return slices.ContainsFunc(tree.Items(c["env"]), func(e map[string]any) bool {
@@ -232,8 +231,8 @@ func asksFrontend(template map[string]any) bool {
 	})
 }
 
-// finish orders the objects, and says what must be ready before what: the databases before the migrator, and that before all that read
-// the schema, the frontend first.
+// finish orders the objects, and sets what must be ready before what: the databases before the migrator, and that before everything that
+// reads the schema, the frontend first.
 func (r *renderer) finish() *Set {
 	set := &Set{Name: r.stack.Name, Namespace: r.cluster.Namespace, Release: r.stack.Release}
 	var databases, migrators []string
@@ -267,7 +266,8 @@ func (r *renderer) finish() *Set {
 	return set
 }
 
-// Order is the object's place in the order in which objects are written and applied: what others need comes first. Objects may share one.
+// Order is the object's place in the order in which objects are written and applied: what others need comes first. Several objects may have
+// the same.
 func (o *Object) Order() int {
 	n, known := rank[o.Kind()]
 	if !known {
@@ -288,7 +288,7 @@ func (o *Object) Order() int {
 	return n
 }
 
-// shortHash tells contents apart in names.
+// shortHash is short enough for a name.
 func shortHash(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])[:8]

@@ -50,8 +50,8 @@ func written(set *kubernetes.Set) string {
 	return b.String()
 }
 
-// TestGoldenFeatures: each golden file holds what a feature changes in the objects of the release's defaults, as a difference, so that a
-// reviewer sees just that.
+// TestGoldenFeatures: each golden file has the difference between a feature's objects and those of the release's defaults, so that a
+// reviewer sees only that.
 func TestGoldenFeatures(t *testing.T) {
 	const version = "7.5.4453"
 	defaults := written(render(t, version, ""))
@@ -84,8 +84,8 @@ func golden(t *testing.T, name, text string) {
 	}
 }
 
-// TestUntouchedIsTheChart: without a word in the config, the objects of every release are those that Sourcegraph's chart makes, but for
-// what catalogue/intended.yaml gives reasons for.
+// TestUntouchedIsTheChart: with the default config, the objects of every release are those of Sourcegraph's chart, except for what
+// catalogue/intended.yaml gives reasons for.
 func TestUntouchedIsTheChart(t *testing.T) {
 	for _, v := range catalogue.Embedded().Versions(catalogue.Kubernetes) {
 		if catalogue.Minor(v.Version) == "7.5" || strings.HasSuffix(v.Version, ".0") {
@@ -133,7 +133,7 @@ func chart(t *testing.T, version string) {
 	}
 }
 
-// comparable leaves out what differs on purpose: labels of whose it is, the namespace, nulls, the class of volumes, the host of the ingress.
+// comparable removes intended differences: ownership labels, the namespace, nulls, the class of volumes, the host of the ingress.
 func comparable(v any) any {
 	m, ok := v.(map[string]any)
 	if l, isList := v.([]any); isList {
@@ -179,7 +179,7 @@ func newestOfMinors() []string {
 	return versions
 }
 
-// TestOnlyTheFrontendOpensDatabases: in every release all other services that need the schema learn from the frontend where it is.
+// TestOnlyTheFrontendOpensDatabases: in every release all other services that need the schema ask the frontend where it is.
 func TestOnlyTheFrontendOpensDatabases(t *testing.T) {
 	for _, version := range newestOfMinors() {
 		var impatient []string

@@ -27,8 +27,8 @@ func (r *renderer) existingSecrets() {
 	}
 }
 
-// serviceAccounts says who pods are. A service whose account the release makes keeps it; another is given one when the config says
-// something of it.
+// serviceAccounts sets the accounts of pods. A service with an account in the release keeps it; another gets one when the config has
+// settings for it.
 func (r *renderer) serviceAccounts() {
 	for _, service := range tree.Keys(r.cluster.Settings) {
 		place := r.cluster.Containers[service]
@@ -61,7 +61,7 @@ func (r *renderer) serviceAccounts() {
 	}
 }
 
-// rebind gives the rights of one account to another.
+// rebind moves the rights of one account to another.
 func (r *renderer) rebind(from, to string) {
 	for _, o := range r.objects {
 		for _, subject := range tree.Items(o.Body["subjects"]) {
@@ -72,13 +72,13 @@ func (r *renderer) rebind(from, to string) {
 	}
 }
 
-// hostServices look at the node itself, which no pod security level below privileged allows.
+// hostServices read the node itself, which only the pod security level privileged allows.
 var hostServices = []string{"cadvisor", "node-exporter"}
 
-// plainUser is who a container runs as whose user an older chart leaves to its image: otel-collector's, as later charts say it.
+// plainUser is the user of a container for which older charts leave it to the image: otel-collector's, as in later charts.
 const plainUser, plainGroup = 100, 101
 
-// security keeps pods to a level of Kubernetes' pod security standards, and runs them as the users that the config names.
+// security makes pods satisfy a level of Kubernetes' pod security standards, and sets the config's users.
 //
 // Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 func (r *renderer) security() {
@@ -110,7 +110,7 @@ func (r *renderer) security() {
 	}
 }
 
-// runAs sets the users of a pod. On OpenShift, without users of the config, the namespace's own range is left to choose.
+// runAs sets the users of a pod. On OpenShift, without users in the config, the namespace's own range decides.
 func (r *renderer) runAs(spec map[string]any) {
 	who := r.options.RunAs
 	if who == nil && !r.options.OpenShift {
@@ -141,7 +141,7 @@ func (r *renderer) runAs(spec map[string]any) {
 	}
 }
 
-// leaveOut takes services out.
+// leaveOut removes services.
 func (r *renderer) leaveOut(services ...string) {
 	for key, o := range r.objects {
 		if slices.Contains(services, o.Service) {
@@ -150,7 +150,7 @@ func (r *renderer) leaveOut(services ...string) {
 	}
 }
 
-// withoutAgent sends traces straight to the collector: the agent listens on the nodes' own addresses, which takes rights.
+// withoutAgent sends traces directly to the collector: the agent listens on the nodes' own addresses, which needs rights.
 func (r *renderer) withoutAgent() {
 	r.leaveOut("otel-agent")
 	for _, o := range r.objects {
@@ -173,7 +173,7 @@ func (r *renderer) withoutAgent() {
 	}
 }
 
-// scope leaves out all that is outside the namespace. Prometheus then looks at its own namespace, with rights there only.
+// scope removes everything outside the namespace. Prometheus then observes only its own namespace, with rights there only.
 func (r *renderer) scope() {
 	if r.options.ClusterScoped == nil || *r.options.ClusterScoped {
 		return
@@ -199,7 +199,7 @@ func (r *renderer) scope() {
 	r.ownNamespaceOnly()
 }
 
-// namespacedRules are the rules that mean something inside a namespace.
+// namespacedRules are the rules that have an effect inside a namespace.
 func namespacedRules(rules any) []any {
 	var out []any
 	for _, rule := range tree.Items(rules) {
@@ -216,7 +216,7 @@ func namespacedRules(rules any) []any {
 	return out
 }
 
-// ownNamespaceOnly makes Prometheus look for what it scrapes in its own namespace, as its Role lets it.
+// ownNamespaceOnly restricts Prometheus to targets in its own namespace, as its Role allows.
 func (r *renderer) ownNamespaceOnly() {
 	o := r.objects["ConfigMap/prometheus"]
 	if o == nil {

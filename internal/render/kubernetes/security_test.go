@@ -10,7 +10,7 @@ import (
 	"berth/internal/render/kubernetes"
 )
 
-// TestPodSecurity: the pods of every minor release keep to the level that the config names, as the API server would judge them.
+// TestPodSecurity: the pods of every minor release satisfy the config's level, by the API server's rules.
 //
 // Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 func TestPodSecurity(t *testing.T) {
@@ -91,10 +91,11 @@ func (p pod) overBaseline() []string {
 	return found
 }
 
-// volumeKinds are those that restricted pods may have.
+// volumeKinds are the kinds of volumes that restricted pods may have.
 var volumeKinds = []string{"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret", "name"}
 
-// overRestricted also wants users by number: a kubelet can't tell whether an image's user of a name is root. OpenShift gives numbers itself.
+// overRestricted also requires users by number: a kubelet can't know whether an image's user with a name is root. OpenShift sets numbers
+// itself.
 func (p pod) overRestricted() []string {
 	found := p.overStandard()
 	for _, c := range p.containers() {

@@ -1,5 +1,8 @@
-// Package kubernetes renders a Stack as Kubernetes objects: those that Sourcegraph's own Helm chart makes with default values, with what the
-// config changes in them. Pure.
+// Package kubernetes renders a Stack as Kubernetes objects: those that Sourcegraph's own Helm chart makes with default values, with the
+// config's changes. Pure.
+//
+// One package because every part of the config changes one set of objects, and the parts share the renderer. The forms for other tools are
+// in package forms.
 package kubernetes
 
 import (
@@ -20,19 +23,19 @@ type Set struct {
 
 // Object is one Kubernetes object.
 type Object struct {
-	// Body is the object as it is applied: apiVersion, kind, metadata and the rest. Its metadata has a namespace, but for cluster-scoped
+	// Body is the object as it is applied: apiVersion, kind, metadata and the rest. Its metadata has a namespace, except for cluster-scoped
 	// kinds. A Secret's body has no data: see Values.
 	Body    map[string]any
-	Service string // that it belongs to, such as "gitserver"; "" when it belongs to none
+	Service string // the service that it belongs to, such as "gitserver"; "" when it belongs to none
 	// Values is the data of a Secret: by key, texts and secrets of the stack.
 	Values map[string][]stack.Part
 	// Needs are the keys of objects that must be ready before this one is applied.
 	Needs []string
-	// Patient pods wait by themselves for what the object needs: they learn from the frontend where the databases are.
+	// Patient pods wait by themselves for what the object needs: they ask the frontend where the databases are.
 	Patient bool
 	// OneShot marks a Job that runs to its end: the migrator.
 	OneShot bool
-	// Origins are the config's lines that made this object differ from the release.
+	// Origins are the lines of the config that changed this object.
 	Origins []stack.Origin
 }
 
@@ -48,7 +51,7 @@ func (o *Object) Namespace() string { return tree.Text(o.Body, "metadata", "name
 // Key names the object within the installation: "StatefulSet/gitserver".
 func (o *Object) Key() string { return o.Kind() + "/" + o.Name() }
 
-// Secret reports whether an object holds secret values.
+// Secret reports whether an object has secret values.
 func (o *Object) Secret() bool {
 	for _, parts := range o.Values {
 		for _, p := range parts {
@@ -60,7 +63,7 @@ func (o *Object) Secret() bool {
 	return false
 }
 
-// Whole is the object as the API takes it, with a Secret's data.
+// Whole is the object as the API accepts it, with a Secret's data.
 func (o *Object) Whole(value func(secret stack.Part) string) map[string]any {
 	if o.Values == nil {
 		return o.Body
@@ -85,7 +88,7 @@ func (o *Object) Whole(value func(secret stack.Part) string) map[string]any {
 	return body
 }
 
-// clusterScoped are the kinds that have no namespace: Kubernetes' own, and those that admins bring with objects of theirs.
+// clusterScoped are the kinds without a namespace: Kubernetes' own, and those of operators whose objects admins add.
 var clusterScoped = map[string]bool{"Namespace": true, "ClusterRole": true, "ClusterRoleBinding": true, "StorageClass": true, "PersistentVolume": true,
 	"PriorityClass": true, "CustomResourceDefinition": true, "IngressClass": true, "RuntimeClass": true, "APIService": true, "CSIDriver": true,
 	"ValidatingWebhookConfiguration": true, "MutatingWebhookConfiguration": true, "ValidatingAdmissionPolicy": true,

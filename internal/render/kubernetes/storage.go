@@ -9,13 +9,13 @@ import (
 	"berth/internal/render/kubernetes/tree"
 )
 
-// ChartStorageClass is the storage class that the chart makes and asks for: a disk of Google's cloud.
+// ChartStorageClass is the storage class that the chart creates and uses: a disk of Google's cloud.
 const ChartStorageClass = "sourcegraph"
 
-// demoStorage is what each volume of a trial gets.
+// demoStorage is the size of each volume of a trial.
 const demoStorage = "10Gi"
 
-// storage sets sizes and classes of volumes: of claims of their own, and of those that StatefulSets make.
+// storage sets sizes and classes of volumes: of claims, and of claim templates of StatefulSets.
 func (r *renderer) storage() {
 	class := ""
 	if r.options.StorageClass != nil {
@@ -38,7 +38,7 @@ func (r *renderer) storage() {
 			if name := cmp.Or(w.StorageClass, class); name != "" {
 				spec["storageClassName"] = name
 			} else {
-				// Without a class a claim gets the cluster's own default.
+				// Without a class a claim gets the cluster's default.
 				delete(spec, "storageClassName")
 			}
 			requests := tree.At(spec, "resources", "requests")
@@ -56,7 +56,7 @@ func (r *renderer) storage() {
 	}
 }
 
-// storageClass makes the class that the config asks for. The chart's own is for one cloud, so it is not made unless it is asked for.
+// storageClass creates the class that the config asks for. The chart's own is for one cloud, so berth creates none by default.
 func (r *renderer) storageClass() {
 	delete(r.objects, "StorageClass/"+ChartStorageClass)
 	c := r.options.StorageClass
@@ -73,8 +73,8 @@ func (r *renderer) storageClass() {
 	r.add("", body)
 }
 
-// ScaleCaches sizes the caches that fill a volume with it, in a pod template whose volume goes from one size to another, such as "20Gi": the
-// release gives them a share of its own volume, in the template as it is shipped. One that the config sets stays.
+// ScaleCaches sizes the caches that fill a volume, in a pod template whose volume grows from one size to another, such as "20Gi". The
+// caches keep their share of the volume, as in the release's template. A cache that the config sets stays unchanged.
 //
 // Source: charts/sourcegraph/templates/searcher/searcher.StatefulSet.yaml of Sourcegraph's Helm repository.
 func ScaleCaches(template, shipped map[string]any, before, after string) {

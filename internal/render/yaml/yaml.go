@@ -1,5 +1,5 @@
-// Package yaml writes YAML. The YAML library's encoder takes as long as all the rest of rendering together; this writes only what rendering
-// has, and a test reads all of it back with the library. Pure.
+// Package yaml writes YAML. The YAML library's encoder takes as long as all the rest of rendering together. This one writes only the values
+// that rendering has, and a test reads all of it back with the library. Pure.
 package yaml
 
 import (
@@ -11,28 +11,28 @@ import (
 	"strings"
 )
 
-// Ordered is a mapping whose keys stand in the order in which a person would write them. Those of a map[string]any are sorted.
+// Ordered is a mapping whose keys are in the order in which a person would write them. Those of a map[string]any are sorted.
 type Ordered interface {
 	Len() int
 	All() iter.Seq2[string, any] // values are texts, bools, numbers, nil, Ordered, Written, maps and lists
 }
 
-// Encode writes a value as YAML under a comment. The same value gives the same bytes.
+// Encode writes a value as YAML after a comment. The same value gives the same bytes.
 func Encode(comment string, v any) []byte {
 	var w writer
 	w.document(comment, v)
 	return w.Bytes()
 }
 
-// Encoder encodes many values in a row, into few large pieces of memory.
+// Encoder encodes many values one after the other, into few large pieces of memory.
 type Encoder struct{ w writer }
 
 const (
 	piece = 64 << 10 // of memory
-	spare = 8 << 10  // what most values fit in
+	spare = 8 << 10  // most values fit in
 )
 
-// Encode is as the function of this name.
+// Encode is like the function of this name.
 func (e *Encoder) Encode(comment string, v any) []byte {
 	if e.w.Available() < spare {
 		e.w.Buffer = *bytes.NewBuffer(make([]byte, 0, piece))
@@ -50,7 +50,7 @@ func (w *writer) document(comment string, v any) {
 	w.block(v, 0)
 }
 
-// writer writes YAML. A container's spec hash is one of its bytes, so writing the same in another way recreates all containers.
+// writer writes YAML. A container's spec hash is a hash of these bytes, so writing the same value in another form recreates all containers.
 type writer struct {
 	bytes.Buffer
 	keys []string // of the maps that are being written, the innermost last
@@ -76,10 +76,10 @@ func (w *writer) block(v any, indent int) {
 	}
 }
 
-// Written stands for fields that are YAML already, with their indentation. The field's key means nothing.
+// Written is YAML text of fields, with their indentation. The field's key means nothing.
 type Written []byte
 
-// mapping writes the fields of a mapping; behind a dash, the first one stands on the dash's line.
+// mapping writes the fields of a mapping; after a dash, the first one is on the dash's line.
 func (w *writer) mapping(v any, indent int, dash bool) {
 	if ordered, ok := v.(Ordered); ok {
 		for key, value := range ordered.All() {
@@ -136,7 +136,7 @@ func isMapping(v any) bool {
 	return false
 }
 
-// size is how many values stand in a mapping or a list; -1 for anything else.
+// size is the number of values in a mapping or a list; -1 for anything else.
 func size(v any) int {
 	switch v := v.(type) {
 	case Ordered:
@@ -149,7 +149,7 @@ func size(v any) int {
 	return -1
 }
 
-// after writes a value behind a key or a dash.
+// after writes a value after a key or a dash.
 func (w *writer) after(v any, indent int) {
 	text, isText := v.(string)
 	n := size(v)
@@ -170,8 +170,8 @@ func (w *writer) after(v any, indent int) {
 	}
 }
 
-// lines reports whether a text is best read line by line, and can be: YAML's literal form has no escapes, and an indented first line or an
-// empty one at the end would need marks that people stumble over.
+// lines reports whether a text is best written line by line, and can be: YAML's literal form has no escapes, and an indented first line or
+// an empty last one would need marks that confuse people.
 func lines(text string) bool {
 	if !strings.Contains(text, "\n") || text[0] == ' ' || text[0] == '\n' || text[0] == '\t' || strings.HasSuffix(text, "\n\n") || strings.HasSuffix(text, " \n") {
 		return false
@@ -209,7 +209,7 @@ func (w *writer) pad(n int) {
 	w.WriteString(blanks[:n])
 }
 
-// otherType reports whether YAML reads a word, or once read it, as something else than a text.
+// otherType reports whether YAML reads a word, now or in older versions, as something else than a text.
 func otherType(s string) bool {
 	if len(s) > 5 {
 		return false
@@ -221,11 +221,11 @@ func otherType(s string) bool {
 	return false
 }
 
-// harmless are the characters, beside letters and digits, that mean nothing inside a text.
+// harmless are the characters, beside letters and digits, that have no meaning inside a text.
 const harmless = "_./@+=,-"
 
-// plainText reports whether YAML reads a text as it stands: it begins like a name or a path, so it is no number, and goes on with
-// harmless characters; a colon or a space only between them.
+// plainText reports whether YAML reads an unquoted text as the same text. It begins like a name or a path, so it is no number, and
+// continues with harmless characters; a colon or a space is only between them.
 func plainText(s string) bool {
 	if s == "" || !isLetter(s[0]) && s[0] != '/' {
 		return false
@@ -250,7 +250,7 @@ func (w *writer) text(s string) {
 	if plainText(s) {
 		w.WriteString(s)
 	} else {
-		w.Write(strconv.AppendQuote(w.AvailableBuffer(), s)) // its escapes are YAML's too
+		w.Write(strconv.AppendQuote(w.AvailableBuffer(), s)) // its escapes are valid in YAML too
 	}
 }
 
@@ -270,7 +270,7 @@ func (w *writer) scalar(v any) {
 	}
 }
 
-// Plain turns what is ordered into maps, as the YAML library has them.
+// Plain converts ordered mappings to maps, as the YAML library has them.
 func Plain(v any) any {
 	switch v := v.(type) {
 	case Ordered:

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// ordered is a mapping such as rendering has.
+// ordered is a mapping as rendering has it.
 type ordered []pair
 
 type pair struct {
@@ -29,7 +29,7 @@ func (o ordered) All() iter.Seq2[string, any] {
 	}
 }
 
-// trees draws values such as rendering has, with all sorts of texts.
+// trees draws values as rendering has them, with all sorts of texts.
 func trees(depth int) *rapid.Generator[any] {
 	text := rapid.Map(rapid.OneOf(rapid.String(), rapid.StringMatching(`([ -~\t]{0,6}\n){1,4}[ -~]{0,6}`), rapid.StringMatching(`[-a-zA-Z0-9_:./@#"'{}\[\]&*!|>%~ ]{0,12}`),
 		rapid.SampledFrom([]string{"", "true", "No", "null", "~", "1e3", "0x1f", "1_000", ".5", "a: b", "a #b", "- a", "? x", "08", "1:30", "on"})), func(s string) any { return s })
@@ -50,7 +50,7 @@ func trees(depth int) *rapid.Generator[any] {
 		rapid.Map(rapid.SliceOfN(sub, 0, 4), func(l []any) any { return l }))
 }
 
-// What is written is what the YAML library reads.
+// TestWrittenYAMLReadsBack: the YAML library reads what was written.
 func TestWrittenYAMLReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := ordered{{"top", trees(3).Draw(t, "tree")}}

@@ -2,8 +2,11 @@ package compose
 
 import (
 	"context"
-	"net/http"
+	"slices"
 	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 )
 
 // early is how long a container must run before its health check is asked ahead of time. Postgres answers for a moment while it makes its
@@ -13,24 +16,24 @@ const early = 3 * time.Second
 // checked inspects a container. What the engine says of its health is up to an interval old, ten seconds for most: one that is said to be
 // starting, or unhealthy, is asked here, by the same command in the same container, and counts as healthy when it passes. A frontend is
 // unhealthy for the engine until its next check, for one, when the database that it needs is back.
-func (e *Engine) checked(ctx context.Context, container string) (inspected, error) {
-	c, err := e.api.inspect(ctx, container)
-	if err != nil || c.State.Status != "running" || c.State.Health == nil || c.State.Health.Status == "healthy" {
+func (e *Engine) checked(ctx context.Context, name string) (container.InspectResponse, error) {
+	c, err := e.inspect(ctx, name)
+	if err != nil || c.State.Status != container.StateRunning || c.State.Health == nil || c.State.Health.Status == container.Healthy {
 		return c, err
 	}
 	started, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
 	if err != nil || time.Since(started) < early {
 		return c, nil
 	}
-	if command := c.check(); len(command) > 0 && e.passes(ctx, c.ID, command) {
-		c.State.Health.Status = "healthy"
+	if command := check(c.Config); len(command) > 0 && e.passes(ctx, c.ID, command) {
+		c.State.Health.Status = container.Healthy
 	}
 	return c, nil
 }
 
 // check is the command of a container's health check; nil without one.
-func (c *inspected) check() []string {
-	h := c.Config.Healthcheck
+func check(c *container.Config) []string {
+	h := c.Healthcheck
 	if h == nil || len(h.Test) < 2 {
 		return nil
 	}
@@ -38,11 +41,11 @@ func (c *inspected) check() []string {
 	case "CMD":
 		return h.Test[1:]
 	case "CMD-SHELL":
-		shell := c.Config.Shell
+		shell := c.Shell
 		if len(shell) == 0 {
 			shell = []string{"/bin/sh", "-c"}
 		}
-		return append(shell[:len(shell):len(shell)], h.Test[1])
+		return append(slices.Clone(shell), h.Test[1])
 	}
 	return nil
 }
@@ -51,25 +54,21 @@ func (c *inspected) check() []string {
 func (e *Engine) passes(ctx context.Context, id string, command []string) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	var made struct {
-		ID string `json:"Id"`
-	}
-	if e.api.call(ctx, http.MethodPost, "/containers/"+id+"/exec", nil, map[string]any{"Cmd": command}, &made) != nil {
+	made, err := e.api.ExecCreate(ctx, id, client.ExecCreateOptions{Cmd: command})
+	if err != nil {
 		return false
 	}
-	if e.api.call(ctx, http.MethodPost, "/exec/"+made.ID+"/start", nil, map[string]any{"Detach": true}, nil) != nil {
+	if _, err := e.api.ExecStart(ctx, made.ID, client.ExecStartOptions{Detach: true}); err != nil {
 		return false
 	}
 	for {
-		var run struct {
-			Running  bool
-			ExitCode *int
-		}
-		if e.api.call(ctx, http.MethodGet, "/exec/"+made.ID+"/json", nil, nil, &run) != nil {
+		// From the start on, a command either runs or has ended.
+		run, err := e.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
+		if err != nil {
 			return false
 		}
-		if !run.Running && run.ExitCode != nil {
-			return *run.ExitCode == 0
+		if !run.Running {
+			return run.ExitCode == 0
 		}
 		select {
 		case <-ctx.Done():

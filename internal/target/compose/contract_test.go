@@ -23,7 +23,7 @@ import (
 func TestContract(t *testing.T) {
 	t.Run("fake", func(t *testing.T) {
 		_, e := newFakeEngine(t)
-		contract(t, e, official(t, client.WithHost("tcp://"+strings.TrimPrefix(e.host, "http://")), client.WithAPIVersion("1.41")), "any")
+		contract(t, e, official(t, client.WithHost(e.host), client.WithAPIVersion("1.41")), "any")
 	})
 	t.Run("real", func(t *testing.T) {
 		if os.Getenv("BERTH_E2E") == "" {
@@ -333,7 +333,10 @@ func TestNetworkThatTheEngineMiscounts(t *testing.T) {
 	for _, connected := range [][]string{nil, {"somebody"}} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fakeEngine{connected: connected}
-			e := &Engine{api: &api{http: &http.Client{Transport: direct{f}}, base: "http://engine/v1.41"}}
+			e := &Engine{}
+			if err := e.dial(client.WithHTTPClient(&http.Client{Transport: direct{f}}), client.WithAPIVersion("1.41")); err != nil {
+				t.Fatal(err)
+			}
 			begun := time.Now()
 			err := e.RemoveNetwork(t.Context(), "sourcegraph_sourcegraph")
 			if (err != nil) != (connected != nil) || time.Since(begun) > detaching+time.Second {

@@ -1,13 +1,11 @@
 // Package compose is the target that is a Docker Engine with Docker Compose: what runs there, and the few verbs that steps need. The
-// engine's API is known here only. docker compose makes containers; everything else goes through the API.
+// engine's API is known here only, by moby's client. docker compose makes containers; everything else goes through the API.
 package compose
 
 import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,51 +17,45 @@ import (
 	"sync"
 
 	"berth/internal/diag"
+	"github.com/moby/moby/client"
 )
 
 // Engine is a Docker Engine.
 type Engine struct {
-	api     *api
-	host    string     // as DOCKER_HOST has it, so that docker compose talks to the same engine
-	compose []string   // the program that is Docker Compose
-	one     sync.Mutex // held while Compose runs: two at the same time would each make the project's network
+	api     *client.Client // for plain requests, which have a deadline
+	slow    *client.Client // for requests that take as long as they take: streams, stops, deletions
+	host    string         // its address; "" is the default one
+	env     []string       // of docker compose, so that it talks to the same engine
+	compose []string       // the program that is Docker Compose
+	one     sync.Mutex     // held while Compose runs: two at the same time would each make the project's network
 }
 
 // Connect finds the engine that the docker program would use, and asks whether it is there. The error is a diag.List when it is not.
 func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
-	host := engineHost(ctx, getenv)
-	api, err := dial(host, getenv)
+	at, name, err := endpoint(getenv)
 	if err != nil {
-		return nil, unreachable(host, err)
+		return nil, unreachable(at.Host, name, err)
 	}
-	if err := api.negotiate(ctx, getenv); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, unreachable(host, err)
+	e := &Engine{host: at.Host, compose: program(getenv), env: os.Environ()}
+	if name != "" {
+		e.env = append(e.env, "DOCKER_CONTEXT="+name)
+	} else if at.Host != "" {
+		e.env = append(e.env, "DOCKER_HOST="+at.Host)
 	}
-	return &Engine{api: api, host: host, compose: program(getenv)}, nil
-}
-
-// engineHost is DOCKER_HOST, or the address of the docker program's current context; "" is the engine's default address.
-func engineHost(ctx context.Context, getenv func(string) string) string {
-	if h := getenv("DOCKER_HOST"); h != "" {
-		return h
+	options, err := at.ClientOpts()
+	if err == nil {
+		err = e.dial(options...)
 	}
-	var config struct{ CurrentContext string }
-	text, err := os.ReadFile(filepath.Join(settings(getenv), "config.json"))
-	name := getenv("DOCKER_CONTEXT")
-	if err == nil && name == "" && json.Unmarshal(text, &config) == nil {
-		name = config.CurrentContext
+	if err == nil {
+		err = e.greet(ctx)
 	}
-	if name == "" || name == "default" {
-		return ""
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, unreachable(at.Host, name, err)
 	}
-	out, err := exec.CommandContext(ctx, "docker", "context", "inspect", name, "--format", "{{.Endpoints.docker.Host}}").Output()
-	if err != nil {
-		return "" // the default is tried, and what is wrong with it is told
-	}
-	return strings.TrimSpace(string(out))
+	return e, nil
 }
 
 // settings is the folder of the docker program's own settings.
@@ -84,21 +76,8 @@ func program(getenv func(string) string) []string {
 	return []string{"docker", "compose"}
 }
 
-func unreachable(host string, err error) diag.List {
-	d := diag.Diagnostic{Code: "BERTH2101", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not answer",
-		Detail: []string{err.Error()}, Hint: "install it (https://docs.docker.com/engine/install/) or start it: systemctl start docker"}
-	if errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "permission denied") {
-		d.Code, d.Summary = "BERTH2102", "the Docker Engine refuses access"
-		d.Hint = "run berth as root, or join the group docker: usermod -aG docker $USER, then sign in again"
-	}
-	if host != "" {
-		d.Detail = append(d.Detail, "address: "+host)
-	}
-	return diag.List{d}
-}
-
 // Close ends the connections.
-func (e *Engine) Close() { e.api.http.CloseIdleConnections() }
+func (e *Engine) Close() { _, _ = e.api.Close(), e.slow.Close() } // idle connections close without errors
 
 // run runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a step in hand is to be
 // finished; and it dies with berth, since nobody would watch over it any more.
@@ -106,10 +85,7 @@ func (e *Engine) run(p Project, args ...string) error {
 	base := append(slices.Clone(e.compose[1:]), "--ansi", "never", "--progress", "quiet", "--project-name", p.Name, "--project-directory", p.Dir)
 	cmd := exec.Command(e.compose[0], append(base, args...)...)
 	cmd.Dir = p.Dir
-	cmd.Env = os.Environ()
-	if e.host != "" {
-		cmd.Env = append(cmd.Env, "DOCKER_HOST="+e.host)
-	}
+	cmd.Env = e.env
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = io.Discard, &out
 	cmd.SysProcAttr = child()

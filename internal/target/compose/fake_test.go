@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 )
 
 // fakeEngine is a Docker Engine in memory: as much of API 1.41 as we use, with the same answers and the same refusals. contract_test.go
@@ -47,7 +48,12 @@ func newFakeEngine(t *testing.T) (*fakeEngine, *Engine) {
 	f := &fakeEngine{containers: map[string]*fakeContainer{}, images: map[string]bool{}}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	return f, &Engine{api: &api{http: server.Client(), base: server.URL + "/v1.41"}, host: server.URL}
+	e := &Engine{host: "tcp://" + strings.TrimPrefix(server.URL, "http://")}
+	if err := e.dial(client.WithHost(e.host), client.WithAPIVersion("1.41")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return f, e
 }
 
 func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -57,6 +63,8 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/v1.41/")
 	parts := strings.Split(path, "/")
 	switch {
+	case r.URL.Path == "/_ping":
+		w.Header().Set("Api-Version", "1.41")
 	case path == "containers/json":
 		f.list(w, r)
 	case path == "containers/create":

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"berth/internal/diag"
 	render "berth/internal/render/compose"
+	"github.com/moby/moby/client"
 )
 
 // Facts are what there is to know of a host before anything is put on it.
@@ -57,15 +57,12 @@ type Storage struct {
 
 // Facts asks the engine and this host.
 func (e *Engine) Facts(ctx context.Context, composeVersion, installation string) (Facts, error) {
-	var info struct {
-		ServerVersion, Architecture, DockerRootDir string
-		NCPU                                       int
-		MemTotal                                   int64
-	}
-	if err := e.api.call(ctx, http.MethodGet, "/info", nil, nil, &info); err != nil {
+	asked, err := e.api.Info(ctx, client.InfoOptions{})
+	if err != nil {
 		return Facts{}, fmt.Errorf("ask the engine about itself: %w", err)
 	}
-	running, err := e.api.containers(ctx, labelled(render.LabelInstallation+"="+installation))
+	info := asked.Info
+	running, err := e.containers(ctx, false, render.LabelInstallation+"="+installation)
 	if err != nil {
 		return Facts{}, err
 	}

@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"berth/internal/diag"
 	"berth/internal/plan"
 	render "berth/internal/render/compose"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -21,11 +21,11 @@ const parallel = 8
 // Observe tells what runs of an installation, and of the images that would have to be there. Containers of others that bear a name of
 // ours are problems: they are not touched. applied says, by container ID, which file contents a container's last start saw.
 func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[string]string) (plan.State, diag.List, error) {
-	list, err := e.api.containers(ctx, url.Values{"all": {"1"}})
+	list, err := e.containers(ctx, true, "")
 	if err != nil {
 		return plan.State{}, nil, err
 	}
-	var ours []listed
+	var ours []container.Summary
 	var problems diag.List
 	wanted := map[string]bool{}
 	for _, u := range p.Units {
@@ -47,7 +47,9 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 	for i, c := range ours {
 		g.Go(func() error {
 			full, err := e.checked(inspecting, c.ID)
-			state.Containers[i] = observed(full, applied)
+			if err == nil {
+				state.Containers[i] = observed(full, applied)
+			}
 			return err
 		})
 	}
@@ -59,7 +61,7 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 	return state, problems, err
 }
 
-func nameOf(c listed) string {
+func nameOf(c container.Summary) string {
 	if len(c.Names) == 0 {
 		return c.ID
 	}
@@ -67,7 +69,7 @@ func nameOf(c listed) string {
 }
 
 // foreign reports a container that is in the way.
-func foreign(c listed) diag.Diagnostic {
+func foreign(c container.Summary) diag.Diagnostic {
 	owner := "was created without berth"
 	if project := c.Labels["com.docker.compose.project"]; project != "" {
 		owner = "belongs to the Compose project " + project
@@ -81,14 +83,14 @@ func foreign(c listed) diag.Diagnostic {
 }
 
 // observed is what a plan needs to know of a container.
-func observed(c inspected, applied map[string]string) plan.Container {
+func observed(c container.InspectResponse, applied map[string]string) plan.Container {
 	labels := c.Config.Labels
 	out := plan.Container{
 		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Unit: labels["com.docker.compose.service"],
 		Service: labels[render.LabelService], Release: labels[render.LabelRelease],
 		Image: c.Config.Image, Spec: labels[render.LabelSpec], Files: labels[render.LabelFiles],
-		CPUs: float64(c.HostConfig.NanoCpus) / 1e9, Memory: c.HostConfig.Memory,
-		Status: c.status(), Exit: c.State.ExitCode, Env: map[string]string{},
+		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory,
+		Status: status(c.State), Exit: c.State.ExitCode, Env: map[string]string{},
 	}
 	if saw, ok := applied[c.ID]; ok {
 		out.Files = saw
@@ -100,26 +102,26 @@ func observed(c inspected, applied map[string]string) plan.Container {
 	return out
 }
 
-func (c *inspected) status() plan.Status {
-	switch c.State.Status {
-	case "running":
-		if c.State.Health == nil {
+func status(s *container.State) plan.Status {
+	switch s.Status {
+	case container.StateRunning:
+		if s.Health == nil {
 			return plan.Running
 		}
-		switch c.State.Health.Status {
-		case "healthy":
+		switch s.Health.Status {
+		case container.Healthy:
 			return plan.Healthy
-		case "unhealthy":
+		case container.Unhealthy:
 			return plan.Unhealthy
-		case "starting":
+		case container.Starting:
 			return plan.Starting
 		}
 		return plan.Running
-	case "restarting":
+	case container.StateRestarting:
 		return plan.Crashing
-	case "paused":
+	case container.StatePaused:
 		return plan.Paused
-	case "created", "dead":
+	case container.StateCreated, container.StateDead:
 		return plan.Created
 	}
 	return plan.Stopped
@@ -142,7 +144,8 @@ func (e *Engine) images(ctx context.Context, p *render.Project, containers []pla
 	g.SetLimit(parallel)
 	for i, ref := range refs {
 		g.Go(func() error {
-			there[i] = e.api.call(ctx, http.MethodGet, "/images/"+byDigest(ref)+"/json", nil, nil, nil) == nil
+			_, err := e.api.ImageInspect(ctx, byDigest(ref))
+			there[i] = err == nil
 			return nil
 		})
 	}
@@ -177,12 +180,12 @@ func byDigest(ref string) string {
 
 // Volumes gives the installation's volumes.
 func (e *Engine) Volumes(ctx context.Context, installation string) ([]string, error) {
-	var list struct{ Volumes []struct{ Name string } }
-	if err := e.api.call(ctx, http.MethodGet, "/volumes", ofProject(installation), nil, &list); err != nil {
+	list, err := e.api.VolumeList(ctx, client.VolumeListOptions{Filters: ofProject(installation)})
+	if err != nil {
 		return nil, fmt.Errorf("list volumes: %w", err)
 	}
 	var names []string
-	for _, v := range list.Volumes {
+	for _, v := range list.Items {
 		names = append(names, v.Name)
 	}
 	slices.Sort(names)
@@ -191,14 +194,14 @@ func (e *Engine) Volumes(ctx context.Context, installation string) ([]string, er
 
 // Network gives the installation's network; "" when there is none.
 func (e *Engine) Network(ctx context.Context, installation string) (string, error) {
-	var list []struct{ Name string }
-	if err := e.api.call(ctx, http.MethodGet, "/networks", ofProject(installation), nil, &list); err != nil {
+	list, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: ofProject(installation)})
+	if err != nil {
 		return "", fmt.Errorf("list networks: %w", err)
 	}
-	if len(list) == 0 {
+	if len(list.Items) == 0 {
 		return "", nil
 	}
-	return list[0].Name, nil
+	return list.Items[0].Name, nil
 }
 
-func ofProject(name string) url.Values { return labelled("com.docker.compose.project=" + name) }
+func ofProject(name string) client.Filters { return labelled("com.docker.compose.project=" + name) }

@@ -2,20 +2,20 @@ package compose
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
-	"net/url"
 	"path"
 	"slices"
 	"time"
 
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 )
 
 // Task is a container that runs once to its end beside an installation, such as a migrator with another command. It is no part of the
@@ -41,14 +41,14 @@ func Network(installation string) string { return installation + "_" + render.Ne
 // Begin starts a task unless it was started before: by a run that was killed, for one. One of another identity under its name is removed
 // when it has ended.
 func (e *Engine) Begin(ctx context.Context, installation string, login registry.Login, t Task) error {
-	there, err := e.api.inspect(ctx, t.Container)
+	there, err := e.inspect(ctx, t.Container)
 	switch {
 	case notFound(err):
 	case err != nil:
 		return named("look for the task", t.Container, err)
-	case there.Config.Labels[labelTask] == t.Identity && there.State.Status != "created":
+	case there.Config.Labels[labelTask] == t.Identity && there.State.Status != container.StateCreated:
 		return nil
-	case there.State.Status == "running":
+	case there.State.Status == container.StateRunning:
 		return fmt.Errorf("%s is still running: %s", t.Container, there.Config.Labels[labelTask])
 	default:
 		if err := e.Remove(ctx, t.Container); err != nil {
@@ -61,7 +61,7 @@ func (e *Engine) Begin(ctx context.Context, installation string, login registry.
 	if err := e.volumes(ctx, t); err != nil {
 		return err
 	}
-	if err := e.api.call(ctx, http.MethodPost, "/containers/create", url.Values{"name": {t.Container}}, t.body(installation), nil); err != nil {
+	if _, err := e.api.ContainerCreate(ctx, t.container(installation)); err != nil {
 		return named("make the task", t.Container, err)
 	}
 	return e.Start(ctx, t.Container)
@@ -69,7 +69,7 @@ func (e *Engine) Begin(ctx context.Context, installation string, login registry.
 
 // fetch pulls an image that is not there.
 func (e *Engine) fetch(ctx context.Context, login registry.Login, image string) error {
-	err := e.api.call(ctx, http.MethodGet, "/images/"+image+"/json", nil, nil, nil)
+	_, err := e.api.ImageInspect(ctx, image)
 	if !notFound(err) {
 		return named("look for the image", image, err)
 	}
@@ -79,55 +79,42 @@ func (e *Engine) fetch(ctx context.Context, login registry.Login, image string) 
 // volumes makes the volumes of a task that are not there.
 func (e *Engine) volumes(ctx context.Context, t Task) error {
 	for _, name := range slices.Sorted(maps.Keys(t.Volumes)) {
-		in := map[string]any{"Name": name, "Labels": t.Labels}
-		if err := e.api.call(ctx, http.MethodPost, "/volumes/create", nil, in, nil); err != nil {
+		if _, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: t.Labels}); err != nil {
 			return named("make the volume", name, err)
 		}
 	}
 	return nil
 }
 
-func (t Task) body(installation string) map[string]any {
-	env := []string{}
+func (t Task) container(installation string) client.ContainerCreateOptions {
+	c := &container.Config{Image: t.Image, User: t.User, Entrypoint: t.Entry, Cmd: t.Command,
+		Labels: map[string]string{labelTask: t.Identity, render.LabelTaskOf: installation}}
 	for _, k := range slices.Sorted(maps.Keys(t.Env)) {
-		env = append(env, k+"="+t.Env[k])
+		c.Env = append(c.Env, k+"="+t.Env[k])
 	}
-	binds := []string{}
+	h := &container.HostConfig{NetworkMode: container.NetworkMode(t.Network)}
 	for _, name := range slices.Sorted(maps.Keys(t.Volumes)) {
-		binds = append(binds, name+":"+path.Clean(t.Volumes[name]))
+		h.Binds = append(h.Binds, name+":"+path.Clean(t.Volumes[name]))
 	}
-	body := map[string]any{
-		"Image": t.Image, "Env": env, "Labels": map[string]string{labelTask: t.Identity, render.LabelTaskOf: installation},
-		"HostConfig": map[string]any{"Binds": binds, "NetworkMode": t.Network},
-	}
-	if t.User != "" {
-		body["User"] = t.User
-	}
-	if len(t.Entry) > 0 {
-		body["Entrypoint"] = t.Entry
-	}
-	if len(t.Command) > 0 {
-		body["Cmd"] = t.Command
-	}
-	return body
+	return client.ContainerCreateOptions{Name: t.Container, Config: c, HostConfig: h}
 }
 
 // Follow gives every line that a task writes, from its first on, until it ends, and its exit code. An engine that is away for a while is
 // waited for.
-func (e *Engine) Follow(ctx context.Context, container string, line func(string)) (exit int, err error) {
+func (e *Engine) Follow(ctx context.Context, task string, line func(string)) (exit int, err error) {
 	told := 0
 	var lost time.Time
 	for {
 		n := 0
-		err := e.follow(ctx, container, func(text string) {
+		err := e.follow(ctx, task, func(text string) {
 			if n++; n > told {
 				told = n
 				line(text)
 			}
 		})
 		if err == nil {
-			var c inspected
-			if c, err = e.api.inspect(ctx, container); err == nil && c.State.Status != "running" && c.State.Status != "created" {
+			var c container.InspectResponse
+			if c, err = e.inspect(ctx, task); err == nil && c.State.Status != container.StateRunning && c.State.Status != container.StateCreated {
 				return c.State.ExitCode, nil
 			}
 		}
@@ -137,11 +124,11 @@ func (e *Engine) Follow(ctx context.Context, container string, line func(string)
 		case err == nil:
 			lost = time.Time{}
 		case notFound(err):
-			return 0, named("follow", container, err)
+			return 0, named("follow", task, err)
 		case lost.IsZero():
 			lost = time.Now()
 		case time.Since(lost) > absence:
-			return 0, named("follow", container, err)
+			return 0, named("follow", task, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -158,14 +145,19 @@ const (
 )
 
 // follow gives the lines of a container's log until it ends or the engine goes.
-func (e *Engine) follow(ctx context.Context, container string, line func(string)) error {
-	resp, err := e.api.send(ctx, http.MethodGet, "/containers/"+container+"/logs",
-		url.Values{"stdout": {"1"}, "stderr": {"1"}, "follow": {"1"}}, nil, nil)
+func (e *Engine) follow(ctx context.Context, task string, line func(string)) error {
+	log, err := e.slow.ContainerLogs(ctx, task, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(&unframed{from: resp.Body})
+	defer log.Close()
+	text, out := io.Pipe()
+	defer text.Close()
+	go func() {
+		_, err := stdcopy.StdCopy(out, out, log)
+		out.CloseWithError(err)
+	}()
+	lines := bufio.NewScanner(text)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line(lines.Text())
@@ -173,55 +165,32 @@ func (e *Engine) follow(ctx context.Context, container string, line func(string)
 	return lines.Err()
 }
 
-// unframed reads the text of a log that comes in frames; see frames.
-type unframed struct {
-	from io.Reader
-	left int64 // of the frame in hand
-}
-
-func (u *unframed) Read(p []byte) (int, error) {
-	for u.left == 0 {
-		var header [8]byte
-		if _, err := io.ReadFull(u.from, header[:]); err != nil {
-			return 0, err
-		}
-		u.left = int64(binary.BigEndian.Uint32(header[4:]))
-	}
-	n, err := u.from.Read(p[:min(int64(len(p)), u.left)])
-	u.left -= int64(n)
-	if errors.Is(err, io.EOF) && u.left > 0 {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
 // Exec runs a command in a container that runs, with some variables, and gives what it wrote to its standard output and its exit code.
-func (e *Engine) Exec(ctx context.Context, container string, env map[string]string, command ...string) (output string, exit int, err error) {
+func (e *Engine) Exec(ctx context.Context, name string, env map[string]string, command ...string) (output string, exit int, err error) {
 	variables := make([]string, 0, len(env))
 	for k, v := range env {
 		variables = append(variables, k+"="+v)
 	}
-	var made struct {
-		ID string `json:"Id"`
-	}
-	in := map[string]any{"Cmd": command, "Env": variables, "AttachStdout": true}
-	if err := e.api.call(ctx, http.MethodPost, "/containers/"+container+"/exec", nil, in, &made); err != nil {
-		return "", 0, named("run a command in", container, err)
-	}
-	resp, err := e.api.send(ctx, http.MethodPost, "/exec/"+made.ID+"/start", nil, nil, map[string]any{"Detach": false})
+	made, err := e.api.ExecCreate(ctx, name, client.ExecCreateOptions{Cmd: command, Env: variables, AttachStdout: true})
 	if err != nil {
-		return "", 0, named("run a command in", container, err)
+		return "", 0, named("run a command in", name, err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(&unframed{from: resp.Body})
+	stream, err := e.slow.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
 	if err != nil {
-		return "", 0, named("run a command in", container, err)
+		return "", 0, named("run a command in", name, err)
 	}
-	var ended struct{ ExitCode int }
-	if err := e.api.call(ctx, http.MethodGet, "/exec/"+made.ID+"/json", nil, nil, &ended); err != nil {
-		return "", 0, named("run a command in", container, err)
+	defer stream.Close()
+	defer context.AfterFunc(ctx, stream.Close)() // the client does not end the stream with ctx
+	var text bytes.Buffer
+	_, err = stdcopy.StdCopy(&text, io.Discard, stream.Reader)
+	if ctx.Err() != nil {
+		err = ctx.Err()
 	}
-	return string(text), ended.ExitCode, nil
+	if err != nil {
+		return "", 0, named("run a command in", name, err)
+	}
+	ended, err := e.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
+	return text.String(), ended.ExitCode, named("run a command in", name, err)
 }
 
 // Tasks are the containers of an installation's tasks, by name.
@@ -236,9 +205,7 @@ func (e *Engine) Containers(ctx context.Context, installation string) ([]string,
 
 // names are those of the containers with a label, whether they run or not.
 func (e *Engine) names(ctx context.Context, label string) ([]string, error) {
-	query := labelled(label)
-	query.Set("all", "1")
-	list, err := e.api.containers(ctx, query)
+	list, err := e.containers(ctx, true, label)
 	if err != nil {
 		return nil, fmt.Errorf("list the containers with %s: %w", label, err)
 	}

@@ -2,14 +2,7 @@ package compose
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +11,11 @@ import (
 	"berth/internal/registry"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/moby/moby/api/pkg/authconfig"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	types "github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/client"
 )
 
 // Up makes and starts the containers of some units, in one go.
@@ -30,44 +28,47 @@ func (e *Engine) Replace(p Project, units []string) error {
 	return e.run(p, append([]string{"up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate"}, units...)...)
 }
 
-// post asks the engine to do something with a container. One that is so already is as it should be.
-func (e *Engine) post(ctx context.Context, container, verb string, in any) error {
-	return e.api.call(ctx, http.MethodPost, "/containers/"+container+"/"+verb, nil, in, nil)
-}
-
-// remove asks the engine to remove something. What is gone already is as it should be.
-func (e *Engine) remove(ctx context.Context, path string, query url.Values) error {
-	if err := e.api.call(ctx, http.MethodDelete, path, query, nil, nil); !notFound(err) {
-		return err
-	}
-	return nil
-}
-
 // Start starts a container that does not run, or that is paused.
-func (e *Engine) Start(ctx context.Context, container string) error {
-	err := e.post(ctx, container, "start", nil)
+func (e *Engine) Start(ctx context.Context, name string) error {
+	_, err := e.api.ContainerStart(ctx, name, client.ContainerStartOptions{})
 	if err != nil && strings.Contains(err.Error(), "paused") {
-		err = e.post(ctx, container, "unpause", nil)
+		_, err = e.api.ContainerUnpause(ctx, name, client.ContainerUnpauseOptions{})
 	}
-	return named("start", container, err)
+	return named("start", name, err)
 }
 
 // Restart stops and starts a container, with the time to stop that it asks for.
-func (e *Engine) Restart(ctx context.Context, container string) error {
-	return named("restart", container, e.post(ctx, container, "restart", nil))
+func (e *Engine) Restart(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, ending)
+	defer cancel()
+	_, err := e.slow.ContainerRestart(ctx, name, client.ContainerRestartOptions{})
+	return named("restart", name, err)
 }
 
 // Remove stops and removes a container; its named volumes stay. One that is gone already is as it should be.
-func (e *Engine) Remove(ctx context.Context, container string) error {
-	if err := e.post(ctx, container, "stop", nil); err != nil && !notFound(err) {
-		return named("stop", container, err)
+func (e *Engine) Remove(ctx context.Context, name string) error {
+	stopping, cancel := context.WithTimeout(ctx, ending)
+	defer cancel()
+	if _, err := e.slow.ContainerStop(stopping, name, client.ContainerStopOptions{}); err != nil && !notFound(err) {
+		return named("stop", name, err)
 	}
-	return named("remove", container, e.remove(ctx, "/containers/"+container, url.Values{"force": {"1"}}))
+	return e.Discard(ctx, name)
 }
 
 // Discard removes a container at once: what it has in hand is lost. Its named volumes stay.
-func (e *Engine) Discard(ctx context.Context, container string) error {
-	return named("remove", container, e.remove(ctx, "/containers/"+container, url.Values{"force": {"1"}}))
+func (e *Engine) Discard(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, ending)
+	defer cancel()
+	_, err := e.slow.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true})
+	return named("remove", name, unlessGone(err))
+}
+
+// unlessGone is no error where something that was to be removed is gone already.
+func unlessGone(err error) error {
+	if notFound(err) {
+		return nil
+	}
+	return err
 }
 
 // RemoveNetwork removes a network that nothing is connected to. An engine under load still counts a container for a moment that it has
@@ -77,15 +78,15 @@ func (e *Engine) Discard(ctx context.Context, container string) error {
 // Source: https://github.com/moby/moby/issues/42119
 func (e *Engine) RemoveNetwork(ctx context.Context, network string) error {
 	for begun := time.Now(); ; {
-		err := e.remove(ctx, "/networks/"+network, nil)
-		if err == nil || !strings.Contains(err.Error(), "active endpoints") || ctx.Err() != nil {
+		_, err := e.api.NetworkRemove(ctx, network, client.NetworkRemoveOptions{})
+		if err = unlessGone(err); err == nil || !strings.Contains(err.Error(), "active endpoints") || ctx.Err() != nil {
 			return named("remove network", network, err)
 		}
-		var n struct{ Containers map[string]any }
-		if unknown := e.api.call(ctx, http.MethodGet, "/networks/"+network, nil, nil, &n); unknown != nil {
+		n, unknown := e.api.NetworkInspect(ctx, network, client.NetworkInspectOptions{})
+		if unknown != nil {
 			return named("look at network", network, unknown)
 		}
-		if wait := time.Since(begun); len(n.Containers) == 0 && wait > miscounting {
+		if wait := time.Since(begun); len(n.Network.Containers) == 0 && wait > miscounting {
 			return nil
 		} else if wait > detaching {
 			return named("remove network", network, err)
@@ -106,20 +107,26 @@ const (
 
 // DeleteVolume deletes a volume and the data in it.
 func (e *Engine) DeleteVolume(ctx context.Context, volume string) error {
-	return named("delete volume", volume, e.remove(ctx, "/volumes/"+volume, nil))
+	ctx, cancel := context.WithTimeout(ctx, deleting)
+	defer cancel()
+	_, err := e.slow.VolumeRemove(ctx, volume, client.VolumeRemoveOptions{})
+	return named("delete volume", volume, unlessGone(err))
 }
 
 // Limit changes the limits of a container in place. A limit of 0 stays as it is: the engine can't take one away.
 func (e *Engine) Limit(ctx context.Context, name string, cpus float64, memory int64) error {
 	// Twice the memory is what the engine takes for the swap limit when only memory is given at the start. Without it, a memory limit
 	// above the swap limit is refused.
-	limits := map[string]int64{"NanoCpus": int64(cpus * 1e9), "Memory": memory, "MemorySwap": 2 * memory}
-	return named("change the limits of", name, e.post(ctx, name, "update", limits))
+	limits := &container.Resources{NanoCPUs: int64(cpus * 1e9), Memory: memory, MemorySwap: 2 * memory}
+	_, err := e.api.ContainerUpdate(ctx, name, client.ContainerUpdateOptions{Resources: limits})
+	return named("change the limits of", name, err)
 }
 
-func named(verb, object string, err error) error {
+func named(verb, object string, err error) error { return wrapped(verb+" "+object, err) }
+
+func wrapped(what string, err error) error {
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", verb, object, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }
@@ -130,30 +137,22 @@ func (e *Engine) Pull(ctx context.Context, login registry.Login, ref string, pro
 	if err != nil {
 		return err
 	}
-	repository, digest, _ := strings.Cut(byDigest(ref), "@")
-	resp, err := e.api.send(ctx, http.MethodPost, "/images/create", url.Values{"fromImage": {repository}, "tag": {digest}},
-		http.Header{"X-Registry-Auth": {auth}}, nil)
+	stream, err := e.slow.ImagePull(ctx, byDigest(ref), client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return named("pull", ref, err)
 	}
-	defer resp.Body.Close()
 	layers := map[string][2]int64{}
-	for messages := json.NewDecoder(resp.Body); ; {
-		var m pullMessage
-		if err := messages.Decode(&m); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
+	for m, err := range stream.JSONMessages(ctx) {
+		if err != nil {
 			return named("pull", ref, err)
 		}
-		if m.Error != "" {
-			return named("pull", ref, errors.New(m.Error))
+		if m.Error != nil {
+			return named("pull", ref, m.Error)
 		}
-		if m.Progress.Total <= 0 || m.Status != "Downloading" {
-			if l, ok := layers[m.ID]; ok && (m.Status == "Download complete" || m.Status == "Pull complete") {
-				layers[m.ID] = [2]int64{l[1], l[1]}
-			}
-		} else {
-			layers[m.ID] = [2]int64{m.Progress.Current, m.Progress.Total}
+		if p := m.Progress; p != nil && p.Total > 0 && m.Status == "Downloading" {
+			layers[m.ID] = [2]int64{p.Current, p.Total}
+		} else if l, ok := layers[m.ID]; ok && (m.Status == "Download complete" || m.Status == "Pull complete") {
+			layers[m.ID] = [2]int64{l[1], l[1]}
 		}
 		var done, total int64
 		for _, l := range layers {
@@ -161,17 +160,7 @@ func (e *Engine) Pull(ctx context.Context, login registry.Login, ref string, pro
 		}
 		progress(done, total)
 	}
-}
-
-// pullMessage is one of the messages that the engine sends while it pulls.
-type pullMessage struct {
-	ID       string `json:"id"` // the layer's
-	Status   string `json:"status"`
-	Error    string `json:"error"`
-	Progress struct {
-		Current int64 `json:"current"` // bytes
-		Total   int64 `json:"total"`
-	} `json:"progressDetail"`
+	return nil
 }
 
 // authHeader is how the engine is told who pulls.
@@ -192,49 +181,27 @@ func authHeader(login registry.Login, ref string) (string, error) {
 		}
 		config = *c
 	}
-	return encodeAuth(config), nil
-}
-
-func encodeAuth(c authn.AuthConfig) string {
-	text, _ := json.Marshal(map[string]string{"username": c.Username, "password": c.Password, "identitytoken": c.IdentityToken,
-		"registrytoken": c.RegistryToken, "auth": c.Auth}) // strings always marshal
-	return base64.URLEncoding.EncodeToString(text)
+	return authconfig.Encode(types.AuthConfig{Username: config.Username, Password: config.Password, Auth: config.Auth,
+		IdentityToken: config.IdentityToken, RegistryToken: config.RegistryToken})
 }
 
 // Logs gives the last lines that a container wrote.
-func (e *Engine) Logs(ctx context.Context, container string, lines int) ([]string, error) {
-	resp, err := e.api.send(ctx, http.MethodGet, "/containers/"+container+"/logs",
-		url.Values{"stdout": {"1"}, "stderr": {"1"}, "tail": {strconv.Itoa(lines)}}, nil, nil)
+func (e *Engine) Logs(ctx context.Context, name string, lines int) ([]string, error) {
+	log, err := e.api.ContainerLogs(ctx, name, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(lines)})
 	if err != nil {
-		return nil, named("read the log of", container, err)
+		return nil, named("read the log of", name, err)
 	}
-	defer resp.Body.Close()
-	text, err := frames(resp.Body)
-	if err != nil {
-		return nil, named("read the log of", container, err)
-	}
-	all := strings.Split(text, "\n")
-	return slices.DeleteFunc(all, func(l string) bool { return strings.TrimSpace(l) == "" }), nil
-}
-
-// frames puts the text of a log together. It comes in frames: which of the two streams wrote, three bytes of nothing, the length, the text.
-func frames(r io.Reader) (string, error) {
+	defer log.Close()
 	var text strings.Builder
-	var header [8]byte
-	for {
-		if _, err := io.ReadFull(r, header[:]); errors.Is(err, io.EOF) {
-			return text.String(), nil
-		} else if err != nil {
-			return "", err
-		}
-		if _, err := io.CopyN(&text, r, int64(binary.BigEndian.Uint32(header[4:]))); err != nil {
-			return "", err
-		}
+	if _, err := stdcopy.StdCopy(&text, &text, log); err != nil {
+		return nil, named("read the log of", name, err)
 	}
+	all := strings.Split(text.String(), "\n")
+	return slices.DeleteFunc(all, func(l string) bool { return strings.TrimSpace(l) == "" }), nil
 }
 
 // ID gives a container's ID.
 func (e *Engine) ID(ctx context.Context, name string) (string, error) {
-	c, err := e.api.inspect(ctx, name)
+	c, err := e.inspect(ctx, name)
 	return c.ID, err
 }

@@ -14,6 +14,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/plan"
 	render "berth/internal/render/compose"
+	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -55,15 +56,13 @@ func (e *Engine) Watcher(installation string, now func() time.Time) *Watcher {
 
 // Look tells how some containers are. It is not safe for concurrent use.
 func (w *Watcher) Look(ctx context.Context, names []string) (map[string]Watched, error) {
-	query := labelled(render.LabelInstallation + "=" + w.installation)
-	query.Set("all", "1")
-	list, err := w.engine.api.containers(ctx, query)
+	list, err := w.engine.containers(ctx, true, render.LabelInstallation+"="+w.installation)
 	if err != nil {
 		return nil, err
 	}
 	states := map[string]string{}
 	for _, c := range list {
-		states[nameOf(c)] = c.ID + " " + c.State + " " + healthOf(c.Status)
+		states[nameOf(c)] = c.ID + " " + string(c.State) + " " + healthOf(c.Status)
 	}
 	looks := make([]look, len(names))
 	g, looking := errgroup.WithContext(ctx)
@@ -114,12 +113,12 @@ func (e *Engine) Closely(ctx context.Context, name string) (Watched, error) {
 	return watched(full), nil
 }
 
-func watched(c inspected) Watched {
-	w := Watched{Status: c.status(), Exit: c.State.ExitCode, Restarts: c.RestartCount, OOM: c.State.OOMKilled}
+func watched(c container.InspectResponse) Watched {
+	w := Watched{Status: status(c.State), Exit: c.State.ExitCode, Restarts: c.RestartCount, OOM: c.State.OOMKilled}
 	w.Started, _ = time.Parse(time.RFC3339Nano, c.State.StartedAt)
 	for _, n := range c.NetworkSettings.Networks {
-		if n.IPAddress != "" {
-			w.Address = n.IPAddress
+		if n.IPAddress.IsValid() {
+			w.Address = n.IPAddress.String()
 		}
 	}
 	if h := c.State.Health; h != nil && len(h.Log) > 0 {

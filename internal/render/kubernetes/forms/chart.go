@@ -13,18 +13,18 @@ import (
 	"berth/internal/stack"
 )
 
-// ChartNamespace stands for the release's namespace in a set that is made for a chart: what it is rendered for. No namespace is called so.
+// ChartNamespace stands for the release's namespace in a set that is rendered for a chart. No real namespace has this name.
 const ChartNamespace = "<berth:namespace>"
 
-// Marks that become template actions. They hold characters that the YAML writer quotes, so that what they become is a text to YAML too.
+// Marks that become template actions. They have characters that the YAML writer quotes, so the result is a text in YAML too.
 const (
 	markSecret = "<berth:secret "
 	markPull   = "<berth:pull>"
 	keepPolicy = "helm.sh/resource-policy"
 )
 
-// helm gives a Helm chart whose templates are the objects. Values choose the Secrets that stand for those which the chart makes, nothing
-// else: all else is in sourcegraph.yaml. Secrets whose values are all generated are made in the cluster, once.
+// helm returns a Helm chart whose templates are the objects. Its values only choose the Secrets that replace those of the chart: everything
+// else is set in sourcegraph.yaml. Secrets whose values are all generated are generated once, in the cluster.
 func (in *Input) helm() ([]stack.File, error) {
 	c := &chart{Input: in, places: map[string]place{}}
 	c.find()
@@ -63,13 +63,13 @@ type chart struct {
 	*Input
 	made     []*kubernetes.Object // Secrets that the chart generates
 	expected []*kubernetes.Object // Secrets that people make
-	places   map[string]place     // where a generated value stands by itself, by its name
+	places   map[string]place     // where a generated value is found alone, by its name
 }
 
 // place is a key of a Secret.
 type place struct{ secret, key string }
 
-// find tells Secrets that can be generated from those that people must make.
+// find separates Secrets that can be generated from those that people must make.
 func (c *chart) find() {
 	for _, o := range c.objects() {
 		for _, key := range tree.Keys(o.Values) {
@@ -91,14 +91,14 @@ func (c *chart) find() {
 	}
 }
 
-// generated reports whether a secret's value is berth's to choose.
+// generated reports whether berth chooses a secret's value.
 func (in *Input) generated(name string) bool {
 	return slices.ContainsFunc(in.Sources, func(s stack.Secret) bool {
 		return s.Name == name && s.Env == "" && s.File == "" && s.Parts == nil
 	})
 }
 
-// canMake reports whether all secret values in a Secret are found again in the cluster once they are generated.
+// canMake reports whether all secret values of a Secret can be read from the cluster after they were generated.
 func (c *chart) canMake(o *kubernetes.Object) bool {
 	for _, parts := range o.Values {
 		for _, p := range parts {
@@ -144,7 +144,7 @@ func (c *chart) schema() map[string]any {
 		"global":           map[string]any{"type": "object"}}}
 }
 
-// template is an object's template: its YAML, with hooks for the namespace and the names of Secrets.
+// template is an object's template: its YAML, with actions for the namespace and the names of Secrets.
 func (c *chart) template(o *kubernetes.Object) []byte {
 	body := tree.WithoutNulls(plain(o)).(map[string]any)
 	if o.Kind() == "PersistentVolumeClaim" {
@@ -180,7 +180,7 @@ func (c *chart) hasSecret(name string) bool {
 	return slices.ContainsFunc(slices.Concat(c.made, c.expected), func(o *kubernetes.Object) bool { return o.Name() == name })
 }
 
-// hooks escapes what Helm would take for its own, and puts template actions for marks.
+// hooks escapes what Helm would read as an action, and replaces marks by template actions.
 func (c *chart) hooks(content []byte) []byte {
 	replace := []string{"{{", `{{ "{{" }}`, strconv.Quote(markPull), "{{ toJson .Values.imagePullSecrets }}", ChartNamespace, "{{ .Release.Namespace }}"}
 	for _, o := range slices.Concat(c.made, c.expected) {
@@ -189,13 +189,13 @@ func (c *chart) hooks(content []byte) []byte {
 	return []byte(strings.NewReplacer(replace...).Replace(string(content)))
 }
 
-// secretName is a template expression: the Secret that stands for one of Sourcegraph's.
+// secretName is a template expression for the name of the Secret that replaces one of Sourcegraph's.
 func secretName(name string) string {
 	return fmt.Sprintf(`(index .Values.existingSecrets %q | default %q)`, name, name)
 }
 
-// secrets is the template of all Secrets that are generated. They are in one file, because a value may stand in several; one that is in the
-// cluster already is kept.
+// secrets is the template of all Secrets that are generated. They are in one file, because several may have the same value; a value that
+// the cluster has already is kept.
 func (c *chart) secrets() []byte {
 	var b strings.Builder
 	b.WriteString("# " + MadeBy + "\n")
@@ -224,7 +224,7 @@ func expression(parts []stack.Part) string {
 	for i, p := range parts {
 		words[i] = strconv.Quote(p.Text)
 		if p.Secret != "" {
-			words[i] = variable(p.Secret) // letters and digits, so JSON takes it as it is
+			words[i] = variable(p.Secret) // letters and digits need no escape in JSON
 		}
 	}
 	if len(words) == 1 {

@@ -23,7 +23,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// confirmed are the configs whose forms are read by the real tools, on all releases of confirmedReleases.
+// confirmed are the configs whose forms the real tools read, on all releases of confirmedReleases.
 var confirmed = map[string]string{
 	"untouched":      "",
 	"demo":           "size: demo",
@@ -68,8 +68,8 @@ var confirmed = map[string]string{
 var noValues = map[string]string{"restricted": "never", "openshift": "never", "namespaced": "6.6.0", "baseline": "7.3.0", "priority": "6.12.0",
 	"run-as": "never", "collector": "never", "patch": "never"}
 
-// confirmedReleases are releases with charts of each shape: of an untouched config the last of each minor, and beside the official chart, which
-// takes ten minutes, every one.
+// confirmedReleases are releases with charts of each shape. For the default config they are the last of each minor, or, except with the
+// official chart, which takes ten minutes, every release.
 func confirmedReleases(t *testing.T, name string) []string {
 	t.Helper()
 	if name != "untouched" {
@@ -86,7 +86,7 @@ func confirmedReleases(t *testing.T, name string) []string {
 	return all
 }
 
-// TestFormsAgree: what the real tools make of each form is what berth applies itself.
+// TestFormsAgree: what the real tools make from each form equals what berth applies itself.
 func TestFormsAgree(t *testing.T) {
 	for _, tool := range []string{"helm", "kustomize"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -128,7 +128,7 @@ func input(t *testing.T, version, text string, namespace ...string) *forms.Input
 	return &forms.Input{Set: set, Release: release, Sources: s.Secrets, Guard: guard}
 }
 
-// unguarded takes the guard out of objects, where it must be: first in the frontend's pods, last before each database starts.
+// unguarded removes the guard from objects, where it must be: first in the frontend's pods, last before each database starts.
 func unguarded(t *testing.T, in *forms.Input, objects map[string]any) map[string]any {
 	t.Helper()
 	for key, o := range objects {
@@ -179,7 +179,7 @@ func manifests(t *testing.T, in *forms.Input) map[string]any {
 	}
 	var all []byte
 	for _, f := range files {
-		if strings.HasSuffix(f.Path, ".yaml") && !strings.Contains(f.Path, "/") { // kubectl apply -f . looks into no folders
+		if strings.HasSuffix(f.Path, ".yaml") && !strings.Contains(f.Path, "/") { // kubectl apply -f . does not read subfolders
 			all = append(append(all, f.Content...), "---\n"...)
 		}
 	}
@@ -213,7 +213,7 @@ func charted(t *testing.T, version, text string) map[string]any {
 	return objects
 }
 
-// valued has the official chart make its objects with our values.
+// valued renders the official chart with our values.
 func valued(t *testing.T, name, version string, in *forms.Input, want map[string]any) {
 	files, _, err := forms.Render("helm-values", in)
 	var lost diag.List
@@ -231,7 +231,7 @@ func valued(t *testing.T, name, version string, in *forms.Input, want map[string
 	sameObjects(t, want, withoutBesides(t, files[0].Content, got))
 }
 
-// withoutBesides takes out of the chart's objects what our values say in a comment that it does beside.
+// withoutBesides removes the objects that, according to a comment of our values, the chart makes additionally.
 func withoutBesides(t *testing.T, values []byte, got map[string]any) map[string]any {
 	head, _, _ := strings.Cut(string(values), "\n\n")
 	for line := range strings.Lines(head) {
@@ -334,7 +334,7 @@ func split(t *testing.T, stream []byte) map[string]any {
 	}
 }
 
-// sameObjects compares objects but for what tells whose they are, and hashes that only restart pods.
+// sameObjects compares objects without ownership labels, and without hashes that only restart pods.
 func sameObjects(t *testing.T, want, got map[string]any) {
 	t.Helper()
 	for _, key := range slices.Sorted(maps.Keys(want)) {
@@ -353,7 +353,7 @@ func sameObjects(t *testing.T, want, got map[string]any) {
 	}
 }
 
-// plainly is a tree without what is empty, whose it is, and in which order lists of named things are.
+// plainly is a tree without empty values and ownership, with lists of named items in one order.
 func plainly(under string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -401,7 +401,7 @@ func plainly(under string, v any) any {
 	return v
 }
 
-// text reads the files in ConfigMaps: comments and the order of settings say nothing.
+// text parses the files in ConfigMaps: comments and the order of settings make no difference.
 func text(name, content string) any {
 	switch filepath.Ext(name) {
 	case ".yml", ".yaml":

@@ -1,6 +1,9 @@
-// Package forms gives an installation's Kubernetes objects as files for other tools: manifests, a kustomization, a Helm chart, or values for
-// Sourcegraph's own chart. A form is a way to write the objects that package kubernetes renders. All that it adds is the guard: see Guard.
-// Pure.
+// Package forms writes an installation's Kubernetes objects as files for other tools: manifests, a kustomization, a Helm chart, or values
+// for Sourcegraph's own chart. A form is a way to write the objects that package kubernetes renders. The only addition is the guard: see
+// Guard. Pure.
+//
+// One package because all forms share the Secrets that people must make, the guard and the README. The largest part, the translation to
+// values of Sourcegraph's chart, is in three files of its own.
 package forms
 
 import (
@@ -13,27 +16,27 @@ import (
 	"berth/internal/stack"
 )
 
-// Input is what files are made of: the objects, and what files may hold of their secrets.
+// Input has what files are made from: the objects, and which of their secrets files may contain.
 type Input struct {
 	Set *kubernetes.Set
-	// Release is what the set was rendered from. Values for Sourcegraph's chart say how the set differs from it.
+	// Release is the release of the set. Values for Sourcegraph's chart are the difference of the set to it.
 	Release *catalogue.Release
-	// Sources say where the values of secrets come from, for the people who make the Secrets.
+	// Sources say where the values of secrets come from, for the people who create the Secrets.
 	Sources []stack.Secret
-	// Guard keeps the files from an installation that they would break; nil: nothing does.
+	// Guard refuses to apply the files to an installation of a release that this one can't follow; nil: there is no guard.
 	Guard *Guard
-	// Seal gives the file of a Secret with its values encrypted. Without it, Secrets with secret values are left out.
+	// Seal returns the file of a Secret with its values encrypted. Without it, Secrets with secret values are left out.
 	Seal func(name string, secret *kubernetes.Object) ([]byte, error)
 }
 
-// MadeBy is the comment that every file begins with. It has no release in it: files that a release leaves as they are don't change.
+// MadeBy is the first comment of every file. It names no release: a file that is the same in two releases does not change.
 const MadeBy = "Sourcegraph, made by berth from sourcegraph.yaml. Change that file, not this one: this one is overwritten."
 
 // frontend is the service that people reach.
 const frontend = "sourcegraph-frontend"
 
-// Render gives the files of a form, by its name on the command line: "manifests", "kustomize", "helm" or "helm-values". What is in the second
-// list belongs to the admin: it is written when it is not there. What Sourcegraph's chart has no value for is a diag.List.
+// Render returns the files of a form, by its name on the command line: "manifests", "kustomize", "helm" or "helm-values". Files of the
+// second list belong to the admin: they are written only when they don't exist. What Sourcegraph's chart has no value for is a diag.List.
 func Render(form string, in *Input) (files, once []stack.File, err error) {
 	switch form {
 	case "kustomize":
@@ -48,7 +51,7 @@ func Render(form string, in *Input) (files, once []stack.File, err error) {
 	return files, nil, err
 }
 
-// objects are the objects that stand in files: all but the Job that only berth's own apply runs. The frontend's pods migrate there.
+// objects are the objects in files: all but the Job that only berth's own apply runs, since the frontend's pods migrate there.
 func (in *Input) objects() []*kubernetes.Object {
 	var out []*kubernetes.Object
 	for i := range in.Set.Objects {
@@ -59,7 +62,7 @@ func (in *Input) objects() []*kubernetes.Object {
 	return out
 }
 
-// Expected are the Secrets that the files need, but don't hold.
+// Expected are the Secrets that the files need, but don't contain.
 func (in *Input) Expected() []*kubernetes.Object {
 	var out []*kubernetes.Object
 	for _, o := range in.objects() {
@@ -75,14 +78,14 @@ func plain(o *kubernetes.Object) map[string]any {
 	return o.Whole(func(stack.Part) string { return "" })
 }
 
-// fileName names an object's file: its place in the order of kinds, so that a folder's files stand in the order in which they are applied,
-// and one more object renames no other.
+// fileName names an object's file. It begins with the order of its kind, so that a folder's files are sorted in the order in which they are
+// applied, and one more object renames no other.
 func fileName(o *kubernetes.Object) string {
 	name := strings.ReplaceAll(strings.ReplaceAll(o.Name(), ":", "-"), "/", "-")
 	return fmt.Sprintf("%02d-%s-%s.yaml", o.Order(), strings.ToLower(o.Kind()), name)
 }
 
-// manifests gives one file for each object, for kubectl or a GitOps repository.
+// manifests returns one file for each object, for kubectl or a GitOps repository.
 func (in *Input) manifests() ([]stack.File, error) {
 	files, err := in.files("")
 	if err != nil {
@@ -94,7 +97,7 @@ func (in *Input) manifests() ([]stack.File, error) {
 	return append(files, stack.File{Path: "README.md", Content: in.manifestsReadme()}), nil
 }
 
-// files gives a file for each object, in a folder.
+// files returns a file for each object, in a folder.
 func (in *Input) files(folder string) ([]stack.File, error) {
 	var files []stack.File
 	var encoder yaml.Encoder

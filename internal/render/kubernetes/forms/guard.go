@@ -10,17 +10,17 @@ import (
 	"berth/internal/stack"
 )
 
-// Guard is what keeps files of one release from replacing an installation of another that does not lead there. berth up asks the databases before
-// it touches anything; who applies files has the files ask.
+// Guard keeps files of one release from replacing an installation of a release that this one can't follow. berth up asks the databases
+// before it touches anything; files can't, so a container does it for them.
 type Guard struct {
-	Image string   // that has psql: the one of the release's own database
-	After []string // the releases that may have run before, as spans of patches: "7.4.0-", "7.5.0-4453"
+	Image string   // the image with psql: the one of the release's own database
+	After []string // the releases that may have run before, as ranges of patches: "7.4.0-", "7.5.0-4453"
 }
 
 const (
 	guardName = "guard"       // of the containers
-	guardJob  = "berth-guard" // of the Job, and of the ConfigMap that allows a release all the same
-	guardDir  = "guard"       // a folder of its own, so that kubectl and Flux apply it by itself, before the rest
+	guardJob  = "berth-guard" // of the Job, and of the ConfigMap that overrides the guard for one release
+	guardDir  = "guard"       // a separate folder, so that kubectl and Flux apply it by itself, before the rest
 	guardFile = guardDir + "/job.yaml"
 )
 
@@ -31,7 +31,7 @@ var (
 	guardDataScript string
 )
 
-// guarded are the objects that stand in files, with the guard in their pods: before the migrator in the frontend's, and before each database.
+// guarded are the objects in files, with the guard in their pods: before the migrator in the frontend's, and before each database.
 func (in *Input) guarded() []*kubernetes.Object {
 	objects := in.objects()
 	if in.Guard == nil {
@@ -61,7 +61,7 @@ func (in *Input) guarded() []*kubernetes.Object {
 	return objects
 }
 
-// migrator is the Job that berth's own apply runs; its pods are like those that the guard's Job needs.
+// migrator is the Job that berth's own apply runs; the guard's Job has a similar pod.
 func (in *Input) migrator() *kubernetes.Object {
 	for i := range in.Set.Objects {
 		if o := &in.Set.Objects[i]; o.OneShot {
@@ -71,8 +71,8 @@ func (in *Input) migrator() *kubernetes.Object {
 	return nil
 }
 
-// reachable reports whether psql reaches the database by the migrator's variables: it can't read a whole data source without showing its password
-// in the list of processes, nor sign in as a cloud's role.
+// reachable reports whether psql reaches the database by the migrator's variables. It can't use a whole data source without showing its
+// password in the list of processes, nor log in with a cloud's role.
 func (in *Input) reachable() bool {
 	job := in.migrator()
 	if job == nil {
@@ -84,7 +84,8 @@ func (in *Input) reachable() bool {
 	})
 }
 
-// guardContainer is the container that asks the database, like the migrator's. One that runs before everything else may find that nothing is there yet.
+// guardContainer is the container that asks the database, like the migrator's. One that runs before everything else may find no database
+// yet.
 func (in *Input) guardContainer(migrator map[string]any, first bool) map[string]any {
 	c := map[string]any{"name": guardName, "image": in.Guard.Image, "imagePullPolicy": "IfNotPresent", "command": []any{"/bin/sh", "-c", guardScript},
 		"terminationMessagePolicy": "FallbackToLogsOnError"}
@@ -122,7 +123,7 @@ func (in *Input) guardContainer(migrator map[string]any, first bool) map[string]
 	return c
 }
 
-// guardOfData is the container that looks at a database's folder: like the one that has it.
+// guardOfData is the container that checks a database's folder. It is like the database's container.
 func (in *Input) guardOfData(pod map[string]any) map[string]any {
 	for _, database := range tree.Items(pod["containers"]) {
 		disk := tree.Named(database["volumeMounts"], "disk")
@@ -143,10 +144,11 @@ func (in *Input) guardOfData(pod map[string]any) map[string]any {
 	return nil
 }
 
-// smallest is what the init containers of Sourcegraph's databases may take, which look at a folder, too.
+// smallest are the resources of the init containers of Sourcegraph's databases, which check a folder, too.
 var smallest = map[string]any{"limits": map[string]any{"cpu": "10m", "memory": "50Mi"}, "requests": map[string]any{"cpu": "10m", "memory": "50Mi"}}
 
-// allowed are the variables of both: what these files are of, and what a person allowed. They are read again each time that the container starts.
+// allowed are the variables of both: the release of these files, and the release that a person allowed. They are read each time that the
+// container starts.
 func (in *Input) allowed() []any {
 	return []any{
 		map[string]any{"name": "ALLOW", "valueFrom": map[string]any{"configMapKeyRef": map[string]any{"name": guardJob, "key": "allow", "optional": true}}},
@@ -159,13 +161,13 @@ func variableOf(name, value string) map[string]any {
 	return map[string]any{"name": name, "value": value}
 }
 
-// bundled reports whether a database is one of the set's own.
+// bundled reports whether a database is part of the set.
 func (in *Input) bundled(service string) bool {
 	return in.Set.Find("StatefulSet/"+service) != nil || in.Set.Find("Deployment/"+service) != nil
 }
 
-// guardHook is the Job that asks before anything is replaced, where a tool runs one first: Helm before an upgrade, Argo CD before a sync. nil: there is
-// none. It needs nothing that the files bring, so it runs also where nothing is there yet.
+// guardHook is the Job that asks before anything is replaced, for tools with hooks: Helm before an upgrade, Argo CD before a sync. nil:
+// there is none. It needs nothing from the files, so it also runs before the first installation.
 func (in *Input) guardHook(annotations map[string]any) *kubernetes.Object {
 	if in.Guard == nil || !in.reachable() {
 		return nil
@@ -185,7 +187,8 @@ func (in *Input) guardHook(annotations map[string]any) *kubernetes.Object {
 	} else {
 		delete(spec, "volumes")
 	}
-	// Without berth's own labels: it is none of the installation's objects. The network policies of an installation let it ask.
+	// It has no labels of berth: it is none of the installation's objects. The network policies of an installation let it reach the
+	// database.
 	labels := map[string]any{"app": guardJob, "deploy": "sourcegraph"}
 	tree.At(template, "metadata")["labels"] = labels
 	return &kubernetes.Object{Body: map[string]any{"apiVersion": "batch/v1", "kind": "Job",
@@ -193,15 +196,15 @@ func (in *Input) guardHook(annotations map[string]any) *kubernetes.Object {
 		"spec":     map[string]any{"backoffLimit": int64(0), "activeDeadlineSeconds": int64(280), "template": template}}}
 }
 
-// helmHook are the annotations that have Helm run the Job first, and Argo CD where it applies a chart. A Job that failed stays, so that its log
-// can be read. Helm waits five minutes for it if nothing else is said.
+// helmHook are the annotations that make Helm run the Job first, and Argo CD where it applies a chart. A failed Job stays, so that its log
+// can be read. Helm waits five minutes for it by default.
 //
 // Sources: https://helm.sh/docs/topics/charts_hooks/, https://argo-cd.readthedocs.io/en/stable/user-guide/helm/#helm-hooks
 func helmHook() map[string]any {
 	return map[string]any{"helm.sh/hook": "pre-upgrade,pre-rollback", "helm.sh/hook-weight": "-10", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded"}
 }
 
-// syncHook are the annotations that have Argo CD run the Job first. Flux makes it again where it can't be changed.
+// syncHook are the annotations that make Argo CD run the Job first. Flux recreates it where it can't be changed.
 //
 // Sources: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_hooks/, https://fluxcd.io/flux/components/kustomize/kustomizations/
 func syncHook() map[string]any {

@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// psql stands for the client: SERVER is what the database does, RAN the release that it tells.
+// psql stands for the client: SERVER is what the database does, RAN the release that it reports.
 const psql = `#!/bin/sh
 case "$*" in *--version*) echo "psql (PostgreSQL) ${OWN:-16.4}"; exit ;; esac
 case $SERVER in
@@ -32,7 +32,7 @@ case "$*" in
 esac
 `
 
-// guardOf gives a rendered guard: of an object's pods, or of the Job.
+// guardOf returns a rendered guard: of an object's pods, or of the Job.
 func guardOf(t *testing.T, in *forms.Input, path string) map[string]any {
 	t.Helper()
 	files, _, err := forms.Render("manifests", in)
@@ -88,7 +88,7 @@ const (
 	jobFile      = "guard/job.yaml"
 )
 
-// TestGuardAsks: which release may start after which, and what is said where it may not.
+// TestGuardAsks: which release may start after which, and what the guard prints where it may not.
 func TestGuardAsks(t *testing.T) {
 	in := input(t, "7.5.4453", "")
 	in.Guard.After = []string{"7.4.0-", "7.5.0-2", "7.5.7-4453", "6.12.100-"}
@@ -144,7 +144,7 @@ func TestGuardAsks(t *testing.T) {
 	}
 }
 
-// TestGuardOfData: a database starts on data of its own major only.
+// TestGuardOfData: a database starts only on data of its own major version.
 func TestGuardOfData(t *testing.T) {
 	guard := guardOf(t, input(t, "5.11.6271", ""), "09-statefulset-pgsql.yaml")
 	for _, c := range []struct {
@@ -181,7 +181,7 @@ func TestGuardOfData(t *testing.T) {
 	}
 }
 
-// TestGuardStands: in each form a Job asks before anything is replaced, and its pod needs nothing that the files bring.
+// TestGuardStands: in each form a Job asks before anything is replaced, and its pod needs nothing from the files.
 func TestGuardStands(t *testing.T) {
 	const annotation = "argocd.argoproj.io/hook: PreSync"
 	for form, where := range map[string]struct{ path, text string }{
@@ -219,7 +219,8 @@ func TestGuardStands(t *testing.T) {
 	}
 }
 
-// TestGuardLeavesOut: where psql can't sign in there is no guard in the frontend's pods, and the README says so. What berth applies itself never has one.
+// TestGuardLeavesOut: where psql can't log in there is no guard in the frontend's pods, and the README says so. What berth applies itself
+// never has one.
 func TestGuardLeavesOut(t *testing.T) {
 	in := input(t, "7.5.4453", "services: {migrator: {env: {PG_CONNECTION_UPDATER: EC2_ROLE_CREDENTIALS}}}")
 	files, _, err := forms.Render("manifests", in)

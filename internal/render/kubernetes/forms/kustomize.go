@@ -10,7 +10,7 @@ import (
 // Overlay is the folder of a kustomization that belongs to the admin.
 const Overlay = "overlay"
 
-// overlay is what the admin's folder begins with.
+// overlay is the first content of the admin's folder.
 const overlay = `# Yours: this file is written once, and never changed by berth. Put your own changes here, and apply this folder.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -23,8 +23,8 @@ resources:
 #     - {op: add, path: /spec/template/metadata/annotations/example.com~1team, value: code}
 `
 
-// kustomize gives a base that is rewritten each time, and an overlay. What is in the second list belongs to the admin: it is written when
-// it is not there.
+// kustomize returns a base that is rewritten each time, and an overlay. Files of the second list belong to the admin: they are written only
+// when they don't exist.
 func (in *Input) kustomize() (files, once []stack.File, err error) {
 	files, err = in.files("base/")
 	if err != nil {

@@ -39,7 +39,7 @@ const (
 	guardInValues = "A Job runs before each upgrade and rollback. The pods of Sourcegraph's own chart have no guard, so don't use `--no-hooks`."
 )
 
-// applied are the commands that apply a folder: after the guard agreed, where there is one.
+// applied are the commands that apply a folder: after the guard succeeded, where there is one.
 func (in *Input) applied(flag, folder string) string {
 	kubectl := "kubectl -n " + in.Set.Namespace
 	apply := "kubectl apply --server-side " + flag + " " + folder + " &&\n  " + kubectl + " rollout status deployment/" + frontend
@@ -51,7 +51,7 @@ func (in *Input) applied(flag, folder string) string {
 		kubectl + " logs job/" + guardJob + " && " + kubectl + " wait --for=condition=complete --timeout=1s job/" + guardJob + " &&\n  " + apply
 }
 
-// guardText says what the guard is, and how it is told to let a release through.
+// guardText says what the guard is, and how to override it for a release.
 func (in *Input) guardText(namespace, where string) string {
 	switch {
 	case in.Guard == nil:
@@ -66,7 +66,7 @@ func (in *Input) guardText(namespace, where string) string {
 		"kubectl -n " + namespace + " delete configmap " + guardJob + "\n```\n\n"
 }
 
-// secretsText tells which Secrets are expected and how they are made. Values are never in it.
+// secretsText says which Secrets are expected and how to create them. It never has their values.
 func (in *Input) secretsText(expected []*kubernetes.Object, namespace string) string {
 	if in.Seal != nil {
 		return "## Secrets\n\nSecrets are encrypted with SOPS for the age recipients that `berth render` was given, and so are the files of yours that may hold some: site\n" +
@@ -87,11 +87,11 @@ func (in *Input) secretsText(expected []*kubernetes.Object, namespace string) st
 	return b.String()
 }
 
-// secretCommands are shell commands that make Secrets: first each secret value as a variable, then the Secrets.
+// secretCommands are shell commands that create Secrets: first each secret value as a variable, then the Secrets.
 func (in *Input) secretCommands(secrets []*kubernetes.Object, namespace string) string {
 	var b strings.Builder
 	needed := in.neededSources(secrets)
-	for _, composed := range []bool{false, true} { // values that are put together come after their parts
+	for _, composed := range []bool{false, true} { // values that consist of others come after these
 		for _, s := range in.Sources {
 			if slices.Contains(needed, s.Name) && composed == (s.Parts != nil) {
 				fmt.Fprintf(&b, "%s=%s\n", shellName(s.Name), source(s))
@@ -110,7 +110,7 @@ func (in *Input) secretCommands(secrets []*kubernetes.Object, namespace string) 
 				fmt.Fprintf(&b, " \\\n  --from-literal=%s=%s", key, shell(o.Values[key]))
 				continue
 			}
-			// Not as an argument, which others on the machine could read.
+			// Not as an argument, which other users of the machine could read.
 			fmt.Fprintf(&b, " \\\n  --from-file=%s=<(printf %%s %s)", key, shell(o.Values[key]))
 		}
 		b.WriteString("\n")
@@ -118,7 +118,7 @@ func (in *Input) secretCommands(secrets []*kubernetes.Object, namespace string) 
 	return b.String()
 }
 
-// wholeFile is the file whose content stands under a key as it is, its last line break included, such as an SSH key; "" for others.
+// wholeFile is the file that is the whole value of a key, its last line break included, such as an SSH key; "" for others.
 func (in *Input) wholeFile(key string, parts []stack.Part) string {
 	if len(parts) != 1 || strings.HasPrefix(key, "env-") || key == "password" || key == "endpoint" {
 		return ""
@@ -131,7 +131,7 @@ func (in *Input) wholeFile(key string, parts []stack.Part) string {
 	return ""
 }
 
-// neededSources are the names of secrets that go into Secrets, by themselves or inside others.
+// neededSources are the names of secrets in Secrets, by themselves or inside others.
 func (in *Input) neededSources(secrets []*kubernetes.Object) []string {
 	var names []string
 	var need func(parts []stack.Part)
@@ -158,7 +158,7 @@ func (in *Input) neededSources(secrets []*kubernetes.Object) []string {
 	return names
 }
 
-// source is where a secret's value comes from, for a shell.
+// source is a shell expression for a secret's value.
 func source(s stack.Secret) string {
 	switch {
 	case s.Env != "":
@@ -191,7 +191,7 @@ func shell(parts []stack.Part) string {
 	return b.String()
 }
 
-// quoted is a text that a shell takes as it stands.
+// quoted is a text in a form that a shell does not change.
 func quoted(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:@-", r)

@@ -15,15 +15,15 @@ import (
 	"berth/internal/stack"
 )
 
-// helmValues gives values with which Sourcegraph's own chart of the same release makes the same objects. What differs between our objects
-// and those of the chart is translated, difference by difference. What the chart has no value for is a problem, and there are no values then:
-// a file with something missing would look like the whole.
+// helmValues returns values with which Sourcegraph's own chart of the same release makes the same objects. It translates each difference
+// between our objects and those of the chart. What the chart has no value for is a problem, and then there are no values: an incomplete
+// file would look complete.
 func (in *Input) helmValues() ([]stack.File, error) {
 	t, err := in.translation()
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(){t.switches, t.ingress, t.secrets, t.configMaps, t.accounts, t.added, t.objects, t.settle, t.leftOver} {
+	for _, step := range []func(){t.switches, t.ingress, t.secrets, t.configMaps, t.accounts, t.added, t.objects, t.agree, t.leftOver} {
 		step()
 	}
 	if len(t.lost) > 0 {
@@ -41,7 +41,7 @@ func (in *Input) valuesReadme() []byte {
 			in.Set.Release+" --values values.yaml --namespace "+in.Set.Namespace)
 }
 
-// translation turns differences into values. Each step takes what it translated out of the difference, so what is left over at the end has no
+// translation turns differences into values. Each step removes what it translated from the difference, so what is left at the end has no
 // value.
 type translation struct {
 	*Input
@@ -51,11 +51,11 @@ type translation struct {
 	values  map[string]any
 	demands map[string]*demand
 	extra   []any
-	notes   []string // what the chart does beside, without harm
+	notes   []string // what the chart does additionally, without harm
 	lost    diag.List
 }
 
-// demand is what objects want of one value. Several objects may share it.
+// demand is what objects need of one value. Several objects may share it.
 type demand struct {
 	shipped any
 	wanted  []any
@@ -86,13 +86,13 @@ func (in *Input) translation() (*translation, error) {
 	return t, nil
 }
 
-// normal copies an object without what tells whose it is.
+// normal copies an object without its ownership labels.
 func normal(v any) map[string]any {
 	body := tree.WithoutNulls(v).(map[string]any)
 	metadata := tree.At(body, "metadata")
 	delete(metadata, "namespace")
 	if kind := body["kind"]; (kind == "Deployment" || kind == "StatefulSet") && tree.At(body, "spec")["replicas"] == nil {
-		tree.At(body, "spec")["replicas"] = 1 // what the API server makes of none
+		tree.At(body, "spec")["replicas"] = 1 // the API server's default
 	}
 	labels := tree.At(metadata, "labels")
 	for _, name := range []string{kubernetes.LabelInstallation, kubernetes.LabelRelease, kubernetes.LabelService, kubernetes.LabelNamespace, kubernetes.LabelManager, kubernetes.LabelChart} {
@@ -107,7 +107,7 @@ func (t *translation) set(path string, v any) {
 	tree.At(t.values, keys[:len(keys)-1]...)[keys[len(keys)-1]] = v
 }
 
-// want notes what an object wants of a value; settle decides.
+// want records the value that an object needs; agree decides.
 func (t *translation) want(path string, shipped, wanted any, o *kubernetes.Object) {
 	d := t.demands[path]
 	if d == nil {
@@ -118,8 +118,8 @@ func (t *translation) want(path string, shipped, wanted any, o *kubernetes.Objec
 	d.objects = append(d.objects, o)
 }
 
-// settle sets the values that objects agree on.
-func (t *translation) settle() {
+// agree sets the values that all their objects need.
+func (t *translation) agree() {
 	for _, path := range tree.Keys(t.demands) {
 		d := t.demands[path]
 		agreed := !slices.ContainsFunc(d.wanted, func(v any) bool { return !same(v, d.wanted[0]) })
@@ -138,7 +138,7 @@ func (t *translation) settle() {
 	}
 }
 
-// beside notes what the chart does, without harm, that our objects don't.
+// beside records what the chart does additionally, without harm.
 func (t *translation) beside(what string) { t.notes = append(t.notes, what) }
 
 func (t *translation) comment() string {
@@ -149,7 +149,7 @@ func (t *translation) comment() string {
 	return text
 }
 
-// lose notes that the chart can't make something.
+// lose records what the chart can't make.
 func (t *translation) lose(o *kubernetes.Object, what string) {
 	p := diag.Diagnostic{Code: "BERTH3601", Severity: diag.Error, Subject: o.Key(), Summary: "Sourcegraph's chart " + what,
 		Hint: "render another form, such as --as helm; or remove the setting from sourcegraph.yaml"}
@@ -159,7 +159,7 @@ func (t *translation) lose(o *kubernetes.Object, what string) {
 	t.lost = append(t.lost, p)
 }
 
-// leftOver loses all differences that no step translated.
+// leftOver reports all differences that no step translated.
 func (t *translation) leftOver() {
 	for _, key := range tree.Keys(t.chart) {
 		o := t.ours[key]
@@ -173,10 +173,10 @@ func (t *translation) leftOver() {
 	}
 }
 
-// same reports whether two trees say the same; what is empty says nothing.
+// same reports whether two trees mean the same; empty values mean nothing.
 func same(a, b any) bool { return reflect.DeepEqual(slim(a), slim(b)) }
 
-// slim is a tree without what is empty; nil when nothing is left.
+// slim is a tree without empty values; nil when nothing is left.
 func slim(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -211,7 +211,7 @@ func slim(v any) any {
 	return v
 }
 
-// override is what Helm has to merge over one tree to get another: null takes away.
+// override is what Helm has to merge over one tree to get another: null removes.
 func override(shipped, wanted any) any {
 	from, ok := shipped.(map[string]any)
 	to, both := wanted.(map[string]any)
@@ -232,7 +232,7 @@ func override(shipped, wanted any) any {
 	return out
 }
 
-// differences lists the places where two trees differ. Items of lists that have names go by them.
+// differences lists the places where two trees differ. Items of lists with names are compared by name.
 func differences(path string, a, b any) []string {
 	if same(a, b) {
 		return nil
@@ -269,7 +269,7 @@ func byName(list []any) map[string]any {
 	return out
 }
 
-// escaped is a tree whose texts Helm takes as they are: some values are templates.
+// escaped is a tree whose texts Helm does not change: some values are templates.
 func escaped(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -290,12 +290,12 @@ func escaped(v any) any {
 	return v
 }
 
-// since reports whether the release is a minor or a later one.
+// since reports whether the release is of a minor or of a later one.
 func (t *translation) since(minor string) bool {
 	return catalogue.CompareVersions(t.release.Version, minor+".0") >= 0
 }
 
-// plainValue is what a key of a Secret holds, when it is no secret.
+// plainValue is the value of a Secret's key, when it is no secret.
 func plainValue(parts []stack.Part) string {
 	var b strings.Builder
 	for _, p := range parts {

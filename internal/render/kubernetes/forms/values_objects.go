@@ -27,12 +27,12 @@ func chartName(object string) string {
 // scaled are the services whose number of pods is a value.
 var scaled = []string{"frontend", "gitserver", "indexedSearch", "jaeger", "preciseCodeIntel", "searcher", "symbols", "syntacticCodeIntel", "syntectServer", "worker"}
 
-// switched are the services that a value turns off, by the object that tells.
+// switched are the services that a value turns off, each by an object that only it has.
 var switched = []string{"DaemonSet/cadvisor", "StatefulSet/codeinsights-db", "StatefulSet/codeintel-db", "StatefulSet/pgsql", "StatefulSet/grafana", "Deployment/blobstore",
 	"DaemonSet/node-exporter", "Deployment/otel-collector", "Deployment/prometheus", "Deployment/redis-cache", "Deployment/redis-store", "Deployment/embeddings",
 	"StatefulSet/qdrant"}
 
-// switches turns off what our objects don't have.
+// switches turns off the services that our objects don't have.
 func (t *translation) switches() {
 	for _, key := range switched {
 		if t.chart[key] == nil || t.ours[key] != nil {
@@ -67,7 +67,7 @@ func (t *translation) switches() {
 	}
 }
 
-// turnedOff takes the objects of a service out of the chart's. Secrets stay: they tell others where to go.
+// turnedOff removes the objects of a service from the chart's. Secrets stay: other services read from them where to connect.
 func (t *translation) turnedOff(service string) {
 	s := t.release.Services[service]
 	if s.Kubernetes == nil {
@@ -80,7 +80,7 @@ func (t *translation) turnedOff(service string) {
 	}
 }
 
-// withoutVariables takes variables out of all of the chart's containers.
+// withoutVariables removes variables from all of the chart's containers.
 func (t *translation) withoutVariables(which func(map[string]any) bool) {
 	for _, body := range t.chart {
 		template := tree.Pods(body)
@@ -96,7 +96,7 @@ func (t *translation) withoutVariables(which func(map[string]any) bool) {
 	}
 }
 
-// agent sends traces straight to the collector where ours go there.
+// agent sends traces directly to the collector where ours go there.
 func (t *translation) agent() {
 	if t.chart["DaemonSet/otel-agent"] == nil || t.ours["DaemonSet/otel-agent"] != nil || !t.since("7.3") {
 		return
@@ -112,7 +112,7 @@ func (t *translation) agent() {
 	})
 }
 
-// ingress translates the way in.
+// ingress translates the Ingress.
 func (t *translation) ingress() {
 	const key, values = "Ingress/" + frontend, "frontend.ingress."
 	there := t.chart[key]
@@ -145,7 +145,7 @@ func (t *translation) ingress() {
 	}
 }
 
-// replace wants a value to be what stands at a place of our object, and puts it there in the chart's.
+// replace sets a value to a part of our object, and puts that part into the chart's object.
 func (t *translation) replace(value string, o *kubernetes.Object, there map[string]any, path ...string) {
 	last := path[len(path)-1]
 	mine, theirs := tree.At(o.Body, path[:len(path)-1]...), tree.At(there, path[:len(path)-1]...)
@@ -157,7 +157,7 @@ func (t *translation) replace(value string, o *kubernetes.Object, there map[stri
 var secretValues = map[string]string{"pgsql-auth": "pgsql.auth", "codeintel-db-auth": "codeIntelDB.auth", "codeinsights-db-auth": "codeInsightsDB.auth",
 	"grafana-auth": "grafana.auth", "redis-cache": "redisCache.connection", "redis-store": "redisStore.connection"}
 
-// secrets names Secrets that exist, and sets what Secrets without a secret hold.
+// secrets names Secrets that exist, and sets the values of Secrets without a secret.
 func (t *translation) secrets() {
 	for _, name := range tree.Keys(secretValues) {
 		key := keyOf("Secret", name)
@@ -190,7 +190,7 @@ func (t *translation) secrets() {
 	}
 }
 
-// references gives the Secrets that an object's variables refer to, by container and variable.
+// references returns the Secrets that an object's variables refer to, by container and variable.
 func references(body map[string]any) map[string]map[string]any {
 	out := map[string]map[string]any{}
 	template := tree.Pods(body)
@@ -231,11 +231,11 @@ func (t *translation) rename(from, to string) {
 	}
 }
 
-// configs are the ConfigMaps that may be the admin's own instead of the chart's.
+// configs are the chart's ConfigMaps that the admin's own can replace.
 var configs = map[string]string{"pgsql-conf": "pgsql", "codeintel-db-conf": "codeIntelDB", "codeinsights-db-conf": "codeInsightsDB", "grafana": "grafana",
 	"prometheus": "prometheus"}
 
-// configMaps sets settings of databases, and brings other ConfigMaps of its own, which the chart then doesn't make.
+// configMaps sets settings of databases, and adds other ConfigMaps as our own, which the chart then doesn't make.
 func (t *translation) configMaps() {
 	for _, name := range tree.Keys(configs) {
 		key := keyOf("ConfigMap", name)
@@ -254,7 +254,8 @@ func (t *translation) configMaps() {
 	}
 }
 
-// addedSettings are the lines of one postgresql.conf that another does not have. It is not ok when the other has settings that this lacks.
+// addedSettings are the lines of one postgresql.conf that another does not have. It is not ok when the other has settings that this one
+// lacks.
 func addedSettings(shipped, wanted string) (lines string, ok bool) {
 	if shipped == "" || wanted == "" {
 		return "", false
@@ -285,7 +286,7 @@ func (t *translation) bring(key string) {
 	delete(t.ours, key)
 }
 
-// added brings the objects that the chart does not have. Secrets with secret values are made by people.
+// added adds the objects that the chart does not have. People create Secrets with secret values.
 func (t *translation) added() {
 	for _, o := range t.Input.objects() {
 		key := o.Key()
@@ -300,7 +301,7 @@ func (t *translation) added() {
 	}
 }
 
-// accounts says who pods are. Chart's accounts that ours don't have are not made; those that differ are brought.
+// accounts translates service accounts. The chart's accounts that we don't have are turned off; those that differ are added.
 func (t *translation) accounts() {
 	pulls := false
 	for key, there := range t.chart {
@@ -344,7 +345,7 @@ func (t *translation) accounts() {
 	}
 }
 
-// objects translates what differs inside objects.
+// objects translates the differences inside objects.
 func (t *translation) objects() {
 	for _, key := range tree.Keys(t.chart) {
 		o, there := t.ours[key], t.chart[key]
@@ -375,7 +376,7 @@ func (t *translation) service(o *kubernetes.Object, there map[string]any) {
 	}
 }
 
-// add adds the entries of a map that the chart's object lacks, and reports whether there are any. Those that it has can't be changed.
+// add adds the entries of a map that the chart's object lacks, and reports whether there are any. Entries that it has can't be changed.
 func (t *translation) add(value string, o *kubernetes.Object, there map[string]any, path ...string) bool {
 	mine, theirs := tree.At(o.Body, path...), tree.At(there, path...)
 	more := map[string]any{}
@@ -391,7 +392,7 @@ func (t *translation) add(value string, o *kubernetes.Object, there map[string]a
 	return len(more) > 0
 }
 
-// claim translates a volume's size and class. The chart has one class for all, and sizes caches as we do, but reads sizes in Gi only.
+// claim translates a volume's size and class. The chart has one class for all, and sizes caches as we do, but reads only sizes in Gi.
 func (t *translation) claim(name string, o *kubernetes.Object, there map[string]any) {
 	mine, template := o.Body, map[string]any{}
 	if o.Kind() == "StatefulSet" {

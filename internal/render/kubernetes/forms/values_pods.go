@@ -8,10 +8,10 @@ import (
 	"berth/internal/render/kubernetes/tree"
 )
 
-// shippedVariables are the variables that stand among the chart's default values, where they can be changed. Others are in its templates.
+// shippedVariables are the variables that are among the chart's default values, and so can be changed. Others are in its templates.
 var shippedVariables = map[string][]string{"frontend": {"DEPLOY_TYPE", "GRAFANA_SERVER_URL", "JAEGER_SERVER_URL", "PROMETHEUS_URL"}, "preciseCodeIntel": {"NUM_WORKERS"}}
 
-// workload translates what differs in an object with pods.
+// workload translates the differences of an object with pods.
 func (t *translation) workload(o *kubernetes.Object, there map[string]any) {
 	name := chartName(o.Name())
 	mine, theirs := tree.Pods(o.Body), tree.At(there, "spec", "template")
@@ -58,7 +58,7 @@ func (t *translation) migratorVariables(mine, theirs map[string]any) {
 	}
 }
 
-// sums takes over the hashes with which the chart restarts pods.
+// sums copies the hashes with which the chart restarts pods.
 func (t *translation) sums(mine, theirs map[string]any) {
 	annotations, shipped := tree.At(mine, "metadata", "annotations"), tree.At(theirs, "metadata", "annotations")
 	for key := range shipped {
@@ -68,7 +68,7 @@ func (t *translation) sums(mine, theirs map[string]any) {
 	}
 }
 
-// places says where pods run, and as whom.
+// places translates where pods run, and with which users.
 func (t *translation) places(name string, o *kubernetes.Object, there map[string]any) {
 	spec := []string{"spec", "template", "spec"}
 	mine, theirs := tree.At(o.Body, spec...), tree.At(there, spec...)
@@ -113,7 +113,7 @@ func (t *translation) volumes(name string, mine, theirs map[string]any, o *kuber
 // where there are none.
 type containerValues struct{ image, resources, security, env, mounts string }
 
-// valuesOfContainer finds them. Some containers stand in the pods of several services, and share one set of values.
+// valuesOfContainer finds them. Some containers are in the pods of several services, and share one set of values.
 func (t *translation) valuesOfContainer(service, container string) containerValues {
 	switch {
 	case container == "migrator":
@@ -142,7 +142,7 @@ func (t *translation) valuesOfContainer(service, container string) containerValu
 	return containerValues{service, service, service, service, service}
 }
 
-// container translates what differs in a container.
+// container translates the differences of a container.
 func (t *translation) container(service string, o *kubernetes.Object, mine, theirs map[string]any) {
 	values := t.valuesOfContainer(service, tree.Text(mine, "name"))
 	t.image(values.image, o, mine, theirs)
@@ -172,7 +172,7 @@ func (t *translation) image(values string, o *kubernetes.Object, mine, theirs ma
 	theirs["image"] = mine["image"]
 }
 
-// splitImage takes a reference apart.
+// splitImage splits a reference.
 func splitImage(reference string) (registry, name, tag string) {
 	slash := strings.LastIndexByte(reference[:len(reference)-len(afterAt(reference))], '/')
 	name, tag, _ = strings.Cut(reference[slash+1:], ":")

@@ -59,7 +59,7 @@ var Cases = map[string]string{
 // extra is the content of extra.yaml: an object of a kind that no release has.
 const extra = "apiVersion: cloud.google.com/v1\nkind: BackendConfig\nmetadata: {name: sourcegraph-frontend}\nspec: {healthCheck: {port: 6060}}\n"
 
-// Resolve gives the stack of a config for a release, in the namespace "sg" or the one that is given. Files that the config names have some
+// Resolve returns the stack of a config for a release, in the namespace "sg" or the given one. Files that the config names have some
 // content.
 func Resolve(t *testing.T, version, text string, namespace ...string) *stack.Stack {
 	t.Helper()

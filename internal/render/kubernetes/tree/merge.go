@@ -2,7 +2,7 @@ package tree
 
 import "slices"
 
-// Merge merges a change into a tree: maps merge, lists of named things merge by what they are named by, other lists and values replace, null removes.
+// Merge merges a change into a tree: maps merge, lists of named items merge by name, other lists and values replace, null removes.
 func Merge(tree, change map[string]any) {
 	for _, key := range Keys(change) {
 		value := change[key]
@@ -26,7 +26,7 @@ func Merge(tree, change map[string]any) {
 // ownName is the name of an object in a list, such as a claim template.
 const ownName = "metadata.name"
 
-// MergeKey is what the items of two lists are named by, as in the Kubernetes API; "" when they are not.
+// MergeKey is the key that names the items of two lists, as in the Kubernetes API; "" when no key does.
 func MergeKey(lists ...[]any) string {
 	for _, key := range []string{"mountPath", "name", "containerPort", "port", "key", ownName} {
 		if !slices.ContainsFunc(slices.Concat(lists...), func(v any) bool { return nameBy(v, key) == nil }) {
@@ -36,7 +36,7 @@ func MergeKey(lists ...[]any) string {
 	return ""
 }
 
-// nameBy is what a list's item is named by a key; nil when it is not.
+// nameBy is the name of a list's item by a key; nil when it has none.
 func nameBy(item any, key string) any {
 	m, _ := item.(map[string]any)
 	if key == ownName {
@@ -46,7 +46,7 @@ func nameBy(item any, key string) any {
 	return m[key]
 }
 
-// mergeLists merges items by name. An item with  $patch: delete  takes the other out.
+// mergeLists merges items by name. An item with  $patch: delete  removes the other one.
 func mergeLists(list, with []any, key string) []any {
 	out := slices.Clone(list)
 	for _, v := range with {

@@ -1,5 +1,5 @@
-// Package tree reads and changes Kubernetes objects as decoded trees of maps, lists, texts and numbers. What is missing, or of another type,
-// reads as empty. Pure.
+// Package tree reads and changes Kubernetes objects as decoded trees of maps, lists, texts and numbers. A value that is missing or of
+// another type reads as empty. Pure.
 package tree
 
 import (
@@ -22,7 +22,7 @@ func Text(tree map[string]any, path ...string) string {
 	return ""
 }
 
-// At goes down into a tree of maps, and makes what is missing.
+// At returns a part of a tree of maps, and creates it where it is missing.
 func At(tree map[string]any, path ...string) map[string]any {
 	for _, key := range path {
 		next, ok := tree[key].(map[string]any)
@@ -41,7 +41,7 @@ func List(v any) []any {
 	return list
 }
 
-// Items gives a list's maps.
+// Items returns the maps of a list.
 func Items(v any) []map[string]any {
 	list := List(v)
 	out := make([]map[string]any, 0, len(list))
@@ -75,7 +75,7 @@ func Put(tree map[string]any, key string, item map[string]any) {
 	tree[key] = append(list, item)
 }
 
-// WithoutNulls copies a tree without its nulls: they say nothing, and the API server would own them.
+// WithoutNulls copies a tree without its nulls: they mean nothing, and the API server would record us as their owner.
 func WithoutNulls(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -96,7 +96,7 @@ func WithoutNulls(v any) any {
 	return v
 }
 
-// OfTexts makes a tree of a map of texts.
+// OfTexts converts a map of texts to a tree.
 func OfTexts(m map[string]string) map[string]any {
 	out := make(map[string]any, len(m))
 	for k, v := range m {
@@ -105,7 +105,7 @@ func OfTexts(m map[string]string) map[string]any {
 	return out
 }
 
-// OfList makes a tree of a list.
+// OfList converts a list to a tree.
 func OfList[T any](l []T) []any {
 	out := make([]any, len(l))
 	for i, v := range l {
@@ -121,7 +121,7 @@ func Pods(object map[string]any) map[string]any {
 	return template
 }
 
-// Containers are all containers of a pod's spec, those that run first included.
+// Containers are all containers of a pod's spec, with its init containers.
 func Containers(spec map[string]any) []map[string]any {
 	return append(Items(spec["initContainers"]), Items(spec["containers"])...)
 }

@@ -7,11 +7,11 @@ import (
 	"berth/internal/target/kubernetes"
 )
 
-// settle is how long a controller may take to see a change of its object.
-const settle = 10 * time.Second
+// noticed is how long a controller may take to see a change of its object.
+const noticed = 10 * time.Second
 
-// Renew deletes pods of an object that were broken before a moment: they serve nobody, a StatefulSet's controller waits for them for ever
-// before it brings a fixed template to them, and a crash loop's pauses grow to five minutes. It gives the names of the pods.
+// Renew deletes pods of an object that were broken before a moment. They serve nobody; a StatefulSet's controller waits for them forever
+// before it applies a fixed template to them; and a crash loop's pauses grow to five minutes. It returns the names of the pods.
 //
 // Source: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
 func Renew(ctx context.Context, c *kubernetes.Client, ref kubernetes.Ref, before time.Time) ([]string, error) {
@@ -37,9 +37,9 @@ func Renew(ctx context.Context, c *kubernetes.Client, ref kubernetes.Ref, before
 	return renewed, nil
 }
 
-// observed reads an object once its controller has seen it as it is: what the controller makes before that has the old template.
+// observed reads an object after its controller has seen its current form: pods that the controller makes before have the old template.
 func observed(ctx context.Context, c *kubernetes.Client, ref kubernetes.Ref) (Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, settle)
+	ctx, cancel := context.WithTimeout(ctx, noticed)
 	defer cancel()
 	for {
 		var o Object
@@ -51,13 +51,13 @@ func observed(ctx context.Context, c *kubernetes.Client, ref kubernetes.Ref) (Ob
 		}
 		select {
 		case <-ctx.Done():
-			return o, nil // what it makes is judged again
+			return o, nil // new pods are judged later
 		case <-time.After(leastFresh):
 		}
 	}
 }
 
-// broken reports whether a pod can't start one of its containers, or starts it in vain.
+// broken reports whether a pod can't start one of its containers, or restarts it again and again.
 func (p Pod) broken() bool {
 	for _, c := range append(p.Status.Init[:len(p.Status.Init):len(p.Status.Init)], p.Status.Containers...) {
 		if c.State.Waiting == nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// unscheduled is a pod that no node takes. It is told at once, but nodes may be added, so it is waited for.
+// unscheduled explains an unschedulable pod. It is reported at once but waited for, since nodes may be added.
 func (e Evidence) unscheduled(o Object, p Pod, message string) Finding {
 	if f, ok := e.claim(p); ok {
 		return f
@@ -34,8 +34,8 @@ func (e Evidence) unscheduled(o Object, p Pod, message string) Finding {
 	return f
 }
 
-// reasonsOf takes apart what a scheduler says: "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b}.
-// preemption: ...". What it would have evicted is of no interest.
+// reasonsOf splits a scheduler's message into reasons: "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a:
+// b}. preemption: ...". It ignores preemption.
 func reasonsOf(message string) []string {
 	message, _, _ = strings.Cut(message, " preemption:")
 	if _, reasons, ok := strings.Cut(message, "nodes are available: "); ok {
@@ -52,7 +52,7 @@ func reasonsOf(message string) []string {
 	return out
 }
 
-// claim is a pod's volume that can't be had.
+// claim explains a pod's volume that is not available.
 func (e Evidence) claim(p Pod) (Finding, bool) {
 	for _, v := range p.Spec.Volumes {
 		i := slices.IndexFunc(e.Claims, func(c Object) bool { return v.Claim.Name != "" && c.Metadata.Name == v.Claim.Name })
@@ -84,7 +84,7 @@ func (e Evidence) claim(p Pod) (Finding, bool) {
 	return Finding{}, false
 }
 
-// volume is a pod that has a node, but whose volumes are not there yet.
+// volume explains a pod that has a node, but whose volumes are not mounted yet.
 func (e Evidence) volume(o Object, p Pod) (Finding, bool) {
 	said := e.ofPod(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
 	if len(said) == 0 || e.Now.Sub(said[0].at()) > 2*recent || running(p) {
@@ -112,7 +112,7 @@ func running(p Pod) bool {
 	return slices.ContainsFunc(append(p.Status.Init, p.Status.Containers...), func(c ContainerStatus) bool { return c.State.Running != nil })
 }
 
-// image is a container whose image is not there.
+// image explains a container whose image can't be pulled.
 func (e Evidence) image(o Object, p Pod, c ContainerStatus, reason, message string) Finding {
 	tries := 0
 	for _, v := range e.ofPod(p, "Failed", "InspectFailed") {
@@ -142,7 +142,7 @@ func (e Evidence) image(o Object, p Pod, c ContainerStatus, reason, message stri
 	return f
 }
 
-// cause is the end of a long message, which tells what happened; its beginning tells who asked whom.
+// cause is the end of a long message, which says what happened; its beginning says which component asked which.
 func cause(message string) string {
 	message = firstLine(message)
 	for _, mark := range []string{"desc = ", "ErrImagePull: "} {
@@ -153,7 +153,7 @@ func cause(message string) string {
 	return message
 }
 
-// refused is a workload whose pods can't even be made. What was said before the work began may be fixed, and is tried again.
+// refused explains a workload whose pods can't even be created. The cause of an event from before the run may be fixed, and is tried again.
 func (e Evidence) refused(o Object, v Event) Finding {
 	text := strings.ToLower(v.Message)
 	f := Finding{Failed: v.at().After(e.Since), How: "its pods can't be created: " + cause(v.Message)}
@@ -166,7 +166,7 @@ func (e Evidence) refused(o Object, v Event) Finding {
 		f.Code, f.Summary = "BERTH3428", "the namespace's pod security does not allow the pods of "+o.Metadata.Name
 		f.Hint = "set  kubernetes: {podSecurity: restricted}  or relax the namespace's label pod-security.kubernetes.io/enforce"
 	case strings.Contains(text, "failed calling webhook"), strings.Contains(text, "internal error"), strings.Contains(text, "timeout"):
-		f.Failed = false // a webhook that is being restarted
+		f.Failed = false // a webhook that is restarting
 		f.Code, f.Summary = "BERTH3428", "an admission webhook does not answer for the pods of "+o.Metadata.Name
 		f.Hint = "check that the webhook's own pods run; the message names it"
 	case containsAny(text, "denied", "admission webhook", "is forbidden", "invalid"):

@@ -16,7 +16,7 @@ import (
 	"berth/internal/target/kubernetes/kubeconfig"
 )
 
-// node connects to a cluster with a real kubelet, and makes a namespace that is gone after the test.
+// node connects to a cluster with a real kubelet, and creates a namespace that is deleted after the test.
 func node(t *testing.T) (*kubernetes.Client, string) {
 	t.Helper()
 	if os.Getenv("BERTH_E2E_KUBERNETES") == "" || os.Getenv("KUBECONFIG") == "" {
@@ -55,7 +55,7 @@ func apply(t *testing.T, c *kubernetes.Client, obj map[string]any) {
 	}
 }
 
-// image finds an image that has a shell: of the testbed's, which stand for whole services.
+// image finds an image with a shell among those of the test bed, which stand for whole services.
 func image(t *testing.T) string {
 	t.Helper()
 	repository := "berth-testbed/postgres"
@@ -71,10 +71,10 @@ func image(t *testing.T) string {
 	return os.Getenv("BERTH_REGISTRY") + "/" + repository + ":" + list.Tags[0]
 }
 
-// tree is short for what JSON has.
+// tree is an object of JSON.
 type tree = map[string]any
 
-// workload makes a Deployment of one container that does something.
+// workload is a Deployment of one container that runs a command.
 func workload(namespace, image, name string, container, spec tree) tree {
 	c := tree{"name": name, "image": image, "command": []string{"sleep", "600"},
 		"resources": tree{"requests": tree{"cpu": "1m"}}}
@@ -87,7 +87,7 @@ func workload(namespace, image, name string, container, spec tree) tree {
 
 func shell(script string) tree { return tree{"command": []string{"sh", "-c", script}} }
 
-// TestDiagnosis makes what goes wrong go wrong, and says how berth has to tell of it.
+// TestDiagnosis causes each fault, and checks how berth reports it.
 func TestDiagnosis(t *testing.T) {
 	c, ns := node(t)
 	registry, shelled := os.Getenv("BERTH_REGISTRY"), image(t)
@@ -122,7 +122,7 @@ func TestDiagnosis(t *testing.T) {
 		{tree{"apiVersion": "batch/v1", "kind": "Job", "metadata": tree{"name": "migrator", "namespace": ns}, "spec": tree{"backoffLimit": 0,
 			"template": tree{"spec": tree{"restartPolicy": "Never", "containers": []any{tree{"name": "migrator", "image": shelled,
 				"command": []string{"sh", "-c", "echo dirty schema; exit 1"}}}}}}}, "BERTH3430", true, "exit code 1;| dirty schema"},
-		{tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": "door", "namespace": ns}, "spec": tree{"type": "LoadBalancer",
+		{tree{"apiVersion": "v1", "kind": "Service", "metadata": tree{"name": "web", "namespace": ns}, "spec": tree{"type": "LoadBalancer",
 			"ports": []any{tree{"port": 80}}}}, "BERTH3432", false, "load balancer"},
 		{broken("well", nil, nil), "", false, ""},
 	}
@@ -153,7 +153,7 @@ func TestDiagnosis(t *testing.T) {
 	}
 }
 
-// judge compares what is told of an object with what should be; "" when it is the same.
+// judge compares a diagnosis with the expected one; "" when they agree.
 func judge(t *testing.T, w *Watcher, r kubernetes.Ref, how Readiness, code string, failed bool, words string) string {
 	if code == "" {
 		if !how.Ready {
@@ -174,7 +174,7 @@ func judge(t *testing.T, w *Watcher, r kubernetes.Ref, how Readiness, code strin
 	return ""
 }
 
-// TestRefusedPods: what keeps pods from being made at all.
+// TestRefusedPods: causes that keep pods from being created at all.
 func TestRefusedPods(t *testing.T) {
 	c, ns := node(t)
 	apply(t, c, tree{"apiVersion": "v1", "kind": "ResourceQuota", "metadata": tree{"name": "small", "namespace": ns}, "spec": tree{"hard": tree{"pods": "0"}}})

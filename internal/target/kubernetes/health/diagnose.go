@@ -13,28 +13,27 @@ import (
 type Finding struct {
 	diag.Diagnostic
 	How    string // in a word, while it is waited for
-	Failed bool   // it will not get ready by waiting
-	Log    *Log   // that tells more; nil: none does
+	Failed bool   // waiting will not make it ready
+	Log    *Log   // the log that says more; nil: none does
 }
 
 // Log names the log of a container.
 type Log struct {
 	Pod       string
 	Container string
-	Previous  bool // of its run before this one
+	Previous  bool // of its previous run
 }
 
 const (
-	// crashes is how many restarts are reported as a crash loop rather than waited for.
+	// crashes is the number of restarts from which berth reports a crash loop and stops waiting.
 	crashes = 3
-	// recent is how long after a crash a container that runs again is not trusted.
+	// recent is how long a container must run after a crash before it counts as running.
 	recent = 2 * time.Minute
-	// settling is how long a Secret or ConfigMap that a pod needs may be missing: something else may be about to make it.
-	settling = 20 * time.Second
+	// grace is how long a Secret or ConfigMap that a pod needs may be missing: another program may be about to create it.
+	grace = 20 * time.Second
 )
 
-// Diagnose says why an object is not ready, from its pods and from what the cluster said of them. false is that nothing tells more than
-// that it is under way.
+// Diagnose says why an object is not ready, from its pods and their events. false means that nothing is known but that it is starting.
 func Diagnose(o Object, e Evidence) (Finding, bool) {
 	f, ok := e.find(o)
 	if !ok {
@@ -71,7 +70,7 @@ func (e Evidence) find(o Object) (Finding, bool) {
 	return worst, found
 }
 
-// pod says what keeps a pod from being ready.
+// pod says why a pod is not ready.
 func (e Evidence) pod(o Object, p Pod) (Finding, bool) {
 	if _, ready := condition(p.Status.Conditions, "Ready", "True"); ready {
 		return Finding{}, false
@@ -104,7 +103,7 @@ func (e Evidence) pod(o Object, p Pod) (Finding, bool) {
 	return e.probe(o, p)
 }
 
-// container says what is wrong with a container; false when it only runs, or is about to.
+// container says what is wrong with a container; false when it only runs or starts.
 func (e Evidence) container(o Object, p Pod, c ContainerStatus) (Finding, bool) {
 	if w := c.State.Waiting; w != nil {
 		switch w.Reason {
@@ -128,7 +127,7 @@ func (e Evidence) container(o Object, p Pod, c ContainerStatus) (Finding, bool) 
 	return Finding{}, false
 }
 
-// crash is a container that ended though it should run.
+// crash explains a container that ended although it should run.
 func (e Evidence) crash(o Object, p Pod, c ContainerStatus, t *Ending) Finding {
 	if t == nil {
 		t = &Ending{Exit: -1}
@@ -152,7 +151,7 @@ func (e Evidence) crash(o Object, p Pod, c ContainerStatus, t *Ending) Finding {
 	return f
 }
 
-// ending says what an exit code tells.
+// ending says what an exit code means.
 func ending(t Ending) string {
 	switch t.Exit {
 	case -1:
@@ -179,7 +178,7 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// containerName names a container where its pod's name does not tell.
+// containerName names a container where its pod's name does not.
 func containerName(o Object, container string) string {
 	if container == o.Metadata.Name || container == o.service() {
 		return ""
@@ -192,9 +191,9 @@ func (o Object) service() string {
 	return cmp.Or(o.Metadata.Labels["dev.berth.service"], o.Metadata.Name)
 }
 
-// config is a container that lacks something that it is configured with.
+// config explains a container that lacks a Secret, a ConfigMap or another part of its configuration.
 func (e Evidence) config(o Object, p Pod, message string) Finding {
-	f := Finding{Failed: e.Now.Sub(p.Metadata.Created) > settling, How: "its configuration is missing: " + message}
+	f := Finding{Failed: e.Now.Sub(p.Metadata.Created) > grace, How: "its configuration is missing: " + message}
 	f.Code, f.Summary, f.Detail = "BERTH3425", fmt.Sprintf("%s can't be started: a part of its configuration is missing", p.Metadata.Name), []string{message}
 	f.Hint = "create what is missing"
 	switch text := strings.ToLower(message); {
@@ -207,7 +206,7 @@ func (e Evidence) config(o Object, p Pod, message string) Finding {
 	return f
 }
 
-// probe is a pod whose containers run, but which does not answer as it should.
+// probe explains a pod whose containers run, but fail their probes.
 func (e Evidence) probe(o Object, p Pod) (Finding, bool) {
 	said := e.ofPod(p, "Unhealthy")
 	if len(said) == 0 || e.Now.Sub(said[0].at()) > recent {
@@ -225,7 +224,7 @@ func (e Evidence) probe(o Object, p Pod) (Finding, bool) {
 	return f, true
 }
 
-// jobFailed is a Job that was given up.
+// jobFailed explains a failed Job.
 func jobFailed(o Object, pods []Pod) Finding {
 	c, _ := condition(o.Status.Conditions, "Failed", "True")
 	f := Finding{Failed: true, How: "failed: " + sentence(c.Message, c.Reason)}
@@ -243,7 +242,7 @@ func jobFailed(o Object, pods []Pod) Finding {
 	return f
 }
 
-// address is a Service that waits for a load balancer.
+// address explains a Service that waits for a load balancer.
 func (e Evidence) address(o Object) (Finding, bool) {
 	if o.Spec.Type != "LoadBalancer" {
 		return Finding{}, false

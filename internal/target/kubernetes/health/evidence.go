@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Evidence is what is known around the objects of an installation.
+// Evidence is what is known about the pods of an installation, and the events about its objects.
 type Evidence struct {
 	Pods   []Pod
 	Claims []Object
 	Events []Event // warnings
-	// Lost are the nodes that do not answer, by name, with what the cluster says of each. Who may not look at nodes has none.
-	Lost  map[string]string
-	Now   time.Time // by the cluster's clock as well as by ours; a minute of difference does no harm
-	Since time.Time // when the work began: what was said before may be fixed since
+	// LostNodes are the nodes that do not answer, by name, with the cluster's message about each. It is empty where we may not read nodes.
+	LostNodes map[string]string
+	Now       time.Time // by our clock; a minute of difference to the cluster's does no harm
+	Since     time.Time // when the run began: the cause of an earlier event may be fixed since
 }
 
 // pods are those of a workload that should run, the newest first.
@@ -29,8 +29,8 @@ func (e Evidence) pods(o Object) []Pod {
 	return mine
 }
 
-// owns reports whether a pod is a workload's. A Deployment's pods are its ReplicaSets', whose names end in the hash that is a label of
-// their pods; so nobody has to ask for ReplicaSets.
+// owns reports whether a pod belongs to a workload. A Deployment's pods belong to its ReplicaSets, whose names end in the hash that is a
+// label of their pods; so nobody has to read ReplicaSets.
 func owns(o Object, p Pod) bool {
 	for _, owner := range p.Metadata.Owners {
 		switch {
@@ -44,12 +44,12 @@ func owns(o Object, p Pod) bool {
 	return false
 }
 
-// finished reports whether a Job's pod came to its end well. The Job itself says so up to a second later: its controller counts in batches.
+// finished reports whether a Job's pod succeeded. The Job itself says so up to a second later: its controller counts in batches.
 func (e Evidence) finished(o Object) bool {
 	return o.Kind == "Job" && slices.ContainsFunc(e.pods(o), func(p Pod) bool { return p.Status.Phase == "Succeeded" })
 }
 
-// about are the events about an object of one of some reasons, the newest first. No reasons are all.
+// about are the events about an object with one of some reasons, the newest first. No reasons means all.
 func (e Evidence) about(kind, name string, reasons ...string) []Event {
 	var found []Event
 	for _, v := range e.Events {
@@ -61,14 +61,14 @@ func (e Evidence) about(kind, name string, reasons ...string) []Event {
 	return found
 }
 
-// ofPod are the events about a pod; those about one of the same name before it, as StatefulSets have, do not count.
+// ofPod are the events about a pod, without those about an earlier pod of the same name, as StatefulSets have.
 func (e Evidence) ofPod(p Pod, reasons ...string) []Event {
 	return slices.DeleteFunc(e.about("Pod", p.Metadata.Name, reasons...), func(v Event) bool {
 		return v.About.UID != "" && v.About.UID != p.Metadata.UID
 	})
 }
 
-// refusals are the events that tell that a workload's pods can't even be made, unless one was made since.
+// refusals are the events that say that a workload's pods can't even be created, unless one was created since.
 func (e Evidence) refusals(o Object, pods []Pod) []Event {
 	found := e.about(o.Kind, o.Metadata.Name, "FailedCreate")
 	if o.Kind == "Deployment" {

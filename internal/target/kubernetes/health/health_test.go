@@ -12,7 +12,7 @@ import (
 	"berth/internal/target/kubernetes/kubetest"
 )
 
-// read reads JSON of the cluster's.
+// read reads JSON of the cluster.
 func read[T any](t *testing.T, text string) T {
 	t.Helper()
 	var v T
@@ -84,7 +84,7 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// now is when the fixtures are looked at.
+// now is the time at which the fixtures are judged.
 var now = time.Date(2026, 11, 23, 1, 5, 0, 0, time.UTC)
 
 // diagnosed diagnoses gitserver, a StatefulSet, whose pod has a spec, a status and events.
@@ -195,7 +195,7 @@ func TestOwns(t *testing.T) {
 	}
 }
 
-// TestFinished: a Job whose pod came to its end well is finished before its controller says so; one of another Job, or a failed pod, is none.
+// TestFinished: a Job whose pod succeeded is finished before its controller says so; a pod of another Job, or a failed one, does not count.
 func TestFinished(t *testing.T) {
 	o := read[Object](t, `{"kind": "Job", "metadata": {"name": "migrator", "uid": "j"}, "status": {"active": 1}}`)
 	for _, test := range []struct {
@@ -209,7 +209,7 @@ func TestFinished(t *testing.T) {
 	}
 }
 
-// TestWatcher: a few lists a look, none when nothing changed in between, and the log of the right container.
+// TestWatcher: each look makes a few lists, and none when nothing changed in between; the log is that of the right container.
 func TestWatcher(t *testing.T) {
 	s := kubetest.New(t)
 	s.Put("/apis/apps/v1/namespaces/default/statefulsets/gitserver", tree{"metadata": tree{"name": "gitserver"}})
@@ -260,7 +260,7 @@ func TestWatcher(t *testing.T) {
 	if d := w.Explain(t.Context(), ref("gone")); d.Code != "BERTH3433" || !strings.Contains(d.Summary, "StatefulSet/gone is not ready: not there") {
 		t.Errorf("%+v", d)
 	}
-	// The longer nothing was applied, the longer a look holds.
+	// The more time passed since the last apply, the longer a look is valid.
 	for _, step := range []struct {
 		wait time.Duration
 		asks bool
@@ -278,7 +278,7 @@ func TestWatcher(t *testing.T) {
 	}
 }
 
-// TestNodes: the nodes of pods that are late are looked at, now and then, as far as one may.
+// TestNodes: the nodes of slow pods are read now and then, as far as the rights allow.
 func TestNodes(t *testing.T) {
 	s := kubetest.New(t)
 	s.Put("/apis/apps/v1/namespaces/default/statefulsets/gitserver", tree{"metadata": tree{"name": "gitserver"}})

@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// slow is how long a pod may take on its node before somebody looks at the node.
+	// slow is how long a pod may take on its node before the watcher reads the node.
 	slow = 10 * time.Second
-	// again is how long what was seen of nodes holds: the cluster itself takes some 50 seconds to miss one.
+	// again is how long the state of nodes is valid: the cluster itself takes some 50 seconds to notice a lost one.
 	again = 5 * time.Second
 )
 
-// nodes looks at nodes, as far as one may: they are outside the namespace.
+// nodes reads nodes, as far as the rights allow: they are outside the namespace.
 type nodes struct {
-	at    time.Time // of the last look
+	at    time.Time // of the last read
 	known map[string]string
-	blind bool // they may not be looked at
+	blind bool // we may not read them
 }
 
-// lost are the nodes of pods that are late which do not answer, with what the cluster says of each.
+// lost are the nodes of slow pods that do not answer, with the cluster's message about each.
 func (n *nodes) lost(ctx context.Context, c *kubernetes.Client, e Evidence) (map[string]string, error) {
 	if n.blind || e.Now.Sub(n.at) < again {
 		return n.known, nil
@@ -55,7 +55,7 @@ func (n *nodes) lost(ctx context.Context, c *kubernetes.Client, e Evidence) (map
 	return known, nil
 }
 
-// silent reports whether a node does not answer, and what the cluster says of it.
+// silent reports whether a node does not answer, and the cluster's message.
 func silent(node Object) (string, bool) {
 	for _, c := range node.Status.Conditions {
 		if c.Type == "Ready" && c.Status != "True" {
@@ -65,11 +65,11 @@ func silent(node Object) (string, bool) {
 	return "", false
 }
 
-// node is a pod whose node does not answer. It may come back, so it is waited for.
+// node explains a pod whose node does not answer. The node may come back, so the pod is waited for.
 func (e Evidence) node(o Object, p Pod) (Finding, bool) {
-	said, lost := e.Lost[p.Spec.Node]
+	said, lost := e.LostNodes[p.Spec.Node]
 	if !lost {
-		// Who may not look at nodes reads it in the pod's events.
+		// Without the right to read nodes, the pod's events say it.
 		events := e.ofPod(p, "NodeNotReady")
 		if len(events) == 0 || e.Now.Sub(events[0].at()) > 10*recent {
 			return Finding{}, false

@@ -1,13 +1,13 @@
-// Package health tells what of an installation is ready in a cluster, and why the rest is not: from the objects themselves, their pods, and
-// what the cluster said of these. Judging is pure; a Watcher fetches what is judged.
+// Package health says which objects of an installation are ready in a cluster, and why the others are not: from the objects themselves,
+// their pods, and the events about these. Judging is pure; a Watcher fetches what is judged.
 //
-//	objects ──> Ready ──> how far each is
-//	objects + pods + claims + events ──> Diagnose ──> why it is no further, and whether waiting will help
+//	objects ──> Ready ──> how ready each is
+//	objects + pods + claims + events ──> Diagnose ──> why it is not ready, and whether waiting will help
 package health
 
 import "time"
 
-// Object is a workload, or anything else that gets ready, as much of it as is judged.
+// Object has the parts of a workload, or of another kind with readiness, that are judged.
 type Object struct {
 	Kind     string   `json:"kind"`
 	Metadata Metadata `json:"metadata"`
@@ -28,7 +28,7 @@ type Object struct {
 				Containers []probed `json:"containers"`
 			} `json:"spec"`
 		} `json:"template"`
-		StorageClass *string `json:"storageClassName"` // of a claim; nil is that there is no default class
+		StorageClass *string `json:"storageClassName"` // of a claim; nil: there is no default class
 	} `json:"spec"`
 	Status struct {
 		Observed   int64       `json:"observedGeneration"`
@@ -55,12 +55,12 @@ type Object struct {
 	} `json:"status"`
 }
 
-// probed is a container, as far as it says how it is asked whether it is ready.
+// probed is a container's probe of its readiness.
 type probed struct {
 	Readiness *struct{} `json:"readinessProbe"`
 }
 
-// Metadata is what is read of the metadata of objects.
+// Metadata has the parts of the metadata of objects that are read.
 type Metadata struct {
 	Name       string            `json:"name"`
 	UID        string            `json:"uid"`
@@ -84,7 +84,7 @@ type Condition struct {
 	Message string `json:"message"`
 }
 
-// condition finds a condition that has a status.
+// condition finds a condition with a status.
 func condition(list []Condition, kind, status string) (Condition, bool) {
 	for _, c := range list {
 		if c.Type == kind && c.Status == status {
@@ -115,7 +115,7 @@ type Pod struct {
 	} `json:"status"`
 }
 
-// ContainerStatus is how a container of a pod is.
+// ContainerStatus is the state of a container of a pod.
 type ContainerStatus struct {
 	Name     string         `json:"name"`
 	Image    string         `json:"image"`
@@ -143,7 +143,7 @@ type Ending struct {
 	Finished time.Time `json:"finishedAt"`
 }
 
-// Event is something that the cluster said of an object.
+// Event is the cluster's message about an object.
 type Event struct {
 	About struct {
 		Kind string `json:"kind"`
@@ -162,7 +162,7 @@ type Event struct {
 	} `json:"series"`
 }
 
-// at is when it was said last. Which field tells depends on who says it.
+// at is its last time. Which field has it depends on the reporting component.
 func (e Event) at() time.Time {
 	switch {
 	case e.Series != nil && !e.Series.Last.IsZero():
@@ -175,7 +175,7 @@ func (e Event) at() time.Time {
 	return e.Metadata.Created
 }
 
-// times is how often it was said.
+// times is how often it was reported.
 func (e Event) times() int {
 	if e.Series != nil {
 		return max(e.Series.Count, e.Count, 1)

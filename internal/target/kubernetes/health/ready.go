@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// Readiness is how far an object is.
+// Readiness says how ready an object is.
 type Readiness struct {
 	Ready  bool
-	Failed bool   // it will not get ready by waiting
+	Failed bool   // waiting will not make it ready
 	How    string // in a word: "2 of 3 ready", "crashed 3 times"
 }
 
-// Ready tells how far an object is, from what it says itself. Kinds that are not known are ready when they are there.
+// Ready says how ready an object is, from its own status. Objects of unknown kinds are ready when they exist.
 func Ready(o Object) Readiness {
 	if o.Metadata.Deleted != nil {
 		return Readiness{How: "being deleted"}
@@ -39,7 +39,7 @@ func Ready(o Object) Readiness {
 			return Readiness{How: "waiting for an address of the load balancer"}
 		}
 	}
-	// An Ingress among them: many controllers never write down its address.
+	// Ingresses too: many controllers never write down their address.
 	return Readiness{Ready: true, How: "there"}
 }
 
@@ -51,8 +51,8 @@ func (o Object) replicas() int {
 	return *o.Spec.Replicas
 }
 
-// probed reports whether pods are asked whether they are ready. One that is and says so, serves; minReadySeconds then only makes the cluster
-// wait before it takes the next old pod away. Of one that is not asked, ready says no more than that it runs: it has to stay that long.
+// probed reports whether pods have readiness probes. A pod that passes one serves; minReadySeconds then only makes the cluster wait before
+// it removes the next old pod. Without a probe, ready means only that the pod runs: it has to run that long.
 func (o Object) probed() bool {
 	return slices.ContainsFunc(o.Spec.Template.Spec.Containers, func(c probed) bool { return c.Readiness != nil })
 }
@@ -133,7 +133,7 @@ func job(o Object) Readiness {
 	return Readiness{How: "waiting to be started"}
 }
 
-// claim is never waited for alone: most volumes are made for the first pod that wants them.
+// claim is never waited for alone: most volumes are created for the first pod that uses them.
 func claim(o Object) Readiness {
 	switch o.Status.Phase {
 	case "Lost":

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Watcher looks at an installation's objects again and again, at little cost: a list of each kind that is waited for and, while something
-// is not ready, one of pods, one of claims and one of warnings. Nothing is asked for one by one but the nodes of pods that are late.
+// Watcher observes an installation's objects at little cost: a list of each kind that is waited for and, while something is not ready, one
+// of pods, one of claims and one of warnings. Single requests are made only for the nodes of slow pods.
 type Watcher struct {
 	client    *kubernetes.Client
 	namespace string
@@ -27,22 +27,22 @@ type Watcher struct {
 	found map[kubernetes.Ref]Finding
 }
 
-// A look holds for a tenth of the time since something was applied, within these bounds: who asks more often gets the same answer. Pods that
-// are up in a moment are seen at once, and hours of waiting for images cost the API server little.
+// A look is valid for a tenth of the time since the last apply, within these bounds: more frequent callers get the same answer. So pods
+// that start in a moment are seen at once, and hours of waiting for images cost the API server little.
 const (
 	leastFresh = 100 * time.Millisecond
 	mostFresh  = time.Second
 )
 
-// lastLines is how much of a log is shown.
+// lastLines is how many lines of a log are shown.
 const lastLines = 20
 
-// NewWatcher watches a namespace. What the cluster said before now is known, but nothing is given up for it.
+// NewWatcher watches a namespace. Events from before now are reported, but no object counts as failed because of them.
 func NewWatcher(c *kubernetes.Client, namespace string, now func() time.Time) *Watcher {
 	return &Watcher{client: c, namespace: namespace, now: now, since: now(), moved: now()}
 }
 
-// judged are the kinds that are not ready by being there.
+// judged are the kinds that need more than to exist to be ready.
 func judged(kind string) bool {
 	switch kind {
 	case "Deployment", "StatefulSet", "DaemonSet", "Job", "PersistentVolumeClaim", "Service":
@@ -51,7 +51,7 @@ func judged(kind string) bool {
 	return false
 }
 
-// Look tells how far some objects are.
+// Look says how ready some objects are.
 func (w *Watcher) Look(ctx context.Context, refs []kubernetes.Ref) (map[kubernetes.Ref]Readiness, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,7 +67,7 @@ func (w *Watcher) Look(ctx context.Context, refs []kubernetes.Ref) (map[kubernet
 	return out, nil
 }
 
-// holds reports whether the last look was just now, and at all of some objects.
+// holds reports whether the last look is still valid, and was about these objects.
 func (w *Watcher) holds(refs []kubernetes.Ref) bool {
 	for _, r := range refs {
 		if _, ok := w.known[r]; !ok {
@@ -77,7 +77,7 @@ func (w *Watcher) holds(refs []kubernetes.Ref) bool {
 	return w.now().Sub(w.at) < min(max(w.now().Sub(w.moved)/10, leastFresh), mostFresh)
 }
 
-// Forget makes the next look a new one, as after something was applied.
+// Forget makes the next look read again, as after an apply.
 func (w *Watcher) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -125,7 +125,7 @@ func (w *Watcher) look(ctx context.Context, refs []kubernetes.Ref) error {
 	return nil
 }
 
-// objects fetches what is waited for, by kind.
+// objects reads the objects that are waited for, by kind.
 func (w *Watcher) objects(ctx context.Context, refs []kubernetes.Ref) (map[kubernetes.Ref]Object, error) {
 	wanted := map[kubernetes.Ref]bool{}
 	kinds := map[kubernetes.Ref]bool{} // without names
@@ -156,7 +156,7 @@ func (w *Watcher) objects(ctx context.Context, refs []kubernetes.Ref) (map[kuber
 	return out, g.Wait()
 }
 
-// evidence fetches what tells why something is not ready.
+// evidence reads what explains why something is not ready.
 func (w *Watcher) evidence(ctx context.Context) (Evidence, error) {
 	e := Evidence{Now: w.now(), Since: w.since}
 	g, asking := errgroup.WithContext(ctx)
@@ -179,11 +179,11 @@ func (w *Watcher) evidence(ctx context.Context) (Evidence, error) {
 		return e, err
 	}
 	var err error
-	e.Lost, err = w.nodes.lost(ctx, w.client, e)
+	e.LostNodes, err = w.nodes.lost(ctx, w.client, e)
 	return e, err
 }
 
-// Explain says why an object is not ready, as of the last look, with the last lines of the container that is to blame.
+// Explain says why an object is not ready, as of the last look, with the last lines of the container that causes it.
 func (w *Watcher) Explain(ctx context.Context, r kubernetes.Ref) diag.Diagnostic {
 	w.mu.Lock()
 	f, ok := w.found[r]
@@ -200,7 +200,7 @@ func (w *Watcher) Explain(ctx context.Context, r kubernetes.Ref) diag.Diagnostic
 	q := kubernetes.LogQuery{Namespace: w.namespace, Pod: f.Log.Pod, Container: f.Log.Container, Previous: f.Log.Previous, Tail: lastLines}
 	text, err := w.client.PodLogs(ctx, q)
 	if err != nil || len(text) == 0 {
-		// The run before may be cleared away, or this one may have said nothing yet.
+		// The log of the previous run may be deleted, or this run's may still be empty.
 		q.Previous = !q.Previous
 		text, err = w.client.PodLogs(ctx, q)
 	}

@@ -8,15 +8,15 @@ import (
 	"berth/internal/plan/objects"
 )
 
-// The labels that tell whose an object is. Names of objects outside namespaces are the chart's, so two installations of a cluster would
-// share them.
+// The labels that say which installation an object belongs to. Names of objects outside namespaces are the chart's, so two installations of
+// a cluster would share them.
 const (
 	labelInstallation = "dev.berth.installation"
 	labelNamespace    = "dev.berth.namespace"
 	helmNamespace     = "meta.helm.sh/release-namespace"
 )
 
-// Foreign finds objects outside the namespace that belong to another installation. They are not touched.
+// Foreign finds objects outside the namespace that belong to another installation. berth does not touch them.
 func Foreign(d objects.Desired, c objects.Cluster) diag.List {
 	var problems diag.List
 	for _, o := range d.Objects {

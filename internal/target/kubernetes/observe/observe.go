@@ -1,5 +1,5 @@
-// Package observe sees what a cluster has of an installation, and asks the API server what would come of the objects that are wanted,
-// without changing anything.
+// Package observe reads what a cluster has of an installation, and asks the API server by dry runs what the wanted objects would become. It
+// changes nothing.
 package observe
 
 import (
@@ -21,13 +21,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// parallel is how many requests are under way at once.
+// parallel is how many requests run at once.
 const parallel = 16
 
-// labelRelease is the label with the release that an object was made for.
+// labelRelease is the label with the release of an object.
 const labelRelease = "dev.berth.release"
 
-// Cluster sees what there is of the wanted objects, and of those that an inventory lists beside them.
+// Cluster observes the wanted objects, and the objects that the inventory lists and nobody wants any more.
 func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventory []kubernetes.Ref, now func() time.Time) (objects.Cluster, error) {
 	out := objects.Cluster{Seen: map[string]objects.Seen{}}
 	var err error
@@ -40,18 +40,39 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 		}
 		return out, nil
 	}
+	ready, unproved, err := look(ctx, c, d, inventory, now, &out)
+	if err != nil {
+		return out, err
+	}
+	if err := askAll(ctx, c, unproved, out.Seen); err != nil {
+		return out, err
+	}
+	slices.SortFunc(out.Unwanted, func(a, b objects.Unwanted) int { return strings.Compare(a.Key, b.Key) })
+	for key, seen := range out.Seen {
+		if seen.Live == nil {
+			continue
+		}
+		r := ready[kubernetes.RefOf(seen.Live)]
+		seen.Health = objects.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
+		out.Seen[key] = seen
+	}
+	out.Release, out.Runs = release(d, out.Seen), runs(d, out.Seen)
+	return out, nil
+}
+
+// look reads a namespace with few requests, in parallel, into out. It returns how ready the wanted objects are, and the objects about which
+// their managedFields prove nothing: the API server has to be asked about each of them.
+func look(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventory []kubernetes.Ref, now func() time.Time, out *objects.Cluster) (
+	ready map[kubernetes.Ref]health.Readiness, unproved []objects.Object, err error) {
 	var mu sync.Mutex
-	var rest []objects.Object // that the API server has to be asked about, one by one
-	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	var how map[kubernetes.Ref]health.Readiness
 	g.Go(func() (err error) {
 		var refs []kubernetes.Ref
 		for _, o := range d.Objects {
 			refs = append(refs, kubernetes.RefOf(o.Body))
 		}
-		how, err = health.NewWatcher(c, d.Namespace, now).Look(ctx, refs)
+		ready, err = health.NewWatcher(c, d.Namespace, now).Look(ctx, refs)
 		return err
 	})
 	for kind, wanted := range kinds(d) {
@@ -63,10 +84,10 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 			mu.Lock()
 			defer mu.Unlock()
 			for _, o := range wanted {
-				if l := live[kubernetes.RefOf(o.Body)]; l != nil && settled(o.Body, l) {
+				if l := live[kubernetes.RefOf(o.Body)]; l != nil && unchanged(o.Body, l) {
 					out.Seen[o.Key] = objects.Seen{Live: l, Applied: l}
 				} else {
-					rest = append(rest, o)
+					unproved = append(unproved, o)
 				}
 			}
 			return nil
@@ -92,26 +113,11 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 		out.Classes, err = classes(ctx, c)
 		return err
 	})
-	if err := g.Wait(); err != nil {
-		return out, err
-	}
-	if err := askAll(outer, c, rest, out.Seen); err != nil {
-		return out, err
-	}
-	slices.SortFunc(out.Unwanted, func(a, b objects.Unwanted) int { return strings.Compare(a.Key, b.Key) })
-	for key, seen := range out.Seen {
-		if seen.Live == nil {
-			continue
-		}
-		r := how[kubernetes.RefOf(seen.Live)]
-		seen.Health = objects.Health{Ready: r.Ready, Failed: r.Failed, How: r.How}
-		out.Seen[key] = seen
-	}
-	out.Release, out.Runs = release(d, out.Seen), runs(d, out.Seen)
-	return out, nil
+	err = g.Wait()
+	return ready, unproved, err
 }
 
-// exists reports whether a namespace exists. Who may not ask is in it: namespaces that one may work in can often not be looked at.
+// exists reports whether a namespace exists. It says yes where we may not read it: many admins may work in a namespace, but not read it.
 func exists(ctx context.Context, c *kubernetes.Client, namespace string) (bool, error) {
 	_, err := c.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace})
 	switch {
@@ -134,7 +140,7 @@ func kinds(d objects.Desired) map[kubernetes.Ref][]objects.Object {
 	return out
 }
 
-// listed gives the installation's objects of a kind, all with one request. Those that one may not list are asked for one by one.
+// listed returns the installation's objects of a kind, with one request. Where we may not list a kind, each object is read later by itself.
 func listed(ctx context.Context, c *kubernetes.Client, d objects.Desired, kind kubernetes.Ref) (map[kubernetes.Ref]map[string]any, error) {
 	list, err := c.List(ctx, kubernetes.Query{APIVersion: kind.APIVersion, Kind: kind.Kind, Namespace: kind.Namespace,
 		Labels: labelInstallation + "=" + d.Installation + ",!dev.berth.state"})
@@ -148,7 +154,7 @@ func listed(ctx context.Context, c *kubernetes.Client, d objects.Desired, kind k
 	return out, nil
 }
 
-// askAll asks about some objects, many at once.
+// askAll asks about some objects, many in parallel.
 func askAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, seen map[string]objects.Seen) error {
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -165,8 +171,8 @@ func askAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, 
 	return g.Wait()
 }
 
-// ask looks at one object, and asks what would come of applying it: first without force, so that who else wants its fields is told, and
-// then with it. Of one that is to be taken over it asks as well what would come of taking away what nobody wants.
+// ask reads one object, and asks by dry runs what applying it would do: first without force, which shows who else sets its fields, and then
+// with it. For an object to take over it also asks what removing the surplus fields would do.
 func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.Seen, error) {
 	live, err := c.Get(ctx, kubernetes.RefOf(o.Body))
 	if err != nil && !kubernetes.NotFound(err) {
@@ -190,7 +196,7 @@ func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.S
 	case err == nil:
 		return seen, nil
 	case kubernetes.NotFound(err):
-		// Its kind is not there; or a role that it binds, which comes before it.
+		// Its kind does not exist yet; or a role that it binds, which is applied before it.
 		return objects.Seen{Live: live, Soon: live == nil && o.Body["roleRef"] == nil}, nil
 	case errors.As(err, &refusal):
 		seen.Applied = nil
@@ -203,7 +209,7 @@ func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.S
 	return seen, err
 }
 
-// Forbidden reports whether something of what was seen was refused as forbidden: a right may be missing.
+// Forbidden reports whether the API server refused something as forbidden: a right may be missing.
 func Forbidden(c objects.Cluster) bool {
 	for _, seen := range c.Seen {
 		if seen.Refused != nil && seen.Refused.Status == http.StatusForbidden {
@@ -242,7 +248,7 @@ func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]obje
 	return out, nil
 }
 
-// classes are the cluster's storage classes; nil when one may not see them.
+// classes are the cluster's storage classes; nil when we may not read them.
 func classes(ctx context.Context, c *kubernetes.Client) ([]objects.Class, error) {
 	type class struct {
 		Metadata struct {
@@ -266,8 +272,8 @@ func classes(ctx context.Context, c *kubernetes.Client) ([]objects.Class, error)
 	return out, nil
 }
 
-// release is the release that runs: that of the frontend's Deployment, or else of any object that is there. Where Sourcegraph's chart was
-// installed, its own label tells.
+// release is the release that runs: that of the frontend's Deployment, or else of any existing object. Objects of Sourcegraph's chart have
+// the chart's own label.
 func release(d objects.Desired, seen map[string]objects.Seen) string {
 	frontend := seen["Deployment/sourcegraph-frontend"].Live
 	if r := cmp.Or(label(frontend, labelRelease), label(frontend, "app.kubernetes.io/version")); r != "" {
@@ -281,7 +287,7 @@ func release(d objects.Desired, seen map[string]objects.Seen) string {
 	return ""
 }
 
-// runs are the services by the release that their workloads are of.
+// runs are the services by the release of their workloads.
 func runs(d objects.Desired, seen map[string]objects.Seen) map[string][]string {
 	out := map[string][]string{}
 	for _, o := range d.Objects {

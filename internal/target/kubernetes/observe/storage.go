@@ -11,29 +11,55 @@ import (
 	"berth/internal/target/kubernetes"
 )
 
-// Storage finds volumes that would wait for ever: their class is not there, or they name none and the cluster has no default. Volumes that
-// exist need none any more. Who may not look at the classes is told nothing.
+// Storage finds volumes that would wait forever: their storage class does not exist, or they name none and the cluster has no default.
+// Existing volumes need no class any more. It finds nothing where we may not read the classes.
 func Storage(ctx context.Context, c *kubernetes.Client, namespace string, bodies []map[string]any) (diag.List, error) {
 	classes, err := classes(ctx, c)
 	if err != nil || classes == nil {
 		return nil, err
 	}
-	there, err := claims(ctx, c, namespace)
+	existing, err := claims(ctx, c, namespace)
 	if err != nil {
 		return nil, err
 	}
-	fallback, known := false, map[string]bool{}
+	hasDefault, known, names := false, map[string]bool{}, []string{}
 	for _, class := range classes {
-		known[class.Name], fallback = true, fallback || class.Default
+		known[class.Name], hasDefault, names = true, hasDefault || class.Default, append(names, class.Name)
 	}
-	wanted := map[string][]string{} // volumes by class
+	for _, o := range bodies {
+		if ref := kubernetes.RefOf(o); ref.Kind == "StorageClass" {
+			known[ref.Name] = true
+		}
+	}
+	hint := "create one with  kubernetes: {storageClass: {name: ..., provisioner: ...}}"
+	if len(names) > 0 {
+		hint = fmt.Sprintf("name an existing one, such as  kubernetes: {storageClass: {name: %s}}", names[0])
+	}
+	var problems diag.List
+	for class, volumes := range newVolumes(bodies, existing) {
+		if class == "" && hasDefault || known[class] {
+			continue
+		}
+		slices.Sort(volumes)
+		summary := fmt.Sprintf("the cluster has no storage class %s", class)
+		if class == "" {
+			summary = "the cluster has no default storage class, and the config names none"
+		}
+		problems = append(problems, diag.Diagnostic{Code: "BERTH2203", Severity: diag.Error, Subject: "cluster", Summary: summary,
+			Detail: []string{"volumes: " + strings.Join(volumes, ", "), "existing classes: " + strings.Join(names, ", ")}, Hint: hint})
+	}
+	problems.Sort()
+	return problems, nil
+}
+
+// newVolumes are the volumes that the objects ask for and that do not exist, by storage class.
+func newVolumes(bodies []map[string]any, existing []objects.Claim) map[string][]string {
+	wanted := map[string][]string{}
 	for _, o := range bodies {
 		ref := kubernetes.RefOf(o)
 		switch ref.Kind {
-		case "StorageClass":
-			known[ref.Name] = true
 		case "PersistentVolumeClaim":
-			if !slices.ContainsFunc(there, func(c objects.Claim) bool { return c.Name == ref.Name }) {
+			if !slices.ContainsFunc(existing, func(c objects.Claim) bool { return c.Name == ref.Name }) {
 				class := classOf(o)
 				wanted[class] = append(wanted[class], ref.Name)
 			}
@@ -43,36 +69,14 @@ func Storage(ctx context.Context, c *kubernetes.Client, namespace string, bodies
 			for _, t := range templates {
 				claim, _ := t.(map[string]any)
 				name := kubernetes.RefOf(claim).Name + "-" + ref.Name
-				if !slices.ContainsFunc(there, func(c objects.Claim) bool { return strings.HasPrefix(c.Name, name+"-") }) {
+				if !slices.ContainsFunc(existing, func(c objects.Claim) bool { return strings.HasPrefix(c.Name, name+"-") }) {
 					class := classOf(claim)
 					wanted[class] = append(wanted[class], name)
 				}
 			}
 		}
 	}
-	var problems diag.List
-	for class, volumes := range wanted {
-		if class == "" && fallback || known[class] {
-			continue
-		}
-		slices.Sort(volumes)
-		summary := fmt.Sprintf("the cluster has no storage class %s", class)
-		if class == "" {
-			summary = "the cluster has no default storage class, and the config names none"
-		}
-		names := make([]string, len(classes))
-		for i, c := range classes {
-			names[i] = c.Name
-		}
-		hint := "create one with  kubernetes: {storageClass: {name: ..., provisioner: ...}}"
-		if len(names) > 0 {
-			hint = fmt.Sprintf("name an existing one, such as  kubernetes: {storageClass: {name: %s}}", names[0])
-		}
-		problems = append(problems, diag.Diagnostic{Code: "BERTH2203", Severity: diag.Error, Subject: "cluster", Summary: summary,
-			Detail: []string{"volumes: " + strings.Join(volumes, ", "), "existing classes: " + strings.Join(names, ", ")}, Hint: hint})
-	}
-	problems.Sort()
-	return problems, nil
+	return wanted
 }
 
 func classOf(claim map[string]any) string {

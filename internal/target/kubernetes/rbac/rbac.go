@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Rule is what berth needs to do with some kinds of objects.
+// Rule is a set of verbs on some kinds of objects that berth needs.
 type Rule struct {
 	Group     string
 	Resources []string // "pods", "pods/log"
@@ -23,7 +23,7 @@ type Rule struct {
 	Cluster   bool     // outside the namespace
 }
 
-// parallel is how many questions are asked at once.
+// parallel is how many requests run at once.
 const parallel = 8
 
 var (
@@ -31,9 +31,10 @@ var (
 	state = []string{"get", "list", "create", "update", "patch", "delete"}
 )
 
-// Needed are the rights for some objects: to apply and remove them, to watch over their pods, and to keep the installation's state beside them.
+// Needed are the rights for some objects: to apply and remove them, to observe their pods, and to keep the installation's state beside
+// them.
 func Needed(objects []map[string]any) []Rule {
-	var granted []Rule // nobody can grant what they don't have
+	var granted []Rule // nobody can grant rights that they don't have
 	byGroup := map[string]map[string]bool{}
 	cluster := map[string]map[string]bool{}
 	add := func(to map[string]map[string]bool, group, plural string) {
@@ -76,7 +77,7 @@ func Needed(objects []map[string]any) []Rule {
 	return append(rules, granted...)
 }
 
-// grants are the rights that a Role gives to others.
+// grants are the rights that a Role grants.
 func grants(o map[string]any, namespaced bool) []Rule {
 	list, _ := o["rules"].([]any)
 	var rules []Rule
@@ -103,7 +104,7 @@ func texts(v any) []string {
 	return out
 }
 
-// Check finds the rights that are missing in a namespace, all at once.
+// Check finds the rights that are missing in a namespace, in parallel.
 func Check(ctx context.Context, c *kubernetes.Client, namespace string, rules []Rule) (diag.List, error) {
 	rights, err := c.Rights(ctx, namespace)
 	if err != nil {
@@ -155,7 +156,7 @@ func describe(r kubernetes.Right, resource string) string {
 	return r.Verb + " " + resource + " " + where
 }
 
-// Objects are the Role, and where it is needed the ClusterRole, that give the rights.
+// Objects are the Role, and where it is needed the ClusterRole, that grant the rights.
 func Objects(rules []Rule, namespace, installation string) []map[string]any {
 	role := func(kind, name string, wide bool) map[string]any {
 		var list []any

@@ -22,8 +22,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSettled: an object as our own last apply left it is not asked about; anything else is.
-func TestSettled(t *testing.T) {
+// TestUnchanged: an object as our last apply left it needs no dry run; any other object does.
+func TestUnchanged(t *testing.T) {
 	const fields = `{"f:data":{"f:a":{}},"f:metadata":{"f:annotations":{},"f:labels":{"f:deploy":{}}},"f:spec":{"f:replicas":{},"f:selector":{},"f:containers":{
 		"k:{\"name\":\"x\"}":{".":{},"f:name":{},"f:env":{"k:{\"name\":\"A\"}":{".":{},"f:name":{},"f:value":{}},"k:{\"name\":\"B\"}":{".":{},"f:name":{},"f:valueFrom":{"f:fieldRef":{}}}},
 		"f:ports":{"k:{\"containerPort\":80,\"protocol\":\"TCP\"}":{".":{},"f:containerPort":{}}}}}}}`
@@ -60,17 +60,17 @@ func TestSettled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, l := tree(t, want), tree(t, strings.Replace(live, "FIELDS", fields, 1))
 			c.change(w, l)
-			if got := settled(w, l); got != c.is {
+			if got := unchanged(w, l); got != c.is {
 				t.Errorf("settled: %v, want %v", got, c.is)
 			}
 		})
 	}
 }
 
-// TestSettledIsTrue: on a real API server, an object of a release that is settled is as a dry run says it would be; and all are settled once
-// they are applied. Each is tried as it was applied, with each of its fields wanted otherwise or not at all, and with fields that somebody
-// else changed.
-func TestSettledIsTrue(t *testing.T) {
+// TestUnchangedIsTrue: on a real API server, an unchanged object of a release equals its dry run; and all objects are unchanged right after
+// they were applied. Each is tried as it was applied, with each of its fields changed or removed, and with fields that another manager
+// changed.
+func TestUnchangedIsTrue(t *testing.T) {
 	if os.Getenv("BERTH_E2E_KUBERNETES") == "" || os.Getenv("KUBECONFIG") == "" {
 		t.Skip(`needs an API server:  testbed/kubernetes up control; eval "$(testbed/kubernetes env control)"; BERTH_E2E_KUBERNETES=1`)
 	}
@@ -96,15 +96,15 @@ func TestSettledIsTrue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !settled(o.Body, live) {
+		if !unchanged(o.Body, live) {
 			t.Errorf("%s is not settled although it was applied just now", o.Key())
 		}
-		// Somebody takes one of the fields over that we set. The annotation is of a kind that all objects may have.
+		// Another manager takes over one of the fields that we set. All objects may have this annotation.
 		ref := kubernetes.RefOf(o.Body)
 		if live, err = c.Patch(ctx, ref, map[string]any{"metadata": map[string]any{"labels": map[string]any{"deploy": "theirs"}, "annotations": map[string]any{"a": "b"}}}, "somebody"); err != nil {
 			t.Fatal(err)
 		}
-		if settled(o.Body, live) {
+		if unchanged(o.Body, live) {
 			t.Errorf("%s is settled although somebody changed it", o.Key())
 		}
 		if live, err = c.Apply(ctx, o.Body, options); err != nil {
@@ -115,7 +115,7 @@ func TestSettledIsTrue(t *testing.T) {
 				continue // another object
 			}
 			tried++
-			if !settled(want, live) {
+			if !unchanged(want, live) {
 				continue
 			}
 			found++
@@ -132,7 +132,7 @@ func TestSettledIsTrue(t *testing.T) {
 	t.Logf("%d variants, %d of them settled", tried, found)
 }
 
-// released are the objects of a release that lie in the namespace.
+// released are the objects of a release inside the namespace.
 func released(t *testing.T, namespace string) []render.Object {
 	t.Helper()
 	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Kubernetes)
@@ -150,7 +150,7 @@ func released(t *testing.T, namespace string) []render.Object {
 	return slices.DeleteFunc(set.Objects, func(o render.Object) bool { return o.Values != nil })
 }
 
-// variants are an object as it is, and with each of its values gone, another, or in another place.
+// variants are an object unchanged, and with each of its values removed, changed, or moved.
 func variants(v map[string]any) []map[string]any {
 	out := []map[string]any{v}
 	for _, key := range slices.Sorted(maps.Keys(v)) {
@@ -196,7 +196,7 @@ func others(v any) []any {
 	return out
 }
 
-// spoken is what an object says, without what each look at it changes.
+// spoken is an object without what changes with each read.
 func spoken(object map[string]any) map[string]any {
 	return without(object, "metadata", "status")
 }

@@ -15,7 +15,7 @@ import (
 
 var nameForm = lazy(`^[a-z0-9][a-z0-9-]*$`)
 
-// name: it becomes part of the names of containers, volumes and Kubernetes objects, which know only these letters.
+// name becomes part of the names of containers, volumes and Kubernetes objects, which allow only these letters.
 func (c *checker) name() {
 	if c.Name != "" && (len(c.Name) > 53 || !nameForm().MatchString(c.Name)) {
 		c.errorf("BERTH1163", "name", "", "name must be at most 53 lower-case letters, digits and dashes, got %q", c.Name)
@@ -66,7 +66,7 @@ func validPort(text string) bool {
 	return err == nil && n > 0 && n < 1<<16
 }
 
-// tlsChoice: one way of TLS, whole, that fits the URL.
+// tlsChoice: there is one complete form of TLS, and it fits the URL.
 func (c *checker) tlsChoice() {
 	t, u := c.TLS, c.parsedURL()
 	own := t.Certificate != "" || t.Key != ""
@@ -86,7 +86,7 @@ func (c *checker) tlsChoice() {
 	case u == nil:
 	case u.Scheme == "http" && (own || t.LetsEncrypt != nil):
 		c.errorf("BERTH1132", "url", "write  url: https://"+u.Host, "tls is on, but the url begins with http://")
-	case c.On == catalogue.Kubernetes: // certificates looks at the Ingress
+	case c.On == catalogue.Kubernetes: // the rule certificates checks the Ingress
 	case u.Scheme == "https" && !own && t.LetsEncrypt == nil && !t.External && !c.doc.Broken():
 		c.warnf("BERTH1132", "url", "set tls, or  tls: {external: true}  if a load balancer in front terminates TLS",
 			"the url begins with https://, but tls is not set: Sourcegraph would speak HTTP")
@@ -114,13 +114,13 @@ func (c *checker) bind() {
 	}
 }
 
-// opened is a port of the host that will be opened, and the key that says so; "" when the release does.
+// opened is a port of the host that will be published, and the key that asks for it; "" when the release does.
 type opened struct {
 	port      int
 	what, key string
 }
 
-// ports: two services can't have the same port of the host.
+// ports: two services can't publish the same port of the host.
 func (c *checker) ports() {
 	if c.rel == nil || c.On != catalogue.Compose {
 		return
@@ -137,7 +137,7 @@ func (c *checker) ports() {
 	}
 }
 
-// opened lists the ports of the release, as the config changes them.
+// opened lists the published ports of the release with the config's changes.
 func (c *checker) opened() []opened {
 	wanted := []struct {
 		service, inside, what, key string
@@ -149,12 +149,12 @@ func (c *checker) opened() []opened {
 		{"grafana", "3370", "Grafana", "ports.grafana", c.Ports.Grafana},
 	}
 	if u := c.parsedURL(); u != nil && u.Port() != "" {
-		door := &wanted[0]
+		web := &wanted[0]
 		if u.Scheme == "https" {
-			door = &wanted[1]
+			web = &wanted[1]
 		}
-		if n, err := strconv.Atoi(u.Port()); err == nil && door.port == nil && (u.Scheme == "http" || c.TLS.Certificate != "" || c.TLS.LetsEncrypt != nil) {
-			door.port, door.key = &n, "url"
+		if n, err := strconv.Atoi(u.Port()); err == nil && web.port == nil && (u.Scheme == "http" || c.TLS.Certificate != "" || c.TLS.LetsEncrypt != nil) {
+			web.port, web.key = &n, "url"
 		}
 	}
 	var list []opened
@@ -171,7 +171,7 @@ func (c *checker) opened() []opened {
 	return list
 }
 
-// lazy compiles a pattern when it is first needed: most configs need few of them.
+// lazy compiles a pattern on first use: most configs need few of them.
 func lazy(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

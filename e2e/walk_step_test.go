@@ -1,4 +1,4 @@
-//go:build walks
+//go:build e2e
 
 package e2e
 
@@ -20,26 +20,26 @@ import (
 	"time"
 )
 
-// walk is an installation, what was done to it, and what is true of it by then.
+// walk is an installation, what was done to it, and what must be true of it therefore.
 type walk struct {
 	t        *testing.T
 	site     *site
 	place    place
 	ports    []int
-	bases    []string // releases that have images and are edited into the file
-	begins   []string // those that walks begin with; the more often, the more likely
+	bases    []string // releases that are written into the config
+	begins   []string // releases that walks begin with; a release that is in it twice is drawn twice as often
 	walked   []string
 	commands int
 
-	valid    string              // the file's last text that is valid YAML
-	promised string              // the release that berth rollback was said to go back to; "": none was
-	underWay bool                // an upgrade is, or a way back
+	valid    string              // the last text of the config that is valid YAML
+	promised string              // the release that a rollback was promised to; "": none was
+	underWay bool                // an upgrade or a rollback has begun and not ended
 	marks    []string            // repositories that people added
-	doubtful map[string]bool     // those of them that a rollback or a restored volume may have lost
+	doubtful map[string]bool     // repositories that a rollback or a restored volume may have lost
 	taken    *taken              // copies of the databases' volumes
-	byHand   string              // what was done by hand and not put right yet; "": nothing
-	volumes  []string            // that are there
-	secrets  map[string]struct{} // that were generated
+	byHand   string              // what was done by hand and is not reverted yet; "": nothing
+	volumes  []string            // the volumes that exist
+	secrets  map[string]struct{} // the generated secrets
 	said     string              // what the last command that failed printed
 }
 
@@ -89,7 +89,7 @@ type record struct {
 	Action, From, Release, Result string
 }
 
-// step takes one step.
+// step does one step.
 func (w *walk) step(words []string) {
 	w.t.Helper()
 	switch words[0] {
@@ -124,7 +124,7 @@ func (w *walk) step(words []string) {
 	}
 }
 
-// begin makes the file with berth init, adds what the test bed needs, and brings the installation up.
+// begin makes the config with berth init, adds what the test bed needs, and deploys.
 func (w *walk) begin(from string) {
 	w.t.Helper()
 	wanted := w.site.read("sourcegraph.yaml")
@@ -147,7 +147,7 @@ func (w *walk) begin(from string) {
 			text += "  " + off + ": {enabled: false}\n"
 		}
 	}
-	text = regexp.MustCompile(`(?ms)^patches:\n(  .*?\n)*`).ReplaceAllString(text, "") // of cadvisor, which is off
+	text = regexp.MustCompile(`(?ms)^patches:\n(  .*?\n)*`).ReplaceAllString(text, "") // of cadvisor, which is disabled
 	w.write(text)
 	w.run("lock")
 	w.run("lock", "--to", release)
@@ -166,7 +166,7 @@ func (w *walk) key(text, name string) string {
 	return m[1]
 }
 
-// write writes the file, as an admin's editor does.
+// write writes the config, as an admin's editor does.
 func (w *walk) write(text string) {
 	w.site.writeFile("sourcegraph.yaml", text)
 	if !strings.Contains(text, brokenLine) {
@@ -176,7 +176,7 @@ func (w *walk) write(text string) {
 
 const brokenLine = "services: {worker: [\n"
 
-// edit changes a key of the file.
+// edit changes a key of the config.
 func (w *walk) edit(words []string) {
 	w.t.Helper()
 	text := w.site.read("sourcegraph.yaml")
@@ -210,7 +210,7 @@ func (w *walk) edit(words []string) {
 	w.write(text)
 }
 
-// arguments are a command's, with the words that let it run where nobody can be asked.
+// arguments are those of a command, with the flags that it needs where nobody can answer.
 func (w *walk) arguments(args []string) []string {
 	args = slices.Clone(args)
 	changes := args[0] == "upgrade" && !slices.Contains(args, "--plan") || args[0] == "rollback" || args[0] == "revert"
@@ -229,7 +229,7 @@ func (w *walk) arguments(args []string) []string {
 	return args
 }
 
-// run runs a command to its end, and looks for secrets in what it says.
+// run runs a command to its end, and looks for secrets in its output.
 func (w *walk) run(args ...string) result {
 	return w.disturb(0, 0, args...)
 }
@@ -272,7 +272,7 @@ func (w *walk) disturb(after time.Duration, signal syscall.Signal, args ...strin
 	}
 	w.keptSecret("what berth "+r.command()+" printed", r.out)
 	if text, err := os.ReadFile(w.site.dir + "/sourcegraph.yaml"); err == nil && !strings.Contains(string(text), brokenLine) {
-		w.valid = string(text) // berth writes into it, too
+		w.valid = string(text) // berth edits it, too
 	}
 	if r.code == 2 && slices.Contains(args, "up") || strings.Contains(r.out, "panic:") || strings.Contains(r.out, "goroutine ") {
 		w.broke("a command ends orderly", "berth %s: exit %d\n%s", r.command(), r.code, r.out)
@@ -312,7 +312,7 @@ func (w *walk) disturbed(words []string) {
 	w.judge(r)
 }
 
-// saved saves a plan, does something, and carries the plan out.
+// saved saves a plan, does another step, and carries the plan out.
 func (w *walk) saved(between []string) {
 	w.t.Helper()
 	if r := w.berth("plan", "--out", "plan.json"); r.code != 0 && r.code != 2 {
@@ -325,7 +325,7 @@ func (w *walk) saved(between []string) {
 	w.judge(w.berth("up", "--plan", "plan.json"))
 }
 
-// revertTo goes back to one of the runs that there were.
+// revertTo reverts to one of the runs in the history.
 func (w *walk) revertTo(which string) {
 	w.t.Helper()
 	records := w.history()
@@ -367,11 +367,11 @@ func (w *walk) both(text string) {
 		}
 	}
 	if len(after) > len(before)+2 {
-		w.broke("history has one line for each thing asked for", "%d lines more after berth %s", len(after)-len(before), text)
+		w.broke("history has one line for each command", "%d lines more after berth %s", len(after)-len(before), text)
 	}
 }
 
-// hand does something to a container by hand. What happens until the next command of berth that ends well is its consequence.
+// hand changes a container by hand. Until the next command of berth that succeeds, rules are checked with that in mind.
 func (w *walk) hand(words []string) {
 	w.t.Helper()
 	to := ""
@@ -382,7 +382,7 @@ func (w *walk) hand(words []string) {
 			w.t.Fatal(err)
 		}
 		if slices.ContainsFunc(units, func(u unit) bool { return u.service == words[1] && u.release == to }) {
-			return // it is of that release
+			return // it has that release already
 		}
 	}
 	noticed, err := w.place.hand(words[0], words[1], to)
@@ -394,7 +394,7 @@ func (w *walk) hand(words []string) {
 	}
 }
 
-// deleteData deletes everything and begins again.
+// deleteData deletes the installation with its data.
 func (w *walk) deleteData() {
 	w.t.Helper()
 	before := w.volumes
@@ -410,7 +410,7 @@ func (w *walk) deleteData() {
 	clear(w.doubtful)
 }
 
-// use does what people do: it adds a repository and an insight, where Sourcegraph answers.
+// use does what people do: it adds a repository, if Sourcegraph answers.
 func (w *walk) use() {
 	w.t.Helper()
 	name := fmt.Sprintf("example/walk-%d", len(w.walked))
@@ -424,7 +424,7 @@ func (w *walk) use() {
 	}
 }
 
-// take copies the databases' volumes while they are stopped.
+// take stops the databases and copies their volumes.
 func (w *walk) take() {
 	w.t.Helper()
 	at, err := w.place.sql("SELECT version FROM versions WHERE service = 'frontend'")
@@ -438,7 +438,7 @@ func (w *walk) take() {
 	w.taken = &taken{at, slices.Clone(w.marks)}
 }
 
-// restore stops the installation, puts the copied volumes back, and says to berth what it did.
+// restore stops the installation, restores the copied volumes, and starts it.
 func (w *walk) restore() {
 	w.t.Helper()
 	if w.taken == nil {
@@ -460,10 +460,10 @@ func (w *walk) restore() {
 	w.judge(w.berth("up"))
 }
 
-// engine is a Docker Engine.
-type engine struct{ name string }
+// onEngine is an installation on a Docker Engine.
+type onEngine struct{ name string }
 
-// sh runs a program and gives what it printed.
+// sh runs a program and gives its output.
 func sh(args ...string) (string, error) {
 	var stderr bytes.Buffer
 	cmd := exec.Command(args[0], args[1:]...)
@@ -475,7 +475,7 @@ func sh(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-func (e engine) running() (units []unit, err error) {
+func (e onEngine) running() (units []unit, err error) {
 	out, err := sh("docker", "ps", "-a", "--filter", "label=dev.berth.installation="+e.name, "--format",
 		`{{.Label "dev.berth.service"}} {{.Label "dev.berth.release"}} {{.State}} {{.Names}}`)
 	for line := range strings.Lines(out) {
@@ -495,20 +495,20 @@ func (e engine) running() (units []unit, err error) {
 
 var databases = []string{"pgsql", "codeintel-db", "codeinsights-db"}
 
-// olderMajor is what Postgres says when data is of another major than it.
+// olderMajor is what Postgres prints when data is of another major release.
 var olderMajor = regexp.MustCompile(`(?m)^.*(not compatible with this version|incompatible with server).*$`)
 
-func (e engine) sql(query string) (string, error) {
+func (e onEngine) sql(query string) (string, error) {
 	return sh("docker", "exec", e.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-Atc", query)
 }
 
-func (e engine) volumes() ([]string, error) {
+func (e onEngine) volumes() ([]string, error) {
 	out, err := sh("docker", "volume", "ls", "--filter", "label=com.docker.compose.project="+e.name, "--format", "{{.Name}}")
 	return strings.Fields(out), err
 }
 
-// hand: "image" makes a container of a service with the image of another release, as an admin would who edits the rendered file.
-func (e engine) hand(verb, service, to string) (noticed bool, err error) {
+// hand: "image" replaces a container by one with the image of another release, like an admin who edits the rendered file.
+func (e onEngine) hand(verb, service, to string) (noticed bool, err error) {
 	container := e.name + "-" + service
 	if slices.Contains([]string{"gitserver", "searcher", "sourcegraph-frontend"}, service) {
 		container += "-0"
@@ -528,7 +528,7 @@ func (e engine) hand(verb, service, to string) (noticed bool, err error) {
 	return err == nil, err
 }
 
-func (e engine) image(container, to string) error {
+func (e onEngine) image(container, to string) error {
 	dir, err := sh("docker", "inspect", "-f", `{{index .Config.Labels "com.docker.compose.project.working_dir"}}`, container)
 	if err != nil {
 		return err
@@ -548,9 +548,9 @@ func (e engine) image(container, to string) error {
 	return errors.Join(err, os.Remove(over))
 }
 
-// copies copies the databases' volumes aside, or back.
-func (e engine) copies(verb string) error {
-	image := registryAddress() + "/sourcegraph/postgresql-16:" + release
+// copies copies the databases' volumes to other volumes, or from them.
+func (e onEngine) copies(verb string) error {
+	image := repository() + "/postgresql-16:" + release
 	for _, db := range databases {
 		from, to := e.name+"_"+db, e.name+"-kept-"+db
 		if verb == "take" {

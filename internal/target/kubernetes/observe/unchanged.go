@@ -7,10 +7,10 @@ import (
 	"berth/internal/plan"
 )
 
-// settled reports whether applying an object again is sure to change nothing, so that the API server need not be asked what would come of it:
-// its own books say that our last apply set exactly these fields, and each has the wanted value now. Where another has changed one since, the
-// books no longer say so. In doubt it is not settled.
-func settled(want, live map[string]any) bool {
+// unchanged reports whether applying an object again surely changes nothing, so that no dry run is needed. Its managedFields prove it: our
+// last apply set exactly these fields, and each has the wanted value now. A field that another manager changed since is no longer in our
+// set. In doubt the answer is no.
+func unchanged(want, live map[string]any) bool {
 	fields := applied(want, live)
 	if fields == nil {
 		return false
@@ -20,10 +20,10 @@ func settled(want, live map[string]any) bool {
 	if len(metadata) > 0 {
 		rest["metadata"] = metadata
 	}
-	return mapSettled(fields, rest, live)
+	return mapUnchanged(fields, rest, live)
 }
 
-// applied are the fields that our last apply set; nil when there are none, or they are those of another version of the kind.
+// applied are the fields that our last apply set; nil when there are none, or when they are those of another version of the kind.
 func applied(want, live map[string]any) map[string]any {
 	entries, _ := branch(live, "metadata")["managedFields"].([]any)
 	for _, e := range entries {
@@ -35,41 +35,41 @@ func applied(want, live map[string]any) map[string]any {
 	return nil
 }
 
-// valueSettled compares a value with a set of fields, as managedFields write it: nothing in it means the value as a whole.
-func valueSettled(fields map[string]any, name string, want, live any) bool {
+// valueUnchanged compares a value with a set of fields, as managedFields write it: an empty set means the value as a whole.
+func valueUnchanged(fields map[string]any, name string, want, live any) bool {
 	if inner(fields) == 0 {
-		return wholeSettled(name, want, live)
+		return wholeUnchanged(name, want, live)
 	}
 	switch want := want.(type) {
 	case map[string]any:
 		live, ok := live.(map[string]any)
-		return ok && mapSettled(fields, want, live)
+		return ok && mapUnchanged(fields, want, live)
 	case []any:
 		live, ok := live.([]any)
-		return ok && listSettled(fields, want, live)
+		return ok && listUnchanged(fields, want, live)
 	}
 	return false
 }
 
-func mapSettled(fields, want, live map[string]any) bool {
+func mapUnchanged(fields, want, live map[string]any) bool {
 	if inner(fields) != len(want) {
 		return false
 	}
 	for name, value := range want {
 		set, ok := fields["f:"+name].(map[string]any)
-		if !ok || !valueSettled(set, name, value, live[name]) {
+		if !ok || !valueUnchanged(set, name, value, live[name]) {
 			return false
 		}
 	}
 	return true
 }
 
-// listSettled compares a list whose items have keys, or are a set. Others may have added items; ours have to stand in our order.
-func listSettled(fields map[string]any, want, live []any) bool {
+// listUnchanged compares a list whose items have keys, or are a set. Others may have added items; ours must be in our order.
+func listUnchanged(fields map[string]any, want, live []any) bool {
 	if inner(fields) != len(want) {
 		return false
 	}
-	keyed := make(map[string]map[string]any, len(fields)) // the keys by how the fields have them
+	keyed := make(map[string]map[string]any, len(fields)) // the keys by their form in fields
 	for name := range fields {
 		var keys map[string]any
 		if text, ok := strings.CutPrefix(name, "k:"); ok && json.Unmarshal([]byte(text), &keys) == nil {
@@ -102,7 +102,7 @@ func listSettled(fields map[string]any, want, live []any) bool {
 		if next == len(live) {
 			return false
 		}
-		if !mapSettled(fields[name].(map[string]any), item, live[next].(map[string]any)) {
+		if !mapUnchanged(fields[name].(map[string]any), item, live[next].(map[string]any)) {
 			return false
 		}
 		next++
@@ -110,7 +110,7 @@ func listSettled(fields map[string]any, want, live []any) bool {
 	return true
 }
 
-// hasKeys reports whether a list's item is the one with some keys. A port without a protocol has TCP.
+// hasKeys reports whether a list's item has some keys. A port without a protocol has TCP.
 func hasKeys(item, keys map[string]any) bool {
 	for name, key := range keys {
 		value, said := item[name]
@@ -128,8 +128,8 @@ func hasKeys(item, keys map[string]any) bool {
 var defaults = map[string]any{"fieldRef.apiVersion": "v1", "volumeClaimTemplates.apiVersion": "v1", "volumeClaimTemplates.kind": "PersistentVolumeClaim",
 	"spec.volumeMode": "Filesystem"}
 
-// wholeSettled compares a value that is owned as a whole. What the API server adds to it is known, or makes it another value.
-func wholeSettled(name string, want, live any) bool {
+// wholeUnchanged compares a value that is owned as a whole. Only the API server's defaults may be added to it.
+func wholeUnchanged(name string, want, live any) bool {
 	switch want := want.(type) {
 	case map[string]any:
 		if len(want) == 0 && live == nil && (name == "annotations" || name == "labels") {
@@ -140,7 +140,7 @@ func wholeSettled(name string, want, live any) bool {
 			return false
 		}
 		for key, value := range want {
-			if there, ok := live[key]; !ok || !wholeSettled(key, value, there) {
+			if there, ok := live[key]; !ok || !wholeUnchanged(key, value, there) {
 				return false
 			}
 		}
@@ -156,7 +156,7 @@ func wholeSettled(name string, want, live any) bool {
 			return false
 		}
 		for i := range want {
-			if !wholeSettled(name, want[i], live[i]) {
+			if !wholeUnchanged(name, want[i], live[i]) {
 				return false
 			}
 		}
@@ -191,7 +191,7 @@ func number(v any) (float64, bool) {
 	return 0, false
 }
 
-// inner is how many fields there are in a set of fields, without the thing itself.
+// inner is the number of fields in a set of fields, without the value itself.
 func inner(fields map[string]any) int {
 	if fields["."] != nil {
 		return len(fields) - 1

@@ -1,7 +1,13 @@
-//go:build e2e || faults || cluster || clusterfaults || upgrades || upgradefaults || clusterupgrades || walks
+//go:build e2e
 
-// Package e2e runs the berth program as a site admin would, against a real Docker Engine and real Kubernetes
-// clusters with stand-in images (see testbed/).
+// Package e2e runs the berth program as a site admin does, on a real Docker Engine and on real Kubernetes clusters, with stand-in images (see testbed/).
+//
+// Each test begins with the parts of the test bed that it needs, and brings them up (bed_test.go). make e2e lists the tests; make e2e RUN=TestX runs
+// one. Tests whose names begin with TestCluster run on a cluster, all others on an engine. A test has an installation of its own, with a name that
+// no other test uses, and deletes it at its end.
+//
+// The package is large because its tests share the installation (site), the data that they compare (data_test.go) and the ways to kill berth
+// (kill_test.go). Files that begin with cluster_ are about clusters, those with walk_ about random walks.
 package e2e
 
 import (
@@ -17,21 +23,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"berth/internal/target/kubernetes/store"
 )
-
-// release is the one that stand-in images are built for.
-const release = "7.5.4453"
-
-// registryAddress is where testbed/up keeps the stand-in images.
-func registryAddress() string {
-	if a := os.Getenv("BERTH_TESTBED_REGISTRY"); a != "" {
-		return a
-	}
-	return "127.0.0.1:5010"
-}
 
 // site is an installation under test: a folder with a config, and its own name, ports and containers.
 type site struct {
@@ -39,7 +37,10 @@ type site struct {
 	dir  string
 	name string
 	port int
-	host string // where its front door is; "" is this machine
+	host string // where its proxy answers; "" is this machine
+
+	base  []string     // the lines of its first config
+	store *store.Store // its state in a cluster, once it was read
 
 	cluster bool // it is on Kubernetes, in a namespace of its name
 }
@@ -48,17 +49,19 @@ type site struct {
 // left of it.
 func newSite(t *testing.T, name string, more ...string) *site {
 	t.Helper()
+	declared(t, engine)
 	sweep(t, name)
 	s := &site{t: t, dir: t.TempDir(), name: name, port: freePort(t)}
-	s.write(append([]string{
+	s.base = append([]string{
 		"on: compose",
 		"release: " + release,
 		fmt.Sprintf("url: http://localhost:%d", s.port),
 		"name: " + name,
 		"size: demo",
-		"images: {registry: " + registryAddress() + "/sourcegraph}",
+		"images: {registry: " + repository() + "}",
 		fmt.Sprintf("ports: {bind: 127.0.0.1, https: %d, prometheus: %d}", freePort(t), freePort(t)),
-	}, append(unprivileged(t), more...)...)...)
+	}, append(unprivileged(t), more...)...)
+	s.write(s.base...)
 	t.Cleanup(func() {
 		if s.remove() {
 			sweep(t, name) // backups outlive their installation
@@ -76,7 +79,7 @@ func unprivileged(t *testing.T) []string {
 	return []string{"patches:", "  - service: cadvisor", "    reason: this test engine starts no privileged containers", "    compose: {privileged: null, devices: null}"}
 }
 
-// in is the site with its failures told to a subtest.
+// in is the site for a subtest, which fails in place of the test.
 func (s *site) in(t *testing.T) *site {
 	inner := *s
 	inner.t = t
@@ -96,6 +99,12 @@ func freePort(t *testing.T) int {
 func (s *site) write(lines ...string) {
 	s.t.Helper()
 	s.writeFile("sourcegraph.yaml", strings.Join(lines, "\n")+"\n")
+}
+
+// with writes the first config again, with more lines. A subtest that begins so needs no other one to run before it.
+func (s *site) with(more ...string) {
+	s.t.Helper()
+	s.write(append(slices.Clone(s.base), more...)...)
 }
 
 func (s *site) writeFile(name, text string) {
@@ -128,7 +137,7 @@ func (s *site) edit(old, new string) {
 	s.writeFile("sourcegraph.yaml", strings.Replace(text, old, new, 1))
 }
 
-// remove deletes the installation with its data, so that nothing is left for the next test. It is false where a failed one is kept.
+// remove deletes the installation and its data, and is true. With BERTH_KEEP it keeps one whose test failed, and is false.
 func (s *site) remove() bool {
 	if s.t.Failed() && os.Getenv("BERTH_KEEP") != "" {
 		s.t.Logf("kept: %s in %s", s.name, s.dir)
@@ -140,8 +149,8 @@ func (s *site) remove() bool {
 	return true
 }
 
-// sweep removes every container, volume and network of the engine that is named after an installation or a clone of it. A test that was
-// killed never got to its end, and the next one of that name must not begin with its data.
+// sweep removes every container, volume and network of the engine that is named after an installation or a clone of it. A test that was killed
+// leaves them, and the next test of that name must not begin with that data.
 func sweep(t *testing.T, name string) {
 	t.Helper()
 	for _, kind := range []struct{ list, remove []string }{
@@ -158,22 +167,28 @@ func sweep(t *testing.T, name string) {
 		if len(left) == 0 {
 			continue
 		}
-		// An engine that counts wrong keeps a network that nothing is connected to, until it is restarted: berth uses it again.
+		// Some engines count connections wrong and keep an unused network until they restart. berth uses it again.
 		if out, err := exec.Command("docker", append(kind.remove, left...)...).CombinedOutput(); err != nil && !strings.Contains(string(out), "active endpoints") {
 			t.Fatalf("docker %s %s: %v\n%s", kind.remove, left, err, out)
 		}
 	}
 }
 
-// program is the berth that is tested: the one of make build, or that of BERTH_PROGRAM.
+// program is the berth under test: that of make build, or of BERTH_PROGRAM.
 func program(t *testing.T) string {
 	t.Helper()
-	p, err := filepath.Abs(cmp.Or(os.Getenv("BERTH_PROGRAM"), "../bin/berth"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := absolute(t, cmp.Or(os.Getenv("BERTH_PROGRAM"), "../bin/berth"))
 	if _, err := os.Stat(p); err != nil {
 		t.Fatalf("build it first: make build: %v", err)
+	}
+	return p
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	p, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return p
 }
@@ -184,7 +199,7 @@ func (s *site) command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// berth runs a command line to its end and gives its exit code and everything that it printed.
+// berth runs a command to its end and gives its exit code and its output.
 func (s *site) berth(args ...string) (int, string) {
 	s.t.Helper()
 	start := time.Now()
@@ -200,7 +215,7 @@ func (s *site) berth(args ...string) (int, string) {
 	return code, string(out)
 }
 
-// must runs a command line that has to end with an exit code.
+// must runs a command that has to end with an exit code, and gives its output.
 func (s *site) must(code int, args ...string) string {
 	s.t.Helper()
 	got, out := s.berth(args...)
@@ -210,7 +225,7 @@ func (s *site) must(code int, args ...string) string {
 	return out
 }
 
-// docker runs a docker command and gives what it printed.
+// docker runs a docker command and gives its output.
 func docker(t *testing.T, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -239,7 +254,7 @@ func (s *site) url(path string) string {
 	return fmt.Sprintf("http://%s:%d%s", cmp.Or(s.host, "127.0.0.1"), s.port, path)
 }
 
-// post sends a request through the front door.
+// post sends a request to the installation.
 func (s *site) post(path, contentType string, body io.Reader) {
 	s.t.Helper()
 	resp, err := http.Post(s.url(path), contentType, body)
@@ -253,7 +268,7 @@ func (s *site) post(path, contentType string, body io.Reader) {
 	}
 }
 
-// get reads a page through the front door.
+// get reads a page of the installation.
 func (s *site) get(path string) (int, string) {
 	s.t.Helper()
 	resp, err := http.Get(s.url(path))
@@ -268,9 +283,10 @@ func (s *site) get(path string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-// firstUse does what people do on a new Sourcegraph: makes the admin, adds a repository. The repository comes as a git bundle.
+// firstUse does what people do first on a new Sourcegraph: it creates the admin and adds a repository, as a git bundle.
 func (s *site) firstUse(repo, marker string) {
 	s.t.Helper()
+	onlyStandIns(s.t)
 	s.post("/api/site-init", "application/json", strings.NewReader(`{"email":"ada@example.com","username":"ada","password":"correct horse"}`))
 	s.addRepo(repo, marker)
 }
@@ -304,7 +320,7 @@ func bundle(t *testing.T, marker string) []byte {
 	return content
 }
 
-// search waits until a search through the front door finds a marker in a repository.
+// search waits until a search finds a marker in a repository.
 func (s *site) search(repo, marker string) {
 	s.t.Helper()
 	var last string
@@ -325,12 +341,12 @@ func (s *site) search(repo, marker string) {
 				}
 			}
 		}
-		time.Sleep(300 * time.Millisecond) // between questions to a system that indexes in the background
+		time.Sleep(300 * time.Millisecond) // Sourcegraph indexes in the background
 	}
 	s.t.Fatalf("no search found %s in %s; last answer:\n%s", marker, repo, last)
 }
 
-// users gives the names of the people that Sourcegraph knows: they live in Postgres.
+// users gives the users that Sourcegraph knows. They are in Postgres.
 func (s *site) users() string {
 	s.t.Helper()
 	_, text := s.get("/api/users")
@@ -358,21 +374,46 @@ func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Fatalf("waited %v for %s", limit, what)
 }
 
-// ownPostgres runs a Postgres that is no part of the installation.
-func ownPostgres(t *testing.T, port int, password string) {
-	t.Helper()
-	conf := t.TempDir()
+// externalPostgres is the container of an external database.
+const externalPostgres = "berth-e2e-external"
+
+// externalDatabase runs a Postgres that is no part of the installation, and writes it into the config as its pgsql.
+func (s *site) externalDatabase(password string) {
+	s.t.Helper()
+	conf := s.t.TempDir()
 	if err := os.WriteFile(filepath.Join(conf, "postgresql.conf"), []byte("listen_addresses = '*'\n"), 0o644); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if err := os.Chmod(conf, 0o755); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	docker(t, "run", "-d", "--name", "berth-e2e-owndb", "-p", fmt.Sprintf("0.0.0.0:%d:5432", port), "-v", conf+":/conf:ro",
-		"-e", "POSTGRES_PASSWORD="+password, registryAddress()+"/sourcegraph/postgresql-16:"+release)
-	t.Cleanup(func() { docker(t, "rm", "-f", "-v", "berth-e2e-owndb") })
-	await(t, time.Minute, "the admin's Postgres", func() bool {
-		return strings.Contains(docker(t, "inspect", "-f", "{{.State.Status}}", "berth-e2e-owndb"), "running") &&
-			strings.Contains(dockerLogs(t, "berth-e2e-owndb"), "ready to accept connections")
+	_ = exec.Command("docker", "rm", "-f", "-v", externalPostgres).Run() // of a test that was killed
+	port := freePort(s.t)
+	docker(s.t, "run", "-d", "--name", externalPostgres, "-p", fmt.Sprintf("0.0.0.0:%d:5432", port), "-v", conf+":/conf:ro",
+		"-e", "POSTGRES_PASSWORD="+password, repository()+"/postgresql-16:"+release)
+	s.t.Cleanup(func() { docker(s.t, "rm", "-f", "-v", externalPostgres) })
+	await(s.t, time.Minute, "the external Postgres to accept connections", func() bool {
+		return strings.Contains(docker(s.t, "inspect", "-f", "{{.State.Status}}", externalPostgres), "running") &&
+			strings.Contains(dockerLogs(s.t, externalPostgres), "ready to accept connections")
 	})
+	s.writeFile("password.txt", password+"\n")
+	gateway := docker(s.t, "inspect", externalPostgres, "-f", "{{.NetworkSettings.Gateway}}")
+	s.edit("size: demo\n", "size: demo\ndatabases: {pgsql: {external: {host: "+gateway+fmt.Sprintf(", port: %d", port)+
+		", user: sg, password: {file: password.txt}, database: sg, sslmode: disable}}}\n")
+}
+
+// externalSQL asks the external database.
+func externalSQL(t *testing.T, query string) string {
+	t.Helper()
+	return docker(t, "exec", externalPostgres, "psql", "-U", "sg", "-d", "sg", "-Atc", query)
+}
+
+// says fails the test when a message lacks some words.
+func says(t *testing.T, out string, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			t.Errorf("the message lacks %q:\n%s", w, out)
+		}
+	}
 }

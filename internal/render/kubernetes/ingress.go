@@ -11,7 +11,7 @@ import (
 // frontend is the service that people reach.
 const frontend = "sourcegraph-frontend"
 
-// ingress shapes the way in from outside: host, class, annotations, certificate. On OpenShift it is a Route.
+// ingress configures the Ingress: host, class, annotations, certificate. On OpenShift it is a Route.
 func (r *renderer) ingress() {
 	key := "Ingress/" + frontend
 	o := r.objects[key]
@@ -65,7 +65,7 @@ func (r *renderer) ingress() {
 	}
 }
 
-// certificate keeps the admin's certificate in a Secret, and gives its name; "" when there is none.
+// certificate writes the admin's certificate into a Secret, and returns its name; "" when there is none.
 func (r *renderer) certificate() string {
 	if r.cluster.Certificate == "" {
 		return ""
@@ -77,8 +77,8 @@ func (r *renderer) certificate() string {
 	return name
 }
 
-// route is OpenShift's way in. Its router ends TLS with its own certificate; a certificate in a Secret is beyond a Route without rights for
-// the router to read it.
+// route is OpenShift's form of an Ingress. Its router ends TLS with its own certificate: to read one from a Secret it would need further
+// rights.
 //
 // Source: https://docs.openshift.com/container-platform/latest/networking/routes/route-configuration.html
 func (r *renderer) route(host, secret string) {
@@ -100,7 +100,7 @@ func (r *renderer) route(host, secret string) {
 	r.add(frontend, map[string]any{"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": metadata, "spec": spec})
 }
 
-// frontService is the frontend's Service, where it is the way in itself.
+// frontService configures the frontend's Service, where people reach it directly.
 func (r *renderer) frontService() {
 	f := r.options.Service
 	o := r.objects["Service/"+frontend]
@@ -125,7 +125,7 @@ func (r *renderer) frontService() {
 	}
 }
 
-// pullSecrets signs pods in to registries.
+// pullSecrets gives pods the logins to registries.
 func (r *renderer) pullSecrets() {
 	names := r.options.ImagePullSecrets
 	if r.cluster.RegistryLogin != nil {

@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// TestOwnCertificate: the front door shows the admin's certificate, and sends plain HTTP to HTTPS.
+// TestOwnCertificate: the proxy has a certificate of the admin, and redirects plain HTTP to HTTPS.
 func TestOwnCertificate(t *testing.T) {
+	needs(t, engine, images(release))
 	s := newSite(t, "tls")
 	certificate, key, pool := selfSigned(t, "localhost")
 	s.writeFile("cert.pem", certificate)

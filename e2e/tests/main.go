@@ -1,0 +1,34 @@
+// Command tests is about the tests of this repository: which ones need a real engine or cluster, and what a run of tests came to.
+//
+//	go run ./e2e/tests list                        the tests of e2e, what each needs, and what it proves
+//	go test -json ... | go run ./e2e/tests report  the output of go test; at the end what failed, what was not run and why, and what took long
+//
+// Run it in the root folder. Exit code 1: a test failed, or none was run.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "tests:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) == 1 && args[0] == "list":
+		s, err := read("e2e")
+		if err != nil {
+			return err
+		}
+		list(os.Stdout, s.tests())
+		return nil
+	case len(args) >= 1 && args[0] == "report" && (len(args) == 1 || args[1] == "-v"):
+		return report(os.Stdin, os.Stdout, len(args) == 2)
+	}
+	return fmt.Errorf("usage: tests list | tests report [-v]")
+}

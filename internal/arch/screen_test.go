@@ -1,0 +1,117 @@
+package arch
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A screen is what a reader sees at once.
+const screen = 60 // lines
+
+// The size of a package that a newcomer can read in one sitting. A larger one says in its doc comment why it is one package.
+const (
+	manyFiles = 12
+	manyLines = 1500
+)
+
+// sizeReason begins the sentence of a doc comment that says why a large package is not split.
+const sizeReason = "One package because "
+
+// underRewrite are rooms, with the rooms below them, that are being rewritten. The list only gets shorter.
+var underRewrite = []string{"internal/run", "internal/state", "internal/journey", "internal/site", "internal/cli", "internal/view",
+	"internal/target/compose", "internal/target/kubernetes"}
+
+// rewritten are rooms below those that are finished all the same.
+var rewritten = []string{"internal/target/kubernetes/health", "internal/target/kubernetes/observe", "internal/target/kubernetes/rbac"}
+
+// open reports whether a room is still being rewritten.
+func open(room string) bool {
+	below := func(root string) bool { return room == root || strings.HasPrefix(room, root+"/") }
+	return slices.ContainsFunc(underRewrite, below) && !slices.ContainsFunc(rewritten, below)
+}
+
+// packages are the product's files by package, tests left out.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	rooms := map[string][]string{}
+	for _, root := range []string{"catalogue", "cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", root), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "/testdata/") {
+				room := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../../")
+				rooms[room] = append(rooms[room], path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(rooms) < 30 {
+		t.Fatalf("only %d packages were found", len(rooms))
+	}
+	return rooms
+}
+
+// TestFunctionsFitAScreen counts from "func" to the closing brace.
+func TestFunctionsFitAScreen(t *testing.T) {
+	functions := 0
+	for room, files := range packages(t) {
+		if open(room) {
+			continue
+		}
+		for _, path := range files {
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok {
+					functions++
+					if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > screen {
+						t.Errorf("%s: %s has %d lines, more than %d; split it by what it knows", strings.TrimPrefix(path, "../../"), f.Name.Name, n, screen)
+					}
+				}
+			}
+		}
+	}
+	if functions < 500 {
+		t.Errorf("only %d functions were read", functions)
+	}
+}
+
+// TestLargePackagesSayWhy: files and lines without tests.
+func TestLargePackagesSayWhy(t *testing.T) {
+	for room, files := range packages(t) {
+		if open(room) {
+			continue
+		}
+		lines, doc := 0, ""
+		for _, path := range files {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines += strings.Count(string(text), "\n")
+			file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc += " " + strings.Join(strings.Fields(file.Doc.Text()), " ")
+		}
+		large, reason := len(files) > manyFiles || lines > manyLines, strings.Contains(doc, sizeReason)
+		switch {
+		case large && !reason:
+			t.Errorf("%s has %d files and %d lines, more than %d or %d; split it, or say in its doc comment: %s...", room, len(files), lines, manyFiles, manyLines, sizeReason)
+		case !large && reason:
+			t.Errorf("%s has %d files and %d lines; its doc comment need not say %q any more", room, len(files), lines, sizeReason)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"berth/internal/diag"
+	"github.com/containerd/errdefs"
+	"github.com/docker/cli/cli/config"
+	tlsfiles "github.com/docker/cli/cli/context"
+	"github.com/docker/cli/cli/context/docker"
+	"github.com/docker/cli/cli/context/store"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// How long the engine may take. One that hangs must not hang berth.
+const (
+	greeting  = 30 * time.Second // to say that it is there
+	answering = 2 * time.Minute  // for a plain request; a busy engine takes many seconds
+	ending    = 15 * time.Minute // to stop a container, which has two minutes for it in Sourcegraph's own Compose file
+	deleting  = time.Hour        // to delete a volume with millions of files
+)
+
+// endpoint is the engine that the docker program would use: DOCKER_HOST, or the context that DOCKER_CONTEXT or the docker program's own
+// settings name. name is the context's; "" without one.
+func endpoint(getenv func(string) string) (e docker.Endpoint, name string, err error) {
+	if e.Host = getenv("DOCKER_HOST"); e.Host == "" {
+		if name = getenv("DOCKER_CONTEXT"); name == "" {
+			settings, err := config.Load(settings(getenv))
+			if err != nil {
+				return e, "", err
+			}
+			name = settings.CurrentContext
+		}
+		if name != "" && name != "default" {
+			e, err = fromContext(filepath.Join(settings(getenv), "contexts"), name)
+			return e, name, err
+		}
+	}
+	// An engine's own certificate is checked with DOCKER_TLS_VERIFY only, as the docker program does.
+	if dir := getenv("DOCKER_CERT_PATH"); dir != "" {
+		e.SkipTLSVerify = getenv("DOCKER_TLS_VERIFY") == ""
+		e.TLSData, err = tlsfiles.TLSDataFromFiles(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	}
+	return e, "", err
+}
+
+// fromContext reads a context of the docker program.
+func fromContext(folder, name string) (docker.Endpoint, error) {
+	contexts := store.New(folder, store.NewConfig(nil, store.EndpointTypeGetter(docker.DockerEndpoint, func() any { return &docker.EndpointMeta{} })))
+	meta, err := contexts.GetMetadata(name)
+	if errdefs.IsNotFound(err) {
+		err = errNoContext
+	}
+	if err != nil {
+		return docker.Endpoint{}, err
+	}
+	endpoint, err := docker.EndpointFromContext(meta)
+	if err != nil {
+		return docker.Endpoint{}, err
+	}
+	return docker.WithTLSData(contexts, name, endpoint)
+}
+
+// dial prepares to talk to an engine. Nothing is sent yet.
+func (e *Engine) dial(options ...client.Opt) (err error) {
+	if e.slow, err = client.New(options...); err != nil {
+		return err
+	}
+	e.api, err = client.New(append(options, client.WithTimeout(answering))...)
+	return err
+}
+
+// What is wrong with an engine before anything is asked of it.
+var (
+	errNoContext = errors.New("the docker program has no such context")
+	errTooOld    = errors.New("the engine's API is too old")
+)
+
+// greet asks whether the engine is there, and takes the newest version of the API that both know.
+func (e *Engine) greet(ctx context.Context) error {
+	silent := errors.New("no answer within " + greeting.String())
+	ctx, cancel := context.WithTimeoutCause(ctx, greeting, silent)
+	defer cancel()
+	_, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+	switch {
+	case errdefs.IsInvalidArgument(err):
+		return fmt.Errorf("%w: %w", errTooOld, err)
+	case err != nil && context.Cause(ctx) == silent:
+		return silent
+	}
+	return err
+}
+
+// unreachable says why there is no talking to the engine, and what to do.
+func unreachable(host, name string, err error) diag.List {
+	d := diag.Diagnostic{Code: "BERTH2101", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not answer",
+		Detail: []string{err.Error()}, Hint: "install it (https://docs.docker.com/engine/install/) or start it: systemctl start docker"}
+	switch {
+	case errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "permission denied"):
+		d.Code, d.Summary = "BERTH2102", "the Docker Engine refuses access"
+		d.Hint = "run berth as root, or join the group docker: usermod -aG docker $USER, then sign in again"
+	case errors.Is(err, errNoContext):
+		d.Code, d.Summary = "BERTH2114", "there is no Docker context "+name
+		d.Hint = "choose one that exists: docker context ls shows them, docker context use NAME chooses one"
+	case errors.Is(err, errTooOld):
+		d.Code, d.Summary = "BERTH2105", "the Docker Engine is too old; Sourcegraph needs "+leastEngine+" or newer"
+		d.Hint = "update it: https://docs.docker.com/engine/install/"
+	}
+	if host != "" {
+		d.Detail = append(d.Detail, "address: "+host)
+	}
+	if name != "" {
+		d.Detail = append(d.Detail, "context: "+name)
+	}
+	return diag.List{d}
+}
+
+// containers lists containers; all are those that do not run, too. A label is a name, or "name=value"; "" is any.
+func (e *Engine) containers(ctx context.Context, all bool, label string) ([]container.Summary, error) {
+	list, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: all, Filters: labelled(label)})
+	return list.Items, wrapped("list containers", err)
+}
+
+// inspect looks at a container closely. Its state, config, limits and networks are there.
+func (e *Engine) inspect(ctx context.Context, name string) (container.InspectResponse, error) {
+	r, err := e.api.ContainerInspect(ctx, name, client.ContainerInspectOptions{})
+	c := r.Container
+	if err == nil && (c.State == nil || c.Config == nil || c.HostConfig == nil || c.NetworkSettings == nil) {
+		err = errors.New("the engine's answer lacks a part")
+	}
+	return c, named("inspect container", name, err)
+}
+
+// labelled filters things with a label; "" is any.
+func labelled(label string) client.Filters {
+	if label == "" {
+		return nil
+	}
+	return client.Filters{"label": {label: true}}
+}
+
+func notFound(err error) bool { return errdefs.IsNotFound(err) }
