@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"berth/internal/agent"
 	"testing"
 	"time"
 
@@ -10,17 +11,17 @@ import (
 // TestReportAbout: status shows what the agent said of the release that runs, and how old that is when the agent no longer comes.
 func TestReportAbout(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	r := AgentReport{Checked: now.Add(-time.Hour), Release: "7.5.4453", Summary: "7.6.0 waits for the window"}
-	if got := r.about("7.5.4453", now); got != r.Summary {
+	r := agent.Report{Checked: now.Add(-time.Hour), Release: "7.5.4453", Summary: "7.6.0 waits for the window"}
+	if got := r.About("7.5.4453", now); got != r.Summary {
 		t.Errorf("says %q", got)
 	}
-	if got := r.about("7.6.0", now); got != "" {
+	if got := r.About("7.6.0", now); got != "" {
 		t.Errorf("says %q of another release", got)
 	}
-	if got := r.about("7.5.4453", now.AddDate(0, 0, 3)); got != r.Summary+" (berth agent last ran 2026-11-23 11:00:00)" {
+	if got := r.About("7.5.4453", now.AddDate(0, 0, 3)); got != r.Summary+" (berth agent last ran 2026-11-23 11:00:00)" {
 		t.Errorf("says %q after three days", got)
 	}
-	if got := (&AgentReport{}).about("", now); got != "" {
+	if got := (&agent.Report{}).About("", now); got != "" {
 		t.Errorf("says %q without a report", got)
 	}
 }
@@ -28,21 +29,21 @@ func TestReportAbout(t *testing.T) {
 // TestAgentExitCodes holds the codes that schedulers go by.
 func TestAgentExitCodes(t *testing.T) {
 	for _, c := range []struct {
-		report AgentReport
+		report agent.Report
 		ok     bool // --waiting-ok
 		want   int
 	}{
-		{AgentReport{Decision: policy.Decision{Action: policy.Nothing}}, false, ExitOK},
-		{AgentReport{Decision: policy.Decision{Action: policy.Wait}}, false, ExitChanges},
-		{AgentReport{Decision: policy.Decision{Action: policy.Human}}, false, ExitChanges},
-		{AgentReport{Decision: policy.Decision{Action: policy.Human}}, true, ExitOK},
-		{AgentReport{Decision: policy.Decision{Action: policy.Refused}}, true, ExitChecks},
-		{AgentReport{Decision: policy.Decision{Action: policy.Upgrade}, Outcome: outcomeDone}, false, ExitOK},
-		{AgentReport{Decision: policy.Decision{Action: policy.Upgrade}, Outcome: outcomeFailed}, true, ExitError},
-		{AgentReport{Decision: policy.Decision{Action: policy.Resume}, Outcome: outcomeStopped}, true, ExitStopped},
+		{agent.Report{Decision: policy.Decision{Action: policy.Nothing}}, false, ExitOK},
+		{agent.Report{Decision: policy.Decision{Action: policy.Wait}}, false, ExitChanges},
+		{agent.Report{Decision: policy.Decision{Action: policy.Human}}, false, ExitChanges},
+		{agent.Report{Decision: policy.Decision{Action: policy.Human}}, true, ExitOK},
+		{agent.Report{Decision: policy.Decision{Action: policy.Refused}}, true, ExitChecks},
+		{agent.Report{Decision: policy.Decision{Action: policy.Upgrade}, Outcome: agent.Done}, false, ExitOK},
+		{agent.Report{Decision: policy.Decision{Action: policy.Upgrade}, Outcome: agent.Failed}, true, ExitError},
+		{agent.Report{Decision: policy.Decision{Action: policy.Resume}, Outcome: agent.Stopped}, true, ExitStopped},
 	} {
 		got := ExitOK
-		if code, failed := c.report.end(agentFlags{waitingOK: c.ok}).(exit); failed {
+		if code, failed := (agentFlags{waitingOK: c.ok}).end(&c.report).(exit); failed {
 			got = int(code)
 		}
 		if got != c.want {

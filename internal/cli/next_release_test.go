@@ -13,6 +13,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/catalogue/maintain"
 	"berth/internal/config/check"
+	"berth/internal/plan"
 	"berth/internal/render/compose"
 	"berth/internal/upgrade"
 	"go.yaml.in/yaml/v4"
@@ -294,8 +295,8 @@ func TestNextReleaseIsImported(t *testing.T) {
 	for _, v := range []struct {
 		target catalogue.Target
 		from   string
-		kind   upgrade.Kind
-	}{{catalogue.Compose, lastOnBoth, upgrade.MultiVersion}, {catalogue.Kubernetes, "7.6.0", upgrade.Standard}} {
+		kind   plan.Kind
+	}{{catalogue.Compose, lastOnBoth, plan.MultiVersion}, {catalogue.Kubernetes, "7.6.0", plan.Standard}} {
 		way, problems := upgrade.Path(c, upgrade.Request{From: v.from, Target: v.target})
 		if problems.Failed() || len(way.Hops) != 1 || way.To != next || way.Hops[0].Kind != v.kind || way.Hops[0].Migrator != next {
 			t.Errorf("from %s on %s: %+v, %v", v.from, v.target, way, problems)

@@ -29,6 +29,7 @@ import (
 	"berth/internal/secret"
 	"berth/internal/state"
 	"berth/internal/target/compose/project"
+	"berth/internal/target/compose/store"
 	"berth/internal/target/kubernetes/kubetest"
 )
 
@@ -529,13 +530,13 @@ func record(t *testing.T, dir, text string, env map[string]string) {
 		}
 		s.Containers = append(s.Containers, plan.Container{Name: u.Container, Unit: u.Name, Service: u.Service, Spec: "other", Env: was, Status: plan.Running})
 	}
-	store := state.At(dir, l.Stack.Name)
+	at := store.At(dir, l.Stack.Name)
 	record := state.NewRecord(plan.Up, l.Stack.Release, text, time.Now())
 	record.Plan = plan.Difference(d, s)
-	if err := store.Add(t.Context(), record); err != nil {
+	if err := at.Add(t.Context(), record); err != nil {
 		t.Fatal(err)
 	}
-	if err := project.Replace(project.Folder(store), rendered, func(name string) string { return values[name] }); err != nil {
+	if err := project.Replace(project.Folder(at), rendered, func(name string) string { return values[name] }); err != nil {
 		t.Fatal(err)
 	}
 }

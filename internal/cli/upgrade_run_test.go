@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,25 +11,45 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/installation"
-	"berth/internal/journey"
+	"berth/internal/plan"
 	"berth/internal/state"
-	"berth/internal/upgrade"
+	"berth/internal/target/compose/store"
+	"berth/internal/upgrade/execute"
+	"berth/internal/upgrade/stages"
 )
 
-// TestYesIsForWhatWasSeen: whoever says yes to a plan says it to that plan, and not to what somebody else made of the installation meanwhile.
+// anUpgrade is the record of an upgrade from 6.0.0 to 7.5.4453 that was begun.
+func anUpgrade(config func(release string) string) *state.Record {
+	p := stages.Upgrade(stages.Request{Hops: []plan.Hop{{From: "6.0.0", To: "7.5.4453", Kind: plan.MultiVersion}},
+		Configs: plan.Configs{"6.0.0": config("6.0.0"), "7.5.4453": config("7.5.4453"), plan.ConfigFile: config("6.0.0")}})
+	return execute.Begin(p, time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC))
+}
+
+// done makes a record one whose steps came to their end.
+func done(r *state.Record) *state.Record {
+	for _, s := range r.Plan.Steps {
+		r.Steps = append(r.Steps, state.StepTime{Step: s.ID, Done: true})
+	}
+	r.Result = state.Done
+	return r
+}
+
+// TestYesIsForWhatWasSeen: a yes to a plan is for that plan, and not for what somebody else made of the installation meanwhile.
 func TestYesIsForWhatWasSeen(t *testing.T) {
 	for name, c := range map[string]struct {
-		meanwhile func(t *testing.T, store state.Store, file string)
+		meanwhile func(t *testing.T, store store.Dir, file string)
 		want      bool
 	}{
-		"nothing happened": {func(*testing.T, state.Store, string) {}, true},
-		"the file was edited": {func(t *testing.T, _ state.Store, file string) {
+		"nothing happened": {func(*testing.T, store.Dir, string) {}, true},
+		"the file was edited": {func(t *testing.T, _ store.Dir, file string) {
 			if err := os.WriteFile(file, []byte("on: compose\n# mine\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
-		"the upgrade went on": {func(t *testing.T, store state.Store, _ string) {
-			if err := store.SetNote(t.Context(), journey.NoteName, &journey.Journey{ID: "1", Status: journey.Arrived}); err != nil {
+		"the upgrade went on": {func(t *testing.T, store store.Dir, _ string) {
+			r := done(anUpgrade(func(string) string { return "" }))
+			r.Number = 1
+			if err := store.Save(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
@@ -40,17 +61,17 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 			if err := os.WriteFile(file, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			store := state.At(dir, "sourcegraph")
-			if err := store.SetNote(t.Context(), journey.NoteName, &journey.Journey{ID: "1", Status: journey.Walking, Began: time.Now()}); err != nil {
+			d := store.At(dir, "sourcegraph")
+			if err := d.Add(t.Context(), anUpgrade(func(string) string { return "" })); err != nil {
 				t.Fatal(err)
 			}
-			seen, err := journey.Load(t.Context(), store)
-			if err != nil {
+			s := &seen{Installation: &installation.Installation{Want: &installation.Want{File: file, Text: text}, Store: d.Store(), Secrets: noSecrets{}}}
+			if err := s.remember(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			c.meanwhile(t, store, file)
+			c.meanwhile(t, d, file)
 			e := &Env{Environment: installation.Environment{Dir: dir, Now: time.Now}}
-			_, release, err := e.lockAsSeen(t.Context(), store, &installation.Want{File: file, Text: text}, "upgrade", seen)
+			_, release, err := e.lockAsSeen(t.Context(), s, "upgrade")
 			var problems diag.List
 			switch {
 			case c.want && err != nil:
@@ -59,7 +80,7 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 				t.Fatalf("it is begun all the same: %v", err)
 			case !c.want:
 				// The lock is free again.
-				if _, release, err = store.Lock(t.Context(), "up", time.Now); err != nil {
+				if _, release, err = d.Lock(t.Context(), "up", time.Now); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -67,6 +88,11 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 		})
 	}
 }
+
+// noSecrets is an installation of which no password is lost.
+type noSecrets struct{ installation.Secrets }
+
+func (noSecrets) Lost(context.Context) error { return nil }
 
 // TestAgree: only a yes is one, and where nobody can be asked it has to be given beforehand.
 func TestAgree(t *testing.T) {
@@ -93,53 +119,44 @@ func TestAgree(t *testing.T) {
 	}
 }
 
-// TestUnderWay: what refuses to change an installation that is on a journey names a command that goes on with it.
+// TestUnderWay: what refuses to change an installation during an upgrade names a command that continues it.
 func TestUnderWay(t *testing.T) {
-	for status, want := range map[journey.Status]string{journey.Walking: "berth upgrade", journey.Stopped: "berth upgrade", journey.Returning: "berth rollback"} {
-		j := &journey.Journey{Status: status, From: "6.0.0", To: "7.5.4453", Hops: make([]journey.Hop, 1)}
-		d := underway(j, "sourcegraph.yaml")
+	r := anUpgrade(func(string) string { return "" })
+	rollback := execute.Return(stages.Last([]state.Record{*r}), stages.WayBack{From: "7.5.4453", To: "6.0.0"}, "", "", time.Now())
+	for want, records := range map[string][]state.Record{"berth upgrade": {*r}, "berth rollback": {*r, *rollback}} {
+		u := stages.Last(records)
+		d := underway(u, "sourcegraph.yaml")
 		if _, first, _ := strings.Cut(d.Hint, ": "); !strings.HasPrefix(first, want) {
-			t.Errorf("%s: %s", status, d.Hint)
+			t.Errorf("%s: %s", u.Status, d.Hint)
 		}
-		if err := resumable(nil, j, upgradeFlags{to: "9.9"}); status == journey.Returning && !strings.Contains(err.Error(), "BERTH3730") {
-			t.Errorf("%s: %v", status, err)
+		if err := resumable(u, "", upgradeFlags{to: "9.9"}); u.Status == stages.Returning && !strings.Contains(err.Error(), "BERTH3730") {
+			t.Errorf("%s: %v", u.Status, err)
 		}
 	}
 }
 
-// TestRollbackKeepsChanges: what an admin changed since an upgrade began is kept on the way back, wherever the upgrade is.
+// TestRollbackKeepsChanges: a rollback keeps what an admin changed since an upgrade began, wherever the upgrade is.
 func TestRollbackKeepsChanges(t *testing.T) {
 	text := func(release, more string) string {
 		return "on: compose\nrelease: " + release + "\nurl: http://localhost\n" + more
 	}
+	begun := anUpgrade(func(release string) string { return text(release, "") })
 	for name, c := range map[string]struct {
-		status journey.Status
+		record *state.Record
 		file   string
 		want   string
 	}{
-		"untouched, and nothing was changed":   {journey.Stopped, text("6.0.0", ""), ""},
-		"untouched, and something was changed": {journey.Stopped, text("7.4.0", "size: demo\n"), text("6.0.0", "size: demo\n")},
-		"arrived, and something was changed":   {journey.Arrived, text("7.5.4453", "size: demo\n"), text("6.0.0", "size: demo\n")},
+		"untouched, and nothing was changed":   {begun, text("6.0.0", ""), text("6.0.0", "")},
+		"untouched, and something was changed": {begun, text("7.4.0", "size: demo\n"), text("6.0.0", "size: demo\n")},
+		"arrived, and something was changed":   {done(anUpgrade(func(release string) string { return text(release, "") })), text("7.5.4453", "size: demo\n"), text("6.0.0", "size: demo\n")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &Env{Environment: installation.Environment{Dir: t.TempDir(), Now: time.Now, Getenv: func(string) string { return "" }}}
-			j := journey.New(text("6.0.0", ""), []journey.Hop{{Hop: upgrade.Hop{From: "6.0.0", To: "7.5.4453"}, Config: text("7.5.4453", "")}}, "", time.Now())
-			if j.Status = c.status; c.status == journey.Arrived {
-				j.Done = []journey.Done{{Place: journey.Place{Stage: journey.Settle}}}
-			}
-			s := justLoaded{l: &installation.Want{File: "sourcegraph.yaml", Dir: e.Dir, Text: []byte(c.file)}}
-			note, err := e.keepChanges(t.Context(), s, j, journey.Way{To: "6.0.0"})
-			if err != nil || j.BackConfig != c.want || (note == "") != (c.file == text("6.0.0", "")) {
-				t.Errorf("%q, %v; it leads to\n%s\nwant\n%s", note, err, j.BackConfig, c.want)
+			w := &installation.Want{File: "sourcegraph.yaml", Dir: e.Dir, Text: []byte(c.file)}
+			back, _, note, err := e.keepChanges(w, stages.Last([]state.Record{*c.record}), stages.WayBack{To: "6.0.0"})
+			if err != nil || back != c.want || (note == "") != (c.file == text("6.0.0", "")) {
+				t.Errorf("%q, %v; it leads to\n%s\nwant\n%s", note, err, back, c.want)
 			}
 		})
 	}
 }
-
-// justLoaded is a site of which only the config is known.
-type justLoaded struct {
-	installation.Site
-	l *installation.Want
-}
-
-func (s justLoaded) Of() *installation.Want { return s.l }

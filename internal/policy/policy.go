@@ -232,7 +232,7 @@ func round(d time.Duration) string {
 // Underway is an unfinished upgrade.
 type Underway struct {
 	To        string
-	Kind      plan.Kind  // of the current upgrade step
+	Kind      plan.Kind     // of the current upgrade step
 	Ours      bool          // the agent started it
 	Returning bool          // it is being rolled back
 	Touched   bool          // something of the installation was changed

@@ -1,21 +1,21 @@
-package cli
+package survey
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
 
+	"berth/internal/data"
 	"berth/internal/installation"
-	"berth/internal/journey"
 )
 
-// TestKnown: an own database may stand beside bundled ones. Both kinds of rules hold then, and how old Postgres is counts of the own ones alone:
+// TestFacts: an own database may stand beside bundled ones. Both kinds of rules hold then, and how old Postgres is counts of the own ones alone:
 // the bundled ones' follows from the release.
-func TestKnown(t *testing.T) {
+func TestFacts(t *testing.T) {
 	own := func(name string) string {
 		return "\n  " + name + ": {external: {host: db.example.com, user: sg, password: {env: PW}, database: " + name + "}}"
 	}
-	databases := &journey.Facts{Databases: []journey.Database{{Name: "pgsql", Server: 160004}, {Name: "codeintel-db", Server: 120022}, {Name: "codeinsights-db", Server: 130001}}}
+	databases := &data.Facts{Databases: []data.Database{{Name: "pgsql", Server: 160004}, {Name: "codeintel-db", Server: 120022}, {Name: "codeinsights-db", Server: 130001}}}
 	for _, c := range []struct {
 		config   string
 		external bool
@@ -29,15 +29,15 @@ func TestKnown(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		text := "on: compose\nurl: http://localhost\nrelease: 5.9.1590\n" + c.config + "\n"
-		if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "sourcegraph.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		e := &installation.Environment{Dir: dir, Getenv: func(string) string { return "x" }}
-		l, problems, err := e.Load(DefaultConfig)
+		l, problems, err := e.Load("sourcegraph.yaml")
 		if err != nil || l == nil {
 			t.Fatal(problems, err)
 		}
-		if got := l.Known(databases); got.External != c.external || got.Mixed != c.mixed || got.Postgres != c.postgres {
+		if got := Facts(l, databases); got.External != c.external || got.Mixed != c.mixed || got.Postgres != c.postgres {
 			t.Errorf("%s: %+v", text, got)
 		}
 	}
