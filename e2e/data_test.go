@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -69,15 +67,6 @@ func (s *site) same(before string) {
 		s.t.Errorf("the data changed; before:\n%s\nafter:\n%s", before, after)
 	}
 	s.search("example/seeded", marker)
-}
-
-// note reads a file of the installation's state; "" when it is not there.
-func (s *site) note(name string) string {
-	text, err := os.ReadFile(filepath.Join(s.dir, ".berth", s.name, name+".json"))
-	if err != nil {
-		return ""
-	}
-	return string(text)
 }
 
 // onlyOutput runs a command that has to end with an exit code, and gives what it printed to stdout.

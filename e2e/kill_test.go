@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,18 +115,14 @@ func (s *site) killAfter(times []time.Duration, before func(killed int), args ..
 	}
 }
 
-// journal reads what the journal has of a run; nothing while it has that of the run before.
+// journal reads what berth wrote into the journal since it was started: a run that goes on continues its journal.
 func (s *site) journal(b *started) []state.Entry {
 	s.t.Helper()
 	entries := s.folderJournal
 	if s.cluster {
 		entries = s.clusterJournal
 	}
-	of := entries()
-	if len(of) == 0 || of[0].Time.Before(b.began) {
-		return nil
-	}
-	return of
+	return slices.DeleteFunc(entries(), func(e state.Entry) bool { return e.Time.Before(b.began) })
 }
 
 func (s *site) folderJournal() (entries []state.Entry) {
@@ -168,23 +165,25 @@ func (s *site) countEntries(b *started) string {
 	return ""
 }
 
-// upgradeStep is the place of an upgrade: its upgrade step and stage, and its last journal entry.
-func (s *site) upgradeStep(*started) string {
-	var note struct {
-		Status string
-		At     struct {
-			Hop   int
-			Stage string
-		}
-	}
-	if json.Unmarshal([]byte(s.note("upgrade")), &note) != nil || note.Status != "walking" || note.At.Stage == "" {
+// upgradeStep is the place of an upgrade or a rollback: its upgrade step and stage, and its last journal entry.
+func (s *site) upgradeStep(b *started) string {
+	entries := s.journal(b)
+	if len(entries) == 0 {
 		return ""
 	}
-	last := state.Entry{} // some stages have no entries: their place is that of the stage before
-	if entries := s.folderJournal(); len(entries) > 0 {
-		last = entries[len(entries)-1]
+	last, at := entries[len(entries)-1], 0
+	for _, e := range entries {
+		if e.In == 0 && e.Step > 0 {
+			at = e.Step
+		}
 	}
-	return fmt.Sprintf("%d %s|%s %s %s", note.At.Hop+1, note.At.Stage, last.Event, last.Verb, last.What)
+	var record state.Record
+	text, err := os.ReadFile(filepath.Join(s.dir, ".berth", s.name, "history", fmt.Sprintf("%04d.json", last.Run)))
+	if err != nil || json.Unmarshal(text, &record) != nil || at == 0 || len(record.Plan.Stages) == 0 {
+		return ""
+	}
+	stage := record.Plan.Stages[record.Plan.Steps[at-1].Stage]
+	return fmt.Sprintf("%d %s|%s %s %s", stage.Hop+1, stage.Name, last.Event, last.Verb, last.What)
 }
 
 // upTo starts berth up and waits until its journal has some entries.

@@ -156,7 +156,7 @@ type original struct {
 	config     string
 	data       string
 	schema     string
-	state      []string // files of its state and their content, but for measured times and the lock's last holder
+	state      []string // files of its state and their content, but for the records of rehearsals and the lock's last holder
 }
 
 // untouched reads what must not change.
@@ -166,11 +166,13 @@ func (s *site) untouched() original {
 		volumes: docker(s.t, "volume", "ls", "--quiet", "--filter", "name=^"+s.name+"_"),
 		schema:  s.sql(schemaState)}
 	if err := filepath.WalkDir(filepath.Join(s.dir, ".berth", s.name), func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "upgrade-times.json" || d.Name() == "lock" {
+		if err != nil || d.IsDir() || d.Name() == "lock" {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		o.state = append(o.state, path+"\n"+string(text))
+		if !strings.Contains(string(text), `"action": "rehearse"`) {
+			o.state = append(o.state, path+"\n"+string(text))
+		}
 		return err
 	}); err != nil {
 		s.t.Fatal(err)
