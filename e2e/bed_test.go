@@ -35,7 +35,7 @@ var (
 // built here.
 func images(releases ...string) part {
 	p := part{name: "images of " + strings.Join(releases, ", ")}
-	if !real {
+	if !realImages {
 		p.up = append([]string{"testbed/up"}, releases...)
 	}
 	return p
@@ -44,8 +44,8 @@ func images(releases ...string) part {
 // long marks a test that a short run leaves out (go test -short, as CI does), because of the time that it takes.
 var long = part{name: "long"}
 
-// real is whether tests run on Sourcegraph's own images: make e2e REAL=1.
-var real = os.Getenv("REAL") != ""
+// realImages is whether tests run on Sourcegraph's own images: make e2e REAL=1.
+var realImages = os.Getenv("REAL") != ""
 
 // registryAddress is where testbed/up keeps the stand-in images.
 func registryAddress() string {
@@ -54,7 +54,7 @@ func registryAddress() string {
 
 // repository is what the images of an installation on an engine are under. On a cluster's node it is the repository of the node's own address.
 func repository() string {
-	if real {
+	if realImages {
 		return "index.docker.io/sourcegraph"
 	}
 	return registryAddress() + "/sourcegraph"
@@ -64,7 +64,7 @@ func repository() string {
 // are told to have.
 func onlyStandIns(t *testing.T) {
 	t.Helper()
-	if real {
+	if realImages {
 		t.Skip("it uses the API of the stand-ins, which Sourcegraph's own images don't have")
 	}
 }
