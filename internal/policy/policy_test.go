@@ -97,12 +97,12 @@ func TestChoose(t *testing.T) {
 			if pick != nil {
 				got = pick.Release
 			}
-			reported := "nothing"
+			said := "nothing"
 			if held.Action != Nothing {
-				reported = held.String()
+				said = held.String()
 			}
-			if got != c.pick || reported != c.held {
-				t.Errorf("picks %q, and says %q", got, reported)
+			if got != c.pick || said != c.held {
+				t.Errorf("picks %q, and says %q", got, said)
 			}
 		})
 	}
@@ -177,9 +177,9 @@ func TestGoOn(t *testing.T) {
 	}
 }
 
-// TestPicksOneSafeStep checks the policy on the real catalogue: from any release it picks one upgrade step to a patch or to the next minor release,
+// TestNeverFar checks the policy on the real catalogue: from any release it picks one upgrade step to a patch or to the next minor release,
 // without manual work or advice.
-func TestPicksOneSafeStep(t *testing.T) {
+func TestNeverFar(t *testing.T) {
 	c := catalogue.Embedded()
 	offered := map[catalogue.Target][]string{}
 	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {

@@ -64,9 +64,9 @@ func TestWhateverTheClusterIs(t *testing.T) {
 		d, c := part(whole, all)
 		disorder(r, &d, &c)
 		p, problems := Difference(d, c)
-		mentioned := map[string]bool{}
+		said := map[string]bool{}
 		for _, s := range problems {
-			mentioned[s.Subject] = true
+			said[s.Subject] = true
 		}
 		for i, s := range p.Steps {
 			if s.ID != i+1 || slices.ContainsFunc(s.After, func(id int) bool { return id >= s.ID || id < 1 }) {
@@ -78,13 +78,13 @@ func TestWhateverTheClusterIs(t *testing.T) {
 			if s.Verb == plan.Remove && slices.ContainsFunc(p.Steps[i:], func(o plan.Step) bool { return o.Verb != plan.Remove }) {
 				r.Fatalf("%s is removed before all the rest is done", s.Object)
 			}
-			mentioned[s.Object] = true
+			said[s.Object] = true
 		}
 		for _, key := range p.Unchanged {
-			mentioned[key] = true
+			said[key] = true
 		}
 		for _, o := range d.Objects {
-			if !mentioned[o.Key] {
+			if !said[o.Key] {
 				r.Fatalf("the plan says nothing about %s", o.Key)
 			}
 		}
@@ -125,7 +125,7 @@ func TestBasis(t *testing.T) {
 		{"its health", false, see("Deployment/worker", func(s *Seen) { s.Health = Health{Ready: false} })},
 		{"a note of a controller", false, see("Deployment/worker", func(s *Seen) { put(s.Live, "4", "metadata", "annotations", "deployment.kubernetes.io/revision") })},
 		{"what an autoscaler sets", true, byHand("Deployment/worker", "keda", 5.0, "spec", "replicas")},
-		{"recreated", true, see("Deployment/worker", func(s *Seen) { put(s.Live, "other", "metadata", "uid") })},
+		{"made anew", true, see("Deployment/worker", func(s *Seen) { put(s.Live, "other", "metadata", "uid") })},
 		{"a field", true, see("Deployment/worker", func(s *Seen) { put(s.Live, 9.0, "spec", "minReadySeconds") })},
 		{"a secret", true, see("Secret/pgsql-auth", func(s *Seen) { put(s.Live, "eA==", "data", "password") })},
 		{"a claim that grew", true, claims("1Gi", "", "repos-gitserver-0")},
