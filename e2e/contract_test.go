@@ -24,7 +24,7 @@ func TestDatabaseImages(t *testing.T) {
 // TestImagesKeepContract holds the images against the contract of Sourcegraph's images. With REAL=1 those are Sourcegraph's own.
 func TestImagesKeepContract(t *testing.T) {
 	needs(t, engine, images(release, "5.9.1590"))
-	if !real {
+	if !realImages {
 		packageTests(t, "../testbed", nil, "-tags", "engine", "-run", "TestStandInsKeepTheContract", "./internal/verify")
 		return
 	}
