@@ -116,7 +116,7 @@ func TestNoticesAreDocumented(t *testing.T) {
 	for i, notice := range notices {
 		first, last := notice.Releases[0], notice.Releases[len(notice.Releases)-1]
 		if !strings.HasPrefix(rows[i], "| "+first) || !strings.Contains(rows[i], last) || !strings.HasSuffix(rows[i], "| "+notice.Instead+" |\n") {
-			t.Errorf("docs/catalogue.md does not tell of %v: %s", notice.Releases, rows[i])
+			t.Errorf("docs/catalogue.md does not list %v: %s", notice.Releases, rows[i])
 		}
 	}
 }

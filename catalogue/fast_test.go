@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-var update = flag.Bool("update", false, "make the fast forms anew")
+var update = flag.Bool("update", false, "rewrite the fast forms")
 
 // TestFastFormsAreFresh: the fast form is made from the files beside it, and from nothing else.
 func TestFastFormsAreFresh(t *testing.T) {
@@ -43,7 +43,7 @@ func TestFastFormsAreFresh(t *testing.T) {
 	}
 	for name, content := range want {
 		if got, err := os.ReadFile(name); err != nil || string(got) != string(content) {
-			t.Errorf("%s is not what is made from the catalogue (%v); make it anew: go test ./catalogue -update", name, err)
+			t.Errorf("%s is not what is made from the catalogue (%v); rewrite it: go test ./catalogue -update", name, err)
 		}
 	}
 }
@@ -95,8 +95,8 @@ func decode(r *Release) {
 	}
 }
 
-// TestObjectsAreOnesOwn: a caller that changes an object does not change it for the next caller.
-func TestObjectsAreOnesOwn(t *testing.T) {
+// TestEachCallerHasItsOwnObjects: a caller that changes an object does not change it for the next caller.
+func TestEachCallerHasItsOwnObjects(t *testing.T) {
 	fast, err := Embedded().Release(Embedded().Newest(Kubernetes), Kubernetes)
 	if err != nil {
 		t.Fatal(err)

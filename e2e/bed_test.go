@@ -35,7 +35,7 @@ var (
 // built here.
 func images(releases ...string) part {
 	p := part{name: "images of " + strings.Join(releases, ", ")}
-	if !real {
+	if !realImages {
 		p.up = append([]string{"testbed/up"}, releases...)
 	}
 	return p
@@ -44,8 +44,8 @@ func images(releases ...string) part {
 // long marks a test that a short run leaves out (go test -short, as CI does), because of the time that it takes.
 var long = part{name: "long"}
 
-// real is whether tests run on Sourcegraph's own images: make e2e REAL=1.
-var real = os.Getenv("REAL") != ""
+// realImages is whether tests run on Sourcegraph's own images: make e2e REAL=1, or REAL=REGISTRY/PATH for a copy of them.
+var realImages = os.Getenv("REAL") != ""
 
 // registryAddress is where testbed/up keeps the stand-in images.
 func registryAddress() string {
@@ -54,8 +54,11 @@ func registryAddress() string {
 
 // repository is what the images of an installation on an engine are under. On a cluster's node it is the repository of the node's own address.
 func repository() string {
-	if real {
+	switch {
+	case os.Getenv("REAL") == "1":
 		return "index.docker.io/sourcegraph"
+	case realImages:
+		return os.Getenv("REAL")
 	}
 	return registryAddress() + "/sourcegraph"
 }
@@ -64,7 +67,7 @@ func repository() string {
 // are told to have.
 func onlyStandIns(t *testing.T) {
 	t.Helper()
-	if real {
+	if realImages {
 		t.Skip("it uses the API of the stand-ins, which Sourcegraph's own images don't have")
 	}
 }
@@ -81,6 +84,9 @@ func needs(t *testing.T, parts ...part) {
 	t.Helper()
 	if slices.ContainsFunc(parts, func(p part) bool { return p.name == long.name }) && testing.Short() {
 		t.Skip("left out of a short run; run it with: make e2e RUN=" + t.Name())
+	}
+	if realImages && slices.ContainsFunc(parts, func(p part) bool { return p.name == node.name }) {
+		t.Skip("the node of the test bed reaches no registry outside this machine, so it can't run Sourcegraph's own images")
 	}
 	for _, p := range parts {
 		bring(t, p)

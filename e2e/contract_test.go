@@ -21,6 +21,26 @@ func TestDatabaseImages(t *testing.T) {
 	packageTests(t, "../testbed", nil, "-tags", "engine", "./cmd/images")
 }
 
+// TestImagesKeepContract holds the images against the contract of Sourcegraph's images. With REAL=1 those are Sourcegraph's own.
+func TestImagesKeepContract(t *testing.T) {
+	needs(t, engine, images(release, "5.9.1590"))
+	if !realImages {
+		packageTests(t, "../testbed", nil, "-tags", "engine", "-run", "TestStandInsKeepTheContract", "./internal/verify")
+		return
+	}
+	out, err := exec.Command("../testbed/contract", "verify", "--images", repository(), "--release", release).CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("testbed/contract verify: %v", err)
+	}
+}
+
+// TestContractFindsDifferences plants differences, in the contract and in images: each is found, and nothing else.
+func TestContractFindsDifferences(t *testing.T) {
+	needs(t, engine, images(release, "5.9.1590"), long)
+	packageTests(t, "../testbed", nil, "-tags", "engine", "-run", "TestPlanted", "./internal/verify")
+}
+
 // TestClusterContract runs the tests of berth's packages that need an API server.
 func TestClusterContract(t *testing.T) {
 	needs(t, control)

@@ -22,11 +22,11 @@ import (
 
 // kills is a run of berth that is killed at every place and started again, until it ends by itself.
 type kills struct {
-	args   []string                // the command
-	place  func(b *started) string // where a run is now; "" is no place. What stands before "|" is its stage, by which kills are counted
-	before func(killed int)        // prepares each run; nil: nothing to prepare
-	after  func()                  // checks what a kill left; nil: the next run does
-	least  int                     // fewer kills fail the test, because it does not reach the steps
+	args   []string                            // the command
+	place  func(b *started, killed int) string // where a run is, after some kills; "" is no place. What stands before "|" is its stage
+	before func(killed int)                    // prepares each run; nil: nothing to prepare
+	after  func()                              // checks what a kill left; nil: the next run does
+	least  int                                 // fewer kills fail the test, because it does not reach the steps
 }
 
 // tooLong is how long a run may be killed and started again.
@@ -46,7 +46,7 @@ func (s *site) killEverywhere(k kills) {
 		}
 		b := s.start(k.args...)
 		at := b.until(func() string {
-			if at := k.place(b); !killed[at] {
+			if at := k.place(b, len(killed)); !killed[at] {
 				return at
 			}
 			return ""
@@ -74,7 +74,7 @@ func (s *site) killEverywhere(k kills) {
 	}
 }
 
-// until looks where a run is, every few milliseconds, until it is somewhere; "" when it ends before.
+// until looks where a run is, every millisecond, until it is somewhere; "" when it ends before.
 func (b *started) until(place func() string) string {
 	for {
 		if at := place(); at != "" {
@@ -83,7 +83,7 @@ func (b *started) until(place func() string) string {
 		select {
 		case <-b.done:
 			return ""
-		case <-time.After(3 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		}
 	}
 }
@@ -157,16 +157,16 @@ func (s *site) clusterJournal() []state.Entry {
 	return entries
 }
 
-// countEntries is the place of a run by the number of its journal entries.
-func (s *site) countEntries(b *started) string {
-	if n := len(s.journal(b)); n > 0 {
-		return fmt.Sprintf("journal|%d entries", n)
+// nextEntry is the place of a run when its journal has one entry more than it was killed times.
+func (s *site) nextEntry(b *started, killed int) string {
+	if len(s.journal(b)) > killed {
+		return fmt.Sprintf("journal|entry %d", killed+1)
 	}
 	return ""
 }
 
 // upgradeStep is the place of an upgrade or a rollback: its upgrade step and stage, and its last journal entry.
-func (s *site) upgradeStep(b *started) string {
+func (s *site) upgradeStep(b *started, _ int) string {
 	entries := s.journal(b)
 	if len(entries) == 0 {
 		return ""
@@ -203,8 +203,9 @@ func (s *site) upTo(entries int) *started {
 
 // newLine gives the place of an upgrade that is the first line of its output that is in no earlier run: its stage, and the line without what
 // differs each time, such as counts, times and names of pods.
-func newLine(earlier map[string]bool) func(b *started) string {
-	return func(b *started) string {
+func newLine() func(b *started, killed int) string {
+	earlier := map[string]bool{}
+	return func(b *started, _ int) string {
 		stage := ""
 		for line := range strings.Lines(b.said.String()) {
 			if !strings.HasSuffix(line, "\n") {
@@ -233,7 +234,7 @@ func TestKillEveryStepOfDeploy(t *testing.T) {
 	needs(t, engine, images(release))
 	s := newSite(t, "killed")
 	s.must(0, "lock")
-	s.killEverywhere(kills{args: []string{"up"}, place: s.countEntries, least: 20})
+	s.killEverywhere(kills{args: []string{"up"}, place: s.nextEntry, least: 20})
 	s.must(0, "plan")
 	s.firstUse("example/killed", "needle-killed")
 	s.search("example/killed", "needle-killed")
@@ -254,7 +255,7 @@ func TestKillEveryStepOfUpgrade(t *testing.T) {
 // TestKillEveryStepOfRollback kills berth at every journal entry of a rollback over two majors, and runs it again. The old release runs with the
 // same data.
 func TestKillEveryStepOfRollback(t *testing.T) {
-	needs(t, engine, images("6.0.0", release))
+	needs(t, long, engine, images("6.0.0", release))
 	s := older(t, "down-killed", "6.0.0")
 	before := s.data()
 	s.must(0, "upgrade", "--yes", "--to", release)
@@ -276,7 +277,7 @@ func TestClusterKillEveryStepOfDeploy(t *testing.T) {
 	}
 	s := newFault(t, "f3-entries", round(0))
 	s.must(0, "up")
-	s.killEverywhere(kills{args: []string{"up"}, place: s.countEntries, least: 15, after: s.completed,
+	s.killEverywhere(kills{args: []string{"up"}, place: s.nextEntry, least: 15, after: s.completed,
 		before: func(killed int) { s.edit(round(killed), round(killed+1)) }})
 	s.must(0, "plan")
 }
@@ -287,7 +288,7 @@ func TestClusterKillEveryStepOfUpgrade(t *testing.T) {
 	needs(t, long, node, images("6.0.0", release, "7.6.0"))
 	s := olderCluster(t, "cup-killed", "6.0.0", 30098)
 	before := s.data()
-	s.killEverywhere(kills{args: []string{"upgrade", "--yes", "--to", release}, place: newLine(map[string]bool{}), least: 60})
+	s.killEverywhere(kills{args: []string{"upgrade", "--yes", "--to", release}, place: newLine(), least: 60})
 	s.same(before)
 	s.must(0, "plan")
 	s.noTasks()

@@ -41,7 +41,7 @@ func newOnNode(t *testing.T, name string, port int, more ...string) *site {
 
 // nodeImages is the config's line with the registry that nodes pull from.
 func nodeImages() string {
-	if real {
+	if realImages {
 		return "images: {registry: " + repository() + "}"
 	}
 	return "images: {registry: " + os.Getenv("BERTH_REGISTRY") + "/sourcegraph}"

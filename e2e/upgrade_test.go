@@ -209,7 +209,7 @@ func TestUpgradeEngineCrashes(t *testing.T) {
 	for _, stage := range []string{"back up", "migrate", "deploy"} {
 		b := s.start("upgrade", "--yes", "--to", release)
 		if b.until(func() string {
-			if strings.Contains(s.upgradeStep(b), " "+stage+"|") {
+			if strings.Contains(s.upgradeStep(b, 0), " "+stage+"|") {
 				return stage
 			}
 			return ""

@@ -32,10 +32,11 @@ type sources struct {
 	files     *token.FileSet
 	functions map[string]*ast.FuncDecl // without methods
 	methods   []*ast.FuncDecl
+	constants map[string]string // those of texts
 }
 
 func read(dir string) (sources, error) {
-	s := sources{files: token.NewFileSet(), functions: map[string]*ast.FuncDecl{}}
+	s := sources{files: token.NewFileSet(), functions: map[string]*ast.FuncDecl{}, constants: map[string]string{}}
 	names, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
 		return s, err
@@ -46,14 +47,65 @@ func read(dir string) (sources, error) {
 			return s, err
 		}
 		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
-				s.functions[f.Name.Name] = f
-			} else if ok {
-				s.methods = append(s.methods, f)
-			}
+			s.declaration(d)
 		}
 	}
 	return s, nil
+}
+
+func (s *sources) declaration(d ast.Decl) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv != nil {
+			s.methods = append(s.methods, d)
+		} else {
+			s.functions[d.Name.Name] = d
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			if v, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.CONST && len(v.Values) == len(v.Names) {
+				for i, name := range v.Names {
+					if value, ok := text(v.Values[i]); ok {
+						s.constants[name.Name] = value
+					}
+				}
+			}
+		}
+	}
+}
+
+// text is the value of a literal text.
+func text(e ast.Expr) (string, bool) {
+	literal, ok := e.(*ast.BasicLit)
+	if !ok || literal.Kind != token.STRING {
+		return "", false
+	}
+	value, err := strconv.Unquote(literal.Value)
+	return value, err == nil
+}
+
+// releases are the releases whose images tests need, but for those that a short run leaves out.
+func (s sources) releases() (all []string) {
+	for _, t := range s.tests() {
+		if slices.Contains(t.needs, "long") {
+			continue
+		}
+		for _, need := range t.needs {
+			list, ok := strings.CutPrefix(strings.TrimSuffix(need, ")"), "images(")
+			if !ok {
+				continue
+			}
+			for _, r := range strings.Split(list, ", ") {
+				value := strings.Trim(r, `"`)
+				if named, ok := s.constants[r]; ok {
+					value = named
+				}
+				all = append(all, value)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // tests are the test functions, by name.
@@ -116,10 +168,8 @@ func (s sources) subtests(body *ast.BlockStmt, seen map[string]bool) (names []st
 				first = n.Elts[0]
 			}
 		}
-		if literal, ok := first.(*ast.BasicLit); ok {
-			if name, err := strconv.Unquote(literal.Value); err == nil {
-				names = append(names, name)
-			}
+		if name, ok := text(first); ok {
+			names = append(names, name)
 		}
 		return true
 	})

@@ -1,6 +1,7 @@
 // Command tests is about the tests of this repository: which ones need a real engine or cluster, and what a run of tests came to.
 //
 //	go run ./e2e/tests list                        the tests of e2e, what each needs, and what it proves
+//	go run ./e2e/tests releases                    the releases whose images a short run of them needs
 //	go test -json ... | go run ./e2e/tests report  the output of go test; at the end what failed, what was not run and why, and what took long
 //
 // Run it in the root folder. Exit code 1: a test failed, or none was run.
@@ -9,6 +10,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 )
 
 func main() {
@@ -20,15 +22,19 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) == 1 && args[0] == "list":
+	case len(args) == 1 && (args[0] == "list" || args[0] == "releases"):
 		s, err := read("e2e")
 		if err != nil {
 			return err
+		}
+		if args[0] == "releases" {
+			fmt.Println(strings.Join(s.releases(), " "))
+			return nil
 		}
 		list(os.Stdout, s.tests())
 		return nil
 	case len(args) >= 1 && args[0] == "report" && (len(args) == 1 || args[1] == "-v"):
 		return report(os.Stdin, os.Stdout, len(args) == 2)
 	}
-	return fmt.Errorf("usage: tests list | tests report [-v]")
+	return fmt.Errorf("usage: tests list | tests releases | tests report [-v]")
 }

@@ -90,6 +90,8 @@ func TestList(t *testing.T) {
 	dir := t.TempDir()
 	source := `package e2e
 
+const release = "2"
+
 // TestX proves it. And more.
 func TestX(t *testing.T) {
 	needs(t, engine, images("1", release))
@@ -110,6 +112,9 @@ func others(t *testing.T) { story(s, step{"two", g}) }
 	list(&out, s.tests())
 	if want := "\nNeeds engine:\n  TestX                                  proves it\n    /one\n    /two\n"; !strings.HasSuffix(out.String(), want) {
 		t.Errorf("want %q at the end of:\n%s", want, out.String())
+	}
+	if got := s.releases(); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("releases are %s, want 1 and 2", got)
 	}
 }
 

@@ -219,7 +219,7 @@ func (a *Agent) goOn() policy.Decision {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// candidates are the releases worth a look, each with the way there.
+// candidates are the releases worth a look, each with the path to it.
 func (a *Agent) candidates(from string) []policy.Candidate {
 	target := a.At.Stack.Target
 	var offered []string

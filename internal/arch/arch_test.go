@@ -192,7 +192,7 @@ func TestEveryRoomHasALine(t *testing.T) {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("%s does not say what rooms import; write it anew: make gen", document)
+		t.Errorf("%s does not say what rooms import; write it: make gen", document)
 	}
 }
 

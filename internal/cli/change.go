@@ -48,8 +48,8 @@ func (s *seen) remember(ctx context.Context) (err error) {
 	return err
 }
 
-// settled refuses to change an installation while an upgrade is under way.
-func (s *seen) settled() error {
+// idle refuses to change an installation while an upgrade is under way.
+func (s *seen) idle() error {
 	if !s.Upgrade.Open() {
 		return nil
 	}

@@ -51,7 +51,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 		if err := s.remember(ctx); err != nil {
 			return err
 		}
-		if err := s.settled(); err != nil {
+		if err := s.idle(); err != nil {
 			return err
 		}
 	}

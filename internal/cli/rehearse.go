@@ -82,7 +82,7 @@ func (e *Env) rehearse(ctx context.Context, f rehearseFlags) (*rehearse.Report, 
 		}
 		return nil, err
 	}
-	if err := s.settled(); err != nil {
+	if err := s.idle(); err != nil {
 		return nil, err
 	}
 	p, err := survey.Plan(ctx, &e.Environment, s.Installation, s.records, survey.Wish{To: f.to, Action: plan.Rehearse})

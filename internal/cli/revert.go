@@ -51,7 +51,7 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.settled(); err != nil {
+	if err := s.idle(); err != nil {
 		return err
 	}
 	to, problems := state.Before(s.records, f.to)

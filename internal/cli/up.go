@@ -65,7 +65,7 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 	if err := s.remember(ctx); err != nil {
 		return err
 	}
-	if err := s.settled(); err != nil {
+	if err := s.idle(); err != nil {
 		return err
 	}
 	ctx, release, err := e.lock(ctx, i, "up")
@@ -101,7 +101,7 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags) (err error) {
 	}
 	if p.Empty() {
 		view.Plan(e.Stdout, p)
-		return s.Settle(ctx, p)
+		return s.Conclude(ctx, p)
 	}
 	ready, err := e.ready(ctx, s.Installation, p)
 	if err != nil {

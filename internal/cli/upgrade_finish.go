@@ -32,7 +32,7 @@ func (e *Env) finishUpgrade(ctx context.Context, file string, yes bool) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.settled(); err != nil {
+	if err := s.idle(); err != nil {
 		return err
 	}
 	u := s.Upgrade

@@ -242,9 +242,9 @@ func (d *decoder) variable(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	var f forms
 	before := len(d.problems)
 	d.object(k, n, path, reflect.ValueOf(&f).Elem())
-	switch said := len(slices.DeleteFunc([]string{f.Env, f.File, f.Public}, func(s string) bool { return s == "" })); {
+	switch given := len(slices.DeleteFunc([]string{f.Env, f.File, f.Public}, func(s string) bool { return s == "" })); {
 	case len(d.problems) > before:
-	case said != 1:
+	case given != 1:
 		d.errorf("BERTH1117", d.doc.Near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of env, file and public", path)
 	case f.Public != "":
 		v.Set(reflect.ValueOf(Value{Text: f.Public, Public: true}))

@@ -34,8 +34,8 @@ func TestWithoutService(t *testing.T) {
 	}
 }
 
-// TestEditsThatWouldSaySomethingElse: such edits are refused, and the admin's file stays unchanged.
-func TestEditsThatWouldSaySomethingElse(t *testing.T) {
+// TestEditsThatWouldChangeSomethingElse: such edits are refused, and the admin's file stays unchanged.
+func TestEditsThatWouldChangeSomethingElse(t *testing.T) {
 	for _, text := range []string{
 		"services: {symbols: {memory: 8Gi}, gitserver: {replicas: 2}}\n",
 		"services:\n  symbols: {memory: 8Gi,\n  cpu: 2}\n  gitserver: {replicas: 2}\n",

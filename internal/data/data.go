@@ -180,8 +180,8 @@ func (w *Worker) Downgrade(ctx context.Context, m Migration, database Image) err
 	}
 	command := []string{"downgrade", "--from=v" + m.From, "--to=v" + m.To, "--disable-animation", "--ignore-migrator-update", "--skip-drift-check"}
 	if SameMinor(facts.Release, m.To) {
-		// The migrator writes the release when all is done: it was stopped in the middle on the way there, and left schemas between the
-		// two; or a run before this one was killed after the way back, and this one finds nothing to do.
+		// The migrator writes the release at its end. It was stopped in the middle of the upgrade, and left schemas between the two releases;
+		// or a run before this one was killed after the downgrade, and this one finds nothing to do.
 		command = append(command, "--skip-version-check")
 	}
 	return w.do(ctx, run.Task{Name: "downgrade", Identity: w.identity("downgrade"), Image: m.Migrator, Command: command},

@@ -43,8 +43,8 @@ type Planner interface {
 	Teardown(ctx context.Context, volumes Volumes) (*plan.Plan, error)
 	// Executor does a plan's steps. timeout is how long a service may take to be ready; 0: as the release says.
 	Executor(p *plan.Plan, timeout time.Duration) run.Target
-	// Settle notes what is there after a plan was carried out, and waits until nothing is left of what the front stops.
-	Settle(ctx context.Context, p *plan.Plan) error
+	// Conclude notes what is there after a plan was carried out, and waits until nothing is left of what the front stops.
+	Conclude(ctx context.Context, p *plan.Plan) error
 }
 
 // Volumes says what becomes of the volumes of what is stopped.

@@ -46,7 +46,7 @@ func (r *Runner) Run(ctx context.Context, i *Installation, p *plan.Plan, in int)
 	one := r.New(p, i.Executor(p, r.Timeout), in)
 	err := one.Execute(ctx)
 	if err == nil {
-		err = i.Settle(ctx, p)
+		err = i.Conclude(ctx, p)
 	}
 	return one, err
 }
@@ -77,7 +77,7 @@ func (r *Runner) reach(ctx context.Context, w *Want, in int) (*run.Run, error) {
 		return nil, err
 	}
 	if p.Empty() {
-		return nil, i.Settle(ctx, p)
+		return nil, i.Conclude(ctx, p)
 	}
 	return r.Run(ctx, i, p, in)
 }

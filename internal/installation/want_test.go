@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestAcceptedTextMayHoldALiteral: a text that an earlier version of berth took, with a password in it, is refused as the admin's file, but not as
-// what an upgrade or a rollback leads to.
+// TestAcceptedTextMayHoldALiteral: an earlier version of berth took a text with a password in it. It is refused as the admin's file, but not as what an upgrade
+// or a rollback leads to.
 func TestAcceptedTextMayHoldALiteral(t *testing.T) {
 	e := &Environment{Getenv: os.Getenv, Now: time.Now}
 	const text = "on: compose\nrelease: 7.5.4453\nurl: http://localhost\nservices: {worker: {env: {DB_PASSWORD: hunter2}}}\n"

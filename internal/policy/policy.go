@@ -125,7 +125,7 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 		return Decision{Action: Human, To: c.Release, Reason: fmt.Sprintf(format, args...)}
 	}
 	if c.Refused.Failed() {
-		return Decision{Action: Refused, To: c.Release, Reason: said(c.Refused)}
+		return Decision{Action: Refused, To: c.Release, Reason: worst(c.Refused)}
 	}
 	if n := len(c.Way.Hops); n != 1 {
 		return human("it takes %d upgrade steps", n)
@@ -177,11 +177,11 @@ func (p Policy) Decide(now time.Time, u Prospect) Decision {
 	d := Decision{Action: Human, To: u.To}
 	switch {
 	case u.Problems.Failed():
-		d.Action, d.Reason = Refused, said(u.Problems)
+		d.Action, d.Reason = Refused, worst(u.Problems)
 	case u.Pending != "":
 		d.Reason = u.Pending
 	case len(u.Problems) > 0:
-		d.Reason = said(u.Problems)
+		d.Reason = worst(u.Problems)
 	case len(u.Edits) > 0:
 		d.Reason = "it changes your file: " + strings.Join(u.Edits, "; ")
 	default:
@@ -251,7 +251,7 @@ func (p Policy) GoOn(now time.Time, u Underway) Decision {
 	case !u.Ours:
 		human.Reason = "somebody else started it: " + u.Where
 	case len(u.Problems) > 0:
-		human.Reason = "the upgrade can't continue: " + said(u.Problems)
+		human.Reason = "the upgrade can't continue: " + worst(u.Problems)
 	case !p.allows(u.Kind):
 		human.Reason = "it was started, but " + p.forbids(u.Kind) + " now"
 	case u.Touched:
@@ -266,8 +266,8 @@ func (p Policy) GoOn(now time.Time, u Underway) Decision {
 	return human
 }
 
-// said is the most important of some problems, and how many more there are.
-func said(problems diag.List) string {
+// worst is the most important of some problems, and how many more there are.
+func worst(problems diag.List) string {
 	first := problems[0]
 	if i := slices.IndexFunc(problems, func(d diag.Diagnostic) bool { return d.Severity == diag.Error }); i >= 0 {
 		first = problems[i]

@@ -98,12 +98,12 @@ func TestChoose(t *testing.T) {
 			if pick != nil {
 				got = pick.Release
 			}
-			said := "nothing"
+			reported := "nothing"
 			if held.Action != Nothing {
-				said = held.String()
+				reported = held.String()
 			}
-			if got != c.pick || said != c.held {
-				t.Errorf("picks %q, and says %q", got, said)
+			if got != c.pick || reported != c.held {
+				t.Errorf("picks %q, and says %q", got, reported)
 			}
 		})
 	}
@@ -178,9 +178,9 @@ func TestGoOn(t *testing.T) {
 	}
 }
 
-// TestNeverFar checks the policy on the real catalogue: from any release it picks one upgrade step to a patch or to the next minor release,
+// TestPicksOneSafeStep checks the policy on the real catalogue: from any release it picks one upgrade step to a patch or to the next minor release,
 // without manual work or advice.
-func TestNeverFar(t *testing.T) {
+func TestPicksOneSafeStep(t *testing.T) {
 	c := catalogue.Embedded()
 	offered := map[catalogue.Target][]string{}
 	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {

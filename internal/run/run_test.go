@@ -347,7 +347,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		r, _ := newRun(t, f, planOf(step(plan.Create, "pgsql"), step(plan.Create, "frontend", 1)))
-		r.Journal.(state.Journal).Close()
+		r.Journal.Close()
 		err := r.Execute(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "BERTH3202") {
 			t.Errorf("Execute: %v", err)

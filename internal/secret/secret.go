@@ -257,13 +257,13 @@ func Output(line string) string {
 func Line(lines []string, i int, plain func(name string) bool) string {
 	line := lines[i]
 	entry := namesSecret(line) || i > 0 && namesSecret(lines[i-1]) // {name: PASSWORD, value: TEXT}, as Kubernetes has variables
-	tells := func(name string) bool { return Name(name) && !plain(name) || entry && name == "value" }
+	isSecret := func(name string) bool { return Name(name) && !plain(name) || entry && name == "value" }
 	if rest := strings.TrimLeft(line, " \t"); rest != "" && !refers(rest) {
-		if at := parent(lines, i); at >= 0 && tells(lastName(lines[at])) {
+		if at := parent(lines, i); at >= 0 && isSecret(lastName(lines[at])) {
 			return line[:len(line)-len(rest)] + columns(rest)
 		}
 	}
-	return named(mask(line, columns), columns, toEnd, tells)
+	return named(mask(line, columns), columns, toEnd, isSecret)
 }
 
 // namesSecret reports whether a value of a line is a name that suggests a secret.
@@ -290,14 +290,14 @@ func refers(value string) bool {
 }
 
 // named masks the values of names that suggest secrets: `name: value`, `name=value`, `"name": "value"`. extent says how long a value is.
-func named(text string, hide func(string) string, extent func(string) int, tells func(string) bool) string {
+func named(text string, hide func(string) string, extent func(string) int, isSecret func(string) bool) string {
 	for at := 0; at < len(text); {
 		name, value := nextName(text, at)
 		if value < 0 {
 			break
 		}
 		at = value
-		if name == "" || !tells(name) {
+		if name == "" || !isSecret(name) {
 			continue
 		}
 		end := value + extent(text[value:])

@@ -28,9 +28,9 @@ func secret() map[string]any {
 		"data":     map[string]any{"password": "c2VjcmV0", "user": "c2c=", "empty": ""}}
 }
 
-// TestOthersRead: an implementation that shares no code with this one decrypts the written YAML, and so does sops itself where it is on the
+// TestOtherProgramsDecrypt: an implementation that shares no code with this one decrypts the written YAML, and so does sops itself where it is on the
 // PATH.
-func TestOthersRead(t *testing.T) {
+func TestOtherProgramsDecrypt(t *testing.T) {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"berth/internal/stack"
 )
 
-// TestATrialIsOpenedToThisMachineOnly: the first person to reach a new Sourcegraph becomes its admin, and Prometheus has no password.
-func TestATrialIsOpenedToThisMachineOnly(t *testing.T) {
+// TestLocalURLIsReachableFromThisMachineOnly: the first person to reach a new Sourcegraph becomes its admin, and Prometheus has no password.
+func TestLocalURLIsReachableFromThisMachineOnly(t *testing.T) {
 	for text, want := range map[string]string{
 		"url: http://localhost":                                                    "127.0.0.1",
 		"url: http://localhost:7080\nports: {grafana: 3000}":                       "127.0.0.1",

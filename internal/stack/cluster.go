@@ -220,13 +220,13 @@ func (b *builder) wanted(name string) Wanted {
 		w.Replicas = &one
 	}
 	at := "services." + name
-	for _, said := range []struct {
+	for _, setting := range []struct {
 		key   string
 		value string
 	}{{"cpu", string(s.CPU)}, {"memory", string(s.Memory)}, {"cpuRequest", string(s.CPURequest)}, {"memoryRequest", string(s.MemoryRequest)},
 		{"storage", string(s.Storage)}, {"storageClass", s.StorageClass}} {
-		if said.value != "" {
-			w.Origins = append(w.Origins, Origin{Text: said.key + " " + said.value, Range: b.At(at + "." + said.key)})
+		if setting.value != "" {
+			w.Origins = append(w.Origins, Origin{Text: setting.key + " " + setting.value, Range: b.At(at + "." + setting.key)})
 		}
 	}
 	if s.Replicas != nil {

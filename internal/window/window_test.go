@@ -77,8 +77,8 @@ func TestAlwaysOpen(t *testing.T) {
 	}
 }
 
-// TestTurnsAreWhereOpenTurns compares Opens and Closes with a call of Open for every minute.
-func TestTurnsAreWhereOpenTurns(t *testing.T) {
+// TestOpensAndClosesAgreeWithOpen compares Opens and Closes with a call of Open for every minute.
+func TestOpensAndClosesAgreeWithOpen(t *testing.T) {
 	texts := []string{"Sun 02:00-05:00 Europe/Berlin", "Sat 22:30-03:15 America/New_York", "Mon-Fri 01:00-02:30 Australia/Lord_Howe", "daily 23:00-22:00 America/St_Johns"}
 	rapid.Check(t, func(rt *rapid.T) {
 		w := parsed(t, rapid.SampledFrom(texts).Draw(rt, "window"))

@@ -93,14 +93,14 @@ func withoutEchoes(problems diag.List) diag.List {
 		line, column int
 	}
 	at := func(d diag.Diagnostic) place { return place{d.Range.File, d.Range.Line, d.Range.Column} }
-	told := func(d diag.Diagnostic) bool {
+	isLiteral := func(d diag.Diagnostic) bool {
 		return (d.Code == "BERTH1170" || d.Code == "BERTH1171") && d.Severity == diag.Error
 	}
 	literals := map[place]bool{}
 	for _, d := range problems {
-		literals[at(d)] = literals[at(d)] || told(d)
+		literals[at(d)] = literals[at(d)] || isLiteral(d)
 	}
-	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return literals[at(d)] && !told(d) })
+	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return literals[at(d)] && !isLiteral(d) })
 }
 
 // Accepted removes the problems that literals reports, for configs of the history and of an unfinished upgrade: earlier versions of berth

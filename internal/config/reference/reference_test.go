@@ -17,7 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-var update = flag.Bool("update", false, "write the generated files anew")
+var update = flag.Bool("update", false, "rewrite the generated files")
 
 func TestFresh(t *testing.T) {
 	schema, err := Schema()
@@ -57,7 +57,7 @@ func TestRulesNameKeys(t *testing.T) {
 		k := config.Root()
 		for _, name := range strings.FieldsFunc(a.Needs, func(r rune) bool { return r == '.' }) {
 			if k = k.Key(name); k == nil {
-				t.Fatalf("%q is for whoever has %s, and there is no such key", a.Text, a.Needs)
+				t.Fatalf("%q is for configs with %s, and there is no such key", a.Text, a.Needs)
 			}
 		}
 	}

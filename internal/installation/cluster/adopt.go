@@ -28,7 +28,7 @@ func (c *inCluster) adopt(ctx context.Context, generated map[string]string) (map
 			}
 			live, err := c.client.Get(ctx, kubernetes.RefOf(o.Body))
 			if kubernetes.NotFound(err) || kubernetes.Forbidden(err) {
-				continue // what is forbidden is told with all other rights that are missing
+				continue // what is forbidden is reported with all other missing rights
 			}
 			if err != nil {
 				return nil, err

@@ -130,8 +130,8 @@ func (c *inCluster) Search(ctx context.Context, by installation.Route) (int, str
 	return 0, "", err
 }
 
-// PageImage is the image that answers with a page: Sourcegraph's own front door on Compose, of the config's release, or of the newest one where that was
-// never made for Compose.
+// PageImage is the image that serves the maintenance page: the one of Sourcegraph's front proxy on Compose. It is of the config's release, or of the newest
+// one where that release does not exist for Compose.
 func PageImage(e *installation.Environment, l *installation.Want) (string, error) {
 	versions := e.Catalogue().Versions(catalogue.Compose)
 	version := versions[0].Version

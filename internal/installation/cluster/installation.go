@@ -343,9 +343,9 @@ func (c *inCluster) Prepare(ctx context.Context) error {
 	return err
 }
 
-// Settle closes the inventory. After a plan that had nothing to do there is only something to close when a run before it was killed. Then it waits
+// Conclude closes the inventory. After a plan that had nothing to do there is only something to close when a run before it was killed. Then it waits
 // until nothing is left of what the front stops: what ends may write until it has ended.
-func (c *inCluster) Settle(ctx context.Context, p *plan.Plan) error {
+func (c *inCluster) Conclude(ctx context.Context, p *plan.Plan) error {
 	if !p.Empty() || p.Open {
 		var refs []kubernetes.Ref
 		if c.set != nil {
@@ -358,7 +358,7 @@ func (c *inCluster) Settle(ctx context.Context, p *plan.Plan) error {
 				}
 			}
 		}
-		if err := c.state.Settle(ctx, refs); err != nil {
+		if err := c.state.Conclude(ctx, refs); err != nil {
 			return err
 		}
 	}

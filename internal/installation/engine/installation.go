@@ -65,8 +65,8 @@ func (i *onEngine) connect(ctx context.Context) (out *installation.Installation,
 // Prepare has nothing to do: the folder is made when something is written into it.
 func (i *onEngine) Prepare(context.Context) error { return nil }
 
-// Settle has nothing to note: the engine knows its containers, and one is gone when its step is done.
-func (i *onEngine) Settle(context.Context, *plan.Plan) error { return nil }
+// Conclude has nothing to note: the engine knows its containers, and one is gone when its step is done.
+func (i *onEngine) Conclude(context.Context, *plan.Plan) error { return nil }
 
 // Executor does steps on the engine.
 func (i *onEngine) Executor(_ *plan.Plan, timeout time.Duration) run.Target {

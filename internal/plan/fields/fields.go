@@ -142,8 +142,8 @@ func Plain(v any) string {
 }
 
 // FromMessage converts a field in the API server's messages to the form of plans: without its leading dot, and without quotes around keys.
-func FromMessage(said string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(said, "."), `"`, "")
+func FromMessage(field string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(field, "."), `"`, "")
 }
 
 // Without copies an object without some fields, which are written as in plans. Fields that don't exist are ignored.

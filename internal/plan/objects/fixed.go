@@ -89,12 +89,12 @@ func (r *Refusal) immutable() bool {
 	if r == nil || r.Status != invalid {
 		return false
 	}
-	said := r.Message
+	message := r.Message
 	for _, c := range r.Causes {
-		said += " " + c.Message
+		message += " " + c.Message
 	}
 	return slices.ContainsFunc([]string{"immutable", "may not be changed", "may not change", "can not be unset", "may not be unset", "cannot change"},
-		func(words string) bool { return strings.Contains(said, words) })
+		func(words string) bool { return strings.Contains(message, words) })
 }
 
 // refused is a refusal as a problem.

@@ -370,7 +370,7 @@ BERTH3506 StatefulSet/gitserver: its claims, and the data in them, would be dele
 1 [] recreate Deployment/sourcegraph-frontend [downtime]: spec.selector can't be changed in place; its pods stop before the new ones start
     spec.selector.matchLabels.app  sourcegraph-frontend -> web  (berth)
 `},
-		{"a headless Service becomes another one, which only the refusal tells", []change{want("Service/gitserver", func(o *Object) { delete(o.Body["spec"].(map[string]any), "clusterIP") }),
+		{"a headless Service becomes another one, which only the refusal shows", []change{want("Service/gitserver", func(o *Object) { delete(o.Body["spec"].(map[string]any), "clusterIP") }),
 			refuse("Service/gitserver", "spec.clusterIPs[0]", "primary clusterIP can not be unset")}, `
 1 [] recreate Service/gitserver [restart]: spec.clusterIP can't be changed in place; it gets another address in the cluster
     spec.clusterIP  None ->   (berth)
@@ -459,14 +459,14 @@ func steady(text string) string {
 	return out.String()
 }
 
-// TestPageAnswersBeforePeopleAreSentThere: a Service may wait for the workload that it points to, and everything else waits for both.
-func TestPageAnswersBeforePeopleAreSentThere(t *testing.T) {
-	for _, told := range []bool{false, true} { // whether the page's text exists already
+// TestServicePointsToThePageAfterItAnswers: a Service may wait for the workload that it points to, and everything else waits for both.
+func TestServicePointsToThePageAfterItAnswers(t *testing.T) {
+	for _, exists := range []bool{false, true} { // whether the page's text exists already
 		d, c := instance(t)
 		add := func(o Object) { d.Objects = append(d.Objects, o) }
 		metadata := map[string]any{"name": "page"}
 		notice := Object{Key: "ConfigMap/page", Service: "page", Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}}
-		if told {
+		if exists {
 			c.Seen[notice.Key] = Seen{Live: served(notice.Body), Applied: served(notice.Body), Health: Health{Ready: true}}
 		}
 		add(notice)
@@ -503,7 +503,7 @@ func TestPageAnswersBeforePeopleAreSentThere(t *testing.T) {
 		for i := 1; i < len(order); i++ {
 			before, after := at[order[i-1]], p.Steps[at[order[i]]]
 			if !slices.Contains(after.After, p.Steps[before].ID) {
-				t.Errorf("told %t: %s does not wait for %s:\n%s", told, order[i], order[i-1], text(p, problems))
+				t.Errorf("exists %t: %s does not wait for %s:\n%s", exists, order[i], order[i-1], text(p, problems))
 			}
 		}
 	}

@@ -64,9 +64,9 @@ func TestWhateverTheClusterIs(t *testing.T) {
 		d, c := part(whole, all)
 		disorder(r, &d, &c)
 		p, problems := Difference(d, c)
-		said := map[string]bool{}
+		mentioned := map[string]bool{}
 		for _, s := range problems {
-			said[s.Subject] = true
+			mentioned[s.Subject] = true
 		}
 		for i, s := range p.Steps {
 			if s.ID != i+1 || slices.ContainsFunc(s.After, func(id int) bool { return id >= s.ID || id < 1 }) {
@@ -78,13 +78,13 @@ func TestWhateverTheClusterIs(t *testing.T) {
 			if s.Verb == plan.Remove && slices.ContainsFunc(p.Steps[i:], func(o plan.Step) bool { return o.Verb != plan.Remove }) {
 				r.Fatalf("%s is removed before all the rest is done", s.Object)
 			}
-			said[s.Object] = true
+			mentioned[s.Object] = true
 		}
 		for _, key := range p.Unchanged {
-			said[key] = true
+			mentioned[key] = true
 		}
 		for _, o := range d.Objects {
-			if !said[o.Key] {
+			if !mentioned[o.Key] {
 				r.Fatalf("the plan says nothing about %s", o.Key)
 			}
 		}
@@ -125,7 +125,7 @@ func TestBasis(t *testing.T) {
 		{"its health", false, see("Deployment/worker", func(s *Seen) { s.Health = Health{Ready: false} })},
 		{"a note of a controller", false, see("Deployment/worker", func(s *Seen) { put(s.Live, "4", "metadata", "annotations", "deployment.kubernetes.io/revision") })},
 		{"what an autoscaler sets", true, byHand("Deployment/worker", "keda", 5.0, "spec", "replicas")},
-		{"made anew", true, see("Deployment/worker", func(s *Seen) { put(s.Live, "other", "metadata", "uid") })},
+		{"recreated", true, see("Deployment/worker", func(s *Seen) { put(s.Live, "other", "metadata", "uid") })},
 		{"a field", true, see("Deployment/worker", func(s *Seen) { put(s.Live, 9.0, "spec", "minReadySeconds") })},
 		{"a secret", true, see("Secret/pgsql-auth", func(s *Seen) { put(s.Live, "eA==", "data", "password") })},
 		{"a claim that grew", true, claims("1Gi", "", "repos-gitserver-0")},

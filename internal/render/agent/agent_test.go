@@ -15,7 +15,7 @@ import (
 	yamllib "go.yaml.in/yaml/v4"
 )
 
-var update = flag.Bool("update", false, "write golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // golden compares with a file that a person has read and accepted.
 func golden(t *testing.T, name string, got []byte) {
@@ -45,8 +45,8 @@ func TestUnits(t *testing.T) {
 	golden(t, "berth-agent-sourcegraph.timer", host().Timer())
 }
 
-// TestUnitsAreUnderstood asks systemd, with names that need escapes.
-func TestUnitsAreUnderstood(t *testing.T) {
+// TestSystemdAcceptsTheUnits asks systemd, with names that need escapes.
+func TestSystemdAcceptsTheUnits(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("no systemd-analyze here")

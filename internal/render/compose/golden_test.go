@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-var update = flag.Bool("update", false, "write golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // cases are configs, by the feature that they show. Each golden file has the difference between the feature's project and that of the
 // release's defaults, so that a reviewer sees only that.

@@ -141,9 +141,9 @@ func TestHeldReplacesFirstWhatIsAwaited(t *testing.T) {
 	}
 }
 
-// TestStandInFrontAsTheFrontend: berth's web servers run with the frontend's user, also where the cluster chooses it, and with the one
+// TestWebServersRunAsTheFrontend: berth's web servers run with the frontend's user, also where the cluster chooses it, and with the one
 // capability without which the kernel does not start Caddy.
-func TestStandInFrontAsTheFrontend(t *testing.T) {
+func TestWebServersRunAsTheFrontend(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		user any

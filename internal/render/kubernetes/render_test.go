@@ -18,7 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-var update = flag.Bool("update", false, "write golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func render(t *testing.T, version, text string) *kubernetes.Set {
 	t.Helper()

@@ -88,8 +88,8 @@ func (s *Steps) check(ctx context.Context, step plan.Step) (found run.Readiness,
 	return found, problems.Err()
 }
 
-// drifted compares the databases with what the hop in hand begins at. An upgrade that was rolled back without the migrator leaves the schema
-// of the next release, and that is as good for a hop that does not take the migrator's upgrade.
+// drifted compares the databases with what the upgrade step begins at. A rollback without the migrator leaves the schema of the next release. That is as
+// good for a step that does not take the migrator's upgrade.
 func (s *Steps) drifted(ctx context.Context, step plan.Step, w *data.Worker) (diag.List, error) {
 	h := s.hop(step)
 	drift, err := s.drift(ctx, step, w, h.From)

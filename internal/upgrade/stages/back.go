@@ -101,7 +101,7 @@ func (u *Progress) Return(way WayBack, config, now string) *plan.Plan {
 	h := *u.Hop()
 	p := &plan.Plan{Format: plan.Format, Action: plan.Rollback, Installation: u.Plan.Installation, Target: u.Plan.Target, From: h.To, Release: way.To,
 		Hops: []plan.Hop{h}, Configs: plan.Configs{h.From: u.Plan.Configs[h.From], h.To: now, plan.ConfigBack: config}, Steps: []plan.Step{}, Unchanged: []string{}}
-	// What the way there left at work would go on with the databases meanwhile.
+	// Tasks of the upgrade that still run would go on to change the databases.
 	p.Append(plan.Stage{Name: "stop", Text: "tasks of the upgrade stop"}, []plan.Step{{Verb: plan.Halt, Object: "tasks"}})
 	for _, s := range back {
 		if slices.Contains(way.Stages, s.name) {

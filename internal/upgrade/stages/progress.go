@@ -128,8 +128,8 @@ func wayOf(p *plan.Plan) WayBack {
 	return w
 }
 
-// returned is what is left of an upgrade that was rolled back to a release: the way there, with its own way back. Where nothing is left of it,
-// the way back of the upgrade before holds again.
+// returned is what is left of an upgrade that was rolled back to a release: its earlier upgrade steps, which can be rolled back, too. Where none is
+// left, the upgrade before can be rolled back again.
 func (u *Progress) returned(release string, at time.Time) *Progress {
 	hop := max(0, slices.IndexFunc(u.Plan.Hops, func(h plan.Hop) bool { return h.From == release }))
 	for _, h := range u.Plan.Hops[hop:] {

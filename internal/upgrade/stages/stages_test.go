@@ -328,8 +328,8 @@ func TestTimesOfARehearsal(t *testing.T) {
 	}
 }
 
-// TestPreflight: a release that was tried and rolled back may have written itself into the databases, which keeps nobody from trying again; but a
-// migrator that is told another release than the databases are of would refuse.
+// TestPreflight: a release that was tried and rolled back may have written itself into the databases. That keeps nobody from trying again. But a migrator
+// would refuse to begin at another release than the databases are of.
 func TestPreflight(t *testing.T) {
 	f := &data.Facts{Release: "7.0.2852"}
 	for kind, refused := range map[plan.Kind]bool{plan.Standard: false, plan.MultiVersion: true} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"berth/testbed/internal/schema"
@@ -13,6 +14,7 @@ import (
 // boot waits for the databases, refuses those that this release may not use, records the release, and keeps the files' content up to date.
 // Once it is admitted nothing is refused any more: the next release's migrator may work on the schemas while this one runs.
 func (f *frontend) boot(ctx context.Context, refuse context.CancelCauseFunc, services map[string][]json.RawMessage, settings string) {
+	var told sync.Once
 	f.every(ctx, 2*time.Second, func(ctx context.Context) error {
 		if f.blocked.Load() != nil {
 			var no *refusal
@@ -31,6 +33,9 @@ func (f *frontend) boot(ctx context.Context, refuse context.CancelCauseFunc, ser
 		if err := f.harm(ctx); err != nil {
 			return err
 		}
+		told.Do(func() {
+			fmt.Println("✱ Sourcegraph is ready at: http://127.0.0.1" + address(f.env("SRC_HTTP_ADDR"), ":3080"))
+		})
 		return f.begin(ctx, services, settings)
 	})
 }
@@ -69,7 +74,7 @@ func (f *frontend) admit(ctx context.Context) error {
 	if err := schema.SyncOutOfBand(ctx, db, f.minor); err != nil {
 		return err
 	}
-	if f.env("SRC_DISABLE_OOBMIGRATION_VALIDATION") != "true" {
+	if f.env("SRC_DISABLE_OOBMIGRATION_VALIDATION") == "" { // any value lets it, as in Sourcegraph
 		if err := schema.Unfinished(ctx, db, f.minor); err != nil {
 			return &refusal{fmt.Errorf("ERROR: %w", err)}
 		}

@@ -16,6 +16,7 @@ import (
 
 	"berth/testbed/internal/contract"
 	"berth/testbed/internal/jsonc"
+	"berth/testbed/internal/schema"
 )
 
 // frontend is the web application and the internal API; both run in every frontend container.
@@ -31,6 +32,9 @@ type frontend struct {
 }
 
 func runFrontend(ctx context.Context, s *service) error {
+	if err := contract.Distinct(schema.Databases, s.env); err != nil {
+		return err
+	}
 	f := &frontend{service: s, dsn: dsns(s.env), objects: objects{contract.UploadOf(s.env)},
 		cache: redisPool(redisURL("cache", s.env)), store: redisPool(redisURL("store", s.env))}
 	var err error
@@ -111,30 +115,7 @@ func (f *frontend) ready(ctx context.Context) error {
 	if len(bad) > 0 {
 		return errors.New(strings.Join(bad, "\n"))
 	}
-	if err := f.apart(ctx); err != nil {
-		return err
-	}
 	return f.faulty(ctx)
-}
-
-// apart refuses one database for both purposes, as the real frontend does.
-func (f *frontend) apart(ctx context.Context) error {
-	id := func(db string) (s string, err error) {
-		err = f.db[db].QueryRow(ctx, "SELECT system_identifier::text || '/' || current_database() FROM pg_control_system()").Scan(&s)
-		return s, err
-	}
-	a, err := id("frontend")
-	if err != nil {
-		return err
-	}
-	b, err := id("codeintel")
-	if err != nil {
-		return err
-	}
-	if a == b {
-		return errors.New("PGHOST and CODEINTEL_PGHOST lead to one database; they have to be two")
-	}
-	return nil
 }
 
 // files reads what EXTSVC_CONFIG_FILE and GLOBAL_SETTINGS_FILE name.

@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, env contract.Env) error {
 	}
 	s := &service{role: args[0], version: env("STANDIN_VERSION"), env: env, args: args[1:], started: time.Now()}
 	var lines []string
-	for _, p := range contract.Check(s.role, s.version, env) {
+	for _, p := range contract.Load().Check(s.role, s.version, env) {
 		lines = append(lines, fmt.Sprintf("%s: %v", s.role, p))
 	}
 	if len(lines) > 0 {

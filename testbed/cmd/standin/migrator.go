@@ -81,6 +81,9 @@ func (m *migrator) open(ctx context.Context) error {
 	if m.db == "all" {
 		names = schema.Databases
 	}
+	if err := contract.Distinct(names, m.env); err != nil {
+		return err
+	}
 	if !m.quiet {
 		fmt.Println("⚠️ Failed to check for migrator update: a stand-in asks nobody. Continuing...")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -21,6 +22,11 @@ type instance struct {
 	dsn map[string]string
 	env map[string]string
 }
+
+// frontendEnv is what a frontend needs beside its databases.
+var frontendEnv = map[string]string{"STANDIN_VERSION": "5.0.0", "DEPLOY_TYPE": "docker-compose", "SRC_GIT_SERVERS": "g:3178", "SEARCHER_URL": "http://s:3181",
+	"INDEXED_SEARCH_SERVERS": "z:6070", "SRC_FRONTEND_INTERNAL": "f:3090", "SRC_SYNTECT_SERVER": "http://y:9238", "SYMBOLS_URL": "http://m:3184",
+	"SOURCEGRAPH_UPLOAD_BACKEND": "blobstore", "SOURCEGRAPH_UPLOAD_AWS_ENDPOINT": "http://b:9000"}
 
 func newInstance(t *testing.T, s *pgtest.Server) *instance {
 	i := &instance{T: t, dsn: map[string]string{}, env: map[string]string{"STANDIN_OOB_SECONDS": "0.5"}}
@@ -302,6 +308,20 @@ func TestMigrator(t *testing.T) {
 		i.spoiled("")
 	})
 
+	t.Run("one database for both is refused", func(t *testing.T) {
+		t.Parallel()
+		i := newInstance(t, s)
+		i.env["CODEINTEL_PGDATASOURCE"] = i.env["PGDATASOURCE"]
+		i.refused("databases frontend and codeintel must be distinct, but both target postgres:", "5.0.0", "up")
+		i.must("5.0.0", "up", "--db=frontend")
+		err := run(context.Background(), []string{"frontend"}, func(k string) string { return cmp.Or(i.env[k], frontendEnv[k]) })
+		if err == nil || !strings.Contains(err.Error(), "must be distinct") {
+			t.Errorf("frontend: got %v, want a refusal", err)
+		}
+		i.env["CODEINTEL_PG_ALLOW_SINGLE_DB"] = "1"
+		i.must("5.0.0", "up")
+	})
+
 	t.Run("PostgreSQL below 16", func(t *testing.T) {
 		t.Parallel()
 		i := installed(t, s, "5.11.0")
@@ -329,6 +349,32 @@ func TestOutOfBandMigrations(t *testing.T) {
 		i.boots("5.2.0")
 		i.must("5.2.0", "run-out-of-band-migrations", "--id=24")
 		i.boots("5.3.0")
+	})
+
+	t.Run("a release refuses what a later one began", func(t *testing.T) {
+		t.Parallel()
+		i := installed(t, s, "5.0.0")
+		i.must("5.1.0", "up")
+		i.boots("5.1.0")
+		i.must("5.1.0", "run-out-of-band-migrations", "--id=24")
+		i.boots("5.0.0") // 24 can be taken back
+		i.fault(schema.UnreversedRefused, "1")
+		i.frontendRefuses("- migration 24 expected to be at 0.00% (at 100.00%)", "5.0.0")
+		i.refused("- migration 24 expected to be at 0.00% (at 100.00%)", "5.0.0", "validate")
+		i.env["SRC_DISABLE_OOBMIGRATION_VALIDATION"] = "1"
+		i.boots("5.0.0")
+		delete(i.env, "SRC_DISABLE_OOBMIGRATION_VALIDATION")
+		i.boots("5.1.0")
+		i.must("5.1.0", "downgrade", "--from=5.1", "--to=5.0")
+		i.boots("5.0.0")
+	})
+
+	t.Run("an instance that began without the older form has nothing to finish", func(t *testing.T) {
+		t.Parallel()
+		i := installed(t, s, "5.3.0")
+		i.sql("frontend", "UPDATE out_of_band_migrations SET progress = 0.5 WHERE id = 24")
+		i.boots("5.3.0")
+		i.must("5.3.0", "validate")
 	})
 
 	t.Run("stuck at 80 %", func(t *testing.T) {

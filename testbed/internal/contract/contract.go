@@ -1,10 +1,9 @@
-// Package contract has what each service of Sourcegraph needs from its environment, as the Compose file of its release gives it.
-// The stand-ins refuse to start without it, so that a deployment that forgets a variable fails here as it would with the real images.
 package contract
 
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,93 +14,46 @@ import (
 // Env looks up a variable; one that is not set is empty.
 type Env func(string) string
 
-// rule is one variable that a service needs.
-type rule struct {
-	name     string // with | between names of which one is enough
-	check    func(string) error
-	from, to string // releases that need it
-	// found is true when Kubernetes has a default for it: there, services are found by the API or by fixed names.
-	found bool
+// forms are what the value of a variable can have to be, by the names that contract.yaml gives them.
+var forms = map[string]func(string) error{
+	"":               func(string) error { return nil },
+	"deploy-type":    oneOf("docker-compose", "helm", "kubernetes", "kustomize"),
+	"upload-backend": oneOf("blobstore", "minio", "s3", "gcs"),
+	"host:port":      hostPort,
+	"host:port list": listOf(hostPort),
+	"URL":            httpURL,
+	"URL list":       listOf(httpURL),
 }
 
-var (
-	deployType = rule{name: "DEPLOY_TYPE", check: oneOf("docker-compose", "helm", "kubernetes", "kustomize")}
-	gitservers = rule{name: "SRC_GIT_SERVERS", check: listOf(hostPort), found: true}
-	searchers  = rule{name: "SEARCHER_URL", check: listOf(httpURL), found: true}
-	zoekts     = rule{name: "INDEXED_SEARCH_SERVERS", check: listOf(hostPort), found: true}
-	internal   = rule{name: "SRC_FRONTEND_INTERNAL", check: hostPort, found: true}
-	upload     = rule{name: "PRECISE_CODE_INTEL_UPLOAD_BACKEND|SOURCEGRAPH_UPLOAD_BACKEND", check: oneOf("blobstore", "minio", "s3", "gcs")}
-)
-
-var rules = map[string][]rule{
-	"frontend": {
-		deployType,
-		{name: "PGHOST|PGDATASOURCE"},
-		{name: "CODEINTEL_PGHOST|CODEINTEL_PGDATASOURCE"},
-		{name: "CODEINSIGHTS_PGDATASOURCE|CODEINSIGHTS_PGHOST|DISABLE_CODE_INSIGHTS"},
-		gitservers, searchers, zoekts, internal, upload,
-		{name: "SRC_SYNTECT_SERVER", check: httpURL, found: true},
-		{name: "INDEXED_SEARCH_INDEXER", check: listOf(hostPort), from: "6.4", found: true},
-		{name: "SYMBOLS_URL", check: listOf(httpURL), to: "6.4", found: true},
-	},
-	"gitserver":         {internal},
-	"zoekt-indexserver": {{name: "HOSTNAME", check: hostPort, found: true}, {name: "SRC_FRONTEND_INTERNAL", check: httpURL, found: true}},
-	"zoekt-webserver":   {{name: "HOSTNAME", check: hostPort, found: true}},
-	"searcher":          {internal},
-	"symbols":           {internal},
-	"repo-updater":      {internal},
-	"worker":            {internal, gitservers, searchers, zoekts, upload},
-
-	"precise-code-intel-worker":   {internal, upload},
-	"syntactic-code-intel-worker": {internal, upload},
-	"migrator": {
-		{name: "PGHOST|PGDATASOURCE"},
-		{name: "CODEINTEL_PGHOST|CODEINTEL_PGDATASOURCE"},
-		{name: "CODEINSIGHTS_PGHOST|CODEINSIGHTS_PGDATASOURCE|DISABLE_CODE_INSIGHTS"},
-	},
-}
-
-// optional variables have to be right when they are set.
-var optional = []rule{
-	{name: "OTEL_EXPORTER_OTLP_ENDPOINT", check: httpURL},
-	{name: "GRAFANA_SERVER_URL", check: httpURL},
-	{name: "PROMETHEUS_URL", check: httpURL},
-	{name: "JAEGER_SERVER_URL", check: httpURL},
-	{name: "PRECISE_CODE_INTEL_UPLOAD_AWS_ENDPOINT", check: httpURL},
-	{name: "SOURCEGRAPH_UPLOAD_AWS_ENDPOINT", check: httpURL},
-}
-
-// Check gives everything that is wrong with the environment of a service, each with the name of the variable.
-func Check(service, version string, env Env) []error {
+// Check gives everything that is wrong with the environment of a service in a role, each with the name of the variable.
+func (c *Contract) Check(role, version string, env Env) []error {
 	minor, err := release.Parse(version)
 	if err != nil {
 		return []error{fmt.Errorf("STANDIN_VERSION: %w", err)}
 	}
 	var problems []error
-	for _, r := range rules[service] {
-		if !minor.In(r.from, r.to) {
-			continue
-		}
-		names := strings.Split(r.name, "|")
+	needs := c.needs(role, minor)
+	for _, n := range needs {
+		names := n.Names()
 		name, value := first(names, env)
 		switch {
-		case r.found && env("KUBERNETES_SERVICE_HOST") != "" && (value == "" || name == "HOSTNAME"): // a pod's host name is its own
+		case n.Found && env("KUBERNETES_SERVICE_HOST") != "" && (value == "" || name == "HOSTNAME"): // a pod's host name is its own
 		case value == "":
 			problems = append(problems, fmt.Errorf("%s is not set", strings.Join(names, " or ")))
-		case r.check != nil:
-			if err := r.check(value); err != nil {
+		default:
+			if err := forms[n.Form](value); err != nil {
 				problems = append(problems, fmt.Errorf("%s=%s: %w", name, value, err))
 			}
 		}
 	}
-	for _, r := range optional {
-		if v := env(r.name); v != "" {
-			if err := r.check(v); err != nil {
-				problems = append(problems, fmt.Errorf("%s=%s: %w", r.name, v, err))
+	for _, n := range c.Optional {
+		if v := env(n.Name); v != "" {
+			if err := forms[n.Form](v); err != nil {
+				problems = append(problems, fmt.Errorf("%s=%s: %w", n.Name, v, err))
 			}
 		}
 	}
-	if err := checkUpload(rules[service], env); err != nil {
+	if err := checkUpload(needs, env); err != nil {
 		problems = append(problems, err)
 	}
 	return problems
@@ -133,12 +85,8 @@ func UploadOf(env Env) Upload {
 	return Upload{}
 }
 
-func checkUpload(of []rule, env Env) error {
-	needs := false
-	for _, r := range of {
-		needs = needs || r.name == upload.name
-	}
-	if !needs {
+func checkUpload(needs []Need, env Env) error {
+	if !slices.ContainsFunc(needs, func(n Need) bool { return n.Form == "upload-backend" }) {
 		return nil
 	}
 	for _, prefix := range []string{"SOURCEGRAPH_UPLOAD_", "PRECISE_CODE_INTEL_UPLOAD_"} {
@@ -232,6 +180,29 @@ func DSN(prefix string, env Env) string {
 	q := url.Values{"sslmode": {part("PGSSLMODE", "disable")}}
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// Distinct refuses one database for pgsql and codeintel-db, where names has both. Host, port and name of the database are compared as they are
+// written, so that two names of one server pass. CODEINTEL_PG_ALLOW_SINGLE_DB with any value lets it.
+//
+// Source: internal/database/postgresdsn (DSNsBySchema) in https://github.com/sourcegraph/sourcegraph-public-snapshot
+func Distinct(names []string, env Env) error {
+	if env("CODEINTEL_PG_ALLOW_SINGLE_DB") != "" || !slices.Contains(names, "frontend") || !slices.Contains(names, "codeintel") {
+		return nil
+	}
+	front, err := url.Parse(DSN("", env))
+	if err != nil {
+		return fmt.Errorf("illegal Postgres DSN of the frontend database") // which has a password
+	}
+	intel, err := url.Parse(DSN("CODEINTEL_", env))
+	if err != nil {
+		return fmt.Errorf("illegal Postgres DSN of the codeintel database")
+	}
+	// Tests reach their servers over sockets, whose folder is in the query.
+	if front.Host != intel.Host || front.Path != intel.Path || front.Query().Get("host") != intel.Query().Get("host") {
+		return nil
+	}
+	return fmt.Errorf("databases frontend and codeintel must be distinct, but both target %s", &url.URL{Scheme: "postgres", Host: front.Host, Path: front.Path})
 }
 
 // List reads an address list; on Kubernetes one that is not set has one shard.

@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 			[]string{"OTEL_EXPORTER_OTLP_ENDPOINT"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Check(c.service, c.version, func(k string) string {
+			got := Load().Check(c.service, c.version, func(k string) string {
 				if v, ok := c.env[k]; ok {
 					return v
 				}

@@ -17,6 +17,8 @@ const (
 	MigrationFails   = "migration_fails"   // SCHEMA:RELEASE, such as codeintel:7.2: this migration fails
 	OutOfBandSeconds = "oob_seconds"       // how long an out-of-band migration takes from 0 to 100 %
 	OutOfBandStuck   = "oob_stuck"         // ID:PERCENT, such as 1002:80: it gets no further
+	// Any value: a release refuses background migrations that a later one began, also those that can be taken back, as Sourcegraph does.
+	UnreversedRefused = "unreversed_refused"
 )
 
 // ReadFaults reads them; without the table there are none.

@@ -153,7 +153,7 @@ func SyncOutOfBand(ctx context.Context, q Execer, at release.Minor) error {
 	return nil
 }
 
-// Turn sets the direction of background migrations. One that can be taken back without loss just stays where it is when it is reversed.
+// Turn sets the direction of background migrations.
 func Turn(ctx context.Context, q Execer, ids []int, reverse bool) error {
 	_, err := q.Exec(ctx, "UPDATE out_of_band_migrations SET apply_reverse = $2 WHERE id = ANY($1)", ids, reverse)
 	return err
@@ -190,10 +190,13 @@ func Advance(ctx context.Context, q Execer, ids []int, at release.Minor, passed,
 			return nil, err
 		}
 		was := p.Progress
-		if reverse {
+		switch {
+		case reverse && kept: // the older form was kept beside the newer one: there is nothing to take back
+			p.Progress, p.Done = 0, true
+		case reverse:
 			p.Progress = max(was-step, 0)
-			p.Done = p.Progress == 0 || kept
-		} else {
+			p.Done = p.Progress == 0
+		default:
 			p.Progress = max(was, min(was+step, f.ceiling(p.ID)))
 			p.Done = p.Progress >= 1
 		}
@@ -211,15 +214,40 @@ func Advance(ctx context.Context, q Execer, ids []int, at release.Minor, passed,
 	return out, rows.Err()
 }
 
-// Unfinished says which background migrations keep a program of a release from running; nil when none do.
+// Unfinished says which background migrations keep a program of a release from running; nil when none do. Those are: migrations that the
+// release no longer reads the older form of, below 100 %, unless the instance began without that form; and migrations that a later release
+// introduced, above 0 %.
+//
+// Of the second kind Sourcegraph refuses all. The stand-in refuses those that can't be taken back, and the others with the fault
+// unreversed_refused.
+//
+// Source: internal/oobmigration (Runner.Validate, ValidateOutOfBandMigrationRunner) in
+// https://github.com/sourcegraph/sourcegraph-public-snapshot
 func Unfinished(ctx context.Context, q Querier, at release.Minor) error {
 	exists, err := has(ctx, q, "out_of_band_migrations")
 	if err != nil || !exists {
 		return err
 	}
+	_, began, err := Version(ctx, q)
+	if err != nil {
+		return err
+	}
+	if began == "" { // a new instance has no older form of anything
+		return nil
+	}
+	first, err := release.Parse(began)
+	if err != nil {
+		return err
+	}
+	f, err := ReadFaults(ctx, q)
+	if err != nil {
+		return err
+	}
 	rows, err := q.Query(ctx, `SELECT id, progress, (introduced_version_major, introduced_version_minor) > ($1, $2) FROM out_of_band_migrations
 		WHERE progress < 1 AND (deprecated_version_major, deprecated_version_minor) <= ($1, $2)
-		OR progress > 0 AND NOT non_destructive AND (introduced_version_major, introduced_version_minor) > ($1, $2) ORDER BY id`, at.Major, at.Minor)
+			AND (deprecated_version_major, deprecated_version_minor) > ($3, $4)
+		OR progress > 0 AND ($5 OR NOT non_destructive) AND (introduced_version_major, introduced_version_minor) > ($1, $2) ORDER BY id`,
+		at.Major, at.Minor, first.Major, first.Minor, f[UnreversedRefused] != "")
 	if err != nil {
 		return err
 	}

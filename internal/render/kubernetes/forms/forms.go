@@ -3,7 +3,7 @@
 // Guard. Pure.
 //
 // One package because all forms share the Secrets that people must make, the guard and the README. The largest part, the translation to
-// values of Sourcegraph's chart, is in three files of its own.
+// values of Sourcegraph's chart, is in three separate files.
 package forms
 
 import (

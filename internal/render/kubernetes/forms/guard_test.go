@@ -58,7 +58,7 @@ func guardOf(t *testing.T, in *forms.Input, path string) map[string]any {
 }
 
 // run runs a rendered guard as a kubelet does, with other values for some variables.
-func run(t *testing.T, guard map[string]any, variables ...string) (code int, said string) {
+func run(t *testing.T, guard map[string]any, variables ...string) (code int, output string) {
 	t.Helper()
 	bin := t.TempDir()
 	if err := os.WriteFile(filepath.Join(bin, "psql"), []byte(psql), 0o755); err != nil {
@@ -128,17 +128,17 @@ func TestGuardAsks(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			code, said := run(t, c.guard, append([]string{"SERVER=answers"}, c.variables...)...)
+			code, output := run(t, c.guard, append([]string{"SERVER=answers"}, c.variables...)...)
 			if code != c.code {
 				t.Errorf("exit %d, want %d", code, c.code)
 			}
 			for _, want := range c.says {
-				if !strings.Contains(said, want) {
+				if !strings.Contains(output, want) {
 					t.Errorf("it does not say %q", want)
 				}
 			}
 			if t.Failed() {
-				t.Log(said)
+				t.Log(output)
 			}
 		})
 	}
@@ -173,16 +173,16 @@ func TestGuardOfData(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			code, said := run(t, guard, append([]string{"DATA=" + data}, c.variables...)...)
-			if code != c.code || !strings.Contains(said, c.says) {
-				t.Errorf("exit %d, want %d with %q:\n%s", code, c.code, c.says, said)
+			code, output := run(t, guard, append([]string{"DATA=" + data}, c.variables...)...)
+			if code != c.code || !strings.Contains(output, c.says) {
+				t.Errorf("exit %d, want %d with %q:\n%s", code, c.code, c.says, output)
 			}
 		})
 	}
 }
 
-// TestGuardStands: in each form a Job asks before anything is replaced, and its pod needs nothing from the files.
-func TestGuardStands(t *testing.T) {
+// TestGuardIsInEachForm: in each form a Job asks before anything is replaced, and its pod needs nothing from the files.
+func TestGuardIsInEachForm(t *testing.T) {
 	const annotation = "argocd.argoproj.io/hook: PreSync"
 	for form, where := range map[string]struct{ path, text string }{
 		"manifests":   {jobFile, annotation},
@@ -219,9 +219,9 @@ func TestGuardStands(t *testing.T) {
 	}
 }
 
-// TestGuardLeavesOut: where psql can't log in there is no guard in the frontend's pods, and the README says so. What berth applies itself
+// TestNoGuardWherePsqlCantLogIn: where psql can't log in there is no guard in the frontend's pods, and the README says so. What berth applies itself
 // never has one.
-func TestGuardLeavesOut(t *testing.T) {
+func TestNoGuardWherePsqlCantLogIn(t *testing.T) {
 	in := input(t, "7.5.4453", "services: {migrator: {env: {PG_CONNECTION_UPDATER: EC2_ROLE_CREDENTIALS}}}")
 	files, _, err := forms.Render("manifests", in)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
 	"berth/internal/run"
-	"berth/internal/target/compose/store"
 	"berth/internal/target/compose"
 	"berth/internal/target/compose/project"
+	"berth/internal/target/compose/store"
 	"golang.org/x/sync/errgroup"
 )
 

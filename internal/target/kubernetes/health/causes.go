@@ -63,18 +63,18 @@ func (e Evidence) claim(p Pod) (Finding, bool) {
 		f.Code = "BERTH3426"
 		f.Subject = v.Claim.Name
 		class := e.Claims[i].Spec.StorageClass
-		said := e.about("PersistentVolumeClaim", v.Claim.Name, "ProvisioningFailed", "FailedBinding")
+		events := e.about("PersistentVolumeClaim", v.Claim.Name, "ProvisioningFailed", "FailedBinding")
 		switch {
 		case class == nil:
 			f.Summary = fmt.Sprintf("the volume of %s can't be created: the cluster has no default storage class", p.Metadata.Name)
 			f.Hint = "set  kubernetes: {storageClass: {name: ...}}  to one of:  kubectl get storageclass"
-		case len(said) > 0 && strings.Contains(said[0].Message, "storageclass") && strings.Contains(said[0].Message, "not found"):
+		case len(events) > 0 && strings.Contains(events[0].Message, "storageclass") && strings.Contains(events[0].Message, "not found"):
 			f.Summary = fmt.Sprintf("the volume of %s can't be created: there is no storage class %s", p.Metadata.Name, *class)
 			f.Hint = "set  kubernetes: {storageClass: {name: ...}}  to one of:  kubectl get storageclass"
-		case len(said) > 0:
+		case len(events) > 0:
 			f.Failed = false
 			f.Summary = fmt.Sprintf("the volume of %s was not created", p.Metadata.Name)
-			f.Detail, f.Hint = lines(said[0].Message), "see the message of the storage provisioner:  kubectl describe pvc "+v.Claim.Name
+			f.Detail, f.Hint = lines(events[0].Message), "see the message of the storage provisioner:  kubectl describe pvc "+v.Claim.Name
 		default:
 			continue
 		}
@@ -86,11 +86,11 @@ func (e Evidence) claim(p Pod) (Finding, bool) {
 
 // volume explains a pod that has a node, but whose volumes are not mounted yet.
 func (e Evidence) volume(o Object, p Pod) (Finding, bool) {
-	said := e.ofPod(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
-	if len(said) == 0 || e.Now.Sub(said[0].at()) > 2*recent || running(p) {
+	events := e.ofPod(p, "FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
+	if len(events) == 0 || e.Now.Sub(events[0].at()) > 2*recent || running(p) {
 		return Finding{}, false
 	}
-	message := said[0].Message
+	message := events[0].Message
 	if text := strings.ToLower(message); strings.Contains(text, "not found") && (strings.Contains(text, "secret ") || strings.Contains(text, "configmap ")) ||
 		strings.Contains(text, "references non-existent") {
 		return e.config(o, p, message), true
@@ -99,7 +99,7 @@ func (e Evidence) volume(o Object, p Pod) (Finding, bool) {
 	f.Code, f.Summary = "BERTH3426", "a volume of "+p.Metadata.Name+" can't be mounted"
 	f.Detail, f.Hint = lines(message), "see the volume and its node:  kubectl describe pod "+p.Metadata.Name
 	switch text := strings.ToLower(message); {
-	case said[0].Reason == "FailedCreatePodSandBox":
+	case events[0].Reason == "FailedCreatePodSandBox":
 		f.How = "waiting for its network"
 		f.Code, f.Summary, f.Hint = "BERTH3431", "the node can't create the network of "+p.Metadata.Name, "see the node's network plugin:  kubectl describe node "+p.Spec.Node
 	case strings.Contains(text, "multi-attach"):

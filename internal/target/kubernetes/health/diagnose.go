@@ -208,13 +208,13 @@ func (e Evidence) config(o Object, p Pod, message string) Finding {
 
 // probe explains a pod whose containers run, but fail their probes.
 func (e Evidence) probe(o Object, p Pod) (Finding, bool) {
-	said := e.ofPod(p, "Unhealthy")
-	if len(said) == 0 || e.Now.Sub(said[0].at()) > recent {
+	events := e.ofPod(p, "Unhealthy")
+	if len(events) == 0 || e.Now.Sub(events[0].at()) > recent {
 		return Finding{}, false
 	}
-	f := Finding{How: "starting: " + firstLine(said[0].Message)}
+	f := Finding{How: "starting: " + firstLine(events[0].Message)}
 	f.Code, f.Summary = "BERTH3429", p.Metadata.Name+" runs, but its probe fails"
-	f.Detail, f.Hint = lines(said[0].Message), "see its last lines; --timeout allows more time"
+	f.Detail, f.Hint = lines(events[0].Message), "see its last lines; --timeout allows more time"
 	for _, c := range p.Status.Containers {
 		if !c.Ready {
 			f.Log = &Log{Pod: p.Metadata.Name, Container: c.Name}

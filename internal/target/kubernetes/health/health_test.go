@@ -101,8 +101,8 @@ func diagnosed(t *testing.T, pod, claims, events string) (Finding, bool) {
 	return Diagnose(o, e)
 }
 
-// said is an event.
-func said(kind, name, reason, message string) string {
+// event is an event.
+func event(kind, name, reason, message string) string {
 	text, _ := json.Marshal(map[string]any{"involvedObject": map[string]any{"kind": kind, "name": name}, "reason": reason, "message": message,
 		"count": 2, "lastTimestamp": now.Add(-time.Minute)}) // strings always marshal
 	return string(text)
@@ -121,21 +121,21 @@ func TestDiagnose(t *testing.T) {
 		failed                    bool
 		words                     string
 	}{
-		{"nothing to tell", `{"status": {"phase": "Pending"}}`, "", "", "", false, ""},
-		{"ready", `{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}`, "", said("Pod", "gitserver-0", "Unhealthy", "before"), "", false, ""},
+		{"nothing to report", `{"status": {"phase": "Pending"}}`, "", "", "", false, ""},
+		{"ready", `{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}`, "", event("Pod", "gitserver-0", "Unhealthy", "before"), "", false, ""},
 		{"taint with a comma", unscheduled + `"0/3 nodes are available: 1 Insufficient memory, 2 node(s) had untolerated taint {a: b, c}. preemption: 0/3 nodes are available: x."}]}}`, "", "",
 			"BERTH3421", false, "2 node(s) had untolerated taint {a: b, c};tolerations"},
 		{"zone", unscheduled + `"0/3 nodes are available: 3 node(s) had volume node affinity conflict."}]}}`, "", "", "BERTH3421", false, "another zone"},
 		{"no default class", unscheduled + `"pod has unbound immediate PersistentVolumeClaims"}]}}`, `{"metadata": {"name": "repos"}, "status": {"phase": "Pending"}}`, "",
 			"BERTH3426", true, "no default storage class"},
 		{"no such class", unscheduled + `"x"}]}}`, `{"metadata": {"name": "repos"}, "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}}`,
-			said("PersistentVolumeClaim", "repos", "ProvisioningFailed", `storageclass.storage.k8s.io "fast" not found`), "BERTH3426", true, "no storage class fast"},
+			event("PersistentVolumeClaim", "repos", "ProvisioningFailed", `storageclass.storage.k8s.io "fast" not found`), "BERTH3426", true, "no storage class fast"},
 		{"provisioner", unscheduled + `"x"}]}}`, `{"metadata": {"name": "repos"}, "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}}`,
-			said("PersistentVolumeClaim", "repos", "ProvisioningFailed", "out of disks"), "BERTH3426", false, "out of disks"},
-		{"denied", waiting("ImagePullBackOff", "Back-off pulling image"), "", said("Pod", "gitserver-0", "Failed", `Failed to pull image "r/gitserver:7": rpc error: code = Unknown desc = 401 Unauthorized`),
+			event("PersistentVolumeClaim", "repos", "ProvisioningFailed", "out of disks"), "BERTH3426", false, "out of disks"},
+		{"denied", waiting("ImagePullBackOff", "Back-off pulling image"), "", event("Pod", "gitserver-0", "Failed", `Failed to pull image "r/gitserver:7": rpc error: code = Unknown desc = 401 Unauthorized`),
 			"BERTH3422", true, "401 Unauthorized;imagePullSecrets"},
 		{"denied, once", waiting("ErrImagePull", "rpc error: desc = pull access denied"), "", "", "BERTH3422", false, "pull access denied"},
-		{"slow registry", waiting("ImagePullBackOff", "Back-off pulling image"), "", said("Pod", "gitserver-0", "Failed", `Failed to pull image "r/gitserver:7": i/o timeout`), "BERTH3422", false, "i/o timeout"},
+		{"slow registry", waiting("ImagePullBackOff", "Back-off pulling image"), "", event("Pod", "gitserver-0", "Failed", `Failed to pull image "r/gitserver:7": i/o timeout`), "BERTH3422", false, "i/o timeout"},
 		{"image name", waiting("InvalidImageName", "couldn't parse image name"), "", "", "BERTH3422", true, "parse"},
 		{"secret", waiting("CreateContainerConfigError", `secret "pgsql-auth" not found`), "", "", "BERTH3425", true, `secret "pgsql-auth" not found;existingSecrets`},
 		{"root", waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"), "", "", "BERTH3425", true, "runAs"},
@@ -146,20 +146,20 @@ func TestDiagnose(t *testing.T) {
 			"BERTH3424", false, "services: {gitserver: {memory: ...}}"},
 		{"init container first", `{"status": {"initContainerStatuses": [{"name": "copy", "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 127}}}],
 			"containerStatuses": [{"name": "gitserver", "state": {"waiting": {"reason": "PodInitializing"}}}]}}`, "", "", "BERTH3423", true, "gitserver-0 (copy);can't be run"},
-		{"attach", waiting("ContainerCreating", ""), "", said("Pod", "gitserver-0", "FailedAttachVolume", "Multi-Attach error for volume"), "BERTH3426", false, "another node"},
-		{"secret of a volume", waiting("ContainerCreating", ""), "", said("Pod", "gitserver-0", "FailedMount", `MountVolume.SetUp failed for volume "v" : secret "tls" not found`), "BERTH3425", true, "tls"},
-		{"network", waiting("ContainerCreating", ""), "", said("Pod", "gitserver-0", "FailedCreatePodSandBox", "no CNI"), "BERTH3431", false, "no CNI"},
+		{"attach", waiting("ContainerCreating", ""), "", event("Pod", "gitserver-0", "FailedAttachVolume", "Multi-Attach error for volume"), "BERTH3426", false, "another node"},
+		{"secret of a volume", waiting("ContainerCreating", ""), "", event("Pod", "gitserver-0", "FailedMount", `MountVolume.SetUp failed for volume "v" : secret "tls" not found`), "BERTH3425", true, "tls"},
+		{"network", waiting("ContainerCreating", ""), "", event("Pod", "gitserver-0", "FailedCreatePodSandBox", "no CNI"), "BERTH3431", false, "no CNI"},
 		{"evicted", `{"status": {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}}`, "", "", "BERTH3431", false, "low on memory"},
-		{"probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", said("Pod", "gitserver-0", "Unhealthy", "Readiness probe failed: statuscode: 503"),
+		{"probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", event("Pod", "gitserver-0", "Unhealthy", "Readiness probe failed: statuscode: 503"),
 			"BERTH3429", false, "503"},
-		{"its node is away, which its events tell", `{"spec": {"nodeName": "node7"}, "status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "",
-			said("Pod", "gitserver-0", "NodeNotReady", "Node is not ready"), "BERTH3434", false, "its node node7 does not answer: Node is not ready;only when the node is certainly off"},
-		{"another pod's probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", said("Pod", "gitserver-1", "Unhealthy", "x"), "", false, ""},
-		{"quota", "", "", said("StatefulSet", "gitserver", "FailedCreate", `create Pod gitserver-0 failed error: pods "gitserver-0" is forbidden: exceeded quota: small`), "BERTH3427", true, "exceeded quota"},
-		{"webhook", "", "", said("StatefulSet", "gitserver", "FailedCreate", `admission webhook "policy" denied the request: no`), "BERTH3428", true, `webhook "policy"`},
-		{"webhook that is away", "", "", said("StatefulSet", "gitserver", "FailedCreate", `Internal error occurred: failed calling webhook "policy"`), "BERTH3428", false, "does not answer"},
-		{"pod security", "", "", said("StatefulSet", "gitserver", "FailedCreate", `violates PodSecurity "restricted:latest"`), "BERTH3428", true, "podSecurity"},
-		{"quota of the past", "", "", strings.Replace(said("StatefulSet", "gitserver", "FailedCreate", "exceeded quota"), "01:04", "00:04", 1), "BERTH3427", false, "exceeded quota"},
+		{"its node is away, which its events report", `{"spec": {"nodeName": "node7"}, "status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "",
+			event("Pod", "gitserver-0", "NodeNotReady", "Node is not ready"), "BERTH3434", false, "its node node7 does not answer: Node is not ready;only when the node is certainly off"},
+		{"another pod's probe", `{"status": {"containerStatuses": [{"name": "gitserver", "state": {"running": {}}}]}}`, "", event("Pod", "gitserver-1", "Unhealthy", "x"), "", false, ""},
+		{"quota", "", "", event("StatefulSet", "gitserver", "FailedCreate", `create Pod gitserver-0 failed error: pods "gitserver-0" is forbidden: exceeded quota: small`), "BERTH3427", true, "exceeded quota"},
+		{"webhook", "", "", event("StatefulSet", "gitserver", "FailedCreate", `admission webhook "policy" denied the request: no`), "BERTH3428", true, `webhook "policy"`},
+		{"webhook that is away", "", "", event("StatefulSet", "gitserver", "FailedCreate", `Internal error occurred: failed calling webhook "policy"`), "BERTH3428", false, "does not answer"},
+		{"pod security", "", "", event("StatefulSet", "gitserver", "FailedCreate", `violates PodSecurity "restricted:latest"`), "BERTH3428", true, "podSecurity"},
+		{"quota of the past", "", "", strings.Replace(event("StatefulSet", "gitserver", "FailedCreate", "exceeded quota"), "01:04", "00:04", 1), "BERTH3427", false, "exceeded quota"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, ok := diagnosed(t, test.pod, test.claims, test.events)
@@ -184,8 +184,8 @@ func TestOwns(t *testing.T) {
 			t.Errorf("a pod of %s: %v", owner, got)
 		}
 	}
-	e := Evidence{Now: now, Events: read[[]Event](t, "["+said("ReplicaSet", "sourcegraph-frontend-5d4f", "FailedCreate", "exceeded quota")+","+
-		said("ReplicaSet", "sourcegraph-frontend-internal-5d4f", "FailedCreate", "exceeded quota")+"]")}
+	e := Evidence{Now: now, Events: read[[]Event](t, "["+event("ReplicaSet", "sourcegraph-frontend-5d4f", "FailedCreate", "exceeded quota")+","+
+		event("ReplicaSet", "sourcegraph-frontend-internal-5d4f", "FailedCreate", "exceeded quota")+"]")}
 	if found := e.refusals(d, nil); len(found) != 1 {
 		t.Errorf("got %+v", found)
 	}

@@ -46,8 +46,8 @@ func (n *nodes) lost(ctx context.Context, c *kubernetes.Client, e Evidence) (map
 		case err != nil:
 			return nil, err
 		default:
-			if said, lost := silent(node); lost {
-				known[p.Spec.Node] = said
+			if message, lost := silent(node); lost {
+				known[p.Spec.Node] = message
 			}
 		}
 	}
@@ -67,18 +67,18 @@ func silent(node Object) (string, bool) {
 
 // node explains a pod whose node does not answer. The node may come back, so the pod is waited for.
 func (e Evidence) node(o Object, p Pod) (Finding, bool) {
-	said, lost := e.LostNodes[p.Spec.Node]
+	message, lost := e.LostNodes[p.Spec.Node]
 	if !lost {
 		// Without the right to read nodes, the pod's events say it.
 		events := e.ofPod(p, "NodeNotReady")
 		if len(events) == 0 || e.Now.Sub(events[0].at()) > 10*recent {
 			return Finding{}, false
 		}
-		said = events[0].Message
+		message = events[0].Message
 	}
-	f := Finding{How: fmt.Sprintf("its node %s does not answer: %s", p.Spec.Node, firstLine(said))}
+	f := Finding{How: fmt.Sprintf("its node %s does not answer: %s", p.Spec.Node, firstLine(message))}
 	f.Code, f.Summary = "BERTH3434", fmt.Sprintf("%s is on the node %s, which does not answer", p.Metadata.Name, p.Spec.Node)
-	f.Detail = lines(said)
+	f.Detail = lines(message)
 	f.Hint = "repair the node; if it is off for good:  kubectl delete node " + p.Spec.Node + "  and its pods start elsewhere"
 	if o.Kind == "Deployment" {
 		f.Detail = append(f.Detail, "Kubernetes starts the pod elsewhere after some minutes")

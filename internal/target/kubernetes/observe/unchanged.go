@@ -113,8 +113,8 @@ func listUnchanged(fields map[string]any, want, live []any) bool {
 // hasKeys reports whether a list's item has some keys. A port without a protocol has TCP.
 func hasKeys(item, keys map[string]any) bool {
 	for name, key := range keys {
-		value, said := item[name]
-		if !said && name == "protocol" {
+		value, set := item[name]
+		if !set && name == "protocol" {
 			value = "TCP"
 		}
 		if !sameValue(value, key) {
@@ -145,7 +145,7 @@ func wholeUnchanged(name string, want, live any) bool {
 			}
 		}
 		for key, value := range live {
-			if _, said := want[key]; !said && (key != "status" || name != "volumeClaimTemplates") && (value != defaults[name+"."+key] || value == nil) {
+			if _, wanted := want[key]; !wanted && (key != "status" || name != "volumeClaimTemplates") && (value != defaults[name+"."+key] || value == nil) {
 				return false
 			}
 		}

@@ -61,7 +61,7 @@ func TestUnchanged(t *testing.T) {
 			w, l := tree(t, want), tree(t, strings.Replace(live, "FIELDS", fields, 1))
 			c.change(w, l)
 			if got := unchanged(w, l); got != c.is {
-				t.Errorf("settled: %v, want %v", got, c.is)
+				t.Errorf("unchanged: %v, want %v", got, c.is)
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func TestUnchangedIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	namespace := fmt.Sprintf("berth-settled-%d", time.Now().UnixNano()%1e9)
+	namespace := fmt.Sprintf("berth-unchanged-%d", time.Now().UnixNano()%1e9)
 	if _, err := c.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": namespace}}, "test"); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestUnchangedIsTrue(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !unchanged(o.Body, live) {
-			t.Errorf("%s is not settled although it was applied just now", o.Key())
+			t.Errorf("%s is not unchanged, although it was just applied", o.Key())
 		}
 		// Another manager takes over one of the fields that we set. All objects may have this annotation.
 		ref := kubernetes.RefOf(o.Body)
@@ -105,7 +105,7 @@ func TestUnchangedIsTrue(t *testing.T) {
 			t.Fatal(err)
 		}
 		if unchanged(o.Body, live) {
-			t.Errorf("%s is settled although somebody changed it", o.Key())
+			t.Errorf("%s is unchanged, although somebody changed it", o.Key())
 		}
 		if live, err = c.Apply(ctx, o.Body, options); err != nil {
 			t.Fatal(err)
@@ -123,13 +123,13 @@ func TestUnchangedIsTrue(t *testing.T) {
 			dry.DryRun = true
 			applied, err := c.Apply(ctx, want, dry)
 			if err != nil {
-				t.Errorf("%s is settled, but can't be applied: %v", o.Key(), err)
+				t.Errorf("%s is unchanged, but can't be applied: %v", o.Key(), err)
 			} else if diff := cmp.Diff(spoken(live), spoken(applied)); diff != "" {
-				t.Errorf("%s is settled, but would change:\n%s", o.Key(), diff)
+				t.Errorf("%s is unchanged, but would change:\n%s", o.Key(), diff)
 			}
 		}
 	}
-	t.Logf("%d variants, %d of them settled", tried, found)
+	t.Logf("%d variants, %d of them unchanged", tried, found)
 }
 
 // released are the objects of a release inside the namespace.

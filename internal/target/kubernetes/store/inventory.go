@@ -43,8 +43,8 @@ func (s *Store) Intend(ctx context.Context, refs []kubernetes.Ref) error {
 	return s.setInventory(ctx, i)
 }
 
-// Settle notes what is there at the end of a run.
-func (s *Store) Settle(ctx context.Context, refs []kubernetes.Ref) error {
+// Conclude notes what is there at the end of a run.
+func (s *Store) Conclude(ctx context.Context, refs []kubernetes.Ref) error {
 	return s.setInventory(ctx, Inventory{Applied: Inventory{Applied: refs}.All()})
 }
 

@@ -289,7 +289,7 @@ func TestJournalAndInventory(t *testing.T) {
 		}
 		a := kubernetes.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: "a"}
 		b := kubernetes.Ref{APIVersion: "v1", Kind: "Service", Namespace: namespace, Name: "b"}
-		if err := errors.Join(s.Settle(t.Context(), []kubernetes.Ref{a}), s.Intend(t.Context(), []kubernetes.Ref{b, a}), s.Intend(t.Context(), []kubernetes.Ref{b})); err != nil {
+		if err := errors.Join(s.Conclude(t.Context(), []kubernetes.Ref{a}), s.Intend(t.Context(), []kubernetes.Ref{b, a}), s.Intend(t.Context(), []kubernetes.Ref{b})); err != nil {
 			t.Fatal(err)
 		}
 		i, err := s.Inventory(t.Context())

@@ -1,4 +1,4 @@
-package diag
+package arch
 
 import (
 	"go/ast"
@@ -8,11 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"berth/internal/diag"
 )
 
 // The limits of internal/view/rules.md.
@@ -21,11 +24,14 @@ const (
 	longestSentence = 30  // words
 )
 
-// banned are words and phrases that no message and no document uses, each with what to write instead.
-var banned = []struct {
+// rule is a banned word, and what to write instead.
+type rule struct {
 	pattern *regexp.Regexp
 	instead string
-}{
+}
+
+// banned are words and phrases that no message and no document uses, each with what to write instead.
+var banned = []rule{
 	{regexp.MustCompile(`(?i)\bmend(s|ed|ing)?\b`), "fix"},
 	{regexp.MustCompile(`(?i)\banew\b`), "again"},
 	{regexp.MustCompile(`(?i)\b(is|are|was|were) told\b|\btold of\b|\btells? of\b`), "report"},
@@ -37,9 +43,77 @@ var banned = []struct {
 	{regexp.MustCompile(`(?i)\bupgrades by themselves\b|\bby itself what\b`), "automatic"},
 }
 
+// bannedInCode are further words that comments and names of code don't use. Documents name a stage with the first one.
+var bannedInCode = []rule{
+	{regexp.MustCompile(`(?i)\bsettle(s|d|ment)?\b|\bsettling\b`), "save the release, or say what is decided or unchanged"},
+	{regexp.MustCompile(`(?i)\bknock(s|ed|ing)?\b`), "check whether Sourcegraph answers"},
+	{regexp.MustCompile(`(?i)\bseize(s|d)?\b`), "take the lock"},
+	{regexp.MustCompile(`(?i)\bhouse\b`), "say what it is"},
+	{regexp.MustCompile(`(?i)\bof your own\b`), "external, or your own"},
+	{regexp.MustCompile(`(?i)\bfor ever\b`), "forever"},
+}
+
+// openForWords are rooms, beside those of underRewrite, whose comments and names are not in plain words yet. The list only gets shorter.
+var openForWords = []string{"internal/plan", "internal/registry", "internal/upgrade"}
+
+// exportedNames are names that rooms under rewrite use. They are renamed with these rooms.
+var exportedNames = []string{"Door"}
+
+// TestCommentsAndNamesInPlainWords holds all comments, all names and the texts of tests against the rules, in every room that is not open.
+func TestCommentsAndNamesInPlainWords(t *testing.T) {
+	comments, names, exported := 0, 0, map[string]bool{}
+	for room, files := range packages(t, withTests) {
+		if open(room) || slices.Contains(openForWords, room) {
+			continue
+		}
+		for _, path := range files {
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fault := func(at token.Pos, faults []string) {
+				for _, f := range faults {
+					t.Errorf("%s:%d: %s", strings.TrimPrefix(path, "../../"), set.Position(at).Line, f)
+				}
+			}
+			for _, c := range file.Comments {
+				comments++
+				text := c.Text()
+				if name, rest, _ := strings.Cut(text, " "); slices.Contains(exportedNames, name) {
+					text = rest
+				}
+				fault(c.Pos(), commented(text))
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.Ident:
+					names++
+					if slices.Contains(exportedNames, n.Name) {
+						exported[n.Name] = true
+					} else {
+						fault(n.Pos(), codeFaults(spaced(n.Name)))
+					}
+				case *ast.BasicLit:
+					if strings.HasSuffix(path, "_test.go") && filepath.Base(path) != "words_test.go" && strings.Contains(n.Value, " ") {
+						fault(n.Pos(), bannedIn(n.Value))
+					}
+				}
+				return true
+			})
+		}
+	}
+	if len(exported) < len(exportedNames) {
+		t.Errorf("only %v of %v are still used; shorten the list", exported, exportedNames)
+	}
+	if comments < 1500 || names < 50000 {
+		t.Errorf("only %d comments and %d names were read", comments, names)
+	}
+}
+
 // TestCodesInPlainWords holds the explanations of all codes against the rules.
 func TestCodesInPlainWords(t *testing.T) {
-	codes, err := Codes()
+	codes, err := diag.Codes()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +158,7 @@ func TestMessagesInPlainWords(t *testing.T) {
 			case *ast.BasicLit:
 				if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && strings.Contains(text, " ") {
 					texts++
-					for _, fault := range said(text) {
+					for _, fault := range bannedIn(text) {
 						t.Errorf("%s:%d: %s", name, file.line(n.Pos()), fault)
 					}
 				}
@@ -104,13 +178,13 @@ func TestDocumentsInPlainWords(t *testing.T) {
 		t.Fatalf("%d documents: %v", len(names), err)
 	}
 	code := regexp.MustCompile("(?s)```.*?```|`[^`]*`|https?://\\S+")
-	for _, name := range append(names, "../../README.md", "../../CONTRIBUTING.md", "../../CHANGELOG.md", "../view/rules.md") {
+	for _, name := range append(names, "../../docs/decisions/README.md", "../../ARCHITECTURE.md", "../../README.md", "../../CONTRIBUTING.md", "../../CHANGELOG.md", "../../internal/view/rules.md") {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i, line := range strings.Split(string(code.ReplaceAllStringFunc(string(text), blank)), "\n") {
-			for _, fault := range said(line) {
+			for _, fault := range bannedIn(line) {
 				t.Errorf("%s:%d: %s", strings.TrimPrefix(name, "../../"), i+1, fault)
 			}
 		}
@@ -145,7 +219,7 @@ func TestGlossary(t *testing.T) {
 
 // TestFaultsAreFound proves that the tests above can fail.
 func TestFaultsAreFound(t *testing.T) {
-	for _, c := range []Code{
+	for _, c := range []diag.Code{
 		{Title: "no capital", Why: "It is so.", Do: "Fix it."},
 		{Title: "A period.", Why: "It is so.", Do: "Fix it."},
 		{Title: "No period", Why: "It is so", Do: "Fix it."},
@@ -163,19 +237,30 @@ func TestFaultsAreFound(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"make it anew", "a pod is told of", "at the door", "Doors", "the way is long", "a release that was gone back from", "mended"} {
-		if len(said(text)) != 1 {
-			t.Errorf("%q: %q", text, said(text))
+		if len(bannedIn(text)) != 1 {
+			t.Errorf("%q: %q", text, bannedIn(text))
+		}
+	}
+	for text, n := range map[string]int{"the holding proxy": 0, "where it settles": 1, "a backup of your own": 1, strings.Repeat("word ", longestSentence+1): 1,
+		"Short.\n\n\t" + strings.Repeat("word ", longestSentence+1): 0} {
+		if got := commented(text); len(got) != n {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	for name, n := range map[string]int{"frontDoor": 1, "settledFields": 1, "Settle": 1, "outdoors": 0, "HTTPDoor": 1, "holdingProxy": 0} {
+		if got := codeFaults(spaced(name)); len(got) != n {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 	for _, text := range []string{"recommended", "indoor", "the way out", "a told story", "renewed"} {
-		if len(said(text)) != 0 {
-			t.Errorf("%q: %q", text, said(text))
+		if len(bannedIn(text)) != 0 {
+			t.Errorf("%q: %q", text, bannedIn(text))
 		}
 	}
 }
 
 // explained are the faults of a code's explanation.
-func explained(c Code) (faults []string) {
+func explained(c diag.Code) (faults []string) {
 	if first, _ := utf8.DecodeRuneInString(c.Title); !unicode.IsUpper(first) || strings.HasSuffix(c.Title, ".") {
 		faults = append(faults, "the title "+strconv.Quote(c.Title)+" does not begin with a capital letter, or ends with a period")
 	}
@@ -183,13 +268,9 @@ func explained(c Code) (faults []string) {
 		if !strings.HasSuffix(strings.TrimSpace(text), ".") {
 			faults = append(faults, strconv.Quote(text)+" does not end with a period")
 		}
-		for _, s := range regexp.MustCompile(`[.?!:;](\s|$)`).Split(text, -1) {
-			if n := len(strings.Fields(s)); n > longestSentence {
-				faults = append(faults, strconv.Itoa(n)+" words: "+strconv.Quote(s))
-			}
-		}
+		faults = append(faults, tooLong(text)...)
 	}
-	return append(faults, said(c.Title+"\n"+c.Why+"\n"+c.Do)...)
+	return append(faults, bannedIn(c.Title+"\n"+c.Why+"\n"+c.Do)...)
 }
 
 // summarised are the faults of a summary; whole says that all of it is known.
@@ -203,9 +284,48 @@ func summarised(text string, whole bool) (faults []string) {
 	return faults
 }
 
-// said are the banned words of a text.
-func said(text string) (faults []string) {
-	for _, b := range banned {
+// bannedIn are the faults of a text: its banned words.
+func bannedIn(text string) []string { return matches(banned, text) }
+
+// codeFaults are the banned words of a comment or a name.
+func codeFaults(text string) []string { return append(bannedIn(text), matches(bannedInCode, text)...) }
+
+// commented are the faults of a comment. Indented lines are tables and code, and have no sentences.
+func commented(text string) []string {
+	var prose []string
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
+			prose = append(prose, line)
+		}
+	}
+	return append(codeFaults(text), tooLong(strings.Join(prose, " "))...)
+}
+
+var sentenceEnd = regexp.MustCompile(`[.?!:;](\s|$)`)
+
+// tooLong are the sentences of a text with too many words.
+func tooLong(text string) (faults []string) {
+	for _, s := range sentenceEnd.Split(text, -1) {
+		if n := len(strings.Fields(s)); n > longestSentence {
+			faults = append(faults, strconv.Itoa(n)+" words: "+strconv.Quote(s))
+		}
+	}
+	return faults
+}
+
+// borders are the places between the words of a name.
+var borders = []*regexp.Regexp{regexp.MustCompile(`([a-z0-9])([A-Z])`), regexp.MustCompile(`([A-Z])([A-Z][a-z])`)}
+
+// spaced splits a name into words: "HTTPPods" is "HTTP Pods".
+func spaced(name string) string {
+	for _, border := range borders {
+		name = border.ReplaceAllString(name, "$1 $2")
+	}
+	return name
+}
+
+func matches(rules []rule, text string) (faults []string) {
+	for _, b := range rules {
 		if found := b.pattern.FindString(text); found != "" {
 			faults = append(faults, strconv.Quote(found)+" in "+strconv.Quote(text)+"; write: "+b.instead)
 		}
