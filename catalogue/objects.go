@@ -46,7 +46,7 @@ func (r *Release) Recompose(namespace string) (map[string]any, error) {
 // mean nothing and are left out. The error is that an image has no reference.
 func (r *Release) Object(object any, namespace string) (map[string]any, error) {
 	f := filler{release: r, namespace: namespace}
-	whole := own(object)
+	whole := deepCopy(object)
 	f.mapping(false, whole)
 	data, _ := whole["data"].(map[string]any)
 	for name, value := range data {
@@ -55,8 +55,8 @@ func (r *Release) Object(object any, namespace string) (map[string]any, error) {
 	return whole, f.err
 }
 
-// own makes a deep copy of a tree.
-func own(object any) map[string]any {
+// deepCopy copies all of a tree.
+func deepCopy(object any) map[string]any {
 	if e, ok := object.(encoded); ok {
 		return e.tree()
 	}

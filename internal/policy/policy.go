@@ -102,13 +102,13 @@ func Releases(offered []string, installed string) []string {
 	return slices.Compact(slices.DeleteFunc(found, func(r string) bool { return r == "" }))
 }
 
-// Choose picks the newest candidate that the policy allows; candidates are sorted newest first, and left are releases that were rolled
+// Choose picks the newest candidate that the policy allows; candidates are sorted newest first, and rolledBack are releases that were rolled
 // back. It is nil when there is none. held says why the newest one was not picked, and is Nothing where it was.
-func (p Policy) Choose(candidates []Candidate, left []string) (pick *Candidate, held Decision) {
+func (p Policy) Choose(candidates []Candidate, rolledBack []string) (pick *Candidate, held Decision) {
 	held.Action = Nothing
 	for i := range candidates {
 		c := &candidates[i]
-		against := p.against(c, left)
+		against := p.against(c, rolledBack)
 		if against.Action == Nothing {
 			return c, held
 		}
@@ -120,7 +120,7 @@ func (p Policy) Choose(candidates []Candidate, left []string) (pick *Candidate, 
 }
 
 // against is the reason not to upgrade to a candidate without a person.
-func (p Policy) against(c *Candidate, left []string) Decision {
+func (p Policy) against(c *Candidate, rolledBack []string) Decision {
 	human := func(format string, args ...any) Decision {
 		return Decision{Action: Human, To: c.Release, Reason: fmt.Sprintf(format, args...)}
 	}
@@ -135,7 +135,7 @@ func (p Policy) against(c *Candidate, left []string) Decision {
 	}
 	h := c.Way.Hops[0]
 	switch {
-	case slices.Contains(left, c.Release):
+	case slices.Contains(rolledBack, c.Release):
 		return human("it was rolled back; to try it again: berth upgrade --to %s", c.Release)
 	case h.Kind != plan.Patch && h.Kind != plan.Standard:
 		return human("Sourcegraph does not answer meanwhile (%s)", h.How())

@@ -73,7 +73,7 @@ func TestChoose(t *testing.T) {
 		name       string
 		automatic  Automatic
 		candidates []Candidate
-		left       []string
+		rolledBack []string
 		pick, held string
 	}{
 		{"nothing newer", Minor, nil, nil, "", "nothing"},
@@ -93,7 +93,7 @@ func TestChoose(t *testing.T) {
 		{"somebody went back from an older one", Minor, []Candidate{minor}, []string{"7.5.1"}, "7.5.4453", "nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			pick, held := Policy{Automatic: c.automatic}.Choose(c.candidates, c.left)
+			pick, held := Policy{Automatic: c.automatic}.Choose(c.candidates, c.rolledBack)
 			got := ""
 			if pick != nil {
 				got = pick.Release

@@ -26,7 +26,7 @@ type Cluster struct {
 	TLSKey        string                       // secret with the key of the Ingress's certificate; "" without one
 	Certificate   string                       // the Ingress's certificate, PEM
 	RegistryLogin []Part                       // a docker config with the sign-in to the admin's registry; nil without one
-	Demo          bool                         // requests as small as possible
+	Demo          bool                         // a trial: no limits, small volumes, one instance of each service
 	Extra         []File                       // the admin's own objects
 
 	release *catalogue.Release // with the images that are run

@@ -39,7 +39,7 @@ func (s *Stack) With(front Front, page string) *Stack {
 	out := *s
 	out.Instances = nil
 	for _, inst := range s.Instances {
-		if !inst.stays(front) {
+		if !inst.runsBehind(front) {
 			continue
 		}
 		if inst.Service == frontProxy {
@@ -57,8 +57,8 @@ func (s *Stack) With(front Front, page string) *Stack {
 	return &out
 }
 
-// stays reports whether an instance runs behind a front.
-func (i *Instance) stays(front Front) bool {
+// runsBehind reports whether an instance runs behind a front.
+func (i *Instance) runsBehind(front Front) bool {
 	database := slices.Contains(Databases(), i.Service)
 	switch front {
 	case Closed:

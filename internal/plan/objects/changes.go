@@ -58,7 +58,7 @@ func (c *comparison) maps(live, want map[string]any) {
 			continue
 		}
 		c.path = append(c.path, fields.Segment{Name: name})
-		if c.goes() {
+		if c.removed() {
 			c.values(l, nil)
 		}
 		c.path = c.path[:len(c.path)-1]
@@ -78,8 +78,8 @@ func (c *comparison) skip(name string) bool {
 	return false
 }
 
-// goes reports whether a live field that is not wanted will be removed. What the API server filled in stays.
-func (c *comparison) goes() bool {
+// removed reports whether a live field that is not wanted will be removed. What the API server filled in stays.
+func (c *comparison) removed() bool {
 	n := len(c.path)
 	if !c.partial || n > 1 && slices.Contains(wholes, c.path[n-2].Name) {
 		return true
@@ -148,7 +148,7 @@ func (c *comparison) lists(live, want []any) bool {
 			continue
 		}
 		c.path = append(c.path, fields.Segment{Item: l.(map[string]any), Keys: keys})
-		if c.goes() || keys[0] == fields.TemplateName {
+		if c.removed() || keys[0] == fields.TemplateName {
 			c.values(l, nil)
 		}
 		c.path = c.path[:len(c.path)-1]

@@ -83,8 +83,8 @@ func secretField(o *Object, field string, values ...any) bool {
 	return secretAt(o, name, top, values...)
 }
 
-// left removes yielded fields from an object and from what was observed of it: they make no difference.
-func left(o Object, seen Seen, held []plan.Conflict) (Object, Seen) {
+// withoutYielded removes yielded fields from an object and from what was observed of it: they make no difference.
+func withoutYielded(o Object, seen Seen, held []plan.Conflict) (Object, Seen) {
 	for _, c := range held {
 		if c.Decision == plan.Yield {
 			o.Body, seen.Live, seen.Applied = fields.Without(o.Body, c.Field), fields.Without(seen.Live, c.Field), fields.Without(seen.Applied, c.Field)

@@ -30,7 +30,7 @@ func Difference(d Desired, c Cluster) (*plan.Plan, diag.List) {
 	b.plan = d.empty(&c, all)
 	b.namespace()
 	for i := range d.Objects {
-		o, seen := left(d.Objects[i], c.Seen[d.Objects[i].Key], held[i])
+		o, seen := withoutYielded(d.Objects[i], c.Seen[d.Objects[i].Key], held[i])
 		b.object(&o, &seen, held[i])
 	}
 	b.undecided()
@@ -76,7 +76,7 @@ func (b *differ) object(o *Object, seen *Seen, held []plan.Conflict) {
 		return
 	}
 	if fields.Text(seen.Live, "metadata", "deletionTimestamp") != "" {
-		b.goes(o, seen)
+		b.deleting(o, seen)
 		return
 	}
 	all := changes(o, seen)
@@ -170,8 +170,8 @@ func (b *differ) missing(o *Object, seen *Seen) {
 	b.byKey[o.Key] = b.add(step)
 }
 
-// goes handles an object that is being deleted. It is recreated afterwards, unless it holds data.
-func (b *differ) goes(o *Object, seen *Seen) {
+// deleting handles an object that is being deleted. It is recreated afterwards, unless it holds data.
+func (b *differ) deleting(o *Object, seen *Seen) {
 	if slices.Contains(stays, kindOf(o.Key)) {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3507", Severity: diag.Error, Subject: o.Key,
 			Summary: "somebody is deleting it, with its data", Detail: []string{"it is deleted as soon as nothing uses it"},

@@ -20,7 +20,7 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	case stack.Open:
 		return s
 	case stack.Bare:
-		return s.bare()
+		return s.databasesOnly()
 	case stack.Held:
 		return s.held(caddy)
 	}
@@ -45,8 +45,8 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	return &out
 }
 
-// bare is the set of databases alone, with what their pods and those of tasks need: accounts, and logins to registries.
-func (s *Set) bare() *Set {
+// databasesOnly is the set of databases alone, with what their pods and those of tasks need: accounts, and logins to registries.
+func (s *Set) databasesOnly() *Set {
 	out := *s
 	out.Objects = nil
 	for _, o := range s.Objects {

@@ -125,7 +125,7 @@ func (t *translation) agree() {
 		agreed := !slices.ContainsFunc(d.wanted, func(v any) bool { return !same(v, d.wanted[0]) })
 		switch {
 		case !agreed:
-			t.lose(d.objects[0], "has one value for all: "+path)
+			t.unsupported(d.objects[0], "has one value for all: "+path)
 		case !same(d.shipped, d.wanted[0]):
 			t.set(path, override(d.shipped, d.wanted[0]))
 		}
@@ -149,8 +149,8 @@ func (t *translation) comment() string {
 	return text
 }
 
-// lose records what the chart can't make.
-func (t *translation) lose(o *kubernetes.Object, what string) {
+// unsupported records what the chart can't make.
+func (t *translation) unsupported(o *kubernetes.Object, what string) {
 	p := diag.Diagnostic{Code: "BERTH3601", Severity: diag.Error, Subject: o.Key(), Summary: "Sourcegraph's chart " + what,
 		Hint: "render another form, such as --as helm; or remove the setting from sourcegraph.yaml"}
 	if len(o.Origins) > 0 {
@@ -164,11 +164,11 @@ func (t *translation) leftOver() {
 	for _, key := range tree.Keys(t.chart) {
 		o := t.ours[key]
 		if o == nil {
-			t.lose(&kubernetes.Object{Body: t.chart[key]}, "can't leave it out")
+			t.unsupported(&kubernetes.Object{Body: t.chart[key]}, "can't leave it out")
 			continue
 		}
 		for _, path := range differences("", t.chart[key], o.Body) {
-			t.lose(o, "has no value for "+path)
+			t.unsupported(o, "has no value for "+path)
 		}
 	}
 }

@@ -198,7 +198,7 @@ func (t *translation) variables(values string, o *kubernetes.Object, mine, their
 			t.want(values+".env."+name, without(there, "name"), without(e, "name"), o)
 		case !same(e, there):
 			list[len(list)-1] = there
-			t.lose(o, "can't change the variable "+name+" of "+tree.Text(mine, "name"))
+			t.unsupported(o, "can't change the variable "+name+" of "+tree.Text(mine, "name"))
 		}
 	}
 	for _, e := range tree.Items(theirs["env"]) {
@@ -208,7 +208,7 @@ func (t *translation) variables(values string, o *kubernetes.Object, mine, their
 		case slices.Contains(shippedVariables[values], name):
 			t.want(values+".env."+name, e, nil, o)
 		default:
-			t.lose(o, "can't leave out the variable "+name+" of "+tree.Text(mine, "name"))
+			t.unsupported(o, "can't leave out the variable "+name+" of "+tree.Text(mine, "name"))
 		}
 	}
 	mine["env"], theirs["env"] = list, list

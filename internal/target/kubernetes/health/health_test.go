@@ -322,20 +322,20 @@ func TestNodes(t *testing.T) {
 		t.Error(got)
 	}
 	node("Unknown", "Kubelet stopped posting node status.")
-	if got := look(again / 2); !strings.Contains(got, "no longer") {
+	if got := look(nodesValid / 2); !strings.Contains(got, "no longer") {
 		t.Errorf("looked at again at once: %s", got)
 	}
-	if got := look(again); got != "its node node7 does not answer: Kubelet stopped posting node status." {
+	if got := look(nodesValid); got != "its node node7 does not answer: Kubelet stopped posting node status." {
 		t.Error(got)
 	}
 	node("True", "")
-	if got := look(again); strings.Contains(got, "node7") {
+	if got := look(nodesValid); strings.Contains(got, "node7") {
 		t.Errorf("it is back: %s", got)
 	}
 	node("Unknown", "")
 	forbidden = true
 	for range 2 {
-		if got := look(again); strings.Contains(got, "node7") {
+		if got := look(nodesValid); strings.Contains(got, "node7") {
 			t.Errorf("nodes that one may not look at: %s", got)
 		}
 	}

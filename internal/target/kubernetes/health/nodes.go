@@ -12,20 +12,20 @@ import (
 const (
 	// slow is how long a pod may take on its node before the watcher reads the node.
 	slow = 10 * time.Second
-	// again is how long the state of nodes is valid: the cluster itself takes some 50 seconds to notice a lost one.
-	again = 5 * time.Second
+	// nodesValid is how long the state of nodes is valid: the cluster itself takes some 50 seconds to notice a lost one.
+	nodesValid = 5 * time.Second
 )
 
 // nodes reads nodes, as far as the rights allow: they are outside the namespace.
 type nodes struct {
-	at    time.Time // of the last read
-	known map[string]string
-	blind bool // we may not read them
+	at        time.Time // of the last read
+	known     map[string]string
+	forbidden bool // we may not read them
 }
 
 // lost are the nodes of slow pods that do not answer, with the cluster's message about each.
 func (n *nodes) lost(ctx context.Context, c *kubernetes.Client, e Evidence) (map[string]string, error) {
-	if n.blind || e.Now.Sub(n.at) < again {
+	if n.forbidden || e.Now.Sub(n.at) < nodesValid {
 		return n.known, nil
 	}
 	seen := map[string]bool{}
@@ -39,14 +39,14 @@ func (n *nodes) lost(ctx context.Context, c *kubernetes.Client, e Evidence) (map
 		err := c.Read(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "Node", Name: p.Spec.Node}, &node)
 		switch {
 		case kubernetes.Forbidden(err):
-			n.blind = true
+			n.forbidden = true
 			return nil, nil
 		case kubernetes.NotFound(err):
 			known[p.Spec.Node] = "it is no longer in the cluster"
 		case err != nil:
 			return nil, err
 		default:
-			if message, lost := silent(node); lost {
+			if message, lost := unreachable(node); lost {
 				known[p.Spec.Node] = message
 			}
 		}
@@ -55,8 +55,8 @@ func (n *nodes) lost(ctx context.Context, c *kubernetes.Client, e Evidence) (map
 	return known, nil
 }
 
-// silent reports whether a node does not answer, and the cluster's message.
-func silent(node Object) (string, bool) {
+// unreachable reports whether a node does not answer, and the cluster's message.
+func unreachable(node Object) (string, bool) {
 	for _, c := range node.Status.Conditions {
 		if c.Type == "Ready" && c.Status != "True" {
 			return cmp.Or(c.Message, c.Reason, "it is not ready"), true

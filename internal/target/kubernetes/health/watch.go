@@ -19,12 +19,12 @@ type Watcher struct {
 	now       func() time.Time
 	since     time.Time
 
-	mu    sync.Mutex
-	nodes nodes
-	moved time.Time // when something was applied last
-	at    time.Time // of the last look
-	known map[kubernetes.Ref]Readiness
-	found map[kubernetes.Ref]Finding
+	mu      sync.Mutex
+	nodes   nodes
+	applied time.Time // when something was applied last
+	at      time.Time // of the last look
+	known   map[kubernetes.Ref]Readiness
+	found   map[kubernetes.Ref]Finding
 }
 
 // A look is valid for a tenth of the time since the last apply, within these bounds: more frequent callers get the same answer. So pods
@@ -39,7 +39,7 @@ const lastLines = 20
 
 // NewWatcher watches a namespace. Events from before now are reported, but no object counts as failed because of them.
 func NewWatcher(c *kubernetes.Client, namespace string, now func() time.Time) *Watcher {
-	return &Watcher{client: c, namespace: namespace, now: now, since: now(), moved: now()}
+	return &Watcher{client: c, namespace: namespace, now: now, since: now(), applied: now()}
 }
 
 // judged are the kinds that need more than to exist to be ready.
@@ -55,7 +55,7 @@ func judged(kind string) bool {
 func (w *Watcher) Look(ctx context.Context, refs []kubernetes.Ref) (map[kubernetes.Ref]Readiness, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.holds(refs) {
+	if !w.valid(refs) {
 		if err := w.look(ctx, refs); err != nil {
 			return nil, err
 		}
@@ -67,21 +67,21 @@ func (w *Watcher) Look(ctx context.Context, refs []kubernetes.Ref) (map[kubernet
 	return out, nil
 }
 
-// holds reports whether the last look is still valid, and was about these objects.
-func (w *Watcher) holds(refs []kubernetes.Ref) bool {
+// valid reports whether the last look is still valid, and was about these objects.
+func (w *Watcher) valid(refs []kubernetes.Ref) bool {
 	for _, r := range refs {
 		if _, ok := w.known[r]; !ok {
 			return false
 		}
 	}
-	return w.now().Sub(w.at) < min(max(w.now().Sub(w.moved)/10, leastFresh), mostFresh)
+	return w.now().Sub(w.at) < min(max(w.now().Sub(w.applied)/10, leastFresh), mostFresh)
 }
 
 // Forget makes the next look read again, as after an apply.
 func (w *Watcher) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.at, w.moved = time.Time{}, w.now()
+	w.at, w.applied = time.Time{}, w.now()
 }
 
 func (w *Watcher) look(ctx context.Context, refs []kubernetes.Ref) error {

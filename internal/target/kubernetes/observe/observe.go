@@ -40,11 +40,11 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 		}
 		return out, nil
 	}
-	ready, unproved, err := look(ctx, c, d, inventory, now, &out)
+	ready, unproved, err := readAll(ctx, c, d, inventory, now, &out)
 	if err != nil {
 		return out, err
 	}
-	if err := askAll(ctx, c, unproved, out.Seen); err != nil {
+	if err := dryRunAll(ctx, c, unproved, out.Seen); err != nil {
 		return out, err
 	}
 	slices.SortFunc(out.Unwanted, func(a, b objects.Unwanted) int { return strings.Compare(a.Key, b.Key) })
@@ -60,9 +60,9 @@ func Cluster(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 	return out, nil
 }
 
-// look reads a namespace with few requests, in parallel, into out. It returns how ready the wanted objects are, and the objects about which
+// readAll reads a namespace with few requests, in parallel, into out. It returns how ready the wanted objects are, and the objects about which
 // their managedFields prove nothing: the API server has to be asked about each of them.
-func look(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventory []kubernetes.Ref, now func() time.Time, out *objects.Cluster) (
+func readAll(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventory []kubernetes.Ref, now func() time.Time, out *objects.Cluster) (
 	ready map[kubernetes.Ref]health.Readiness, unproved []objects.Object, err error) {
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
@@ -93,7 +93,7 @@ func look(ctx context.Context, c *kubernetes.Client, d objects.Desired, inventor
 			return nil
 		})
 	}
-	for _, ref := range beside(inventory, d) {
+	for _, ref := range unwanted(inventory, d) {
 		g.Go(func() error {
 			live, err := c.Get(ctx, ref)
 			if kubernetes.NotFound(err) {
@@ -154,14 +154,14 @@ func listed(ctx context.Context, c *kubernetes.Client, d objects.Desired, kind k
 	return out, nil
 }
 
-// askAll asks about some objects, many in parallel.
-func askAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, seen map[string]objects.Seen) error {
+// dryRunAll reads some objects and makes their dry runs, many in parallel.
+func dryRunAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, seen map[string]objects.Seen) error {
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for _, o := range wanted {
 		g.Go(func() error {
-			s, err := ask(ctx, c, o)
+			s, err := dryRun(ctx, c, o)
 			mu.Lock()
 			defer mu.Unlock()
 			seen[o.Key] = s
@@ -171,9 +171,9 @@ func askAll(ctx context.Context, c *kubernetes.Client, wanted []objects.Object, 
 	return g.Wait()
 }
 
-// ask reads one object, and asks by dry runs what applying it would do: first without force, which shows who else sets its fields, and then
+// dryRun reads one object, and asks by dry runs what applying it would do: first without force, which shows who else sets its fields, and then
 // with it. For an object to take over it also asks what removing the surplus fields would do.
-func ask(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.Seen, error) {
+func dryRun(ctx context.Context, c *kubernetes.Client, o objects.Object) (objects.Seen, error) {
 	live, err := c.Get(ctx, kubernetes.RefOf(o.Body))
 	if err != nil && !kubernetes.NotFound(err) {
 		return objects.Seen{}, err
@@ -219,8 +219,8 @@ func Forbidden(c objects.Cluster) bool {
 	return false
 }
 
-// beside are the objects of an inventory that are no longer wanted.
-func beside(inventory []kubernetes.Ref, d objects.Desired) []kubernetes.Ref {
+// unwanted are the objects of an inventory that are no longer wanted.
+func unwanted(inventory []kubernetes.Ref, d objects.Desired) []kubernetes.Ref {
 	wanted := map[string]bool{}
 	for _, o := range d.Objects {
 		wanted[o.Key] = true
