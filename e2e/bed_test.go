@@ -63,8 +63,7 @@ func repository() string {
 	return registryAddress() + "/sourcegraph"
 }
 
-// onlyStandIns leaves a test out that uses what only the stand-in images have: their API for users and repositories, and the faults that they
-// are told to have.
+// onlyStandIns leaves a test out that uses what only the stand-in images have: their API for users and repositories, and their faults.
 func onlyStandIns(t *testing.T) {
 	t.Helper()
 	if realImages {

@@ -6,8 +6,8 @@
 // one. Tests whose names begin with TestCluster run on a cluster, all others on an engine. A test has an installation of its own, with a name that
 // no other test uses, and deletes it at its end.
 //
-// The package is large because its tests share the installation (site), the data that they compare (data_test.go) and the ways to kill berth
-// (kill_test.go). Files that begin with cluster_ are about clusters, those with walk_ about random walks.
+// One package because all tests share the installation (site), the data that they compare (data_test.go) and the ways to kill berth (kill_test.go).
+// Files that begin with cluster_ are about clusters, those with walk_ about random walks.
 package e2e
 
 import (

@@ -49,7 +49,7 @@ const (
 func packages(t *testing.T, of kind) map[string][]string {
 	t.Helper()
 	rooms := map[string][]string{}
-	for _, root := range []string{"catalogue", "cmd", "internal"} {
+	for _, root := range []string{"catalogue", "cmd", "e2e", "internal"} {
 		err := filepath.WalkDir(filepath.Join("..", "..", root), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, ".go") && (of == withTests || !strings.HasSuffix(path, "_test.go")) && !strings.Contains(path, "/testdata/") {
 				room := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../../")
