@@ -17,6 +17,9 @@ const Format = 2
 // Manager is the field manager that objects are applied as.
 const Manager = "berth"
 
+// LabelTaskOf is on tasks of either target: the installation that a task works for, which is no part of it.
+const LabelTaskOf = "dev.berth.task-of"
+
 // Plan is ordered work.
 type Plan struct {
 	Format       int              `json:"format"`

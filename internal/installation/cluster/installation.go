@@ -270,7 +270,7 @@ func (c *inCluster) Teardown(ctx context.Context, volumes installation.Volumes) 
 			from = r
 		}
 	}
-	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: execute.LabelTaskOf + "=" + c.Stack.Name})
+	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: plan.LabelTaskOf + "=" + c.Stack.Name})
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,6 @@ const (
 	LabelService      = "dev.berth.service" // "gitserver"
 	LabelSpec         = "dev.berth.spec"    // Unit.Spec
 	LabelFiles        = "dev.berth.files"   // Unit.Files
-	LabelTaskOf       = "dev.berth.task-of" // the installation that a task works for; a task is no part of its project
 )
 
 // ComposeFile is the project's main file.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -88,7 +89,7 @@ func (e *Engine) volumes(ctx context.Context, t Task) error {
 
 func (t Task) container(installation string) client.ContainerCreateOptions {
 	c := &container.Config{Image: t.Image, User: t.User, Entrypoint: t.Entry, Cmd: t.Command,
-		Labels: map[string]string{labelTask: t.Identity, render.LabelTaskOf: installation}}
+		Labels: map[string]string{labelTask: t.Identity, plan.LabelTaskOf: installation}}
 	for _, k := range slices.Sorted(maps.Keys(t.Env)) {
 		c.Env = append(c.Env, k+"="+t.Env[k])
 	}
@@ -195,7 +196,7 @@ func (e *Engine) Exec(ctx context.Context, name string, env map[string]string, c
 
 // Tasks are the containers of an installation's tasks, by name.
 func (e *Engine) Tasks(ctx context.Context, installation string) ([]string, error) {
-	return e.names(ctx, render.LabelTaskOf+"="+installation)
+	return e.names(ctx, plan.LabelTaskOf+"="+installation)
 }
 
 // Containers are the containers of an installation's services, by name.

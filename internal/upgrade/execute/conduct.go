@@ -76,11 +76,8 @@ func Begin(p *plan.Plan, now time.Time) *state.Record {
 	return r
 }
 
-// Return is the record of a rollback: the one that was begun, where it goes on. config is the text that it leads to, and now the one of what runs.
+// Return is the record of a rollback that begins. config is the text that it leads to, and current the one of what runs.
 func Return(u *stages.Progress, way stages.WayBack, config, current string, now time.Time) *state.Record {
-	if u.Rollback != nil {
-		return u.Rollback
-	}
 	r := state.NewRecord(plan.Rollback, way.To, config, now)
 	r.Plan, r.From = u.Return(way, config, current), way.From
 	return r

@@ -77,7 +77,7 @@ func (t *Tasks) fetcher(ref kubernetes.Ref, node string, images []string) map[st
 		containers = append(containers, c)
 	}
 	pod["containers"] = containers
-	labels := map[string]any{labelTask: "fetch", LabelTaskOf: t.Installation}
+	labels := map[string]any{labelTask: "fetch", plan.LabelTaskOf: t.Installation}
 	metadata, _ := template["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any) // they keep a mesh away
 	return map[string]any{"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": labels},
@@ -159,7 +159,7 @@ func (f *fetch) there(ctx context.Context) (map[kubernetes.Ref]int, error) {
 		Status   struct{ ContainerStatuses []containerStatus }
 	}
 	pods, err := kubernetes.Items[pod](ctx, f.tasks.Client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: f.tasks.Namespace,
-		Labels: labelTask + "=fetch," + LabelTaskOf + "=" + f.tasks.Installation})
+		Labels: labelTask + "=fetch," + plan.LabelTaskOf + "=" + f.tasks.Installation})
 	if err != nil {
 		return nil, err
 	}

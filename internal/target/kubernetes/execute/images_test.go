@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/diag"
+	"berth/internal/plan"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/kubetest"
 )
@@ -25,7 +26,7 @@ func kubelet(t *testing.T, server *kubetest.Server, client *kubernetes.Client, j
 	spec, _ := job["spec"].(map[string]any)["template"].(map[string]any)
 	pod, _ := spec["spec"].(map[string]any)
 	name := metadata["name"].(string)
-	labels := map[string]any{"job-name": name, labelTask: "fetch", LabelTaskOf: "x"}
+	labels := map[string]any{"job-name": name, labelTask: "fetch", plan.LabelTaskOf: "x"}
 	var statuses []any
 	containers, _ := pod["containers"].([]any)
 	for _, item := range containers {

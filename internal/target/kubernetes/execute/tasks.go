@@ -28,8 +28,6 @@ type Tasks struct {
 
 const (
 	labelTask = "dev.berth.task" // on a task's Job: its name
-	// LabelTaskOf is the installation that a task works for.
-	LabelTaskOf = "dev.berth.task-of"
 	// annotationTask is a task's identity.
 	annotationTask = "dev.berth/task"
 	// lookAgain is how often a task is looked at.
@@ -151,9 +149,9 @@ func (t *Tasks) body(ref kubernetes.Ref, task run.Task) map[string]any {
 	c["volumeMounts"], pod["volumes"], pod["containers"] = mounts, volumes, []any{c}
 	metadata, _ := template["metadata"].(map[string]any)
 	metadata = maps.Clone(metadata)
-	metadata["labels"] = map[string]any{labelTask: task.Name, LabelTaskOf: t.Installation, "app": "migrator", "deploy": "sourcegraph"}
+	metadata["labels"] = map[string]any{labelTask: task.Name, plan.LabelTaskOf: t.Installation, "app": "migrator", "deploy": "sourcegraph"}
 	return map[string]any{"apiVersion": ref.APIVersion, "kind": ref.Kind,
-		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": map[string]any{labelTask: task.Name, LabelTaskOf: t.Installation},
+		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": map[string]any{labelTask: task.Name, plan.LabelTaskOf: t.Installation},
 			"annotations": map[string]any{annotationTask: task.Identity}},
 		// A task that fails is looked into; what may be done again is berth's to say.
 		"spec": map[string]any{"backoffLimit": int64(0), "template": map[string]any{"metadata": metadata, "spec": pod}}}
