@@ -35,7 +35,7 @@ bin/kustomize:
 	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 
 # One test, by its name or a pattern of names; REAL=1 runs it on Sourcegraph's own images.
-RUN ?=
+export RUN ?=
 REAL ?=
 E2E = $(GO) test -json -tags e2e $(TESTFLAGS) -count=1 -timeout 10h
 
@@ -44,7 +44,7 @@ e2e: ## one test on a real engine or cluster, with all that it needs (RUN=TestX,
 	@$(GO) run ./e2e/tests list
 else
 e2e: build
-	@REAL='$(REAL)' $(E2E) -run '^$(subst /,$$/^,$(RUN))$$' ./e2e | $(GO) run ./e2e/tests report -v
+	@test=$${RUN%%/*}; REAL='$(REAL)' $(E2E) -run "^$$test\$$$${RUN#"$$test"}" ./e2e | $(GO) run ./e2e/tests report -v "$$RUN"
 endif
 
 test: postgres bin/helm bin/kustomize unit test-engine ## all tests without a cluster (about half an hour)

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -234,38 +233,32 @@ func (w *walk) run(args ...string) result {
 	return w.disturb(0, 0, args...)
 }
 
+// longest is how long a command of a walk may take.
+const longest = 12 * time.Minute
+
 // disturb runs a command and sends it a signal after a while; 0: none.
 func (w *walk) disturb(after time.Duration, signal syscall.Signal, args ...string) result {
 	w.t.Helper()
 	w.commands++
 	began := time.Now()
-	cmd := w.site.command(context.Background(), w.arguments(args)...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	b := w.site.start(w.arguments(args)...)
 	var clock <-chan time.Time
 	if signal != 0 {
 		clock = time.After(after)
 	}
-	patience := time.After(12 * time.Minute)
+	patience := time.After(longest)
 	r := result{args: args}
-	for waits := true; waits; {
+	for !b.ended() {
 		select {
-		case <-ended:
-			waits = false
+		case <-b.done:
 		case <-clock:
-			_ = cmd.Process.Signal(signal) // it may have ended just now
+			_ = b.cmd.Process.Signal(signal) // it may have ended just now
 		case <-patience:
-			_ = cmd.Process.Kill()
-			<-ended
-			w.broke("a command ends", "berth %s has not ended after 12 minutes:\n%s", r.command(), out.String())
+			_, out := b.end(os.Kill)
+			w.broke("a command ends", "berth %s has not ended after %v:\n%s", r.command(), longest, out)
 		}
 	}
-	r.code, r.out = cmd.ProcessState.ExitCode(), out.String()
+	r.code, r.out = b.wait(), b.said.String()
 	w.t.Logf("  berth %s: exit %d in %.1f s", r.command(), r.code, time.Since(began).Seconds())
 	if r.code > 0 && r.code != 2 {
 		w.t.Logf("%s", indented(r.out, 12))

@@ -2,7 +2,8 @@
 //
 //	go run ./e2e/tests list                        the tests of e2e, what each needs, and what it proves
 //	go run ./e2e/tests releases                    the releases whose images a short run of them needs
-//	go test -json ... | go run ./e2e/tests report  the output of go test; at the end what failed, what was not run and why, and what took long
+//	go test -json ... | go run ./e2e/tests report  the output of packages that fail; at the end what failed, what was not run and why, what took long.
+//	                                               With -v all output; then with the name of a test or of a subtest, which must have been run
 //
 // Run it in the root folder. Exit code 1: a test failed, or none was run.
 package main
@@ -33,8 +34,10 @@ func run(args []string) error {
 		}
 		list(os.Stdout, s.tests())
 		return nil
-	case len(args) >= 1 && args[0] == "report" && (len(args) == 1 || args[1] == "-v"):
-		return report(os.Stdin, os.Stdout, len(args) == 2)
+	case len(args) == 1 && args[0] == "report":
+		return report(os.Stdin, os.Stdout, options{})
+	case len(args) >= 2 && len(args) <= 3 && args[0] == "report" && args[1] == "-v":
+		return report(os.Stdin, os.Stdout, options{all: true, subtest: strings.Contains(strings.Join(args[2:], ""), "/")})
 	}
-	return fmt.Errorf("usage: tests list | tests releases | tests report [-v]")
+	return fmt.Errorf("usage: tests list | tests releases | tests report [-v [RUN]]")
 }

@@ -133,16 +133,20 @@ func TestReport(t *testing.T) {
 {"Action":"fail","Package":"b","Elapsed":1}
 `
 	for _, tt := range []struct {
-		name, in, want, err string
+		name, in  string
+		options   options
+		want, err string
 	}{
-		{"all is well", events, "ok    a                                                              62.0 s\n\nTOOK     61 s  TestGood\n" +
-			"NOT RUN  TestSkip: needs an engine: x: y\n1 tests passed, 0 failed, 1 were not run\n", ""},
-		{"a failure", bad, "    b_test.go:1: it is broken\n\nFAILED  TestBad\nFAILED  b\n0 tests passed, 2 failed, 0 were not run\n", "2 failed"},
-		{"nothing", "", "\n0 tests passed, 0 failed, 0 were not run\n", "no test has such a name; the names: make e2e"},
+		{"all is well", events, options{}, "ok    a                                                              62.0 s\n\nTOOK     61 s  TestGood\n" +
+			"NOT RUN  TestSkip: needs an engine: x: y\npassed: 1, failed: 0, not run: 1\n", ""},
+		{"a failure", bad, options{}, "    b_test.go:1: it is broken\n\nFAILED  TestBad\nFAILED  b\npassed: 0, failed: 2, not run: 0\n", "2 failed"},
+		{"a subtest that does not exist", `{"Action":"pass","Package":"a","Test":"TestGood","Elapsed":1}`, options{all: true, subtest: true},
+			"\npassed: 1, failed: 0, not run: 0\n", "no subtest has such a name; the names: make e2e"},
+		{"nothing", "", options{}, "\npassed: 0, failed: 0, not run: 0\n", "no test has such a name; the names: make e2e"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
-			err := report(strings.NewReader(tt.in), &out, false)
+			err := report(strings.NewReader(tt.in), &out, tt.options)
 			if got := message(err); got != tt.err {
 				t.Errorf("error %q, want %q", got, tt.err)
 			}

@@ -31,18 +31,25 @@ type result struct {
 // ran is what became of all tests.
 type ran struct {
 	passed          int
+	subtests        bool // one was run
 	failed, skipped []result
 	longest         []result
 	output          map[string]*strings.Builder // of each package and test, as long as it may be wanted
 }
 
-// report copies the output of tests to out, all of it or that of packages that fail, and says at the end what became of them.
-func report(in io.Reader, out io.Writer, all bool) error {
+// options say what a report is of.
+type options struct {
+	all     bool // print all output, and not only that of packages that fail
+	subtest bool // a subtest was asked for
+}
+
+// report copies the output of tests to out, and says at the end what became of them.
+func report(in io.Reader, out io.Writer, o options) error {
 	r := ran{output: map[string]*strings.Builder{}}
 	for lines := bufio.NewReader(in); ; {
 		line, err := lines.ReadBytes('\n')
 		if len(line) > 0 {
-			r.line(out, line, all)
+			r.line(out, line, o.all)
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -57,6 +64,8 @@ func report(in io.Reader, out io.Writer, all bool) error {
 		return fmt.Errorf("%d failed", len(r.failed))
 	case r.passed+len(r.skipped) == 0:
 		return errors.New("no test has such a name; the names: make e2e")
+	case o.subtest && !r.subtests && len(r.skipped) == 0:
+		return errors.New("no subtest has such a name; the names: make e2e")
 	}
 	return nil
 }
@@ -111,7 +120,9 @@ func (r *ran) result(out io.Writer, e event, all bool) {
 		was.why = reason(text)
 		r.skipped = append(r.skipped, was)
 	}
-	if !strings.Contains(e.Test, "/") {
+	if strings.Contains(e.Test, "/") {
+		r.subtests = true
+	} else {
 		r.longest = append(r.longest, was)
 	}
 }
@@ -145,7 +156,7 @@ func (r *ran) end(out io.Writer) {
 	for _, t := range r.failed {
 		fmt.Fprintf(out, "FAILED  %s\n", t.name)
 	}
-	fmt.Fprintf(out, "%d tests passed, %d failed, %d were not run\n", r.passed, len(r.failed), len(r.skipped))
+	fmt.Fprintf(out, "passed: %d, failed: %d, not run: %d\n", r.passed, len(r.failed), len(r.skipped))
 }
 
 // notRun names the tests that were not run, those with the same reason together.
