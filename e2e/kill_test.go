@@ -16,7 +16,6 @@ import (
 
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
-	"berth/internal/target/kubernetes/kubeconfig"
 	"berth/internal/target/kubernetes/store"
 )
 
@@ -144,7 +143,7 @@ func (s *site) folderJournal() (entries []state.Entry) {
 func (s *site) clusterJournal() []state.Entry {
 	s.t.Helper()
 	if s.store == nil {
-		client, err := kubernetes.Connect(s.t.Context(), kubeconfig.Outside{Getenv: os.Getenv, Now: time.Now}, "")
+		client, err := kubernetes.Connect(s.t.Context(), os.Getenv, "")
 		if err != nil {
 			s.t.Fatal(err)
 		}

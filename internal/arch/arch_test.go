@@ -41,9 +41,8 @@ var rooms = map[string][]string{
 	"internal/catalogue/maintain":           {"catalogue"},
 	"internal/sops":                         {},
 
-	"internal/target/kubernetes/health":     {"internal/diag", "internal/target/kubernetes"},
-	"internal/target/kubernetes/kubeconfig": {"internal/diag"},
-	"internal/target/kubernetes/kubetest":   {"internal/target/kubernetes/kubeconfig"},
+	"internal/target/kubernetes/health":   {"internal/diag", "internal/target/kubernetes"},
+	"internal/target/kubernetes/kubetest": {},
 	"internal/target/kubernetes/observe": {"internal/diag", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/target/kubernetes",
 		"internal/target/kubernetes/health"},
 	"internal/target/kubernetes/rbac": {"internal/diag", "internal/target/kubernetes"},
@@ -53,7 +52,7 @@ var rooms = map[string][]string{
 	"internal/run":                       {"internal/diag", "internal/plan", "internal/state"},
 	"internal/installation":              {"catalogue", "internal/config", "internal/config/check", "internal/data", "internal/diag", "internal/plan", "internal/registry", "internal/run", "internal/stack", "internal/state"},
 	"internal/installation/engine":       {"internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/registry", "internal/render/compose", "internal/run", "internal/stack", "internal/target/compose", "internal/target/compose/execute", "internal/target/compose/project", "internal/target/compose/store"},
-	"internal/installation/cluster":      {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/registry", "internal/render/kubernetes", "internal/run", "internal/stack", "internal/target/kubernetes", "internal/target/kubernetes/execute", "internal/target/kubernetes/health", "internal/target/kubernetes/kubeconfig", "internal/target/kubernetes/observe", "internal/target/kubernetes/rbac", "internal/target/kubernetes/store"},
+	"internal/installation/cluster":      {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/registry", "internal/render/kubernetes", "internal/run", "internal/stack", "internal/target/kubernetes", "internal/target/kubernetes/execute", "internal/target/kubernetes/health", "internal/target/kubernetes/observe", "internal/target/kubernetes/rbac", "internal/target/kubernetes/store"},
 	"internal/upgrade":                   {"catalogue", "internal/config", "internal/diag", "internal/plan"},
 	"internal/upgrade/stages":            {"catalogue", "internal/data", "internal/diag", "internal/plan", "internal/stack", "internal/state"},
 	"internal/upgrade/survey":            {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/stack", "internal/state", "internal/upgrade", "internal/upgrade/stages"},
@@ -69,7 +68,7 @@ var rooms = map[string][]string{
 	"internal/target/kubernetes/store":   {"internal/diag", "internal/plan", "internal/state", "internal/target/kubernetes"},
 	"internal/target/kubernetes/execute": {"internal/diag", "internal/plan", "internal/plan/fields", "internal/run", "internal/secret", "internal/stack", "internal/target/kubernetes", "internal/target/kubernetes/health", "internal/target/kubernetes/store"},
 	"internal/target/compose":            {"catalogue", "internal/diag", "internal/plan", "internal/registry", "internal/render/compose"},
-	"internal/target/kubernetes":         {"internal/diag", "internal/target/kubernetes/kubeconfig"},
+	"internal/target/kubernetes":         {"internal/diag"},
 	"internal/registry":                  {"internal/diag"},
 	"cmd/berth":                          {"internal/cli", "internal/installation"},
 	"internal/cli":                       {anything},
@@ -137,19 +136,33 @@ func TestPureRoomsHaveNoEffects(t *testing.T) {
 }
 
 // heavy are packages that the program must not have in it: they cost megabytes or milliseconds at each start, and berth needs none of them.
-var heavy = []string{"github.com/docker/docker/", "github.com/docker/cli/cli/command", "k8s.io/", "berth/testbed"}
+var heavy = []string{"github.com/docker/docker/", "github.com/docker/cli/cli/command", "berth/testbed"}
+
+// kubernetes are the packages of Kubernetes that berth imports. What they need themselves comes with them; more, such as typed clients,
+// discovery or the schemes of all kinds, doubles the program.
+var kubernetes = []string{"k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"}
 
 // TestNothingHeavyIsLinked: see docs/dependencies.md for what the libraries that are linked cost.
 func TestNothingHeavyIsLinked(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "berth/cmd/berth").CombinedOutput()
-	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, out)
-	}
-	for _, pkg := range strings.Fields(string(out)) {
+	brought := deps(t, kubernetes...)
+	for _, pkg := range deps(t, "berth/cmd/berth") {
 		if slices.ContainsFunc(heavy, func(h string) bool { return strings.HasPrefix(pkg, h) }) {
 			t.Errorf("the program has %s in it", pkg)
 		}
+		if strings.Contains(pkg, "k8s.io/") && !slices.Contains(brought, pkg) {
+			t.Errorf("the program has %s in it, which %v do not need", pkg, kubernetes)
+		}
 	}
+}
+
+// deps are packages and all that they need.
+func deps(t *testing.T, packages ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-deps"}, packages...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	return strings.Fields(string(out))
 }
 
 // TestEveryRoomHasALine: in the list here, and in ARCHITECTURE.md, with what it imports.

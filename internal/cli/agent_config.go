@@ -9,7 +9,6 @@ import (
 	"berth/internal/render/agent"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
-	"berth/internal/target/kubernetes/kubeconfig"
 )
 
 // agentManager is who sets the release in the agent's ConfigMap: kubectl apply --server-side reports a conflict before it takes it back.
@@ -18,7 +17,7 @@ const agentManager = "berth-agent"
 // fromConfigMap brings the config from a ConfigMap of the cluster into this folder. The release that an upgrade writes into the config goes to
 // the ConfigMap first: a pod's folder is gone with the pod.
 func (e *Env) fromConfigMap(ctx context.Context, f agentFlags) (done func(), err error) {
-	client, err := kubernetes.Connect(ctx, kubeconfig.Outside{Getenv: e.Getenv, Now: e.Now, Tell: e.Stderr}, "")
+	client, err := kubernetes.Connect(ctx, e.Getenv, "")
 	if err != nil {
 		return nil, err
 	}

@@ -407,7 +407,7 @@ func TestSecretsGoOnlyWhereSecretsGo(t *testing.T) {
 					env[k] = v
 				}
 				if on == "kubernetes" {
-					env["KUBECONFIG"] = kubetest.New(t).Outside(t).Getenv("KUBECONFIG")
+					env["KUBECONFIG"] = kubetest.New(t).Getenv(t)("KUBECONFIG")
 				}
 				before := filesOf(t, dir)
 				for _, args := range own {

@@ -26,7 +26,6 @@ import (
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/execute"
-	"berth/internal/target/kubernetes/kubeconfig"
 	"berth/internal/target/kubernetes/observe"
 	"berth/internal/target/kubernetes/rbac"
 	"berth/internal/target/kubernetes/store"
@@ -91,11 +90,7 @@ func reach(ctx context.Context, e *installation.Environment, w *installation.Wan
 	if e.Current {
 		name = ""
 	}
-	outside := kubeconfig.Outside{Getenv: e.Getenv, Now: e.Now, Tell: e.Stderr}
-	if e.Interactive {
-		outside.Ask = e.Stdin
-	}
-	client, err := kubernetes.Connect(ctx, outside, name)
+	client, err := kubernetes.Connect(ctx, e.Getenv, name)
 	if err != nil {
 		return nil, err
 	}

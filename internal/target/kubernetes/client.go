@@ -1,6 +1,6 @@
-// Package kubernetes is the target that is a Kubernetes cluster: its API, spoken over plain HTTP. The official client does the same, and
-// makes each start of berth slower, also of commands that talk to no cluster: see docs/decisions. contract_test.go holds it beside a real
-// API server. Objects are trees of maps, as the renderer makes them; whole numbers in them are int64.
+// Package kubernetes is the target that is a Kubernetes cluster. client-go's rest and clientcmd find it, sign in and carry requests; on them
+// stands a thin layer of our own for objects as trees of maps, as the renderer makes them; whole numbers in them are int64. It waits for an
+// API server that restarts, which client-go does not. contract_test.go says what we rely on a real API server for.
 //
 //	kubeconfig ──> Client ──> health: what is ready, and why the rest is not
 //	                     └──> store: an installation's lock, secrets, inventory and history
@@ -9,26 +9,28 @@ package kubernetes
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"berth/internal/diag"
-	"berth/internal/target/kubernetes/kubeconfig"
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 )
 
 // Client talks to one API server. It is safe for concurrent use.
 type Client struct {
-	http      *http.Client
-	host      string
-	namespace string
-	context   string
-	who       string
-	patience  time.Duration // how long one request may be tried again
-	version   Version
+	rest     *rest.RESTClient
+	access   *access
+	patience time.Duration // how long one request may be tried again
+	version  Version
 
 	mu       sync.Mutex
 	found    map[string]map[string]Resource // kinds outside the table, by API version
@@ -40,12 +42,15 @@ const absence = 90 * time.Second
 
 // Connect finds the cluster of a context, "" being the current one, and asks whether it is there and knows us. The error is a diag.List when
 // something is wrong with that.
-func Connect(ctx context.Context, out kubeconfig.Outside, name string) (*Client, error) {
-	access, err := kubeconfig.Load(out, name)
+func Connect(ctx context.Context, getenv func(string) string, name string) (*Client, error) {
+	access, err := find(getenv, name)
 	if err != nil {
 		return nil, err
 	}
-	c := newClient(access)
+	c, err := newClient(access)
+	if err != nil {
+		return nil, access.unusable(err)
+	}
 	c.patience = 0 // nothing was begun yet: better told now than in a minute
 	if c.version, err = c.ask(ctx); err != nil {
 		return nil, c.unreachable(ctx, err)
@@ -54,24 +59,38 @@ func Connect(ctx context.Context, out kubeconfig.Outside, name string) (*Client,
 	return c, nil
 }
 
-func newClient(access *kubeconfig.Access) *Client {
+// quiet keeps client-go from writing log lines between berth's own: what is wrong reaches us as errors.
+var quiet = sync.OnceFunc(func() { klog.SetLogger(logr.Discard()) })
+
+func newClient(a *access) (*Client, error) {
+	quiet()
+	c := &Client{access: a, patience: absence, found: map[string]map[string]Resource{}}
+	a.config.UserAgent = "berth"
+	a.config.QPS = -1 // the API server itself says when it is asked too much
+	a.config.WarningHandlerWithContext = c
+	a.config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme()) // not used: we read and write JSON
+	web, err := rest.HTTPClientFor(a.config)
+	if err != nil {
+		return nil, err
+	}
+	own := *web
 	// An API server redirects nobody; what does stands in front of it.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{http: &http.Client{Transport: access.Transport(), CheckRedirect: stay}, host: access.Host, namespace: access.Namespace,
-		context: access.Context, who: access.Who(), patience: absence, found: map[string]map[string]Resource{}}
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.rest, err = rest.UnversionedRESTClientForConfigAndClient(a.config, &own)
+	return c, err
 }
 
 // Namespace is the one that the context names, or "default".
-func (c *Client) Namespace() string { return c.namespace }
+func (c *Client) Namespace() string { return c.access.namespace }
 
 // Host is the API server's address.
-func (c *Client) Host() string { return c.host }
+func (c *Client) Host() string { return c.access.config.Host }
 
 // Context is the name of the context; "" in a pod.
-func (c *Client) Context() string { return c.context }
+func (c *Client) Context() string { return c.access.context }
 
 // Close ends the connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { utilnet.CloseIdleConnectionsFor(c.rest.Client.Transport) }
 
 // Version is what the API server is.
 type Version struct {
@@ -105,32 +124,34 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	d := diag.Diagnostic{Code: "BERTH3407", Severity: diag.Error, Subject: "cluster", Summary: "the API server does not answer at " + c.host,
+	d := diag.Diagnostic{Code: "BERTH3407", Severity: diag.Error, Subject: "cluster", Summary: "the API server does not answer at " + c.Host(),
 		Detail: []string{err.Error()}, Hint: "check that the cluster runs, and whether you need a VPN or proxy to reach it"}
-	if c.context != "" {
-		d.Detail = append(d.Detail, "context: "+c.context)
+	if c.Context() != "" {
+		d.Detail = append(d.Detail, "context: "+c.Context())
 	}
-	var authority x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var invalid x509.CertificateInvalidError
+	var untrusted *tls.CertificateVerificationError
 	var refusal *Refusal
 	switch {
-	case errors.As(err, &authority), errors.As(err, &name), errors.As(err, &invalid), certificate(err):
-		d.Code, d.Summary = "BERTH3408", "the certificate of the API server at "+c.host+" is not trusted"
+	case errors.As(err, &untrusted):
+		d.Code, d.Summary = "BERTH3408", "the certificate of the API server at "+c.Host()+" is not trusted"
 		d.Hint = "get a new kubeconfig from the cluster; its certificate authority or address has changed"
 	case errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
-		d.Code, d.Summary = "BERTH3409", "the API server does not accept the sign-in: "+c.who
+		d.Code, d.Summary = "BERTH3409", "the API server does not accept the sign-in: "+c.access.who()
 		d.Hint = "sign in again with your provider, or get a new kubeconfig"
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden:
-		d.Code, d.Summary = "BERTH3410", "the API server refuses the request: "+c.who
+		d.Code, d.Summary = "BERTH3410", "the API server refuses the request: "+c.access.who()
 		d.Hint = "ask the cluster's admin for a role in the namespace, or choose another context"
 	}
 	return diag.List{d}
 }
 
-func certificate(err error) bool {
-	var unverified *tls.CertificateVerificationError
-	return errors.As(err, &unverified)
+// HandleWarningHeaderWithContext notes what the API server warns of; client-go calls it.
+func (c *Client) HandleWarningHeaderWithContext(_ context.Context, _ int, _, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.warnings, text) {
+		c.warnings = append(c.warnings, text)
+	}
 }
 
 // Warnings are what the API server warned of since it was asked last, each once, in the order in which they came.

@@ -23,7 +23,7 @@ import (
 func memory(t *testing.T) (*Client, *kubetest.Server) {
 	t.Helper()
 	s := kubetest.New(t)
-	c, err := Connect(t.Context(), s.Outside(t), "")
+	c, err := Connect(t.Context(), s.Getenv(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,14 +112,16 @@ func TestRetryAfter(t *testing.T) {
 
 // TestRestart: an API server that is gone for a while does not end a run.
 func TestRestart(t *testing.T) {
-	c, s := memory(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s := kubetest.New(t)
+	first := httptest.NewServer(s)
+	s.URL = first.URL
+	c, err := Connect(t.Context(), s.Getenv(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
-	c.host = "http://" + address
+	t.Cleanup(c.Close)
+	address := first.Listener.Addr().String()
+	first.Close()
 	time.AfterFunc(300*time.Millisecond, func() {
 		again, err := net.Listen("tcp", address)
 		if err != nil {
@@ -163,17 +165,17 @@ func TestUnreachable(t *testing.T) {
 			kubetest.Refuse(w, test.status, "Some", "no")
 			return true
 		}
-		_, err := Connect(t.Context(), s.Outside(t), "")
+		_, err := Connect(t.Context(), s.Getenv(t), "")
 		told(t, err, test.code)
 	}
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = nil
 	t.Cleanup(secure.Close)
 	s.URL = secure.URL
-	_, err := Connect(t.Context(), s.Outside(t), "")
+	_, err := Connect(t.Context(), s.Getenv(t), "")
 	told(t, err, "BERTH3408")
 	secure.Close()
-	_, err = Connect(t.Context(), s.Outside(t), "")
+	_, err = Connect(t.Context(), s.Getenv(t), "")
 	told(t, err, "BERTH3407")
 }
 
@@ -188,6 +190,7 @@ func told(t *testing.T, err error, code string) {
 func TestRefusal(t *testing.T) {
 	c, s := memory(t)
 	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
 		w.Header().Add("Warning", `299 - "old \"API\""`)
 		w.Header().Add("Warning", `299 - "old \"API\""`)
 		w.WriteHeader(http.StatusConflict)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"berth/internal/plan/fields"
-	"berth/internal/target/kubernetes/kubeconfig"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -20,7 +19,7 @@ func cluster(t *testing.T) (*Client, string) {
 	if os.Getenv("BERTH_E2E_KUBERNETES") == "" || os.Getenv("KUBECONFIG") == "" {
 		t.Skip(`needs an API server:  testbed/kubernetes up control; eval "$(testbed/kubernetes env control)"; BERTH_E2E_KUBERNETES=1`)
 	}
-	c, err := Connect(t.Context(), kubeconfig.Outside{Getenv: os.Getenv, Now: time.Now}, "")
+	c, err := Connect(t.Context(), os.Getenv, "")
 	if err != nil {
 		t.Fatal(err)
 	}

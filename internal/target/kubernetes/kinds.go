@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
+
+	"k8s.io/client-go/rest"
 )
 
 // Resource is where the API server has the objects of a kind.
@@ -74,6 +75,9 @@ func (c *Client) discover(ctx context.Context, apiVersion string) (map[string]Re
 			Kind       string `json:"kind"`
 		} `json:"resources"`
 	}
+	if err := segments(strings.Split(apiVersion, "/")...); err != nil {
+		return nil, err
+	}
 	if err := c.call(ctx, request{method: http.MethodGet, path: root(apiVersion)}, &list); err != nil {
 		return nil, err
 	}
@@ -89,23 +93,32 @@ func (c *Client) discover(ctx context.Context, apiVersion string) (map[string]Re
 // root is the path of an API version. The oldest kinds have one of their own.
 func root(apiVersion string) string {
 	if !strings.Contains(apiVersion, "/") {
-		return "/api/" + url.PathEscape(apiVersion)
+		return "/api/" + apiVersion
 	}
-	group, version, _ := strings.Cut(apiVersion, "/")
-	return "/apis/" + url.PathEscape(group) + "/" + url.PathEscape(version)
+	return "/apis/" + apiVersion
+}
+
+// segments checks that names are no more than one part of a path each: "..", for one, would lead to other objects.
+func segments(names ...string) error {
+	for _, n := range names {
+		if wrong := rest.IsValidPathSegmentName(n); wrong != nil {
+			return fmt.Errorf("the name %q %s", n, strings.Join(wrong, ", "))
+		}
+	}
+	return nil
 }
 
 // path is where objects of the kind are; "" as the namespace is all of them, "" as the name all objects there.
-func (r Resource) path(namespace, name string) string {
+func (r Resource) path(namespace, name string) (string, error) {
 	p := root(r.APIVersion)
 	if r.Namespaced && namespace != "" {
-		p += "/namespaces/" + url.PathEscape(namespace)
+		p += "/namespaces/" + namespace
 	}
 	p += "/" + r.Plural
 	if name != "" {
-		p += "/" + url.PathEscape(name)
+		p += "/" + name
 	}
-	return p
+	return p, segments(namespace, name)
 }
 
 // at is the path of one object.
@@ -119,5 +132,5 @@ func (c *Client) at(ctx context.Context, ref Ref) (string, error) {
 	case r.Namespaced && ref.Namespace == "":
 		return "", fmt.Errorf("%s has no namespace", ref)
 	}
-	return r.path(ref.Namespace, ref.Name), nil
+	return r.path(ref.Namespace, ref.Name)
 }

@@ -50,14 +50,14 @@ func (c *Client) PodLogs(ctx context.Context, q LogQuery) ([]string, error) {
 // connection that did not come about says no: whatever the node answers, it is there.
 func (c *Client) Reaches(ctx context.Context, q LogQuery) bool {
 	_, err := c.try(ctx, request{method: http.MethodGet, path: "/api/v1/namespaces/" + q.Namespace + "/pods/" + q.Pod + "/log",
-		query: url.Values{"container": {q.Container}, "tailLines": {"1"}}}, nil)
+		query: url.Values{"container": {q.Container}, "tailLines": {"1"}}}, nil, 0)
 	var r *Refusal
 	return !errors.As(err, &r) || r.Status < http.StatusInternalServerError || !strings.Contains(r.Message, "dial")
 }
 
 // Through asks a Service by way of the API server, which reaches it from wherever we are. An answer of 400 and above is a Refusal.
 func (c *Client) Through(ctx context.Context, namespace, service, port, path string) error {
-	_, err := c.try(ctx, request{method: http.MethodGet, path: "/api/v1/namespaces/" + namespace + "/services/" + service + ":" + port + "/proxy" + path}, nil)
+	_, err := c.try(ctx, request{method: http.MethodGet, path: "/api/v1/namespaces/" + namespace + "/services/" + service + ":" + port + "/proxy" + path}, nil, 0)
 	return err
 }
 
@@ -69,5 +69,5 @@ func (c *Client) Ask(ctx context.Context, at Ref, path, query string) ([]byte, e
 		return nil, err
 	}
 	return c.try(ctx, request{method: http.MethodGet, query: values,
-		path: "/api/v1/namespaces/" + at.Namespace + "/" + strings.ToLower(at.Kind) + "s/" + at.Name + "/proxy" + path}, nil)
+		path: "/api/v1/namespaces/" + at.Namespace + "/" + strings.ToLower(at.Kind) + "s/" + at.Name + "/proxy" + path}, nil, 0)
 }

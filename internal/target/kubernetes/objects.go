@@ -40,15 +40,26 @@ const page = 500
 func (c *Client) List(ctx context.Context, q Query) ([]map[string]any, error) {
 	objects, err := Items[map[string]any](ctx, c, q)
 	for _, o := range objects {
-		numbers(o)
 		o["apiVersion"], o["kind"] = q.APIVersion, q.Kind // lists have them once
 	}
 	return objects, err
 }
 
+// listOf is a page of a list.
+type listOf[T any] struct {
+	Metadata struct {
+		Continue string `json:"continue"`
+	} `json:"metadata"`
+	Items []T `json:"items"`
+}
+
 // Items gives the objects that a query finds, as values of a type that has the few fields which the caller needs.
 func Items[T any](ctx context.Context, c *Client, q Query) ([]T, error) {
 	r, err := c.Resource(ctx, q.APIVersion, q.Kind)
+	if err != nil {
+		return nil, err
+	}
+	path, err := r.path(q.Namespace, "")
 	if err != nil {
 		return nil, err
 	}
@@ -65,13 +76,8 @@ func Items[T any](ctx context.Context, c *Client, q Query) ([]T, error) {
 	}
 	var all []T
 	for {
-		var list struct {
-			Metadata struct {
-				Continue string `json:"continue"`
-			} `json:"metadata"`
-			Items []T `json:"items"`
-		}
-		err := c.call(ctx, request{method: http.MethodGet, path: r.path(q.Namespace, ""), query: query, accept: accept}, &list)
+		var list listOf[T]
+		err := c.call(ctx, request{method: http.MethodGet, path: path, query: query, accept: accept}, &list)
 		if refused(err, http.StatusGone, "") && query.Has("continue") {
 			// The API server forgot where we were. From the start, all at once.
 			query.Del("continue")
@@ -118,8 +124,12 @@ func (c *Client) Create(ctx context.Context, obj map[string]any, manager string)
 	if err != nil {
 		return nil, err
 	}
+	path, err := r.path(ref.Namespace, "")
+	if err != nil {
+		return nil, err
+	}
 	var out map[string]any
-	err = c.call(ctx, request{method: http.MethodPost, path: r.path(ref.Namespace, ""), query: writing(manager, false), body: obj, once: true}, &out)
+	err = c.call(ctx, request{method: http.MethodPost, path: path, query: writing(manager, false), body: obj, once: true}, &out)
 	return out, about("create", ref, err)
 }
 

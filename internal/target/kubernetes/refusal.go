@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Refusal is an answer of the API server that is not what was asked for.
@@ -16,40 +16,36 @@ type Refusal struct {
 	Reason  string // "NotFound", "Invalid"; "" when what answered is no API server
 	Message string
 	Causes  []Cause
-
-	after time.Duration // how long it asks to wait
 }
 
 // Cause is one reason of a refusal.
 type Cause struct {
-	Field   string `json:"field"` // "spec.selector"
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
+	Field   string // "spec.selector"
+	Reason  string
+	Message string
 }
 
 func (r *Refusal) Error() string { return r.Message }
 
-// refusal reads an answer that is a refusal.
-func refusal(resp *http.Response) *Refusal {
-	r := &Refusal{Status: resp.StatusCode, after: after(resp.Header)}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	var status struct {
-		Kind    string `json:"kind"`
-		Reason  string `json:"reason"`
-		Message string `json:"message"`
-		Details struct {
-			Causes []Cause `json:"causes"`
-			After  int     `json:"retryAfterSeconds"`
-		} `json:"details"`
+// refusal is what a refusing answer says. generic is what client-go makes of its status alone; text is the answer itself, which
+// client-go keeps there when it is not JSON.
+func refusal(generic metav1.Status, text []byte) *Refusal {
+	r := &Refusal{Status: int(generic.Code)}
+	if len(text) == 0 && generic.Details != nil && len(generic.Details.Causes) > 0 {
+		text = []byte(generic.Details.Causes[0].Message)
 	}
-	if err == nil && json.Unmarshal(text, &status) == nil && status.Kind == "Status" && status.Message != "" {
-		r.Reason, r.Message, r.Causes = status.Reason, status.Message, status.Details.Causes
-		r.after = max(r.after, time.Duration(status.Details.After)*time.Second)
+	var said metav1.Status
+	if json.Unmarshal(text, &said) == nil && said.Kind == "Status" && said.Message != "" {
+		r.Reason, r.Message = string(said.Reason), said.Message
+		if said.Details != nil {
+			for _, c := range said.Details.Causes {
+				r.Causes = append(r.Causes, Cause{Field: c.Field, Reason: string(c.Type), Message: c.Message})
+			}
+		}
 		return r
 	}
 	// Something in between answered: a proxy, a load balancer.
-	said := strings.Join(strings.Fields(string(text[:min(len(text), 300)])), " ")
-	r.Message = strings.TrimSpace(fmt.Sprintf("%s %s", resp.Status, said))
+	r.Message = strings.TrimSpace(fmt.Sprintf("%d %s %s", r.Status, http.StatusText(r.Status), strings.Join(strings.Fields(string(text[:min(len(text), 300)])), " ")))
 	return r
 }
 

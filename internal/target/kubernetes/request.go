@@ -1,24 +1,23 @@
 package kubernetes
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"berth/internal/diag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
 // request is one request to the API server.
@@ -38,9 +37,10 @@ func (c *Client) call(ctx context.Context, r request, out any) error {
 	if err != nil || out == nil {
 		return err
 	}
-	if tree, ok := out.(*map[string]any); ok {
-		*tree, err = decode(text)
-	} else {
+	switch out.(type) {
+	case *map[string]any, *listOf[map[string]any]:
+		err = utiljson.Unmarshal(text, out) // whole numbers become int64, so that they compare with those that a renderer wrote
+	default:
 		err = json.Unmarshal(text, out)
 	}
 	if err != nil {
@@ -61,11 +61,11 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 	end := time.Now().Add(c.patience)
 	away := false
 	for try := 0; ; try++ {
-		text, err := c.try(ctx, r, body)
+		text, err := c.try(ctx, r, body, retries)
 		if err == nil {
 			return text, nil
 		}
-		wait, again := r.again(err, try, away)
+		wait, again := c.again(r, err, try, away)
 		if !again || ctx.Err() != nil || time.Now().Add(wait).After(end) {
 			return nil, err
 		}
@@ -78,35 +78,40 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 	}
 }
 
-// try sends a request once, and gives its answer.
-func (c *Client) try(ctx context.Context, r request, body []byte) ([]byte, error) {
-	address := c.host + r.path
-	if len(r.query) > 0 {
-		address += "?" + r.query.Encode()
+const (
+	// answering is how long an API server may take for one try: a webhook may take 30 s, and there may be two of them.
+	answering = 75 * time.Second
+	// retries is how often client-go sends a request again of itself: when the answer says after how many seconds, or a read was cut off.
+	retries = 10
+)
+
+// try sends a request once, but for what client-go does of itself, and gives its answer.
+func (c *Client) try(ctx context.Context, r request, body []byte, retries int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, answering)
+	defer cancel()
+	if c.patience == 0 {
+		retries = 0
 	}
-	var reader io.Reader
+	req := c.rest.Verb(r.method).AbsPath(r.path).MaxRetries(retries).SetHeader("Accept", cmp.Or(r.accept, "application/json"))
+	for name, values := range r.query {
+		for _, v := range values {
+			req.Param(name, v)
+		}
+	}
 	if body != nil {
-		reader = bytes.NewReader(body)
+		req.SetHeader("Content-Type", cmp.Or(r.kind, "application/json")).Body(body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, address, reader)
+	text, err := req.Do(ctx).Raw()
+	var status *apierrors.StatusError
+	if errors.As(err, &status) {
+		return nil, refusal(status.ErrStatus, text)
+	}
 	if err != nil {
-		return nil, err
+		if told, ok := c.access.notSignedIn(err); ok {
+			return nil, told
+		}
 	}
-	req.Header.Set("Accept", cmp.Or(r.accept, "application/json"))
-	req.Header.Set("User-Agent", "berth")
-	if body != nil {
-		req.Header.Set("Content-Type", cmp.Or(r.kind, "application/json"))
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	c.warned(resp.Header.Values("Warning"))
-	if resp.StatusCode >= 300 {
-		return nil, refusal(resp)
-	}
-	return io.ReadAll(resp.Body)
+	return text, err
 }
 
 // The pauses between tries.
@@ -120,24 +125,25 @@ const mishaps = 3
 
 // again reports whether a request that failed is worth another try, and after what pause. away is that the API server was gone before in
 // the same request: one that comes back knows nobody's rights for a moment.
-func (r request) again(err error, try int, away bool) (time.Duration, bool) {
+func (c *Client) again(r request, err error, try int, away bool) (time.Duration, bool) {
 	pause := min(firstPause<<min(try, 10), mostPause)
 	pause += time.Duration(rand.Int64N(int64(pause / 4))) // so that parallel requests do not all come back at once
 	var refused *Refusal
 	if !errors.As(err, &refused) {
 		// A connection that was refused took nothing with it.
-		return pause, absent(err) && (!r.once || errors.Is(err, syscall.ECONNREFUSED))
+		return pause, absent(err) && (!r.once || utilnet.IsConnectionRefused(err))
 	}
 	switch refused.Status {
-	case http.StatusTooManyRequests:
-		return max(pause, min(refused.after, time.Minute)), true
-	case http.StatusServiceUnavailable:
-		return max(pause, min(refused.after, time.Minute)), true
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return pause, true
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return pause, !r.once
 	case http.StatusInternalServerError:
 		return pause, !r.once && try < mishaps && !refused.misshapen()
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusUnauthorized:
+		// client-go has run the program that signs in again, but did not send the request again.
+		return pause, away && try < 10 || try == 0 && c.access.config.ExecProvider != nil
+	case http.StatusForbidden:
 		return pause, away && try < 10
 	}
 	return 0, false
@@ -146,83 +152,15 @@ func (r request) again(err error, try int, away bool) (time.Duration, bool) {
 // absent reports whether an error tells that the API server, or the way to it, is gone.
 func absent(err error) bool {
 	var told diag.List
-	if errors.As(err, &told) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	var op *net.OpError
 	var refused *Refusal
+	var untrusted *tls.CertificateVerificationError
+	var op *net.OpError
 	switch {
+	case errors.As(err, &told), errors.As(err, &untrusted), errors.Is(err, context.Canceled):
+		return false
 	case errors.As(err, &refused):
 		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusBadGateway
-	case certificate(err):
-		return false
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
-		errors.Is(err, syscall.ECONNREFUSED):
-		return true
 	}
-	text := err.Error() // net/http has no names for these
-	return errors.As(err, &op) || strings.Contains(text, "server closed idle connection") || strings.Contains(text, "awaiting response headers") ||
-		strings.Contains(text, "TLS handshake timeout")
-}
-
-// warned notes warnings, each once. They come as  299 - "text".
-func (c *Client) warned(headers []string) {
-	for _, h := range headers {
-		_, text, ok := strings.Cut(h, `"`)
-		end := strings.LastIndexByte(text, '"')
-		if !ok || end < 0 {
-			continue
-		}
-		text = strings.ReplaceAll(text[:end], `\"`, `"`)
-		c.mu.Lock()
-		if !slices.Contains(c.warnings, text) {
-			c.warnings = append(c.warnings, text)
-		}
-		c.mu.Unlock()
-	}
-}
-
-// after is how long an answer asks to wait.
-func after(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(h.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
-}
-
-// decode reads an object. Whole numbers become int64, so that they compare with those that a renderer wrote.
-func decode(text []byte) (map[string]any, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var tree map[string]any
-	if err := d.Decode(&tree); err != nil {
-		return nil, err
-	}
-	numbers(tree)
-	return tree, nil
-}
-
-func numbers(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k := range v {
-			v[k] = numbers(v[k])
-		}
-	case []any:
-		for i := range v {
-			v[i] = numbers(v[i])
-		}
-	case float64:
-		if n := int64(v); float64(n) == v {
-			return n
-		}
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		f, _ := v.Float64() // the decoder has seen that it is a number
-		return f
-	}
-	return v
+	return errors.As(err, &op) || utilnet.IsProbableEOF(err) || utilnet.IsTimeout(err) || utilnet.IsHTTP2ConnectionLost(err) ||
+		strings.Contains(err.Error(), "GOAWAY") // net/http has no name for it
 }

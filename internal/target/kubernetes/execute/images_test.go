@@ -66,7 +66,7 @@ func TestImages(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := kubetest.New(t)
-			client, err := kubernetes.Connect(t.Context(), server.Outside(t), "")
+			client, err := kubernetes.Connect(t.Context(), server.Getenv(t), "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,7 +17,7 @@ type tree = map[string]any
 // inCluster does steps in a cluster in memory that has some objects to be applied.
 func inCluster(t *testing.T, s *kubetest.Server, bodies ...tree) *Target {
 	t.Helper()
-	c, err := kubernetes.Connect(t.Context(), s.Outside(t), "")
+	c, err := kubernetes.Connect(t.Context(), s.Getenv(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"berth/internal/target/kubernetes"
-	"berth/internal/target/kubernetes/kubeconfig"
 )
 
 // node connects to a cluster with a real kubelet, and creates a namespace that is deleted after the test.
@@ -22,7 +21,7 @@ func node(t *testing.T) (*kubernetes.Client, string) {
 	if os.Getenv("BERTH_E2E_KUBERNETES") == "" || os.Getenv("KUBECONFIG") == "" {
 		t.Skip(`needs a cluster:  testbed/kubernetes up node; eval "$(testbed/kubernetes env node)"; BERTH_E2E_KUBERNETES=1`)
 	}
-	c, err := kubernetes.Connect(t.Context(), kubeconfig.Outside{Getenv: os.Getenv, Now: time.Now}, "")
+	c, err := kubernetes.Connect(t.Context(), os.Getenv, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -222,7 +222,7 @@ func TestWatcher(t *testing.T) {
 		}
 		return false
 	}
-	c, err := kubernetes.Connect(t.Context(), s.Outside(t), "")
+	c, err := kubernetes.Connect(t.Context(), s.Getenv(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestNodes(t *testing.T) {
 		_, _ = w.Write([]byte(`{"kind": "Status", "reason": "Forbidden", "message": "no"}`))
 		return true
 	}
-	c, err := kubernetes.Connect(t.Context(), s.Outside(t), "")
+	c, err := kubernetes.Connect(t.Context(), s.Getenv(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

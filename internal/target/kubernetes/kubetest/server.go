@@ -16,9 +16,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"berth/internal/target/kubernetes/kubeconfig"
 )
 
 // Server is an API server in memory.
@@ -44,15 +41,16 @@ func New(t testing.TB) *Server {
 	return s
 }
 
-// Outside is what connects to the server: a kubeconfig in a folder of the test's own.
-func (s *Server) Outside(t testing.TB) kubeconfig.Outside {
+// Getenv is an environment that leads to the server: a kubeconfig in a folder of the test's own.
+func (s *Server) Getenv(t testing.TB) func(string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config")
-	text := fmt.Sprintf("{current-context: test, contexts: [{name: test, context: {cluster: test}}], clusters: [{name: test, cluster: {server: %q}}]}", s.URL)
+	text := fmt.Sprintf(`{current-context: test, contexts: [{name: test, context: {cluster: test, user: test}}],
+		clusters: [{name: test, cluster: {server: %q}}], users: [{name: test, user: {}}]}`, s.URL)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return kubeconfig.Outside{Now: time.Now, Getenv: func(name string) string { return map[string]string{"KUBECONFIG": path}[name] }}
+	return func(name string) string { return map[string]string{"KUBECONFIG": path}[name] }
 }
 
 // Put sets an object by its path, as a controller would: "/apis/apps/v1/namespaces/default/statefulsets/gitserver".

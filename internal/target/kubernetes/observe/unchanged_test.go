@@ -18,7 +18,6 @@ import (
 	render "berth/internal/render/kubernetes"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
-	"berth/internal/target/kubernetes/kubeconfig"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -75,7 +74,7 @@ func TestUnchangedIsTrue(t *testing.T) {
 		t.Skip(`needs an API server:  testbed/kubernetes up control; eval "$(testbed/kubernetes env control)"; BERTH_E2E_KUBERNETES=1`)
 	}
 	ctx := t.Context()
-	c, err := kubernetes.Connect(ctx, kubeconfig.Outside{Getenv: os.Getenv, Now: time.Now}, "")
+	c, err := kubernetes.Connect(ctx, os.Getenv, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"berth/internal/plan"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
-	"berth/internal/target/kubernetes/kubeconfig"
 	"berth/internal/target/kubernetes/kubetest"
 	"github.com/google/go-cmp/cmp"
 )
@@ -24,13 +23,13 @@ import (
 // everywhere runs a test on the API server in memory, and with BERTH_E2E_KUBERNETES=1 on a real one.
 func everywhere(t *testing.T, test func(t *testing.T, c *kubernetes.Client, namespace string)) {
 	t.Run("memory", func(t *testing.T) {
-		test(t, connect(t, kubetest.New(t).Outside(t)), "default")
+		test(t, connect(t, kubetest.New(t).Getenv(t)), "default")
 	})
 	t.Run("real", func(t *testing.T) {
 		if os.Getenv("BERTH_E2E_KUBERNETES") == "" || os.Getenv("KUBECONFIG") == "" {
 			t.Skip(`needs an API server:  testbed/kubernetes up control; eval "$(testbed/kubernetes env control)"; BERTH_E2E_KUBERNETES=1`)
 		}
-		c := connect(t, kubeconfig.Outside{Getenv: os.Getenv, Now: time.Now})
+		c := connect(t, os.Getenv)
 		namespace := fmt.Sprintf("berth-store-%d", time.Now().UnixNano()%1e9)
 		t.Cleanup(func() {
 			_ = c.Delete(context.Background(), kubernetes.Ref{APIVersion: "v1", Kind: "Namespace", Name: namespace}, kubernetes.DeleteOptions{})
@@ -44,9 +43,9 @@ func everywhere(t *testing.T, test func(t *testing.T, c *kubernetes.Client, name
 	})
 }
 
-func connect(t *testing.T, out kubeconfig.Outside) *kubernetes.Client {
+func connect(t *testing.T, getenv func(string) string) *kubernetes.Client {
 	t.Helper()
-	c, err := kubernetes.Connect(t.Context(), out, "")
+	c, err := kubernetes.Connect(t.Context(), getenv, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +160,7 @@ func TestKilledHolder(t *testing.T) {
 		t.Skip("this system does not tell processes of machines apart")
 	}
 	server := kubetest.New(t)
-	s := At(connect(t, server.Outside(t)), "default", "sourcegraph")
+	s := At(connect(t, server.Getenv(t)), "default", "sourcegraph")
 	holder := func(pid, where string) {
 		server.Put("/apis/coordination.k8s.io/v1/namespaces/default/leases/berth-sourcegraph", map[string]any{
 			"metadata": map[string]any{"annotations": map[string]any{annotationPID: pid, annotationMachine: where, annotationUser: "eve"}},
@@ -182,7 +181,7 @@ func TestKilledHolder(t *testing.T) {
 // TestLostLock: the work ends when somebody else takes the lock or deletes it.
 func TestLostLock(t *testing.T) {
 	server := kubetest.New(t)
-	s := At(connect(t, server.Outside(t)), "default", "sourcegraph")
+	s := At(connect(t, server.Getenv(t)), "default", "sourcegraph")
 	l := &lock{store: s, holder: state.Self("up", time.Now()), identity: "me", acquired: time.Now(), now: time.Now}
 	if err := l.take(t.Context()); err != nil {
 		t.Fatal(err)
@@ -307,7 +306,7 @@ func TestJournalAndInventory(t *testing.T) {
 
 func TestRightsThatAreMissing(t *testing.T) {
 	server := kubetest.New(t)
-	s := At(connect(t, server.Outside(t)), "default", "sourcegraph")
+	s := At(connect(t, server.Getenv(t)), "default", "sourcegraph")
 	server.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		kubetest.Refuse(w, http.StatusForbidden, "Forbidden", `leases "berth-sourcegraph" is forbidden: User "eve" cannot get it`)
 		return true
