@@ -44,7 +44,7 @@ e2e: ## one test on a real engine or cluster, with all that it needs (RUN=TestX,
 	@$(GO) run ./e2e/tests list
 else
 e2e: build
-	@test=$${RUN%%/*}; REAL='$(REAL)' $(E2E) -run "^$$test\$$$${RUN#"$$test"}" ./e2e | $(GO) run ./e2e/tests report -v "$$RUN"
+	@test=$${RUN%%/*}; REAL='$(REAL)' $(E2E) -run "^($$test)\$$$${RUN#"$$test"}" ./e2e | $(GO) run ./e2e/tests report -v "$$RUN"
 endif
 
 test: postgres bin/helm bin/kustomize unit test-engine ## all tests without a cluster (about half an hour)
