@@ -3,8 +3,11 @@
 package e2e
 
 import (
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,30 +18,24 @@ func TestContract(t *testing.T) {
 	packageTests(t, "..", []string{"BERTH_E2E=1"}, "./internal/target/compose/...")
 }
 
-// TestDatabaseImages tests the stand-in images of databases, with conversions from one Postgres to another.
-func TestDatabaseImages(t *testing.T) {
-	needs(t, engine, images("5.0.0", "5.11.6271", release))
-	packageTests(t, "../testbed", nil, "-tags", "engine", "./cmd/images")
-}
-
-// TestImagesKeepContract holds the images against the contract of Sourcegraph's images. With REAL=1 those are Sourcegraph's own.
-func TestImagesKeepContract(t *testing.T) {
-	needs(t, engine, images(release, "5.9.1590"))
-	if !realImages {
-		packageTests(t, "../testbed", nil, "-tags", "engine", "-run", "TestStandInsKeepTheContract", "./internal/verify")
-		return
+// TestStandIns runs the tests of the test bed that need a Docker Engine: stand-in images convert databases and keep the contract of Sourcegraph's.
+func TestStandIns(t *testing.T) {
+	needs(t, engine, images("5.0.0", "5.9.1590", "5.11.6271", release))
+	tagged := map[string]bool{}
+	err := filepath.WalkDir("../testbed", func(path string, d os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.HasPrefix(string(text), "//go:build engine\n") {
+			tagged["./"+strings.TrimPrefix(filepath.Dir(path), "../testbed/")] = true
+		}
+		return err
+	})
+	if err != nil || len(tagged) == 0 {
+		t.Fatalf("%d packages of the test bed have the tag engine: %v", len(tagged), err)
 	}
-	out, err := exec.Command("../testbed/contract", "verify", "--images", repository(), "--release", release).CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Errorf("testbed/contract verify: %v", err)
-	}
-}
-
-// TestContractFindsDifferences plants differences, in the contract and in images: each is found, and nothing else.
-func TestContractFindsDifferences(t *testing.T) {
-	needs(t, engine, images(release, "5.9.1590"), long)
-	packageTests(t, "../testbed", nil, "-tags", "engine", "-run", "TestPlanted", "./internal/verify")
+	packageTests(t, "../testbed", nil, append([]string{"-tags", "engine", "-p", "1"}, slices.Sorted(maps.Keys(tagged))...)...)
 }
 
 // TestClusterContract runs the tests of berth's packages that need an API server.
