@@ -194,7 +194,7 @@ func (a *Agent) decide(ctx context.Context) (policy.Decision, error) {
 	case held.Action != policy.Nothing:
 		a.report.Held = &held
 	}
-	u, err := a.prospect(ctx, from, pick.Release)
+	u, err := a.checked(ctx, from, pick.Release)
 	var problems diag.List
 	if err != nil && !errors.As(err, &problems) {
 		return policy.Decision{}, err
@@ -213,7 +213,7 @@ func (a *Agent) goOn() policy.Decision {
 		a.report.Problems = append(a.report.Problems, changed...)
 	}
 	way, none := u.Back()
-	return a.policy.GoOn(a.Env.Now(), policy.Underway{To: u.Plan.Release, Kind: u.Hop().Kind, Ours: u.Agent, Returning: u.Status == stages.Returning,
+	return a.policy.Continue(a.Env.Now(), policy.Unfinished{To: u.Plan.Release, Kind: u.Hop().Kind, Ours: u.Agent, Returning: u.Status == stages.Returning,
 		Touched: len(none) > 0 || len(way.Stages) > 0, Takes: seconds(a.report.Takes), Problems: a.report.Problems, Where: u.Describe()})
 }
 
@@ -236,9 +236,9 @@ func (a *Agent) candidates(from string) []policy.Candidate {
 	return out
 }
 
-// prospect looks closely at what an upgrade would meet. Nothing is touched. Problems are a diag.List.
-func (a *Agent) prospect(ctx context.Context, from, to string) (policy.Prospect, error) {
-	u := policy.Prospect{To: to}
+// checked checks the installation as an upgrade would. Nothing is touched. Problems are a diag.List.
+func (a *Agent) checked(ctx context.Context, from, to string) (policy.Checked, error) {
+	u := policy.Checked{To: to}
 	var err error
 	if u.Pending, err = a.pending(ctx, from); err != nil || u.Pending != "" {
 		return u, err

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -23,19 +22,6 @@ const (
 
 // sizeReason begins the sentence of a doc comment that says why a large package is not split.
 const sizeReason = "One package because "
-
-// underRewrite are rooms, with the rooms below them, that are being rewritten. The list only gets shorter.
-var underRewrite = []string{"internal/run", "internal/state", "internal/journey", "internal/site", "internal/cli", "internal/view",
-	"internal/target/compose", "internal/target/kubernetes"}
-
-// rewritten are rooms below those that are finished all the same.
-var rewritten = []string{"internal/target/kubernetes/health", "internal/target/kubernetes/observe", "internal/target/kubernetes/rbac"}
-
-// open reports whether a room is still being rewritten.
-func open(room string) bool {
-	below := func(root string) bool { return room == root || strings.HasPrefix(room, root+"/") }
-	return slices.ContainsFunc(underRewrite, below) && !slices.ContainsFunc(rewritten, below)
-}
 
 // kind says which files of a package are read.
 type kind string
@@ -70,10 +56,7 @@ func packages(t *testing.T, of kind) map[string][]string {
 // TestFunctionsFitAScreen counts from "func" to the closing brace.
 func TestFunctionsFitAScreen(t *testing.T) {
 	functions := 0
-	for room, files := range packages(t, product) {
-		if open(room) {
-			continue
-		}
+	for _, files := range packages(t, product) {
 		for _, path := range files {
 			set := token.NewFileSet()
 			file, err := parser.ParseFile(set, path, nil, 0)
@@ -98,9 +81,6 @@ func TestFunctionsFitAScreen(t *testing.T) {
 // TestLargePackagesSayWhy: files and lines without tests.
 func TestLargePackagesSayWhy(t *testing.T) {
 	for room, files := range packages(t, product) {
-		if open(room) {
-			continue
-		}
 		lines, doc := 0, ""
 		for _, path := range files {
 			text, err := os.ReadFile(path)

@@ -126,7 +126,7 @@ func (f agentFlags) end(r *agent.Report) error {
 		return exit(ExitStopped)
 	case r.Decision.Action == policy.Refused:
 		return exit(ExitChecks)
-	case r.Decision.Action == policy.Wait || r.Decision.Action == policy.Human:
+	case r.Decision.Action == policy.Wait || r.Decision.Action == policy.Person:
 		return f.waits()
 	}
 	return nil

@@ -35,8 +35,8 @@ func TestAgentExitCodes(t *testing.T) {
 	}{
 		{agent.Report{Decision: policy.Decision{Action: policy.Nothing}}, false, ExitOK},
 		{agent.Report{Decision: policy.Decision{Action: policy.Wait}}, false, ExitChanges},
-		{agent.Report{Decision: policy.Decision{Action: policy.Human}}, false, ExitChanges},
-		{agent.Report{Decision: policy.Decision{Action: policy.Human}}, true, ExitOK},
+		{agent.Report{Decision: policy.Decision{Action: policy.Person}}, false, ExitChanges},
+		{agent.Report{Decision: policy.Decision{Action: policy.Person}}, true, ExitOK},
 		{agent.Report{Decision: policy.Decision{Action: policy.Refused}}, true, ExitChecks},
 		{agent.Report{Decision: policy.Decision{Action: policy.Upgrade}, Outcome: agent.Done}, false, ExitOK},
 		{agent.Report{Decision: policy.Decision{Action: policy.Upgrade}, Outcome: agent.Failed}, true, ExitError},

@@ -76,7 +76,7 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 	if dataOf != "" {
 		s.Standing.Recorded = dataOf
 	}
-	s.Change = survey.Held(e.Catalogue(), s.Want, s.Standing, last)
+	s.Change = survey.Change(e.Catalogue(), s.Want, s.Standing, last)
 	s.Problems = append(problems, s.Problems...)
 	return nil
 }

@@ -106,5 +106,5 @@ func (e *Env) checkAgainst(l *installation.Want, release string) diag.List {
 		return diag.List{{Code: "BERTH3751", Severity: diag.Error, Subject: "--against", Summary: fmt.Sprintf("%s is not a release for %s", release, l.Stack.Target),
 			Hint: "see the releases: berth catalogue list"}}
 	}
-	return survey.Held(e.Catalogue(), l, upgrade.Standing{Databases: release, Data: true}, nil).Problems
+	return survey.Change(e.Catalogue(), l, upgrade.Standing{Databases: release, Data: true}, nil).Problems
 }

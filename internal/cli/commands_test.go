@@ -63,7 +63,7 @@ func TestCommandsThatAreNotThere(t *testing.T) {
 		}
 	}
 	for _, m := range []mention{
-		{text: "mend it, then: berth upgrade   or leave it at that: berth rollback"},
+		{text: "fix it, then: berth upgrade   or leave it at that: berth rollback"},
 		{text: "berth knows nothing of it"},
 		{text: `berth upgrade --trust-backup "where it is"`},
 		{text: "berth init ...", whole: true},

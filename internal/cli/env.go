@@ -1,4 +1,5 @@
 // Package cli is berth's command line: one file a command. A command parses, calls one function, and hands the result to a view.
+// One package because all commands share one Env, one set of flags and one form of errors; a reader needs one file of it at a time.
 package cli
 
 import (

@@ -109,7 +109,7 @@ func (e *Env) back(s *seen, way stages.WayBack) (r *state.Record, note string, e
 	return execute.Return(u, way, back, now, e.Now()), note, nil
 }
 
-// noUpgrade says why there is no upgrade to go back over.
+// noUpgrade says why there is no upgrade to roll back.
 func noUpgrade(u *stages.Progress, file string) error {
 	why := "no upgrade was made here"
 	if u != nil {

@@ -33,7 +33,7 @@ import (
 	"berth/internal/target/kubernetes/kubetest"
 )
 
-// planted are secrets of every kind that is told by its looks. Each holds a word that stands nowhere else.
+// planted are secrets of every kind that berth recognizes by its form. Each holds a word that stands nowhere else.
 var planted = map[string]string{
 	"token":   "ghp_plantedplantedplanted0123456789",
 	"license": "slk-planted0123456789",

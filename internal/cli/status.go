@@ -53,7 +53,7 @@ func newStatusCmd(env *Env) *cobra.Command {
 // The patience of the look at everything after a run.
 const (
 	recovers = 5 * time.Minute        // a service that a run did not touch, but that needed what it did
-	opens    = 30 * time.Second       // the front door, once everything is ready
+	opens    = 30 * time.Second       // the front proxy, once everything is ready
 	between  = 200 * time.Millisecond // between two looks
 )
 

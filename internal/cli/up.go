@@ -157,7 +157,7 @@ func (e *Env) ofRelease(ctx context.Context, s *seen, r *state.Record) diag.List
 		return nil // nothing speaks against it
 	}
 	standing := upgrade.Standing{Databases: said.Release, Postgres: said.Postgres, Runs: s.plan.Runs, Data: true}
-	c := survey.Held(e.Catalogue(), s.Want, standing, nil)
+	c := survey.Change(e.Catalogue(), s.Want, standing, nil)
 	if c.Reached || c.Rolls {
 		return nil
 	}

@@ -211,9 +211,9 @@ type Upgrades struct {
 	Hold      *bool  `yaml:"hold" doc:"Whether a proxy in front of the frontends holds requests while an upgrade without downtime replaces services with one instance. Set false if your load balancer follows pod changes slowly, or lets no request wait for a minute." on:"kubernetes" default:"true; false in a mesh" example:"false"`
 }
 
-// Held reports whether requests are held while an upgrade restarts services with one instance. In a mesh they can't be: its proxies answer
+// HoldsRequests reports whether requests are held while an upgrade restarts services with one instance. In a mesh they can't be: its proxies answer
 // for services that don't run.
-func (c *Config) Held() bool {
+func (c *Config) HoldsRequests() bool {
 	meshed := c.Kubernetes != nil && c.Kubernetes.Mesh != ""
 	return c.On == catalogue.Kubernetes && !meshed && (c.Upgrades == nil || c.Upgrades.Hold == nil || *c.Upgrades.Hold)
 }

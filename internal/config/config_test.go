@@ -17,7 +17,7 @@ func TestHeld(t *testing.T) {
 		if problems.Failed() {
 			t.Fatal(problems)
 		}
-		if got := doc.Config.Held(); got != want {
+		if got := doc.Config.HoldsRequests(); got != want {
 			t.Errorf("%q: requests wait: %v", text, got)
 		}
 	}

@@ -85,11 +85,11 @@ func (r *Runner) reach(ctx context.Context, w *Want, in int) (*run.Run, error) {
 // Roll is Reach while people work with it. In a cluster requests go through a holding proxy meanwhile, where they wait for what exists once. Where
 // that can't be made, they don't wait, and fail.
 func (r *Runner) Roll(ctx context.Context, w *Want, in int) error {
-	if w.Doc.Config.Held() {
-		one, err := r.reach(ctx, w.With(stack.Held, ""), in)
+	if w.Doc.Config.HoldsRequests() {
+		one, err := r.reach(ctx, w.With(stack.HoldsRequests, ""), in)
 		var why diag.List
 		switch {
-		case errors.As(err, &why) && one.OnlyFailed(stack.Door): // nothing else was touched then: all waits for it
+		case errors.As(err, &why) && one.OnlyFailed(stack.HoldingProxy): // nothing else was touched then: all waits for it
 			r.Watch(run.Event{Kind: run.Warned, Text: "requests can't be held, so they fail while a service restarts", Problems: why})
 		case err != nil:
 			return err

@@ -207,7 +207,7 @@ func TestDifference(t *testing.T) {
 2 [] start gitserver-0: does not run
 = migrator pgsql sourcegraph-frontend-0
 `},
-		{"made but never started is made anew", []change{status("gitserver-0", Created), status("migrator", Created), func(d *Desired, s *State) { images(s, d) }}, `
+		{"created but never started is created again", []change{status("gitserver-0", Created), status("migrator", Created), func(d *Desired, s *State) { images(s, d) }}, `
 1 [] recreate gitserver-0: was created, but never started
 2 [] run migrator: did not finish
 = caddy pgsql sourcegraph-frontend-0

@@ -29,7 +29,7 @@ func (b *differ) order() {
 		}
 	}
 	b.apart(needs)
-	b.doorLast(needs)
+	b.frontProxyLast(needs)
 	for i, s := range steps {
 		if s.Verb == Remove && !slices.Contains(b.first, i) {
 			for k := range steps {
@@ -61,23 +61,23 @@ func (b *differ) apart(needs [][]int) {
 	}
 }
 
-// frontDoor is the service that people come in by.
-const frontDoor = "caddy"
+// frontProxy is the service that answers people.
+const frontProxy = "caddy"
 
-// doorLast has the front door replaced after everything else: it is open meanwhile, and closed for no longer than it takes by itself. Where there
-// is only a page behind it, nobody loses anything.
-func (b *differ) doorLast(needs [][]int) {
+// frontProxyLast replaces the front proxy after everything else: it answers meanwhile, and is away for no longer than its own replacement
+// takes. Where it only shows a page, nobody loses anything.
+func (b *differ) frontProxyLast(needs [][]int) {
 	if !slices.ContainsFunc(b.desired.Units, func(u Unit) bool { return u.Service == "sourcegraph-frontend" }) {
 		return
 	}
 	for _, u := range b.desired.Units {
-		door, ok := b.byUnit[u.Name]
-		if !ok || u.Service != frontDoor || b.plan.Steps[door].Verb != Recreate {
+		proxy, ok := b.byUnit[u.Name]
+		if !ok || u.Service != frontProxy || b.plan.Steps[proxy].Verb != Recreate {
 			continue
 		}
 		for i, s := range b.plan.Steps {
-			if i != door && (s.Verb == Recreate || s.Verb == Create || s.Verb == Execute) && !reaches(needs, i, door) {
-				needs[door] = append(needs[door], i)
+			if i != proxy && (s.Verb == Recreate || s.Verb == Create || s.Verb == Execute) && !reaches(needs, i, proxy) {
+				needs[proxy] = append(needs[proxy], i)
 			}
 		}
 	}

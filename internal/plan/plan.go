@@ -47,7 +47,7 @@ type Plan struct {
 	Trusted  string    `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
 	Problems diag.List `json:"problems,omitempty"`      // what stands in the way now, or has to be known first
 
-	// Open says that a run before was killed, so that the target's inventory has to be settled. It is observed, and no part of the plan.
+	// Open says that a run before was killed, so that the target's inventory has to be brought up to date. It is observed, and no part of the plan.
 	Open bool `json:"-"`
 }
 

@@ -41,7 +41,7 @@ const (
 	Upgrade Action = "upgrade" // start an upgrade
 	Resume  Action = "go on"   // continue an upgrade that it started
 	Wait    Action = "wait"    // wait for the window
-	Human   Action = "human"   // a person has to do or decide something
+	Person  Action = "human"   // a person has to do or decide something
 	Refused Action = "refused" // something prevents the upgrade
 )
 
@@ -60,7 +60,7 @@ func (d Decision) String() string {
 		return d.To + " is the newest release"
 	case Wait:
 		return d.To + " waits for " + d.Reason
-	case Human:
+	case Person:
 		return d.To + " waits for you: " + d.Reason
 	case Refused:
 		return d.To + " is not possible: " + d.Reason
@@ -121,30 +121,30 @@ func (p Policy) Choose(candidates []Candidate, rolledBack []string) (pick *Candi
 
 // against is the reason not to upgrade to a candidate without a person.
 func (p Policy) against(c *Candidate, rolledBack []string) Decision {
-	human := func(format string, args ...any) Decision {
-		return Decision{Action: Human, To: c.Release, Reason: fmt.Sprintf(format, args...)}
+	person := func(format string, args ...any) Decision {
+		return Decision{Action: Person, To: c.Release, Reason: fmt.Sprintf(format, args...)}
 	}
 	if c.Refused.Failed() {
 		return Decision{Action: Refused, To: c.Release, Reason: worst(c.Refused)}
 	}
 	if n := len(c.Way.Hops); n != 1 {
-		return human("it takes %d upgrade steps", n)
+		return person("it takes %d upgrade steps", n)
 	}
 	if c.Way.Then != "" {
-		return human("%s", c.Way.Then)
+		return person("%s", c.Way.Then)
 	}
 	h := c.Way.Hops[0]
 	switch {
 	case slices.Contains(rolledBack, c.Release):
-		return human("it was rolled back; to try it again: berth upgrade --to %s", c.Release)
+		return person("it was rolled back; to try it again: berth upgrade --to %s", c.Release)
 	case h.Kind != plan.Patch && h.Kind != plan.Standard:
-		return human("Sourcegraph does not answer meanwhile (%s)", h.How())
+		return person("Sourcegraph does not answer meanwhile (%s)", h.How())
 	case len(h.Irreversible) > 0:
-		return human("only a backup can undo it (%s)", strings.Join(h.Irreversible, "; "))
+		return person("only a backup can undo it (%s)", strings.Join(h.Irreversible, "; "))
 	case len(h.ByHand) > 0:
-		return human("it needs manual work: %s", h.ByHand[0].Text)
+		return person("it needs manual work: %s", h.ByHand[0].Text)
 	case !p.allows(h.Kind):
-		return human("%s", p.forbids(h.Kind))
+		return person("%s", p.forbids(h.Kind))
 	}
 	return Decision{Action: Nothing}
 }
@@ -163,8 +163,8 @@ func (p Policy) forbids(kind plan.Kind) string {
 	return "upgrades.automatic is " + string(level)
 }
 
-// Prospect is what is known about an upgrade after the installation was checked.
-type Prospect struct {
+// Checked is what is known about an upgrade after the installation was checked.
+type Checked struct {
 	To       string
 	Takes    time.Duration // the whole upgrade, estimated
 	Edits    []string      // edits of the admin's file that it needs beside the release
@@ -173,8 +173,8 @@ type Prospect struct {
 }
 
 // Decide says whether a chosen upgrade may start now.
-func (p Policy) Decide(now time.Time, u Prospect) Decision {
-	d := Decision{Action: Human, To: u.To}
+func (p Policy) Decide(now time.Time, u Checked) Decision {
+	d := Decision{Action: Person, To: u.To}
 	switch {
 	case u.Problems.Failed():
 		d.Action, d.Reason = Refused, worst(u.Problems)
@@ -218,7 +218,7 @@ func (p Policy) inWindow(now time.Time, to string, takes time.Duration) Decision
 }
 
 func tooShort(to string, w window.Window, takes time.Duration) Decision {
-	return Decision{Action: Human, To: to, Reason: fmt.Sprintf("the window %s is too short for it: it takes about %s", w, round(takes))}
+	return Decision{Action: Person, To: to, Reason: fmt.Sprintf("the window %s is too short for it: it takes about %s", w, round(takes))}
 }
 
 // round is a duration in words.
@@ -229,8 +229,8 @@ func round(d time.Duration) string {
 	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
-// Underway is an unfinished upgrade.
-type Underway struct {
+// Unfinished is an unfinished upgrade.
+type Unfinished struct {
 	To        string
 	Kind      plan.Kind     // of the current upgrade step
 	Ours      bool          // the agent started it
@@ -241,19 +241,19 @@ type Underway struct {
 	Where     string        // where it stopped, in words
 }
 
-// GoOn decides what to do with an unfinished upgrade: continue it when the agent started it and it was only interrupted. A change that was
+// Continue decides what to do with an unfinished upgrade: continue it when the agent started it and it was only interrupted. A change that was
 // begun is finished even after the window closed.
-func (p Policy) GoOn(now time.Time, u Underway) Decision {
-	human := Decision{Action: Human, To: u.To}
+func (p Policy) Continue(now time.Time, u Unfinished) Decision {
+	person := Decision{Action: Person, To: u.To}
 	switch {
 	case u.Returning:
-		human.Reason = "it is being rolled back; continue with: berth rollback"
+		person.Reason = "it is being rolled back; continue with: berth rollback"
 	case !u.Ours:
-		human.Reason = "somebody else started it: " + u.Where
+		person.Reason = "somebody else started it: " + u.Where
 	case len(u.Problems) > 0:
-		human.Reason = "the upgrade can't continue: " + worst(u.Problems)
+		person.Reason = "the upgrade can't continue: " + worst(u.Problems)
 	case !p.allows(u.Kind):
-		human.Reason = "it was started, but " + p.forbids(u.Kind) + " now"
+		person.Reason = "it was started, but " + p.forbids(u.Kind) + " now"
 	case u.Touched:
 		return Decision{Action: Resume, To: u.To}
 	default:
@@ -263,7 +263,7 @@ func (p Policy) GoOn(now time.Time, u Underway) Decision {
 		}
 		return d
 	}
-	return human
+	return person
 }
 
 // worst is the most important of some problems, and how many more there are.

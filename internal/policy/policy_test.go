@@ -115,25 +115,25 @@ func TestDecide(t *testing.T) {
 	drift := diag.List{warning[0], {Code: "BERTH3708", Severity: diag.Error, Summary: "the schema of frontend is dirty"}}
 	for _, c := range []struct {
 		name, window, now string
-		u                 Prospect
+		u                 Checked
 		want              string
 		opens             string
 	}{
-		{"open", sunday, "2026-11-29T02:00:00+01:00", Prospect{Takes: 3 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
-		{"closed", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window " + sunday, "2026-11-29T02:00:00+01:00"},
-		{"just closed", sunday, "2026-11-29T05:00:00+01:00", Prospect{Takes: time.Minute}, "7.6.0 waits for the window " + sunday, "2026-12-06T02:00:00+01:00"},
-		{"too late in the window", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 40 * time.Minute},
+		{"open", sunday, "2026-11-29T02:00:00+01:00", Checked{Takes: 3 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
+		{"closed", sunday, "2026-11-23T12:00:00Z", Checked{Takes: time.Hour}, "7.6.0 waits for the window " + sunday, "2026-11-29T02:00:00+01:00"},
+		{"just closed", sunday, "2026-11-29T05:00:00+01:00", Checked{Takes: time.Minute}, "7.6.0 waits for the window " + sunday, "2026-12-06T02:00:00+01:00"},
+		{"too late in the window", sunday, "2026-11-29T04:30:00+01:00", Checked{Takes: 40 * time.Minute},
 			"7.6.0 waits for the window " + sunday + ": it takes about 40m, and this one closes in 30m", "2026-12-06T02:00:00+01:00"},
-		{"too long for any, from outside", sunday, "2026-11-23T12:00:00Z", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
-		{"too long for any, from inside", sunday, "2026-11-29T04:30:00+01:00", Prospect{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
-		{"the clock goes forward: an hour less", sunday, "2026-03-29T01:59:00+01:00", Prospect{Takes: 150 * time.Minute}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 2h30m", ""},
-		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Prospect{Takes: 4 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
-		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Prospect{Takes: 2 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
-		{"over midnight, on another night", "Sat 23:00-03:00 UTC", "2026-11-28T01:00:00Z", Prospect{Takes: time.Hour}, "7.6.0 waits for the window Sat 23:00-03:00 UTC", "2026-11-28T23:00:00Z"},
-		{"a warning", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: warning}, "7.6.0 waits for you: BERTH3709: background migration 7 is at 20 %", ""},
-		{"a problem", sunday, "2026-11-29T02:00:00+01:00", Prospect{Problems: drift}, "7.6.0 is not possible: BERTH3708: the schema of frontend is dirty (and 1 more)", ""},
-		{"an edit", sunday, "2026-11-29T02:00:00+01:00", Prospect{Edits: []string{"takes tracing.jaeger out"}}, "7.6.0 waits for you: it changes your file: takes tracing.jaeger out", ""},
-		{"the admin's own change", sunday, "2026-11-29T02:00:00+01:00", Prospect{Pending: "3 steps of your file were not carried out: berth plan"}, "7.6.0 waits for you: 3 steps of your file were not carried out: berth plan", ""},
+		{"too long for any, from outside", sunday, "2026-11-23T12:00:00Z", Checked{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
+		{"too long for any, from inside", sunday, "2026-11-29T04:30:00+01:00", Checked{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
+		{"the clock goes forward: an hour less", sunday, "2026-03-29T01:59:00+01:00", Checked{Takes: 150 * time.Minute}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 2h30m", ""},
+		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Checked{Takes: 4 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
+		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Checked{Takes: 2 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
+		{"over midnight, on another night", "Sat 23:00-03:00 UTC", "2026-11-28T01:00:00Z", Checked{Takes: time.Hour}, "7.6.0 waits for the window Sat 23:00-03:00 UTC", "2026-11-28T23:00:00Z"},
+		{"a warning", sunday, "2026-11-29T02:00:00+01:00", Checked{Problems: warning}, "7.6.0 waits for you: BERTH3709: background migration 7 is at 20 %", ""},
+		{"a problem", sunday, "2026-11-29T02:00:00+01:00", Checked{Problems: drift}, "7.6.0 is not possible: BERTH3708: the schema of frontend is dirty (and 1 more)", ""},
+		{"an edit", sunday, "2026-11-29T02:00:00+01:00", Checked{Edits: []string{"takes tracing.jaeger out"}}, "7.6.0 waits for you: it changes your file: takes tracing.jaeger out", ""},
+		{"the admin's own change", sunday, "2026-11-29T02:00:00+01:00", Checked{Pending: "3 steps of your file were not carried out: berth plan"}, "7.6.0 waits for you: 3 steps of your file were not carried out: berth plan", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.u.To = "7.6.0"
@@ -156,22 +156,22 @@ func TestGoOn(t *testing.T) {
 		name      string
 		automatic Automatic
 		now       string
-		u         Underway
+		u         Unfinished
 		want      string
 	}{
-		{"its own, interrupted", Minor, inside, Underway{Ours: true, Kind: plan.Standard}, "the upgrade to 7.6.0 goes on"},
-		{"its own, and the window closed before anything was touched", Minor, outside, Underway{Ours: true, Kind: plan.Standard}, "7.6.0 waits for the window " + sunday},
-		{"its own, and the window closed in the middle", Minor, outside, Underway{Ours: true, Kind: plan.Standard, Touched: true, Takes: time.Hour}, "the upgrade to 7.6.0 goes on"},
-		{"its own, and too late", Minor, inside, Underway{Ours: true, Kind: plan.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
-		{"somebody else's", Minor, inside, Underway{Kind: plan.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else started it: hop 1 of 1"},
-		{"its own, but it failed", Minor, inside, Underway{Ours: true, Kind: plan.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't continue: BERTH3702: drift"},
-		{"its own, on the way back", Minor, inside, Underway{Ours: true, Kind: plan.Standard, Returning: true}, "7.6.0 waits for you: it is being rolled back; continue with: berth rollback"},
-		{"the policy was taken back", Off, inside, Underway{Ours: true, Kind: plan.Patch, Touched: true}, "7.6.0 waits for you: it was started, but upgrades.automatic is off now"},
-		{"the policy was narrowed", Patch, inside, Underway{Ours: true, Kind: plan.Standard}, "7.6.0 waits for you: it was started, but it is another minor release, and upgrades.automatic is patch now"},
+		{"its own, interrupted", Minor, inside, Unfinished{Ours: true, Kind: plan.Standard}, "the upgrade to 7.6.0 goes on"},
+		{"its own, and the window closed before anything was touched", Minor, outside, Unfinished{Ours: true, Kind: plan.Standard}, "7.6.0 waits for the window " + sunday},
+		{"its own, and the window closed in the middle", Minor, outside, Unfinished{Ours: true, Kind: plan.Standard, Touched: true, Takes: time.Hour}, "the upgrade to 7.6.0 goes on"},
+		{"its own, and too late", Minor, inside, Unfinished{Ours: true, Kind: plan.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
+		{"somebody else's", Minor, inside, Unfinished{Kind: plan.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else started it: hop 1 of 1"},
+		{"its own, but it failed", Minor, inside, Unfinished{Ours: true, Kind: plan.Standard, Touched: true, Problems: failed}, "7.6.0 waits for you: the upgrade can't continue: BERTH3702: drift"},
+		{"its own, on the way back", Minor, inside, Unfinished{Ours: true, Kind: plan.Standard, Returning: true}, "7.6.0 waits for you: it is being rolled back; continue with: berth rollback"},
+		{"the policy was taken back", Off, inside, Unfinished{Ours: true, Kind: plan.Patch, Touched: true}, "7.6.0 waits for you: it was started, but upgrades.automatic is off now"},
+		{"the policy was narrowed", Patch, inside, Unfinished{Ours: true, Kind: plan.Standard}, "7.6.0 waits for you: it was started, but it is another minor release, and upgrades.automatic is patch now"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.u.To = "7.6.0"
-			if d := policy(t, c.automatic, sunday).GoOn(at(t, c.now), c.u); d.String() != c.want {
+			if d := policy(t, c.automatic, sunday).Continue(at(t, c.now), c.u); d.String() != c.want {
 				t.Errorf("says %q", d)
 			}
 		})

@@ -41,7 +41,7 @@ func Split(ref string) (repository, tag, digest string) {
 	return ref, "", digest
 }
 
-// Digests asks for the digest behind the tag of each reference. Those that can't be had are reported, all at once.
+// Digests asks for the digest behind the tag of each reference. Those that are not available are reported, all at once.
 func Digests(ctx context.Context, login Login, refs []string) (map[string]string, diag.List) {
 	found := make([]string, len(refs))
 	problems := make(diag.List, len(refs))
@@ -143,7 +143,7 @@ func missing(err error) bool {
 	return errors.As(err, &t) && t.StatusCode == http.StatusNotFound
 }
 
-// unavailable says why an image can't be had, and what to do.
+// unavailable says why an image is not available, and what to do.
 func unavailable(ref string, err error) diag.Diagnostic {
 	d := diag.Diagnostic{Code: "BERTH1212", Severity: diag.Error, Subject: ref, Summary: "the registry does not answer", Detail: []string{err.Error()},
 		Hint: "check the network, the proxy, and images.registry"}

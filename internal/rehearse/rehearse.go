@@ -74,7 +74,7 @@ func (r *Rehearsal) clone(ctx context.Context, text string, front stack.Front) (
 
 // Clean deletes a clone that is there, unless a rehearsal is at work on it. text is the config that it is found by.
 func (r *Rehearsal) Clean(ctx context.Context, text string) (found bool, err error) {
-	c, err := r.clone(ctx, text, stack.Bare)
+	c, err := r.clone(ctx, text, stack.DatabasesOnly)
 	if err != nil {
 		return false, err
 	}
@@ -98,7 +98,7 @@ func (r *Rehearsal) Run(ctx context.Context, p *plan.Plan) (report *Report, err 
 	if _, err := r.Clean(ctx, start); err != nil {
 		return nil, err
 	}
-	c, err := r.clone(ctx, start, stack.Bare)
+	c, err := r.clone(ctx, start, stack.DatabasesOnly)
 	if err != nil {
 		return nil, err
 	}

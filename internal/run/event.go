@@ -39,5 +39,5 @@ const (
 	StageDone  Kind = "stage done"
 	Noted      Kind = "noted"  // a line about what goes on beside the steps of a run
 	Asked      Kind = "asked"  // a line about a question, where nothing is changed
-	Warned     Kind = "warned" // something can't be had as it should be, and why
+	Warned     Kind = "warned" // something is missing that the run can do without, and why
 )

@@ -42,7 +42,7 @@ func (r *Run) look(ctx context.Context) {
 	}()
 }
 
-// lastLook notes what is ready of what was begun, when a run stops before its end, so that people are told how things are.
+// lastLook notes what is ready of what was begun, when a run stops before its end, so that people see how things are.
 func (r *Run) lastLook(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
@@ -124,7 +124,7 @@ func (r *Run) report() {
 	}
 }
 
-// away waits for an engine that does not answer, such as one that is being restarted, but not for ever.
+// away waits for an engine that does not answer, such as one that is being restarted, but not forever.
 func (r *Run) away(ctx context.Context, l look) {
 	now := r.Now()
 	if r.lost.IsZero() {

@@ -29,7 +29,7 @@ type fake struct {
 	fail   map[string]error // by object, what doing gives
 	never  map[string]bool  // objects that do not get ready
 	crash  map[string]bool  // objects that say that they never will
-	heal   map[string]bool  // of these, those that do after they are waited for anew
+	heal   map[string]bool  // of these, those that do after they are waited for again
 	gone   func() bool      // whether the engine does not answer
 	takes  time.Duration
 	active map[plan.Verb]int
@@ -198,7 +198,7 @@ func TestStepInHandIsFinishedOnInterrupt(t *testing.T) {
 			t.Error(diff)
 		}
 		if !slices.ContainsFunc(*events, func(e Event) bool { return e.Kind == Stopping }) {
-			t.Error("nobody was told that the run is stopping")
+			t.Error("no event says that the run is stopping")
 		}
 	})
 }
@@ -223,7 +223,7 @@ func TestInterruptStopsPulls(t *testing.T) {
 	})
 }
 
-func TestFailuresAreTold(t *testing.T) {
+func TestFailuresAreReported(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		prepare func(*fake)
@@ -231,8 +231,8 @@ func TestFailuresAreTold(t *testing.T) {
 		within  time.Duration
 	}{
 		{"a step that fails", func(f *fake) { f.fail["redis"] = errors.New("no such image") }, "redis", 10 * time.Second},
-		{"a container that crashes is told of early", func(f *fake) { f.crash["redis"] = true }, "redis", 10 * time.Second},
-		{"a container that does not get ready is told of in time", func(f *fake) { f.never["redis"] = true }, "redis", 70 * time.Second},
+		{"a container that crashes is reported early", func(f *fake) { f.crash["redis"] = true }, "redis", 10 * time.Second},
+		{"a container that does not get ready is reported in time", func(f *fake) { f.never["redis"] = true }, "redis", 70 * time.Second},
 		{"an engine that does not come back", func(f *fake) { f.gone = func() bool { return true } }, "pgsql", 2 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -279,7 +279,7 @@ func TestStepsBeside(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		prepare  func(*fake)
-		waits    bool // anew, when the migrator is ready
+		waits    bool // again, when the migrator is ready
 		fails    bool
 		at, most time.Duration // how long the run takes
 	}{
@@ -323,7 +323,7 @@ func TestEngineThatComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.ContainsFunc(*events, func(e Event) bool { return slices.Contains(e.Waiting, "the engine (does not answer)") }) {
-			t.Error("nobody was told that the engine is away")
+			t.Error("no event says that the engine is away")
 		}
 	})
 }
@@ -358,7 +358,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-func TestJournalTellsOfEachStep(t *testing.T) {
+func TestJournalHasEachStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		f.crash["redis"] = true

@@ -2,7 +2,7 @@ package run
 
 import "context"
 
-// Task is a program that runs once to its end beside an installation, told of its databases as the migrator is.
+// Task is a program that runs once to its end beside an installation, and knows its databases from the environment as the migrator does.
 type Task struct {
 	Name     string            // "migrate"
 	Identity string            // what it does: one that a killed run left under this identity is taken up again, never started twice

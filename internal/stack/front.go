@@ -11,18 +11,18 @@ type Front string
 
 // The fronts.
 const (
-	Open   Front = ""       // Sourcegraph answers, as the config asks for
-	Held   Front = "held"   // everything runs; in a cluster the holding proxy holds requests while services with one instance restart
-	Behind Front = "behind" // everything runs, but the page answers: an upgrade is checked before people use it
-	Closed Front = "closed" // the page answers, and only databases run: nothing else may write
-	Bare   Front = "bare"   // only databases run, and nothing answers: a clone for a rehearsal
+	Open          Front = ""       // Sourcegraph answers, as the config asks for
+	HoldsRequests Front = "held"   // everything runs; in a cluster the holding proxy holds requests while services with one instance restart
+	BehindPage    Front = "behind" // everything runs, but the page answers: an upgrade is checked before people use it
+	Closed        Front = "closed" // the page answers, and only databases run: nothing else may write
+	DatabasesOnly Front = "bare"   // only databases run, and nothing answers: a clone for a rehearsal
 
 	// Stopped means that the page answers, and nothing else runs: files in the databases' volumes can be moved.
 	Stopped Front = "stopped"
 )
 
-// Door is the name of the holding proxy: in a cluster, requests go through it while the front is Held.
-const Door = "berth-door"
+// HoldingProxy is the name of the holding proxy: in a cluster, requests go through it while the front is HoldsRequests.
+const HoldingProxy = "berth-door"
 
 // LongestWait is how long the holding proxy holds a request at most: less than the minute that ingresses wait for an answer.
 const LongestWait = 45 * time.Second
@@ -33,7 +33,7 @@ func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsigh
 // With returns the stack with another front, and page as the text of its page. On Kubernetes the objects are changed instead: see
 // render/kubernetes.
 func (s *Stack) With(front Front, page string) *Stack {
-	if front == Open || front == Held || s.Cluster != nil {
+	if front == Open || front == HoldsRequests || s.Cluster != nil {
 		return s
 	}
 	out := *s
@@ -47,7 +47,7 @@ func (s *Stack) With(front Front, page string) *Stack {
 		}
 		out.Instances = append(out.Instances, inst)
 	}
-	if front == Bare {
+	if front == DatabasesOnly {
 		out.prune()
 	}
 	out.Settings.Caddyfiles = map[string][]string{}
@@ -65,7 +65,7 @@ func (i *Instance) runsBehind(front Front) bool {
 		return database || i.Service == frontProxy
 	case Stopped:
 		return i.Service == frontProxy
-	case Bare:
+	case DatabasesOnly:
 		return database
 	}
 	return true

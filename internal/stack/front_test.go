@@ -34,7 +34,7 @@ func TestClosedLeavesDatabasesAndTheFrontProxy(t *testing.T) {
 	if got := names(s.With(Stopped, "x")); !slices.Equal(got, []string{"caddy"}) {
 		t.Errorf("beside the page there run %v", got)
 	}
-	if got := names(s.With(Behind, "x")); len(got) != 4 {
+	if got := names(s.With(BehindPage, "x")); len(got) != 4 {
 		t.Errorf("behind: %v", got)
 	}
 	if s.Instances[2].DependsOn == nil {
@@ -46,7 +46,7 @@ func TestBareLeavesDatabasesAndWhatTheyUse(t *testing.T) {
 	s := &Stack{Volumes: []string{"blobstore", "pgsql"}, Secrets: []Secret{{Name: "license"}, {Name: "pgsql-password"}},
 		Instances: []Instance{{Name: "pgsql", Service: "pgsql", Mounts: []Mount{{Path: "/data", Volume: "pgsql"}},
 			Env: []EnvVar{{Name: "POSTGRES_PASSWORD", Value: []Part{{Secret: "pgsql-password"}}}}}, {Name: "caddy", Service: "caddy"}}}
-	bare := s.With(Bare, "")
+	bare := s.With(DatabasesOnly, "")
 	if len(bare.Instances) != 1 || bare.Instances[0].Name != "pgsql" {
 		t.Errorf("instances: %+v", bare.Instances)
 	}

@@ -21,8 +21,8 @@ type Status struct {
 	Databases    string                 `json:"databases,omitempty"` // the release that the databases say they are of; "" where they could not be asked
 	Wanted       string                 `json:"wanted"`              // that the config asks for
 	URL          string                 `json:"url"`
-	Answers      bool                   `json:"answers"` // through the front proxy
-	Door         string                 `json:"door"`    // where it was asked
+	Answers      bool                   `json:"answers"`    // through the front proxy
+	FrontProxy   string                 `json:"frontProxy"` // where it was asked; "" where it is not reachable from here
 	Milliseconds int64                  `json:"milliseconds"`
 	Services     []installation.Service `json:"services"`
 	Missing      []string               `json:"missing"` // that the config asks for and that are not there
@@ -35,7 +35,7 @@ type Status struct {
 
 // Well reports whether everything is as it should be.
 func (s *Status) Well() bool {
-	return (s.Answers || s.Door == "") && len(installation.Services{All: s.Services, Missing: s.Missing}.Unready()) == 0
+	return (s.Answers || s.FrontProxy == "") && len(installation.Services{All: s.Services, Missing: s.Missing}.Unready()) == 0
 }
 
 // Of asks an installation how it is. Nothing is touched.
@@ -47,7 +47,7 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	}
 	s.Services, s.Missing, s.Release = append(s.Services, services.All...), append(s.Missing, services.Missing...), services.Release
 	answer := i.Answers(ctx)
-	s.Answers, s.Door, s.Milliseconds = answer.Healthy, answer.At, answer.Took.Milliseconds()
+	s.Answers, s.FrontProxy, s.Milliseconds = answer.Healthy, answer.At, answer.Took.Milliseconds()
 	records, err := i.Store.History(ctx)
 	if err != nil {
 		return nil, err

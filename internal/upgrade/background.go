@@ -7,8 +7,8 @@ import (
 	"berth/internal/plan"
 )
 
-// interrupts schedules the out-of-band migrations of a hop as the migrator does: each must come to its end between the release that brought it
-// and the last one that does without, in as few halts as will do, and as late as can be.
+// interrupts schedules the out-of-band migrations of a hop as the migrator does: each must end between the release that introduced
+// it and the last one that works without it. The schedule has as few halts as possible, and each as late as possible.
 func (p *planner) interrupts(from, to Version) []plan.Interrupt {
 	type span struct {
 		id          int

@@ -23,11 +23,11 @@ func TestOrigins(t *testing.T) {
 		{"what is left to a person is no roll", "7.2.0", Facts{}, "7.2.0- 7.3.0-"},
 		{"but only where the config has it", "7.2.0", Facts{Has: nothing}, "7.1.0- 7.2.0- 7.3.0-"},
 		{"5.10 converts Postgres", "5.9.1590", Facts{Has: nothing}, "5.8.0- 5.9.0-"},
-		{"and is not gone back from", "5.10.3940", Facts{Has: nothing}, "5.10.0- 5.11.0-"},
+		{"and is not rolled back", "5.10.3940", Facts{Has: nothing}, "5.10.0- 5.11.0-"},
 		{"an own Postgres is not converted by an image", "5.11.6271", Facts{External: true, Has: nothing}, "5.10.0- 5.11.0- 6.0.0-"},
 		{"the migrator says whether an own Postgres is new enough", "6.0.0", Facts{External: true, Has: nothing}, "5.11.0- 6.0.0- 6.1.0-"},
 		{"a hop that fails", "5.1.5", Facts{Has: nothing}, "5.0.0-2 5.1.0- 5.2.1-"},
-		{"nor is it gone back over", "5.0.6", Facts{Has: nothing}, "5.0.0- 5.1.0-4 5.1.6-"},
+		{"nor is it passed on the way back", "5.0.6", Facts{Has: nothing}, "5.0.0- 5.1.0-4 5.1.6-"},
 		{"no release", "insiders", Facts{}, ""},
 	} {
 		if got := words(Origins(c, v.release, catalogue.Kubernetes, v.facts)); got != v.want {

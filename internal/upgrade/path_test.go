@@ -188,7 +188,7 @@ func TestBackgroundMigrations(t *testing.T) {
 	}
 }
 
-func TestUnknownFactsAreTold(t *testing.T) {
+func TestUnknownFactsAreReported(t *testing.T) {
 	c := catalogue.Embedded()
 	j, _ := Path(c, Request{From: "5.8.1579", To: "7.5", Target: catalogue.Compose, Facts: Facts{External: true}})
 	if len(j.Unknown) != 1 || !strings.Contains(j.Unknown[0], "Postgres") {
@@ -213,13 +213,13 @@ func TestAdvice(t *testing.T) {
 	for _, mesh := range []bool{true, false} {
 		j, _ := Path(c, Request{From: "6.9.0", To: "6.10", Target: catalogue.Kubernetes, Facts: Facts{Has: func(key string) bool { return mesh && key == "kubernetes.mesh" }}})
 		if got := says(j.Hops[0].ByHand, "Envoy"); got != mesh {
-			t.Errorf("with a mesh: %t, and the Envoy filter is told of: %t", mesh, got)
+			t.Errorf("with a mesh: %t, and the Envoy filter is reported: %t", mesh, got)
 		}
 	}
 	for from, want := range map[string]bool{"3.43.2": true, "4.0.1": true, "4.1.0": true, "4.4.2": true, "4.5.0": false, "4.5.1": false} {
 		j, _ := Path(c, Request{From: from, To: "5.0", Target: catalogue.Kubernetes})
 		if got := says(j.Hops[0].ByHand, "legacy deploy-sourcegraph"); got != want {
-			t.Errorf("from %s, whether the legacy repository is told of: %t", from, got)
+			t.Errorf("from %s, whether the legacy repository is reported: %t", from, got)
 		}
 	}
 	j, _ := Path(c, Request{From: "6.3.0", To: "6.4", Target: catalogue.Compose})
@@ -276,7 +276,7 @@ func TestProperties(t *testing.T) {
 	})
 }
 
-// broken reports whether a hop at once breaks a rule, told anew from the rule's words: it begins below what the rule is about and ends at it or
+// broken reports whether a hop at once breaks a rule, worked out again from the rule's words: it begins below what the rule is about and ends at it or
 // above, without the stop in between.
 func broken(s catalogue.Stop, r Request, from, to Version) bool {
 	concerned := (s.Target == "" || s.Target == r.Target) && (s.Database == "" || (s.Database == catalogue.External) == r.Facts.External) &&

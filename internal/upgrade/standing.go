@@ -42,8 +42,8 @@ func (s Standing) Release() string {
 	return said
 }
 
-// Installed is Release, but where all containers are of the release before, which works with the databases of the next one: a release that was tried
-// and gone back from wrote itself down there, and frontends that were never replaced do not write themselves down again.
+// Installed is Release, except where all containers are of the release before, which works with the databases of the next one. A release that was
+// tried and rolled back had written its version there, and frontends that were never replaced do not write theirs again.
 func (s Standing) Installed(c *catalogue.Catalogue, target catalogue.Target, facts Facts) string {
 	release := s.Release()
 	if runs := s.most(); len(s.Runs) == 1 && Newer(release, runs) {
@@ -103,7 +103,7 @@ type Change struct {
 	From string // the release of its data; "" where there is none
 	To   string // the config's
 	Way  Way
-	// Rolls says that the way is one step that replaces services while Sourcegraph answers, and asks nothing else of anybody.
+	// Rolls says that the upgrade is one step that replaces services while Sourcegraph answers, and asks nothing else of anybody.
 	Rolls bool
 	// Reached says that the data is of the config's release, or that there is none: what is left to do is an ordinary change.
 	Reached  bool
@@ -220,8 +220,8 @@ func (s Standing) meaning(release string) []string {
 	return []string{"some containers have another release than the databases: a change of release stopped halfway, or was made by hand"}
 }
 
-// moved is the release of bundled databases' containers whose images may have changed what lies in the volumes, so that the images of a release can't
-// take it over as it is, and why; "" where there are none.
+// moved is the release of bundled databases' containers whose images may have changed the data in the volumes, and why: the images of another release
+// can't use that data as it is. It is "" where there are none.
 func (p *planner) moved(s Standing, release Version) (at, why string) {
 	if at := p.converted(s, release); at != "" {
 		return at, "data was converted for a newer Postgres, and no backup was made before"

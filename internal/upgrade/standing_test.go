@@ -58,7 +58,7 @@ func TestCompare(t *testing.T) {
 		{"to a withdrawn one", Standing{Databases: "5.9.1590", Runs: all("5.9.1590")}, "5.10.0", false, false, "BERTH1134 BERTH3755"},
 		{"from a withdrawn one", Standing{Databases: "5.10.0", Runs: all("5.10.0")}, "5.10.3940", false, true, "BERTH3744"},
 		{"containers behind the databases", half("7.5.4453", "7.4.0"), "7.5.4453", true, false, "BERTH3743"},
-		{"the next minor was tried and gone back from", Standing{Databases: "7.5.4453", Runs: all("7.4.0")}, "7.4.0", true, false, ""},
+		{"the next minor was tried and rolled back", Standing{Databases: "7.5.4453", Runs: all("7.4.0")}, "7.4.0", true, false, ""},
 		{"and is tried again", Standing{Databases: "7.5.4453", Runs: all("7.4.0")}, "7.5.4453", false, true, "BERTH3744"},
 		{"databases two minors ahead of all containers", Standing{Databases: "7.5.4453", Runs: all("7.3.0")}, "7.3.0", false, false, "BERTH3741"},
 	} {

@@ -17,7 +17,7 @@ func TestRehearsalThatFailed(t *testing.T) {
 		Stages:  []rehearse.Stage{{From: "6.0.0", To: "7.5.4453", Stage: stages.Backup, Seconds: 12.34, Note: "restored once and counted"}},
 		Stopped: &rehearse.Stage{From: "6.0.0", To: "7.5.4453", Stage: stages.Migrate},
 		Before:  []data.Database{{Name: "pgsql", Server: 160004, Bytes: 3 << 20}}, Downtime: 600,
-		Problems: diag.List{{Code: "BERTH3705", Summary: "the migrator did not do it", Detail: []string{"  | ERROR: division by zero"}, Hint: "mend it"}},
+		Problems: diag.List{{Code: "BERTH3705", Summary: "the migrator did not do it", Detail: []string{"  | ERROR: division by zero"}, Hint: "fix it"}},
 		Not:      []string{"services"}, Clone: "sourcegraph-rehearsal", Deleted: true}
 	var b strings.Builder
 	Rehearsal(&b, r)
@@ -32,7 +32,7 @@ databases
 
 problem   BERTH3705: the migrator did not do it
             | ERROR: division by zero
-          next: mend it
+          next: fix it
 
 downtime of the real run: about 10 min
 

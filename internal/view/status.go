@@ -31,12 +31,12 @@ func Status(w io.Writer, s *status.Status) {
 	}
 	fmt.Fprintf(w, "  = %d of %d services are ready\n\n", ready, len(s.Services)+len(s.Missing))
 	switch {
-	case s.Door == "":
+	case s.FrontProxy == "":
 		fmt.Fprintf(w, "answers   not reachable from here\n")
 	case s.Answers:
-		fmt.Fprintf(w, "answers   %s, in %d ms\n", s.Door, s.Milliseconds)
+		fmt.Fprintf(w, "answers   %s, in %d ms\n", s.FrontProxy, s.Milliseconds)
 	default:
-		fmt.Fprintf(w, "answers   NOT: %s\n", s.Door)
+		fmt.Fprintf(w, "answers   NOT: %s\n", s.FrontProxy)
 	}
 	fmt.Fprintf(w, "url       %s\n", s.URL)
 	if s.Wanted != s.Release {

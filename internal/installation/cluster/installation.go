@@ -148,7 +148,7 @@ func (c *inCluster) body(o *render.Object) map[string]any {
 // desired are the objects in the words of a plan.
 func (c *inCluster) desired() objects.Desired {
 	d := objects.Desired{Installation: c.Stack.Name, Namespace: c.namespace, Release: c.Stack.Release, Catalogue: c.env.Catalogue().Digest()}
-	if c.Front != stack.Open && c.Front != stack.Held {
+	if c.Front != stack.Open && c.Front != stack.HoldsRequests {
 		// Nobody else's number of replicas counts while writers are stopped, and when they start again it is as before.
 		d.Rules = append(d.Rules, objects.Rule{Object: "*", Field: "spec.replicas", Choice: plan.Take})
 	}
@@ -227,11 +227,11 @@ func (c *inCluster) Executor(p *plan.Plan, timeout time.Duration) run.Target {
 	}
 	t := &execute.Target{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Timeout: timeout, Now: c.env.Now,
 		Secrets: slices.Collect(maps.Values(c.values))}
-	if proxy := bodies[render.Door]; proxy != nil {
-		t.Hold = &execute.Hold{Awaited: c.set.Awaited(), Door: func(ctx context.Context, open bool) error {
+	if proxy := bodies[render.HoldingProxy]; proxy != nil {
+		t.Hold = &execute.Hold{Awaited: c.set.Awaited(), Pass: func(ctx context.Context, on bool) error {
 			body := proxy
-			if !open {
-				body = render.Nowhere(proxy)
+			if !on {
+				body = render.PointsToNothing(proxy)
 			}
 			_, err := c.client.Apply(ctx, body, kubernetes.ApplyOptions{Manager: plan.Manager, Force: true})
 			return err

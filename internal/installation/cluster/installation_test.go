@@ -13,7 +13,7 @@ import (
 
 // TestReplicasOfOthers: an autoscaler's number of replicas is as good as ever while a hop rolls, but it may not start what must stand still.
 func TestReplicasOfOthers(t *testing.T) {
-	for front, taken := range map[stack.Front]bool{stack.Open: false, stack.Held: false, stack.Closed: true, stack.Stopped: true, stack.Behind: true} {
+	for front, taken := range map[stack.Front]bool{stack.Open: false, stack.HoldsRequests: false, stack.Closed: true, stack.Stopped: true, stack.BehindPage: true} {
 		l := &installation.Want{Stack: &stack.Stack{}, Doc: &config.Doc{Config: &config.Config{}}, Front: front}
 		c := &inCluster{Want: l, set: &render.Set{}}
 		if got := len(c.desired().Rules) > 0; got != taken {

@@ -53,7 +53,7 @@ func (i *onEngine) Asked(ctx context.Context) (installation.Said, error) {
 		return installation.Inspected(ctx, i.env, i.Want, i)
 	}
 	container := i.project.Prefix + "pgsql"
-	w, err := i.engine.Closely(ctx, container)
+	w, err := i.engine.Inspect(ctx, container)
 	if err != nil {
 		return installation.Said{}, err
 	}
@@ -91,7 +91,7 @@ func (i *onEngine) Search(ctx context.Context, by installation.Route) (int, stri
 	base := i.frontProxy()
 	if by == installation.Directly {
 		if base = ""; i.engine.Local() {
-			w, err := i.engine.Closely(ctx, i.project.Prefix+"sourcegraph-frontend-0")
+			w, err := i.engine.Inspect(ctx, i.project.Prefix+"sourcegraph-frontend-0")
 			if err != nil {
 				return 0, "", err
 			}

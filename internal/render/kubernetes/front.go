@@ -19,21 +19,21 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	switch front {
 	case stack.Open:
 		return s
-	case stack.Bare:
+	case stack.DatabasesOnly:
 		return s.databasesOnly()
-	case stack.Held:
+	case stack.HoldsRequests:
 		return s.held(caddy)
 	}
 	out := *s
 	out.Objects = nil
 	for _, o := range s.Objects {
 		switch {
-		case front != stack.Behind && o.OneShot:
+		case front != stack.BehindPage && o.OneShot:
 			continue
 		case o.Stops(front):
 			o.Body = withSpec(o.Body, "replicas", int64(0))
 			o.Needs = nil
-		case o.Kind() == "HorizontalPodAutoscaler" && front != stack.Behind:
+		case o.Kind() == "HorizontalPodAutoscaler" && front != stack.BehindPage:
 			continue // it would start again what was stopped
 		case o.Key() == "Service/"+frontend:
 			o.Body = withSpec(o.Body, "selector", map[string]any{"app": pageName})

@@ -56,7 +56,7 @@ func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
 }
 
 func TestBehindRunsEverything(t *testing.T) {
-	behind := frontSet().With(stack.Behind, "back soon", "caddy:1")
+	behind := frontSet().With(stack.BehindPage, "back soon", "caddy:1")
 	if tree.At(behind.Find("StatefulSet/gitserver").Body, "spec")["replicas"] != int64(3) || behind.Find("Job/migrator") == nil {
 		t.Error("not everything runs behind the page")
 	}
@@ -74,7 +74,7 @@ func TestBareIsDatabasesAndWhatTheirPodsNeed(t *testing.T) {
 		Object{Service: "pgsql", Body: map[string]any{"kind": "StorageClass", "metadata": map[string]any{"name": "fast"}}})
 	tree.At(set.Find("StatefulSet/pgsql").Body, "metadata")["namespace"] = "n"
 	var keys []string
-	for _, o := range set.With(stack.Bare, "", "").Objects {
+	for _, o := range set.With(stack.DatabasesOnly, "", "").Objects {
 		keys = append(keys, o.Key())
 	}
 	if want := []string{"StatefulSet/pgsql", "Secret/pull", "PersistentVolumeClaim/pgsql"}; !reflect.DeepEqual(keys, want) {

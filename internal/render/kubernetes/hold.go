@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// Door is the Service that points from the holding proxy to the frontends, or to nothing: then requests are held.
-	Door = "Service/" + stack.Door
+	// HoldingProxy is the Service that points from the holding proxy to the frontends, or to nothing: then requests are held.
+	HoldingProxy = "Service/" + stack.HoldingProxy
 	// past is the name of the Service for requests that were held for the longest time: it always points to the frontends.
-	past = stack.Door + "-past"
+	past = stack.HoldingProxy + "-past"
 )
 
 // holdingCaddyfile configures the holding proxy: it tries to connect until it can. It keeps no connections, since an open one would ignore that the
@@ -22,7 +22,7 @@ var holdingCaddyfile = `{
 	admin off
 }
 :3080
-reverse_proxy ` + stack.Door + `:80 {
+reverse_proxy ` + stack.HoldingProxy + `:80 {
 	trusted_proxies 0.0.0.0/0 ::/0
 	lb_try_duration ` + stack.LongestWait.String() + `
 	lb_try_interval 100ms
@@ -53,14 +53,14 @@ func (s *Set) held(caddy string) *Set {
 	}
 	out.awaitedFirst()
 	selector := tree.At(front.Body, "spec")["selector"]
-	front.Body = withSpec(front.Body, "selector", map[string]any{"app": stack.Door})
-	front.Needs = []string{"Deployment/" + stack.Door} // the Service points to the proxy only when the proxy answers
-	for _, name := range []string{stack.Door, past} {
-		out.Objects = append(out.Objects, Object{Service: stack.Door, Body: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": s.metadata(name),
+	front.Body = withSpec(front.Body, "selector", map[string]any{"app": stack.HoldingProxy})
+	front.Needs = []string{"Deployment/" + stack.HoldingProxy} // the Service points to the proxy only when the proxy answers
+	for _, name := range []string{stack.HoldingProxy, past} {
+		out.Objects = append(out.Objects, Object{Service: stack.HoldingProxy, Body: map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": s.metadata(name),
 			"spec": map[string]any{"type": "ClusterIP", "selector": selector,
 				"ports": []any{map[string]any{"name": "http", "port": int64(80), "targetPort": "http"}}}}})
 	}
-	out.Objects = append(out.Objects, s.web(stack.Door, holdingCaddyfile, caddy, 2, 5, limits{"100m", "64Mi", "2", "512Mi"})...)
+	out.Objects = append(out.Objects, s.web(stack.HoldingProxy, holdingCaddyfile, caddy, 2, 5, limits{"100m", "64Mi", "2", "512Mi"})...)
 	return &out
 }
 
@@ -88,8 +88,8 @@ func (s *Set) awaitedFirst() {
 	}
 }
 
-// Nowhere is a Service that points to nothing.
-func Nowhere(service map[string]any) map[string]any {
+// PointsToNothing is a Service that points to nothing.
+func PointsToNothing(service map[string]any) map[string]any {
 	return withSpec(service, "selector", map[string]any{"app": "nobody"})
 }
 

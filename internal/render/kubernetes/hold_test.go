@@ -18,7 +18,7 @@ import (
 func TestAwaited(t *testing.T) {
 	for _, version := range newestOfMinors() {
 		set := render(t, version, "")
-		proxy := set.With(stack.Held, "", "caddy:1").Find("Deployment/berth-door")
+		proxy := set.With(stack.HoldsRequests, "", "caddy:1").Find("Deployment/berth-door")
 		if user := tree.At(tree.Containers(tree.At(proxy.Body, "spec", "template", "spec"))[0], "securityContext")["runAsUser"]; user == nil || fmt.Sprint(user) == "0" {
 			t.Errorf("%s: the holding proxy runs as %v", version, user)
 		}
@@ -54,7 +54,7 @@ func TestAwaitedOnce(t *testing.T) {
 func TestHeldPutsTheHoldingProxyInFront(t *testing.T) {
 	before := written(render(t, "7.5.4453", ""))
 	set := render(t, "7.5.4453", "")
-	held := set.With(stack.Held, "", "caddy:1")
+	held := set.With(stack.HoldsRequests, "", "caddy:1")
 	if written(set) != before {
 		t.Error("the set itself was changed")
 	}
@@ -85,20 +85,20 @@ func TestHeldPutsTheHoldingProxyInFront(t *testing.T) {
 	if got := objects["Service/sourcegraph-frontend"].Needs; !slices.Equal(got, []string{proxy}) {
 		t.Errorf("the frontend Service points to the holding proxy when %q are ready", got)
 	}
-	shut := kubernetes.Nowhere(objects["Service/berth-door"].Body)
+	shut := kubernetes.PointsToNothing(objects["Service/berth-door"].Body)
 	for key := range objects {
 		if o := objects[key]; tree.Pods(o.Body) != nil && fmt.Sprint(pods(key)["app"]) == tree.Text(shut, "spec", "selector", "app") {
 			t.Errorf("the Service that points to nothing selects %s", key)
 		}
 	}
 	if !leads("berth-door", frontend) {
-		t.Error("Nowhere changed the set")
+		t.Error("PointsToNothing changed the set")
 	}
 }
 
 // TestHeldReplacesFirstWhatIsAwaited: everything else waits for the awaited workloads, and none waits for itself.
 func TestHeldReplacesFirstWhatIsAwaited(t *testing.T) {
-	held := render(t, "7.5.4453", "").With(stack.Held, "", "caddy:1")
+	held := render(t, "7.5.4453", "").With(stack.HoldsRequests, "", "caddy:1")
 	needs := map[string][]string{}
 	for _, o := range held.Objects {
 		needs[o.Key()] = o.Needs
@@ -153,7 +153,7 @@ func TestWebServersRunAsTheFrontend(t *testing.T) {
 		"users of yours": {"kubernetes: {runAs: {user: 4000}}", 4000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, front := range []stack.Front{stack.Held, stack.Closed} {
+			for _, front := range []stack.Front{stack.HoldsRequests, stack.Closed} {
 				for _, o := range render(t, "7.5.4453", c.text).With(front, "back soon", "caddy:1").Objects {
 					if o.Kind() != "Deployment" || !strings.HasPrefix(o.Name(), "berth-") {
 						continue

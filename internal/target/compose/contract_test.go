@@ -185,7 +185,7 @@ func looked(t *testing.T, e *Engine, name string) Watched {
 	return w[name]
 }
 
-func TestObserveTellsOfForeignContainers(t *testing.T) {
+func TestObserveReportsForeignContainers(t *testing.T) {
 	f, e := newFakeEngine(t)
 	for name, labels := range map[string]map[string]string{
 		"caddy":       {"com.docker.compose.project": "shop"},
@@ -277,8 +277,8 @@ func TestWatcherAsksOnlyWhatChanged(t *testing.T) {
 	}
 }
 
-// TestUnhealthyIsAskedNow: the engine's word is up to an interval old, so that a frontend whose database is back would be restarted, or told of
-// as unhealthy right after a run that said that all is well.
+// TestUnhealthyIsAskedNow: the engine's word is up to an interval old. Without the question, a frontend whose database is back would be restarted,
+// or reported as unhealthy right after a run that succeeded.
 func TestUnhealthyIsAskedNow(t *testing.T) {
 	f, e := newFakeEngine(t)
 	c := &fakeContainer{id: "a", name: "a", status: container.StateRunning, health: container.Unhealthy, files: map[string]bool{}, execs: map[string][]string{},

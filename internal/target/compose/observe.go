@@ -135,7 +135,7 @@ func (e *Engine) images(ctx context.Context, p *render.Project, containers []pla
 	}
 	var refs []string
 	for _, u := range p.Units {
-		if !settled(u, current[u.Container]) && !slices.Contains(refs, u.Image) {
+		if !stays(u, current[u.Container]) && !slices.Contains(refs, u.Image) {
 			refs = append(refs, u.Image)
 		}
 	}
@@ -160,8 +160,8 @@ func (e *Engine) images(ctx context.Context, p *render.Project, containers []pla
 	return out, ctx.Err()
 }
 
-// settled reports whether a container surely stays: most do, and need no question about their image.
-func settled(u render.Unit, c plan.Container) bool {
+// stays reports whether a container surely stays: most do, and need no question about their image.
+func stays(u render.Unit, c plan.Container) bool {
 	done := c.Status == plan.Stopped && c.Exit == 0 || !u.OneShot && c.Status != plan.Created
 	return c.Spec == u.Spec && !c.Altered(u.Image, u.Env) && c.CPUs == u.CPUs && c.Memory == u.Memory && done
 }

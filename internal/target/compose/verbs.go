@@ -163,7 +163,7 @@ func (e *Engine) Pull(ctx context.Context, login registry.Login, ref string, pro
 	return nil
 }
 
-// authHeader is how the engine is told who pulls.
+// authHeader is what the engine sends to a registry to sign in.
 func authHeader(login registry.Login, ref string) (string, error) {
 	config := authn.AuthConfig{Username: login.Username, Password: login.Password}
 	if login.Username == "" {

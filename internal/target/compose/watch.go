@@ -41,7 +41,7 @@ type Watcher struct {
 
 // look is a close look at one container.
 type look struct {
-	state string // as the list told it then
+	state string // as the list said it then
 	at    time.Time
 	how   Watched
 }
@@ -54,7 +54,7 @@ func (e *Engine) Watcher(installation string, now func() time.Time) *Watcher {
 	return &Watcher{engine: e, installation: installation, now: now, known: map[string]look{}}
 }
 
-// Look tells how some containers are. It is not safe for concurrent use.
+// Look reports how some containers are. It is not safe for concurrent use.
 func (w *Watcher) Look(ctx context.Context, names []string) (map[string]Watched, error) {
 	list, err := w.engine.containers(ctx, true, render.LabelInstallation+"="+w.installation)
 	if err != nil {
@@ -78,7 +78,7 @@ func (w *Watcher) Look(ctx context.Context, names []string) (map[string]Watched,
 			continue
 		}
 		g.Go(func() error {
-			how, err := w.engine.Closely(looking, n)
+			how, err := w.engine.Inspect(looking, n)
 			looks[i] = look{state: state, at: w.now(), how: how}
 			return err
 		})
@@ -101,8 +101,8 @@ func healthOf(status string) string {
 	return ""
 }
 
-// Closely tells how one container is.
-func (e *Engine) Closely(ctx context.Context, name string) (Watched, error) {
+// Inspect reports how one container is.
+func (e *Engine) Inspect(ctx context.Context, name string) (Watched, error) {
 	full, err := e.checked(ctx, name)
 	if notFound(err) {
 		return Watched{Missing: true}, nil

@@ -214,7 +214,7 @@ func (s *Steps) search(ctx context.Context, step plan.Step) (string, error) {
 	}
 	defer i.Close()
 	by := installation.ByFrontProxy
-	if step.Front == string(stack.Behind) {
+	if step.Front == string(stack.BehindPage) {
 		by = installation.Directly
 	}
 	return i.Searched(ctx, by, s.Env.Now)

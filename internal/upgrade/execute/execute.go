@@ -182,7 +182,7 @@ func (s *Steps) worker(step plan.Step, tasks run.Tasks) *data.Worker {
 // front is what people meet, as a step says.
 func (s *Steps) front(step plan.Step) (front stack.Front, page string) {
 	if s.Clone != nil {
-		return stack.Bare, ""
+		return stack.DatabasesOnly, ""
 	}
 	h := s.hop(step)
 	switch step.Page {

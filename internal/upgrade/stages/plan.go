@@ -34,14 +34,14 @@ const (
 
 // Request is an upgrade that is to be planned.
 type Request struct {
-	Installation string
-	Target       catalogue.Target
-	Hops         []plan.Hop
-	Configs      plan.Configs // by release, of the first hop's From and of every To; and those that have a name of their own
-	Held         bool         // requests wait while services are replaced
-	Trusted      string       // the admin's own backup, in their words; "": berth makes one
-	Facts        *data.Facts  // nil: the databases did not answer
-	Measured     []Time
+	Installation  string
+	Target        catalogue.Target
+	Hops          []plan.Hop
+	Configs       plan.Configs // by release, of the first hop's From and of every To; and those that have a name of their own
+	HoldsRequests bool         // requests wait while services are replaced
+	Trusted       string       // the admin's own backup, in their words; "": berth makes one
+	Facts         *data.Facts  // nil: the databases did not answer
+	Measured      []Time
 }
 
 // Upgrade is the plan of an upgrade.
@@ -100,7 +100,7 @@ func (r *Request) plan(action plan.Action) *plan.Plan {
 
 // hop is a hop with what its stages depend on.
 func (r *Request) hop(i int) *hop {
-	c := &hop{Hop: r.Hops[i], index: i, held: r.Held, start: r.Hops[i].From, facts: r.Facts, measured: r.Measured}
+	c := &hop{Hop: r.Hops[i], index: i, held: r.HoldsRequests, start: r.Hops[i].From, facts: r.Facts, measured: r.Measured}
 	if i == 0 && r.Configs[plan.ConfigStart] != "" {
 		c.start = plan.ConfigStart
 	}

@@ -156,7 +156,7 @@ var table = []stage{
 			if c.Rolls() {
 				return []plan.Step{{Verb: plan.Roll, Object: c.To, Config: c.To}}
 			}
-			return []plan.Step{reach(c.To, stack.Behind, plan.UpgradePage)}
+			return []plan.Step{reach(c.To, stack.BehindPage, plan.UpgradePage)}
 		}},
 	{name: Prove, closed: true, rehearsed: true, fails: behind,
 		when:     always,
@@ -217,7 +217,7 @@ func front(c *hop) string {
 	if c.Rolls() {
 		return string(stack.Open)
 	}
-	return string(stack.Behind)
+	return string(stack.BehindPage)
 }
 
 // fallback are the steps of a stage's fallback, and whether they lead to the begin of the hop.
@@ -241,7 +241,7 @@ func (s *stage) fallback(c *hop) (steps []plan.Step, again bool) {
 	case rolls:
 		return []plan.Step{{Verb: plan.Roll, Object: fmt.Sprintf("%s failed; rolling back to %s", c.To, c.From), Config: c.From}}, true
 	case shows, behind:
-		front := map[fallback]stack.Front{shows: stack.Closed, behind: stack.Behind}[fails]
+		front := map[fallback]stack.Front{shows: stack.Closed, behind: stack.BehindPage}[fails]
 		step := reach(c.To, front, plan.ReasonPage)
 		step.Object = "the maintenance page shows the reason"
 		return []plan.Step{step}, false

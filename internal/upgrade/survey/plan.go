@@ -54,7 +54,7 @@ func Plan(ctx context.Context, e *installation.Environment, i *installation.Inst
 			Problems: problems, Steps: []plan.Step{}, Unchanged: []string{}}, nil
 	}
 	configs[plan.ConfigFile] = string(i.Text)
-	r := stages.Request{Installation: w.Stack.Name, Target: w.Stack.Target, Hops: hops, Configs: configs, Held: w.Doc.Config.Held(), Trusted: wish.Trust,
+	r := stages.Request{Installation: w.Stack.Name, Target: w.Stack.Target, Hops: hops, Configs: configs, HoldsRequests: w.Doc.Config.HoldsRequests(), Trusted: wish.Trust,
 		Facts: facts, Measured: stages.Times(records)}
 	if found.start != nil {
 		configs[plan.ConfigStart] = string(found.start.Text)

@@ -33,11 +33,11 @@ type Known struct {
 	Upgrade  *stages.Progress // the last one; nil when there never was one
 }
 
-// Compare holds an installation's release beside the one that its config names. runs are the services by the release of their containers.
+// Compare compares an installation's release with the one that its config names. runs are the services by the release of their containers.
 func Compare(ctx context.Context, c *catalogue.Catalogue, i *installation.Installation, records []state.Record, runs map[string][]string, when When) (k Known, err error) {
 	k.Upgrade = stages.Last(records)
 	if k.Standing, err = Stand(ctx, i, records, runs, when); err == nil {
-		k.Change = Held(c, i.Want, k.Standing, k.Upgrade)
+		k.Change = Change(c, i.Want, k.Standing, k.Upgrade)
 	}
 	return k, err
 }
@@ -80,8 +80,9 @@ func recorded(records []state.Record) string {
 	return ""
 }
 
-// Held holds what an installation says of its release beside the one that a config names. last is the last upgrade; nil when there never was one.
-func Held(c *catalogue.Catalogue, w *installation.Want, s upgrade.Standing, last *stages.Progress) upgrade.Change {
+// Change compares what an installation says of its release with the one that a config names. last is the last upgrade; nil when there never was
+// one.
+func Change(c *catalogue.Catalogue, w *installation.Want, s upgrade.Standing, last *stages.Progress) upgrade.Change {
 	wish := upgrade.Wish{File: w.File}
 	if w.Doc.Has("release") {
 		wish.At = w.Doc.At("release")

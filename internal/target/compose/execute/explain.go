@@ -89,7 +89,7 @@ func (t *Target) notReady(ctx context.Context, s plan.Step, d diag.Diagnostic, e
 	if lines, logErr := t.Engine.Logs(ctx, name, lastLines); logErr == nil && len(lines) > 0 {
 		d.Detail = append([]string{"its last lines:"}, indented(secret.Hide(t.secrets())(lines))...)
 	}
-	w, watchErr := t.Engine.Closely(ctx, name)
+	w, watchErr := t.Engine.Inspect(ctx, name)
 	if watchErr != nil {
 		return d
 	}

@@ -41,11 +41,11 @@ type sighting struct {
 }
 
 const (
-	// settle is how long a container without any check must run without a restart to count as ready.
-	settle = 3 * time.Second
+	// steady is how long a container without any check must run without a restart to count as ready.
+	steady = 3 * time.Second
 	// fallen is how long a container may have ended that should run. An engine that was restarted itself needs a while to start all.
 	fallen = 30 * time.Second
-	// crashes is how many restarts are told of as a crash loop rather than waited for.
+	// crashes is how many restarts are reported as a crash loop rather than waited for.
 	crashes = 3
 	// stops is how many containers are stopped or started at once through the API.
 	stops = 8
@@ -105,7 +105,7 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 	return fmt.Errorf("unknown action %s on Docker Compose", verb)
 }
 
-// limited starts a container anew, with the limits that it should have: want of memory may be why it has to be started.
+// limited starts a container again, with the limits that it should have: it may have stopped for lack of memory.
 func (t *Target) limited(ctx context.Context, s plan.Step, start func(context.Context, string) error) error {
 	if u, ok := t.unit(s.Object); ok && (u.CPUs > 0 || u.Memory > 0) {
 		if err := t.Engine.Limit(ctx, container(s), u.CPUs, u.Memory); err != nil {
@@ -235,7 +235,7 @@ func (t *Target) judge(ctx context.Context, s plan.Step, w compose.Watched, know
 	case compose.NotReady:
 		return run.Readiness{How: "starting"}, known
 	}
-	if now.Sub(known.since) >= settle {
+	if now.Sub(known.since) >= steady {
 		return run.Readiness{Ready: true, How: "running"}, known
 	}
 	return run.Readiness{How: "starting"}, known

@@ -44,9 +44,9 @@ func TestReadiness(t *testing.T) {
 		{"healthy", plan.Create, render.Unit{}, []look{{0, up(plan.Starting)}, {0, up(plan.Healthy)}}, run.Readiness{Ready: true, How: "healthy"}},
 		{"still starting", plan.Create, render.Unit{}, []look{{0, up(plan.Starting)}}, run.Readiness{How: "starting"}},
 		{"not there yet", plan.Create, render.Unit{}, []look{{0, compose.Watched{Missing: true}}}, run.Readiness{How: "being made"}},
-		{"runs, but not for long", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle / 2, up(plan.Running)}}, run.Readiness{How: "starting"}},
-		{"runs without a pause", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle, up(plan.Running)}}, run.Readiness{Ready: true, How: "running"}},
-		{"came back in between", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {settle, compose.Watched{Status: plan.Running, Started: start.Add(time.Second), Restarts: 1}}}, run.Readiness{How: "starting"}},
+		{"runs, but not for long", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {steady / 2, up(plan.Running)}}, run.Readiness{How: "starting"}},
+		{"runs without a pause", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {steady, up(plan.Running)}}, run.Readiness{Ready: true, How: "running"}},
+		{"came back in between", plan.Create, render.Unit{}, []look{{0, up(plan.Running)}, {steady, compose.Watched{Status: plan.Running, Started: start.Add(time.Second), Restarts: 1}}}, run.Readiness{How: "starting"}},
 		{"crashes", plan.Create, render.Unit{}, []look{{0, compose.Watched{Status: plan.Crashing, Started: start, Restarts: 3, Exit: 1}}}, run.Readiness{Failed: true, How: "crashed 3 times, exit code 1"}},
 		{"crashed long ago", plan.Wait, render.Unit{}, []look{{0, compose.Watched{Status: plan.Healthy, Started: start, Restarts: 9}}}, run.Readiness{Ready: true, How: "healthy"}},
 		{"crashes again", plan.Wait, render.Unit{}, []look{{0, compose.Watched{Status: plan.Starting, Started: start, Restarts: 9}}, {0, compose.Watched{Status: plan.Crashing, Started: start.Add(1), Restarts: 12, Exit: 137}}},
@@ -150,7 +150,7 @@ func TestContainersThatCannotBeAsked(t *testing.T) {
 	c, now := target(render.Unit{Name: "a", Probe: &catalogue.Probe{Port: 80, Path: "/"}})
 	w := compose.Watched{Status: plan.Running, Address: "255.255.255.255", Started: *now} // no single container has this one
 	first, known := c.judge(t.Context(), plan.Step{Verb: plan.Create, Object: "a"}, w, sighting{}, false)
-	*now = now.Add(settle)
+	*now = now.Add(steady)
 	second, _ := c.judge(t.Context(), plan.Step{Verb: plan.Create, Object: "a"}, w, known, true)
 	if first.Ready || !second.Ready {
 		t.Errorf("at first %+v, after a while %+v", first, second)

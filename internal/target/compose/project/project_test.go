@@ -44,7 +44,7 @@ func TestProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	if h, _ := HashOnDisk(dir); h != Hash(second, value) {
-		t.Error("the hash on disk is not that of what was written anew")
+		t.Error("the hash on disk is not that of what was written again")
 	}
 	after, err := os.Stat(filepath.Join(dir, "caddy", "Caddyfile"))
 	if err != nil {

@@ -47,7 +47,7 @@ func TestSecretsAreMadeOnceAndKept(t *testing.T) {
 	}
 }
 
-func TestSecretsThatCannotBeReadAreNotMadeAnew(t *testing.T) {
+func TestSecretsThatCannotBeReadAreNotMadeAgain(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	if err := state.WriteFile(filepath.Join(d.Path(), secretsFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func mode(t *testing.T, path string, want os.FileMode) {
 	}
 }
 
-func TestSecondIsToldWhoHoldsTheLock(t *testing.T) {
+func TestSecondLearnsWhoHoldsTheLock(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	since := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
 	release, err := d.lock("up", since)

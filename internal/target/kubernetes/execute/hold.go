@@ -9,31 +9,31 @@ import (
 	"berth/internal/stack"
 )
 
-// Hold lets requests wait at a door while something is replaced that exists once and that they need. It never fails a run: where the door
-// can't be moved, requests are answered as if there were none.
+// Hold lets requests wait in the holding proxy while something with one instance that they need is replaced. It never fails a run: where the
+// proxy can't be changed, requests are answered as if there were none.
 type Hold struct {
 	// Awaited are the objects that requests wait for, by key.
 	Awaited map[string]bool
-	// Door opens or closes the door.
-	Door func(ctx context.Context, open bool) error
+	// Pass makes the holding proxy pass requests on, or hold them.
+	Pass func(ctx context.Context, on bool) error
 
 	mu      sync.Mutex
 	away    map[string]bool // awaited objects that are being replaced
-	closed  bool
-	broken  error       // why it could not be closed
-	reached time.Time   // when all nodes know that it is closed
-	limit   *time.Timer // opens it whatever is away
-	calm    *time.Timer // opens it when what was away is known to be back
+	holding bool
+	broken  error       // why requests could not be held
+	reached time.Time   // when all nodes know that they are held
+	limit   *time.Timer // passes them on whatever is away
+	calm    *time.Timer // passes them on when what was away is known to be back
 }
 
 const (
 	// spreading is how long it takes until all nodes know where a Service leads, or who answers for one: kube-proxy gathers changes of one second.
 	spreading = 2 * time.Second
-	// opening is how long the API server may take to note that the door opens, after all else is over.
-	opening = 10 * time.Second
+	// passing is how long the API server may take to note that requests pass again, after all else is over.
+	passing = 10 * time.Second
 )
 
-// before closes the door when steps replace what requests need, and waits until that is known.
+// before holds requests when steps replace what they need, and waits until all nodes know it.
 func (h *Hold) before(ctx context.Context, steps []plan.Step) {
 	if h == nil {
 		return
@@ -48,7 +48,7 @@ func (h *Hold) before(ctx context.Context, steps []plan.Step) {
 			h.away[s.Object], took = true, true
 		}
 	}
-	if took && h.close(ctx) != nil {
+	if took && h.hold(ctx) != nil {
 		took = false
 	}
 	wait := time.Until(h.reached)
@@ -62,21 +62,21 @@ func (h *Hold) before(ctx context.Context, steps []plan.Step) {
 	}
 }
 
-// close closes the door, if it is open. What is away for longer than a request may wait is missed, as without a door.
-func (h *Hold) close(ctx context.Context) error {
+// hold holds requests, if they pass. Requests fail as without a proxy when what they need is away for longer than they may wait.
+func (h *Hold) hold(ctx context.Context) error {
 	stop(h.calm)
-	if h.closed {
+	if h.holding {
 		return nil
 	}
-	if h.broken = h.Door(ctx, false); h.broken != nil {
+	if h.broken = h.Pass(ctx, false); h.broken != nil {
 		return h.broken
 	}
-	h.closed, h.reached = true, time.Now().Add(spreading)
+	h.holding, h.reached = true, time.Now().Add(spreading)
 	h.limit = time.AfterFunc(stack.LongestWait, h.End)
 	return nil
 }
 
-// back notes that an object is replaced and ready, or will not be. When nothing is away any more the door opens.
+// back notes that an object is replaced and ready, or will not be. When nothing is away any more requests pass.
 func (h *Hold) back(object string) {
 	if h == nil {
 		return
@@ -87,8 +87,8 @@ func (h *Hold) back(object string) {
 		return
 	}
 	delete(h.away, object)
-	if len(h.away) == 0 && h.closed {
-		h.calm = time.AfterFunc(spreading/2, h.openUnlessAway)
+	if len(h.away) == 0 && h.holding {
+		h.calm = time.AfterFunc(spreading/2, h.passUnlessAway)
 	}
 }
 
@@ -102,7 +102,7 @@ func (h *Hold) how(object string) string {
 	switch {
 	case !h.away[object]:
 		return ""
-	case h.closed:
+	case h.holding:
 		return ", requests wait"
 	case h.broken != nil:
 		return ", requests do not wait: " + h.broken.Error()
@@ -110,35 +110,35 @@ func (h *Hold) how(object string) string {
 	return ", requests wait no longer"
 }
 
-// openUnlessAway opens the door unless something else went since that was decided.
-func (h *Hold) openUnlessAway() {
+// passUnlessAway passes requests on unless something else went since that was decided.
+func (h *Hold) passUnlessAway() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.away) == 0 {
-		h.open()
+		h.pass()
 	}
 }
 
-// End opens the door at the end of a run, whatever became of it.
+// End passes requests on at the end of a run, whatever became of it.
 func (h *Hold) End() {
 	if h == nil {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.open()
+	h.pass()
 }
 
-// open opens the door, if it is closed. Where that fails requests wait before they are let past it, until the next run opens it.
-func (h *Hold) open() {
+// pass passes requests on, if they are held. Where that fails each request waits for the longest time, until the next run.
+func (h *Hold) pass() {
 	stop(h.calm)
 	stop(h.limit)
-	if !h.closed {
+	if !h.holding {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), opening)
+	ctx, cancel := context.WithTimeout(context.Background(), passing)
 	defer cancel()
-	h.closed = h.Door(ctx, true) != nil
+	h.holding = h.Pass(ctx, true) != nil
 }
 
 func stop(t *time.Timer) {

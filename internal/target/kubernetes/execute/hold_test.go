@@ -11,18 +11,18 @@ import (
 	"berth/internal/plan"
 )
 
-// door notes when it was opened and closed, in seconds since the begin.
-type door struct {
+// proxy notes when requests passed and were held, in seconds since the begin.
+type proxy struct {
 	began time.Time
-	moved []string
+	noted []string
 	fail  error
 }
 
-func (d *door) move(_ context.Context, open bool) error {
-	if d.fail != nil {
-		return d.fail
+func (p *proxy) pass(_ context.Context, on bool) error {
+	if p.fail != nil {
+		return p.fail
 	}
-	d.moved = append(d.moved, map[bool]string{true: "open ", false: "closed "}[open]+time.Since(d.began).String())
+	p.noted = append(p.noted, map[bool]string{true: "pass ", false: "hold "}[on]+time.Since(p.began).String())
 	return nil
 }
 
@@ -45,14 +45,14 @@ func TestHold(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			h.back(pgsql)
 			time.Sleep(10 * time.Second)
-		}, []string{"closed 0s", "open 13s"}}, // two until all know it, one after it is back
+		}, []string{"hold 0s", "pass 13s"}}, // two until all know it, one after it is back
 		{"until the last of two is back", func(ctx context.Context, h *Hold) {
 			h.before(ctx, []plan.Step{replace(pgsql), replace(redis)})
 			h.back(redis)
 			time.Sleep(5 * time.Second)
 			h.back(pgsql)
 			time.Sleep(10 * time.Second)
-		}, []string{"closed 0s", "open 8s"}},
+		}, []string{"hold 0s", "pass 8s"}},
 		{"the next goes before it opens", func(ctx context.Context, h *Hold) {
 			h.before(ctx, []plan.Step{replace(pgsql)})
 			h.back(pgsql)
@@ -60,7 +60,7 @@ func TestHold(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			h.back(redis)
 			time.Sleep(10 * time.Second)
-		}, []string{"closed 0s", "open 8s"}},
+		}, []string{"hold 0s", "pass 8s"}},
 		{"once more", func(ctx context.Context, h *Hold) {
 			h.before(ctx, []plan.Step{replace(pgsql)})
 			h.back(pgsql)
@@ -68,42 +68,42 @@ func TestHold(t *testing.T) {
 			h.before(ctx, []plan.Step{replace(redis)})
 			h.back(redis)
 			time.Sleep(5 * time.Second)
-		}, []string{"closed 0s", "open 3s", "closed 7s", "open 10s"}},
+		}, []string{"hold 0s", "pass 3s", "hold 7s", "pass 10s"}},
 		{"never back", func(ctx context.Context, h *Hold) {
 			h.before(ctx, []plan.Step{replace(pgsql)})
 			time.Sleep(time.Hour)
 			h.back(pgsql)
-		}, []string{"closed 0s", "open 45s"}},
+		}, []string{"hold 0s", "pass 45s"}},
 		{"stopped in the middle", func(ctx context.Context, h *Hold) {
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			h.before(ctx, []plan.Step{replace(pgsql)})
 			h.End()
 			time.Sleep(time.Hour)
-		}, []string{"closed 0s", "open 1s"}},
+		}, []string{"hold 0s", "pass 1s"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := &door{began: time.Now()}
-				h := &Hold{Awaited: map[string]bool{pgsql: true, redis: true}, Door: d.move}
+				p := &proxy{began: time.Now()}
+				h := &Hold{Awaited: map[string]bool{pgsql: true, redis: true}, Pass: p.pass}
 				c.do(t.Context(), h)
 				synctest.Wait()
-				if !slices.Equal(d.moved, c.want) {
-					t.Errorf("the door was %q, want %q", d.moved, c.want)
+				if !slices.Equal(p.noted, c.want) {
+					t.Errorf("the proxy was asked to %q, want %q", p.noted, c.want)
 				}
 			})
 		})
 	}
 }
 
-// TestHoldWithoutDoor: what can't be held is done all the same, at once.
-func TestHoldWithoutDoor(t *testing.T) {
+// TestHoldWithoutProxy: what can't be held is done all the same, at once.
+func TestHoldWithoutProxy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{began: time.Now(), fail: errors.New("forbidden")}
-		h := &Hold{Awaited: map[string]bool{"StatefulSet/pgsql": true}, Door: d.move}
+		p := &proxy{began: time.Now(), fail: errors.New("forbidden")}
+		h := &Hold{Awaited: map[string]bool{"StatefulSet/pgsql": true}, Pass: p.pass}
 		h.before(t.Context(), []plan.Step{replace("StatefulSet/pgsql")})
-		if took, how := time.Since(d.began), h.how("StatefulSet/pgsql"); took != 0 || how != ", requests do not wait: forbidden" {
+		if took, how := time.Since(p.began), h.how("StatefulSet/pgsql"); took != 0 || how != ", requests do not wait: forbidden" {
 			t.Errorf("it took %s and says %q", took, how)
 		}
 		h.back("StatefulSet/pgsql")
@@ -118,18 +118,18 @@ func TestHoldWithoutDoor(t *testing.T) {
 // TestHoldThatCannotOpen: it tries again at the end.
 func TestHoldThatCannotOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &door{began: time.Now()}
-		h := &Hold{Awaited: map[string]bool{"StatefulSet/pgsql": true}, Door: d.move}
+		p := &proxy{began: time.Now()}
+		h := &Hold{Awaited: map[string]bool{"StatefulSet/pgsql": true}, Pass: p.pass}
 		h.before(t.Context(), []plan.Step{replace("StatefulSet/pgsql")})
 		synctest.Wait()
-		d.fail = errors.New("the API server is away")
+		p.fail = errors.New("the API server is away")
 		h.back("StatefulSet/pgsql")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		d.fail = nil
+		p.fail = nil
 		h.End()
-		if want := []string{"closed 0s", "open 1m2s"}; !slices.Equal(d.moved, want) {
-			t.Errorf("the door was %q, want %q", d.moved, want)
+		if want := []string{"hold 0s", "pass 1m2s"}; !slices.Equal(p.noted, want) {
+			t.Errorf("the proxy was asked to %q, want %q", p.noted, want)
 		}
 	})
 }

@@ -26,8 +26,8 @@ const (
 )
 
 // Images lets nodes fetch images, by node, before they are needed: when a pod is replaced its image is only fetched after the old pod has ended.
-// A node fetches what a pod of it asks for, so each gets a pod that asks for all, and whose containers do nothing. An image that can't be had
-// is a diag.List. What else keeps a node from it is told, and no error: then it fetches when it has to.
+// A node fetches what a pod of it asks for, so each gets a pod that asks for all, and whose containers do nothing. An image that
+// is not available is a diag.List. Other obstacles are reported, and are no error: the node then fetches the image with its pod.
 func (t *Tasks) Images(ctx context.Context, wanted map[string][]string, say func(string)) error {
 	work := &fetch{tasks: t, wanted: map[kubernetes.Ref][]string{}, say: say, watcher: health.NewWatcher(t.Client, t.Namespace, t.Now)}
 	for _, node := range slices.Sorted(maps.Keys(wanted)) {
@@ -131,7 +131,7 @@ func (f *fetch) wait(ctx context.Context) error {
 		if problems.Failed() {
 			return problems
 		}
-		if now := f.tasks.Now(); len(f.wanted) > 0 && now.Sub(said) > tellImages {
+		if now := f.tasks.Now(); len(f.wanted) > 0 && now.Sub(said) > imageReports {
 			f.say(fmt.Sprintf("pulling images: %d of %d are on the nodes that need them", have, of))
 			said = now
 		}
@@ -144,8 +144,8 @@ func (f *fetch) wait(ctx context.Context) error {
 	return nil
 }
 
-// tellImages is how often it is told how far the images are.
-const tellImages = 2 * time.Second
+// imageReports is how often the progress of images is reported.
+const imageReports = 2 * time.Second
 
 // without says that something is not fetched beforehand.
 func (f *fetch) without(what, why string) {

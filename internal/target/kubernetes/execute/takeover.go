@@ -18,7 +18,7 @@ func (t *Target) takeOver(ctx context.Context, s plan.Step) error {
 	for range attempts {
 		live, err := t.Client.Get(ctx, ref)
 		if kubernetes.NotFound(err) {
-			return nil // it is made anew
+			return nil // it is created again
 		}
 		if err != nil {
 			return err

@@ -31,14 +31,14 @@ type Target struct {
 	Timeout   time.Duration             // how long every object may take to be ready; 0: as usual
 	Now       func() time.Time
 	Secrets   []string // values that are not to be shown
-	Hold      *Hold    // nil: no door is there at which requests could wait
+	Hold      *Hold    // nil: requests are not held
 
 	began    time.Time
 	intend   sync.Once
 	intent   error
 	watching sync.Once
 	watcher  *health.Watcher
-	heard    map[string]int // lines of a pod's log that were told already
+	heard    map[string]int // lines of a pod's log that were reported already
 }
 
 const (
@@ -48,9 +48,9 @@ const (
 	readiness = 15 * time.Minute
 	// spread is how long a new role may take to be known to all of an API server.
 	spread = 15 * time.Second
-	// doorway is how long a door may take.
-	doorway = 2 * time.Minute
-	// removal is how long an object may take to be gone that is made anew.
+	// proxyReadiness is how long the holding proxy may take to be ready: one can do without it.
+	proxyReadiness = 2 * time.Minute
+	// removal is how long an object may take to be gone that is made again.
 	removal = 5 * time.Minute
 	// poll is how often it is tried or looked again.
 	poll = 200 * time.Millisecond
@@ -134,7 +134,7 @@ func propagation(kind string) kubernetes.Propagation {
 // workloads are the kinds whose pods run on.
 var workloads = []string{"Deployment", "StatefulSet", "DaemonSet"}
 
-// renew deletes pods that were made before a moment and are broken: they serve nobody, and keep what is mended from starting.
+// renew deletes pods that were made before a moment and are broken: they serve nobody, and keep their fixed successors from starting.
 func (t *Target) renew(ctx context.Context, body map[string]any, before time.Time) error {
 	ref := kubernetes.RefOf(body)
 	if !slices.Contains(workloads, ref.Kind) {
@@ -201,8 +201,8 @@ func (t *Target) grow(ctx context.Context, s plan.Step) error {
 // Patience is how long an object may take.
 func (t *Target) Patience(s plan.Step) time.Duration {
 	usual := cmp.Or(t.Timeout, readiness)
-	if s.Service == stack.Door {
-		return min(usual, doorway) // one can do without
+	if s.Service == stack.HoldingProxy {
+		return min(usual, proxyReadiness)
 	}
 	return usual
 }

@@ -29,7 +29,7 @@ func inCluster(t *testing.T, s *kubetest.Server, bodies ...tree) *Target {
 	return k
 }
 
-// TestRoleThatIsNotKnownYet: who may not grant everything is told for a moment that there is no such role.
+// TestRoleThatIsNotKnownYet: for a moment, the API server says that there is no such role to those who may not grant everything.
 func TestRoleThatIsNotKnownYet(t *testing.T) {
 	s := kubetest.New(t)
 	refusals := 2

@@ -104,7 +104,7 @@ func TestSecretsThatAreThereAreAdopted(t *testing.T) {
 	})
 }
 
-func TestSecondIsToldWhoHoldsTheLock(t *testing.T) {
+func TestSecondLearnsWhoHoldsTheLock(t *testing.T) {
 	everywhere(t, func(t *testing.T, c *kubernetes.Client, namespace string) {
 		s := At(c, namespace, "sourcegraph")
 		held, release, err := s.Lock(t.Context(), "up", time.Now)
