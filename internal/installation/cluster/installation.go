@@ -170,6 +170,15 @@ func (c *inCluster) desired() objects.Desired {
 	return d
 }
 
+// Desired is what a config asks a cluster for, with secrets that were generated. No cluster is asked.
+func Desired(e *installation.Environment, w *installation.Want, generated map[string]string) (objects.Desired, error) {
+	c := &inCluster{Want: w, env: e, namespace: w.Stack.Cluster.Namespace}
+	if err := c.Render(generated); err != nil {
+		return objects.Desired{}, err
+	}
+	return c.desired(), nil
+}
+
 // conflicts are the admin's decisions about fields that others set too.
 func (c *inCluster) conflicts() []config.Conflict {
 	if o := c.Doc.Config.Kubernetes; o != nil {

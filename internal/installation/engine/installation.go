@@ -138,6 +138,15 @@ func Render(e *installation.Environment, w *installation.Want, generated map[str
 	return i.project, i.values, err
 }
 
+// Desired is what a config asks an engine for, with secrets that were generated. No engine is asked.
+func Desired(e *installation.Environment, w *installation.Want, generated map[string]string) (plan.Desired, error) {
+	i := &onEngine{Want: w, env: e}
+	if err := i.Render(generated); err != nil {
+		return plan.Desired{}, err
+	}
+	return i.desired(), nil
+}
+
 // Render renders the project with the secrets that there are.
 func (i *onEngine) Render(generated map[string]string) error {
 	var err error
