@@ -59,17 +59,17 @@ func runSeed(ctx context.Context, s *service) error {
 	return nil
 }
 
-// seed runs the part of seed.sql that is for a database again and again, until it is of a size.
+// seed runs the part of seed.sql that is for a database again and again, at least once, until it is of a size.
 func seed(ctx context.Context, c *pgx.Conn, db string, size int64) (int64, error) {
 	if _, err := c.Exec(ctx, part(db)); err != nil {
 		return 0, err
 	}
 	for {
+		if _, err := c.Exec(ctx, part(db+" bulk")); err != nil {
+			return 0, err
+		}
 		var has int64
 		if err := c.QueryRow(ctx, "SELECT pg_database_size(current_database())").Scan(&has); err != nil || has >= size {
-			return has, err
-		}
-		if _, err := c.Exec(ctx, part(db+" bulk")); err != nil {
 			return has, err
 		}
 	}
