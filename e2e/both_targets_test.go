@@ -30,33 +30,48 @@ func story(s *site, steps ...step) {
 }
 
 // migratorFails: a migration fails in the middle of an upgrade from 6.0. The maintenance page says so, and the upgrade completes when it is fixed.
-func migratorFails(t *testing.T, s *site) {
+func migratorFails(s *site) {
 	before := s.data()
-	s.fault("migration_fails", "codeintel:7.2")
-	says(t, s.must(1, "upgrade", "--yes", "--to", release), "BERTH3705", "a page answers")
-	await(t, 15*time.Second, "the page to show the reason", func() bool {
-		status, page := s.get("/")
-		return status == 503 && strings.Contains(page, "waits for its admin") && strings.Contains(page, "BERTH3705")
-	})
-	says(t, s.must(1, "status"), "continue with: berth upgrade")
-	s.fault("migration_fails", "")
-	s.must(0, "upgrade", "--yes", "--to", release)
-	s.same(before)
+	story(s,
+		step{"the upgrade fails with the reason", func(s *site) {
+			s.fault("migration_fails", "codeintel:7.2")
+			says(s.t, s.must(1, "upgrade", "--yes", "--to", release), "BERTH3705", "a page answers")
+		}},
+		step{"the page shows the reason, and status the command that continues", func(s *site) {
+			await(s.t, 15*time.Second, "the page to show the reason", func() bool {
+				status, page := s.get("/")
+				return status == 503 && strings.Contains(page, "waits for its admin") && strings.Contains(page, "BERTH3705")
+			})
+			says(s.t, s.must(1, "status"), "continue with: berth upgrade")
+		}},
+		step{"when the migration is fixed, the upgrade succeeds", func(s *site) {
+			s.fault("migration_fails", "")
+			s.must(0, "upgrade", "--yes", "--to", release)
+			s.same(before)
+		}},
+	)
 }
 
 // neverHealthy: a release that never becomes healthy is rolled back to 7.4. Fixed, it is upgraded to.
-func neverHealthy(t *testing.T, s *site) {
+func neverHealthy(s *site) {
 	before := s.data()
-	s.fault("frontend_unhealthy", release)
-	says(t, s.must(1, "upgrade", "--yes", "--to", release, "--timeout", "40s"), "BERTH3710", "7.4.0 runs and answers")
-	s.same(before)
-	// Give the upgrade up: the databases may name the release that was tried, and the one before is still the installed one.
-	s.must(0, "rollback", "--yes")
-	s.must(0, "plan")
-	says(t, s.must(0, "status"), "Sourcegraph 7.4.0")
-	s.fault("frontend_unhealthy", "")
-	s.must(0, "upgrade", "--yes", "--to", release)
-	s.same(before)
+	story(s,
+		step{"berth rolls back to the release before", func(s *site) {
+			s.fault("frontend_unhealthy", release)
+			says(s.t, s.must(1, "upgrade", "--yes", "--to", release, "--timeout", "40s"), "BERTH3710", "7.4.0 runs and answers")
+			s.same(before)
+		}},
+		step{"when the upgrade is given up, the release before is the installed one", func(s *site) {
+			s.must(0, "rollback", "--yes") // although the databases may name the release that was tried
+			s.must(0, "plan")
+			says(s.t, s.must(0, "status"), "Sourcegraph 7.4.0")
+		}},
+		step{"when the release is fixed, the upgrade succeeds", func(s *site) {
+			s.fault("frontend_unhealthy", "")
+			s.must(0, "upgrade", "--yes", "--to", release)
+			s.same(before)
+		}},
+	)
 }
 
 // overMajors upgrades from 6.0 while people search, who see the maintenance page. It gives the output of the upgrade.
@@ -91,26 +106,33 @@ func externalUpgrade(t *testing.T, s *site) {
 
 // throughPostgres upgrades from 5.0 to a stop through the conversion of the databases to another major Postgres, rolls back over it with the backup,
 // and upgrades to the end.
-func throughPostgres(t *testing.T, s *site, stop string) {
-	before := s.data()
-	says(t, s.must(2, "upgrade", "--plan", "--to", release), stop, "point of no return")
-	was := s.sql("SHOW server_version")
-	says(t, s.must(0, "upgrade", "--yes", "--to", stop), "indexes are sound")
-	if is := s.sql("SHOW server_version"); is == was {
-		t.Errorf("Postgres is still %s", is)
-	}
-	s.same(before)
-
-	s.addRepo("example/later", marker)
-	says(t, s.must(0, "rollback", "--yes"), "since the backup")
-	if is := s.sql("SHOW server_version"); is != was {
-		t.Errorf("Postgres is %s, not %s again", is, was)
-	}
-	s.same(before)
-
-	s.must(0, "upgrade", "--yes", "--to", release)
-	s.same(before)
-	s.must(0, "plan")
+func throughPostgres(s *site, stop string) {
+	before, was := s.data(), s.sql("SHOW server_version")
+	story(s,
+		step{"the plan shows the stop and the point of no return", func(s *site) {
+			says(s.t, s.must(2, "upgrade", "--plan", "--to", release), stop, "point of no return")
+		}},
+		step{"the upgrade converts the data and checks the indexes", func(s *site) {
+			says(s.t, s.must(0, "upgrade", "--yes", "--to", stop), "indexes are sound")
+			if is := s.sql("SHOW server_version"); is == was {
+				s.t.Errorf("Postgres is still %s", is)
+			}
+			s.same(before)
+		}},
+		step{"the rollback restores the backup and the older Postgres", func(s *site) {
+			s.addRepo("example/later", marker)
+			says(s.t, s.must(0, "rollback", "--yes"), "since the backup")
+			if is := s.sql("SHOW server_version"); is != was {
+				s.t.Errorf("Postgres is %s, not %s again", is, was)
+			}
+			s.same(before)
+		}},
+		step{"the upgrade succeeds over the stop to the end", func(s *site) {
+			s.must(0, "upgrade", "--yes", "--to", release)
+			s.same(before)
+			s.must(0, "plan")
+		}},
+	)
 }
 
 // refusals tries the reasons to refuse an upgrade from 7.4. Each time nothing is touched, and the message has the code of the reason.
@@ -158,7 +180,7 @@ func refusals(t *testing.T, s *site) {
 // onlyByPlan proves that an upgrade is possible only as its plan says, whatever release is written into the config, and that the rollback that was
 // promised works afterwards. It begins with 6.0 and data. half brings half of the installation to the config's release without berth, and byHand
 // changes something that runs.
-func onlyByPlan(t *testing.T, s *site, half, byHand func()) {
+func onlyByPlan(s *site, half, byHand func(s *site)) {
 	before := s.data()
 	const release60 = "release: 6.0.0"
 	release75 := "release: " + release
@@ -174,7 +196,7 @@ func onlyByPlan(t *testing.T, s *site, half, byHand func()) {
 			s.edit("release: 7.0.0", release75)
 		}},
 		step{"services that somebody replaced by hand are refused, and upgrade continues", func(s *site) {
-			half()
+			half(s)
 			refusedRelease(s, "BERTH3740", "databases 6.0.0", "stopped halfway", "berth upgrade --to "+release)
 			s.same(before)
 			says(s.t, s.must(2, "upgrade", "--plan"), "6.0.0 -> "+release, "BERTH3743")
@@ -263,10 +285,10 @@ func editedPlan(s *site) {
 }
 
 // reverts reverts changes of the config, but no change of the release.
-func reverts(s *site, byHand func()) {
+func reverts(s *site, byHand func(s *site)) {
 	s.edit("memory: 800Mi", "memory: 700Mi")
 	s.must(0, "up")
-	if out := s.answering(3, "y", byHand, "revert"); !strings.Contains(out, "BERTH3738") || !strings.Contains(s.read("sourcegraph.yaml"), "memory: 700Mi") {
+	if out := s.answering(3, "y", func() { byHand(s) }, "revert"); !strings.Contains(out, "BERTH3738") || !strings.Contains(s.read("sourcegraph.yaml"), "memory: 700Mi") {
 		s.t.Errorf("what runs changed between the question and the answer, and berth did not look again:\n%s", out)
 	}
 	s.must(0, "up")

@@ -13,38 +13,45 @@ func TestClusterConflict(t *testing.T) {
 	s := newFault(t, "f3-conflict")
 	const probe = "/spec/template/spec/containers/0/livenessProbe/timeoutSeconds"
 	const field = "spec.template.spec.containers[name=worker].livenessProbe.timeoutSeconds"
-	timeout := func() string {
+	timeout := func(s *site) string {
 		return s.kubectl("get", "deployment", "worker", "-o=jsonpath={.spec.template.spec.containers[0].livenessProbe.timeoutSeconds}")
 	}
-	bot := func() {
+	bot := func(s *site) {
 		s.kubectl("patch", "deployment", "worker", "--field-manager=policy-bot", "--type=json", `-p=[{"op": "replace", "path": "`+probe+`", "value": 9}]`)
 		s.kubectl("rollout", "status", "deployment", "worker", "--timeout=60s")
 	}
-	s.must(0, "up")
-	bot()
-	for _, command := range []string{"plan", "up"} {
-		says(t, s.must(3, command), "BERTH3508", "policy-bot", field+" to 9", "5 is wanted")
-	}
-	if got := timeout(); got != "9" {
-		t.Errorf("the field was touched before the admin decided: %s", got)
-	}
-	s.unheld()
-
 	rule := func(choice string) string {
 		return "clusterScoped: false, conflicts: [{object: Deployment/worker, field: '" + field + "', choice: " + choice + "}]"
 	}
-	s.edit("clusterScoped: false", rule("take"))
-	s.completed()
-	if got := timeout(); got != "5" {
-		t.Errorf("taken, but it is %s, want 5", got)
-	}
-	bot()
-	s.edit(rule("take"), rule("yield"))
-	says(t, s.must(0, "plan"), "policy-bot", "left to them")
-	s.completed()
-	if got := timeout(); got != "9" {
-		t.Errorf("yielded, but it is %s, want 9", got)
-	}
+	s.must(0, "up")
+	story(s,
+		step{"plan and up touch nothing before the admin decides", func(s *site) {
+			bot(s)
+			for _, command := range []string{"plan", "up"} {
+				says(s.t, s.must(3, command), "BERTH3508", "policy-bot", field+" to 9", "5 is wanted")
+			}
+			if got := timeout(s); got != "9" {
+				s.t.Errorf("the field is %s, want 9", got)
+			}
+			s.unheld()
+		}},
+		step{"a field that is taken gets berth's value", func(s *site) {
+			s.edit("clusterScoped: false", rule("take"))
+			s.completed()
+			if got := timeout(s); got != "5" {
+				s.t.Errorf("the field is %s, want 5", got)
+			}
+		}},
+		step{"a field that is yielded keeps the other value", func(s *site) {
+			bot(s)
+			s.edit(rule("take"), rule("yield"))
+			says(s.t, s.must(0, "plan"), "policy-bot", "left to them")
+			s.completed()
+			if got := timeout(s); got != "9" {
+				s.t.Errorf("the field is %s, want 9", got)
+			}
+		}},
+	)
 }
 
 // TestClusterAutoscaler: a real autoscaler sets the replicas, and people add fields. berth leaves all of it to them, and does not ask.

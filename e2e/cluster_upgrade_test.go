@@ -53,13 +53,13 @@ func TestClusterUpgradeOverMajors(t *testing.T) {
 func TestClusterUpgradeOnlyByPlan(t *testing.T) {
 	needs(t, long, node, images("6.0.0", release, "7.6.0"))
 	s := olderCluster(t, "cup-only", "6.0.0", 30090, "services: {searcher: {memory: 900Mi}}")
-	onlyByPlan(t, s, func() {
-		dir := t.TempDir()
+	onlyByPlan(s, func(s *site) {
+		dir := s.t.TempDir()
 		s.must(0, "render", "--as", "manifests", "--out", filepath.Join(dir, "manifests"))
 		for _, service := range []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-store", "gitserver"} {
 			files, err := filepath.Glob(filepath.Join(dir, "manifests", "*-"+service+".yaml"))
 			if err != nil {
-				t.Fatal(err)
+				s.t.Fatal(err)
 			}
 			for _, file := range files {
 				if strings.Contains(file, "-statefulset-") || strings.Contains(file, "-deployment-") {
@@ -68,7 +68,7 @@ func TestClusterUpgradeOnlyByPlan(t *testing.T) {
 			}
 		}
 		s.kubectl("rollout", "status", "statefulset/pgsql", "--timeout=120s")
-	}, func() {
+	}, func(s *site) {
 		s.kubectl("patch", "statefulset", "searcher", "--field-manager", "berth", "-p", `{"spec": {"minReadySeconds": 3}}`)
 	})
 }
@@ -76,13 +76,13 @@ func TestClusterUpgradeOnlyByPlan(t *testing.T) {
 // TestClusterUpgradeMigratorFails: a migration fails in the middle. The maintenance page says so, and the upgrade completes when it is fixed.
 func TestClusterUpgradeMigratorFails(t *testing.T) {
 	needs(t, long, node, images("6.0.0", release, "7.6.0"))
-	migratorFails(t, olderCluster(t, "cup-dirty", "6.0.0", 30094))
+	migratorFails(olderCluster(t, "cup-dirty", "6.0.0", 30094))
 }
 
 // TestClusterUpgradeNeverHealthy: the new release never becomes healthy, and berth rolls back.
 func TestClusterUpgradeNeverHealthy(t *testing.T) {
 	needs(t, long, node, images("7.4.0", release, "7.6.0"))
-	neverHealthy(t, olderCluster(t, "cup-sick", "7.4.0", 30095))
+	neverHealthy(olderCluster(t, "cup-sick", "7.4.0", 30095))
 }
 
 // TestClusterUpgradeRefused: an upgrade is refused before anything is touched, for one reason after the other.
@@ -94,7 +94,7 @@ func TestClusterUpgradeRefused(t *testing.T) {
 // TestClusterUpgradeThroughPostgres upgrades from 5.0 through the conversion to a newer Postgres, rolls back with the backup, and upgrades to the end.
 func TestClusterUpgradeThroughPostgres(t *testing.T) {
 	needs(t, long, node, images("5.0.0", "5.11.6271", release, "7.6.0"))
-	throughPostgres(t, olderCluster(t, "cup-postgres", "5.0.0", 30097), "5.11.6271")
+	throughPostgres(olderCluster(t, "cup-postgres", "5.0.0", 30097), "5.11.6271")
 }
 
 // TestClusterUpgradeExternalDatabase: an external database in another namespace is checked, backed up and migrated like a bundled one.

@@ -50,28 +50,41 @@ func TestUpgradeStandard(t *testing.T) {
 	needs(t, engine, images("7.4.0", release))
 	s := older(t, "up-next", "7.4.0")
 	before := s.data()
-	says(t, s.must(2, "upgrade", "--plan"), "7.4.0 -> "+release, "standard")
-	was := s.containers()
-	says(t, s.inTerminal(3, "n", "upgrade"), "nothing was touched")
-	if !maps.Equal(was, s.containers()) {
-		t.Errorf("the answer was no, and containers were replaced")
-	}
-	c := s.searching()
-	says(t, s.inTerminal(0, "y", "upgrade"), "[y/N]")
-	failed := c.result(t, "compose 7.4.0 -> "+release)
-	// The goal is under 10 s on a machine without other work (docs/reliability.md). Load does not explain more than 30 s.
-	if down := time.Duration(failed) * 100 * time.Millisecond; down > 30*time.Second {
-		t.Errorf("searches failed for %s: services are not replaced one after the other", down)
-	}
-	s.same(before)
-	says(t, s.read("sourcegraph.yaml"), "release: "+release+"   # as the admin wrote it")
-	s.must(0, "plan")
-
-	says(t, s.must(0, "rollback", "--yes"), "nothing is lost")
-	s.same(before)
-	says(t, s.read("sourcegraph.yaml"), "release: 7.4.0   # as the admin wrote it")
-	s.must(0, "upgrade", "--yes")
-	s.same(before)
+	story(s,
+		step{"the plan shows a standard upgrade", func(s *site) {
+			says(s.t, s.must(2, "upgrade", "--plan"), "7.4.0 -> "+release, "standard")
+		}},
+		step{"the answer no touches nothing", func(s *site) {
+			was := s.containers()
+			says(s.t, s.inTerminal(3, "n", "upgrade"), "nothing was touched")
+			if !maps.Equal(was, s.containers()) {
+				s.t.Error("containers were replaced")
+			}
+		}},
+		step{"services are replaced one after the other, so searches fail for a short time", func(s *site) {
+			c := s.searching()
+			says(s.t, s.inTerminal(0, "y", "upgrade"), "[y/N]")
+			failed := c.result(s.t, "compose 7.4.0 -> "+release)
+			// The goal is under 10 s on a machine without other work (docs/reliability.md). Load does not explain more than 30 s.
+			if down := time.Duration(failed) * 100 * time.Millisecond; down > 30*time.Second {
+				s.t.Errorf("searches failed for %s", down)
+			}
+		}},
+		step{"the data is the same, and the release in the config is changed in place", func(s *site) {
+			s.same(before)
+			says(s.t, s.read("sourcegraph.yaml"), "release: "+release+"   # as the admin wrote it")
+			s.must(0, "plan")
+		}},
+		step{"a rollback loses nothing", func(s *site) {
+			says(s.t, s.must(0, "rollback", "--yes"), "nothing is lost")
+			s.same(before)
+			says(s.t, s.read("sourcegraph.yaml"), "release: 7.4.0   # as the admin wrote it")
+		}},
+		step{"the upgrade can be repeated", func(s *site) {
+			s.must(0, "upgrade", "--yes")
+			s.same(before)
+		}},
+	)
 }
 
 // inTerminal runs a command in a terminal, where somebody types an answer. It has to end with an exit code.
@@ -169,13 +182,13 @@ func TestUpgradePatchWithOtherCLibrary(t *testing.T) {
 // TestUpgradeMigratorFails: a migration fails in the middle. The maintenance page says so, and the upgrade completes when it is fixed.
 func TestUpgradeMigratorFails(t *testing.T) {
 	needs(t, engine, images("6.0.0", release))
-	migratorFails(t, older(t, "up-dirty", "6.0.0"))
+	migratorFails(older(t, "up-dirty", "6.0.0"))
 }
 
 // TestUpgradeNeverHealthy: the new release never becomes healthy, and berth rolls back.
 func TestUpgradeNeverHealthy(t *testing.T) {
 	needs(t, long, engine, images("7.4.0", release))
-	neverHealthy(t, older(t, "up-sick", "7.4.0"))
+	neverHealthy(older(t, "up-sick", "7.4.0"))
 }
 
 // TestUpgradeRefused: an upgrade is refused before anything is touched, for one reason after the other.
@@ -187,7 +200,7 @@ func TestUpgradeRefused(t *testing.T) {
 // TestUpgradeThroughPostgres upgrades from 5.0 through the conversion to a newer Postgres, rolls back with the backup, and upgrades to the end.
 func TestUpgradeThroughPostgres(t *testing.T) {
 	needs(t, engine, images("5.0.0", "6.12.5040", release))
-	throughPostgres(t, older(t, "up-postgres", "5.0.0"), "6.12.5040")
+	throughPostgres(older(t, "up-postgres", "5.0.0"), "6.12.5040")
 }
 
 // TestUpgradeExternalDatabase: an external database is checked, backed up and migrated like a bundled one.
@@ -230,13 +243,13 @@ func TestUpgradeEngineCrashes(t *testing.T) {
 func TestUpgradeOnlyByPlan(t *testing.T) {
 	needs(t, engine, images("6.0.0", release))
 	s := older(t, "up-only", "6.0.0", "services: {searcher: {memory: 900Mi}}")
-	onlyByPlan(t, s, func() {
-		project := filepath.Join(t.TempDir(), "project")
+	onlyByPlan(s, func(s *site) {
+		project := filepath.Join(s.t.TempDir(), "project")
 		s.must(0, "render", "--out", project)
 		// The project's name is that of the installation, as in berth's own calls of docker compose.
-		docker(t, "compose", "--project-directory", project, "--project-name", s.name, "up", "--detach", "--no-deps",
+		docker(s.t, "compose", "--project-directory", project, "--project-name", s.name, "up", "--detach", "--no-deps",
 			"pgsql", "codeintel-db", "codeinsights-db", "redis-store", "gitserver-0")
-	}, func() { docker(t, "stop", s.name+"-searcher-0") })
+	}, func(s *site) { docker(s.t, "stop", s.name+"-searcher-0") })
 }
 
 // TestUpgradeByUp writes the next release into the config: up upgrades to it, and the rollback exists until upgrade finish.
@@ -245,28 +258,38 @@ func TestUpgradeByUp(t *testing.T) {
 	s := older(t, "up-rolls", "7.4.0")
 	before := s.data()
 	s.edit("release: 7.4.0", "release: "+release)
-	says(t, s.must(0, "check"), "BERTH3744")
-	says(t, s.must(2, "plan"), "7.4.0 -> "+release+"   standard")
-	says(t, s.must(3, "plan", "--out", "plan.json"), "BERTH3745")
-	if _, err := os.Stat(filepath.Join(s.dir, "plan.json")); err == nil {
-		t.Error("the plan of an upgrade was saved")
-	}
-	says(t, s.must(0, "up"), "back to 7.4.0 with: berth rollback")
-	s.same(before)
-	s.must(0, "plan")
-	var records []struct{ Action, From, Release, Result string }
-	if err := json.Unmarshal([]byte(s.onlyOutput(0, "history", "--json")), &records); err != nil {
-		t.Fatal(err)
-	}
-	if r := records[len(records)-1]; r.Action != "upgrade" || r.From != "7.4.0" || r.Release != release || r.Result != "done" {
-		t.Errorf("history says %+v", r)
-	}
-	says(t, s.must(0, "upgrade", "finish", "--yes"), "given up")
-	says(t, s.must(3, "rollback", "--yes"), "BERTH3735", "given up with berth upgrade finish")
-	s.edit("release: "+release, "release: 7.4.0")
-	if out := s.must(3, "up"); !strings.Contains(out, "BERTH3741") || strings.Contains(out, "berth rollback") {
-		t.Errorf("up names a rollback that was given up:\n%s", out)
-	}
+	story(s,
+		step{"check and plan show an upgrade, which is not saved as a plan", func(s *site) {
+			says(s.t, s.must(0, "check"), "BERTH3744")
+			says(s.t, s.must(2, "plan"), "7.4.0 -> "+release+"   standard")
+			says(s.t, s.must(3, "plan", "--out", "plan.json"), "BERTH3745")
+			if _, err := os.Stat(filepath.Join(s.dir, "plan.json")); err == nil {
+				s.t.Error("the plan of an upgrade was saved")
+			}
+		}},
+		step{"up upgrades and names the rollback", func(s *site) {
+			says(s.t, s.must(0, "up"), "back to 7.4.0 with: berth rollback")
+			s.same(before)
+			s.must(0, "plan")
+		}},
+		step{"history says that it was an upgrade", func(s *site) {
+			var records []struct{ Action, From, Release, Result string }
+			if err := json.Unmarshal([]byte(s.onlyOutput(0, "history", "--json")), &records); err != nil {
+				s.t.Fatal(err)
+			}
+			if r := records[len(records)-1]; r.Action != "upgrade" || r.From != "7.4.0" || r.Release != release || r.Result != "done" {
+				s.t.Errorf("history says %+v", r)
+			}
+		}},
+		step{"after upgrade finish there is no rollback, and none is named", func(s *site) {
+			says(s.t, s.must(0, "upgrade", "finish", "--yes"), "given up")
+			says(s.t, s.must(3, "rollback", "--yes"), "BERTH3735", "given up with berth upgrade finish")
+			s.edit("release: "+release, "release: 7.4.0")
+			if out := s.must(3, "up"); !strings.Contains(out, "BERTH3741") || strings.Contains(out, "berth rollback") {
+				s.t.Errorf("up names a rollback that was given up:\n%s", out)
+			}
+		}},
+	)
 }
 
 // TestCheckAgainst checks a config alone against an installed release, as CI does.

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -33,7 +34,31 @@ func main() {
 	os.Exit(code)
 }
 
+const usage = `usage:
+  contract verify [--images REGISTRY/PATH] [--release VERSION] [--only SERVICES] [--patience 1m] [--json] [--out FILE]
+  contract tests --out FILE     adds the results of go test -json, which it reads, to a result
+  contract next                 prints the newest release with a Compose file that has no result in contract.d yet, or nothing`
+
 func run(ctx context.Context, args []string) (int, error) {
+	if len(args) == 0 {
+		return 0, errors.New(usage)
+	}
+	switch args[0] {
+	case "verify":
+		return runVerify(ctx, args[1:])
+	case "tests":
+		return 0, runTests(args[1:], os.Stdin)
+	case "next":
+		release, err := next(os.DirFS(".."), "catalogue/releases", "testbed/contract.d")
+		if err == nil && release != "" {
+			fmt.Println(release)
+		}
+		return 0, err
+	}
+	return 0, errors.New(usage)
+}
+
+func runVerify(ctx context.Context, args []string) (int, error) {
 	flags := flag.NewFlagSet("contract verify", flag.ContinueOnError)
 	images := flags.String("images", "index.docker.io/sourcegraph", "registry and path of the images")
 	release := flags.String("release", "7.5.4453", "release")
@@ -41,10 +66,7 @@ func run(ctx context.Context, args []string) (int, error) {
 	patience := flags.Duration("patience", time.Minute, "how long one thing is waited for")
 	asJSON := flags.Bool("json", false, "print the result as JSON")
 	out := flags.String("out", "", "also write the result as JSON into this file")
-	if len(args) == 0 || args[0] != "verify" {
-		return 0, fmt.Errorf("usage: contract verify [--images REGISTRY/PATH] [--release VERSION] [--only SERVICES] [--patience 1m] [--json] [--out FILE]")
-	}
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return 0, err
 	}
 	o := verify.Options{Images: *images, Release: *release, Patience: *patience, Contract: contract.Load()}
@@ -59,25 +81,28 @@ func run(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	text, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return 0, err
-	}
-	text = append(text, '\n')
 	if *out != "" {
-		if err := os.WriteFile(*out, text, 0o644); err != nil {
+		if err := write(*out, result); err != nil {
 			return 0, err
 		}
 	}
 	if *asJSON {
-		fmt.Print(string(text))
+		err = write("/dev/stdout", result)
 	} else {
 		show(result)
 	}
 	if len(result.Differences) > 0 {
-		return differs, nil
+		return differs, err
 	}
-	return 0, nil
+	return 0, err
+}
+
+func write(file string, result verify.Result) error {
+	text, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
 func show(r verify.Result) {

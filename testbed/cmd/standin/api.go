@@ -43,7 +43,8 @@ func (f *frontend) rows(w http.ResponseWriter, r *http.Request, db, sql string, 
 }
 
 func (f *frontend) users(w http.ResponseWriter, r *http.Request) {
-	f.rows(w, r, "frontend", `SELECT id, username, email, site_admin AS "siteAdmin", created_at AS "createdAt" FROM users ORDER BY id`)
+	f.rows(w, r, "frontend", `SELECT id, username::text, email::text, site_admin AS "siteAdmin", users.created_at AS "createdAt" FROM users
+		LEFT JOIN user_emails ON user_id = id AND is_primary ORDER BY id`)
 }
 
 func (f *frontend) externalServices(w http.ResponseWriter, r *http.Request) {
@@ -51,8 +52,8 @@ func (f *frontend) externalServices(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *frontend) listRepos(ctx context.Context) ([]repoInfo, error) {
-	rows, err := f.db.frontend().Query(ctx, `SELECT name, uri, revision, coalesce(commit, '') FROM repo
-		LEFT JOIN gitserver_repos ON repo_id = repo.id AND clone_status = 'cloned' ORDER BY name`)
+	rows, err := f.db.frontend().Query(ctx, `SELECT name::text, clone_url, revision, CASE clone_status WHEN 'cloned' THEN coalesce(commit, '') ELSE '' END
+		FROM repo JOIN standin_repos s ON s.repo_id = repo.id JOIN gitserver_repos g ON g.repo_id = repo.id ORDER BY name::text`)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +71,9 @@ func (f *frontend) listRepos(ctx context.Context) ([]repoInfo, error) {
 }
 
 func (f *frontend) repos(w http.ResponseWriter, r *http.Request) {
-	f.rows(w, r, "frontend", `SELECT name, uri AS "cloneURL", coalesce(clone_status, 'not_cloned') AS "cloneStatus", shard_id AS "gitserver",
-		commit, repo_size_bytes AS "bytes", last_error AS "lastError" FROM repo LEFT JOIN gitserver_repos ON repo_id = repo.id ORDER BY name`)
+	f.rows(w, r, "frontend", `SELECT name::text, clone_url AS "cloneURL", clone_status AS "cloneStatus", nullif(shard_id, '') AS "gitserver", commit,
+		repo_size_bytes AS "bytes", last_error AS "lastError"
+		FROM repo JOIN standin_repos s ON s.repo_id = repo.id JOIN gitserver_repos g ON g.repo_id = repo.id ORDER BY name::text`)
 }
 
 var repoName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
@@ -86,17 +88,25 @@ func (f *frontend) addRepo(ctx context.Context, name, uri string, bundle []byte,
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // does nothing after the commit
-	sql := "INSERT INTO repo (name, uri) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
-	if again {
-		sql = `INSERT INTO repo (name, uri) VALUES ($1, $2)
-			ON CONFLICT (name) DO UPDATE SET uri = excluded.uri, revision = repo.revision + 1, updated_at = now()`
-	}
-	if _, err := tx.Exec(ctx, sql, name, uri); err != nil {
+	// The name is unique only at the end of a transaction, so that ON CONFLICT does not know it: frontends take turns.
+	if _, err := tx.Exec(ctx, "LOCK TABLE standin_repos IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 		return err
 	}
-	if bundle != nil {
-		if _, err := tx.Exec(ctx, `INSERT INTO repo_bundles (repo_id, bundle) SELECT id, $2 FROM repo WHERE name = $1
-			ON CONFLICT (repo_id) DO UPDATE SET bundle = excluded.bundle`, name, bundle); err != nil {
+	var id int
+	switch err := tx.QueryRow(ctx, "SELECT id FROM repo WHERE name = $1", name).Scan(&id); {
+	case errors.Is(err, pgx.ErrNoRows):
+		if err := tx.QueryRow(ctx, `INSERT INTO repo (name, uri, external_id, external_service_type, external_service_id, updated_at)
+			VALUES ($1::text, $1::text, $1::text, 'other', $2, now()) RETURNING id`, name, uri).Scan(&id); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO standin_repos (repo_id, clone_url, bundle) VALUES ($1, $2, $3)", id, uri, bundle); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	case again:
+		if _, err := tx.Exec(ctx, `UPDATE standin_repos SET clone_url = $2, bundle = coalesce($3, bundle), revision = revision + 1
+			WHERE repo_id = $1`, id, uri, bundle); err != nil {
 			return err
 		}
 	}
@@ -136,7 +146,7 @@ func (f *frontend) postBundle(w http.ResponseWriter, r *http.Request) {
 
 func (f *frontend) getSettings(w http.ResponseWriter, r *http.Request) {
 	var text string
-	err := f.db.frontend().QueryRow(r.Context(), "SELECT contents FROM settings ORDER BY id DESC LIMIT 1").Scan(&text)
+	err := f.db.frontend().QueryRow(r.Context(), "SELECT contents FROM settings WHERE user_id IS NULL AND org_id IS NULL ORDER BY id DESC LIMIT 1").Scan(&text)
 	if errors.Is(err, pgx.ErrNoRows) {
 		text, err = "{}", nil
 	}
@@ -206,8 +216,12 @@ func (f *frontend) postUpload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var id int
-	if err := f.db.frontend().QueryRow(r.Context(), `INSERT INTO lsif_uploads (repository, object_key, sha256, size) VALUES ($1, $2, $3, $4)
-		RETURNING id`, repository, key, digest, len(content)).Scan(&id); err != nil {
+	if err := f.db.frontend().QueryRow(r.Context(), `WITH upload AS (INSERT INTO lsif_uploads
+			(repository_id, commit, indexer, num_parts, uploaded_parts, upload_size, content_type, queued_at)
+			VALUES (coalesce((SELECT id FROM repo WHERE name = $1::text::citext), 0), left($3::text, 40), 'stand-in', 1, '{0}', $4, 'application/x-protobuf+scip', now())
+			RETURNING id)
+		INSERT INTO standin_uploads (upload_id, repository, object_key, sha256) SELECT id, $1::text, $2, $3::text FROM upload RETURNING upload_id`,
+		repository, key, digest, len(content)).Scan(&id); err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
 	}
@@ -216,7 +230,8 @@ func (f *frontend) postUpload(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *frontend) uploads(w http.ResponseWriter, r *http.Request) {
-	f.rows(w, r, "frontend", `SELECT id, repository, state, sha256, size, failure_message AS "failure" FROM lsif_uploads ORDER BY id`)
+	f.rows(w, r, "frontend", `SELECT id, repository, state, sha256, upload_size AS "size", failure_message AS "failure"
+		FROM lsif_uploads JOIN standin_uploads ON upload_id = id ORDER BY id`)
 }
 
 // upload gives the content back as the blob store has it now.
@@ -224,7 +239,7 @@ func (f *frontend) upload(w http.ResponseWriter, r *http.Request) {
 	var key string
 	id, err := strconv.Atoi(r.PathValue("id"))
 	if err == nil {
-		err = f.db.frontend().QueryRow(r.Context(), "SELECT object_key FROM lsif_uploads WHERE id = $1", id).Scan(&key)
+		err = f.db.frontend().QueryRow(r.Context(), "SELECT object_key FROM standin_uploads WHERE upload_id = $1", id).Scan(&key)
 	}
 	if err != nil {
 		refuse(w, http.StatusNotFound, err)
@@ -244,7 +259,8 @@ func (f *frontend) postInsight(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, errors.New("an insight needs query"))
 		return
 	}
-	f.rows(w, r, "codeinsights", `INSERT INTO insight_series (series_id, query) VALUES ($1, $2) RETURNING series_id AS "id", query`,
+	f.rows(w, r, "codeinsights", `INSERT INTO insight_series (series_id, query, generation_method) VALUES ($1, $2, 'search')
+		RETURNING series_id AS "id", query`,
 		hex.EncodeToString(random(8)), in["query"])
 }
 

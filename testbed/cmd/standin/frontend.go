@@ -140,8 +140,8 @@ func (f *frontend) files() (services map[string][]json.RawMessage, settings stri
 func (f *frontend) begin(ctx context.Context, services map[string][]json.RawMessage, settings string) error {
 	db := f.db.frontend()
 	if settings != "" {
-		if _, err := db.Exec(ctx, `INSERT INTO settings (contents) SELECT $1
-			WHERE $1 IS DISTINCT FROM (SELECT contents FROM settings ORDER BY id DESC LIMIT 1)`, settings); err != nil {
+		if _, err := db.Exec(ctx, `INSERT INTO settings (contents) SELECT $1 WHERE $1 IS DISTINCT FROM
+			(SELECT contents FROM settings WHERE user_id IS NULL AND org_id IS NULL ORDER BY id DESC LIMIT 1)`, settings); err != nil {
 			return err
 		}
 	}
@@ -159,8 +159,7 @@ func (f *frontend) begin(ctx context.Context, services map[string][]json.RawMess
 	}
 	for kind, configs := range services {
 		for n, c := range configs {
-			if _, err := db.Exec(ctx, `INSERT INTO external_services (kind, display_name, config) VALUES ($1, $2, $3)
-				ON CONFLICT (display_name) DO UPDATE SET config = excluded.config`, kind, fmt.Sprintf("%s #%d", kind, n+1), string(c)); err != nil {
+			if err := f.addService(ctx, kind, fmt.Sprintf("%s #%d", kind, n+1), string(c)); err != nil {
 				return err
 			}
 			if err := f.addOther(ctx, kind, c); err != nil {
@@ -169,6 +168,26 @@ func (f *frontend) begin(ctx context.Context, services map[string][]json.RawMess
 		}
 	}
 	return nil
+}
+
+// addService adds a code host, or gives one its new settings. Several frontends do so at once: the lock lets them take turns.
+func (f *frontend) addService(ctx context.Context, kind, name, config string) error {
+	tx, err := f.db.frontend().Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }() // does nothing after the commit
+	if _, err := tx.Exec(ctx, "LOCK TABLE external_services IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+		return err
+	}
+	tag, err := tx.Exec(ctx, "UPDATE external_services SET config = $3, updated_at = now() WHERE kind = $1 AND display_name = $2", kind, name, config)
+	if err == nil && tag.RowsAffected() == 0 {
+		_, err = tx.Exec(ctx, "INSERT INTO external_services (kind, display_name, config) VALUES ($1, $2, $3)", kind, name, config)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
 }
 
 // addOther adds the repositories of a code host of kind OTHER, the only kind whose list needs no request to a code host.
@@ -256,7 +275,7 @@ func (f *frontend) internal() http.Handler {
 	})
 	m.HandleFunc("GET /internal/bundle", func(w http.ResponseWriter, r *http.Request) {
 		var bundle []byte
-		err := f.db.frontend().QueryRow(r.Context(), "SELECT bundle FROM repo_bundles JOIN repo ON repo.id = repo_id WHERE name = $1",
+		err := f.db.frontend().QueryRow(r.Context(), "SELECT bundle FROM standin_repos JOIN repo ON repo.id = repo_id WHERE name = $1 AND bundle IS NOT NULL",
 			r.FormValue("repo")).Scan(&bundle)
 		if err != nil {
 			refuse(w, http.StatusNotFound, err)
@@ -274,9 +293,9 @@ func (f *frontend) internal() http.Handler {
 		if c.Error != "" {
 			status = "not_cloned"
 		}
-		if _, err := f.db.frontend().Exec(r.Context(), `INSERT INTO gitserver_repos (repo_id, clone_status, shard_id, repo_size_bytes, last_error, commit)
-			SELECT id, $2, $3, $4, $5, $6 FROM repo WHERE name = $1 ON CONFLICT (repo_id) DO UPDATE SET clone_status = $2, shard_id = $3,
-			repo_size_bytes = $4, last_error = $5, commit = $6, updated_at = now()`, c.Name, status, c.Shard, c.Bytes, c.Error, c.Commit); err != nil {
+		if _, err := f.db.frontend().Exec(r.Context(), `WITH at AS (UPDATE standin_repos SET commit = $6 FROM repo WHERE repo.id = repo_id AND name = $1)
+			UPDATE gitserver_repos SET clone_status = $2, shard_id = $3, repo_size_bytes = $4, last_error = $5, updated_at = now(), last_fetched = now()
+			FROM repo WHERE repo.id = repo_id AND name = $1`, c.Name, status, c.Shard, c.Bytes, c.Error, c.Commit); err != nil {
 			refuse(w, http.StatusInternalServerError, err)
 		}
 	})

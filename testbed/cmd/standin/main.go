@@ -49,6 +49,7 @@ var roles = map[string]func(context.Context, *service) error{
 	"grafana":                     runGrafana,
 	"cadvisor":                    runCadvisor,
 	"otel-collector":              runOtel,
+	"seed":                        runSeed,
 }
 
 func main() {

@@ -55,8 +55,11 @@ func (f *frontend) siteInit(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusInternalServerError, err)
 		return
 	}
-	tag, err := f.db.frontend().Exec(r.Context(), `INSERT INTO users (username, email, passwd, site_admin)
-		SELECT $1, $2, $3, true WHERE NOT EXISTS (SELECT FROM users)`, in["username"], in["email"], passwd)
+	tag, err := f.db.frontend().Exec(r.Context(), `WITH first AS (INSERT INTO users (username, passwd, site_admin)
+			SELECT $1, $3, true WHERE NOT EXISTS (SELECT FROM users) RETURNING id, username),
+		name AS (INSERT INTO names (name, user_id) SELECT username, id FROM first)
+		INSERT INTO user_emails (user_id, email, verified_at, is_primary) SELECT id, $2, now(), true FROM first`,
+		in["username"], in["email"], passwd)
 	switch {
 	case err != nil:
 		refuse(w, http.StatusServiceUnavailable, err)
@@ -74,7 +77,7 @@ func (f *frontend) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var passwd string
-	err = f.db.frontend().QueryRow(r.Context(), "SELECT passwd FROM users WHERE username = $1", in["username"]).Scan(&passwd)
+	err = f.db.frontend().QueryRow(r.Context(), "SELECT passwd FROM users WHERE username = $1 AND deleted_at IS NULL", in["username"]).Scan(&passwd)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return

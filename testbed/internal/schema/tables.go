@@ -1,15 +1,17 @@
-// Package schema has the three databases: their tables at each release, the migrations between releases, and the migrator's work on
-// them. The tables that record migrations have the names and columns of Sourcegraph's, so that whoever reads those reads these.
+// Package schema has the three databases: their tables at each release, the migrations between releases, and the migrator's work on them. Tables
+// that hold what must not be lost, and those that record migrations, have the names, columns and keys of Sourcegraph's.
 package schema
 
 import (
+	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"berth/testbed/internal/release"
 )
 
-// Table is a table and its columns as SQL.
+// Table is a table and its columns, by name; more than the name is SQL.
 type Table struct {
 	Name    string
 	Columns []string
@@ -21,7 +23,6 @@ type Migration struct {
 	Name       string
 	Release    release.Minor // the release that brought it; zero for what all releases have
 	Privileged bool          // needs a superuser
-	Tables     []Table       // tables that it makes
 	Table      string        // table that gets Column
 	Column     string
 	SQL        []string // statements beside tables and columns
@@ -49,46 +50,34 @@ var log = Table{"migration_logs", []string{
 	"backfilled boolean NOT NULL DEFAULT false",
 }}
 
-// base are the tables that all releases have.
-var base = map[string][]Table{
-	"frontend": {
-		{"versions", []string{"service text PRIMARY KEY", "version text NOT NULL", "updated_at timestamptz NOT NULL DEFAULT now()",
-			"first_version text NOT NULL", "auto_upgrade boolean NOT NULL DEFAULT false"}},
-		{"out_of_band_migrations", []string{"id SERIAL PRIMARY KEY", "team text NOT NULL", "component text NOT NULL",
-			"description text NOT NULL", "progress double precision NOT NULL DEFAULT 0", "created timestamptz NOT NULL DEFAULT now()",
-			"last_updated timestamptz", "non_destructive boolean NOT NULL", "apply_reverse boolean NOT NULL DEFAULT false",
-			"is_enterprise boolean NOT NULL DEFAULT false", "introduced_version_major integer NOT NULL",
-			"introduced_version_minor integer NOT NULL", "deprecated_version_major integer", "deprecated_version_minor integer",
-			"metadata jsonb NOT NULL DEFAULT '{}'"}},
-		{"out_of_band_migrations_errors", []string{"id SERIAL PRIMARY KEY", "migration_id integer NOT NULL", "message text NOT NULL",
-			"created timestamptz NOT NULL DEFAULT now()"}},
-		{"users", []string{"id SERIAL PRIMARY KEY", "username text NOT NULL UNIQUE", "display_name text", "email text NOT NULL",
-			"passwd text NOT NULL", "site_admin boolean NOT NULL DEFAULT false", "created_at timestamptz NOT NULL DEFAULT now()",
-			"deleted_at timestamptz"}},
-		{"repo", []string{"id SERIAL PRIMARY KEY", "name text NOT NULL UNIQUE", "uri text NOT NULL",
-			"revision integer NOT NULL DEFAULT 1", "created_at timestamptz NOT NULL DEFAULT now()",
-			"updated_at timestamptz NOT NULL DEFAULT now()"}},
-		{"repo_bundles", []string{"repo_id integer PRIMARY KEY", "bundle bytea NOT NULL"}},
-		{"gitserver_repos", []string{"repo_id integer PRIMARY KEY", "clone_status text NOT NULL", "shard_id text NOT NULL",
-			"repo_size_bytes bigint", "last_error text", "commit text", "updated_at timestamptz NOT NULL DEFAULT now()"}},
-		{"settings", []string{"id SERIAL PRIMARY KEY", "contents text NOT NULL", "created_at timestamptz NOT NULL DEFAULT now()"}},
-		{"critical_and_site_config", []string{"id SERIAL PRIMARY KEY", "type text NOT NULL", "contents text NOT NULL",
-			"created_at timestamptz NOT NULL DEFAULT now()"}},
-		{"external_services", []string{"id SERIAL PRIMARY KEY", "kind text NOT NULL", "display_name text NOT NULL UNIQUE",
-			"config text NOT NULL", "created_at timestamptz NOT NULL DEFAULT now()"}},
-		{"lsif_uploads", []string{"id SERIAL PRIMARY KEY", "repository text NOT NULL", "state text NOT NULL DEFAULT 'queued'",
-			"object_key text NOT NULL", "sha256 text NOT NULL", "size bigint NOT NULL", "failure_message text",
-			"uploaded_at timestamptz NOT NULL DEFAULT now()"}},
-	},
-	"codeintel": {
-		{"codeintel_scip_metadata", []string{"id SERIAL PRIMARY KEY", "upload_id integer NOT NULL UNIQUE", "tool_name text NOT NULL",
-			"size bigint NOT NULL"}},
-	},
-	"codeinsights": {
-		{"insight_series", []string{"id SERIAL PRIMARY KEY", "series_id text NOT NULL UNIQUE", "query text NOT NULL",
-			"created_at timestamptz NOT NULL DEFAULT now()"}},
-		{"series_points", []string{"series_id text NOT NULL", "time timestamptz NOT NULL DEFAULT now()", "value double precision NOT NULL"}},
-	},
+//go:embed frontend.sql codeintel.sql codeinsights.sql
+var files embed.FS
+
+// base is what all releases have of a database, as SQL.
+func base(database string) string {
+	text, err := files.ReadFile(database + ".sql")
+	if err != nil {
+		panic(err) // it is built in
+	}
+	return string(text)
+}
+
+var (
+	table  = regexp.MustCompile(`(?ms)^CREATE TABLE IF NOT EXISTS (\w+) \(\n(.*?)^\);$`)
+	column = regexp.MustCompile(`(?m)^  "?([a-z_0-9]+)"? [a-z]`) // constraints begin with capitals
+)
+
+// Base are the tables that all releases have of a database, with the names of their columns.
+func Base(database string) []Table {
+	var out []Table
+	for _, m := range table.FindAllStringSubmatch(base(database), -1) {
+		t := Table{Name: m[1]}
+		for _, c := range column.FindAllStringSubmatch(m[2], -1) {
+			t.Columns = append(t.Columns, c[1])
+		}
+		out = append(out, t)
+	}
+	return out
 }
 
 // anchor is the table in which each release leaves a column, so that releases can be told apart by their schema.
@@ -117,7 +106,7 @@ func Migrations(database string, at release.Minor) []Migration {
 		sql = append(sql, "CREATE EXTENSION IF NOT EXISTS "+e)
 	}
 	all := []Migration{
-		{ID: firstID, Name: "squashed migrations", Tables: base[database]},
+		{ID: firstID, Name: "squashed migrations", SQL: []string{base(database)}},
 		{ID: ext.id, Name: "extensions", Privileged: true, SQL: sql},
 	}
 	for n, m := range release.Between(release.Minor{Major: 4, Minor: 5}, at) {
@@ -130,9 +119,6 @@ func Migrations(database string, at release.Minor) []Migration {
 // Up are the statements that apply it.
 func (m Migration) Up() []string {
 	var out []string
-	for _, t := range m.Tables {
-		out = append(out, t.create())
-	}
 	if m.Column != "" {
 		out = append(out, fmt.Sprintf("ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s", m.Table, m.Column))
 	}
@@ -158,12 +144,12 @@ func Columns(database string, at release.Minor) map[string]bool {
 	for _, c := range log.Columns {
 		add(log.Name, c)
 	}
-	for _, m := range Migrations(database, at) {
-		for _, t := range m.Tables {
-			for _, c := range t.Columns {
-				add(t.Name, c)
-			}
+	for _, t := range Base(database) {
+		for _, c := range t.Columns {
+			add(t.Name, c)
 		}
+	}
+	for _, m := range Migrations(database, at) {
 		if m.Column != "" {
 			add(m.Table, m.Column)
 		}

@@ -38,6 +38,8 @@ type Result struct {
 	Checked     int          `json:"checked"` // promises
 	Differences []Difference `json:"differences"`
 	NotChecked  []string     `json:"notChecked"` // promises that could not be looked at, and why
+	// Tests are berth's tests on these images, with pass, fail or skip.
+	Tests map[string]string `json:"tests,omitempty"`
 }
 
 // Difference is a promise that an image does not keep.
