@@ -80,8 +80,15 @@ func (b *bench) contests(groups []string) ([]contest, error) {
 }
 
 func (b *bench) start() ([]contest, error) {
+	b.bounds = append(b.bounds, bound{what: "the binary", unit: "MB", most: 45, measure: func() (float64, error) {
+		info, err := os.Stat(b.berth)
+		if err != nil {
+			return 0, err
+		}
+		return float64(info.Size()) / 1e6, nil
+	}})
 	return []contest{{
-		what: "`berth help`, a command that does nothing", rounds: 41, goal: 1,
+		what: "`berth help`, a command that does nothing", rounds: 41, most: 30 * time.Millisecond,
 		ours: shell(b.dir, b.berth, "help"), theirs: shell(b.dir, "docker", "--version"),
 	}}, nil
 }
@@ -101,10 +108,11 @@ func (b *bench) against(what string, ours command) ([]contest, error) {
 	for _, c := range []struct {
 		variable, tag, folder, what string
 		command                     []string
+		goal                        float64
 	}{
-		{"BENCH_HELM", chartTag, "charts/sourcegraph", "chart", []string{"helm", "template", "sourcegraph"}},
-		{"BENCH_K8S", baseTag, "base", "base", []string{"kustomize", "build"}},
-		{"BENCH_K8S", baseTag, "base", "base", []string{"kubectl", "kustomize"}},
+		{"BENCH_HELM", chartTag, "charts/sourcegraph", "chart", []string{"helm", "template", "sourcegraph"}, 7},
+		{"BENCH_K8S", baseTag, "base", "base", []string{"kubectl", "kustomize"}, 10},
+		{"BENCH_K8S", baseTag, "base", "base", []string{"kustomize", "build"}, 0},
 	} {
 		name := strings.Join(c.command[:2], " ")
 		repository := os.Getenv(c.variable)
@@ -120,7 +128,7 @@ func (b *bench) against(what string, ours command) ([]contest, error) {
 		}
 		theirs := shell(b.dir, c.command[0], append(c.command[1:], filepath.Join(tree, c.folder))...)
 		theirs.name = name + " of Sourcegraph's own " + c.what
-		list = append(list, contest{what: what, ours: ours, theirs: theirs, rounds: 31, goal: 10})
+		list = append(list, contest{what: what, ours: ours, theirs: theirs, rounds: 31, goal: c.goal})
 	}
 	return list, nil
 }
@@ -181,7 +189,7 @@ func (b *bench) engine() ([]contest, error) {
 	}
 	compose := func(dir string) command { return shell(dir, "docker", "compose", "up", "-d", "--pull", "never") }
 	return []contest{
-		{what: "nothing to do", rounds: 15, goal: 2, ours: shell(site, b.berth, "plan"),
+		{what: "`berth plan` with nothing to do, 26 containers", rounds: 15, goal: 2, most: 150 * time.Millisecond, ours: shell(site, b.berth, "plan"),
 			theirs: command{name: "docker compose up -d", do: compose(filepath.Join(site, ".berth", "bench", "project")).do}},
 		{what: "from nothing to healthy, 26 services", rounds: 5, goal: 1 / 1.05,
 			ours: command{name: "berth up", before: remove, do: up.do},

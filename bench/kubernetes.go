@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // The namespaces of the measured installations.
@@ -92,7 +93,7 @@ func (b *bench) kubernetes() ([]contest, error) {
 			ours:    command{name: "berth up", before: removeFirst, do: shell(first, b.berth, "up").do},
 			theirs: command{name: "helm install --wait of Sourcegraph's own chart", before: removeFirst,
 				do: helm("install", firstNamespace, "--create-namespace", "--wait", "--timeout", "3m").do}},
-		contest{what: "`berth plan` with " + nothing, rounds: 15, goal: 5, ours: shell(ours, b.berth, "plan"), theirs: differ,
+		contest{what: "`berth plan` with " + nothing, rounds: 15, goal: 5, most: 150 * time.Millisecond, ours: shell(ours, b.berth, "plan"), theirs: differ,
 			prepare: func() error { return errors.Join(removeFirst(), settle()) }},
 		contest{what: "`berth up` with " + nothing, rounds: 15, goal: 3, ours: shell(ours, b.berth, "up"), theirs: apply},
 		contest{what: "`berth up` with " + nothing, rounds: 15, goal: 3, ours: shell(ours, b.berth, "up"), theirs: helm("upgrade", helmNamespace)},

@@ -27,8 +27,9 @@ type contest struct {
 	what         string
 	ours, theirs command
 	rounds       int
-	goal         float64      // theirs / ours must be at least this
-	prepare      func() error // before the first round
+	goal         float64       // theirs / ours must be at least this; 0: only shown
+	most         time.Duration // ours must take less; 0: as long as it takes
+	prepare      func() error  // before the first round
 }
 
 // bound is something that must not grow beyond a limit.
@@ -70,10 +71,10 @@ func run(w io.Writer) error {
 		}
 		ratio := float64(theirs) / float64(ours)
 		verdict := ""
-		if ratio < c.goal {
+		if ratio < c.goal || c.most > 0 && ours >= c.most {
 			verdict, failed = " **missed**", true
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f | %.2f%s |\n", c.what, show(ours), c.theirs.name, show(theirs), ratio, c.goal, verdict)
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %.2f | %s%s |\n", c.what, show(ours), c.theirs.name, show(theirs), ratio, c.goals(), verdict)
 	}
 	for _, l := range bench.bounds {
 		is, err := l.measure()
@@ -90,6 +91,18 @@ func run(w io.Writer) error {
 		return errors.New("a goal was missed")
 	}
 	return nil
+}
+
+// goals are what is asked of a contest, in words.
+func (c contest) goals() string {
+	var all []string
+	if c.goal > 0 {
+		all = append(all, fmt.Sprintf("%.2f", c.goal))
+	}
+	if c.most > 0 {
+		all = append(all, "under "+show(c.most))
+	}
+	return strings.Join(all, ", ")
 }
 
 // race runs both in turns and gives the medians.

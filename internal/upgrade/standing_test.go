@@ -122,7 +122,7 @@ func TestNoWayAround(t *testing.T) {
 				return
 			}
 			switch {
-			case to == data:
+			case to == data || to == s.Release(): // a minor's first release in the databases may be any patch that runs
 			case !got.Rolls:
 				t.Fatalf("from %s to %s without a word", data, to)
 			default:

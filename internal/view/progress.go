@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/plan"
 	"berth/internal/run"
+	"golang.org/x/term"
 )
 
 // Progress shows runs while they go on: a line for each thing that happened, and on a terminal one line that is redrawn for what is
@@ -33,8 +34,15 @@ type Progress struct {
 // quiet is how long no line may come where nothing is redrawn.
 const quiet = 2 * time.Second
 
-// widest is what fits a usual terminal: a line that wraps can't be redrawn.
-const widest = 118
+// columns is how many columns a terminal has now: a line that wraps can't be redrawn. What is no terminal counts as a small one.
+func columns(out io.Writer) int {
+	if f, ok := out.(interface{ Fd() uintptr }); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 80
+}
 
 // Show takes an event.
 func (p *Progress) Show(e run.Event) {
@@ -139,8 +147,8 @@ func (p *Progress) status() {
 	}
 	text := strings.Join(parts, " · ")
 	if p.Terminal {
-		if line := []rune(text); len(line) > widest {
-			text = string(line[:widest-3]) + "..."
+		if line, most := []rune(text), max(columns(p.Out)-1, 20); len(line) > most {
+			text = string(line[:most-3]) + "..."
 		}
 		fmt.Fprintf(p.Out, "\r\x1b[K%s", text)
 		p.drawn = true

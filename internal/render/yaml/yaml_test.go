@@ -1,6 +1,7 @@
 package yaml
 
 import (
+	"fmt"
 	"iter"
 	"testing"
 
@@ -61,6 +62,30 @@ func TestWrittenYAMLReadsBack(t *testing.T) {
 		}
 		if diff := cmp.Diff(Plain(want), got); diff != "" {
 			t.Fatalf("%s\n%s", diff, text)
+		}
+	})
+}
+
+// BenchmarkEncode is the reason for this package: what writing a project of 26 services takes, by it and by the library.
+func BenchmarkEncode(b *testing.B) {
+	services := map[string]any{}
+	for i := range 26 {
+		services[fmt.Sprintf("service-%d", i)] = map[string]any{"image": "index.docker.io/sourcegraph/frontend:7.5.4453@sha256:0123456789abcdef",
+			"environment": map[string]any{"PGHOST": "pgsql", "GOMAXPROCS": "12", "SRC_LOG_LEVEL": "info", "DEPLOY_TYPE": "docker-compose", "SRC_GIT_SERVERS": "gitserver-0:3178"},
+			"cpus":        1.5, "mem_limit": "4g", "restart": "always", "networks": []any{"sourcegraph"}, "volumes": []any{"data:/mnt", "cache:/cache"},
+			"healthcheck": map[string]any{"test": "wget -q 'http://127.0.0.1:3080/healthz' -O /dev/null || exit 1", "interval": "5s", "retries": 10}}
+	}
+	project := map[string]any{"name": "sourcegraph", "services": services}
+	b.Run("berth", func(b *testing.B) {
+		for b.Loop() {
+			Encode("", project)
+		}
+	})
+	b.Run("library", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := reader.Dump(project); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 }

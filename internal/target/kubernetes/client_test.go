@@ -65,6 +65,7 @@ func TestTriedAgain(t *testing.T) {
 		{"reset, once only", []func(http.ResponseWriter){reset}, "create", 1, false},
 		{"webhook that is broken", slices.Repeat([]func(http.ResponseWriter){busy(500)}, 9), "apply", mishaps + 1, false},
 		{"no rights right after a restart", []func(http.ResponseWriter){busy(503), busy(403)}, "apply", 3, true},
+		{"internal errors right after a restart", append([]func(http.ResponseWriter){busy(503)}, slices.Repeat([]func(http.ResponseWriter){busy(500)}, 4)...), "apply", 6, true},
 		{"no rights", []func(http.ResponseWriter){busy(403)}, "apply", 1, false},
 		{"invalid", []func(http.ResponseWriter){busy(422)}, "apply", 1, false},
 	} {

@@ -123,8 +123,11 @@ const (
 // mishaps is how often an internal error is tried again: a webhook that is being replaced gives them for a moment, a broken one always.
 const mishaps = 3
 
+// settling is how often a request is tried while an API server comes back: about 15 s.
+const settling = 10
+
 // again reports whether a request that failed is worth another try, and after what pause. away is that the API server was gone before in
-// the same request: one that comes back knows nobody's rights for a moment.
+// the same request: one that comes back knows nobody's rights for a moment, and has no addresses for Services.
 func (c *Client) again(r request, err error, try int, away bool) (time.Duration, bool) {
 	pause := min(firstPause<<min(try, 10), mostPause)
 	pause += time.Duration(rand.Int64N(int64(pause / 4))) // so that parallel requests do not all come back at once
@@ -133,18 +136,19 @@ func (c *Client) again(r request, err error, try int, away bool) (time.Duration,
 		// A connection that was refused took nothing with it.
 		return pause, absent(err) && (!r.once || utilnet.IsConnectionRefused(err))
 	}
+	comingBack := away && try < settling
 	switch refused.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return pause, true
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return pause, !r.once
 	case http.StatusInternalServerError:
-		return pause, !r.once && try < mishaps && !refused.misshapen()
+		return pause, !r.once && !refused.misshapen() && (try < mishaps || comingBack)
 	case http.StatusUnauthorized:
 		// client-go has run the program that signs in again, but did not send the request again.
-		return pause, away && try < 10 || try == 0 && c.access.config.ExecProvider != nil
+		return pause, comingBack || try == 0 && c.access.config.ExecProvider != nil
 	case http.StatusForbidden:
-		return pause, away && try < 10
+		return pause, comingBack
 	}
 	return 0, false
 }
