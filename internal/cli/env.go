@@ -27,8 +27,9 @@ type Env struct {
 
 // Targets find installations.
 type Targets struct {
-	Open  Opener // as a config asks for it, rendered
-	Named Opener // of which only the name is known
+	Open   Opener // as a config asks for it, rendered
+	Named  Opener // of which only the name is known
+	Stored Opener // of which only the state is asked for: on a Docker host that needs no engine
 }
 
 // Opener finds an installation at its target.
@@ -36,8 +37,9 @@ type Opener func(context.Context, *installation.Environment, *installation.Want)
 
 // real are the Docker Engine and the cluster that are there.
 var real = Targets{
-	Open:  on(engine.Open, cluster.Open),
-	Named: on(engine.OpenNamed, cluster.OpenNamed),
+	Open:   on(engine.Open, cluster.Open),
+	Named:  on(engine.OpenNamed, cluster.OpenNamed),
+	Stored: on(engine.Stored, cluster.OpenNamed),
 }
 
 // on is the opener for the target that a config names.

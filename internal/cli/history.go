@@ -6,9 +6,7 @@ import (
 	"io"
 	"time"
 
-	"berth/catalogue"
 	"berth/internal/state"
-	"berth/internal/target/compose/store"
 	"github.com/spf13/cobra"
 )
 
@@ -62,16 +60,13 @@ func writeHistory(w io.Writer, records []state.Record) {
 	}
 }
 
-// history reads what was done. On a Docker host it needs no engine.
+// history reads what was done.
 func (e *Env) history(ctx context.Context, file string) ([]state.Record, error) {
 	w, err := e.LoadUsable(file)
 	if err != nil {
 		return nil, err
 	}
-	if w.Stack.Target == catalogue.Compose {
-		return store.At(w.Dir, w.Stack.Name).History(ctx)
-	}
-	i, err := e.Targets.Named(ctx, &e.Environment, w)
+	i, err := e.Targets.Stored(ctx, &e.Environment, w)
 	if err != nil {
 		return nil, err
 	}

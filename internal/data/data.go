@@ -60,7 +60,7 @@ func (w *Worker) inspect(ctx context.Context, image Image, wait time.Duration, l
 	t := run.Task{Name: "inspect" + w.Tag, Identity: "inspect", Image: image, As: "pgsql", Entry: script(inspectScript),
 		Env: map[string]string{"WAIT": fmt.Sprint(int(wait.Seconds()))}}
 	lines, exit, err := w.fresh(ctx, t, func(l string) {
-		if !strings.HasPrefix(l, factsMark) {
+		if !strings.HasPrefix(l, factsMark) && l != factsEnd {
 			line(l)
 		}
 	})

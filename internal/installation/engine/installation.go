@@ -54,6 +54,11 @@ func OpenNamed(ctx context.Context, e *installation.Environment, w *installation
 	return i.connect(ctx)
 }
 
+// Stored is the state of an installation alone. No engine is asked.
+func Stored(_ context.Context, _ *installation.Environment, w *installation.Want) (*installation.Installation, error) {
+	return &installation.Installation{Want: w, Store: store.At(w.Dir, w.Stack.Name).Store(), Close: func() {}}, nil
+}
+
 func (i *onEngine) connect(ctx context.Context) (out *installation.Installation, err error) {
 	if i.engine, err = compose.Connect(ctx, i.env.Getenv); err != nil {
 		return nil, err

@@ -90,19 +90,20 @@ func (w *World) effect(do func() error) error {
 
 // place is where one installation is, with its data and its state.
 type place struct {
-	world    *World
-	name     string
-	target   catalogue.Target
-	project  string
-	images   map[string]bool
-	runs     map[string]*running       // by unit, or by the object's key
-	bodies   map[string]map[string]any // of a cluster's objects, as they were applied
-	claims   map[string]string         // sizes of claims that StatefulSets made, by name
-	network  bool
-	data     *databases // nil: there are no volumes
-	backups  map[string]databases
-	tasks    map[string]*atWork
-	original string // of a clone: the installation that it is one of
+	world     *World
+	name      string
+	target    catalogue.Target
+	project   string
+	images    map[string]bool
+	runs      map[string]*running       // by unit, or by the object's key
+	bodies    map[string]map[string]any // of a cluster's objects, as they were applied
+	claims    map[string]string         // sizes of claims that StatefulSets made, by name
+	network   bool
+	namespace bool
+	data      *databases // nil: there are no volumes
+	backups   map[string]databases
+	tasks     map[string]*atWork
+	original  string // of a clone: the installation that it is one of
 
 	held    string // by whom the lock is held
 	secrets map[string]string
@@ -148,7 +149,7 @@ func (w *World) place(name string, target catalogue.Target) *place {
 // clear takes everything away but backups.
 func (p *place) clear() {
 	p.images, p.runs, p.bodies, p.claims, p.tasks = map[string]bool{}, map[string]*running{}, map[string]map[string]any{}, map[string]string{}, map[string]*atWork{}
-	p.data, p.project, p.network = nil, "", false
+	p.data, p.project, p.network, p.namespace = nil, "", false, false
 	if p.backups == nil {
 		p.backups = map[string]databases{}
 	}

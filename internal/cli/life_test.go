@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"berth/internal/installation"
+	"berth/internal/installation/fake"
+)
+
+// life is an installation in memory whose commands are run as people type them.
+type life struct {
+	t     *testing.T
+	world *fake.World
+	dir   string
+}
+
+func newLife(t *testing.T, on, release string) *life {
+	t.Helper()
+	l := &life{t: t, world: fake.New(), dir: t.TempDir()}
+	l.write("on: " + on + "\nrelease: " + release + "\nurl: http://localhost\n")
+	return l
+}
+
+func (l *life) write(text string) {
+	l.t.Helper()
+	if err := os.WriteFile(filepath.Join(l.dir, DefaultConfig), []byte(text), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *life) file() string {
+	l.t.Helper()
+	text, err := os.ReadFile(filepath.Join(l.dir, DefaultConfig))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// run runs a command in a process of its own, which is killed at an effect; 0: it is not.
+func (l *life) run(killAt int, args ...string) (string, int) {
+	l.t.Helper()
+	l.world.Process(killAt)
+	var out bytes.Buffer
+	e := &Env{Stdout: &out, Targets: Targets{Open: l.world.Open, Named: l.world.OpenNamed, Stored: l.world.OpenNamed},
+		Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: l.dir, Getenv: func(string) string { return "" }, Now: l.world.Now}}
+	code := Run(context.Background(), e, args)
+	return out.String(), code
+}
+
+// must runs a command that has to end with an exit code.
+func (l *life) must(code int, args ...string) string {
+	l.t.Helper()
+	out, got := l.run(0, args...)
+	if got != code {
+		l.t.Fatalf("berth %s: exit %d, want %d\n%s", strings.Join(args, " "), got, code, out)
+	}
+	return out
+}
+
+func TestLife(t *testing.T) {
+	for _, on := range []string{"compose", "kubernetes"} {
+		t.Run(on, func(t *testing.T) {
+			l := newLife(t, on, "6.0.0")
+			l.must(2, "plan")
+			l.must(0, "up")
+			l.must(0, "plan")
+			l.world.Write("sourcegraph", "rows")
+			t.Log(l.must(0, "status"))
+			t.Log(l.must(2, "upgrade", "--plan", "--to", "7.5.4453"))
+			t.Log(l.must(0, "upgrade", "--yes", "--to", "7.5.4453"))
+			l.must(0, "plan")
+			t.Log(l.must(0, "rollback", "--yes"))
+			t.Log(l.must(0, "history"))
+			t.Log(l.must(0, "down", "--delete-data", "sourcegraph"))
+			if len(l.world.Spoiled) > 0 {
+				t.Error(l.world.Spoiled)
+			}
+		})
+	}
+}
