@@ -60,9 +60,13 @@ func (s *site) data() string {
 	return all.String()
 }
 
-// same fails the test when people's data is not what it was before, or a search does not find the repository.
+// same fails the test when people's data is not what it was before, or a search does not find the repository. It also fails when the stand-ins
+// noted that a release ran on data that it can't read.
 func (s *site) same(before string) {
 	s.t.Helper()
+	if _, text := s.get("/api/spoiled"); strings.TrimSpace(text) != "[]" {
+		s.t.Errorf("a release ran on data that it can't read: %s", text)
+	}
 	if after := s.data(); after != before {
 		s.t.Errorf("the data changed; before:\n%s\nafter:\n%s", before, after)
 	}

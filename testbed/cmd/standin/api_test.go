@@ -178,5 +178,10 @@ func TestAPIKeepsWhatPeopleMake(t *testing.T) {
 	if err := addPoints(ctx, db); err != nil {
 		t.Fatal(err)
 	}
+	has("/api/spoiled", "[]")
+	if err := f.spoil(ctx, "runs on other data"); err != nil {
+		t.Fatal(err)
+	}
+	has("/api/spoiled", `"release": "5.0.0"`, `"harm": "runs on other data"`)
 	has("/api/insights", `"query": "TODO"`, `"points": 1`, `"max": 3`)
 }

@@ -250,6 +250,7 @@ func (f *frontend) web() http.Handler {
 	m.HandleFunc("GET /api/uploads/{id}", f.upload)
 	m.HandleFunc("POST /api/insights", f.postInsight)
 	m.HandleFunc("GET /api/insights", f.insights)
+	m.HandleFunc("GET /api/spoiled", f.spoiled)
 	return m
 }
 
