@@ -268,7 +268,7 @@ func TestUpgradeByUp(t *testing.T) {
 			}
 		}},
 		step{"up upgrades and names the rollback", func(s *site) {
-			says(s.t, s.must(0, "up"), "back to 7.4.0 with: berth rollback")
+			says(s.t, s.must(0, "up"), "to roll back to 7.4.0: berth rollback")
 			s.same(before)
 			s.must(0, "plan")
 		}},

@@ -152,7 +152,7 @@ func (e *Env) carry(ctx context.Context, s *seen, r *state.Record, f upgradeFlag
 	}
 	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs; from %s it took %s\n", r.Plan.Release, r.Plan.From, e.Now().Sub(began).Round(time.Second))
 	if way, problems := stages.Last([]state.Record{*r}).Back(); len(problems) == 0 {
-		fmt.Fprintf(e.Stdout, "back to %s with: berth rollback (%s)   to give that up: berth upgrade finish\n", way.To, way.Cost)
+		fmt.Fprintf(e.Stdout, "\nto roll back to %s: berth rollback\n  cost: %s\nto give that up: berth upgrade finish\n", way.To, way.Cost)
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (e *Env) stopped(ctx context.Context, s *seen, err error) error {
 	}
 	fmt.Fprintf(e.Stderr, "next      continue with: berth upgrade\n")
 	if way, none := u.Back(); len(none) == 0 {
-		fmt.Fprintf(e.Stderr, "          to roll back to %s (%s): berth rollback\n", way.To, way.Cost)
+		fmt.Fprintf(e.Stderr, "          to roll back to %s: berth rollback\n          cost: %s\n", way.To, way.Cost)
 	}
 	return err
 }

@@ -30,6 +30,9 @@ type Installation struct {
 	Hint    string // a command that shows why the front proxy does not answer
 	Clone   Clone
 	Close   func() // lets go of the target
+
+	// Images proves that the images of a whole release are available; nil: only the target itself can tell.
+	Images func(ctx context.Context, w *Want) diag.List
 }
 
 // Open finds the installation that a config asks for.

@@ -13,7 +13,6 @@ import (
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/plan"
-	"berth/internal/registry"
 	"berth/internal/run"
 	"berth/internal/stack"
 	"berth/internal/state"
@@ -188,16 +187,12 @@ func (r *Rehearsal) reading(ctx context.Context, record *state.Record, source ru
 	return do(source)
 }
 
-// ready proves that the images of a whole release can be had. A cluster's nodes pull, and its own checks have asked as far as they can.
+// ready proves that the images of a whole release are available.
 func (r *Rehearsal) ready(ctx context.Context, w *installation.Want) error {
-	if w.Stack.Target == catalogue.Kubernetes {
-		return nil
+	if r.Original.Images == nil {
+		return nil // the clone's own checks have asked as far as they can
 	}
-	login, err := r.Env.Login(w)
-	if err != nil {
-		return err
-	}
-	return registry.Check(ctx, login, w.Stack.Images()).Err()
+	return r.Original.Images(ctx, w).Err()
 }
 
 // unreached says of problems at the first question to the original's databases what a clone has to do with them.

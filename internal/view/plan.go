@@ -46,7 +46,11 @@ func Plan(w io.Writer, p *plan.Plan) {
 			pulls++
 		case labelsOnly(s):
 		default:
-			fmt.Fprintf(w, "  %s %-*s  %-8s", symbols[s.Verb], width, s.Object, word(s))
+			line := fmt.Sprintf("  %s %-*s  %-8s", symbols[s.Verb], width, s.Object, word(s))
+			if len(s.Why) == 0 {
+				line = strings.TrimRight(line, " ")
+			}
+			fmt.Fprint(w, line)
 			causes(w, s.Why, width)
 			fields(w, s)
 		}

@@ -53,7 +53,7 @@ func (p *Progress) Show(e run.Event) {
 		p.stage(e)
 		return
 	case run.StageDone:
-		p.line("   done in " + took(e.Seconds) + note(e.Text))
+		p.line("   done in " + seconds(e.Seconds) + note(e.Text))
 		return
 	case run.Asked:
 		fmt.Fprintln(p.Asked, e.Text)
@@ -137,13 +137,21 @@ func (p *Progress) status() {
 		for _, b := range p.pulls {
 			done, total = done+b[0], total+b[1]
 		}
-		parts = append(parts, fmt.Sprintf("pulling %s  %s  %s of %s", count(len(p.pulls), "image"), bar(done, total), bytes(done), bytes(total)))
+		pulling := "pulling " + count(len(p.pulls), "image")
+		if total > 0 {
+			pulling += fmt.Sprintf("  %s  %s of %s", bar(done, total), bytes(done), bytes(total))
+		}
+		parts = append(parts, pulling)
 	}
 	if len(p.waiting) > 0 {
 		parts = append(parts, "waiting for "+p.listed())
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(parts) > 0:
+	case p.Terminal:
 		parts = append(parts, "working")
+	default:
+		return // a line is for something that is new
 	}
 	text := strings.Join(parts, " · ")
 	if p.Terminal {

@@ -64,7 +64,10 @@ func (i *onEngine) connect(ctx context.Context) (out *installation.Installation,
 		return nil, err
 	}
 	return &installation.Installation{Want: i.Want, Store: i.state.Store(), Planner: i, Host: i, Prober: i, Data: i, Secrets: i, Tasks: i, Clone: i,
-		Backups: i.Stack.Name + "_" + data.Backups, Hint: "docker logs " + i.project.Prefix + "caddy", Close: func() { i.engine.Close() }}, nil
+		Backups: i.Stack.Name + "_" + data.Backups, Hint: "docker logs " + i.project.Prefix + "caddy", Close: func() { i.engine.Close() },
+		Images: func(ctx context.Context, w *installation.Want) diag.List {
+			return registry.Check(ctx, i.login, w.Stack.Images())
+		}}, nil
 }
 
 // Prepare has nothing to do: the folder is made when something is written into it.

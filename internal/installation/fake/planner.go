@@ -297,10 +297,14 @@ func (x *executor) Ready(_ context.Context, steps []plan.Step) (map[int]run.Read
 		switch {
 		case s.Verb == plan.Remove || s.Verb == plan.Delete:
 			out[s.ID] = run.Readiness{Ready: true, How: "gone"}
-		case r != nil && x.world.Unhealthy[r.service] && !r.stopped && s.Verb != plan.Pull:
+		case s.Verb == plan.Create && r == nil && x.bodies[s.Object] == nil && s.Object != "Namespace/"+x.objects.Namespace:
+			out[s.ID] = run.Readiness{How: "being made"} // it is looked at while it is made
+		case r == nil:
+			out[s.ID] = run.Readiness{Ready: true, How: "done"}
+		case x.world.Unhealthy[r.service] && !r.stopped:
 			out[s.ID] = run.Readiness{Failed: true, How: "unhealthy"}
 		default:
-			out[s.ID] = run.Readiness{Ready: true, How: map[bool]string{true: "done", false: "healthy"}[r == nil]}
+			out[s.ID] = run.Readiness{Ready: true, How: "healthy"}
 		}
 	}
 	return out, nil

@@ -257,3 +257,13 @@ func copied[T any](from any) (out T) {
 	}
 	return out
 }
+
+// Delete deletes a container, or an object of a cluster, as somebody does by hand.
+func (w *World) Delete(name, unit string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.places[name]; p != nil {
+		delete(p.runs, unit)
+		delete(p.bodies, unit)
+	}
+}

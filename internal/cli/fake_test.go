@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"berth/internal/installation"
+	"berth/internal/installation/fake"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScriptsOnAFake runs what people type on an engine or a cluster in memory. A script is the spec of what a person sees.
+//
+// In a script, run runs what a person types and writes what it prints to the file out. A number before berth is the exit code that it must end with, 0
+// without. world changes the target: see changes.
+func TestScriptsOnAFake(t *testing.T) {
+	s := &scripts{worlds: map[string]*fake.World{}}
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "fake"),
+		UpdateScripts: flag.Lookup("update").Value.String() == "true",
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"run": s.run, "world": s.change},
+	})
+}
+
+// scripts are the worlds of scripts, by their folders: scripts run at the same time.
+type scripts struct {
+	mu     sync.Mutex
+	worlds map[string]*fake.World
+}
+
+func (s *scripts) world(ts *testscript.TestScript) *fake.World {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dir := ts.Getenv("WORK")
+	if s.worlds[dir] == nil {
+		s.worlds[dir] = fake.New()
+	}
+	return s.worlds[dir]
+}
+
+// run runs a command: run [EXIT] berth WORDS. run killed N berth WORDS kills it at its Nth effect.
+func (s *scripts) run(ts *testscript.TestScript, _ bool, args []string) {
+	want, killAt := 0, 0
+	number := func(text string) int {
+		n, err := strconv.Atoi(text)
+		ts.Check(err)
+		return n
+	}
+	switch {
+	case args[0] == "killed":
+		killAt, args = number(args[1]), args[2:]
+	case args[0] != "berth":
+		want, args = number(args[0]), args[1:]
+	}
+	args = args[1:]
+	w := s.world(ts)
+	w.Process(killAt)
+	var out bytes.Buffer
+	stdin, interactive := ts.Getenv("ANSWER"), ts.Getenv("ANSWER") != ""
+	e := &Env{Stdout: &out, Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
+		Environment: installation.Environment{Stdin: strings.NewReader(stdin + "\n"), Interactive: interactive, Stderr: &out, Dir: ts.MkAbs("."),
+			Getenv: ts.Getenv, Now: w.Now}}
+	code := Run(context.Background(), e, args)
+	text := out.String()
+	if killAt == 0 && code != want {
+		ts.Fatalf("berth %s: exit %d, want %d\n%s", strings.Join(args, " "), code, want, text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(steady(text)), 0o600))
+}
+
+// What differs from run to run: how long things took, the order of what is done at once, and what is said meanwhile.
+var (
+	duration  = regexp.MustCompile(`\b[0-9]+(\.[0-9]+)? ?(ms|s|min)\b`)
+	moment    = regexp.MustCompile(`\b2026-[0-9]{2}-[0-9]{2} [0-9:]+|\b2026[0-9]{4}-[0-9]{6}`)
+	meanwhile = regexp.MustCompile(`(?m)^(pulling|waiting) .*\n`)
+	stepLines = regexp.MustCompile(`(?m)(^[-+~.!] .*\n)+`)
+	taken     = regexp.MustCompile(` +(TIME  \S+)\n`)
+)
+
+// steady is output without what differs from run to run.
+func steady(text string) string {
+	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
+	text = taken.ReplaceAllString(text, "  TIME  WHO\n")
+	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
+		lines := slices.Sorted(strings.Lines(block))
+		return strings.Join(lines, "")
+	})
+}
+
+// changes are what the world does, by name.
+var changes = map[string]func(w *fake.World, name string){
+	"fails":   func(w *fake.World, name string) { w.Failing[name] = true },        // a task fails
+	"works":   func(w *fake.World, name string) { delete(w.Failing, name) },       // and does not any more
+	"breaks":  func(w *fake.World, name string) { w.Unhealthy[name] = true },      // a service gets unhealthy
+	"heals":   func(w *fake.World, name string) { delete(w.Unhealthy, name) },     // and healthy
+	"writes":  func(w *fake.World, name string) { w.Write("sourcegraph", name) },  // people work
+	"deletes": func(w *fake.World, name string) { w.Delete("sourcegraph", name) }, // somebody deletes a container
+}
+
+func (s *scripts) change(ts *testscript.TestScript, _ bool, args []string) {
+	change := changes[args[0]]
+	if change == nil || len(args) != 2 {
+		ts.Fatalf("the world has no %v", args)
+	}
+	change(s.world(ts), args[1])
+}
