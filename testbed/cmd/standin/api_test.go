@@ -83,6 +83,7 @@ func storeFake(t *testing.T) objects {
 
 // What people make is written into the tables of Sourcegraph and read from there.
 func TestAPIKeepsWhatPeopleMake(t *testing.T) {
+	t.Parallel()
 	i := installed(t, pgtest.Start(t), "5.0.0")
 	ctx := context.Background()
 	get := func(k string) string { return i.env[k] }

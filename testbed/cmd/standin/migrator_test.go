@@ -155,6 +155,7 @@ func installed(t *testing.T, s *pgtest.Server, version string) *instance {
 }
 
 func TestMigrator(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 
 	t.Run("up is for one minor, and a frontend too", func(t *testing.T) {
@@ -334,6 +335,7 @@ func TestMigrator(t *testing.T) {
 }
 
 func TestOutOfBandMigrations(t *testing.T) {
+	t.Parallel()
 	s := pgtest.Start(t)
 
 	t.Run("a release refuses what it no longer reads", func(t *testing.T) {

@@ -17,6 +17,7 @@ func atoi(t *testing.T, text string) int64 {
 }
 
 func TestSeed(t *testing.T) {
+	t.Parallel()
 	i := installed(t, pgtest.Start(t), "5.0.0")
 	i.env["STANDIN_VERSION"] = "5.0.0"
 	get := func(k string) string { return i.env[k] }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"berth/testbed/internal/release"
 )
@@ -68,9 +69,19 @@ var (
 )
 
 // Base are the tables that all releases have of a database, with the names of their columns.
-func Base(database string) []Table {
+func Base(database string) []Table { return tablesOf()[database] }
+
+var tablesOf = sync.OnceValue(func() map[string][]Table {
+	out := map[string][]Table{}
+	for _, database := range Databases {
+		out[database] = parse(base(database))
+	}
+	return out
+})
+
+func parse(text string) []Table {
 	var out []Table
-	for _, m := range table.FindAllStringSubmatch(base(database), -1) {
+	for _, m := range table.FindAllStringSubmatch(text, -1) {
 		t := Table{Name: m[1]}
 		for _, c := range column.FindAllStringSubmatch(m[2], -1) {
 			t.Columns = append(t.Columns, c[1])
