@@ -59,7 +59,7 @@ var rooms = map[string][]string{
 	"internal/upgrade/stages":            {"catalogue", "internal/data", "internal/diag", "internal/plan", "internal/stack", "internal/state"},
 	"internal/upgrade/survey":            {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/stack", "internal/state", "internal/upgrade", "internal/upgrade/stages"},
 	"internal/upgrade/execute":           {"internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/run", "internal/stack", "internal/state", "internal/upgrade/stages"},
-	"internal/rehearse":                  {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/registry", "internal/run", "internal/stack", "internal/state", "internal/upgrade/execute", "internal/upgrade/stages"},
+	"internal/rehearse":                  {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/run", "internal/stack", "internal/state", "internal/upgrade/execute", "internal/upgrade/stages"},
 	"internal/agent":                     {"internal/config", "internal/diag", "internal/plan", "internal/policy", "internal/state", "internal/upgrade", "internal/upgrade/execute", "internal/upgrade/stages", "internal/upgrade/survey", "internal/window"},
 	"internal/status":                    {"internal/agent", "internal/diag", "internal/installation", "internal/upgrade/stages", "internal/upgrade/survey"},
 	"internal/view":                      {"catalogue", "internal/plan", "internal/rehearse", "internal/run", "internal/status", "internal/upgrade", "internal/upgrade/stages"},
