@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 	"internal/window":            {},
 	"internal/config":            {"catalogue", "internal/diag", "internal/secret"},
 	"internal/config/check":      {"catalogue", "internal/config", "internal/diag", "internal/secret", "internal/window"},
-	"internal/config/reference":  {"catalogue", "internal/config"},
+	"internal/config/reference":  {"internal/config"},
 	"internal/stack":             {"catalogue", "internal/config", "internal/diag"},
 	"internal/plan":              {"catalogue", "internal/diag"},
 	"internal/plan/fields":       {"internal/plan"},
