@@ -25,19 +25,19 @@ var rooms = map[string][]string{
 	"internal/window":            {},
 	"internal/config":            {"catalogue", "internal/diag", "internal/secret"},
 	"internal/config/check":      {"catalogue", "internal/config", "internal/diag", "internal/secret", "internal/window"},
-	"internal/config/reference":  {"catalogue", "internal/config"},
+	"internal/config/reference":  {"internal/config"},
 	"internal/stack":             {"catalogue", "internal/config", "internal/diag"},
 	"internal/plan":              {"catalogue", "internal/diag"},
-	"internal/plan/fields":       {"internal/plan"},
-	"internal/plan/objects":      {"catalogue", "internal/diag", "internal/plan", "internal/plan/fields", "internal/secret"},
+	"internal/plan/fields":       {"internal/plan", "internal/tree"},
+	"internal/plan/objects":      {"catalogue", "internal/diag", "internal/plan", "internal/plan/fields", "internal/secret", "internal/tree"},
 	"internal/render/yaml":       {},
 	"internal/render/compose":    {"catalogue", "internal/diag", "internal/render/yaml", "internal/stack"},
 	"internal/render/agent":      {},
-	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/render/kubernetes/tree", "internal/render/yaml", "internal/stack"},
-	"internal/render/kubernetes/forms": {"catalogue", "internal/diag", "internal/render/kubernetes", "internal/render/kubernetes/tree", "internal/render/yaml",
+	"internal/render/kubernetes": {"catalogue", "internal/config", "internal/diag", "internal/tree", "internal/render/yaml", "internal/stack"},
+	"internal/render/kubernetes/forms": {"catalogue", "internal/diag", "internal/render/kubernetes", "internal/tree", "internal/render/yaml",
 		"internal/stack"},
 	"internal/render/kubernetes/rendertest": {"catalogue", "internal/config", "internal/stack"},
-	"internal/render/kubernetes/tree":       {},
+	"internal/tree":                         {},
 	"internal/catalogue/maintain":           {"catalogue"},
 	"internal/sops":                         {},
 
@@ -46,15 +46,15 @@ var rooms = map[string][]string{
 	"internal/installation/fake": {"catalogue", "internal/data", "internal/diag", "internal/installation", "internal/installation/cluster", "internal/installation/engine",
 		"internal/plan", "internal/plan/objects", "internal/render/kubernetes", "internal/run", "internal/stack", "internal/state"},
 	"internal/target/kubernetes/observe": {"internal/diag", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/target/kubernetes",
-		"internal/target/kubernetes/health"},
-	"internal/target/kubernetes/rbac": {"internal/diag", "internal/target/kubernetes"},
+		"internal/target/kubernetes/health", "internal/tree"},
+	"internal/target/kubernetes/rbac": {"internal/diag", "internal/target/kubernetes", "internal/tree"},
 
 	"internal/data":                      {"internal/diag", "internal/run"},
 	"internal/state":                     {"internal/diag", "internal/plan"},
 	"internal/run":                       {"internal/diag", "internal/plan", "internal/state"},
 	"internal/installation":              {"catalogue", "internal/config", "internal/config/check", "internal/data", "internal/diag", "internal/plan", "internal/registry", "internal/run", "internal/stack", "internal/state"},
 	"internal/installation/engine":       {"internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/registry", "internal/render/compose", "internal/run", "internal/stack", "internal/target/compose", "internal/target/compose/execute", "internal/target/compose/project", "internal/target/compose/store"},
-	"internal/installation/cluster":      {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/registry", "internal/render/kubernetes", "internal/run", "internal/stack", "internal/target/kubernetes", "internal/target/kubernetes/execute", "internal/target/kubernetes/health", "internal/target/kubernetes/observe", "internal/target/kubernetes/rbac", "internal/target/kubernetes/store"},
+	"internal/installation/cluster":      {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/registry", "internal/render/kubernetes", "internal/run", "internal/stack", "internal/target/kubernetes", "internal/target/kubernetes/execute", "internal/target/kubernetes/health", "internal/target/kubernetes/observe", "internal/target/kubernetes/rbac", "internal/target/kubernetes/store", "internal/tree"},
 	"internal/upgrade":                   {"catalogue", "internal/config", "internal/diag", "internal/plan"},
 	"internal/upgrade/stages":            {"catalogue", "internal/data", "internal/diag", "internal/plan", "internal/stack", "internal/state"},
 	"internal/upgrade/survey":            {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/stack", "internal/state", "internal/upgrade", "internal/upgrade/stages"},
@@ -67,8 +67,8 @@ var rooms = map[string][]string{
 	"internal/target/compose/store":      {"internal/diag", "internal/state"},
 	"internal/target/compose/project":    {"internal/render/compose", "internal/stack", "internal/state", "internal/target/compose/store"},
 	"internal/target/compose/execute":    {"internal/diag", "internal/plan", "internal/registry", "internal/render/compose", "internal/run", "internal/secret", "internal/target/compose", "internal/target/compose/project", "internal/target/compose/store"},
-	"internal/target/kubernetes/store":   {"internal/diag", "internal/plan", "internal/state", "internal/target/kubernetes"},
-	"internal/target/kubernetes/execute": {"internal/diag", "internal/plan", "internal/plan/fields", "internal/run", "internal/secret", "internal/stack", "internal/target/kubernetes", "internal/target/kubernetes/health", "internal/target/kubernetes/store"},
+	"internal/target/kubernetes/store":   {"internal/diag", "internal/plan", "internal/state", "internal/target/kubernetes", "internal/tree"},
+	"internal/target/kubernetes/execute": {"internal/diag", "internal/plan", "internal/plan/fields", "internal/run", "internal/secret", "internal/stack", "internal/target/kubernetes", "internal/target/kubernetes/health", "internal/target/kubernetes/store", "internal/tree"},
 	"internal/target/compose":            {"catalogue", "internal/diag", "internal/plan", "internal/registry", "internal/render/compose"},
 	"internal/target/kubernetes":         {"internal/diag"},
 	"internal/registry":                  {"internal/diag"},
@@ -81,7 +81,7 @@ const anything = "all of them"
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
 var pure = []string{"internal/window", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/upgrade", "internal/upgrade/stages", "internal/secret", "internal/render/yaml",
-	"internal/render/compose", "internal/render/kubernetes", "internal/render/kubernetes/forms", "internal/render/kubernetes/tree", "internal/render/agent"}
+	"internal/render/compose", "internal/render/kubernetes", "internal/render/kubernetes/forms", "internal/tree", "internal/render/agent"}
 
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall"}
 

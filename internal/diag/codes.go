@@ -24,24 +24,6 @@ type Code struct {
 //go:embed codes/*.yaml
 var codeFiles embed.FS
 
-// ranges names what codes are about, by their first two digits.
-var ranges = []struct{ Prefix, About string }{
-	{"11", "The config, sourcegraph.yaml"},
-	{"12", "Releases and their images"},
-	{"13", "The config's settings for Kubernetes"},
-	{"21", "The host"},
-	{"22", "Rights in a cluster"},
-	{"31", "Plans"},
-	{"32", "Runs"},
-	{"33", "The engine, and services that don't start"},
-	{"34", "The cluster, and workloads that don't become ready"},
-	{"35", "Changes that a cluster refuses"},
-	{"36", "Rendering for other tools"},
-	{"37", "Upgrades and rollbacks"},
-	{"38", "Automatic upgrades: the policy and the agent"},
-	{"39", "Rehearsals of upgrades"},
-}
-
 // Codes are all registered codes, in order.
 func Codes() ([]Code, error) {
 	files, err := codeFiles.ReadDir("codes")
@@ -84,35 +66,4 @@ func Explain(code string) (Code, bool) {
 // WriteText writes the explanation for people.
 func (c Code) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "%s  %s\n\n%s\n\nWhat to do: %s\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
-}
-
-const codesHead = `# Codes
-
-<!-- Generated from internal/diag/codes. Regenerate with: go test ./internal/config/reference -update -->
-
-Every problem that berth reports has a stable code. ` + "`berth explain BERTH1102`" + ` prints the text below.
-`
-
-// Markdown is docs/codes.md.
-func Markdown() ([]byte, error) {
-	codes, err := Codes()
-	if err != nil {
-		return nil, err
-	}
-	var b strings.Builder
-	b.WriteString(codesHead)
-	for _, r := range ranges {
-		first := true
-		for _, c := range codes {
-			if !strings.HasPrefix(c.Code, "BERTH"+r.Prefix) {
-				continue
-			}
-			if first {
-				fmt.Fprintf(&b, "\n## BERTH%sxx: %s\n", r.Prefix, r.About)
-				first = false
-			}
-			fmt.Fprintf(&b, "\n### %s: %s\n\n%s\n\nWhat to do: %s\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
-		}
-	}
-	return []byte(b.String()), nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
-	"berth/internal/diag"
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
@@ -24,15 +23,11 @@ func TestFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes, err := diag.Markdown()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, want := range map[string][]byte{
 		"schema/sourcegraph.schema.json": schema,
-		"docs/config.md":                 Markdown(),
-		"docs/codes.md":                  codes,
-		"docs/upgrade-rules.md":          Rules(catalogue.Embedded().Upgrades()),
+		"docs/config.md":                 configPage(),
+		"docs/codes.md":                  codesPage(t),
+		"docs/upgrade-rules.md":          rulesPage(catalogue.Embedded().Upgrades()),
 	} {
 		file := filepath.Join("../../..", name)
 		if *update {

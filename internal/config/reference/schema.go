@@ -1,5 +1,5 @@
-// Package reference makes the references of sourcegraph.yaml from the keys of package config: the JSON Schema for editors, and
-// docs/config.md for people. Both are generated files; tests prove that they are up to date.
+// Package reference makes the JSON Schema of sourcegraph.yaml, for editors, from the keys of package config. Its tests prove that the schema and the
+// generated documents docs/config.md, docs/codes.md and docs/upgrade-rules.md are up to date, and write them with -update.
 package reference
 
 import (

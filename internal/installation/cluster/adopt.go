@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/installation"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 )
 
 // adopt gives the generated secrets, with those that an installation which another tool made has already: a new password would not open
@@ -33,9 +34,7 @@ func (c *inCluster) adopt(ctx context.Context, generated map[string]string) (map
 			if err != nil {
 				return nil, err
 			}
-			data, _ := live["data"].(map[string]any)
-			encoded, _ := data[key].(string)
-			if value, err := base64.StdEncoding.DecodeString(encoded); err == nil && len(value) > 0 {
+			if value, err := base64.StdEncoding.DecodeString(tree.Text(live, "data", key)); err == nil && len(value) > 0 {
 				found[parts[0].Secret] = string(value)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"berth/internal/plan"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 )
 
 // claims are the keys of the installation's volumes: its own, and those that its StatefulSets made, which carry the labels
@@ -19,7 +20,7 @@ func (c *inCluster) claims(ctx context.Context) ([]string, error) {
 	}
 	var keys []string
 	for _, o := range list {
-		labels := labelsOf(o)
+		labels := tree.Branch(o, "metadata", "labels")
 		if labels[render.LabelInstallation] == c.Stack.Name || labels["app.kubernetes.io/name"] == "sourcegraph" {
 			keys = append(keys, kubernetes.RefOf(o).String())
 		}
@@ -51,10 +52,7 @@ func (c *inCluster) keepClaims(ctx context.Context) error {
 func (c *inCluster) makes(claim string) bool {
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
-		spec, _ := o.Body["spec"].(map[string]any)
-		templates, _ := spec["volumeClaimTemplates"].([]any)
-		for _, t := range templates {
-			template, _ := t.(map[string]any)
+		for _, template := range tree.Items(tree.Branch(o.Body, "spec")["volumeClaimTemplates"]) {
 			shard, ok := strings.CutPrefix(claim, kubernetes.RefOf(template).Name+"-"+o.Name()+"-")
 			if _, err := strconv.ParseUint(shard, 10, 16); ok && err == nil {
 				return true

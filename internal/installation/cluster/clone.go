@@ -10,13 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"berth/catalogue"
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 )
 
 // annotationRehearsal is on a clone's namespace: the namespace and the name of the installation that it is a rehearsal's clone of.
@@ -40,12 +40,12 @@ func (c *inCluster) Left(ctx context.Context, original string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if annotations := catalogue.Branch(there, "metadata", "annotations"); annotations[annotationRehearsal] != c.mark(original) {
+	if tree.Text(there, "metadata", "annotations", annotationRehearsal) != c.mark(original) {
 		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: c.namespace,
 			Summary: "there is a namespace " + c.namespace + ", which no rehearsal of " + c.mark(original) + " made",
 			Hint:    "a rehearsal deletes the namespace of this name, so look at it first; if nobody needs it: kubectl delete namespace " + c.namespace}}
 	}
-	if phase, _ := catalogue.Branch(there, "status")["phase"].(string); phase == "Terminating" {
+	if tree.Text(there, "status", "phase") == "Terminating" {
 		return false, c.gone(ctx)
 	}
 	return true, nil
@@ -135,22 +135,20 @@ func (c *inCluster) Reading(ctx context.Context, original installation.Access) (
 
 // migratorOf is the container of a migrator's Job.
 func migratorOf(job map[string]any) map[string]any {
-	return catalogue.Maps(catalogue.Branch(job, "spec", "template", "spec")["containers"])[0]
+	return tree.Items(tree.Branch(job, "spec", "template", "spec")["containers"])[0]
 }
 
 // variables are a container's environment with every value in it.
 func (c *inCluster) variables(ctx context.Context, container map[string]any) (map[string]string, error) {
 	out := map[string]string{}
 	secrets := map[string]map[string]any{}
-	for _, e := range catalogue.Maps(container["env"]) {
+	for _, e := range tree.Items(container["env"]) {
 		name, _ := e["name"].(string)
 		if value, ok := e["value"].(string); ok {
 			out[name] = value
 			continue
 		}
-		ref := catalogue.Branch(e, "valueFrom", "secretKeyRef")
-		secret, _ := ref["name"].(string)
-		key, _ := ref["key"].(string)
+		secret, key := tree.Text(e, "valueFrom", "secretKeyRef", "name"), tree.Text(e, "valueFrom", "secretKeyRef", "key")
 		if secret == "" {
 			continue // of the pod itself, such as its name
 		}
@@ -159,10 +157,9 @@ func (c *inCluster) variables(ctx context.Context, container map[string]any) (ma
 			if err != nil {
 				return nil, err
 			}
-			secrets[secret] = catalogue.Branch(there, "data")
+			secrets[secret] = tree.Branch(there, "data")
 		}
-		encoded, _ := secrets[secret][key].(string)
-		value, err := base64.StdEncoding.DecodeString(encoded)
+		value, err := base64.StdEncoding.DecodeString(tree.Text(secrets[secret], key))
 		if err != nil {
 			return nil, fmt.Errorf("read %s of Secret %s: %w", key, secret, err)
 		}
@@ -183,8 +180,8 @@ func inNamespace(host, namespace string) string {
 func withEnv(job map[string]any, env []any) map[string]any {
 	container := maps.Clone(migratorOf(job))
 	container["env"] = env
-	spec, template, pod := maps.Clone(catalogue.Branch(job, "spec")), maps.Clone(catalogue.Branch(job, "spec", "template")),
-		maps.Clone(catalogue.Branch(job, "spec", "template", "spec"))
+	spec, template, pod := maps.Clone(tree.Branch(job, "spec")), maps.Clone(tree.Branch(job, "spec", "template")),
+		maps.Clone(tree.Branch(job, "spec", "template", "spec"))
 	pod["containers"], template["spec"], spec["template"] = []any{container}, pod, template
 	out := maps.Clone(job)
 	out["spec"] = spec
@@ -240,13 +237,13 @@ func (c *inCluster) release(ctx context.Context) error {
 		return err
 	}
 	for _, claim := range claims {
-		name, _ := catalogue.Branch(claim, "spec")["volumeName"].(string)
+		name := tree.Text(claim, "spec", "volumeName")
 		if name == "" {
 			continue
 		}
 		disk := kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolume", Name: name}
 		there, err := c.client.Get(ctx, disk)
-		if err != nil || catalogue.Branch(there, "spec")["persistentVolumeReclaimPolicy"] == "Delete" {
+		if err != nil || tree.Branch(there, "spec")["persistentVolumeReclaimPolicy"] == "Delete" {
 			continue // who may not look may not change it either; then the class decides
 		}
 		patch := map[string]any{"spec": map[string]any{"persistentVolumeReclaimPolicy": "Delete"}}

@@ -18,6 +18,7 @@ import (
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/execute"
+	"berth/internal/tree"
 )
 
 // Task runs a task in the namespace.
@@ -68,13 +69,13 @@ func (c *inCluster) bundled() []render.Object {
 
 // contextOf is the security context of an object's container, or of its first one.
 func contextOf(o *render.Object, name string) map[string]any {
-	all := catalogue.Maps(catalogue.Branch(o.Body, "spec", "template", "spec")["containers"])
+	all := tree.Items(tree.Branch(o.Body, "spec", "template", "spec")["containers"])
 	for _, c := range all {
 		if c["name"] == name {
-			return catalogue.Branch(c, "securityContext")
+			return tree.Branch(c, "securityContext")
 		}
 	}
-	return catalogue.Branch(all[0], "securityContext")
+	return tree.Branch(all[0], "securityContext")
 }
 
 // Asked asks by a task, where pgsql is ready.
@@ -153,7 +154,7 @@ func (c *inCluster) still(ctx context.Context) error {
 	var selectors []map[string]any
 	for i := range c.open.Objects {
 		if o := &c.open.Objects[i]; o.Stops(c.Front) {
-			selectors = append(selectors, catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
+			selectors = append(selectors, tree.Branch(o.Body, "spec", "selector", "matchLabels"))
 		}
 	}
 	for end := c.env.Now().Add(ending); ; {
@@ -204,8 +205,7 @@ func (c *inCluster) Space(ctx context.Context) (data.Space, error) {
 		if err != nil {
 			return space, err
 		}
-		text, _ := catalogue.Branch(claim, "status", "capacity")["storage"].(string)
-		if bytes, err := config.Bytes(config.Quantity(text)); err == nil {
+		if bytes, err := config.Bytes(config.Quantity(tree.Text(claim, "status", "capacity", "storage"))); err == nil {
 			space.Own[name] = bytes
 		}
 	}

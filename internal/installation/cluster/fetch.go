@@ -4,10 +4,10 @@ import (
 	"context"
 	"slices"
 
-	"berth/catalogue"
 	"berth/internal/plan"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 )
 
 // Fetch lets nodes fetch the images of what is about to be replaced on them.
@@ -49,12 +49,12 @@ func wanted(set *render.Set, p *plan.Plan, pods []pod) map[string][]string {
 		if o == nil || s.Verb == plan.Wait || o.Kind() == "DaemonSet" {
 			continue
 		}
-		at := nodes(catalogue.Branch(o.Body, "spec", "selector", "matchLabels"))
+		at := nodes(tree.Branch(o.Body, "spec", "selector", "matchLabels"))
 		if len(at) == 0 {
 			at = frontends
 		}
-		spec := catalogue.Branch(o.Body, "spec", "template", "spec")
-		for _, c := range slices.Concat(catalogue.Maps(spec["initContainers"]), catalogue.Maps(spec["containers"])) {
+		spec := tree.Branch(o.Body, "spec", "template", "spec")
+		for _, c := range tree.Containers(spec) {
 			image, _ := c["image"].(string)
 			for _, node := range at {
 				images[node] = append(images[node], image)

@@ -29,6 +29,7 @@ import (
 	"berth/internal/target/kubernetes/observe"
 	"berth/internal/target/kubernetes/rbac"
 	"berth/internal/target/kubernetes/store"
+	"berth/internal/tree"
 )
 
 // inCluster is an installation in a Kubernetes cluster.
@@ -268,11 +269,8 @@ func (c *inCluster) Teardown(ctx context.Context, volumes installation.Volumes) 
 			return nil, err
 		}
 		there = append(there, ref)
-		labels := labelsOf(o)
-		live[ref.String()] = labels[render.LabelService]
-		if r := labels[render.LabelRelease]; r != "" {
-			from = r
-		}
+		live[ref.String()] = tree.Text(o, "metadata", "labels", render.LabelService)
+		from = cmp.Or(tree.Text(o, "metadata", "labels", render.LabelRelease), from)
 	}
 	tasks, err := c.client.List(ctx, kubernetes.Query{APIVersion: "batch/v1", Kind: "Job", Namespace: c.namespace, Labels: plan.LabelTaskOf + "=" + c.Stack.Name})
 	if err != nil {
@@ -297,16 +295,6 @@ func (c *inCluster) Teardown(ctx context.Context, volumes installation.Volumes) 
 	p.Open = true
 	named(p, there)
 	return p, nil
-}
-
-func labelsOf(object map[string]any) map[string]string {
-	metadata, _ := object["metadata"].(map[string]any)
-	labels, _ := metadata["labels"].(map[string]any)
-	out := map[string]string{}
-	for k, v := range labels {
-		out[k], _ = v.(string)
-	}
-	return out
 }
 
 // Lost: a new password would not open a database that is there.

@@ -10,12 +10,13 @@ import (
 	render "berth/internal/render/kubernetes"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
+	"berth/internal/tree"
 )
 
 // Services reports how the workloads are.
 func (c *inCluster) Services(ctx context.Context) (out installation.Services, err error) {
 	var refs []kubernetes.Ref
-	live := map[kubernetes.Ref]map[string]string{}
+	live := map[kubernetes.Ref]string{} // releases
 	kinds := []string{"Deployment", "StatefulSet", "DaemonSet"}
 	for _, kind := range kinds {
 		// What the config does not ask for need not be allowed to be seen.
@@ -27,7 +28,7 @@ func (c *inCluster) Services(ctx context.Context) (out installation.Services, er
 			return out, err
 		}
 		for _, o := range list {
-			live[kubernetes.RefOf(o)] = labelsOf(o)
+			live[kubernetes.RefOf(o)] = tree.Text(o, "metadata", "labels", render.LabelRelease)
 		}
 	}
 	for i := range c.set.Objects {
@@ -36,7 +37,7 @@ func (c *inCluster) Services(ctx context.Context) (out installation.Services, er
 			continue
 		}
 		ref := kubernetes.RefOf(o.Body)
-		if live[ref] == nil {
+		if _, there := live[ref]; !there {
 			out.Missing = append(out.Missing, o.Name())
 			continue
 		}
@@ -47,7 +48,7 @@ func (c *inCluster) Services(ctx context.Context) (out installation.Services, er
 		return out, err
 	}
 	for _, ref := range refs {
-		is := live[ref][render.LabelRelease]
+		is := live[ref]
 		if out.Release == "" || ref.Name == "sourcegraph-frontend" {
 			out.Release = is
 		}

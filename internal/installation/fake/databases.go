@@ -64,7 +64,7 @@ func (p *place) up(release string) error {
 		return fmt.Errorf("there is no database: %w", errRefuses)
 	}
 	if p.data.Postgres < 16 && catalogue.CompareVersions(release, "6.0.0") >= 0 {
-		return fmt.Errorf("Postgres %d is too old for %s: %w", p.data.Postgres, release, errRefuses)
+		return fmt.Errorf("its Postgres %d is too old for %s: %w", p.data.Postgres, release, errRefuses)
 	}
 	if p.data.Schema == "" || catalogue.CompareVersions(minor(release), minor(p.data.Schema)) > 0 {
 		p.data.Schema = release
@@ -81,7 +81,7 @@ func (p *place) frontendStarted(r *running) error {
 	case d == nil || d.Schema == "":
 		return fmt.Errorf("there are no tables: %w", errRefuses)
 	case d.Postgres < 16 && catalogue.CompareVersions(r.release, "6.0.0") >= 0:
-		return fmt.Errorf("Postgres %d is too old for %s: %w", d.Postgres, r.release, errRefuses)
+		return fmt.Errorf("its Postgres %d is too old for %s: %w", d.Postgres, r.release, errRefuses)
 	case d.Release != "" && !follows(d.Release, r.release):
 		return fmt.Errorf("upgrades from %s to %s are refused: %w", d.Release, r.release, errRefuses)
 	case d.Between:

@@ -287,23 +287,6 @@ var kept = []string{"managedFields", "resourceVersion", "generation", "uid", "cr
 // Kept reports whether the API server sets a name in an object's metadata.
 func Kept(name string) bool { return slices.Contains(kept, name) }
 
-// Text is a text inside a tree, or "".
-func Text(tree map[string]any, path ...string) string {
-	for _, name := range path[:len(path)-1] {
-		tree, _ = tree[name].(map[string]any)
-	}
-	s, _ := tree[path[len(path)-1]].(string)
-	return s
-}
-
-// Tree is a tree inside a tree, or nil.
-func Tree(from map[string]any, path ...string) map[string]any {
-	for _, name := range path {
-		from, _ = from[name].(map[string]any)
-	}
-	return from
-}
-
 // Encoded is an object as the API server has it: a Secret's texts in base64.
 func Encoded(body map[string]any) map[string]any {
 	texts, ok := body["stringData"].(map[string]any)

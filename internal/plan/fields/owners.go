@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"berth/internal/plan"
+	"berth/internal/tree"
 )
 
 // Manager is an entry of an object's managedFields: who set which fields.
@@ -24,16 +25,13 @@ func (m Manager) is(other Manager) bool {
 
 // Managers are an object's managers, the last writer first, without those that only wrote its status.
 func Managers(live map[string]any) []Manager {
-	meta, _ := live["metadata"].(map[string]any)
-	entries, _ := meta["managedFields"].([]any)
 	var out []Manager
-	for _, e := range entries {
-		entry, _ := e.(map[string]any)
-		fields, _ := entry["fieldsV1"].(map[string]any)
+	for _, entry := range tree.Items(tree.Branch(live, "metadata")["managedFields"]) {
+		fields := tree.Branch(entry, "fieldsV1")
 		if fields == nil || entry["subresource"] == "status" {
 			continue
 		}
-		out = append(out, Manager{Text(entry, "manager"), Text(entry, "operation"), Text(entry, "subresource"), Text(entry, "time"), fields})
+		out = append(out, Manager{tree.Text(entry, "manager"), tree.Text(entry, "operation"), tree.Text(entry, "subresource"), tree.Text(entry, "time"), fields})
 	}
 	slices.SortStableFunc(out, func(a, b Manager) int { return strings.Compare(b.time, a.time) })
 	return out

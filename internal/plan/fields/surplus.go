@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"berth/internal/tree"
 )
 
 // Surplus is the merge patch that turns a live object that berth takes over into its future state: as our apply makes it, without what its
@@ -25,7 +27,7 @@ func Surplus(body, live, applied map[string]any) map[string]any {
 	var target any = applied
 	for _, m := range before {
 		fields := copied(m.fields)
-		for _, field := range keeps[Text(live, "kind")] {
+		for _, field := range keeps[tree.Text(live, "kind")] {
 			hold(fields, "", field)
 		}
 		target, _ = pruned("", target, fields, Encoded(body), others)

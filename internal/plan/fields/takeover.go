@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"berth/internal/plan"
+	"berth/internal/tree"
 )
 
 // berth takes over an object that another tool deployed once: what the tool set becomes ours, as if we had applied it, so our apply removes
@@ -67,26 +68,26 @@ func TakenOver(live map[string]any, yields []string) []any {
 	if Predecessors(live) == nil {
 		return nil
 	}
-	yields = append(slices.Clone(yields), keeps[Text(live, "kind")]...)
-	version := Text(live, "apiVersion")
+	yields = append(slices.Clone(yields), keeps[tree.Text(live, "kind")]...)
+	version := tree.Text(live, "apiVersion")
 	ours, newest := map[string]any{}, ""
 	var out []any
-	entries, _ := Tree(live, "metadata")["managedFields"].([]any)
+	entries, _ := tree.Branch(live, "metadata")["managedFields"].([]any)
 	for _, e := range entries {
 		entry, _ := e.(map[string]any)
-		if Text(entry, "subresource") != "" || !deploys(Text(entry, "manager"), Text(entry, "operation")) {
+		if tree.Text(entry, "subresource") != "" || !deploys(tree.Text(entry, "manager"), tree.Text(entry, "operation")) {
 			out = append(out, e)
 			continue
 		}
-		if Text(entry, "apiVersion") != version {
+		if tree.Text(entry, "apiVersion") != version {
 			continue // in another version of the kind the fields have other names: like csaupgrade, drop them
 		}
-		fields, held := copied(Tree(entry, "fieldsV1")), map[string]any{}
+		fields, held := copied(tree.Branch(entry, "fieldsV1")), map[string]any{}
 		for _, field := range yields {
 			unite(held, hold(fields, "", field))
 		}
 		unite(ours, fields)
-		newest = max(newest, Text(entry, "time"))
+		newest = max(newest, tree.Text(entry, "time"))
 		if len(held) > 0 {
 			out = append(out, With(entry, "fieldsV1", held))
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tree reads a tree that is written as JSON, in single quotes.
-func tree(t testing.TB, text string) map[string]any {
+// parsed reads a tree that is written as JSON, in single quotes.
+func parsed(t testing.TB, text string) map[string]any {
 	t.Helper()
 	var out map[string]any
 	if err := json.Unmarshal([]byte(strings.ReplaceAll(text, "'", `"`)), &out); err != nil {
@@ -21,14 +21,14 @@ func tree(t testing.TB, text string) map[string]any {
 // deployed is a Deployment with the managedFields of some managers: "helm Update", and its fields.
 func deployed(t testing.TB, kind string, books ...string) map[string]any {
 	t.Helper()
-	o := tree(t, `{'apiVersion': 'apps/v1', 'kind': '`+kind+`', 'metadata': {'name': 'worker', 'annotations': {'old': 'a', 'ours': 'b', 'theirs': 'c'}},
+	o := parsed(t, `{'apiVersion': 'apps/v1', 'kind': '`+kind+`', 'metadata': {'name': 'worker', 'annotations': {'old': 'a', 'ours': 'b', 'theirs': 'c'}},
 		'spec': {'replicas': 2, 'paused': true, 'template': {'spec': {'containers': [
 			{'name': 'worker', 'image': 'r/worker:1', 'env': [{'name': 'OLD', 'value': '1'}, {'name': 'OURS', 'value': '2'}]}, {'name': 'old', 'image': 'r/old:1'}]}}}}`)
 	var entries []any
 	for i := 0; i < len(books); i += 2 {
 		who := strings.Fields(books[i])
 		entries = append(entries, map[string]any{"manager": who[0], "operation": who[1], "apiVersion": who[2], "fieldsType": "FieldsV1", "time": "2026-11-20T10:00:00Z",
-			"fieldsV1": tree(t, books[i+1])})
+			"fieldsV1": parsed(t, books[i+1])})
 	}
 	o["metadata"].(map[string]any)["managedFields"] = entries
 	return o
@@ -51,7 +51,7 @@ func managed(books []any) map[string]any {
 
 func TestTakenOver(t *testing.T) {
 	helmSet := strings.ReplaceAll(helmSet, `\'`, `\"`)
-	whole := func() map[string]any { return tree(t, helmSet) }
+	whole := func() map[string]any { return parsed(t, helmSet) }
 	replicas := `{'f:spec': {'f:replicas': {}}}`
 	for _, c := range []struct {
 		name   string
@@ -60,22 +60,22 @@ func TestTakenOver(t *testing.T) {
 		want   map[string]any
 	}{
 		{"helm 3", deployed(t, "Deployment", "helm Update apps/v1", helmSet, "kube-controller-manager Update apps/v1", replicas), nil,
-			map[string]any{"berth Apply": whole(), "kube-controller-manager Update": tree(t, replicas)}},
+			map[string]any{"berth Apply": whole(), "kube-controller-manager Update": parsed(t, replicas)}},
 		{"helm 4", deployed(t, "Deployment", "helm Apply apps/v1", helmSet), nil, map[string]any{"berth Apply": whole()}},
 		{"kubectl apply, and the same from the server's side", deployed(t, "Deployment", "kubectl-client-side-apply Update apps/v1", replicas, "kubectl Apply apps/v1", `{'f:spec': {'f:paused': {}}}`), nil,
-			map[string]any{"berth Apply": tree(t, `{'f:spec': {'f:replicas': {}, 'f:paused': {}}}`)}},
+			map[string]any{"berth Apply": parsed(t, `{'f:spec': {'f:replicas': {}, 'f:paused': {}}}`)}},
 		{"a whole and its parts", deployed(t, "Deployment", "helm Update apps/v1", `{'f:spec': {}}`, "kubectl-create Update apps/v1", replicas), nil,
-			map[string]any{"berth Apply": tree(t, `{'f:spec': {'.': {}, 'f:replicas': {}}}`)}},
+			map[string]any{"berth Apply": parsed(t, `{'f:spec': {'.': {}, 'f:replicas': {}}}`)}},
 		{"yielded fields stay theirs", deployed(t, "Deployment", "helm Update apps/v1", `{'f:spec': {'f:replicas': {}, 'f:paused': {}, 'f:template': {'f:spec': {'f:containers': {'k:{\"name\":\"worker\"}': {'.': {}, 'f:image': {}}}}}}}`),
 			[]string{"spec.replicas", "spec.template.spec.containers[name=worker].image", "spec.nothing"},
-			map[string]any{"berth Apply": tree(t, `{'f:spec': {'f:paused': {}, 'f:template': {'f:spec': {'f:containers': {'k:{\"name\":\"worker\"}': {'.': {}}}}}}}`),
-				"helm Update": tree(t, `{'f:spec': {'f:replicas': {}, 'f:template': {'f:spec': {'f:containers': {'k:{\"name\":\"worker\"}': {'f:image': {}}}}}}}`)}},
+			map[string]any{"berth Apply": parsed(t, `{'f:spec': {'f:paused': {}, 'f:template': {'f:spec': {'f:containers': {'k:{\"name\":\"worker\"}': {'.': {}}}}}}}`),
+				"helm Update": parsed(t, `{'f:spec': {'f:replicas': {}, 'f:template': {'f:spec': {'f:containers': {'k:{\"name\":\"worker\"}': {'f:image': {}}}}}}}`)}},
 		{"a yielded field that is all there is", deployed(t, "Deployment", "helm Update apps/v1", replicas), []string{"spec.replicas"},
-			map[string]any{"berth Apply": map[string]any{}, "helm Update": tree(t, replicas)}},
+			map[string]any{"berth Apply": map[string]any{}, "helm Update": parsed(t, replicas)}},
 		{"a claim's spec can't be taken away", deployed(t, "PersistentVolumeClaim", "helm Update apps/v1", `{'f:metadata': {'f:labels': {'f:a': {}}}, 'f:spec': {'f:storageClassName': {}}}`), nil,
-			map[string]any{"berth Apply": tree(t, `{'f:metadata': {'f:labels': {'f:a': {}}}}`), "helm Update": tree(t, `{'f:spec': {'f:storageClassName': {}}}`)}},
+			map[string]any{"berth Apply": parsed(t, `{'f:metadata': {'f:labels': {'f:a': {}}}}`), "helm Update": parsed(t, `{'f:spec': {'f:storageClassName': {}}}`)}},
 		{"another version of the kind", deployed(t, "Deployment", "helm Update apps/v1", replicas, "helm Update extensions/v1beta1", `{'f:spec': {'f:gone': {}}}`), nil,
-			map[string]any{"berth Apply": tree(t, replicas)}},
+			map[string]any{"berth Apply": parsed(t, replicas)}},
 		{"ours already", deployed(t, "Deployment", "helm Update apps/v1", helmSet, "berth Apply apps/v1", replicas), nil, map[string]any{}},
 		{"made by nobody whom we follow", deployed(t, "Deployment", "argocd-controller Apply apps/v1", helmSet, "kubectl-edit Update apps/v1", replicas), nil, map[string]any{}},
 	} {
@@ -89,14 +89,14 @@ func TestTakenOver(t *testing.T) {
 
 func TestSurplus(t *testing.T) {
 	helmSet := strings.ReplaceAll(helmSet, `\'`, `\"`)
-	body := tree(t, `{'apiVersion': 'apps/v1', 'kind': 'Deployment', 'metadata': {'name': 'worker', 'annotations': {'ours': 'b'}},
+	body := parsed(t, `{'apiVersion': 'apps/v1', 'kind': 'Deployment', 'metadata': {'name': 'worker', 'annotations': {'ours': 'b'}},
 		'spec': {'replicas': 2, 'template': {'spec': {'containers': [{'name': 'worker', 'image': 'r/worker:2', 'env': [{'name': 'OURS', 'value': '2'}]}]}}}}`)
 	live := deployed(t, "Deployment", "helm Update apps/v1", helmSet, "kubectl-edit Update apps/v1", `{'f:metadata': {'f:annotations': {'f:theirs': {}}}}`)
 	applied := clone(live)
 	worker, _ := Lookup(applied, "spec.template.spec.containers[name=worker]")
 	worker.(map[string]any)["image"] = "r/worker:2"
 	// The patch for the dry run removes the annotation, the variable and the container. What others set, or nobody set, stays.
-	want := tree(t, `{'metadata': {'annotations': {'old': null}}, 'spec': {'paused': null, 'template': {'spec': {'containers': [
+	want := parsed(t, `{'metadata': {'annotations': {'old': null}}, 'spec': {'paused': null, 'template': {'spec': {'containers': [
 		{'name': 'worker', 'image': 'r/worker:2', 'env': [{'name': 'OURS', 'value': '2'}]}]}}}}`)
 	if diff := cmp.Diff(want, Surplus(body, live, applied)); diff != "" {
 		t.Error(diff)
@@ -104,7 +104,7 @@ func TestSurplus(t *testing.T) {
 
 	live = deployed(t, "Deployment", "helm Update apps/v1", helmSet, "bot Update apps/v1",
 		`{'f:spec': {'f:paused': {}, 'f:template': {'f:spec': {'f:containers': {'k:{\"name\":\"old\"}': {'.': {}, 'f:name': {}}}}}}}`)
-	want = tree(t, `{'metadata': {'annotations': {'old': null}}, 'spec': {'template': {'spec': {'containers': [
+	want = parsed(t, `{'metadata': {'annotations': {'old': null}}, 'spec': {'template': {'spec': {'containers': [
 		{'name': 'worker', 'image': 'r/worker:2', 'env': [{'name': 'OURS', 'value': '2'}]}, {'name': 'old'}]}}}}`)
 	if diff := cmp.Diff(want, Surplus(body, live, applied)); diff != "" {
 		t.Errorf("what another one holds too: %s", diff)

@@ -9,6 +9,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/tree"
 )
 
 // Difference is the work that turns a cluster's objects into the desired ones. It reports what can't be done as problems; the plan has the
@@ -75,7 +76,7 @@ func (b *differ) object(o *Object, seen *Seen, held []plan.Conflict) {
 		b.missing(o, seen)
 		return
 	}
-	if fields.Text(seen.Live, "metadata", "deletionTimestamp") != "" {
+	if tree.Text(seen.Live, "metadata", "deletionTimestamp") != "" {
 		b.deleting(o, seen)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/tree"
 )
 
 // effectOf says what people notice when an object changes:
@@ -43,20 +44,20 @@ func touchesPods(all []plan.Change) bool {
 
 // pauses reports whether a workload has a moment without any pod while its pods are replaced one after the other.
 func pauses(o *Object, seen *Seen) bool {
-	spec := fields.Tree(o.Body, "spec")
+	spec := tree.Branch(o.Body, "spec")
 	replicas := count(spec["replicas"])
 	if seen.Live != nil {
-		replicas = max(1, min(replicas, count(fields.Tree(seen.Live, "spec")["replicas"])))
+		replicas = max(1, min(replicas, count(tree.Branch(seen.Live, "spec")["replicas"])))
 	}
 	switch kindOf(o.Key) {
 	case "Deployment":
-		if fields.Text(spec, "strategy", "type") == "Recreate" {
+		if tree.Text(spec, "strategy", "type") == "Recreate" {
 			return true
 		}
-		return unavailable(fields.Tree(spec, "strategy", "rollingUpdate")["maxUnavailable"], replicas) >= replicas
+		return unavailable(tree.Branch(spec, "strategy", "rollingUpdate")["maxUnavailable"], replicas) >= replicas
 	case "StatefulSet":
 		// Each of its pods has its own shard of the data, or it has only one.
-		return fields.Text(spec, "updateStrategy", "type") != "OnDelete"
+		return tree.Text(spec, "updateStrategy", "type") != "OnDelete"
 	}
 	return false // a DaemonSet pauses on one node after the other
 }
@@ -83,7 +84,7 @@ func count(v any) int {
 }
 
 // podsOf is the pod template of a workload, or nil.
-func podsOf(body map[string]any) map[string]any { return fields.Tree(body, "spec", "template", "spec") }
+func podsOf(body map[string]any) map[string]any { return tree.Branch(body, "spec", "template", "spec") }
 
 // unread lists the pods that don't read changed files again by themselves: nothing in their template changes with the files.
 func (b *differ) unread() {
@@ -113,36 +114,25 @@ func contentChanges(all []plan.Change) bool {
 // reads reports whether pods have a ConfigMap or Secret as files or variables.
 func reads(pods map[string]any, key string) bool {
 	kind, name := kindOf(key), nameOf(key)
-	for _, v := range itemsOf(pods, "volumes") {
-		if kind == "ConfigMap" && fields.Text(v, "configMap", "name") == name || kind == "Secret" && fields.Text(v, "secret", "secretName") == name {
+	for _, v := range tree.Items(pods["volumes"]) {
+		if kind == "ConfigMap" && tree.Text(v, "configMap", "name") == name || kind == "Secret" && tree.Text(v, "secret", "secretName") == name {
 			return true
 		}
 	}
 	from, ref := map[string]string{"ConfigMap": "configMapKeyRef", "Secret": "secretKeyRef"}[kind], map[string]string{"ConfigMap": "configMapRef", "Secret": "secretRef"}[kind]
 	for _, list := range []string{"containers", "initContainers"} {
-		for _, c := range itemsOf(pods, list) {
-			for _, e := range itemsOf(c, "env") {
-				if fields.Text(e, "valueFrom", from, "name") == name {
+		for _, c := range tree.Items(pods[list]) {
+			for _, e := range tree.Items(c["env"]) {
+				if tree.Text(e, "valueFrom", from, "name") == name {
 					return true
 				}
 			}
-			for _, e := range itemsOf(c, "envFrom") {
-				if fields.Text(e, ref, "name") == name {
+			for _, e := range tree.Items(c["envFrom"]) {
+				if tree.Text(e, ref, "name") == name {
 					return true
 				}
 			}
 		}
 	}
 	return false
-}
-
-func itemsOf(tree map[string]any, name string) []map[string]any {
-	items, _ := tree[name].([]any)
-	out := make([]map[string]any, 0, len(items))
-	for _, i := range items {
-		if m, ok := i.(map[string]any); ok {
-			out = append(out, m)
-		}
-	}
-	return out
 }

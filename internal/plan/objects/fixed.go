@@ -8,6 +8,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/tree"
 )
 
 // fixed are the fields that the API server never changes, by kind. An object of these kinds is replaced when one of them has to change: it
@@ -64,7 +65,7 @@ func replaced(o *Object, seen *Seen, all []plan.Change) []plan.Cause {
 	if cost := costs[kind]; cost != "" {
 		why = append(why, plan.Cause{Text: cost})
 	}
-	if kind == "Service" && fields.Text(seen.Live, "spec", "type") == "LoadBalancer" {
+	if kind == "Service" && tree.Text(seen.Live, "spec", "type") == "LoadBalancer" {
 		why = append(why, plan.Cause{Text: "its load balancer may get another address"})
 	}
 	return why

@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/tree"
 )
 
 // hash covers what a difference reads: live objects without what the API server and controllers record in them, yielded fields, who owns
@@ -36,7 +37,7 @@ func (c *Cluster) hash(d *Desired, conflicts []plan.Conflict) string {
 	}
 	for _, u := range sortedBy(c.Unwanted, func(u Unwanted) string { return u.Key }) {
 		w.text(u.Key)
-		w.text(fields.Text(u.Live, "metadata", "uid"))
+		w.text(tree.Text(u.Live, "metadata", "uid"))
 	}
 	for _, claim := range sortedBy(c.Claims, func(c Claim) string { return c.Name }) {
 		w.text(claim.Name + " " + claim.Size + " " + claim.Class)
@@ -67,13 +68,12 @@ func (w *digest) text(s string) {
 
 // object writes a live object without what is irrelevant.
 func (w *digest) object(live map[string]any) {
-	meta, _ := live["metadata"].(map[string]any)
+	meta := tree.Branch(live, "metadata")
 	for _, name := range []string{"uid", "deletionTimestamp"} {
-		w.text(fields.Text(meta, name))
+		w.text(tree.Text(meta, name))
 	}
 	w.tree(meta["labels"])
-	notes, _ := meta["annotations"].(map[string]any)
-	w.maps(notes, func(name string) bool { return strings.Contains(name, "kubernetes.io/") })
+	w.maps(tree.Branch(meta, "annotations"), func(name string) bool { return strings.Contains(name, "kubernetes.io/") })
 	claim := live["kind"] == "PersistentVolumeClaim"
 	w.maps(live, func(name string) bool { return name == "metadata" || name == "status" || claim && name == "spec" })
 	if spec, _ := live["spec"].(map[string]any); claim {

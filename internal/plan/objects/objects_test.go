@@ -11,6 +11,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/tree"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -477,10 +478,10 @@ func TestServicePointsToThePageAfterItAnswers(t *testing.T) {
 			switch o.Key {
 			case "Service/sourcegraph-frontend":
 				o.Body, o.Needs = clone(o.Body), []string{"Deployment/page"}
-				fields.Tree(o.Body, "spec")["selector"] = map[string]any{"app": "page"}
+				tree.Branch(o.Body, "spec")["selector"] = map[string]any{"app": "page"}
 			case "Deployment/sourcegraph-frontend", "Deployment/worker":
 				o.Body, o.Needs = clone(o.Body), nil
-				fields.Tree(o.Body, "spec")["replicas"] = 0.0
+				tree.Branch(o.Body, "spec")["replicas"] = 0.0
 			default:
 				continue
 			}

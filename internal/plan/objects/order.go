@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"berth/internal/plan"
-	"berth/internal/plan/fields"
+	"berth/internal/tree"
 )
 
 // order numbers the steps: first what objects need, explicitly or not, and removals last.
@@ -120,10 +120,10 @@ func (b *differ) parts(step int) []int {
 
 // named are the objects that an object without pods refers to: a binding needs its role first.
 func named(o *Object) []string {
-	if ref := fields.Tree(o.Body, "roleRef"); ref != nil {
-		return []string{fields.Text(ref, "kind") + "/" + fields.Text(ref, "name")}
+	if ref := tree.Branch(o.Body, "roleRef"); ref != nil {
+		return []string{tree.Text(ref, "kind") + "/" + tree.Text(ref, "name")}
 	}
-	if class := fields.Text(o.Body, "spec", "storageClassName"); class != "" && kindOf(o.Key) == "PersistentVolumeClaim" {
+	if class := tree.Text(o.Body, "spec", "storageClassName"); class != "" && kindOf(o.Key) == "PersistentVolumeClaim" {
 		return []string{"StorageClass/" + class}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/tree"
 )
 
 // stays are kinds that are never removed: they hold data.
@@ -47,7 +48,7 @@ func statefulSet(o *Object, seen *Seen, all []plan.Change, c *Cluster) (*remake,
 	}
 	if slices.Contains(parts, "spec.volumeClaimTemplates") {
 		for _, template := range templates(o.Body) {
-			problems = append(problems, r.template(o, template, templateOf(seen.Live, fields.Text(template, "metadata", "name")), c)...)
+			problems = append(problems, r.template(o, template, templateOf(seen.Live, tree.Text(template, "metadata", "name")), c)...)
 		}
 	}
 	return r, problems
@@ -56,11 +57,11 @@ func statefulSet(o *Object, seen *Seen, all []plan.Change, c *Cluster) (*remake,
 // template handles one claim template: its live claims grow when it wants more.
 func (r *remake) template(o *Object, want, live map[string]any, c *Cluster) diag.List {
 	var problems diag.List
-	size, class := sizeOf(want), fields.Text(want, "spec", "storageClassName")
+	size, class := sizeOf(want), tree.Text(want, "spec", "storageClassName")
 	if live != nil && fields.Larger(sizeOf(live), size) > 0 {
 		return diag.List{shrinks(o, o.Key, sizeOf(live), size)}
 	}
-	prefix := fields.Text(want, "metadata", "name") + "-" + nameOf(o.Key) + "-"
+	prefix := tree.Text(want, "metadata", "name") + "-" + nameOf(o.Key) + "-"
 	for _, claim := range c.Claims {
 		if shard, ok := strings.CutPrefix(claim.Name, prefix); !ok || !digits(shard) {
 			continue
@@ -101,7 +102,7 @@ func claim(o *Object, seen *Seen, all []plan.Change, c *Cluster) (grown []plan.S
 		case change.Field == plan.SizeField && fields.Larger(change.From, change.To) > 0:
 			problems = append(problems, shrinks(o, o.Key, change.From, change.To))
 		case change.Field == plan.SizeField:
-			step, list := grow(o, o.Key, change, fields.Text(seen.Live, "spec", "storageClassName"), c.Classes)
+			step, list := grow(o, o.Key, change, tree.Text(seen.Live, "spec", "storageClassName"), c.Classes)
 			grown, problems = append(grown, step), append(problems, list...)
 		case change.Field == "spec.storageClassName" && change.From != "" && change.To != "":
 			problems = append(problems, otherClass(o, o.Key, change.From, change.To))
@@ -132,7 +133,7 @@ func otherClass(o *Object, key, from, to string) diag.Diagnostic {
 
 // claimsGoAlong reports whether a StatefulSet's claims are deleted with it.
 func claimsGoAlong(live map[string]any) bool {
-	return fields.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete"
+	return tree.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete"
 }
 
 func goAlong(key string) diag.Diagnostic {
@@ -142,26 +143,19 @@ func goAlong(key string) diag.Diagnostic {
 
 // dropsClaims reports whether scaling down deletes the claims of removed pods.
 func dropsClaims(live map[string]any, all []plan.Change) bool {
-	return fields.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" &&
+	return tree.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" &&
 		slices.ContainsFunc(all, func(c plan.Change) bool {
 			return c.Field == "spec.replicas" && fields.Larger(cmp.Or(c.From, "1"), c.To) > 0
 		})
 }
 
 func templates(body map[string]any) []map[string]any {
-	items, _ := fields.Tree(body, "spec")["volumeClaimTemplates"].([]any)
-	var out []map[string]any
-	for _, i := range items {
-		if m, ok := i.(map[string]any); ok {
-			out = append(out, m)
-		}
-	}
-	return out
+	return tree.Items(tree.Branch(body, "spec")["volumeClaimTemplates"])
 }
 
 func templateOf(body map[string]any, name string) map[string]any {
 	for _, t := range templates(body) {
-		if fields.Text(t, "metadata", "name") == name {
+		if tree.Text(t, "metadata", "name") == name {
 			return t
 		}
 	}
@@ -169,7 +163,7 @@ func templateOf(body map[string]any, name string) map[string]any {
 }
 
 func sizeOf(claim map[string]any) string {
-	v := fields.Tree(claim, "spec", "resources", "requests")["storage"]
+	v := tree.Branch(claim, "spec", "resources", "requests")["storage"]
 	if v == nil {
 		return ""
 	}

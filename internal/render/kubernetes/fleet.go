@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"berth/internal/diag"
-	"berth/internal/render/kubernetes/tree"
+	"berth/internal/tree"
 	"go.yaml.in/yaml/v4"
 )
 

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // pageName is the name of the maintenance page's objects.

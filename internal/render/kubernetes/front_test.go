@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 func frontSet() *Set {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 const (

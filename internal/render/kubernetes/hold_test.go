@@ -9,8 +9,8 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // TestAwaited: in every minor release requests wait for the same services, whatever the names of their workloads, and the holding proxy has

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"net/url"
 
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // frontend is the service that people reach.

@@ -6,9 +6,9 @@ import (
 	"reflect"
 	"strings"
 
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/render/yaml"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // patches applies the admin's changes, last. A patch that changes nothing is a problem: it no longer does what it was written for.

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"berth/internal/config"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 type options = config.KubernetesOptions

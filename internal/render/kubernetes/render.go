@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"berth/internal/diag"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // Labels of everything that berth creates. They are on objects only, never in selectors or pod templates. The last two are Helm's: berth

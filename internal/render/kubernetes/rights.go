@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"berth/internal/render/kubernetes/tree"
+	"berth/internal/tree"
 )
 
 // existingSecrets points pods to the admin's own Secrets.

@@ -9,8 +9,8 @@ import (
 	"encoding/base64"
 	"strings"
 
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // Set is everything that an installation has in a cluster.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"berth/catalogue"
-	"berth/internal/render/kubernetes/tree"
+	"berth/internal/tree"
 )
 
 // ChartStorageClass is the storage class that the chart creates and uses: a disk of Google's cloud.

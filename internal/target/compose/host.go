@@ -28,7 +28,8 @@ type Facts struct {
 	FreeDisk     int64 // bytes, where volumes lie; -1 when the engine is on another host
 	MapCount     int   // vm.max_map_count; 0 when unknown
 	Taken        func(address string) (by string, taken bool)
-	Running      bool // containers of the installation run already, and have its ports
+	Running      bool   // containers of the installation run already, and have its ports
+	Elsewhere    string // the engine's address, when it may be on another host; "" otherwise
 }
 
 // Needs are what an installation asks of its host.
@@ -68,6 +69,11 @@ func (e *Engine) Facts(ctx context.Context, composeVersion, installation string)
 	}
 	f := Facts{Engine: info.ServerVersion, Compose: composeVersion, Architecture: info.Architecture, CPUs: info.NCPU,
 		Memory: info.MemTotal, FreeMemory: -1, FreeDisk: -1, Taken: taken, Running: len(running) > 0}
+	if e.host != "" && !strings.HasPrefix(e.host, "unix://") {
+		// What this host has says nothing of that one.
+		f.Elsewhere, f.Taken = e.host, func(string) (string, bool) { return "", false }
+		return f, nil
+	}
 	var disk syscall.Statfs_t
 	if syscall.Statfs(filepath.Join(info.DockerRootDir, "volumes"), &disk) == nil {
 		f.FreeDisk = int64(disk.Bavail) * int64(disk.Bsize)
@@ -143,7 +149,7 @@ const (
 // Check finds what stands in the way of an installation on a host.
 func Check(f Facts, n Needs) diag.List {
 	var problems diag.List
-	for _, check := range []func(Facts, Needs) diag.List{engineVersion, composeVersion, architecture, cores, memory, disk, ports, mapAreas} {
+	for _, check := range []func(Facts, Needs) diag.List{elsewhere, engineVersion, composeVersion, architecture, cores, memory, disk, ports, mapAreas} {
 		problems = append(problems, check(f, n)...)
 	}
 	return problems
@@ -151,6 +157,15 @@ func Check(f Facts, n Needs) diag.List {
 
 func problem(code string, severity diag.Severity, summary, hint string) diag.List {
 	return diag.List{{Code: code, Severity: severity, Subject: "host", Summary: summary, Hint: hint}}
+}
+
+// elsewhere: containers mount files of the project by their paths on the engine's host.
+func elsewhere(f Facts, _ Needs) diag.List {
+	if f.Elsewhere == "" {
+		return nil
+	}
+	return problem("BERTH2115", diag.Warning, "the Docker Engine is at "+f.Elsewhere+"; containers need the project's files there",
+		"run berth on the engine's host, or share this folder with it at the same path")
 }
 
 func engineVersion(f Facts, _ Needs) diag.List {

@@ -45,6 +45,7 @@ func TestCheck(t *testing.T) {
 		{"a port that the installation itself has", func(f *Facts, _ *Needs) {
 			f.Running, f.Taken = true, func(string) (string, bool) { return "", true }
 		}, nil},
+		{"an engine on another host", func(f *Facts, _ *Needs) { f.Elsewhere = "ssh://far" }, []string{"BERTH2115 warning ssh://far"}},
 		{"few memory maps", func(f *Facts, _ *Needs) { f.MapCount = 65530 }, []string{"BERTH2113 warning 65530"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +74,7 @@ func TestCheck(t *testing.T) {
 func TestCodesAreExplained(t *testing.T) {
 	f, n := good(), needs()
 	f.Engine, f.Compose, f.Architecture, f.CPUs, f.Memory, f.FreeDisk, f.MapCount = "1.0", "1.0", "s390x", 1, 1<<30, 0, 1
-	f.Taken = func(string) (string, bool) { return "", true }
+	f.Taken, f.Elsewhere = func(string) (string, bool) { return "", true }, "ssh://far"
 	n.Storage = []Storage{{Bytes: 1}}
 	problems := Check(f, n)
 	if len(problems) < 9 {

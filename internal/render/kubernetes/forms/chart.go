@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/render/yaml"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // ChartNamespace stands for the release's namespace in a set that is rendered for a chart. No real namespace has this name.

@@ -17,8 +17,8 @@ import (
 	"berth/internal/render/kubernetes"
 	"berth/internal/render/kubernetes/forms"
 	"berth/internal/render/kubernetes/rendertest"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 )

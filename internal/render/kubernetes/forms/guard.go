@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // Guard keeps files of one release from replacing an installation of a release that this one can't follow. berth up asks the databases

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"berth/internal/render/kubernetes/forms"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 	"go.yaml.in/yaml/v4"
 )
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // readme writes a folder's README: what it is, which Secrets it expects, and how it is applied.

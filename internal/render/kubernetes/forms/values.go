@@ -10,9 +10,9 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
 	"berth/internal/render/yaml"
 	"berth/internal/stack"
+	"berth/internal/tree"
 )
 
 // helmValues returns values with which Sourcegraph's own chart of the same release makes the same objects. It translates each difference

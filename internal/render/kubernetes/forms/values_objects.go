@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
+	"berth/internal/tree"
 )
 
 // chartNames are the chart's names for the values of an object's service, where they differ from the object's name.

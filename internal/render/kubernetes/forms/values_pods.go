@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"berth/internal/render/kubernetes"
-	"berth/internal/render/kubernetes/tree"
+	"berth/internal/tree"
 )
 
 // shippedVariables are the variables that are among the chart's default values, and so can be changed. Others are in its templates.

@@ -14,6 +14,7 @@ import (
 	"berth/internal/secret"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
+	"berth/internal/tree"
 )
 
 const (
@@ -56,10 +57,9 @@ func (t *Tasks) Images(ctx context.Context, wanted map[string][]string, say func
 
 // fetcher is a Job with a container of each image, on a node. Where an image has no such program the container does not start, and is done as well.
 func (t *Tasks) fetcher(ref kubernetes.Ref, node string, images []string) map[string]any {
-	template, _ := t.Job["spec"].(map[string]any)["template"].(map[string]any)
-	theirs, _ := template["spec"].(map[string]any)
-	first, _ := theirs["containers"].([]any)
-	migrator, _ := first[0].(map[string]any)
+	template := tree.Pods(t.Job)
+	theirs := tree.Branch(template, "spec")
+	migrator := tree.Items(theirs["containers"])[0]
 	pod := map[string]any{"nodeName": node, "restartPolicy": "Never", "automountServiceAccountToken": false,
 		"tolerations": []any{map[string]any{"operator": "Exists"}}, "terminationGracePeriodSeconds": int64(0)}
 	for _, key := range []string{"imagePullSecrets", "securityContext"} {
@@ -78,8 +78,7 @@ func (t *Tasks) fetcher(ref kubernetes.Ref, node string, images []string) map[st
 	}
 	pod["containers"] = containers
 	labels := map[string]any{labelTask: "fetch", plan.LabelTaskOf: t.Installation}
-	metadata, _ := template["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any) // they keep a mesh away
+	annotations := tree.Branch(template, "metadata", "annotations") // they keep a mesh away
 	return map[string]any{"apiVersion": ref.APIVersion, "kind": ref.Kind, "metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": labels},
 		"spec": map[string]any{"backoffLimit": int64(0), "ttlSecondsAfterFinished": int64(cleared), "activeDeadlineSeconds": int64(fetching.Seconds()),
 			"template": map[string]any{"metadata": map[string]any{"labels": labels, "annotations": annotations}, "spec": pod}}}

@@ -7,6 +7,7 @@ import (
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 )
 
 // attempts is how often an object may change while it is taken over: its controllers write its status all the time.
@@ -27,8 +28,7 @@ func (t *Target) takeOver(ctx context.Context, s plan.Step) error {
 		if books == nil {
 			return nil // a run that was killed did it
 		}
-		meta, _ := live["metadata"].(map[string]any)
-		_, err = t.Client.Patch(ctx, ref, map[string]any{"metadata": map[string]any{"managedFields": books, "resourceVersion": meta["resourceVersion"]}}, plan.Manager)
+		_, err = t.Client.Patch(ctx, ref, map[string]any{"metadata": map[string]any{"managedFields": books, "resourceVersion": tree.Text(live, "metadata", "resourceVersion")}}, plan.Manager)
 		if !kubernetes.Conflict(err) {
 			return err
 		}

@@ -189,7 +189,8 @@ func (t *Target) grow(ctx context.Context, s plan.Step) error {
 		if c.Field != plan.SizeField {
 			continue
 		}
-		ref := kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: t.Namespace, Name: nameOfKey(s.Object)}
+		_, name, _ := strings.Cut(s.Object, "/")
+		ref := kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: t.Namespace, Name: name}
 		patch := map[string]any{"spec": map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": c.To}}}}
 		if _, err := t.Client.Patch(ctx, ref, patch, plan.Manager); err != nil {
 			return err
@@ -276,13 +277,4 @@ func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagn
 		}
 	}
 	return d
-}
-
-func nameOfKey(key string) string {
-	for i := range key {
-		if key[i] == '/' {
-			return key[i+1:]
-		}
-	}
-	return key
 }

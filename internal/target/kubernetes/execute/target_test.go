@@ -12,10 +12,10 @@ import (
 	"berth/internal/target/kubernetes/store"
 )
 
-type tree = map[string]any
+type object = map[string]any
 
 // inCluster does steps in a cluster in memory that has some objects to be applied.
-func inCluster(t *testing.T, s *kubetest.Server, bodies ...tree) *Target {
+func inCluster(t *testing.T, s *kubetest.Server, bodies ...object) *Target {
 	t.Helper()
 	c, err := kubernetes.Connect(t.Context(), s.Getenv(t), "")
 	if err != nil {
@@ -41,8 +41,8 @@ func TestRoleThatIsNotKnownYet(t *testing.T) {
 		kubetest.Refuse(w, http.StatusNotFound, "NotFound", `rolebindings "reader" not found`)
 		return true
 	}
-	k := inCluster(t, s, tree{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": tree{"name": "reader", "namespace": "default"},
-		"roleRef": tree{"kind": "Role", "name": "reader"}})
+	k := inCluster(t, s, object{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": object{"name": "reader", "namespace": "default"},
+		"roleRef": object{"kind": "Role", "name": "reader"}})
 	if err := k.Do(t.Context(), plan.Create, []plan.Step{{ID: 1, Object: "RoleBinding/reader"}}, nil); err != nil || refusals > 0 {
 		t.Errorf("%v, %d refusals left", err, refusals)
 	}
@@ -52,8 +52,8 @@ func TestRoleThatIsNotKnownYet(t *testing.T) {
 func TestTakeOver(t *testing.T) {
 	s := kubetest.New(t)
 	const path = "/api/v1/namespaces/default/configmaps/conf"
-	book := tree{"manager": "helm", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": tree{"f:data": tree{"f:old": tree{}}}}
-	s.Put(path, tree{"apiVersion": "v1", "kind": "ConfigMap", "metadata": tree{"name": "conf", "namespace": "default", "managedFields": []any{book}}, "data": tree{"old": "1"}})
+	book := object{"manager": "helm", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": object{"f:data": object{"f:old": object{}}}}
+	s.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "conf", "namespace": "default", "managedFields": []any{book}}, "data": object{"old": "1"}})
 	conflicts := 2
 	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPatch || r.Header.Get("Content-Type") != "application/merge-patch+json" || r.URL.Path != path || conflicts == 0 {
@@ -63,7 +63,7 @@ func TestTakeOver(t *testing.T) {
 		kubetest.Refuse(w, http.StatusConflict, "Conflict", "the object has been modified")
 		return true
 	}
-	k := inCluster(t, s, tree{"apiVersion": "v1", "kind": "ConfigMap", "metadata": tree{"name": "conf", "namespace": "default"}, "data": tree{"new": "2"}})
+	k := inCluster(t, s, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "conf", "namespace": "default"}, "data": object{"new": "2"}})
 	if err := k.Do(t.Context(), plan.TakeOver, []plan.Step{{ID: 1, Object: "ConfigMap/conf"}}, nil); err != nil || conflicts > 0 {
 		t.Fatalf("%v, %d conflicts left", err, conflicts)
 	}
@@ -71,8 +71,8 @@ func TestTakeOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	books := live["metadata"].(tree)["managedFields"].([]any)
-	if b := books[0].(tree); len(books) != 1 || b["manager"] != plan.Manager || b["operation"] != "Apply" || live["data"].(tree)["new"] != "2" {
+	books := live["metadata"].(object)["managedFields"].([]any)
+	if b := books[0].(object); len(books) != 1 || b["manager"] != plan.Manager || b["operation"] != "Apply" || live["data"].(object)["new"] != "2" {
 		t.Errorf("got %v", live)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"berth/internal/secret"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
+	"berth/internal/tree"
 )
 
 // Tasks runs tasks in a cluster.
@@ -49,9 +50,9 @@ func (t *Tasks) Task(ctx context.Context, task run.Task, line func(string)) (int
 		}
 	case err != nil:
 		return 0, err
-	case identity(there) != task.Identity:
+	case tree.Text(there, "metadata", "annotations", annotationTask) != task.Identity:
 		if !jobEnded(there) {
-			return 0, fmt.Errorf("%s is still running: %s", ref, identity(there))
+			return 0, fmt.Errorf("%s is still running: %s", ref, tree.Text(there, "metadata", "annotations", annotationTask))
 		}
 		if err := t.Forget(ctx, task.Name); err != nil {
 			return 0, err
@@ -61,13 +62,6 @@ func (t *Tasks) Task(ctx context.Context, task run.Task, line func(string)) (int
 		}
 	}
 	return t.follow(ctx, ref, line)
-}
-
-func identity(job map[string]any) string {
-	metadata, _ := job["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any)
-	id, _ := annotations[annotationTask].(string)
-	return id
 }
 
 func (t *Tasks) create(ctx context.Context, ref kubernetes.Ref, task run.Task) error {
@@ -107,21 +101,19 @@ func (t *Tasks) volume(task run.Task) string {
 
 // body is the migrator's Job with another program in it.
 func (t *Tasks) body(ref kubernetes.Ref, task run.Task) map[string]any {
-	template, _ := t.Job["spec"].(map[string]any)["template"].(map[string]any)
-	pod := maps.Clone(template["spec"].(map[string]any))
-	containers, _ := pod["containers"].([]any)
-	c := maps.Clone(containers[0].(map[string]any))
+	template := tree.Pods(t.Job)
+	pod := maps.Clone(tree.Branch(template, "spec"))
+	c := maps.Clone(tree.Items(pod["containers"])[0])
 	c["image"] = task.Image
 	delete(c, "command")
 	delete(c, "args")
 	if len(task.Entry) > 0 {
-		c["command"] = anys(task.Entry)
+		c["command"] = tree.OfList(task.Entry)
 	}
 	if len(task.Command) > 0 {
-		c["args"] = anys(task.Command)
+		c["args"] = tree.OfList(task.Command)
 	}
-	env, _ := c["env"].([]any)
-	env = slices.Clone(env)
+	env := slices.Clone(tree.List(c["env"]))
 	for _, name := range slices.Sorted(maps.Keys(task.Env)) {
 		env = append(env, map[string]any{"name": name, "value": task.Env[name]})
 	}
@@ -129,40 +121,26 @@ func (t *Tasks) body(ref kubernetes.Ref, task run.Task) map[string]any {
 	if own := t.Contexts[task.As]; own != nil {
 		c["securityContext"] = own
 		if group, ok := own["runAsGroup"]; ok {
-			outer, _ := pod["securityContext"].(map[string]any)
-			outer = maps.Clone(outer)
-			if outer == nil {
-				outer = map[string]any{}
-			}
+			outer := map[string]any{}
+			maps.Copy(outer, tree.Branch(pod, "securityContext"))
 			outer["fsGroup"] = group // so that it can write to its volume
 			pod["securityContext"] = outer
 		}
 	}
-	mounts, _ := c["volumeMounts"].([]any)
-	volumes, _ := pod["volumes"].([]any)
-	mounts = append(slices.Clone(mounts), map[string]any{"name": "berth-tmp", "mountPath": "/tmp"})
-	volumes = append(slices.Clone(volumes), map[string]any{"name": "berth-tmp", "emptyDir": map[string]any{}})
+	mounts := append(slices.Clone(tree.List(c["volumeMounts"])), map[string]any{"name": "berth-tmp", "mountPath": "/tmp"})
+	volumes := append(slices.Clone(tree.List(pod["volumes"])), map[string]any{"name": "berth-tmp", "emptyDir": map[string]any{}})
 	if task.Volume != "" {
 		mounts = append(mounts, map[string]any{"name": "berth-task", "mountPath": task.Path})
 		volumes = append(volumes, map[string]any{"name": "berth-task", "persistentVolumeClaim": map[string]any{"claimName": t.volume(task)}})
 	}
 	c["volumeMounts"], pod["volumes"], pod["containers"] = mounts, volumes, []any{c}
-	metadata, _ := template["metadata"].(map[string]any)
-	metadata = maps.Clone(metadata)
+	metadata := maps.Clone(tree.Branch(template, "metadata"))
 	metadata["labels"] = map[string]any{labelTask: task.Name, plan.LabelTaskOf: t.Installation, "app": "migrator", "deploy": "sourcegraph"}
 	return map[string]any{"apiVersion": ref.APIVersion, "kind": ref.Kind,
 		"metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace, "labels": map[string]any{labelTask: task.Name, plan.LabelTaskOf: t.Installation},
 			"annotations": map[string]any{annotationTask: task.Identity}},
 		// A task that fails is looked into; what may be done again is berth's to say.
 		"spec": map[string]any{"backoffLimit": int64(0), "template": map[string]any{"metadata": metadata, "spec": pod}}}
-}
-
-func anys(texts []string) []any {
-	out := make([]any, len(texts))
-	for i, s := range texts {
-		out[i] = s
-	}
-	return out
 }
 
 // follow gives the lines of a Job's pod until the Job ends. A pod that can't start ends it, with why as a diag.List.
@@ -237,14 +215,9 @@ func (t *Tasks) pod(ctx context.Context, job kubernetes.Ref) (taskPod, error) {
 
 // jobEnded reports whether a Job has come to an end, good or bad.
 func jobEnded(job map[string]any) bool {
-	status, _ := job["status"].(map[string]any)
-	conditions, _ := status["conditions"].([]any)
-	for _, c := range conditions {
-		if m, ok := c.(map[string]any); ok && m["status"] == "True" && (m["type"] == "Complete" || m["type"] == "Failed") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(tree.Items(tree.Branch(job, "status")["conditions"]), func(c map[string]any) bool {
+		return c["status"] == "True" && (c["type"] == "Complete" || c["type"] == "Failed")
+	})
 }
 
 // Forget deletes a task's Job, and waits until its pod is gone.

@@ -6,6 +6,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan/objects"
+	"berth/internal/tree"
 )
 
 // The labels that say which installation an object belongs to. Names of objects outside namespaces are the chart's, so two installations of
@@ -21,12 +22,12 @@ func Foreign(d objects.Desired, c objects.Cluster) diag.List {
 	var problems diag.List
 	for _, o := range d.Objects {
 		live := c.Seen[o.Key].Live
-		if live == nil || field(o.Body, "namespace") != "" {
+		if live == nil || tree.Text(o.Body, "metadata", "namespace") != "" {
 			continue
 		}
-		installation, namespace := label(live, labelInstallation), label(live, labelNamespace)
+		installation, namespace := tree.Text(live, "metadata", "labels", labelInstallation), tree.Text(live, "metadata", "labels", labelNamespace)
 		if installation == "" {
-			installation, namespace = "of Helm", annotation(live, helmNamespace)
+			installation, namespace = "of Helm", tree.Text(live, "metadata", "annotations", helmNamespace)
 		}
 		if namespace == "" || namespace == d.Namespace && slices.Contains([]string{d.Installation, "of Helm"}, installation) {
 			continue
@@ -36,17 +37,4 @@ func Foreign(d objects.Desired, c objects.Cluster) diag.List {
 			Hint:    "a second installation in a cluster must use only its namespace:  kubernetes: {clusterScoped: false}"})
 	}
 	return problems
-}
-
-func field(object map[string]any, name string) string {
-	metadata, _ := object["metadata"].(map[string]any)
-	value, _ := metadata[name].(string)
-	return value
-}
-
-func annotation(object map[string]any, name string) string {
-	metadata, _ := object["metadata"].(map[string]any)
-	annotations, _ := metadata["annotations"].(map[string]any)
-	value, _ := annotations[name].(string)
-	return value
 }

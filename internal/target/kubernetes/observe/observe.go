@@ -18,6 +18,7 @@ import (
 	"berth/internal/plan/objects"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
+	"berth/internal/tree"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -101,7 +102,7 @@ func readAll(ctx context.Context, c *kubernetes.Client, d objects.Desired, inven
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			out.Unwanted = append(out.Unwanted, objects.Unwanted{Key: ref.String(), Service: label(live, "dev.berth.service"), Live: live})
+			out.Unwanted = append(out.Unwanted, objects.Unwanted{Key: ref.String(), Service: tree.Text(live, "metadata", "labels", "dev.berth.service"), Live: live})
 			return err
 		})
 	}
@@ -276,11 +277,11 @@ func classes(ctx context.Context, c *kubernetes.Client) ([]objects.Class, error)
 // the chart's own label.
 func release(d objects.Desired, seen map[string]objects.Seen) string {
 	frontend := seen["Deployment/sourcegraph-frontend"].Live
-	if r := cmp.Or(label(frontend, labelRelease), label(frontend, "app.kubernetes.io/version")); r != "" {
+	if r := cmp.Or(tree.Text(frontend, "metadata", "labels", labelRelease), tree.Text(frontend, "metadata", "labels", "app.kubernetes.io/version")); r != "" {
 		return r
 	}
 	for _, o := range d.Objects {
-		if r := label(seen[o.Key].Live, labelRelease); r != "" {
+		if r := tree.Text(seen[o.Key].Live, "metadata", "labels", labelRelease); r != "" {
 			return r
 		}
 	}
@@ -294,17 +295,10 @@ func runs(d objects.Desired, seen map[string]objects.Seen) map[string][]string {
 		switch kind, _, _ := strings.Cut(o.Key, "/"); kind {
 		case "Deployment", "StatefulSet", "DaemonSet":
 			live := seen[o.Key].Live
-			if r := cmp.Or(label(live, labelRelease), label(live, "app.kubernetes.io/version")); r != "" {
+			if r := cmp.Or(tree.Text(live, "metadata", "labels", labelRelease), tree.Text(live, "metadata", "labels", "app.kubernetes.io/version")); r != "" {
 				out[r] = append(out[r], cmp.Or(o.Service, o.Key))
 			}
 		}
 	}
 	return out
-}
-
-func label(object map[string]any, name string) string {
-	metadata, _ := object["metadata"].(map[string]any)
-	labels, _ := metadata["labels"].(map[string]any)
-	value, _ := labels[name].(string)
-	return value
 }

@@ -9,6 +9,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/plan/objects"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 )
 
 // Storage finds volumes that would wait forever: their storage class does not exist, or they name none and the cluster has no default.
@@ -60,27 +61,18 @@ func newVolumes(bodies []map[string]any, existing []objects.Claim) map[string][]
 		switch ref.Kind {
 		case "PersistentVolumeClaim":
 			if !slices.ContainsFunc(existing, func(c objects.Claim) bool { return c.Name == ref.Name }) {
-				class := classOf(o)
+				class := tree.Text(o, "spec", "storageClassName")
 				wanted[class] = append(wanted[class], ref.Name)
 			}
 		case "StatefulSet":
-			spec, _ := o["spec"].(map[string]any)
-			templates, _ := spec["volumeClaimTemplates"].([]any)
-			for _, t := range templates {
-				claim, _ := t.(map[string]any)
+			for _, claim := range tree.Items(tree.Branch(o, "spec")["volumeClaimTemplates"]) {
 				name := kubernetes.RefOf(claim).Name + "-" + ref.Name
 				if !slices.ContainsFunc(existing, func(c objects.Claim) bool { return strings.HasPrefix(c.Name, name+"-") }) {
-					class := classOf(claim)
+					class := tree.Text(claim, "spec", "storageClassName")
 					wanted[class] = append(wanted[class], name)
 				}
 			}
 		}
 	}
 	return wanted
-}
-
-func classOf(claim map[string]any) string {
-	spec, _ := claim["spec"].(map[string]any)
-	class, _ := spec["storageClassName"].(string)
-	return class
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"berth/internal/plan"
+	"berth/internal/tree"
 )
 
 // unchanged reports whether applying an object again surely changes nothing, so that no dry run is needed. Its managedFields prove it: our
@@ -15,7 +16,7 @@ func unchanged(want, live map[string]any) bool {
 	if fields == nil {
 		return false
 	}
-	metadata := without(branch(want, "metadata"), "name", "namespace")
+	metadata := without(tree.Branch(want, "metadata"), "name", "namespace")
 	rest := without(want, "apiVersion", "kind", "metadata")
 	if len(metadata) > 0 {
 		rest["metadata"] = metadata
@@ -25,11 +26,9 @@ func unchanged(want, live map[string]any) bool {
 
 // applied are the fields that our last apply set; nil when there are none, or when they are those of another version of the kind.
 func applied(want, live map[string]any) map[string]any {
-	entries, _ := branch(live, "metadata")["managedFields"].([]any)
-	for _, e := range entries {
-		entry, _ := e.(map[string]any)
+	for _, entry := range tree.Items(tree.Branch(live, "metadata")["managedFields"]) {
 		if entry["manager"] == plan.Manager && entry["operation"] == "Apply" && entry["subresource"] == nil && entry["apiVersion"] == want["apiVersion"] {
-			return branch(entry, "fieldsV1")
+			return tree.Branch(entry, "fieldsV1")
 		}
 	}
 	return nil
@@ -197,11 +196,6 @@ func inner(fields map[string]any) int {
 		return len(fields) - 1
 	}
 	return len(fields)
-}
-
-func branch(tree map[string]any, name string) map[string]any {
-	m, _ := tree[name].(map[string]any)
-	return m
 }
 
 // without is a map without some of its keys.

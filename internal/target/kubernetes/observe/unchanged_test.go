@@ -18,6 +18,7 @@ import (
 	render "berth/internal/render/kubernetes"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -38,26 +39,26 @@ func TestUnchanged(t *testing.T) {
 		is     bool
 	}{
 		"as it was left":                   {func(_, _ map[string]any) {}, true},
-		"a value is wanted otherwise":      {func(want, _ map[string]any) { of(want, "spec")["replicas"] = 3 }, false},
-		"a value was changed":              {func(_, live map[string]any) { of(live, "spec")["replicas"] = int64(3) }, false},
-		"a number became a text":           {func(want, _ map[string]any) { of(want, "spec")["replicas"] = "2" }, false},
-		"a field is wanted that was not":   {func(want, _ map[string]any) { of(want, "data")["c"] = "d" }, false},
+		"a value is wanted otherwise":      {func(want, _ map[string]any) { tree.Branch(want, "spec")["replicas"] = 3 }, false},
+		"a value was changed":              {func(_, live map[string]any) { tree.Branch(live, "spec")["replicas"] = int64(3) }, false},
+		"a number became a text":           {func(want, _ map[string]any) { tree.Branch(want, "spec")["replicas"] = "2" }, false},
+		"a field is wanted that was not":   {func(want, _ map[string]any) { tree.Branch(want, "data")["c"] = "d" }, false},
 		"a field is not wanted any more":   {func(want, _ map[string]any) { delete(want, "data") }, false},
 		"a field is gone":                  {func(_, live map[string]any) { delete(live, "data") }, false},
 		"a variable has another value":     {func(_, live map[string]any) { env(live, 0)["value"] = "2" }, false},
 		"variables are in another order":   {func(want, _ map[string]any) { l := envs(want); l[0], l[1] = l[1], l[0] }, false},
 		"another variable stands there":    {func(want, _ map[string]any) { env(want, 0)["name"] = "C" }, false},
 		"a port has another protocol":      {func(want, _ map[string]any) { port(want)["protocol"] = "UDP" }, false},
-		"somebody added to a whole value":  {func(_, live map[string]any) { of(live, "spec", "selector")["more"] = "1" }, false},
-		"a whole value lost a part":        {func(_, live map[string]any) { of(live, "spec")["selector"] = map[string]any{} }, false},
+		"somebody added to a whole value":  {func(_, live map[string]any) { tree.Branch(live, "spec", "selector")["more"] = "1" }, false},
+		"a whole value lost a part":        {func(_, live map[string]any) { tree.Branch(live, "spec")["selector"] = map[string]any{} }, false},
 		"nothing of it was applied by us":  {func(_, live map[string]any) { entry(live)["manager"] = "kubectl" }, false},
 		"it was set in another way":        {func(_, live map[string]any) { entry(live)["operation"] = "Update" }, false},
 		"it was another version then":      {func(_, live map[string]any) { entry(live)["apiVersion"] = "v1beta1" }, false},
-		"nobody knows who set what":        {func(_, live map[string]any) { delete(of(live, "metadata"), "managedFields") }, false},
-		"annotations are wanted after all": {func(want, _ map[string]any) { of(want, "metadata", "annotations")["x"] = "y" }, false},
+		"nobody knows who set what":        {func(_, live map[string]any) { delete(tree.Branch(live, "metadata"), "managedFields") }, false},
+		"annotations are wanted after all": {func(want, _ map[string]any) { tree.Branch(want, "metadata", "annotations")["x"] = "y" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, l := tree(t, want), tree(t, strings.Replace(live, "FIELDS", fields, 1))
+			w, l := parsed(t, want), parsed(t, strings.Replace(live, "FIELDS", fields, 1))
 			c.change(w, l)
 			if got := unchanged(w, l); got != c.is {
 				t.Errorf("unchanged: %v, want %v", got, c.is)
@@ -200,7 +201,7 @@ func spoken(object map[string]any) map[string]any {
 	return without(object, "metadata", "status")
 }
 
-func tree(t *testing.T, text string) map[string]any {
+func parsed(t *testing.T, text string) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
@@ -209,16 +210,9 @@ func tree(t *testing.T, text string) map[string]any {
 	return m
 }
 
-func of(tree map[string]any, path ...string) map[string]any {
-	for _, key := range path {
-		tree = branch(tree, key)
-	}
-	return tree
-}
-
 // ours is the container that we set.
 func ours(object map[string]any) map[string]any {
-	list := of(object, "spec")["containers"].([]any)
+	list := tree.Branch(object, "spec")["containers"].([]any)
 	return list[len(list)-1].(map[string]any)
 }
 
@@ -231,5 +225,5 @@ func port(object map[string]any) map[string]any {
 }
 
 func entry(live map[string]any) map[string]any {
-	return of(live, "metadata")["managedFields"].([]any)[0].(map[string]any)
+	return tree.Branch(live, "metadata")["managedFields"].([]any)[0].(map[string]any)
 }

@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -79,10 +80,8 @@ func Needed(objects []map[string]any) []Rule {
 
 // grants are the rights that a Role grants.
 func grants(o map[string]any, namespaced bool) []Rule {
-	list, _ := o["rules"].([]any)
 	var rules []Rule
-	for _, item := range list {
-		rule, _ := item.(map[string]any)
+	for _, rule := range tree.Items(o["rules"]) {
 		for _, group := range texts(rule["apiGroups"]) {
 			rules = append(rules, Rule{Group: group, Resources: texts(rule["resources"]), Verbs: texts(rule["verbs"]), Cluster: !namespaced})
 		}
@@ -94,9 +93,8 @@ func grants(o map[string]any, namespaced bool) []Rule {
 }
 
 func texts(v any) []string {
-	list, _ := v.([]any)
 	var out []string
-	for _, item := range list {
+	for _, item := range tree.List(v) {
 		if s, ok := item.(string); ok {
 			out = append(out, s)
 		}

@@ -19,6 +19,7 @@ import (
 	"berth/internal/plan"
 	"berth/internal/state"
 	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
 )
 
 const (
@@ -101,7 +102,7 @@ func (s *Store) Save(ctx context.Context, r *state.Record) error {
 	content, err := packed(r)
 	if err == nil {
 		obj := s.object(s.run(r.Number), "run", content)
-		label(obj, labelAction, strings.ReplaceAll(string(r.Action), " ", "-"))
+		tree.At(obj, "metadata", "labels")[labelAction] = strings.ReplaceAll(string(r.Action), " ", "-")
 		err = s.put(ctx, obj)
 	}
 	if err != nil {
@@ -140,13 +141,6 @@ func unpacked(c configMap) (r state.Record, err error) {
 		}
 	}
 	return r, json.Unmarshal(text, &r)
-}
-
-// label puts a label on an object.
-func label(obj map[string]any, name, value string) {
-	metadata, _ := obj["metadata"].(map[string]any)
-	labels, _ := metadata["labels"].(map[string]any)
-	labels[name] = value
 }
 
 // record reads a record by what is known of its object, with what the journal knows of it.

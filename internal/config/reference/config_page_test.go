@@ -7,7 +7,7 @@ import (
 	"berth/internal/config"
 )
 
-const head = `# The config: sourcegraph.yaml
+const configHead = `# The config: sourcegraph.yaml
 
 <!-- Generated from internal/config. Regenerate with: go test ./internal/config/reference -update -->
 
@@ -31,10 +31,10 @@ Quantities have units: cores are ` + "`4`, `0.5` or `500m`; bytes are `500Mi` or
 Names in capitals, as in ` + "`services.SERVICE.memory`" + `, are your own choice.
 `
 
-// Markdown is docs/config.md.
-func Markdown() []byte {
+// configPage is docs/config.md.
+func configPage() []byte {
 	var b strings.Builder
-	b.WriteString(head)
+	b.WriteString(configHead)
 	b.WriteString("\n## First of all\n")
 	var plain []*config.Key
 	for _, k := range config.Root().Keys() {

@@ -18,8 +18,8 @@ const rulesHead = `# What a way between releases must respect
 release and ends at it or above. How to add one: [The catalogue](catalogue.md#rules-of-upgrades).
 `
 
-// Rules is docs/upgrade-rules.md.
-func Rules(u *catalogue.Upgrades) []byte {
+// rulesPage is docs/upgrade-rules.md.
+func rulesPage(u *catalogue.Upgrades) []byte {
 	var b strings.Builder
 	b.WriteString(rulesHead)
 	fmt.Fprintf(&b, "\nThe oldest release to upgrade from is %s. The last minor releases of closed majors, each followed by the first minor of the next major:", u.Oldest)

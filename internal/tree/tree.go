@@ -12,14 +12,17 @@ func Keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // Text is a text inside a tree, or "".
 func Text(tree map[string]any, path ...string) string {
-	for i, key := range path {
-		if i == len(path)-1 {
-			s, _ := tree[key].(string)
-			return s
-		}
+	last := len(path) - 1
+	s, _ := Branch(tree, path[:last]...)[path[last]].(string)
+	return s
+}
+
+// Branch is a part of a tree of maps, or nil.
+func Branch(tree map[string]any, path ...string) map[string]any {
+	for _, key := range path {
 		tree, _ = tree[key].(map[string]any)
 	}
-	return ""
+	return tree
 }
 
 // At returns a part of a tree of maps, and creates it where it is missing.
@@ -115,11 +118,7 @@ func OfList[T any](l []T) []any {
 }
 
 // Pods is the pod template of an object; nil when it has none.
-func Pods(object map[string]any) map[string]any {
-	spec, _ := object["spec"].(map[string]any)
-	template, _ := spec["template"].(map[string]any)
-	return template
-}
+func Pods(object map[string]any) map[string]any { return Branch(object, "spec", "template") }
 
 // Containers are all containers of a pod's spec, with its init containers.
 func Containers(spec map[string]any) []map[string]any {
