@@ -21,6 +21,8 @@ type Hop struct {
 	ConvertsPostgres bool `json:"convertsPostgres,omitempty"`
 	// Reindexes says that the release's database images may order text in another way than those before.
 	Reindexes bool `json:"reindexes,omitempty"`
+	// Introduces are the background migrations that begin with the release: the release before refuses to start while one of them has made progress.
+	Introduces []int `json:"introduces,omitempty"`
 	// ByHand is what berth leaves to the admin.
 	ByHand []Reason `json:"byHand,omitempty"`
 	// Changes are what people will notice, and berth does by itself.
@@ -55,6 +57,9 @@ func (h *Hop) Rolls() bool { return h.Kind != MultiVersion }
 func (h *Hop) OnlyRolls() bool {
 	return h.Rolls() && h.Undoable() && !h.ConvertsPostgres && !h.Reindexes && len(h.ByHand) == 0
 }
+
+// Redeployable reports whether the release before works with what the hop leaves: services were replaced one by one, and nothing else was done.
+func (h *Hop) Redeployable() bool { return h.Rolls() && h.Undoable() && len(h.Introduces) == 0 }
 
 // Undoable reports whether nothing of the hop needs a backup to be undone.
 func (h *Hop) Undoable() bool { return len(h.Irreversible) == 0 }

@@ -194,6 +194,9 @@ func (p *planner) hop(from, to Version, rule *catalogue.Stop) plan.Hop {
 	}
 	h.Background = p.interrupts(from, to)
 	for _, m := range p.rules.Background {
+		if crosses(from, to, m.Introduced) {
+			h.Introduces = append(h.Introduces, m.ID)
+		}
 		if m.OneWay && slices.ContainsFunc(h.Background, func(halt plan.Interrupt) bool { return slices.Contains(halt.IDs, m.ID) }) {
 			h.Irreversible = append(h.Irreversible, m.What)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"berth/internal/plan"
 	"berth/internal/upgrade"
@@ -30,10 +32,10 @@ func hop(w io.Writer, p *plan.Plan, i int) {
 	h := &p.Hops[i]
 	fmt.Fprintf(w, "\n%d  %s -> %s   %s\n", i+1, h.From, h.To, h.How())
 	for _, r := range h.Reasons {
-		fmt.Fprintf(w, "     why       %s\n", r.Text)
+		item(w, "why", r.Text)
 	}
 	for _, f := range h.Found {
-		fmt.Fprintf(w, "     found     %s\n", f)
+		item(w, "found", f)
 	}
 	noReturn := false
 	for _, s := range p.Stages {
@@ -42,39 +44,65 @@ func hop(w io.Writer, p *plan.Plan, i int) {
 		}
 		if s.NoReturn {
 			noReturn = true
-			fmt.Fprintf(w, "   ▌ point of no return: until here %s\n", h.Before)
-			fmt.Fprintf(w, "   ▌ from here: %s\n", h.After)
+			wrapped(w, "   ▌ ", "point of no return: until here "+h.Before)
+			wrapped(w, "   ▌ ", "from here: "+h.After)
 		}
-		fmt.Fprintf(w, "     %-9s %s\n", s.Name, s.Text)
+		item(w, s.Name, s.Text)
 		if s.Seconds > 15 {
-			fmt.Fprintf(w, "     %-9s about %s (%s)\n", "", About(s.Seconds), s.Source)
+			item(w, "", fmt.Sprintf("about %s (%s)", About(s.Seconds), s.Source))
 		}
 	}
 	if !noReturn {
-		fmt.Fprintf(w, "     back      %s\n", h.After)
+		item(w, "back", h.After)
 	}
 	for _, e := range h.Edits {
-		fmt.Fprintf(w, "     your file %s\n", e)
+		item(w, "your file", e)
 	}
 	advice(w, h)
+	downtime := "none planned: services are replaced one after the other"
 	if h.Downtime > 0 {
-		fmt.Fprintf(w, "     downtime  about %s; people see a maintenance page\n", About(h.Downtime))
-	} else {
-		fmt.Fprintf(w, "     downtime  none planned: services are replaced one after the other\n")
+		downtime = fmt.Sprintf("about %s; people see a maintenance page", About(h.Downtime))
 	}
+	item(w, "downtime", downtime)
 }
 
 // advice writes what a person meets in an upgrade step.
 func advice(w io.Writer, h *plan.Hop) {
 	for _, halt := range h.Background {
-		fmt.Fprintf(w, "     waits     %s\n", halt)
+		item(w, "waits", halt.String())
 	}
 	for _, c := range h.Changes {
-		fmt.Fprintf(w, "     changes   %s\n", c.Text)
+		item(w, "changes", c.Text)
 	}
 	for _, b := range h.ByHand {
-		fmt.Fprintf(w, "     by hand   %s\n", b.Text)
+		item(w, "by hand", b.Text)
 	}
+}
+
+// item writes a text beside its label.
+func item(w io.Writer, label, text string) { wrapped(w, fmt.Sprintf("     %-9s ", label), text) }
+
+// usualColumns is the width of a usual terminal.
+const usualColumns = 80
+
+// wrapped writes a text after what stands before it, in lines that fit a usual terminal.
+func wrapped(w io.Writer, before, text string) {
+	line, indent := before, strings.Repeat(" ", utf8.RuneCountInString(before))
+	if strings.Contains(before, "▌") {
+		indent = before
+	}
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > usualColumns:
+			fmt.Fprintln(w, line)
+			line = indent
+		default:
+			line += " "
+		}
+		line += word
+	}
+	fmt.Fprintln(w, line)
 }
 
 // About is a number of seconds, as people say it.
@@ -182,13 +210,13 @@ func Way(w io.Writer, j upgrade.Way) {
 		h := &j.Hops[i]
 		fmt.Fprintf(w, "\n%d  %s -> %s   %s\n", i+1, h.From, h.To, h.How())
 		for _, r := range h.Reasons {
-			fmt.Fprintf(w, "     why       %s\n", r.Text)
+			item(w, "why", r.Text)
 		}
 		if !h.Rolls() && !h.SameMinor() {
-			fmt.Fprintf(w, "     migrator  %s\n", h.Migrator)
+			item(w, "migrator", h.Migrator)
 		}
 		for _, text := range h.Irreversible {
-			fmt.Fprintf(w, "   ▌ only a backup can undo this: %s\n", text)
+			wrapped(w, "   ▌ ", "only a backup can undo this: "+text)
 		}
 		advice(w, h)
 	}

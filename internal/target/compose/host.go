@@ -165,7 +165,7 @@ func elsewhere(f Facts, _ Needs) diag.List {
 		return nil
 	}
 	return problem("BERTH2115", diag.Warning, "the Docker Engine is at "+f.Elsewhere+"; containers need the project's files there",
-		"run berth on the engine's host, or share this folder with it at the same path")
+		"work on the engine's host itself, or share this folder with it at the same path")
 }
 
 func engineVersion(f Facts, _ Needs) diag.List {

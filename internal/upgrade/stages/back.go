@@ -34,7 +34,7 @@ func (u *Progress) Back() (WayBack, diag.List) {
 	case h.NoBack != "":
 		return way, diag.List{{Code: "BERTH3720", Severity: diag.Error, Subject: h.To, Summary: fmt.Sprintf("%s can't be rolled back to %s: %s", h.To, h.From, h.NoBack),
 			Hint: "continue: berth upgrade"}}
-	case h.Rolls() && h.Undoable():
+	case h.Redeployable():
 		// The release before works with the schema of the one after it.
 		way.Stages = []string{Redeploy}
 		return way, nil

@@ -129,9 +129,9 @@ func after(h *plan.Hop, trusted string) string {
 		return "restore your own backup (" + trusted + "): what was written since then is lost"
 	case !h.Undoable():
 		return "restore the backup made before: what was written since then is lost"
-	case h.Rolls():
+	case h.Redeployable():
 		return "redeploy " + h.From + ", which works with the schema of " + h.To + ": nothing is lost"
-	case h.SameMinor():
+	case !h.Rolls() && h.SameMinor():
 		return "redeploy " + h.From + ", which works with the schema of " + h.To + ", after a check of its indexes: nothing is lost"
 	}
 	return "the migrator's downgrade: what only " + h.To + " wrote is lost"

@@ -189,11 +189,13 @@ func record(p *plan.Plan, stages int, begun bool) state.Record {
 func TestWaysBack(t *testing.T) {
 	final := with(multi, func(h *plan.Hop) { h.Irreversible, h.ConvertsPostgres = []string{"LSIF becomes SCIP"}, true })
 	moved := with(multi, func(h *plan.Hop) { h.To, h.Reindexes = "6.0.12741", true })
+	begins := with(next, func(h *plan.Hop) { h.Introduces = []int{24} })
 	for _, c := range []struct {
 		hop   plan.Hop
 		stage string // that was begun last; "": it arrived
 		want  string
 	}{
+		{begins, Check, ""}, {begins, Deploy, Undo + " " + Redeploy}, {begins, "", Undo + " " + Redeploy},
 		{next, Check, ""}, {next, Deploy, Redeploy}, {next, "", Redeploy},
 		{multi, Backup, ""}, {multi, Close, Redeploy}, {multi, Convert, Redeploy}, {multi, Migrate, Undo + " " + Redeploy}, {multi, "", Undo + " " + Redeploy},
 		{final, Close, Redeploy}, {final, Convert, Restore + " " + Redeploy}, {final, "", Restore + " " + Redeploy},
@@ -209,7 +211,7 @@ func TestWaysBack(t *testing.T) {
 		if got := strings.Join(way.Stages, " "); none != nil || got != c.want || way.To != c.hop.From {
 			t.Errorf("%s to %s at %q: %q to %s, %v; want %q", c.hop.From, c.hop.To, c.stage, got, way.To, none, c.want)
 		}
-		if page := c.want != "" && c.hop.Kind == plan.MultiVersion && (strings.Contains(c.want, " ") || c.hop.Reindexes && c.stage != Close); way.Page != page {
+		if page := c.want != "" && (c.hop.Kind == plan.MultiVersion || len(c.hop.Introduces) > 0) && (strings.Contains(c.want, " ") || c.hop.Reindexes && c.stage != Close); way.Page != page {
 			t.Errorf("%s to %s at %q: a page is shown: %v, want %v", c.hop.From, c.hop.To, c.stage, way.Page, page)
 		}
 	}

@@ -226,7 +226,7 @@ func (s *stage) fallback(c *hop) (steps []plan.Step, again bool) {
 	switch {
 	case c.start == plan.ConfigStart, c.rehearsal: // it began between two releases: there is nothing that worked to go back to by itself
 		return nil, false
-	case c.Rolls() && c.Undoable() && (s.name == Deploy || s.name == Prove):
+	case c.Redeployable() && (s.name == Deploy || s.name == Prove):
 		fails = rolls
 	case c.Rolls():
 		return nil, false
