@@ -51,6 +51,10 @@ func TestTriedAgain(t *testing.T) {
 			conn.Close()
 		}
 	}
+	cut := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Length", "1000")
+		fmt.Fprint(w, `{"kind": "ConfigMap", `)
+	}
 	for _, test := range []struct {
 		name   string
 		answer []func(http.ResponseWriter) // the first ones
@@ -62,6 +66,8 @@ func TestTriedAgain(t *testing.T) {
 		{"unavailable", []func(http.ResponseWriter){busy(503), busy(502)}, "apply", 3, true},
 		{"unavailable, once only", []func(http.ResponseWriter){busy(502)}, "create", 1, false},
 		{"reset", []func(http.ResponseWriter){reset, reset}, "apply", 3, true},
+		{"cut off", []func(http.ResponseWriter){cut}, "apply", 2, true},
+		{"cut off, once only", []func(http.ResponseWriter){cut}, "create", 1, false},
 		{"reset, once only", []func(http.ResponseWriter){reset}, "create", 1, false},
 		{"webhook that is broken", slices.Repeat([]func(http.ResponseWriter){busy(500)}, 9), "apply", mishaps + 1, false},
 		{"no rights right after a restart", []func(http.ResponseWriter){busy(503), busy(403)}, "apply", 3, true},

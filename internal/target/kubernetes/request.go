@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,6 +167,9 @@ func absent(err error) bool {
 	case errors.As(err, &refused):
 		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusBadGateway
 	}
-	return errors.As(err, &op) || utilnet.IsProbableEOF(err) || utilnet.IsTimeout(err) || utilnet.IsHTTP2ConnectionLost(err) ||
-		strings.Contains(err.Error(), "GOAWAY") // net/http has no name for it
+	cutOff := slices.ContainsFunc(cutOffs, func(words string) bool { return strings.Contains(err.Error(), words) })
+	return cutOff || errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || utilnet.IsProbableEOF(err) || utilnet.IsTimeout(err)
 }
+
+// cutOffs are words of net/http and client-go for connections that ended early, for which they have no names.
+var cutOffs = []string{"server closed idle connection", "client connection lost", "GOAWAY", "stream error", "after Request.Body was written", "reading response body"}

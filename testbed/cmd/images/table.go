@@ -83,7 +83,7 @@ var table = []image{
 	{name: "redis-cache", layer: "redis", entry: "/redis.sh", user: "999:1000", real: "Debian's Redis and redis_exporter"},
 	{name: "redis-store", layer: "redis", entry: "/redis.sh", user: "999:1000", real: "Debian's Redis and redis_exporter"},
 	{name: "redis_exporter", layer: "redis", entry: "prometheus-redis-exporter", user: "999:1000", real: "Debian's redis_exporter"},
-	{name: "prometheus", layer: "prometheus", entry: "/prometheus.sh", user: "100:100", real: "Debian's Prometheus"},
+	{name: "prometheus", layer: "prometheus", entry: "/prometheus.sh", user: "100:100", real: "Debian's Prometheus and Alertmanager"},
 	{name: "node-exporter", layer: "node-exporter", entry: "prometheus-node-exporter", user: "65534:65534", real: "Debian's node exporter"},
 	{name: "alpine-3.14", layer: "node-exporter", entry: "sh", user: "0:0", real: "Debian, for its shell"},
 	{name: "postgres_exporter", layer: "postgres_exporter", entry: "/postgres_exporter.sh", user: "65534:65534", real: "Debian's Postgres exporter"},
