@@ -44,7 +44,7 @@ func endpoint(getenv func(string) string) (e docker.Endpoint, name string, err e
 		}
 	}
 	// An engine's own certificate is checked with DOCKER_TLS_VERIFY only, as the docker program does.
-	if dir := getenv("DOCKER_CERT_PATH"); dir != "" {
+	if dir := getenv("DOCKER_CERT_PATH"); dir != "" && !onSocket(e.Host) {
 		e.SkipTLSVerify = getenv("DOCKER_TLS_VERIFY") == ""
 		e.TLSData, err = tlsfiles.TLSDataFromFiles(filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	}
@@ -88,15 +88,22 @@ func (e *Engine) greet(ctx context.Context) error {
 	silent := errors.New("no answer within " + greeting.String())
 	ctx, cancel := context.WithTimeoutCause(ctx, greeting, silent)
 	defer cancel()
-	_, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
-	switch {
-	case errdefs.IsInvalidArgument(err):
-		return fmt.Errorf("%w: %w", errTooOld, err)
-	case err != nil && context.Cause(ctx) == silent:
-		return silent
+	for _, c := range []*client.Client{e.api, e.slow} {
+		_, err := c.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+		switch {
+		case errdefs.IsInvalidArgument(err):
+			return fmt.Errorf("%w: %w", errTooOld, err)
+		case err != nil && context.Cause(ctx) == silent:
+			return silent
+		case err != nil:
+			return err
+		}
 	}
-	return err
+	return nil
 }
+
+// onSocket reports whether an engine's address is a socket of this host, as the default address is.
+func onSocket(host string) bool { return host == "" || strings.HasPrefix(host, "unix://") }
 
 // unreachable says why there is no talking to the engine, and what to do.
 func unreachable(host, name string, err error) diag.List {

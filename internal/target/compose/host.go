@@ -69,7 +69,7 @@ func (e *Engine) Facts(ctx context.Context, composeVersion, installation string)
 	}
 	f := Facts{Engine: info.ServerVersion, Compose: composeVersion, Architecture: info.Architecture, CPUs: info.NCPU,
 		Memory: info.MemTotal, FreeMemory: -1, FreeDisk: -1, Taken: taken, Running: len(running) > 0}
-	if e.host != "" && !strings.HasPrefix(e.host, "unix://") {
+	if !onSocket(e.host) {
 		// What this host has says nothing of that one.
 		f.Elsewhere, f.Taken = e.host, func(string) (string, bool) { return "", false }
 		return f, nil

@@ -9,6 +9,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/registry"
 	render "berth/internal/render/compose"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -168,14 +169,11 @@ func stays(u render.Unit, c plan.Container) bool {
 
 // byDigest leaves the tag out of a reference that has both: the digest says what is meant, and engines differ in what they make of both.
 func byDigest(ref string) string {
-	tagged, digest, ok := strings.Cut(ref, "@")
-	if !ok {
+	repository, _, digest := registry.Split(ref)
+	if digest == "" {
 		return ref
 	}
-	if i := strings.LastIndexByte(tagged, ':'); i > strings.LastIndexByte(tagged, '/') {
-		tagged = tagged[:i]
-	}
-	return tagged + "@" + digest
+	return repository + "@" + digest
 }
 
 // Volumes gives the installation's volumes.

@@ -129,7 +129,7 @@ func watched(c container.InspectResponse) Watched {
 
 // Local reports whether containers' addresses can be reached from here.
 func (e *Engine) Local() bool {
-	return runtime.GOOS == "linux" && (e.host == "" || strings.HasPrefix(e.host, "unix://"))
+	return runtime.GOOS == "linux" && onSocket(e.host)
 }
 
 // Answer is what became of a question to a container.
