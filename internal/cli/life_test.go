@@ -33,6 +33,15 @@ func (l *life) write(text string) {
 	}
 }
 
+func (l *life) file() string {
+	l.t.Helper()
+	text, err := os.ReadFile(filepath.Join(l.dir, DefaultConfig))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // run runs a command in a process of its own, which is killed at an effect; 0: it is not.
 func (l *life) run(killAt int, args ...string) (string, int) {
 	l.t.Helper()
