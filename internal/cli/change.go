@@ -161,7 +161,11 @@ func (e *Env) execute(ctx context.Context, i *installation.Installation, record 
 		done, undone := r.Undone()
 		fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
 		fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
-		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", goesOn(record.Action))
+		next := record.Action
+		if next == plan.Revert {
+			next = plan.Up // the file was written before it began
+		}
+		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", next)
 	}
 	return ended(err)
 }
@@ -175,14 +179,6 @@ func ended(err error) error {
 		return exit(ExitStopped)
 	}
 	return err
-}
-
-// goesOn is the command that continues an action. A revert has written the file before it began, so that up does.
-func goesOn(a plan.Action) plan.Action {
-	if a == plan.Revert {
-		return plan.Up
-	}
-	return a
 }
 
 func listed(names []string, most int) string {
