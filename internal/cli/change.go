@@ -48,6 +48,20 @@ func (s *seen) remember(ctx context.Context) (err error) {
 	return err
 }
 
+// complete notes that the last run is done, where it was killed after its last step: there was nothing left to do. same reports whether the run was
+// to do what was just asked for.
+func (s *seen) complete(ctx context.Context, e *Env, same func(*state.Record) bool) error {
+	if len(s.records) == 0 {
+		return nil
+	}
+	last := &s.records[len(s.records)-1]
+	if last.Result != state.Killed || !same(last) {
+		return nil
+	}
+	last.End(state.Done, nil, e.Now())
+	return s.Store.Save(ctx, last)
+}
+
 // idle refuses to change an installation while an upgrade is under way.
 func (s *seen) idle() error {
 	if !s.Upgrade.Open() {
