@@ -49,7 +49,7 @@ var rooms = map[string][]string{
 		"internal/target/kubernetes/health", "internal/tree"},
 	"internal/target/kubernetes/rbac": {"internal/diag", "internal/target/kubernetes", "internal/tree"},
 
-	"internal/data":                      {"internal/diag", "internal/run"},
+	"internal/data":                      {"catalogue", "internal/diag", "internal/run"},
 	"internal/state":                     {"internal/diag", "internal/plan"},
 	"internal/run":                       {"internal/diag", "internal/plan", "internal/state"},
 	"internal/installation":              {"catalogue", "internal/config", "internal/config/check", "internal/data", "internal/diag", "internal/plan", "internal/registry", "internal/run", "internal/stack", "internal/state"},

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -53,16 +52,10 @@ var bannedInCode = []rule{
 	{regexp.MustCompile(`(?i)\bfor ever\b`), "forever"},
 }
 
-// openForWords are rooms whose comments and names are not in plain words yet. The list only gets shorter.
-var openForWords = []string{"internal/target/kubernetes"}
-
-// TestCommentsAndNamesInPlainWords holds all comments, all names and the texts of tests against the rules, in every room that is not open.
+// TestCommentsAndNamesInPlainWords holds all comments, all names and the texts of tests against the rules.
 func TestCommentsAndNamesInPlainWords(t *testing.T) {
 	comments, names := 0, 0
-	for room, files := range packages(t, withTests) {
-		if slices.Contains(openForWords, room) {
-			continue
-		}
+	for _, files := range packages(t, withTests) {
 		for _, path := range files {
 			set := token.NewFileSet()
 			file, err := parser.ParseFile(set, path, nil, parser.ParseComments)

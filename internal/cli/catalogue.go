@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -43,7 +43,7 @@ func newCatalogueListCmd(env *Env) *cobra.Command {
 			}
 			versions := env.Catalogue().Versions(target)
 			if asJSON {
-				return writeJSON(env.Stdout, versions)
+				return env.printJSON(versions)
 			}
 			return listReleases(env.Stdout, versions)
 		},
@@ -66,7 +66,7 @@ func newCatalogueShowCmd(env *Env) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return writeJSON(env.Stdout, summary)
+				return env.printJSON(summary)
 			}
 			return showRelease(env.Stdout, summary)
 		},
@@ -126,7 +126,7 @@ others. Needs the programs git and helm.`,
 				return err
 			}
 			if asJSON {
-				err = writeJSON(env.Stdout, report)
+				err = env.printJSON(report)
 			} else {
 				err = showReport(env.Stdout, report, all)
 			}
@@ -219,12 +219,6 @@ func untouchedObjects(release *catalogue.Release, overlay, namespace string) (ma
 	return objects, nil
 }
 
-func writeJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
-
 func listReleases(w io.Writer, versions []catalogue.Version) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "RELEASE\tCOMPOSE\tKUBERNETES\tSUPPORT\tNOTICE")
@@ -233,7 +227,7 @@ func listReleases(w io.Writer, versions []catalogue.Version) error {
 		for i, n := range v.Notices {
 			notices[i] = noticeLine(n)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", v.Version, orDash(v.Dates[catalogue.Compose]), orDash(v.Dates[catalogue.Kubernetes]),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", v.Version, cmp.Or(v.Dates[catalogue.Compose], "-"), cmp.Or(v.Dates[catalogue.Kubernetes], "-"),
 			v.Support.Status, strings.Join(notices, "; "))
 	}
 	return table.Flush()
@@ -249,13 +243,6 @@ func noticeLine(n catalogue.Notice) string {
 		what += " on " + string(n.Target)
 	}
 	return what + ", take " + n.Instead
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 func showRelease(w io.Writer, s *catalogue.Summary) error {

@@ -48,6 +48,20 @@ func (s *seen) remember(ctx context.Context) (err error) {
 	return err
 }
 
+// complete notes that the last run is done, where it was killed after its last step: there was nothing left to do. same reports whether the run was
+// to do what was just asked for.
+func (s *seen) complete(ctx context.Context, e *Env, same func(*state.Record) bool) error {
+	if len(s.records) == 0 {
+		return nil
+	}
+	last := &s.records[len(s.records)-1]
+	if last.Result != state.Killed || !same(last) {
+		return nil
+	}
+	last.End(state.Done, nil, e.Now())
+	return s.Store.Save(ctx, last)
+}
+
 // idle refuses to change an installation while an upgrade is under way.
 func (s *seen) idle() error {
 	if !s.Upgrade.Open() {
@@ -161,7 +175,11 @@ func (e *Env) execute(ctx context.Context, i *installation.Installation, record 
 		done, undone := r.Undone()
 		fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
 		fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
-		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", goesOn(record.Action))
+		next := record.Action
+		if next == plan.Revert {
+			next = plan.Up // the file was written before it began
+		}
+		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", next)
 	}
 	return ended(err)
 }
@@ -175,14 +193,6 @@ func ended(err error) error {
 		return exit(ExitStopped)
 	}
 	return err
-}
-
-// goesOn is the command that continues an action. A revert has written the file before it began, so that up does.
-func goesOn(a plan.Action) plan.Action {
-	if a == plan.Revert {
-		return plan.Up
-	}
-	return a
 }
 
 func listed(names []string, most int) string {

@@ -75,17 +75,13 @@ func (e *Env) check(ctx context.Context, file, against string) (diag.List, error
 	if against != "" {
 		return append(problems, e.checkAgainst(l, against)...), nil
 	}
-	i, err := e.open(ctx, l)
-	if list, ok := err.(diag.List); ok {
-		return append(problems, list...), nil
+	s := &seen{}
+	if s.Installation, err = e.open(ctx, l); err == nil {
+		defer s.Close()
+		problems = append(problems, s.Survey(ctx)...)
+		err = s.remember(ctx)
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer i.Close()
-	problems = append(problems, i.Survey(ctx)...)
-	s := &seen{Installation: i}
-	if err = s.remember(ctx); err == nil {
+	if err == nil {
 		err = s.observe(ctx, e, survey.IfQuick, "")
 	}
 	if list, ok := err.(diag.List); ok {

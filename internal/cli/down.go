@@ -60,7 +60,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 		return err
 	}
 	defer release()
-	if err := e.teardown(ctx, i, installation.Volumes(data != "")); err != nil {
+	if err := e.teardown(ctx, s, installation.Volumes(data != "")); err != nil {
 		return err
 	}
 	if data != "" {
@@ -72,12 +72,17 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 }
 
 // teardown stops everything. The lock is held.
-func (e *Env) teardown(ctx context.Context, i *installation.Installation, volumes installation.Volumes) error {
+func (e *Env) teardown(ctx context.Context, s *seen, volumes installation.Volumes) error {
+	i := s.Installation
 	p, err := i.Teardown(ctx, volumes)
 	if err != nil {
 		return err
 	}
-	if !p.Empty() {
+	if p.Empty() {
+		if err := s.complete(ctx, e, func(r *state.Record) bool { return r.Action == plan.Down }); err != nil {
+			return err
+		}
+	} else {
 		view.Plan(e.Stdout, p)
 		fmt.Fprintln(e.Stdout)
 		r := state.NewRecord(plan.Down, p.Release, string(i.Text), e.Now())

@@ -83,13 +83,14 @@ var (
 	moment    = regexp.MustCompile(`\b2026-[0-9]{2}-[0-9]{2} [0-9:]+|\b2026[0-9]{4}-[0-9]{6}`)
 	meanwhile = regexp.MustCompile(`(?m)^(pulling|waiting) .*\n`)
 	stepLines = regexp.MustCompile(`(?m)(^[-+~.!] .*\n)+`)
-	taken     = regexp.MustCompile(` +(TIME  \S+)\n`)
+	column    = regexp.MustCompile(` {2,}TIME\b`) // as wide as the longest time needs
+	taken     = regexp.MustCompile(`  TIME  \S+\n`)
 )
 
 // steady is output without what differs from run to run.
 func steady(text string) string {
 	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
-	text = taken.ReplaceAllString(text, "  TIME  WHO\n")
+	text = taken.ReplaceAllString(column.ReplaceAllString(text, "  TIME"), "  TIME  WHO\n")
 	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
 		lines := slices.Sorted(strings.Lines(block))
 		return strings.Join(lines, "")

@@ -101,7 +101,12 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags) (err error) {
 	}
 	if p.Empty() {
 		view.Plan(e.Stdout, p)
-		return s.Conclude(ctx, p)
+		if err := s.Conclude(ctx, p); err != nil {
+			return err
+		}
+		return s.complete(ctx, e, func(r *state.Record) bool {
+			return (r.Action == plan.Up || r.Action == plan.Revert) && r.Config == string(s.Text)
+		})
 	}
 	ready, err := e.ready(ctx, s.Installation, p)
 	if err != nil {

@@ -29,11 +29,11 @@ type Worker struct {
 // Image is the image of a release's database, or its migrator.
 type Image = string
 
-// stamp is how a time is written in names.
-const stamp = "20060102-150405"
+// StampForm is how a time is written in names.
+const StampForm = "20060102-150405"
 
 // Stamp is a time as part of a name.
-func Stamp(t time.Time) string { return t.UTC().Format(stamp) }
+func Stamp(t time.Time) string { return t.UTC().Format(StampForm) }
 
 // conversion is how long the databases may take to answer after they were started with the images of a release that converts them: 2.5 hours a
 // terabyte are documented.

@@ -3,6 +3,8 @@ package data
 import (
 	"fmt"
 	"strings"
+
+	"berth/catalogue"
 )
 
 // Space is the room that there is for data.
@@ -65,14 +67,8 @@ func Size(n int64) string {
 	return fmt.Sprintf("%d MiB", n>>20+1)
 }
 
-// minorZero is what the migrator's upgrade records as the release: its minor, with a zero after it.
-func minorZero(release string) string {
-	parts := strings.SplitN(release, ".", 3)
-	return strings.Join(append(parts[:min(2, len(parts))], "0"), ".")
-}
-
 // SameMinor reports whether two versions are of the same minor: the migrator records a minor's first release, whatever the patch is.
-func SameMinor(a, b string) bool { return minorZero(a) == minorZero(b) }
+func SameMinor(a, b string) bool { return catalogue.Minor(a) == catalogue.Minor(b) }
 
 // GiB writes an amount of memory or disk.
 func GiB(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }

@@ -3,6 +3,7 @@
 package installation
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -199,12 +200,7 @@ func (i *Installation) Generate(ctx context.Context) (made bool, err error) {
 }
 
 // NameOf is the name of a config's installation.
-func NameOf(c *config.Config) string {
-	if c.Name != "" {
-		return c.Name
-	}
-	return stack.DefaultName
-}
+func NameOf(c *config.Config) string { return cmp.Or(c.Name, stack.DefaultName) }
 
 // CloneSuffix makes the name of a clone from that of its original, and the name of its namespace.
 const CloneSuffix = "-rehearsal"

@@ -89,7 +89,19 @@ func reaches(needs [][]int, from, to int) bool {
 }
 
 // rank orders steps that are free to come in any order as people would read them.
-var rank = map[Verb]int{Remove: 0, Pull: 1, Write: 2}
+func rank(s Step, needs []int) int {
+	switch {
+	case s.Verb == Remove && len(needs) > 0:
+		return 4
+	case s.Verb == Remove:
+		return 0
+	case s.Verb == Pull:
+		return 1
+	case s.Verb == Write:
+		return 2
+	}
+	return 3
+}
 
 // Ordered numbers steps in an order that respects what each needs: by step, the indexes of those that come before it. Needs are between units
 // of one release and can't form a ring: the catalogue's test proves that.
@@ -121,21 +133,7 @@ func Ordered(steps []Step, needs [][]int) []Step {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		ra, aEarly := rank[steps[a].Verb]
-		rb, bEarly := rank[steps[b].Verb]
-		if !aEarly {
-			ra = 3
-		}
-		if !bEarly {
-			rb = 3
-		}
-		if steps[a].Verb == Remove && len(needs[a]) > 0 {
-			ra = 4
-		}
-		if steps[b].Verb == Remove && len(needs[b]) > 0 {
-			rb = 4
-		}
-		return cmp.Or(cmp.Compare(ra, rb), cmp.Compare(steps[a].Object, steps[b].Object))
+		return cmp.Or(cmp.Compare(rank(steps[a], needs[a]), rank(steps[b], needs[b])), cmp.Compare(steps[a].Object, steps[b].Object))
 	})
 	for _, i := range order {
 		place(i)

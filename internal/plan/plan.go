@@ -3,10 +3,6 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-
 	"berth/catalogue"
 	"berth/internal/diag"
 )
@@ -198,20 +194,11 @@ func (v Verb) Single() bool {
 	return false
 }
 
-// Touches reports whether the step changes a container, rather than fetching, writing or waiting.
-func (s Step) Touches() bool {
-	return s.Verb != Pull && s.Verb != Write && s.Verb != Wait
-}
-
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 
 // ID is a short name for the plan: the same work from the same state has the same one.
-func (p *Plan) ID() string {
-	text, _ := json.Marshal(p) // strings and numbers always marshal
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])[:6]
-}
+func (p *Plan) ID() string { return Hash(p)[:6] }
 
 // Cause is one reason of a step.
 type Cause struct {

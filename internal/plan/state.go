@@ -16,7 +16,6 @@ type Desired struct {
 	Target       catalogue.Target
 	Release      string
 	Project      string // hash of the rendered files
-	Secrets      string // hash of the values that the admin keeps
 	Catalogue    string // hash of the catalogue
 	Units        []Unit // ordered by name
 }
@@ -84,7 +83,7 @@ const (
 
 // Basis is what a plan for this desire and this state is made from.
 func basis(d Desired, s State) Basis {
-	return Basis{Config: Hash([]string{d.Project, d.Secrets, d.Release}), Catalogue: d.Catalogue, State: s.hash()}
+	return Basis{Config: Hash([]string{d.Project, d.Release}), Catalogue: d.Catalogue, State: s.hash()}
 }
 
 // hash is about what a difference looks at, and not about what changes by itself, such as a service that gets ready.

@@ -162,7 +162,7 @@ func (r *Rehearsal) onClone(ctx context.Context, c *installation.Installation, p
 	steps := &execute.Steps{Env: r.Env, Base: r.Original.Want, Runner: runner, Plan: p, Clone: &execute.Clone{
 		Alter: clone(r.Original.Want, room), Ready: r.ready,
 		Source: func(ctx context.Context, do func(run.Tasks) error) error { return r.reading(ctx, record, source, do) }}}
-	err = execute.Rehearse(ctx, steps)
+	err = execute.Carry(ctx, steps)
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx) // the lock may have been lost
 	}

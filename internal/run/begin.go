@@ -43,12 +43,9 @@ func endless(p *plan.Plan) diag.List {
 // begin starts all steps whose needs are met, those of one verb together: a call of Docker Compose costs as much for one as for ten.
 // Containers that others wait for are made first, and the rest while those get ready: that is a tenth of a first start.
 func (r *Run) begin(ctx context.Context) {
-	var free []*work
-	for _, w := range r.works {
-		if w.began.IsZero() && !w.ready && w.step.Stage == r.stage && r.allReady(w.step.After) {
-			free = append(free, w)
-		}
-	}
+	free := r.those(func(w *work) bool {
+		return w.began.IsZero() && !w.ready && w.step.Stage == r.stage && r.allReady(w.step.After)
+	})
 	hurry := r.urging > 0 || slices.ContainsFunc(free, func(w *work) bool { return makes(w.step) && w.urgent })
 	batches := map[plan.Verb][]*work{}
 	var verbs []plan.Verb
@@ -78,12 +75,9 @@ func (r *Run) allReady(ids []int) bool {
 // resume waits again for steps that began beside what they need, once that is ready: what broke meanwhile is replaced, and from now on they are
 // given up like all others.
 func (r *Run) resume(ctx context.Context) {
-	var again []*work
-	for _, w := range r.works {
-		if w.early && w.applied && !w.ready && !w.resumed && r.allReady(w.step.Beside) {
-			w.resumed, w.applied, w.since = true, false, r.Now()
-			again = append(again, w)
-		}
+	again := r.those(func(w *work) bool { return w.early && w.applied && !w.ready && !w.resumed && r.allReady(w.step.Beside) })
+	for _, w := range again {
+		w.resumed, w.applied, w.since = true, false, r.Now()
 	}
 	if len(again) > 0 {
 		r.do(context.WithoutCancel(ctx), plan.Wait, again)

@@ -21,16 +21,11 @@ func (r *Run) look(ctx context.Context) {
 	if r.looking || !r.due {
 		return
 	}
-	var works []*work
-	for _, w := range r.works {
-		if w.resumed && w.applied {
-			w.early = false // this look is the first one after what was broken is gone
-		}
-		// What is made new can be looked at while it is made. What is replaced can't: it would be the old one that looks ready.
-		if w.waiting() && (w.applied || w.step.Verb == plan.Create) {
-			works = append(works, w)
-		}
+	for _, w := range r.those(func(w *work) bool { return w.resumed && w.applied }) {
+		w.early = false // this look is the first one after what was broken is gone
 	}
+	// What is made new can be looked at while it is made. What is replaced can't: it would be the old one that looks ready.
+	works := r.those(func(w *work) bool { return w.waiting() && (w.applied || w.step.Verb == plan.Create) })
 	r.due = false
 	if len(works) == 0 {
 		return
@@ -46,12 +41,7 @@ func (r *Run) look(ctx context.Context) {
 func (r *Run) lastLook(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	var works []*work
-	for _, w := range r.works {
-		if w.applied && !w.ready {
-			works = append(works, w)
-		}
-	}
+	works := r.those(func(w *work) bool { return w.applied && !w.ready })
 	if len(works) == 0 {
 		return
 	}

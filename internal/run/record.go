@@ -65,13 +65,13 @@ func (r *Run) finished(how map[int]Readiness, works ...*work) {
 	r.note(state.Finished, how, works...)
 	for _, w := range works {
 		w.ready = true
-		took := r.Now().Sub(w.began).Seconds()
-		t := state.StepTime{Step: w.step.ID, In: r.In, Object: w.step.Object, Seconds: took, Ended: r.Now(), Done: true}
+		t := r.timed(w)
+		t.Done = true
 		if h := how[w.step.ID]; !w.step.Verb.Single() {
 			t.Note, t.Made = h.How, h.Made
 		}
 		r.Record.Steps = append(r.Record.Steps, t)
-		r.Watch(Event{Kind: Finished, Step: w.step, In: r.In, Text: how[w.step.ID].How, Seconds: took})
+		r.Watch(Event{Kind: Finished, Step: w.step, In: r.In, Text: how[w.step.ID].How, Seconds: t.Seconds})
 	}
 }
 
@@ -83,15 +83,22 @@ func (r *Run) failed(works ...*work) {
 	r.note(state.Broke, nil, works...)
 	for _, w := range works {
 		w.failed = true
-		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: w.step.ID, In: r.In, Object: w.step.Object, Seconds: r.Now().Sub(w.began).Seconds(), Ended: r.Now(), Failed: true})
+		t := r.timed(w)
+		t.Failed = true
+		r.Record.Steps = append(r.Record.Steps, t)
 	}
 }
 
 // keep notes steps that were begun, and of which nobody knows how they end.
-func (r *Run) keep(works ...*work) {
+func (r *Run) keep(works []*work) {
 	for _, w := range works {
-		r.Record.Steps = append(r.Record.Steps, state.StepTime{Step: w.step.ID, In: r.In, Object: w.step.Object, Seconds: r.Now().Sub(w.began).Seconds(), Ended: r.Now()})
+		r.Record.Steps = append(r.Record.Steps, r.timed(w))
 	}
+}
+
+// timed is how long a step has taken until now.
+func (r *Run) timed(w *work) state.StepTime {
+	return state.StepTime{Step: w.step.ID, In: r.In, Object: w.step.Object, Seconds: r.Now().Sub(w.began).Seconds(), Ended: r.Now()}
 }
 
 // note writes the journal. A journal that can't be written stops the run: nobody could tell later what it did.

@@ -8,6 +8,7 @@ package run
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"berth/internal/diag"
@@ -160,13 +161,16 @@ func (r *Run) begins() {
 	r.results, r.looks, r.stage = make(chan outcome, len(r.works)), make(chan look, 1), -1
 }
 
-func (r *Run) left() bool {
+func (r *Run) left() bool { return len(r.those(func(w *work) bool { return !w.ready })) > 0 }
+
+// those are the works that something is true of.
+func (r *Run) those(is func(*work) bool) (out []*work) {
 	for _, w := range r.works {
-		if !w.ready {
-			return true
+		if is(w) {
+			out = append(out, w)
 		}
 	}
-	return false
+	return out
 }
 
 func steps(works []*work) []plan.Step {
@@ -178,13 +182,7 @@ func steps(works []*work) []plan.Step {
 }
 
 func (r *Run) end(ctx context.Context) error {
-	var begun []*work
-	for _, w := range r.works {
-		if w.waiting() && !w.failed {
-			begun = append(begun, w)
-		}
-	}
-	r.keep(begun...)
+	r.keep(r.those(func(w *work) bool { return w.waiting() && !w.failed }))
 	if len(r.problems) > 0 {
 		return r.problems
 	}
@@ -260,16 +258,8 @@ func (r *Run) OnlyFailed(service string) bool {
 	if r == nil {
 		return false
 	}
-	failed := 0
-	for _, w := range r.works {
-		if w.failed && w.step.Service != service {
-			return false
-		}
-		if w.failed {
-			failed++
-		}
-	}
-	return failed > 0
+	failed := r.those(func(w *work) bool { return w.failed })
+	return len(failed) > 0 && !slices.ContainsFunc(failed, func(w *work) bool { return w.step.Service != service })
 }
 
 // ErrNotReady is why a step fails whose service does not get ready.

@@ -118,7 +118,7 @@ func repositories(patches []*patch) map[string]string {
 				continue
 			}
 			for name, reference := range p.forms[target].images {
-				repository, _, _ := splitReference(reference)
+				repository, _ := repositoryOf(reference)
 				if count[name] == nil {
 					count[name] = map[string]int{}
 				}

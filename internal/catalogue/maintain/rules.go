@@ -57,7 +57,7 @@ type form struct {
 
 // addImage records a reference under the image's name and returns the name.
 func (f *form) addImage(reference string) (string, error) {
-	repository, _, err := splitReference(reference)
+	repository, err := repositoryOf(reference)
 	if err != nil {
 		return "", err
 	}

@@ -81,16 +81,13 @@ func compact(object []byte) string {
 	return out.String()
 }
 
-// splitReference splits a reference into the repository and the tag with the digest: "index.docker.io/caddy", "2.7.6-alpine@sha256:…".
-func splitReference(reference string) (repository, pin string, err error) {
-	name, digest, _ := strings.Cut(reference, "@")
+// repositoryOf is the repository of a reference: "index.docker.io/caddy" of "index.docker.io/caddy:2.7.6-alpine@sha256:…".
+func repositoryOf(reference string) (string, error) {
+	name, _, _ := strings.Cut(reference, "@")
 	slash := strings.LastIndexByte(name, '/')
 	colon := strings.LastIndexByte(name, ':')
 	if colon <= slash {
-		return "", "", fmt.Errorf("image %q has no tag", reference)
+		return "", fmt.Errorf("image %q has no tag", reference)
 	}
-	if digest != "" {
-		digest = "@" + digest
-	}
-	return name[:colon], name[colon+1:] + digest, nil
+	return name[:colon], nil
 }

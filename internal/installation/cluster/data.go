@@ -81,19 +81,9 @@ func contextOf(o *render.Object, name string) map[string]any {
 // Asked asks by a task, where pgsql is ready.
 func (c *inCluster) Asked(ctx context.Context) (installation.Said, error) {
 	if c.Doc.Config.Databases["pgsql"].External == nil {
-		type pod struct {
-			Status struct {
-				Conditions []struct{ Type, Status string }
-			}
-		}
-		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=pgsql"})
-		if err != nil {
+		pods, err := c.pods(ctx, "app=pgsql")
+		if err != nil || !slices.ContainsFunc(pods, pod.ready) {
 			return installation.Said{}, err
-		}
-		if !slices.ContainsFunc(pods, func(p pod) bool {
-			return slices.ContainsFunc(p.Status.Conditions, func(c struct{ Type, Status string }) bool { return c.Type == "Ready" && c.Status == "True" })
-		}) {
-			return installation.Said{}, nil
 		}
 	}
 	return installation.Inspected(ctx, c.env, c.Want, c)
@@ -109,8 +99,7 @@ func (c *inCluster) Present(ctx context.Context) (bool, error) {
 func (c *inCluster) Search(ctx context.Context, by installation.Route) (int, string, error) {
 	at := kubernetes.Ref{Kind: "Service", Namespace: c.namespace, Name: "sourcegraph-frontend:http"}
 	if by == installation.Directly {
-		type pod struct{ Metadata struct{ Name string } }
-		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=sourcegraph-frontend"})
+		pods, err := c.pods(ctx, "app=sourcegraph-frontend")
 		if err != nil || len(pods) == 0 {
 			return 0, "", err
 		}
@@ -158,7 +147,7 @@ func (c *inCluster) still(ctx context.Context) error {
 		}
 	}
 	for end := c.env.Now().Add(ending); ; {
-		pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace})
+		pods, err := c.pods(ctx, "")
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 
 // Fetch lets nodes fetch the images of what is about to be replaced on them.
 func (c *inCluster) Fetch(ctx context.Context, p *plan.Plan, say func(string)) error {
-	pods, err := kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace})
+	pods, err := c.pods(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -26,7 +26,19 @@ type pod struct {
 		Labels map[string]any
 	}
 	Spec   struct{ NodeName string }
-	Status struct{ Phase string }
+	Status struct {
+		Phase      string
+		Conditions []condition
+	}
+}
+
+type condition struct{ Type, Status string }
+
+func (p pod) ready() bool { return slices.Contains(p.Status.Conditions, condition{"Ready", "True"}) }
+
+// pods are those of the namespace, or those of them with a label.
+func (c *inCluster) pods(ctx context.Context, label string) ([]pod, error) {
+	return kubernetes.Items[pod](ctx, c.client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: label})
 }
 
 // wanted are the images that a plan needs, by the node where they are needed: where the pods are that it replaces. What has none yet is wanted

@@ -1,4 +1,4 @@
-// Package cluster is a site in a Kubernetes cluster: what kubernetes renders, applied to one namespace, where its state is kept as well.
+// Package cluster is an installation in a Kubernetes cluster: what kubernetes renders, applied to one namespace, where its state is kept as well.
 package cluster
 
 import (

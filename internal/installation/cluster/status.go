@@ -76,9 +76,8 @@ func (c *inCluster) Answers(ctx context.Context) (a installation.Answer) {
 // reached reports whether the API server reaches a node with a pod of the frontend. In doubt it does.
 func (c *inCluster) reached(ctx context.Context) bool {
 	const frontend = "sourcegraph-frontend"
-	pods, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: c.namespace, Labels: "app=" + frontend})
-	return err != nil || len(pods) == 0 || slices.ContainsFunc(pods, func(pod map[string]any) bool {
-		return c.client.Reaches(ctx, kubernetes.LogQuery{Namespace: c.namespace, Pod: kubernetes.RefOf(pod).Name,
-			Container: c.Stack.Cluster.Containers[frontend].Name})
+	pods, err := c.pods(ctx, "app="+frontend)
+	return err != nil || len(pods) == 0 || slices.ContainsFunc(pods, func(p pod) bool {
+		return c.client.Reaches(ctx, kubernetes.LogQuery{Namespace: c.namespace, Pod: p.Metadata.Name, Container: c.Stack.Cluster.Containers[frontend].Name})
 	})
 }

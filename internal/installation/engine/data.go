@@ -103,14 +103,7 @@ func (i *onEngine) Search(ctx context.Context, by installation.Route) (int, stri
 	if base == "" {
 		return 0, "", nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+installation.SearchPath+"?"+installation.SearchQuery, nil)
-	if err != nil {
-		return 0, "", err
-	}
-	if u, err := url.Parse(i.Stack.URL); err == nil && by == installation.ByFrontProxy {
-		req.Host = u.Host
-	}
-	resp, err := asker.Do(req)
+	resp, err := i.get(ctx, by, base+installation.SearchPath+"?"+installation.SearchQuery)
 	if err != nil {
 		return 0, "", fmt.Errorf("ask for a search: %w", err)
 	}
@@ -120,6 +113,18 @@ func (i *onEngine) Search(ctx context.Context, by installation.Route) (int, stri
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return resp.StatusCode, string(answer), err
+}
+
+// get asks for a page. The front proxy may answer for the installation's own host only.
+func (i *onEngine) get(ctx context.Context, by installation.Route, page string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return nil, err
+	}
+	if u, err := url.Parse(i.Stack.URL); err == nil && by == installation.ByFrontProxy {
+		req.Host = u.Host
+	}
+	return asker.Do(req)
 }
 
 // asker asks this host, whatever proxy it has for others, and follows no redirects: a redirect is the answer.

@@ -1,4 +1,4 @@
-// Package engine is a site on a Docker Engine: what compose renders, kept beside the config, run by the engine's own API.
+// Package engine is an installation on a Docker Engine: what compose renders, kept beside the config, run by the engine's own API.
 package engine
 
 import (

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -48,15 +47,7 @@ func (i *onEngine) Answers(ctx context.Context) (a installation.Answer) {
 	start := i.env.Now()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.At+"/healthz", nil)
-	if err != nil {
-		return a
-	}
-	if u, err := url.Parse(i.Stack.URL); err == nil {
-		req.Host = u.Host // the front proxy may answer for this host only
-	}
-	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := c.Do(req)
+	resp, err := i.get(ctx, installation.ByFrontProxy, a.At+"/healthz")
 	if err != nil {
 		return a
 	}

@@ -14,7 +14,10 @@ import (
 )
 
 // atWork is a task: one that is at work until somebody watches it to its end, or one that ended.
-type atWork struct{ identity string }
+type atWork struct {
+	identity string
+	ended    bool
+}
 
 // postgresOf is the major Postgres of a release's database images.
 //
@@ -133,7 +136,7 @@ func (p *place) task(ctx context.Context, databases *place, t run.Task, line fun
 		if there := p.tasks[t.Name]; there != nil && there.identity != t.Identity && strings.HasPrefix(t.Name, "migrate") {
 			return fmt.Errorf("%s is still at work: %s", t.Name, there.identity)
 		}
-		p.tasks[t.Name] = &atWork{t.Identity}
+		p.tasks[t.Name] = &atWork{identity: t.Identity}
 		return nil
 	})
 	if err != nil {
@@ -142,6 +145,7 @@ func (p *place) task(ctx context.Context, databases *place, t run.Task, line fun
 	var said []string
 	err = p.world.effect(func() error {
 		name, _, _ := strings.Cut(t.Name, "-")
+		p.tasks[t.Name].ended = true
 		if p.world.Failing[name] {
 			said, exit = []string{"it does not work"}, 1
 			return nil
@@ -231,6 +235,9 @@ func (f *found) Forget(_ context.Context, name string) error { return f.place.fo
 
 func (p *place) forgetTask(name string) error {
 	return p.world.effect(func() error {
+		if t := p.tasks[name]; t != nil && !t.ended && p.data != nil && (name == "migrate" || name == "downgrade") {
+			p.data.Between = true // it is stopped in the middle of its work
+		}
 		delete(p.tasks, name)
 		return nil
 	})

@@ -138,7 +138,7 @@ func (f *found) Mark(ctx context.Context, original string) (context.Context, fun
 		return nil, nil, err
 	}
 	return ctx, release, f.world.effect(func() error {
-		f.original = original
+		f.original, f.namespace = original, true
 		return nil
 	})
 }

@@ -158,15 +158,24 @@ func (f *found) Conclude(context.Context, *plan.Plan) error {
 }
 
 // Executor does steps in memory.
-func (f *found) Executor(*plan.Plan, time.Duration) run.Target { return (*executor)(f) }
+func (f *found) Executor(*plan.Plan, time.Duration) run.Target {
+	return &executor{found: f, done: map[int]bool{}}
+}
 
-// executor does steps.
-type executor found
+// executor does the steps of one plan.
+type executor struct {
+	*found
+	done map[int]bool // by step: a step can be looked at while it is done
+}
 
 // Do does steps one after the other: each of them is an effect.
 func (x *executor) Do(_ context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
 	for _, s := range steps {
-		if err := x.world.effect(func() error { return x.do(verb, s) }); err != nil {
+		err := x.world.effect(func() error {
+			x.done[s.ID] = true
+			return x.do(verb, s)
+		})
+		if err != nil {
 			return &run.StepError{Step: s, Err: err}
 		}
 	}
@@ -232,6 +241,10 @@ func (x *executor) start(verb plan.Verb, s plan.Step) error {
 
 // apply applies an object, and starts its pods where they change.
 func (x *executor) apply(s plan.Step) error {
+	if s.Object == "Namespace/"+x.objects.Namespace {
+		x.namespace = true
+		return nil
+	}
 	for _, o := range x.objects.Objects {
 		if o.Key != s.Object {
 			continue
@@ -295,10 +308,10 @@ func (x *executor) Ready(_ context.Context, steps []plan.Step) (map[int]run.Read
 	for _, s := range steps {
 		r := x.runs[x.unit(s)]
 		switch {
+		case !x.done[s.ID]:
+			out[s.ID] = run.Readiness{How: "being made"}
 		case s.Verb == plan.Remove || s.Verb == plan.Delete:
 			out[s.ID] = run.Readiness{Ready: true, How: "gone"}
-		case s.Verb == plan.Create && r == nil && x.bodies[s.Object] == nil && s.Object != "Namespace/"+x.objects.Namespace:
-			out[s.ID] = run.Readiness{How: "being made"} // it is looked at while it is made
 		case r == nil:
 			out[s.ID] = run.Readiness{Ready: true, How: "done"}
 		case x.world.Unhealthy[r.service] && !r.stopped:
@@ -318,5 +331,3 @@ func (x *executor) Explain(_ context.Context, s plan.Step, err error) diag.Diagn
 
 // Patience is short.
 func (x *executor) Patience(plan.Step) time.Duration { return time.Minute }
-
-func (x *executor) onCluster() bool { return (*found)(x).onCluster() }

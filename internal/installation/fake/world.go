@@ -78,6 +78,9 @@ func (w *World) Now() time.Time {
 	return w.clock
 }
 
+// Touch is an effect of the process on something else, such as the admin's file: it fails once the process is killed.
+func (w *World) Touch() error { return w.effect(func() error { return nil }) }
+
 // effect does something to the world, unless the process was killed before.
 func (w *World) effect(do func() error) error {
 	w.mu.Lock()
@@ -206,6 +209,21 @@ func (w *World) Rows(name string) (rows, release string) {
 	return "", ""
 }
 
+// History gives the records of an installation.
+func (w *World) History(name string) []state.Record {
+	w.mu.Lock()
+	p := w.places[name]
+	w.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	records, err := p.History(context.Background())
+	if err != nil {
+		panic(err) // they were written by the fake
+	}
+	return records
+}
+
 // Write adds to the data of an installation, as people do.
 func (w *World) Write(name, row string) {
 	w.mu.Lock()
@@ -235,11 +253,23 @@ func (w *World) Left(name string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.places[name]
-	if p == nil || len(p.runs) == 0 && p.data == nil && len(p.tasks) == 0 && len(p.secrets) == 0 {
+	if p == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d running, data %v, %d tasks, %d secrets", len(p.runs), p.data != nil, len(p.tasks), len(p.secrets))
+	tasks := 0
+	for task := range p.tasks {
+		if !asks.MatchString(task) {
+			tasks++
+		}
+	}
+	if len(p.runs) == 0 && p.data == nil && tasks == 0 && len(p.secrets) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d running, data %v, %d tasks, %d secrets", len(p.runs), p.data != nil, tasks, len(p.secrets))
 }
+
+// asks are the names of tasks that only ask: a process that is killed leaves them, and down takes them away. See Environment.Tag.
+var asks = regexp.MustCompile(`-[0-9a-f]{8}$`)
 
 // spoil notes what would have spoiled data.
 func (p *place) spoil(format string, a ...any) {

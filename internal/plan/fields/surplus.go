@@ -30,7 +30,7 @@ func Surplus(body, live, applied map[string]any) map[string]any {
 		for _, field := range keeps[tree.Text(live, "kind")] {
 			hold(fields, "", field)
 		}
-		target, _ = pruned("", target, fields, Encoded(body), others)
+		target, _ = pruned(target, fields, Encoded(body), others)
 	}
 	if reflect.DeepEqual(target, any(applied)) {
 		return nil
@@ -39,7 +39,7 @@ func Surplus(body, live, applied map[string]any) map[string]any {
 }
 
 // pruned is a value without the fields of a set that are not wanted and that no other set has. stays is false when nothing remains.
-func pruned(name string, value any, fields map[string]any, want any, others []map[string]any) (left any, stays bool) {
+func pruned(value any, fields map[string]any, want any, others []map[string]any) (left any, stays bool) {
 	if want == nil && len(others) == 0 && (len(fields) == 0 || fields["."] != nil) {
 		return nil, false
 	}
@@ -52,7 +52,7 @@ func pruned(name string, value any, fields map[string]any, want any, others []ma
 			if _, there := value[inner]; !ok || !there {
 				continue
 			}
-			if out[inner], stays = pruned(inner, value[inner], asTree(sub), want[inner], narrowed(others, key)); !stays {
+			if out[inner], stays = pruned(value[inner], asTree(sub), want[inner], narrowed(others, key)); !stays {
 				delete(out, inner)
 			}
 		}
@@ -69,7 +69,7 @@ func pruned(name string, value any, fields map[string]any, want any, others []ma
 			if k := itemOf(want, key); k >= 0 {
 				wanted = want[k]
 			}
-			if out[i], stays = pruned(name, out[i], asTree(sub), wanted, narrowed(others, key)); !stays {
+			if out[i], stays = pruned(out[i], asTree(sub), wanted, narrowed(others, key)); !stays {
 				out = slices.Delete(out, i, i+1)
 			}
 		}

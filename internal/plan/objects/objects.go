@@ -17,7 +17,6 @@ type Desired struct {
 	Namespace    string
 	Release      string
 	Project      string   // hash of the rendered objects
-	Secrets      string   // hash of the values that the admin keeps
 	Catalogue    string   // hash of the catalogue
 	Objects      []Object // in the order in which they are written
 	Rules        []Rule   // the admin's decisions about fields that others set to other values
@@ -110,7 +109,7 @@ type Class struct {
 }
 
 func (d *Desired) basis(c *Cluster, conflicts []plan.Conflict) plan.Basis {
-	return plan.Basis{Config: plan.Hash([]string{d.Project, d.Secrets, d.Release}), Catalogue: d.Catalogue, State: c.hash(d, conflicts)}
+	return plan.Basis{Config: plan.Hash([]string{d.Project, d.Release}), Catalogue: d.Catalogue, State: c.hash(d, conflicts)}
 }
 
 func (d *Desired) empty(c *Cluster, conflicts []plan.Conflict) *plan.Plan {

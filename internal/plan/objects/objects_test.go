@@ -121,7 +121,7 @@ func instance(t testing.TB) (Desired, Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := Desired{Installation: "sourcegraph", Namespace: "sg", Release: "7.5.4453", Project: "p", Secrets: "s", Catalogue: "c"}
+	d := Desired{Installation: "sourcegraph", Namespace: "sg", Release: "7.5.4453", Project: "p", Catalogue: "c"}
 	c := Cluster{Release: "7.5.4453", Namespace: true, Seen: map[string]Seen{}, Classes: []Class{{Name: "sourcegraph", Expandable: true}, {Name: "fixed"}}}
 	databases := []string{"StatefulSet/codeinsights-db", "StatefulSet/codeintel-db", "StatefulSet/pgsql"}
 	for key, body := range bodies {

@@ -71,5 +71,5 @@ func (r *renderer) migrator() {
 	o := r.add("migrator", map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": name, "labels": map[string]any{"deploy": "sourcegraph"}},
 		"spec": map[string]any{"backoffLimit": 3, "template": template}})
 	o.OneShot = true
-	r.label(o.Key(), o)
+	r.label(o)
 }

@@ -45,8 +45,8 @@ func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
 		change(r)
 	}
 	r.patches()
-	for key, o := range r.objects {
-		r.label(key, o)
+	for _, o := range r.objects {
+		r.label(o)
 	}
 	r.checksums()
 	r.migrator()
@@ -129,7 +129,7 @@ func (r *renderer) touch(key string) {
 }
 
 // label sets the labels of an object's owner. The chart's own manager label would be wrong.
-func (r *renderer) label(key string, o *Object) {
+func (r *renderer) label(o *Object) {
 	labels := tree.At(o.Body, "metadata", "labels")
 	delete(labels, LabelChart)
 	if labels[LabelManager] != nil {

@@ -203,7 +203,7 @@ func TestProofs(t *testing.T) {
 	}
 }
 
-// TestPlugin: run once, again when what it gave is not believed; the request that was refused is sent again. What goes wrong later on is told.
+// TestPlugin: run once, again when what it gave is not believed; the request that was refused is sent again. What goes wrong later on is reported.
 func TestPlugin(t *testing.T) {
 	// It counts its runs, and gives the count as the token.
 	const counting = "#!/bin/sh\ncd $(dirname $0)\necho x >> runs\n" +

@@ -111,7 +111,7 @@ func (c *Client) ask(ctx context.Context) (Version, error) {
 	if err := c.call(ctx, request{method: http.MethodGet, path: "/version"}, &v); err != nil {
 		return v, err
 	}
-	// Strangers are told the version, too, in many clusters.
+	// Many clusters give the version to strangers, too.
 	return v, c.review(ctx, "SelfSubjectAccessReview", map[string]any{"nonResourceAttributes": map[string]any{"path": "/version", "verb": "get"}}, nil)
 }
 

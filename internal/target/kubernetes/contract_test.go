@@ -2,7 +2,9 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -108,7 +110,7 @@ func TestContract(t *testing.T) {
 		wrong := object(nil)
 		wrong["date"] = map[string]any{}
 		_, err := c.Apply(ctx, wrong, ApplyOptions{Manager: "berth"})
-		if !Invalid(err) || !strings.Contains(err.Error(), "date") {
+		if !invalid(err) || !strings.Contains(err.Error(), "date") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -118,7 +120,7 @@ func TestContract(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = c.Apply(ctx, service(namespace, "10.213.128.77"), ApplyOptions{Manager: "berth"})
-		if !Invalid(err) {
+		if !invalid(err) {
 			t.Fatalf("got %v", err)
 		}
 	})
@@ -252,4 +254,10 @@ func TestAPIServerRestarts(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// invalid reports whether an object is not as the API server wants it.
+func invalid(err error) bool {
+	var r *Refusal
+	return errors.As(err, &r) && (r.Status == http.StatusUnprocessableEntity || r.Status == http.StatusBadRequest || r.misshapen())
 }

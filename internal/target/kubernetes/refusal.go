@@ -60,13 +60,7 @@ func NotFound(err error) bool { return refused(err, http.StatusNotFound, "") }
 // Forbidden reports whether we may not do it, or an admission plugin or quota is against it.
 func Forbidden(err error) bool { return refused(err, http.StatusForbidden, "") }
 
-// Invalid reports whether an object is not as the API server wants it; the causes tell the fields, as far as there are any.
-func Invalid(err error) bool {
-	var r *Refusal
-	return errors.As(err, &r) && (r.Status == http.StatusUnprocessableEntity || r.Status == http.StatusBadRequest || r.misshapen())
-}
-
-// misshapen reports whether an object that was to be applied has fields of a kind's own making, which API servers call an error of theirs.
+// misshapen reports whether an object that was to be applied has fields of a wrong kind, which API servers call an error of theirs.
 func (r *Refusal) misshapen() bool {
 	return r.Status == http.StatusInternalServerError && strings.Contains(r.Message, "typed patch object")
 }

@@ -125,8 +125,8 @@ const (
 // mishaps is how often an internal error is tried again: a webhook that is being replaced gives them for a moment, a broken one always.
 const mishaps = 3
 
-// settling is how often a request is tried while an API server comes back: about 15 s.
-const settling = 10
+// recovering is how often a request is tried while an API server comes back: about 15 s.
+const recovering = 10
 
 // again reports whether a request that failed is worth another try, and after what pause. away is that the API server was gone before in
 // the same request: one that comes back knows nobody's rights for a moment, and has no addresses for Services.
@@ -138,7 +138,7 @@ func (c *Client) again(r request, err error, try int, away bool) (time.Duration,
 		// A connection that was refused took nothing with it.
 		return pause, absent(err) && (!r.once || utilnet.IsConnectionRefused(err))
 	}
-	comingBack := away && try < settling
+	comingBack := away && try < recovering
 	switch refused.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return pause, true

@@ -30,7 +30,7 @@ func (c *Conductor) Carry(ctx context.Context, r *state.Record) error {
 	return installation.Recorded(ctx, c.At, runner, func(runner *installation.Runner) error {
 		steps := &Steps{Env: c.Env, Base: c.At.Want, Runner: runner, Plan: r.Plan, Wait: c.Patience,
 			Write: func(text string) error { return c.Env.Rewrite(c.At.File, text) }}
-		err := carry(ctx, steps)
+		err := Carry(ctx, steps)
 		if u := stages.Last([]state.Record{*r}); u != nil {
 			r.Release, r.Config = u.Release(), u.Running()
 		}
@@ -38,8 +38,8 @@ func (c *Conductor) Carry(ctx context.Context, r *state.Record) error {
 	})
 }
 
-// carry runs a plan's steps, and falls back where a stage fails.
-func carry(ctx context.Context, s *Steps) error {
+// Carry runs a plan's steps, and falls back where a stage fails.
+func Carry(ctx context.Context, s *Steps) error {
 	one := s.Runner.New(s.Plan, s, 0)
 	err := one.Execute(ctx)
 	var problems diag.List
@@ -65,9 +65,6 @@ func (c *Conductor) GiveUp(ctx context.Context, r *state.Record) error {
 	r.GivenUp = true
 	return c.At.Store.Save(ctx, r)
 }
-
-// Rehearse carries out the plan of a rehearsal on a clone.
-func Rehearse(ctx context.Context, s *Steps) error { return carry(ctx, s) }
 
 // Begin is the record of an upgrade that begins with a plan.
 func Begin(p *plan.Plan, now time.Time) *state.Record {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/plan"
@@ -31,7 +32,7 @@ func Preflight(h *plan.Hop, f *data.Facts) diag.List {
 	}
 	for _, b := range f.Background {
 		// The migrator's upgrade does them itself; a step that rolls waits for the worker.
-		if h.Rolls() && b.Progress < complete && b.Deprecated != "" && !later(b.Deprecated, h.To) {
+		if h.Rolls() && b.Progress < complete && b.Deprecated != "" && catalogue.CompareVersions(b.Deprecated, catalogue.Minor(h.To)) <= 0 {
 			problems = append(problems, diag.Diagnostic{Code: "BERTH3709", Severity: diag.Warning, Subject: fmt.Sprintf("background migration %d", b.ID),
 				Summary: fmt.Sprintf("background migration %d (%s) is at %.0f %%, and %s needs it finished", b.ID, b.Description, b.Progress*100, h.To),
 				Hint:    "the upgrade waits for it before it touches anything; if it makes no progress, see the worker's log"})
@@ -82,11 +83,3 @@ func Found(s data.Space, h *plan.Hop, f *data.Facts, saves bool) []string {
 
 // Saves reports whether berth makes a backup in a hop of a plan.
 func Saves(p *plan.Plan, hop int) bool { return p.Find(hop, Backup) >= 0 }
-
-// later reports whether minor a comes after the minor of release b.
-func later(a, b string) bool {
-	var am, an, bm, bn int
-	_, _ = fmt.Sscanf(strings.Replace(a, ".", " ", 1), "%d %d", &am, &an)
-	_, _ = fmt.Sscanf(strings.Replace(b, ".", " ", 1), "%d %d", &bm, &bn)
-	return am > bm || am == bm && an > bn
-}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/state"
@@ -86,7 +87,7 @@ func progress(r *state.Record, before *Progress) *Progress {
 	for _, t := range r.Steps {
 		if t.In == 0 && t.Made != "" {
 			hop := u.Plan.Stages[u.Plan.Steps[t.Step-1].Stage].Hop
-			at, _ := time.Parse(stamp, t.Made)
+			at, _ := time.Parse(data.StampForm, t.Made)
 			u.Backups = append(u.Backups, Made{Hop: hop, Name: t.Made, Release: u.Plan.Hops[hop].From, At: at.Local()})
 		}
 	}
@@ -99,9 +100,6 @@ func progress(r *state.Record, before *Progress) *Progress {
 	}
 	return u
 }
-
-// stamp is how a backup's time is written in its name.
-const stamp = "20060102-150405"
 
 // inHand is the first stage that did not come to its end.
 func (u *Progress) inHand() int {

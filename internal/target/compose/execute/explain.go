@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"berth/internal/diag"
@@ -119,18 +121,7 @@ func indented(lines []string) []string {
 }
 
 func containsAny(text string, words []string) bool {
-	for _, w := range words {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
-func (t *Target) secrets() []string {
-	var out []string
-	for _, v := range t.Values {
-		out = append(out, v)
-	}
-	return out
-}
+func (t *Target) secrets() []string { return slices.Collect(maps.Values(t.Values)) }

@@ -82,13 +82,10 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 		return t.Engine.Up(t.place(), objects(steps))
 	case plan.Recreate, plan.Execute:
 		return t.Engine.Replace(t.place(), objects(steps))
-	case plan.Start:
+	case plan.Start, plan.Restart:
+		start := map[plan.Verb]func(context.Context, string) error{plan.Start: t.Engine.Start, plan.Restart: t.Engine.Restart}[verb]
 		return errors.Join(run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
-			return t.limited(ctx, s, t.Engine.Start)
-		}), t.saw(ctx, steps))
-	case plan.Restart:
-		return errors.Join(run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
-			return t.limited(ctx, s, t.Engine.Restart)
+			return t.limited(ctx, s, start)
 		}), t.saw(ctx, steps))
 	case plan.Update:
 		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {

@@ -15,8 +15,7 @@ const mostLines = 2000
 // made, there are none.
 func (t *Target) said(ctx context.Context, s plan.Step) []string {
 	ref := kubernetes.RefOf(t.Bodies[s.Object])
-	type pod struct{ Metadata struct{ Name string } }
-	pods, err := kubernetes.Items[pod](ctx, t.Client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: ref.Namespace, Labels: "job-name=" + ref.Name})
+	pods, err := podsOf(ctx, t.Client, ref)
 	if err != nil || len(pods) == 0 {
 		return nil
 	}

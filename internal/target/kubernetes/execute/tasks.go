@@ -152,11 +152,13 @@ func (t *Tasks) follow(ctx context.Context, ref kubernetes.Ref, line func(string
 		if err != nil {
 			return 0, err
 		}
-		pod, err := t.pod(ctx, ref)
+		pods, err := podsOf(ctx, t.Client, ref)
 		if err != nil {
 			return 0, err
 		}
-		if pod.Metadata.Name != "" {
+		var pod taskPod // the last one; none is there yet at the begin
+		if len(pods) > 0 {
+			pod = pods[len(pods)-1]
 			lines, err := t.Client.PodLogs(ctx, kubernetes.LogQuery{Namespace: t.Namespace, Pod: pod.Metadata.Name, Tail: mostLines})
 			if err == nil {
 				for _, text := range secret.Hide(t.Secrets)(lines[min(told, len(lines)):]) {
@@ -205,12 +207,9 @@ func (p taskPod) exit() (code int, over bool) {
 	return 0, false
 }
 
-func (t *Tasks) pod(ctx context.Context, job kubernetes.Ref) (taskPod, error) {
-	pods, err := kubernetes.Items[taskPod](ctx, t.Client, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: t.Namespace, Labels: "job-name=" + job.Name})
-	if err != nil || len(pods) == 0 {
-		return taskPod{}, err
-	}
-	return pods[len(pods)-1], nil
+// podsOf are the pods of a Job.
+func podsOf(ctx context.Context, c *kubernetes.Client, job kubernetes.Ref) ([]taskPod, error) {
+	return kubernetes.Items[taskPod](ctx, c, kubernetes.Query{APIVersion: "v1", Kind: "Pod", Namespace: job.Namespace, Labels: "job-name=" + job.Name})
 }
 
 // jobEnded reports whether a Job has come to an end, good or bad.

@@ -93,7 +93,7 @@ func (e Evidence) volume(o Object, p Pod) (Finding, bool) {
 	message := events[0].Message
 	if text := strings.ToLower(message); strings.Contains(text, "not found") && (strings.Contains(text, "secret ") || strings.Contains(text, "configmap ")) ||
 		strings.Contains(text, "references non-existent") {
-		return e.config(o, p, message), true
+		return e.config(p, message), true
 	}
 	f := Finding{How: "waiting for its volumes: " + firstLine(message)}
 	f.Code, f.Summary = "BERTH3426", "a volume of "+p.Metadata.Name+" can't be mounted"

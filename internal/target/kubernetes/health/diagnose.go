@@ -100,7 +100,7 @@ func (e Evidence) pod(o Object, p Pod) (Finding, bool) {
 		f.Detail = lines(p.Status.Message)
 		return f, true
 	}
-	return e.probe(o, p)
+	return e.probe(p)
 }
 
 // container says what is wrong with a container; false when it only runs or starts.
@@ -110,7 +110,7 @@ func (e Evidence) container(o Object, p Pod, c ContainerStatus) (Finding, bool) 
 		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed":
 			return e.image(o, p, c, w.Reason, w.Message), true
 		case "CreateContainerConfigError":
-			return e.config(o, p, w.Message), true
+			return e.config(p, w.Message), true
 		case "CreateContainerError", "RunContainerError", "StartError", "PostStartHookError":
 			f := e.crash(o, p, c, &Ending{Exit: -1, Reason: w.Reason, Message: w.Message})
 			return f, true
@@ -192,7 +192,7 @@ func (o Object) service() string {
 }
 
 // config explains a container that lacks a Secret, a ConfigMap or another part of its configuration.
-func (e Evidence) config(o Object, p Pod, message string) Finding {
+func (e Evidence) config(p Pod, message string) Finding {
 	f := Finding{Failed: e.Now.Sub(p.Metadata.Created) > grace, How: "its configuration is missing: " + message}
 	f.Code, f.Summary, f.Detail = "BERTH3425", fmt.Sprintf("%s can't be started: a part of its configuration is missing", p.Metadata.Name), []string{message}
 	f.Hint = "create what is missing"
@@ -207,7 +207,7 @@ func (e Evidence) config(o Object, p Pod, message string) Finding {
 }
 
 // probe explains a pod whose containers run, but fail their probes.
-func (e Evidence) probe(o Object, p Pod) (Finding, bool) {
+func (e Evidence) probe(p Pod) (Finding, bool) {
 	events := e.ofPod(p, "Unhealthy")
 	if len(events) == 0 || e.Now.Sub(events[0].at()) > recent {
 		return Finding{}, false
