@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"berth/catalogue"
 	"berth/internal/installation"
 	"berth/internal/installation/fake"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -87,8 +88,16 @@ var (
 	taken     = regexp.MustCompile(`  TIME  \S+\n`)
 )
 
-// steady is output without what differs from run to run.
+// A new release in the catalogue changes these: names of plans, and what is about the newest release.
+var (
+	planName = regexp.MustCompile(`\bplan [0-9a-f]{6}\b`)
+	newest   = regexp.MustCompile(`(migrator |^|; )(` + regexp.QuoteMeta(catalogue.Embedded().Newest(catalogue.Compose)) + "|" +
+		regexp.QuoteMeta(catalogue.Embedded().Newest(catalogue.Kubernetes)) + `)(:| waits| is the newest)`)
+)
+
+// steady is output without what differs from run to run, or with the next release.
 func steady(text string) string {
+	text = newest.ReplaceAllString(planName.ReplaceAllString(text, "plan NAME"), "${1}NEWEST$3")
 	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
 	text = taken.ReplaceAllString(column.ReplaceAllString(text, "  TIME"), "  TIME  WHO\n")
 	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
