@@ -79,6 +79,7 @@ var killedCommands = []killed{
 	{name: "rollback by a backup", release: "5.9.1590", before: has("upgrade --yes --to 5.11.6271"), command: "rollback --yes"},
 	{name: "revert", release: "7.5.4453", before: edited, command: "revert --yes", again: reverted,
 		or: [2]string{"revert to run 1, 7.5.4453 done", "up 7.5.4453 done"}},
+	{name: "revert, given again", release: "7.5.4453", before: edited, command: "revert --yes"},
 	{name: "down", release: "7.5.4453", before: has(), command: "down"},
 	{name: "down with data", release: "7.5.4453", before: has(), command: "down --delete-data sourcegraph"},
 	{name: "rehearsal", release: "6.0.0", before: has(), command: "rehearse --to 7.5.4453"},

@@ -17,6 +17,10 @@ func TestBefore(t *testing.T) {
 	}
 	upgrade := Record{Action: plan.Upgrade, From: "6.0.0", Release: "7.5.4453", Config: "B", Result: Done}
 	rollback := Record{Action: plan.Rollback, From: "7.5.4453", Release: "6.0.0", Config: "A", Result: Done}
+	unended := func(r Record) Record {
+		r.Result = Killed
+		return r
+	}
 	failed := up("F", "6.0.0")
 	failed.Result = Failed
 	const old, recent = "6.0.0", "7.5.4453"
@@ -34,6 +38,7 @@ func TestBefore(t *testing.T) {
 		{"from a run that failed", []Record{up("A", old), failed}, 0, 1},
 		{"further after a revert", []Record{up("A", old), up("B", old), up("C", old), revert(2, "B", old)}, 0, 1},
 		{"further after a revert that up continued", []Record{up("A", old), up("B", old), up("C", old), revert(2, "B", old), up("B", old)}, 0, 1},
+		{"to the same after a revert that was killed", []Record{up("A", old), up("B", old), up("C", old), unended(revert(2, "B", old))}, 0, 2},
 		{"back to the begin", []Record{up("A", old), up("B", old), revert(1, "A", old)}, 0, 0},
 		{"a change after a revert", []Record{up("A", old), up("B", old), revert(1, "A", old), up("D", old)}, 0, 3},
 		{"into the release before an upgrade, which the caller refuses", []Record{up("A", old), upgrade}, 0, 1},

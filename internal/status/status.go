@@ -10,6 +10,8 @@ import (
 	"berth/internal/agent"
 	"berth/internal/diag"
 	"berth/internal/installation"
+	"berth/internal/plan"
+	"berth/internal/state"
 	"berth/internal/upgrade/stages"
 	"berth/internal/upgrade/survey"
 )
@@ -28,7 +30,7 @@ type Status struct {
 	Missing      []string               `json:"missing"` // that the config asks for and that are not there
 	LastRun      string                 `json:"lastRun,omitempty"`
 	Upgrade      string                 `json:"upgrade,omitempty"`  // that is under way, and where it is
-	Next         string                 `json:"next,omitempty"`     // what to do about Upgrade
+	Next         string                 `json:"next,omitempty"`     // the command that continues what did not come to its end
 	Upgrades     string                 `json:"upgrades,omitempty"` // what berth agent saw last
 	Problems     diag.List              `json:"problems,omitempty"` // what of its release is not as it should be
 }
@@ -55,6 +57,7 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	if len(records) > 0 {
 		last := records[len(records)-1]
 		s.LastRun = fmt.Sprintf("%s %s, %s", last.What(), last.Result, last.Started.Format(time.DateTime))
+		s.Next = next(&last)
 	}
 	report, err := agent.Last(ctx, i.Store)
 	if err != nil {
@@ -74,6 +77,20 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		s.Release = cmp.Or(known.From, s.Release)
 	}
 	return s, nil
+}
+
+// next is the command that continues a run which did not come to its end, where no upgrade is under way; "": none does.
+func next(last *state.Record) string {
+	if last.Result == state.Done {
+		return ""
+	}
+	switch last.Action {
+	case plan.Up, plan.Revert: // a revert has written the file before it began
+		return "continue with: berth up"
+	case plan.Down:
+		return "continue with: berth down   or start everything again: berth up"
+	}
+	return ""
 }
 
 // services reports how everything is. What is missing is a question of the release that is there, not of the one that the file names.

@@ -51,4 +51,7 @@ func Status(w io.Writer, s *status.Status) {
 	if s.LastRun != "" {
 		fmt.Fprintf(w, "last run  %s\n", s.LastRun)
 	}
+	if s.Upgrade == "" && s.Next != "" {
+		fmt.Fprintf(w, "next      %s\n", s.Next)
+	}
 }
