@@ -175,11 +175,7 @@ func (e *Env) execute(ctx context.Context, i *installation.Installation, record 
 		done, undone := r.Undone()
 		fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
 		fmt.Fprintf(e.Stderr, "not done  %s\n", listed(undone, 6))
-		next := record.Action
-		if next == plan.Revert {
-			next = plan.Up // the file was written before it began
-		}
-		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", next)
+		fmt.Fprintf(e.Stderr, "next      continue with: berth %s\n", record.GoesOn())
 	}
 	return ended(err)
 }

@@ -21,6 +21,22 @@ func (r *Record) What() string {
 	return string(r.Action)
 }
 
+// GoesOn is the command that continues an action which did not come to its end; "": none does, or its plan says which one. A revert has written the file
+// before it began, so that up does.
+func (r *Record) GoesOn() string {
+	switch {
+	case r.Result == Done:
+	case r.Action == plan.Up, r.Action == plan.Revert:
+		return string(plan.Up)
+	case r.Action == plan.Down:
+		return string(plan.Down)
+	}
+	return ""
+}
+
+// Unknown reports whether an action stopped where nobody saw how it would have ended.
+func (r *Record) Unknown() bool { return r.Result == Killed || r.Result == Interrupted }
+
 // configured reports whether an action led to a config.
 func (r *Record) configured() bool {
 	switch r.Action {

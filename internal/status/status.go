@@ -10,8 +10,6 @@ import (
 	"berth/internal/agent"
 	"berth/internal/diag"
 	"berth/internal/installation"
-	"berth/internal/plan"
-	"berth/internal/state"
 	"berth/internal/upgrade/stages"
 	"berth/internal/upgrade/survey"
 )
@@ -57,7 +55,9 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	if len(records) > 0 {
 		last := records[len(records)-1]
 		s.LastRun = fmt.Sprintf("%s %s, %s", last.What(), last.Result, last.Started.Format(time.DateTime))
-		s.Next = next(&last)
+		if c := last.GoesOn(); c != "" && (last.Unknown() || !s.Well()) { // what failed may be well by now
+			s.Next = "continue with: berth " + c
+		}
 	}
 	report, err := agent.Last(ctx, i.Store)
 	if err != nil {
@@ -77,20 +77,6 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		s.Release = cmp.Or(known.From, s.Release)
 	}
 	return s, nil
-}
-
-// next is the command that continues a run which did not come to its end, where no upgrade is under way; "": none does.
-func next(last *state.Record) string {
-	if last.Result == state.Done {
-		return ""
-	}
-	switch last.Action {
-	case plan.Up, plan.Revert: // a revert has written the file before it began
-		return "continue with: berth up"
-	case plan.Down:
-		return "continue with: berth down   or start everything again: berth up"
-	}
-	return ""
 }
 
 // services reports how everything is. What is missing is a question of the release that is there, not of the one that the file names.

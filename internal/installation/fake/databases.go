@@ -177,7 +177,7 @@ func (p *place) perform(name string, databases *place, t run.Task) (said []strin
 		}
 		d.Release, d.Schema, d.Rows, d.Between = backup.Release, backup.Schema, backup.Rows, false
 	case "aside":
-		if d != nil && d.Rows != "" {
+		if d != nil && d.Postgres != 0 { // the first of the three moves all
 			d.Aside, d.Rows, d.Release, d.Schema, d.Postgres = d.Rows, "", "", "", 0
 		}
 	case "indexes":
