@@ -30,7 +30,7 @@ type killed struct {
 	before  func(l *life)          // what was done until then
 	command string                 // that is killed
 	again   func(l *life) []string // what continues it; nil: the same command
-	or      [2]string              // what the history may have in place of something: the revert was not recorded yet
+	or      [2]string              // what the history may have in place of something: a revert was not recorded yet, a rehearsal was already
 }
 
 // has runs commands that have to work.
@@ -59,6 +59,9 @@ func reverted(l *life) []string {
 	return []string{"up"}
 }
 
+// rehearsed is the history of a rehearsal. One that is killed while it deletes its clone is done, and the next one is another.
+const rehearsed = "rehearse 6.0.0 to 7.5.4453 done"
+
 var killedCommands = []killed{
 	{name: "first up", release: "7.5.4453", command: "up"},
 	{name: "up after a change", release: "7.5.4453", before: func(l *life) { has()(l); l.write(l.file() + "services:\n  gitserver:\n    memory: 9Gi\n") }, command: "up"},
@@ -82,7 +85,8 @@ var killedCommands = []killed{
 	{name: "revert, given again", release: "7.5.4453", before: edited, command: "revert --yes"},
 	{name: "down", release: "7.5.4453", before: has(), command: "down"},
 	{name: "down with data", release: "7.5.4453", before: has(), command: "down --delete-data sourcegraph"},
-	{name: "rehearsal", release: "6.0.0", before: has(), command: "rehearse --to 7.5.4453"},
+	{name: "rehearsal", release: "6.0.0", before: has(), command: "rehearse --to 7.5.4453",
+		or: [2]string{rehearsed, rehearsed + ", " + rehearsed}},
 }
 
 // TestKilledAnywhere: wherever a command is killed, the command that continues it leads to where it would have led.
