@@ -10,6 +10,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"berth/internal/cli"
+	"berth/internal/installation"
+	clusters "berth/internal/installation/cluster"
+	"berth/internal/installation/contract"
+	engines "berth/internal/installation/engine"
+	"berth/internal/run"
 )
 
 // TestContract runs the tests of berth's packages that need a Docker Engine. In make unit they are not run.
@@ -67,4 +75,28 @@ func packageTests(t *testing.T, dir string, variables []string, args ...string) 
 			t.Errorf("not run: %s", strings.TrimSpace(line))
 		}
 	}
+}
+
+// TestInstallationContract holds an installation on a Docker Engine to what everybody relies on. The fakes keep the same.
+func TestInstallationContract(t *testing.T) {
+	needs(t, engine, images(release))
+	s := newSite(t, "contract")
+	s.must(0, "lock")
+	contract.Test(t, s.target(engines.Open, func(t *testing.T, service string) { docker(t, "rm", "--force", s.containers()[service]) }))
+}
+
+// TestClusterInstallationContract holds an installation in a cluster to what everybody relies on. The fakes keep the same.
+func TestClusterInstallationContract(t *testing.T) {
+	needs(t, node, images(release))
+	s := newOnNode(t, "contract", 30097)
+	s.must(0, "lock")
+	contract.Test(t, s.target(clusters.Open, func(t *testing.T, service string) {
+		kubectl(t, "--namespace", s.name, "delete", "deployment", service)
+	}))
+}
+
+// target is the target of an installation that is not deployed yet.
+func (s *site) target(open cli.Opener, remove func(*testing.T, string)) *contract.Target {
+	return &contract.Target{File: "sourcegraph.yaml", Open: open, Delete: remove, Env: &installation.Environment{Dir: s.dir, Getenv: os.Getenv, Now: time.Now,
+		Stderr: os.Stderr, Watch: func(run.Event) {}}}
 }

@@ -21,9 +21,16 @@ func main() {
 	if err != nil {
 		dir = "."
 	}
-	// The first signal asks a run to finish the step in hand; after it, signals act as usual, so a second one stops at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	first := make(chan os.Signal, 1)
+	signal.Notify(first, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-first
+		// The first signal asks a run to finish the current step. From now on signals act as usual, so a second one ends berth at once, also one that comes
+		// as soon as a person reads that the run stops.
+		signal.Stop(first)
+		cancel()
+	}()
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	os.Exit(cli.Run(ctx, &cli.Env{
 		Stdout:   os.Stdout,

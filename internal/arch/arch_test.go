@@ -43,6 +43,8 @@ var rooms = map[string][]string{
 
 	"internal/target/kubernetes/health":   {"internal/diag", "internal/target/kubernetes"},
 	"internal/target/kubernetes/kubetest": {},
+	"internal/installation/contract": {"internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/rehearse", "internal/run", "internal/stack",
+		"internal/state"},
 	"internal/installation/fake": {"catalogue", "internal/data", "internal/diag", "internal/installation", "internal/installation/cluster", "internal/installation/engine",
 		"internal/plan", "internal/plan/objects", "internal/render/kubernetes", "internal/run", "internal/stack", "internal/state"},
 	"internal/target/kubernetes/observe": {"internal/diag", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/target/kubernetes",

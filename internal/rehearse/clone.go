@@ -40,5 +40,14 @@ func clone(original *installation.Want, room data.Room) func(*config.Config) {
 	}
 }
 
+// Clone is the config of an installation's clone.
+func Clone(e *installation.Environment, original *installation.Want) (*installation.Want, error) {
+	w, err := e.Accepted(original, string(original.Text), clone(original, data.Room{}))
+	if err != nil {
+		return nil, err
+	}
+	return w.With(stack.DatabasesOnly, ""), nil
+}
+
 // Name is the name of an installation's clone.
 func Name(original *installation.Want) string { return original.Stack.Name + installation.CloneSuffix }
