@@ -31,6 +31,7 @@ type Catalogue struct {
 	index    func() *Index
 	notices  func() *notices
 	services func() map[string]ServiceInfo
+	loaded   sync.Map // releases, by the names of their fast forms
 }
 
 // Open reads a catalogue from a folder: everything but its manifests.
@@ -55,8 +56,10 @@ func Open(fsys fs.FS) (*Catalogue, error) {
 	}, nil
 }
 
-// Embedded is the catalogue that this program was built with. It reads each file on demand.
-func Embedded() *Catalogue {
+// Embedded is the catalogue that this program was built with. It reads each file on demand, and once.
+func Embedded() *Catalogue { return embedded() }
+
+var embedded = sync.OnceValue(func() *Catalogue {
 	return &Catalogue{
 		fsys:     files,
 		fast:     true,
@@ -64,7 +67,7 @@ func Embedded() *Catalogue {
 		notices:  sync.OnceValue(func() *notices { return must(readFast[notices](fastOf(NoticesFile))) }),
 		services: sync.OnceValue(func() map[string]ServiceInfo { return *must(read[map[string]ServiceInfo](files, ServicesFile)) }),
 	}
-}
+})
 
 // must is for embedded files, which tests have read before.
 func must[T any](value T, err error) T {

@@ -10,9 +10,21 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Release loads one version for one target. It parses only the parts of the manifest that the target needs. The error is an *UnknownError
-// when the target has no such release.
+// Release loads one version for one target, once: nobody changes what is loaded. The error is an *UnknownError when the target has no such release.
 func (c *Catalogue) Release(version string, target Target) (*Release, error) {
+	key := fastRelease(version, target)
+	if known, ok := c.loaded.Load(key); ok {
+		return known.(*Release), nil
+	}
+	release, err := c.load(version, target)
+	if err == nil {
+		c.loaded.Store(key, release)
+	}
+	return release, err
+}
+
+// load parses only the parts of the manifest that the target needs.
+func (c *Catalogue) load(version string, target Target) (*Release, error) {
 	if c.hasFast(version, target) {
 		return readFastRelease(version, target)
 	}
