@@ -22,8 +22,8 @@ postgres: # the programs of a server, for tests of the stand-in migrator; no ser
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql >/dev/null; }
 
 # 250 walks of up to 20 steps on each target are ten thousand steps.
-unit: ## tests without an engine or a cluster (about a minute)
-	@$(GO) test -json $(TESTFLAGS) ./... | $(GO) run ./e2e/tests report
+unit: ## tests without an engine or a cluster (about two minutes)
+	@BERTH_WALKS=250 $(GO) test -json $(TESTFLAGS) ./... | $(GO) run ./e2e/tests report
 	@cd testbed && $(GO) test -json $(TESTFLAGS) ./... | (cd .. && $(GO) run ./e2e/tests report)
 
 testbed: ## Docker Engine, registry and stand-in images on this machine
