@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"io"
+	"log"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +19,10 @@ import (
 	"berth/catalogue"
 	"berth/internal/installation"
 	"berth/internal/installation/fake"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -28,7 +35,7 @@ func TestScriptsOnAFake(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "fake"),
 		UpdateScripts: flag.Lookup("update").Value.String() == "true",
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"run": s.run, "world": s.change},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"run": s.run, "world": s.change, "registry": ownRegistry},
 	})
 }
 
@@ -85,6 +92,7 @@ var (
 	meanwhile = regexp.MustCompile(`(?m)^(pulling|waiting) .*\n`)
 	stepLines = regexp.MustCompile(`(?m)(^[-+~.!] .*\n)+`)
 	column    = regexp.MustCompile(` {2,}TIME\b`) // as wide as the longest time needs
+	ports     = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 	taken     = regexp.MustCompile(`  TIME  \S+\n`)
 )
 
@@ -99,6 +107,7 @@ var (
 func steady(text string) string {
 	text = newest.ReplaceAllString(planName.ReplaceAllString(text, "plan NAME"), "${1}NEWEST$3")
 	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
+	text = ports.ReplaceAllString(text, "REGISTRY")
 	text = taken.ReplaceAllString(column.ReplaceAllString(text, "  TIME"), "  TIME  WHO\n")
 	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
 		lines := slices.Sorted(strings.Lines(block))
@@ -122,4 +131,25 @@ func (s *scripts) change(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("the world has no %v", args)
 	}
 	change(s.world(ts), args[1])
+}
+
+// ownRegistry makes a registry that has other images than Sourcegraph's of some releases, and a config that names it: registry RELEASE...
+func ownRegistry(ts *testscript.TestScript, _ bool, releases []string) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	ts.Defer(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	image, err := random.Image(16, 1)
+	ts.Check(err)
+	for _, version := range releases {
+		release, err := catalogue.Embedded().Release(version, catalogue.Compose)
+		ts.Check(err)
+		for _, ref := range release.Images {
+			tagged, _, _ := strings.Cut(ref, "@")
+			to, err := name.ParseReference(host + "/sourcegraph" + tagged[strings.LastIndexByte(tagged, '/'):])
+			ts.Check(err)
+			ts.Check(remote.Write(to, image))
+		}
+	}
+	config := "on: compose\nrelease: " + releases[0] + "\nurl: http://localhost\nimages: {registry: " + host + "/sourcegraph}\n"
+	ts.Check(os.WriteFile(ts.MkAbs(DefaultConfig), []byte(config), 0o600))
 }
