@@ -80,7 +80,7 @@ walks: ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
 	SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' WALK='$(WALK)' SHRINK='$(SHRINK)' $(MAKE) e2e RUN=Test$(if $(filter kubernetes,$(ON)),Cluster)Walks
 
 race: ## tests without an engine under the race detector
-	$(GO) test -race ./...
+	BERTH_KILLS=1 BERTH_WALKS=1 $(GO) test -race ./...
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
