@@ -222,7 +222,7 @@ func (w *walk) recorded(r result) {
 }
 
 var (
-	promise    = regexp.MustCompile(`(?m)^(?:back to|to roll back further, to) (\S+?):? (?:with: )?berth rollback`)
+	promise    = regexp.MustCompile(`(?m)^to roll back (?:further, )?to (\S+?): berth rollback`)
 	rolledBack = regexp.MustCompile(`(?m)^Sourcegraph (\S+) runs again`)
 	sinceThen  = regexp.MustCompile(`cost +what was written since the backup`)
 	nothingYet = regexp.MustCompile(`nothing was changed yet`)
