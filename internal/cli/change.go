@@ -83,14 +83,13 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 		s.Problems = append(problems, underway(s.Upgrade, s.File))
 		return nil
 	}
-	last := s.Upgrade
 	if s.Standing, err = survey.Stand(ctx, s.Installation, s.records, s.plan.Runs, when); err != nil {
 		return err
 	}
 	if dataOf != "" {
 		s.Standing.Recorded = dataOf
 	}
-	s.Change = survey.Change(e.Catalogue(), s.Want, s.Standing, last)
+	s.Change = survey.Change(e.Catalogue(), s.Want, s.Standing, s.Upgrade)
 	s.Problems = append(problems, s.Problems...)
 	return nil
 }

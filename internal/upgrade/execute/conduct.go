@@ -46,7 +46,7 @@ func Carry(ctx context.Context, s *Steps) error {
 	if !errors.As(err, &problems) || ctx.Err() != nil {
 		return err
 	}
-	s.Reasons = func() diag.List { return problems }
+	s.Reasons = problems
 	stage := one.InHand()
 	if again, err := one.FallBack(ctx, problems); !again {
 		return err

@@ -30,7 +30,7 @@ type Steps struct {
 	// Clone says that the steps are done to a clone, whose databases alone run; nil: they are done to the installation itself.
 	Clone *Clone
 	// Reasons are why the run stops, for the maintenance page.
-	Reasons func() diag.List
+	Reasons diag.List
 
 	wants map[string]*installation.Want // by the text that they were made of
 	mu    sync.Mutex
@@ -189,7 +189,7 @@ func (s *Steps) front(step plan.Step) (front stack.Front, page string) {
 	case plan.UpgradePage:
 		page = stages.Page(h, nil)
 	case plan.ReasonPage:
-		page = stages.Page(h, s.Reasons())
+		page = stages.Page(h, s.Reasons)
 	case plan.RollbackPage:
 		page = stages.Page(h, diag.List{{Code: "BERTH3721", Summary: "it rolls back to " + s.Plan.Release}})
 	}
