@@ -1,4 +1,4 @@
-# After the databases' system was changed under their data: what its collations order is looked at again, and the planner learns anew.
+# After the system under the databases changed: checks what their collations order, and lets the planner learn again.
 for database in $databases; do
   use "$database" || continue
   stale=$(ask --command "SELECT datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = current_database()" 2>/dev/null || echo f)
