@@ -16,6 +16,21 @@ help: ## list the targets
 build: ## build bin/berth, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
 
+man: build ## man pages of all commands and concepts in man/
+	@bin/berth man --out man
+
+docs: ## the pages as a site in bin/docs/, which works from the folder without a server
+	@cd site && $(GO) run . --out $(CURDIR)/bin/docs
+
+bin/axe/node_modules/axe-core:
+	@command -v npm >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends npm >/dev/null; }
+	npm install --prefix bin/axe --no-save --no-audit --no-fund --ignore-scripts --loglevel=error axe-core@4.10.3
+
+# SCREENS names a folder for pictures of all pages.
+docs-browser: bin/axe/node_modules/axe-core ## the site page by page in a real Chromium: desk, dark, phone, accessibility (four minutes)
+	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestInABrowser .
+
 postgres: # the programs of a server, for tests of the stand-in migrator; no server is started
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { mkdir -p /etc/postgresql-common; \
 	  echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf; \
@@ -23,8 +38,10 @@ postgres: # the programs of a server, for tests of the stand-in migrator; no ser
 
 # 250 walks of up to 20 steps on each target are ten thousand steps.
 unit: ## tests without an engine or a cluster (about two minutes)
-	@BERTH_WALKS=250 $(GO) test -json $(TESTFLAGS) ./... | $(GO) run ./e2e/tests report
+	@BERTH_WALKS=250 $(GO) test -timeout 30m -json $(TESTFLAGS) ./... | $(GO) run ./e2e/tests report
 	@cd testbed && $(GO) test -json $(TESTFLAGS) ./... | (cd .. && $(GO) run ./e2e/tests report)
+	@cd release && $(GO) test -json $(TESTFLAGS) ./... | (cd .. && $(GO) run ./e2e/tests report)
+	@cd site && $(GO) test -json $(TESTFLAGS) ./... | (cd .. && $(GO) run ./e2e/tests report)
 
 testbed: ## Docker Engine, registry and stand-in images on this machine
 	testbed/up
@@ -34,6 +51,9 @@ bin/helm:
 
 bin/kustomize:
 	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+
+bin/caddy:
+	cd testbed && CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/caddy ./cmd/caddy
 
 # One test, by its name or a pattern of names; REAL=1 runs it on Sourcegraph's own images.
 export RUN ?=
@@ -48,7 +68,7 @@ e2e: build
 	@test=$${RUN%%/*}; REAL='$(REAL)' $(E2E) -run "^($$test)\$$$${RUN#"$$test"}" ./e2e | $(GO) run ./e2e/tests report -v "$$RUN"
 endif
 
-test: postgres bin/helm bin/kustomize unit test-engine ## all tests without a cluster (about half an hour)
+test: postgres bin/helm bin/kustomize bin/caddy unit test-engine ## all tests without a cluster (about half an hour)
 
 # Short runs leave out what is marked as long; LONG=1 runs it, too.
 SHORT = $(if $(LONG),,-short)
@@ -60,7 +80,15 @@ test-kubernetes: build ## tests on real API servers and a real node (LONG=1: all
 	@$(E2E) $(SHORT) -run '^TestCluster' ./e2e | $(GO) run ./e2e/tests report -v
 
 next: bin/helm ## all unit tests with a release that does not exist yet: none needs an edit for it
-	$(GO) test $(TESTFLAGS) -count=1 -tags next -run TestNextReleaseNeedsNoEdit ./internal/cli
+	$(GO) test $(TESTFLAGS) -count=1 -timeout 30m -tags next -run TestNextReleaseNeedsNoEdit ./internal/cli
+
+bin/yaml-language-server:
+	@command -v npm >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends npm >/dev/null; }
+	npm install --prefix bin/npm --no-save --no-audit --no-fund --ignore-scripts --loglevel=error yaml-language-server@2.0.0
+	ln -sf npm/node_modules/.bin/yaml-language-server bin/yaml-language-server
+
+editors: bin/yaml-language-server ## the schema in a real language server: what it proposes, explains and marks
+	YAML_LANGUAGE_SERVER=$(CURDIR)/bin/yaml-language-server $(GO) test $(TESTFLAGS) -count=1 -tags editors -run TestEditors ./internal/config/reference
 
 kubernetes: ## Kubernetes clusters on this machine: simulated nodes, and a real one (the first time, they are built from source)
 	testbed/kubernetes up control && testbed/kubernetes up node
@@ -79,23 +107,49 @@ ON ?= compose
 walks: ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
 	SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' WALK='$(WALK)' SHRINK='$(SHRINK)' $(MAKE) e2e RUN=Test$(if $(filter kubernetes,$(ON)),Cluster)Walks
 
+redact: ## hide a million secrets in forms within forms, and find none (about 15 minutes)
+	BERTH_TRIES=1000000 $(GO) test -count=1 -timeout 2h -run TestHiddenSecrets ./internal/bundle/redact
+
+bundle-bench: ## 500 MB of logs into a bundle: the time beside that of tar --zstd, and the memory
+	BERTH_THROUGHPUT=1 $(GO) test -count=1 -v -run TestThroughput ./internal/bundle
+
 race: ## tests without an engine under the race detector
-	BERTH_KILLS=1 BERTH_WALKS=1 $(GO) test -race ./...
+	BERTH_KILLS=1 BERTH_WALKS=1 $(GO) test -race -timeout 30m ./...
+
+portable: # berth compiles for the system that differs most from those that run here; release-test builds it for all
+	GOOS=windows CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/berth
+
+# A release: KEY is the publisher's secret key of minisign, URL the folder that the files will be published in, LIST the releases.json of the last one.
+RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null || echo 0.0.0-dev.$$(git rev-parse --short HEAD)))
+KEY ?=
+URL ?=
+LIST ?=
+
+release: ## all files of a release in dist/ (RELEASE=0.4.0 KEY=minisign.key URL=https://...)
+	@test -z "$$(git status --porcelain)" || echo 'there are changes that are not committed: nobody can build these files again'
+	cd release && $(GO) run . --version '$(RELEASE)' --commit "$$(git rev-parse --short HEAD)" --time "$$(git log -1 --format=%ct)" \
+	  $(if $(KEY),--key '$(abspath $(KEY))') $(if $(URL),--url '$(URL)') $(if $(LIST),--list '$(abspath $(LIST))')
+
+release-test: ## the files of a release, built twice and used (about ten minutes)
+	cd release && BERTH_RELEASE=1 $(GO) test -count=1 -timeout 1h -v .
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags e2e ./e2e/... && cd testbed && $(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags editors ./internal/config/reference && $(GO) vet -tags e2e ./e2e/... && cd testbed && $(GO) vet -tags engine ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags e2e ./e2e/...
+	cd testbed && $(GO) run $(STATICCHECK) -tags engine ./...
+	cd release && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
+	cd site && $(GO) vet -tags browser ./... && $(GO) run $(STATICCHECK) -tags browser ./...
 
 vuln: ## known vulnerabilities; needs the Go vulnerability database
 	$(GO) run $(GOVULNCHECK) ./...
 
 gen: ## regenerate the generated references and schemas
-	$(GO) test ./catalogue ./internal/arch ./internal/config/check ./internal/config/reference -update
+	$(GO) test ./catalogue ./internal/arch ./internal/config/check ./internal/config/reference ./internal/doctor -update
 
 golden: ## regenerate golden files; read the difference before you commit it
-	$(GO) test ./catalogue ./internal/config/check ./internal/config/reference ./internal/render/agent ./internal/render/compose ./internal/render/kubernetes ./internal/cli -update
+	$(GO) test ./catalogue ./internal/config/check ./internal/config/reference ./internal/stack ./internal/render/agent ./internal/render/compose ./internal/render/kubernetes ./internal/cli -update
 
 bench: build testbed bin/helm bin/kustomize ## measure side by side against the tools that people use today
 	testbed/kubernetes up control
@@ -105,14 +159,14 @@ size: build ## what the binary weighs, and what it does before main
 	@ls -l bin/berth | awk '{printf "%.1f MB\n", $$5/1000000}'
 	@GODEBUG=inittrace=1 bin/berth help 2>&1 >/dev/null | sort -k5 -rn | head -5
 
-demo: build ## all of Sourcegraph's services with stand-in images on this machine, and a search
+demo: ## all of Sourcegraph's services with stand-in images on this machine, and a search
 	testbed/demo up
 
-demo-kubernetes: build ## the same on a real Kubernetes node of this machine
+demo-kubernetes: ## the same on a real Kubernetes node of this machine
 	testbed/demo up kubernetes
 
 demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build postgres unit testbed e2e test test-engine test-kubernetes test-minors next kubernetes walks race lint vuln gen golden bench size demo demo-kubernetes demo-down
+.PHONY: help build man docs docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-down

@@ -115,7 +115,7 @@ func (b *bench) clusterSite(namespace, options, more string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	config := fmt.Sprintf("on: kubernetes\nrelease: %s\nurl: http://localhost\nname: %s\nkubernetes: {namespace: %s, %s}\n%s", release, namespace, namespace, options, more)
+	config := fmt.Sprintf("target: kubernetes\nrelease: %s\nurl: http://localhost\nname: %s\nkubernetes: {namespace: %s, %s}\n%s", release, namespace, namespace, options, more)
 	if err := os.WriteFile(filepath.Join(dir, "sourcegraph.yaml"), []byte(config), 0o600); err != nil {
 		return "", err
 	}

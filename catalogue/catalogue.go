@@ -26,12 +26,13 @@ func ManifestFile(minor string) string { return "releases/" + minor + ".yaml" }
 
 // Catalogue reads releases from its files, each on demand. It is safe for concurrent use.
 type Catalogue struct {
-	fsys     fs.FS
-	fast     bool // this is the embedded catalogue, so the fast form belongs to it
-	index    func() *Index
-	notices  func() *notices
-	services func() map[string]ServiceInfo
-	loaded   sync.Map // releases, by the names of their fast forms
+	fsys      fs.FS
+	fast      bool // this is the embedded catalogue, so the fast form belongs to it
+	index     func() *Index
+	notices   func() *notices
+	services  func() map[string]ServiceInfo
+	relations func() *Relations
+	loaded    sync.Map // releases, by the names of their fast forms
 }
 
 // Open reads a catalogue from a folder: everything but its manifests.
@@ -48,11 +49,16 @@ func Open(fsys fs.FS) (*Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
+	relations, err := read[Relations](fsys, RelationsFile)
+	if err != nil {
+		return nil, err
+	}
 	return &Catalogue{
-		fsys:     fsys,
-		index:    func() *Index { return index },
-		notices:  func() *notices { return notes },
-		services: func() map[string]ServiceInfo { return *services },
+		fsys:      fsys,
+		relations: func() *Relations { return relations },
+		index:     func() *Index { return index },
+		notices:   func() *notices { return notes },
+		services:  func() map[string]ServiceInfo { return *services },
 	}, nil
 }
 
@@ -61,11 +67,12 @@ func Embedded() *Catalogue { return embedded() }
 
 var embedded = sync.OnceValue(func() *Catalogue {
 	return &Catalogue{
-		fsys:     files,
-		fast:     true,
-		index:    sync.OnceValue(func() *Index { return must(readFast[Index](fastOf(IndexFile))) }),
-		notices:  sync.OnceValue(func() *notices { return must(readFast[notices](fastOf(NoticesFile))) }),
-		services: sync.OnceValue(func() map[string]ServiceInfo { return *must(read[map[string]ServiceInfo](files, ServicesFile)) }),
+		fsys:      files,
+		fast:      true,
+		index:     sync.OnceValue(func() *Index { return must(readFast[Index](fastOf(IndexFile))) }),
+		notices:   sync.OnceValue(func() *notices { return must(readFast[notices](fastOf(NoticesFile))) }),
+		relations: sync.OnceValue(func() *Relations { return must(readFast[Relations](fastOf(RelationsFile))) }),
+		services:  sync.OnceValue(func() map[string]ServiceInfo { return *must(read[map[string]ServiceInfo](files, ServicesFile)) }),
 	}
 })
 
@@ -164,7 +171,7 @@ func (c *Catalogue) Files() fs.FS { return c.fsys }
 // manifests, so these are not read.
 func (c *Catalogue) Digest() string {
 	sum := sha256.New()
-	for _, name := range []string{IndexFile, NoticesFile, ServicesFile} {
+	for _, name := range []string{IndexFile, NoticesFile, RelationsFile, ServicesFile} {
 		content := must(fs.ReadFile(c.fsys, name))
 		fmt.Fprintf(sum, "%s %d\n", name, len(content))
 		sum.Write(content)

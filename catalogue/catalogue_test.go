@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -143,7 +144,13 @@ func TestDescriptions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name := range r.Services {
+			for name, s := range r.Services {
+				if user := chartUser(s.Kubernetes); user != "" && described[name].User != "" && described[name].User != user {
+					t.Errorf("services.yaml says that %s runs as %s, the chart of %s says %s", name, described[name].User, v.Version, user)
+				}
+				if s.Compose != nil && described[name].User == "" && hasData(s.Compose) {
+					t.Errorf("services.yaml does not say who %s of %s runs as", name, v.Version)
+				}
 				if described[name].Does == "" && !met[name] {
 					t.Errorf("%s of %s is not in services.yaml", name, v.Version)
 				}
@@ -174,7 +181,7 @@ func TestIndexHoldsManifestDigests(t *testing.T) {
 
 func TestChangedManifestIsRefused(t *testing.T) {
 	changed := fstest.MapFS{}
-	for _, name := range []string{IndexFile, NoticesFile, ServicesFile, ManifestFile("7.5")} {
+	for _, name := range []string{IndexFile, NoticesFile, RelationsFile, ServicesFile, ManifestFile("7.5")} {
 		content, err := fs.ReadFile(files, name)
 		if err != nil {
 			t.Fatal(err)
@@ -225,4 +232,28 @@ func TestSummarise(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// chartUser is whom the chart runs a service's container as; "" where it leaves that to the image.
+func chartUser(k *KubernetesService) string {
+	if k == nil {
+		return ""
+	}
+	pods := Branch(k.Objects[k.Container.Object], "spec", "template", "spec")
+	for _, c := range Maps(pods["containers"]) {
+		context := Branch(c, "securityContext")
+		if c["name"] == k.Container.Name && context["runAsUser"] != nil {
+			return fmt.Sprintf("%v:%v", context["runAsUser"], context["runAsGroup"])
+		}
+	}
+	return ""
+}
+
+func hasData(s *ComposeService) bool {
+	for _, m := range s.Volumes {
+		if m.Volume != "" {
+			return true
+		}
+	}
+	return false
 }

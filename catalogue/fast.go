@@ -11,7 +11,7 @@ import (
 )
 
 // The fast form has what most commands need of the embedded catalogue, in CBOR, which is read many times faster than YAML: the index, the
-// notices, and the newest release of each minor and target, complete. It is made from the files that people read; TestFastFormsAreFresh
+// notices, the relations, and the newest release of each minor and target, complete. It is made from the files that people read; TestFastFormsAreFresh
 // proves that both agree.
 
 // FastDir is the folder of the fast form.
@@ -29,7 +29,7 @@ func Fast(fsys fs.FS) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	forms := map[string]any{fastOf(IndexFile): c.index(), fastOf(NoticesFile): c.notices()}
+	forms := map[string]any{fastOf(IndexFile): c.index(), fastOf(NoticesFile): c.notices(), fastOf(RelationsFile): c.relations()}
 	for minor := range c.index().Manifests {
 		for _, target := range []Target{Compose, Kubernetes} {
 			newest := c.highest(minor, target)
@@ -162,9 +162,12 @@ func readFastObjects(version string) (*Release, error) {
 	for name, s := range services {
 		k, c := Branch(s, "Kubernetes"), Branch(s, "Kubernetes", "Container")
 		container := Container{Object: textOf(c["Object"]), Name: textOf(c["Name"]), Init: c["Init"] == true}
-		variables, _ := c["Variables"].([]any)
-		for _, v := range variables {
-			container.Variables = append(container.Variables, textOf(v))
+		container.Variables = textsOf(c["Variables"])
+		for service, names := range Branch(c, "Leads") {
+			if container.Leads == nil {
+				container.Leads = map[string][]string{}
+			}
+			container.Leads[service] = textsOf(names)
 		}
 		r.Services[name] = Service{Kubernetes: &KubernetesService{Objects: Branch(k, "Objects"), Container: container,
 			In: textOf(k["In"]), Overlay: textOf(k["Overlay"])}}
@@ -178,6 +181,15 @@ func readFastObjects(version string) (*Release, error) {
 func textOf(v any) string {
 	text, _ := v.(string)
 	return text
+}
+
+func textsOf(v any) []string {
+	list, _ := v.([]any)
+	var texts []string
+	for _, item := range list {
+		texts = append(texts, textOf(item))
+	}
+	return texts
 }
 
 // The fast form's encoding is deterministic: the same content has the same bytes.

@@ -18,6 +18,7 @@ func (c *Catalogue) Release(version string, target Target) (*Release, error) {
 	}
 	release, err := c.load(version, target)
 	if err == nil {
+		release.Relations = c.relations().of(version, target)
 		c.loaded.Store(key, release)
 	}
 	return release, err
@@ -44,7 +45,23 @@ func (c *Catalogue) load(version string, target Target) (*Release, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read catalogue: %s: %w", ManifestFile(minor), err)
 	}
+	c.relations().correct(release.Images, version, target)
 	return release, nil
+}
+
+// images are the images of a manifest. It parses nothing else.
+func (c *Catalogue) images(minor string) (map[string]Image, error) {
+	content, err := fs.ReadFile(c.fsys, ManifestFile(minor))
+	if err != nil {
+		return nil, fmt.Errorf("read catalogue: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(content), "\nimages:\n")
+	section, _, _ := strings.Cut(rest, "\nservices:\n")
+	var images map[string]Image
+	if err := yaml.Load([]byte(section), &images); err != nil {
+		return nil, fmt.Errorf("read catalogue: %s: %w", ManifestFile(minor), err)
+	}
+	return images, nil
 }
 
 func digestOf(content []byte) string {

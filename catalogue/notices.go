@@ -86,6 +86,10 @@ type ServiceInfo struct {
 	Does string `yaml:"does" json:"does"`
 	// Without is what people miss without the service; "" when Sourcegraph needs it.
 	Without string `yaml:"without" json:"without,omitempty"`
+	// User is whom its processes run as, "100:101", of a service with a volume; "" for others.
+	User string `yaml:"user" json:"user,omitempty"`
+	// Keeps is what would be lost with its volume; "" where nothing is that is not made again soon.
+	Keeps string `yaml:"keeps" json:"keeps,omitempty"`
 }
 
 // Optional reports whether Sourcegraph works without the service.

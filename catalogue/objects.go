@@ -152,14 +152,20 @@ func writeData(objects map[string]any) error {
 			if _, isText := value.(string); isText || path.Ext(name) == ".conf" {
 				continue
 			}
-			content, err := yaml.Dump(value, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
+			content, err := fileText(value)
 			if err != nil {
 				return fmt.Errorf("write %s of %s: %w", name, key, err)
 			}
-			data[name] = string(content)
+			data[name] = content
 		}
 	}
 	return nil
+}
+
+// fileText is a tree as the text of a file.
+func fileText(tree any) (string, error) {
+	content, err := yaml.Dump(tree, yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
+	return string(content), err
 }
 
 // dataText is one entry of a ConfigMap or Secret.
@@ -183,4 +189,38 @@ func PostgresConf[V any](settings map[string]V) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "")
+}
+
+// ReadPostgresConf reads a postgresql.conf. A later line overrides an earlier one, as in Postgres.
+func ReadPostgresConf(content []byte) map[string]string {
+	all := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		end := strings.IndexAny(line, " \t=")
+		if end <= 0 || line[0] == '#' {
+			continue
+		}
+		value := strings.TrimLeft(line[end:], " \t=")
+		all[strings.ToLower(line[:end])] = settingValue(value)
+	}
+	return all
+}
+
+// settingValue removes quotes and a comment from a value.
+func settingValue(value string) string {
+	if !strings.HasPrefix(value, "'") {
+		value, _, _ = strings.Cut(value, "#")
+		return strings.TrimSpace(value)
+	}
+	var out strings.Builder
+	for i := 1; i < len(value); i++ {
+		if value[i] == '\'' {
+			if i+1 == len(value) || value[i+1] != '\'' {
+				break
+			}
+			i++
+		}
+		out.WriteByte(value[i])
+	}
+	return out.String()
 }

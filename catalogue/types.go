@@ -40,6 +40,8 @@ type Release struct {
 	// ObjectOverlays are the changes that an overlay makes to Kubernetes objects, by overlay and "Kind/name", as JSON merge patches. See
 	// With. Only loaded for Kubernetes.
 	ObjectOverlays map[string]map[string]any
+	// Relations are the catalogue's that hold for the release. Catalogue.Release sets them.
+	Relations *Relations `json:"-"`
 }
 
 // Tag is the source of one target's form of a release.
@@ -184,6 +186,8 @@ type Container struct {
 	Name      string   // "frontend"
 	Init      bool     // it runs before the others
 	Variables []string // the names of its environment, in order
+	// Leads are the variables that lead to other services, by service.
+	Leads map[string][]string `json:",omitempty"`
 }
 
 // Files are the facts of the settings files that services mount. Rendering writes the files from them.

@@ -2,8 +2,11 @@ package catalogue
 
 import (
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // UnknownError says that a target has no such release.
@@ -12,9 +15,13 @@ type UnknownError struct {
 	Target     Target
 	Elsewhere  []Target // targets that have it
 	Candidates []string // releases that may have been meant, most likely first
+	Oldest     string   // the catalogue's oldest release, when the name is of an older one; the only candidate is the newest then
 }
 
 func (e *UnknownError) Error() string {
+	if e.Oldest != "" {
+		return fmt.Sprintf("berth has releases from %s on, and %s is older", e.Oldest, e.Name)
+	}
 	text := fmt.Sprintf("release %s is not in the catalogue", e.Name)
 	if len(e.Elsewhere) > 0 {
 		text = fmt.Sprintf("Sourcegraph has not released %s for %s", e.Name, e.Target)
@@ -28,6 +35,10 @@ func (e *UnknownError) Error() string {
 func (c *Catalogue) unknown(name string, target Target) *UnknownError {
 	index := c.index()
 	e := &UnknownError{Name: name, Target: target}
+	if oldest := c.oldest(); versionForm().MatchString(name) && CompareVersions(name, oldest) < 0 {
+		e.Oldest, e.Candidates = oldest, []string{c.Newest(target)}
+		return e
+	}
 	for _, other := range []Target{Compose, Kubernetes} {
 		if index.Releases[name][other] != "" || Minor(name) == name && c.newest(name, other) != "" {
 			e.Elsewhere = append(e.Elsewhere, other)
@@ -49,6 +60,14 @@ func (c *Catalogue) unknown(name string, target Target) *UnknownError {
 		return again
 	})
 	return e
+}
+
+// versionForm is a release as people write it: 4.5 or 4.5.1.
+var versionForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+\.[0-9]+(\.[0-9]+)?$`) })
+
+// oldest is the oldest release of any target.
+func (c *Catalogue) oldest() string {
+	return slices.MinFunc(slices.Collect(maps.Keys(c.index().Releases)), CompareVersions)
 }
 
 // nearby lists up to two releases that differ in one letter: typing mistakes.

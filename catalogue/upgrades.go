@@ -52,6 +52,16 @@ type Stop struct {
 	Then          string   `yaml:"then"` // what a person has to do there before the upgrade continues; "": nothing
 }
 
+// LeastExternal is the oldest major Postgres that a release works with, for a database of the admin's own; 0: no rule says it.
+func (u *Upgrades) LeastExternal(release string) (major int) {
+	for _, s := range u.Stops {
+		if s.Database == External && CompareVersions(release, s.Crosses) >= 0 {
+			major = max(major, s.PostgresBelow)
+		}
+	}
+	return major
+}
+
 // Trap is an upgrade step that fails, between releases that work in all other steps.
 type Trap struct {
 	From    []string `yaml:"from"`
@@ -120,3 +130,13 @@ type Advice struct {
 
 // Upgrades are the rules of upgrades.
 func (c *Catalogue) Upgrades() *Upgrades { return must(read[Upgrades](c.fsys, UpgradesFile)) }
+
+// BundledPostgres is the major Postgres of a release's bundled databases.
+func (u *Upgrades) BundledPostgres(release string) (major int) {
+	for _, b := range u.Bundled {
+		if CompareVersions(release, b.From) >= 0 {
+			major = b.Major
+		}
+	}
+	return major
+}

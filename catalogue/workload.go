@@ -79,8 +79,9 @@ func (w *Workload) Scalable() bool {
 	return w.Object != "" && kind != "DaemonSet" && (w.Claim == nil || w.PerPod) && !slices.Contains(singletons, w.Home)
 }
 
-// containers finds the services' containers.
+// containers finds the services' containers, and where their variables lead.
 func (r *Release) containers() {
+	leads := r.Leads()
 	for name, s := range r.Services {
 		w := r.Workload(name)
 		if w == nil || w.Container == nil {
@@ -88,9 +89,11 @@ func (r *Release) containers() {
 		}
 		k := *s.Kubernetes
 		k.Container = Container{Object: w.Object, Name: w.Name, Init: w.Init}
-		for _, e := range Maps(w.Container["env"]) {
+		env := Maps(w.Container["env"])
+		for _, e := range env {
 			k.Container.Variables = append(k.Container.Variables, textOf(e["name"]))
 		}
+		k.Container.Leads = leads.variables(env)
 		s.Kubernetes = &k
 		r.Services[name] = s
 	}

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"maps"
 	"os"
 	"os/exec"
@@ -84,7 +83,7 @@ func agentContinues(s *site, before string) {
 		Decision struct{ Action, To string }
 	}
 	text := s.onlyOutput(0, "agent", "--json")
-	if err := json.Unmarshal([]byte(text), &report); err != nil {
+	if err := resultOf(text, &report); err != nil {
 		s.t.Fatalf("%v:\n%s", err, text)
 	}
 	if report.Outcome != "done" || report.Decision.Action != "go on" || report.Decision.To != release {

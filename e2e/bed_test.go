@@ -41,6 +41,15 @@ func images(releases ...string) part {
 	return p
 }
 
+// pgUpgradeImages are those whose databases are of other majors of Postgres, 15 and 17, so that the real pg_upgrade converts them.
+func pgUpgradeImages(releases ...string) part {
+	p := part{name: "images with pg_upgrade of " + strings.Join(releases, ", ")}
+	if !realImages {
+		p.up = append([]string{"testbed/up", "--pg-upgrade"}, releases...)
+	}
+	return p
+}
+
 // long marks a test that a short run leaves out (go test -short, as CI does), because of the time that it takes.
 var long = part{name: "long"}
 

@@ -83,7 +83,7 @@ func overMajors(t *testing.T, s *site, target string) string {
 	if c.why["503 Service Unavailable"] < failed/2 {
 		t.Errorf("people mostly did not see the page: %v", c.why)
 	}
-	says(t, out, "restored and counted", "upgrade --from=v6.0.0", "no drift; a search was answered", "background migrations at 100 %")
+	says(t, out, "restored and compared", "upgrade --from=v6.0.0", "no drift; a search was answered", "background migrations at 100 %")
 	s.same(before)
 	s.must(0, "plan")
 	return out
@@ -91,9 +91,10 @@ func overMajors(t *testing.T, s *site, target string) string {
 
 const externalPassword = "external-password"
 
-// externalUpgrade upgrades from 6.0 with an external pgsql, and rolls back.
+// externalUpgrade upgrades with an external pgsql, and rolls back.
 func externalUpgrade(t *testing.T, s *site) {
 	before := s.data()
+	externalSession(s)
 	out := s.must(0, "upgrade", "--yes", "--to", release)
 	if strings.Contains(out, externalPassword) || !strings.Contains(out, "pgsql: ") {
 		t.Errorf("the password is printed, or the external database was not backed up:\n%s", out)

@@ -19,7 +19,7 @@ func (s *site) recorded(result string) {
 	s.t.Helper()
 	s.unheld()
 	var runs []struct{ Result string }
-	if err := json.Unmarshal([]byte(s.must(0, "history", "--json")), &runs); err != nil || len(runs) == 0 || runs[len(runs)-1].Result != result {
+	if err := resultOf(s.must(0, "history", "--json"), &runs); err != nil || len(runs) == 0 || runs[len(runs)-1].Result != result {
 		s.t.Errorf("the last run of the history should be %q: %v %v", result, runs, err)
 	}
 }

@@ -18,7 +18,7 @@ func rendered(t *testing.T, name, form string, port int, from, to string) *site 
 	declared(t, node)
 	kubectl(t, "delete", "namespace", name, "--ignore-not-found") // of a run that was killed
 	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true, host: nodeAddress, port: port}
-	s.write("on: kubernetes", "release: "+from, "url: http://localhost", "name: "+name, "size: demo",
+	s.write("target: kubernetes", "release: "+from, "url: http://localhost", "name: "+name, "size: demo",
 		namespaced(name, fmt.Sprintf(", clusterScoped: false, service: {nodePort: %d}", port)), nodeImages())
 	s.must(0, "lock", "--to", to)
 	s.must(0, "render", "--as", form, "--out", form)

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +109,7 @@ func grown(s *site) {
 func (s *site) runs() (results []string) {
 	s.t.Helper()
 	var runs []struct{ Result string }
-	if err := json.Unmarshal([]byte(s.must(0, "history", "--json")), &runs); err != nil {
+	if err := resultOf(s.must(0, "history", "--json"), &runs); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, r := range runs {

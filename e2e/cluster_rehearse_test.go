@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
@@ -23,7 +22,7 @@ func TestClusterRehearse(t *testing.T) {
 	t.Run("a rehearsal deletes its clone, and the plan counts with its times", func(t *testing.T) {
 		s := s.in(t)
 		out := s.must(0, "rehearse", "--to", release)
-		says(t, out, "rehearsed 6.0.0 -> "+release, "restored and counted", "downtime of the real run: about", "the clone creh-rehearsal is deleted")
+		says(t, out, "rehearsed 6.0.0 -> "+release, "restored and compared", "downtime of the real run: about", "the clone creh-rehearsal is deleted")
 		t.Logf("the report:\n%s", out[max(0, strings.LastIndex(out, "rehearsed 6.0.0")):])
 		s.rehearsed(before)
 		says(t, s.must(2, "upgrade", "--plan", "--to", release, "--json"), `"source": "rehearsed 20`)
@@ -38,7 +37,7 @@ func TestClusterRehearse(t *testing.T) {
 		first.end(os.Kill)
 		text := s.onlyOutput(0, "rehearse", "--to", release, "--json")
 		var report struct{ Arrived, Deleted bool }
-		if err := json.Unmarshal([]byte(text), &report); err != nil || !report.Arrived || !report.Deleted {
+		if err := resultOf(text, &report); err != nil || !report.Arrived || !report.Deleted {
 			t.Errorf("%v\n%s", err, text)
 		}
 		s.rehearsed(before)

@@ -11,7 +11,7 @@ func TestClusterUnknownKind(t *testing.T) {
 	s := newFault(t, "f3-kind")
 	s.edit("podSecurity: baseline", "podSecurity: baseline, objects: [gadget.yaml]")
 	s.writeFile("gadget.yaml", "apiVersion: f3.example.com/v1\nkind: Gadget\nmetadata: {name: front}\nspec: {open: true}\n")
-	says(t, s.must(2, "plan"), "Gadget/front", "does not exist yet")
+	says(t, s.must(2, "plan", "--all"), "Gadget/front", "does not exist yet")
 	says(t, s.must(1, "up"), "BERTH3203", "Gadget/front", "f3.example.com/v1")
 	s.recorded("failed")
 

@@ -28,7 +28,7 @@ func TestContract(t *testing.T) {
 
 // TestStandIns runs the tests of the test bed that need a Docker Engine: stand-in images convert databases and keep the contract of Sourcegraph's.
 func TestStandIns(t *testing.T) {
-	needs(t, engine, images("5.0.0", "5.9.1590", "5.11.6271", release))
+	needs(t, engine, images("5.0.0", "5.9.1590", "5.11.6271", release), pgUpgradeImages("5.0.0", "5.11.6271", release))
 	tagged := map[string]bool{}
 	err := filepath.WalkDir("../testbed", func(path string, d os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {

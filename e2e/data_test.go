@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -20,7 +23,11 @@ func (s *site) seed() {
 	s.t.Helper()
 	s.firstUse("example/seeded", marker)
 	s.put("/api/settings", `{"theme": "dark", "seeded": "äöü"}`)
-	s.post("/api/uploads?repository=example/seeded", "application/octet-stream", strings.NewReader("a SCIP index, of a kind"))
+	index, err := os.ReadFile("../testbed/internal/scip/testdata/harbour.scip")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.post("/api/uploads?repository=example/seeded", "application/octet-stream", bytes.NewReader(index))
 	s.post("/api/insights", "application/json", strings.NewReader(`{"query": "TODO"}`))
 	s.search("example/seeded", marker)
 	await(s.t, time.Minute, "the upload to be processed", func() bool {
@@ -83,6 +90,12 @@ func (s *site) onlyOutput(code int, args ...string) string {
 		s.t.Fatalf("berth %s: exit %d, want %d\n%s%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), code, stdout.String(), stderr.String())
 	}
 	return stdout.String()
+}
+
+// resultOf reads the result in a document that berth printed.
+func resultOf(text string, into any) error {
+	document := struct{ Result any }{into}
+	return json.Unmarshal([]byte(text), &document)
 }
 
 // fault makes the stand-ins fail in some way; with "" they stop failing.

@@ -3,11 +3,14 @@
 package e2e
 
 import (
-	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +24,7 @@ func TestFirstTrial(t *testing.T) {
 	s := newSite(t, "trial")
 	s.must(0, "lock")
 	s.must(0, "check")
-	says(t, s.must(2, "plan"), "+ gitserver-0")
+	says(t, s.must(2, "plan", "--all"), "+ gitserver-0")
 	s.must(0, "up")
 	if out := s.must(0, "plan"); strings.Contains(out, "+ ") || strings.Contains(out, "~ ") {
 		t.Errorf("straight after up, the plan is not empty:\n%s", out)
@@ -85,7 +88,7 @@ func statusSaysReady(s *site) {
 			Ready bool
 		}
 	}
-	if err := json.Unmarshal([]byte(s.must(0, "status", "--json")), &status); err != nil {
+	if err := resultOf(s.must(0, "status", "--json"), &status); err != nil {
 		s.t.Fatal(err)
 	}
 	if status.Release != release || !status.Answers || len(status.Services) != 26 {
@@ -316,10 +319,11 @@ func TestFilesAndSecrets(t *testing.T) {
 	const siteConfig = "{\n  // it's allowed: comments, 'quotes', $signs, ${BRACES} and \\ends\n  \"auth.providers\": [], \"a\": \"\\u00e9 \\\"b\\\"\"\n}\n"
 	t.Setenv("LICENSE_FOR_TEST", "license-value-1234")
 	s.writeFile("site.json", siteConfig)
-	s.writeFile("hosts.json", "{\"GITHUB\": [{\"token\": \"hosts-token-1234\"}]}\n")
+	s.writeFile("hosts.json", "{\"GITHUB\": [{\"url\": \"https://github.example.com\", \"token\": \"hosts-token-1234\"}]}\n")
 	s.writeFile("settings.json", "{}\n")
-	s.writeFile("id", "-----BEGIN OPENSSH PRIVATE KEY-----\nit's a \"key\" with $signs and `ticks`\n-----END OPENSSH PRIVATE KEY-----\n")
-	s.writeFile("known_hosts", "git.example.com ssh-ed25519 AAAA\n")
+	_, key, _ := selfSigned(t, "git.example.com")
+	s.writeFile("id", "it's a \"key\" with $signs and `ticks`\n"+key) // text before a key in PEM is allowed
+	s.writeFile("known_hosts", "git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFGA7oLIc20fHHqSb4RL81SNfefouvdOHlGAXzSHH2ww\n")
 	s.writeFile("gitconfig", "[user]\n\tname = Ada\n")
 	s.must(0, "lock")
 	s.must(0, "up")
@@ -339,8 +343,9 @@ func TestFilesAndSecrets(t *testing.T) {
 			t.Errorf("the plan does not change the frontend alone:\n%s", out)
 		}
 		s.must(0, "up")
-		s.arrived("site-config/admin.json", changed)
+		s.configured(changed)
 	})
+	t.Run("the plan names the connections that the file deletes", func(t *testing.T) { connectionsNamed(s.in(t)) })
 	t.Run("a changed license replaces the frontend and is not printed", func(t *testing.T) {
 		s := s.in(t)
 		t.Setenv("LICENSE_FOR_TEST", "license-value-5678")
@@ -360,8 +365,22 @@ func TestFilesAndSecrets(t *testing.T) {
 	})
 }
 
+func connectionsNamed(s *site) {
+	s.t.Helper()
+	docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-c",
+		`INSERT INTO external_services (kind, display_name, config) VALUES ('GITLAB', 'corp', '{"token": "corp-token-1234"}')`)
+	s.writeFile("hosts.json", "{\"GITHUB\": [{\"url\": \"https://github.example.com\", \"token\": \"hosts-token-1234\", \"orgs\": [\"a\"]}]}\n")
+	out := s.must(2, "plan")
+	says(s.t, out, "BERTH1530", `GITLAB "corp"`)
+	if strings.Contains(out, "GITHUB #1") || strings.Contains(out, "token-1234") || strings.Contains(out, "BERTH1531") {
+		s.t.Errorf("the plan names too much:\n%s", out)
+	}
+	docker(s.t, "exec", s.name+"-pgsql", "psql", "-U", "sg", "-d", "sg", "-c", "DELETE FROM external_services WHERE display_name = 'corp'")
+	s.must(0, "up")
+}
+
 func filesArrive(s *site, siteConfig string) {
-	s.arrived("site-config/admin.json", siteConfig)
+	s.configured(siteConfig)
 	s.arrived("code-hosts.json", s.read("hosts.json"))
 	s.arrived("settings.json", s.read("settings.json"))
 	const key = "/home/sourcegraph/.ssh/id_rsa"
@@ -369,6 +388,17 @@ func filesArrive(s *site, siteConfig string) {
 		s.t.Errorf("the SSH key has owner and mode %s, want 0 444", got)
 	}
 	says(s.t, docker(s.t, "exec", s.name+"-gitserver-0", "cat", key), "it's a \"key\" with $signs and `ticks`")
+}
+
+// configured fails the test when a line of the admin's site configuration is not in the frontend's: what berth writes into it stands at its end.
+func (s *site) configured(want string) {
+	s.t.Helper()
+	got := docker(s.t, "exec", s.name+"-sourcegraph-frontend-0", "cat", "/etc/berth/site-config.json")
+	for _, line := range strings.Split(strings.Trim(want, "{}\n"), "\n") {
+		if !strings.Contains(got, line) {
+			s.t.Errorf("the site configuration lacks %q:\n%s", line, got)
+		}
+	}
 }
 
 // arrived fails the test when a file in the frontend's folder is not what it should be, or the container's user can't read it.
@@ -417,10 +447,52 @@ func TestExternalDatabase(t *testing.T) {
 	}
 	s.firstUse("example/own", "needle-own")
 	s.search("example/own", "needle-own")
-	if users := externalSQL(t, "select username from users"); !strings.Contains(users, "ada") {
+	if users := s.externalSQL("select username from users"); !strings.Contains(users, "ada") {
 		t.Errorf("the user is not in the external database, which has: %s", users)
 	}
 	if out := s.must(0, "plan"); strings.Contains(out, "p@ss") {
 		t.Errorf("the password is printed:\n%s", out)
+	}
+	externalSession(s)
+	if left := docker(t, "ps", "-a", "--filter", "name="+s.name+"-berth-psql", "--format", "{{.Names}}"); left != "" {
+		t.Errorf("tasks of sessions are left: %s", left)
+	}
+}
+
+// TestExternalObjectStorage keeps uploads in an S3 server that is no part of the installation, and a wrong key is no success.
+func TestExternalObjectStorage(t *testing.T) {
+	needs(t, engine, images(release))
+	onlyStandIns(t)
+	const server = "berth-e2e-s3"
+	_ = exec.Command("docker", "rm", "-f", "-v", server).Run() // of a test that was killed
+	port := freePort(t)
+	docker(t, "run", "-d", "--name", server, "-p", fmt.Sprintf("0.0.0.0:%d:7070", port), "-e", "ROOT_ACCESS_KEY_ID=berth", "-e", "ROOT_SECRET_ACCESS_KEY=right",
+		repository()+"/versitygw:"+release)
+	t.Cleanup(func() { docker(t, "rm", "-f", "-v", server) })
+	gateway := docker(t, "inspect", server, "-f", "{{.NetworkSettings.Gateway}}")
+
+	s := newSite(t, "objects")
+	s.writeFile("key.txt", "berth\n")
+	s.writeFile("secret.txt", "right\n")
+	s.edit("size: demo\n", fmt.Sprintf("size: demo\nobjectStorage: {backend: s3, bucket: uploads, region: us-east-1, endpoint: 'http://%s:%d', manageBucket: true, "+
+		"accessKeyID: {file: key.txt}, secretAccessKey: {file: secret.txt}}\n", gateway, port))
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.seed()
+	if kept := docker(t, "exec", server, "ls", "/data/uploads"); !strings.Contains(kept, ".scip") {
+		t.Errorf("the server has %q", kept)
+	}
+	if running := s.running(); slices.ContainsFunc(slices.Collect(maps.Keys(running)), func(name string) bool { return strings.Contains(name, "blobstore") }) {
+		t.Error("a blobstore runs all the same")
+	}
+	s.writeFile("secret.txt", "wrong\n")
+	s.must(0, "up")
+	resp, err := http.Post(s.url("/api/uploads?repository=example/seeded"), "application/octet-stream", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(text), "SignatureDoesNotMatch") {
+		t.Errorf("with a wrong secret an upload is answered with %s: %s", resp.Status, text)
 	}
 }

@@ -8,9 +8,11 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,7 +28,7 @@ func TestOwnCertificate(t *testing.T) {
 	s.writeFile("key.pem", key)
 	port := freePort(t)
 	s.edit(fmt.Sprintf("url: http://localhost:%d", s.port), fmt.Sprintf("url: https://localhost:%d\ntls: {certificate: cert.pem, key: key.pem}", port))
-	s.edit("ports: {bind: 127.0.0.1, https: ", fmt.Sprintf("ports: {bind: 127.0.0.1, http: %d, https: %d} # ", s.port, port))
+	s.edit("ports: {bind: 127.0.0.1, ", fmt.Sprintf("ports: {bind: 127.0.0.1, http: %d, ", s.port))
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.must(0, "plan")
@@ -45,7 +47,7 @@ func TestOwnCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain.Body.Close()
-	if to := plain.Header.Get("Location"); !strings.HasPrefix(to, "https://localhost") {
+	if to := plain.Header.Get("Location"); to != fmt.Sprintf("https://localhost:%d/", port) {
 		t.Errorf("plain HTTP answers %s and leads to %q", plain.Status, to)
 	}
 	for _, name := range []string{".berth/tls/project/docker-compose.yaml", ".berth/tls/project/caddy/sourcegraph.pem"} {
@@ -55,15 +57,18 @@ func TestOwnCertificate(t *testing.T) {
 	}
 }
 
-// selfSigned makes a certificate for a host.
+// selfSigned makes a certificate for a host name, an address, or a user with that name.
 func selfSigned(t *testing.T, host string) (certificate, key string, pool *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, IsCA: true, BasicConstraintsValid: true,
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+	if ip := net.ParseIP(host); ip != nil {
+		template.DNSNames, template.IPAddresses = nil, []net.IP{ip}
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)

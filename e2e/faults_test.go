@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,6 +26,10 @@ func TestKillWhileReplacing(t *testing.T) {
 	s.killAfter(times, func(i int) {
 		s.with(fmt.Sprintf("services: {worker: {env: {ROUND: \"%d\"}}, gitserver: {env: {ROUND: \"%d\"}}, pgsql: {env: {ROUND: \"%d\"}}}", i, i, i))
 	}, "up")
+	// Requests are held by a command in its container, which ends with the berth that began it, also one that was killed.
+	await(t, time.Minute, "the front proxy to pass requests on again", func() bool {
+		return !s.held()
+	})
 	s.with()
 	s.must(0, "up")
 	s.must(0, "plan")
@@ -189,7 +192,7 @@ func TestInterrupt(t *testing.T) {
 	s.must(0, "up")
 	s.must(0, "plan")
 	var runs []struct{ Result string }
-	if err := json.Unmarshal([]byte(s.must(0, "history", "--json")), &runs); err != nil {
+	if err := resultOf(s.must(0, "history", "--json"), &runs); err != nil {
 		t.Fatal(err)
 	}
 	if len(runs) != 2 {

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,7 +31,7 @@ func TestRehearse(t *testing.T) {
 
 func rehearseToItsEnd(s *site, before original) {
 	out := s.must(0, "rehearse", "--to", release)
-	says(s.t, out, "rehearsed 6.0.0 -> "+release, "restored and counted", "background migrations at 100 %", "no search, since only databases run here",
+	says(s.t, out, "rehearsed 6.0.0 -> "+release, "restored and compared", "background migrations at 100 %", "no search, since only databases run here",
 		"downtime of the real run: about", "not rehearsed", "the clone reh-rehearsal is deleted")
 	s.t.Logf("the report:\n%s", out[max(0, strings.LastIndex(out, "rehearsed 6.0.0")):])
 	s.untouchedSince(before)
@@ -76,7 +75,7 @@ func rehearseKilled(s *site, before original) {
 		DowntimeSeconds float64
 		NotRehearsed    []string
 	}
-	if err := json.Unmarshal([]byte(text), &report); err != nil {
+	if err := resultOf(text, &report); err != nil {
 		s.t.Fatalf("%v\n%s", err, text)
 	}
 	if !report.Arrived || !report.Deleted || len(report.Stages) < 7 || len(report.Before) != 3 || len(report.After) != 3 || report.DowntimeSeconds <= 0 {
@@ -130,7 +129,7 @@ func TestRehearseExternalDatabase(t *testing.T) {
 	s := notDeployed(t, "reh-own", "7.4.0")
 	s.externalDatabase(externalPassword)
 	s.deployOlder(release)
-	external := func() string { return externalSQL(t, schemaState) }
+	external := func() string { return s.externalSQL(schemaState) }
 	before, data := external(), s.data()
 	out := s.must(0, "rehearse", "--to", release)
 	if strings.Contains(out, externalPassword) || !strings.Contains(out, "rehearsed 7.4.0 -> "+release) {

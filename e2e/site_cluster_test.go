@@ -21,7 +21,7 @@ func newCluster(t *testing.T, on part, name string, more ...string) *site {
 	declared(t, on)
 	s := &site{t: t, dir: t.TempDir(), name: name, cluster: true}
 	sweepCluster(t, name)
-	s.base = append([]string{"on: kubernetes", "release: " + release, "url: http://localhost", "name: " + name, "size: demo"}, more...)
+	s.base = append([]string{"target: kubernetes", "release: " + release, "url: http://localhost", "name: " + name, "size: demo"}, more...)
 	s.write(s.base...)
 	t.Cleanup(func() {
 		if s.remove() {

@@ -53,13 +53,13 @@ func newSite(t *testing.T, name string, more ...string) *site {
 	sweep(t, name)
 	s := &site{t: t, dir: t.TempDir(), name: name, port: freePort(t)}
 	s.base = append([]string{
-		"on: compose",
+		"target: compose",
 		"release: " + release,
 		fmt.Sprintf("url: http://localhost:%d", s.port),
 		"name: " + name,
 		"size: demo",
 		"images: {registry: " + repository() + "}",
-		fmt.Sprintf("ports: {bind: 127.0.0.1, https: %d, prometheus: %d}", freePort(t), freePort(t)),
+		fmt.Sprintf("ports: {bind: 127.0.0.1, prometheus: %d}", freePort(t)),
 	}, append(unprivileged(t), more...)...)
 	s.write(s.base...)
 	t.Cleanup(func() {
@@ -374,38 +374,68 @@ func await(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Fatalf("waited %v for %s", limit, what)
 }
 
-// externalPostgres is the container of an external database.
-const externalPostgres = "berth-e2e-external"
+// externalPostgres is the name of the container of an external database.
+func (s *site) externalPostgres() string { return "external-of-" + s.name }
 
 // externalDatabase runs a Postgres that is no part of the installation, and writes it into the config as its pgsql.
 func (s *site) externalDatabase(password string) {
 	s.t.Helper()
+	s.writeFile("password.txt", password+"\n")
+	s.external(password, map[string]string{"postgresql.conf": "listen_addresses = '*'\n"}, "password: {file: password.txt}, sslmode: disable")
+}
+
+// externalTLS is externalDatabase with certificates: the server has one of its own authority, and lets in who shows one with the user's name.
+func (s *site) externalTLS() {
+	s.t.Helper()
+	gateway := strings.TrimSpace(docker(s.t, "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"))
+	server, serverKey, _ := selfSigned(s.t, gateway)
+	client, clientKey, _ := selfSigned(s.t, "sg")
+	s.writeFile("pg-ca.pem", server)
+	s.writeFile("client.pem", client)
+	s.writeFile("client.key", clientKey)
+	s.external("unused", map[string]string{
+		"postgresql.conf": "listen_addresses = '*'\nssl = on\nssl_cert_file = '/conf/server.pem'\nssl_key_file = '/conf/server.key'\n" +
+			"ssl_ca_file = '/conf/client.pem'\nhba_file = '/conf/pg_hba.conf'\n",
+		"pg_hba.conf": "local all all trust\nhostssl all all all cert\n", "server.pem": server, "server.key": serverKey, "client.pem": client,
+	}, "sslmode: verify-full, ca: pg-ca.pem, clientCertificate: client.pem, clientKey: client.key")
+}
+
+// external runs a Postgres with some files in its folder of settings, and writes it into the config with the keys that say how to sign in.
+func (s *site) external(password string, files map[string]string, signIn string) {
+	s.t.Helper()
 	conf := s.t.TempDir()
-	if err := os.WriteFile(filepath.Join(conf, "postgresql.conf"), []byte("listen_addresses = '*'\n"), 0o644); err != nil {
-		s.t.Fatal(err)
+	for name, content := range files {
+		file, mode := filepath.Join(conf, name), os.FileMode(0o644)
+		if strings.HasSuffix(name, ".key") {
+			mode = 0o600 // or Postgres refuses it
+		}
+		if err := os.WriteFile(file, []byte(content), mode); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.Chown(file, 999, 999); err != nil { // the user of the image
+			s.t.Fatal(err)
+		}
 	}
 	if err := os.Chmod(conf, 0o755); err != nil {
 		s.t.Fatal(err)
 	}
-	_ = exec.Command("docker", "rm", "-f", "-v", externalPostgres).Run() // of a test that was killed
+	_ = exec.Command("docker", "rm", "-f", "-v", s.externalPostgres()).Run() // of a test that was killed
 	port := freePort(s.t)
-	docker(s.t, "run", "-d", "--name", externalPostgres, "-p", fmt.Sprintf("0.0.0.0:%d:5432", port), "-v", conf+":/conf:ro",
+	docker(s.t, "run", "-d", "--name", s.externalPostgres(), "-p", fmt.Sprintf("0.0.0.0:%d:5432", port), "-v", conf+":/conf:ro",
 		"-e", "POSTGRES_PASSWORD="+password, repository()+"/postgresql-16:"+release)
-	s.t.Cleanup(func() { docker(s.t, "rm", "-f", "-v", externalPostgres) })
+	s.t.Cleanup(func() { docker(s.t, "rm", "-f", "-v", s.externalPostgres()) })
 	await(s.t, time.Minute, "the external Postgres to accept connections", func() bool {
-		return strings.Contains(docker(s.t, "inspect", "-f", "{{.State.Status}}", externalPostgres), "running") &&
-			strings.Contains(dockerLogs(s.t, externalPostgres), "ready to accept connections")
+		return strings.Contains(docker(s.t, "inspect", "-f", "{{.State.Status}}", s.externalPostgres()), "running") &&
+			strings.Contains(dockerLogs(s.t, s.externalPostgres()), "ready to accept connections")
 	})
-	s.writeFile("password.txt", password+"\n")
-	gateway := docker(s.t, "inspect", externalPostgres, "-f", "{{.NetworkSettings.Gateway}}")
-	s.edit("size: demo\n", "size: demo\ndatabases: {pgsql: {external: {host: "+gateway+fmt.Sprintf(", port: %d", port)+
-		", user: sg, password: {file: password.txt}, database: sg, sslmode: disable}}}\n")
+	gateway := docker(s.t, "inspect", s.externalPostgres(), "-f", "{{.NetworkSettings.Gateway}}")
+	s.edit("size: demo\n", "size: demo\ndatabases: {pgsql: {external: {host: "+gateway+fmt.Sprintf(", port: %d", port)+", user: sg, database: sg, "+signIn+"}}}\n")
 }
 
 // externalSQL asks the external database.
-func externalSQL(t *testing.T, query string) string {
-	t.Helper()
-	return docker(t, "exec", externalPostgres, "psql", "-U", "sg", "-d", "sg", "-Atc", query)
+func (s *site) externalSQL(query string) string {
+	s.t.Helper()
+	return docker(s.t, "exec", s.externalPostgres(), "psql", "-U", "sg", "-d", "sg", "-Atc", query)
 }
 
 // says fails the test when a message lacks some words.

@@ -33,7 +33,7 @@ func (w *walk) check() {
 	w.keptMarks()
 	w.keptFiles()
 	var status struct{ Upgrade string }
-	if r := w.quiet("status", "--json"); json.Unmarshal([]byte(r), &status) == nil {
+	if r := w.quiet("status", "--json"); resultOf(r, &status) == nil {
 		w.underWay = status.Upgrade != ""
 	}
 }
@@ -173,7 +173,7 @@ func (w *walk) history() []record {
 		return nil
 	}
 	var records []record
-	if err := json.Unmarshal([]byte(out), &records); err != nil {
+	if err := resultOf(out, &records); err != nil {
 		w.broke("history can be read", "%v\n%s", err, out)
 	}
 	return records

@@ -130,7 +130,7 @@ func (w *walk) begin(from string) {
 	if err := os.Remove(w.site.dir + "/sourcegraph.yaml"); err != nil {
 		w.t.Fatal(err)
 	}
-	w.run("init", "--release", from, "--on", w.key(wanted, "on"), "--name", w.site.name, "--url", w.key(wanted, "url"), "--size", "demo")
+	w.run("init", "--release", from, "--target", w.key(wanted, "target"), "--name", w.site.name, "--url", w.key(wanted, "url"), "--size", "demo")
 	text := w.site.read("sourcegraph.yaml")
 	for line := range strings.Lines(wanted) {
 		if key, _, _ := strings.Cut(line, ":"); strings.HasPrefix(line, " ") || !regexp.MustCompile(`(?m)^`+key+`:`).MatchString(text) {
@@ -141,7 +141,7 @@ func (w *walk) begin(from string) {
 		"  worker: {env: {ROUND: \"0\"}}\n" +
 		"  searcher: {memory: 900Mi, replicas: 1}\n" +
 		"  gitserver: {replicas: 1}\n"
-	for _, off := range []string{"grafana", "prometheus", "cadvisor", "node-exporter", "otel-collector", "pgsql-exporter", "codeintel-db-exporter", "codeinsights-db-exporter"} {
+	for _, off := range []string{"grafana", "cadvisor", "node-exporter", "otel-collector", "pgsql-exporter", "codeintel-db-exporter", "codeinsights-db-exporter"} {
 		if !w.site.cluster || !strings.HasSuffix(off, "-exporter") {
 			text += "  " + off + ": {enabled: false}\n"
 		}
@@ -194,8 +194,8 @@ func (w *walk) edit(words []string) {
 	case "replicas":
 		replace(`(  `+words[1]+`: \{.*replicas: )\d+`, words[2])
 	case "port":
-		if i, err := strconv.Atoi(words[1]); err == nil && strings.Contains(text, "https: ") {
-			replace(`(https: )\d+`, strconv.Itoa(w.ports[i]))
+		if i, err := strconv.Atoi(words[1]); err == nil && strings.Contains(text, "ports: {") {
+			replace(`(ports: \{.*prometheus: )\d+`, strconv.Itoa(w.ports[i]))
 		}
 	case "release":
 		replace(`(?m)(^release: *)\S+`, words[1])

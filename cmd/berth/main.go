@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -11,6 +12,7 @@ import (
 
 	"berth/internal/cli"
 	"berth/internal/installation"
+	"berth/internal/view"
 	"golang.org/x/term"
 )
 
@@ -31,18 +33,28 @@ func main() {
 		signal.Stop(first)
 		cancel()
 	}()
-	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	terminal, errTerminal := term.IsTerminal(int(os.Stdout.Fd())), term.IsTerminal(int(os.Stderr.Fd()))
+	color := os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	os.Exit(cli.Run(ctx, &cli.Env{
-		Stdout:   os.Stdout,
-		Terminal: terminal,
-		Color:    terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Stdout:   shown(os.Stdout, terminal),
+		Terminal: terminal && os.Getenv("TERM") != "dumb",
+		Color:    terminal && color,
+		ErrColor: errTerminal && color,
 		Environment: installation.Environment{
 			Stdin:       os.Stdin,
-			Stderr:      os.Stderr,
+			Stderr:      shown(os.Stderr, errTerminal),
 			Getenv:      os.Getenv,
 			Now:         time.Now,
 			Dir:         dir,
 			Interactive: terminal && term.IsTerminal(int(os.Stdin.Fd())),
 		},
 	}, os.Args[1:]))
+}
+
+// shown is a stream as the terminal behind it can show it.
+func shown(stream *os.File, terminal bool) io.Writer {
+	if terminal && !view.UTF8(os.Getenv) {
+		return view.ASCII{File: stream}
+	}
+	return stream
 }

@@ -24,7 +24,9 @@ type test struct {
 
 // on says where a test runs, and whether a short run leaves it out: its needs without images.
 func (t test) on() string {
-	return strings.Join(slices.DeleteFunc(slices.Clone(t.needs), func(p string) bool { return strings.HasPrefix(p, "images(") }), ", ")
+	return strings.Join(slices.DeleteFunc(slices.Clone(t.needs), func(p string) bool {
+		return strings.HasPrefix(p, "images(") || strings.HasPrefix(p, "pgUpgradeImages(")
+	}), ", ")
 }
 
 // sources are the functions of a folder's tests.
@@ -84,14 +86,14 @@ func text(e ast.Expr) (string, bool) {
 	return value, err == nil
 }
 
-// releases are the releases whose images tests need, but for those that a short run leaves out.
-func (s sources) releases() (all []string) {
+// releases are the releases whose images tests need, but for those that a short run leaves out. kind is how such a need begins.
+func (s sources) releases(kind string) (all []string) {
 	for _, t := range s.tests() {
 		if slices.Contains(t.needs, "long") {
 			continue
 		}
 		for _, need := range t.needs {
-			list, ok := strings.CutPrefix(strings.TrimSuffix(need, ")"), "images(")
+			list, ok := strings.CutPrefix(strings.TrimSuffix(need, ")"), kind)
 			if !ok {
 				continue
 			}

@@ -94,7 +94,7 @@ const release = "2"
 
 // TestX proves it. And more.
 func TestX(t *testing.T) {
-	needs(t, engine, images("1", release))
+	needs(t, engine, images("1", release), pgUpgradeImages("3"))
 	t.Run("one", f)
 	others(t)
 }
@@ -113,8 +113,11 @@ func others(t *testing.T) { story(s, step{"two", g}) }
 	if want := "\nNeeds engine:\n  TestX                                  proves it\n    /one\n    /two\n"; !strings.HasSuffix(out.String(), want) {
 		t.Errorf("want %q at the end of:\n%s", want, out.String())
 	}
-	if got := s.releases(); !slices.Equal(got, []string{"1", "2"}) {
+	if got := s.releases("images("); !slices.Equal(got, []string{"1", "2"}) {
 		t.Errorf("releases are %s, want 1 and 2", got)
+	}
+	if got := s.releases("pgUpgradeImages("); !slices.Equal(got, []string{"3"}) {
+		t.Errorf("releases with pg_upgrade are %s, want 3", got)
 	}
 }
 

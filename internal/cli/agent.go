@@ -16,7 +16,7 @@ import (
 // agentFlags are what berth agent can be told.
 type agentFlags struct {
 	file, configMap    string
-	json, waitingOK    bool
+	waitingOK          bool
 	render, out, image string
 }
 
@@ -49,8 +49,7 @@ nothing was touched.`,
 			return env.agent(cmd.Context(), f)
 		},
 	}
-	configFlag(cmd, &f.file)
-	cmd.Flags().BoolVar(&f.json, "json", false, "print what was seen and done as JSON, and only that")
+	ownConfigFlag(cmd, &f.file)
 	cmd.Flags().BoolVar(&f.waitingOK, "waiting-ok", false, "exit with 0 also when an upgrade waits: for schedulers that treat 2 as a failure")
 	cmd.Flags().StringVar(&f.configMap, "config-map", "", "read the config from this ConfigMap of the cluster, and write the release there")
 	cmd.Flags().StringVar(&f.render, "render", "", "write the files that run it every hour: systemd or cronjob")
@@ -58,15 +57,17 @@ nothing was touched.`,
 	cmd.Flags().StringVar(&f.image, "image", "", "with --render cronjob: your image with berth in it")
 	cmd.MarkFlagsRequiredTogether("render", "out")
 	cmd.MarkFlagsMutuallyExclusive("render", "config-map")
+	placeFlags(env, cmd, &f.file)
+	for _, elsewhere := range []string{"config-map", "render"} { // the first names its place by its pod, the second goes nowhere
+		cmd.MarkFlagsMutuallyExclusive(elsewhere, "context")
+		cmd.MarkFlagsMutuallyExclusive(elsewhere, "namespace")
+	}
 	return cmd
 }
 
 // agent runs once, prints what came of it, and gives the exit code for it.
 func (e *Env) agent(ctx context.Context, f agentFlags) error {
 	to := *e
-	if f.json {
-		to = *e.quietly() // the report alone is the result
-	}
 	if f.configMap != "" {
 		done, err := to.fromConfigMap(ctx, f)
 		if err != nil {
@@ -77,17 +78,14 @@ func (e *Env) agent(ctx context.Context, f agentFlags) error {
 	r, err := to.lookAfter(ctx, f)
 	var problems diag.List
 	if errors.As(err, &problems) && problems[0].Code == state.Locked {
-		problems.WriteText(e.Stderr, e.Color)
+		e.warn(problems)
 		return f.waits()
 	}
 	if r == nil {
 		return err
 	}
-	if f.json {
-		err = errors.Join(err, e.printJSON(r))
-	} else {
-		fmt.Fprintln(e.Stdout, r.Summary)
-	}
+	e.out.result = r
+	fmt.Fprintln(e.Stdout, r.Summary)
 	if err != nil {
 		return err
 	}
@@ -113,7 +111,7 @@ func (e *Env) lookAfter(ctx context.Context, f agentFlags) (*agent.Report, error
 		Upgrade:  func(ctx context.Context, r *state.Record) error { return e.carry(ctx, s, r, flags) },
 		Out:      func(format string, a ...any) { fmt.Fprintf(e.Stdout, format, a...) },
 		Err:      func(format string, a ...any) { fmt.Fprintf(e.Stderr, format, a...) },
-		Warn:     func(problems diag.List) { problems.WriteText(e.Stderr, e.Color) }}
+		Warn:     func(problems diag.List) { e.warn(problems) }}
 	return a.Look(ctx)
 }
 

@@ -31,7 +31,7 @@ func (e *Env) renderAgent(f agentFlags) error {
 	}
 	as := map[catalogue.Target]string{catalogue.Compose: "systemd", catalogue.Kubernetes: "cronjob"}[l.Stack.Target]
 	if f.render != as {
-		return diag.List{{Code: "BERTH3810", Severity: diag.Error, Subject: "--render", Summary: fmt.Sprintf("with on: %s, render the agent as %s, not as %q", l.Stack.Target, as, f.render),
+		return diag.List{{Code: "BERTH3810", Severity: diag.Error, Subject: "--render", Summary: fmt.Sprintf("with target: %s, render the agent as %s, not as %q", l.Stack.Target, as, f.render),
 			Hint: "write  --render " + as}}
 	}
 	if as == "systemd" {

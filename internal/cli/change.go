@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/installation"
+	"berth/internal/installation/stores"
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/state"
@@ -70,6 +70,19 @@ func (s *seen) idle() error {
 	return diag.List{underway(s.Upgrade, s.File)}
 }
 
+// lookIdle is look for a command that changes the installation.
+func (e *Env) lookIdle(ctx context.Context, file string) (*seen, error) {
+	s, err := e.look(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.idle(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
 // observe makes the plan of what the config asks for, and holds the installation's release beside the one that the config names. dataOf is the release
 // of the data as the admin says, for databases that can't be asked; "": they say nothing. What stands in the way of the plan is among the problems, where
 // there is a plan at all.
@@ -91,6 +104,14 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 	}
 	s.Change = survey.Change(e.Catalogue(), s.Want, s.Standing, s.Upgrade)
 	s.Problems = append(problems, s.Problems...)
+	if s.Reached && !s.Problems.Failed() {
+		s.plan.Problems = s.Replaced(ctx, &e.Environment, s.plan)
+		if stores.OpensDatabases(s.plan) {
+			s.plan.Problems = append(s.plan.Problems, stores.Check(ctx, &e.Environment, s.Installation, s.plan)...)
+		}
+		s.Problems = append(s.Problems, s.plan.Problems...)
+	}
+	s.plan.Notice = plan.Forecast(s.plan, run.Usually(s.records))
 	return nil
 }
 
@@ -103,7 +124,7 @@ func planned(ctx context.Context, i *installation.Installation) (*plan.Plan, err
 	return p, err
 }
 
-// lock keeps others away, and proves that generated passwords are there.
+// lock keeps others away, and proves that generated passwords are there. After an update of berth, the schema beside the config is the new one.
 func (e *Env) lock(ctx context.Context, i *installation.Installation, command string) (context.Context, func(), error) {
 	ctx, release, err := i.Store.Lock(ctx, command, e.Now)
 	if err != nil {
@@ -113,6 +134,7 @@ func (e *Env) lock(ctx context.Context, i *installation.Installation, command st
 		release()
 		return nil, nil, err
 	}
+	e.refreshSchema(i.Dir)
 	return ctx, release, nil
 }
 
@@ -148,7 +170,7 @@ func (e *Env) ready(ctx context.Context, i *installation.Installation, p *plan.P
 	if problems.Failed() {
 		return nil, problems
 	}
-	problems.WriteText(e.Stderr, e.Color)
+	e.warn(problems)
 	made, err := i.Generate(ctx)
 	if err != nil || !made {
 		return p, err
@@ -160,6 +182,7 @@ func (e *Env) ready(ctx context.Context, i *installation.Installation, p *plan.P
 func (e *Env) execute(ctx context.Context, i *installation.Installation, record *state.Record, timeout time.Duration, do func(*installation.Runner) (*run.Run, error)) error {
 	var r *run.Run
 	runner := installation.Runner{Open: e.open, Record: record, Now: e.Now, Watch: e.Watch, Timeout: timeout}
+	e.out.result = record
 	err := installation.Recorded(ctx, i, runner, func(runner *installation.Runner) (err error) {
 		r, err = do(runner)
 		return err
@@ -169,7 +192,7 @@ func (e *Env) execute(ctx context.Context, i *installation.Installation, record 
 	}
 	var problems diag.List
 	_ = errors.As(err, &problems)
-	problems.WriteText(e.Stderr, e.Color)
+	e.warn(problems)
 	if r != nil {
 		done, undone := r.Undone()
 		fmt.Fprintf(e.Stderr, "\ndone      %d of %d steps\n", len(done), len(done)+len(undone))
@@ -195,24 +218,6 @@ func listed(names []string, most int) string {
 		return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), len(names)-most)
 	}
 	return strings.Join(names, ", ")
-}
-
-// agree asks for a yes. Where nobody can be asked, it has to be given beforehand.
-func (e *Env) agree(yes bool, question string) error {
-	if yes {
-		return nil
-	}
-	if !e.Interactive {
-		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to ask at; nothing was touched",
-			Hint: "confirm in advance: --yes"}}
-	}
-	fmt.Fprintf(e.Stdout, "\n%s [y/N] ", question)
-	answer, _ := bufio.NewReader(e.Stdin).ReadString('\n') // an end of input is a no
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		fmt.Fprintln(e.Stdout, "nothing was touched")
-		return exit(ExitChecks)
-	}
-	return nil
 }
 
 // underway says that an upgrade is under way, and what to do about it.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -15,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -49,7 +51,7 @@ func TestCommandsThatAreNotThere(t *testing.T) {
 		{text: "See berth catalogue releases, or take a newer berth."},
 		{text: "make room, then: berth upgarde"},
 		{text: "then: berth upgrade --never"},
-		{text: "to see it: berth catalogue --on compose"},
+		{text: "to see it: berth catalogue --target compose"},
 		{text: "berth render --as compose --too DIR", whole: true},
 		{text: "berth history yesterday", whole: true},
 	} {
@@ -114,7 +116,7 @@ func arguments(rest string) (words []string) {
 	rest, _, _ = strings.Cut(rest, "   ") // what follows explains it
 	rest = regexp.MustCompile(`"[^"]*"|'[^']*'|<[^>]*>`).ReplaceAllString(rest, "VALUE")
 	for _, word := range strings.Fields(rest) {
-		if strings.HasPrefix(word, "#") || slices.Contains([]string{"|", ">", "&&", "||", "&", "·", "\\"}, word) {
+		if strings.HasPrefix(word, "#") || slices.Contains([]string{"|", ">", "<", "--", "&&", "||", "&", "·", "\\"}, word) {
 			break
 		}
 		bare := strings.TrimRight(word, ".,;:)`'\"?")
@@ -135,18 +137,22 @@ func understood(words []string, whole bool) error {
 	if err != nil {
 		return err
 	}
-	if cmd.HasSubCommands() && !cmd.LocalFlags().HasFlags() && len(rest) > 0 { // it is nothing without one of them
+	if cmd.HasSubCommands() && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") && (!cmd.HasParent() || !cmd.LocalFlags().HasFlags()) { // it is nothing without one of them
 		return fmt.Errorf("%s has no %s", cmd.CommandPath(), rest[0])
 	}
 	if whole {
-		if err := cmd.ParseFlags(rest); err != nil && !strings.Contains(err.Error(), "needs an argument") { // it names the flag alone
+		err := cmd.ParseFlags(rest)
+		if errors.Is(err, pflag.ErrHelp) {
+			return nil
+		}
+		if err != nil && !strings.Contains(err.Error(), "needs an argument") { // it names the flag alone
 			return err
 		}
 		return cmd.ValidateArgs(cmd.Flags().Args())
 	}
 	for _, word := range rest {
 		name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
-		if strings.HasPrefix(word, "--") && cmd.Flags().Lookup(name) == nil && name != "help" {
+		if strings.HasPrefix(word, "--") && cmd.Flag(name) == nil && name != "help" {
 			return fmt.Errorf("%s has no flag --%s", cmd.CommandPath(), name)
 		}
 	}
@@ -223,7 +229,11 @@ func inCodes(t *testing.T) (all []mention) {
 // inDocuments gives the code of the documents: spans, and lines of blocks.
 func inDocuments(t *testing.T) (all []mention) {
 	names := []string{"../../README.md", "../../CONTRIBUTING.md", "../../CHANGELOG.md", "../../ARCHITECTURE.md"}
-	walk(t, "../../docs", ".md", func(name string) { names = append(names, name) })
+	walk(t, "../../docs", ".md", func(name string) {
+		if filepath.Base(name) != "hands.md" { // what hands type, also where berth refuses it: TestHandsPage holds it
+			names = append(names, name)
+		}
+	})
 	span := regexp.MustCompile("`berth [^`]*`")
 	for _, name := range names {
 		text := string(read(t, name))

@@ -15,22 +15,25 @@ import (
 
 func newDownCmd(env *Env) *cobra.Command {
 	var file, data string
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Stop everything; the data is kept",
 		Long: `Stop and remove the installation's containers and network, or its objects in the cluster. Its volumes, and so its data, are kept: berth up
-starts everything again.
+starts everything again. On a terminal it asks first; --yes answers beforehand.
 
   berth down --delete-data NAME   also deletes the volumes and the generated passwords, for good; NAME is the installation's name`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return env.down(cmd.Context(), file, data) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.down(cmd.Context(), file, data, yes) },
 	}
 	configFlag(cmd, &file)
+	yesFlag(cmd, &yes)
 	cmd.Flags().StringVar(&data, "delete-data", "", "delete all data for good; must be the installation's name")
+	placeFlags(env, cmd, &file)
 	return cmd
 }
 
-func (e *Env) down(ctx context.Context, file, data string) error {
+func (e *Env) down(ctx context.Context, file, data string, yes bool) error {
 	w, err := e.LoadNamed(file)
 	if err != nil {
 		return err
@@ -60,7 +63,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 		return err
 	}
 	defer release()
-	if err := e.teardown(ctx, s, installation.Volumes(data != "")); err != nil {
+	if err := e.teardown(ctx, s, installation.Volumes(data != ""), yes); err != nil {
 		return err
 	}
 	if data != "" {
@@ -72,7 +75,7 @@ func (e *Env) down(ctx context.Context, file, data string) error {
 }
 
 // teardown stops everything. The lock is held.
-func (e *Env) teardown(ctx context.Context, s *seen, volumes installation.Volumes) error {
+func (e *Env) teardown(ctx context.Context, s *seen, volumes installation.Volumes, yes bool) error {
 	i := s.Installation
 	p, err := i.Teardown(ctx, volumes)
 	if err != nil {
@@ -83,7 +86,10 @@ func (e *Env) teardown(ctx context.Context, s *seen, volumes installation.Volume
 			return err
 		}
 	} else {
-		view.Plan(e.Stdout, p)
+		view.Plan(e.Stdout, p, view.Folded)
+		if err := e.approve(ctx, yes, p); err != nil {
+			return err
+		}
 		fmt.Fprintln(e.Stdout)
 		r := state.NewRecord(plan.Down, p.Release, string(i.Text), e.Now())
 		r.Plan = p

@@ -3,26 +3,34 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/doctor"
 	"berth/internal/installation"
 	"berth/internal/installation/cluster"
 	"berth/internal/installation/engine"
 	"berth/internal/view"
+	"github.com/spf13/cobra"
 )
 
 // Env is what a command has from outside, so that commands run in tests in-process.
 type Env struct {
 	installation.Environment
 	Stdout   io.Writer
-	Terminal bool // Stdout is a terminal, where progress may be redrawn
-	Color    bool
+	Terminal bool    // Stdout is a terminal, where progress may be redrawn
+	Color    bool    // of Stdout
+	ErrColor bool    // of Stderr
 	Targets  Targets // the zero Targets are the real ones
+
+	out   *output       // shared by all copies of an Env
+	lines *bufio.Reader // of Stdin, once somebody is asked
 }
 
 // Targets find installations.
@@ -71,10 +79,61 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	if env.Targets.Open == nil {
 		env.Targets = real
 	}
+	result := env.Stdout
 	env.watchOn(env.Stdout, env.Terminal)
 	root := newRoot(env)
+	env.out.stdout = result
 	root.SetArgs(args)
-	return env.exit(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if err != nil && !env.out.begun {
+		env.out.asked(args)
+	}
+	if err != nil && !env.out.begun && !errors.As(err, new(*usage)) {
+		err = &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: env.out.command, Summary: err.Error(), Hint: "see: " + env.out.command + " --help"}}
+	}
+	code := env.exit(err)
+	if report, ok := env.out.result.(*doctor.Report); ok && slices.Contains(view.Doctors, env.out.format) {
+		if err := view.DoctorAs(result, report, env.out.format); err != nil {
+			return env.exit(err)
+		}
+	} else if slices.Contains(view.Formats, env.out.format) && env.out.machine() && !env.out.streams {
+		document := view.Document{Version: view.DocumentVersion, Command: env.out.command, ExitCode: code, Result: env.out.result, Problems: env.out.found}
+		if err := document.Write(result, env.out.format); err != nil {
+			return env.exit(err)
+		}
+	}
+	return code
+}
+
+// prepare is called before a command. Where the result is for a program, it alone goes to the standard output.
+func (e *Env) prepare(cmd *cobra.Command) error {
+	e.out.command = cmd.CommandPath()
+	if e.out.json {
+		e.out.format = view.JSON
+	}
+	if e.out.machine() {
+		e.Stdout, e.Terminal, e.Color = e.Stderr, false, e.ErrColor
+		e.watchOn(e.Stdout, false)
+	}
+	if slices.Contains(view.Doctors, e.out.format) && cmd.Annotations[reports] == "" {
+		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: fmt.Sprintf("its result can't be written as %s", e.out.format),
+			Hint: "use text, json or yaml"}}
+	}
+	return nil
+}
+
+// give is how a command ends that has a result: for a program as a value, for a person as text.
+func (e *Env) give(result any, text func()) error {
+	if e.out.result = result; !e.out.machine() {
+		text()
+	}
+	return nil
+}
+
+// warn says what is wrong.
+func (e *Env) warn(problems diag.List) {
+	e.out.found = append(e.out.found, problems...)
+	problems.WriteText(e.Stderr, e.ErrColor)
 }
 
 // watchOn shows what happens.
@@ -82,43 +141,42 @@ func (e *Env) watchOn(out io.Writer, terminal bool) {
 	e.Watch = (&view.Progress{Out: out, Asked: e.Stderr, Terminal: terminal, Color: e.Color, Now: e.Now}).Show
 }
 
-// quietly is the same environment where only a document is the result: all else goes to where errors go.
-func (e *Env) quietly() *Env {
-	out := *e
-	out.Stdout, out.Terminal = e.Stderr, false
-	out.watchOn(out.Stdout, false)
-	return &out
-}
-
 // exit says what an error is, and gives the exit code for it.
 func (e *Env) exit(err error) int {
 	var code exit
 	var problems diag.List
+	var misused *usage
 	switch {
 	case err == nil:
 		return ExitOK
 	case errors.As(err, &code):
 		return int(code)
+	case errors.As(err, &misused):
+		e.warn(diag.List{misused.problem})
+		return ExitError
 	case errors.As(err, &problems):
-		problems.WriteText(e.Stderr, e.Color)
+		e.warn(problems)
 		return ExitChecks
 	case errors.Is(err, context.Canceled):
 		return ExitStopped
 	}
+	e.out.found = append(e.out.found, diag.Diagnostic{Code: "BERTH4102", Severity: diag.Error, Summary: err.Error()})
 	fmt.Fprintf(e.Stderr, "berth: %v\n", err)
 	return ExitError
 }
 
 // LoadUsable loads a config. Problems of the file are an error; warnings are printed.
-func (e *Env) LoadUsable(file string) (*installation.Want, error) {
-	w, problems, err := e.Load(file)
+func (e *Env) LoadUsable(file string) (*installation.Want, error) { return e.usable(e.Load(file)) }
+
+// usable makes problems of a file an error, and prints warnings.
+func (e *Env) usable(w *installation.Want, problems diag.List, err error) (*installation.Want, error) {
 	if err != nil {
 		return nil, err
 	}
 	if problems.Failed() {
 		return nil, problems
 	}
-	problems.WriteText(e.Stderr, e.Color)
+	e.warn(problems)
 	return w, nil
 }
 

@@ -1,24 +1,20 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"regexp"
 
 	"berth/catalogue"
 	"berth/internal/config"
 	"berth/internal/config/check"
-	"berth/internal/config/reference"
 	"berth/internal/diag"
 	"github.com/spf13/cobra"
 )
 
 func newExplainCmd(env *Env) *cobra.Command {
 	var file string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain [KEY | CODE | rbac]",
 		Short: "Explain a key of the config, or a BERTH code",
@@ -36,29 +32,24 @@ With rbac: the rights in a Kubernetes cluster that berth needs for this config, 
 				return env.explainRights(file)
 			}
 			if regexp.MustCompile(`^(?i:BERTH)[0-9]{4}$`).MatchString(key) {
-				return env.explainCode(key, asJSON)
+				return env.explainCode(key)
 			}
-			return env.explainKey(key, file, asJSON)
+			return env.explainKey(key, file)
 		},
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
 }
 
-func (e *Env) explainCode(code string, asJSON bool) error {
+func (e *Env) explainCode(code string) error {
 	c, ok := diag.Explain(code)
 	if !ok {
 		return fmt.Errorf("there is no code %s; docs/codes.md lists all", code)
 	}
-	if asJSON {
-		return e.printJSON(c)
-	}
-	c.WriteText(e.Stdout)
-	return nil
+	return e.give(c, func() { c.WriteText(e.Stdout) })
 }
 
-func (e *Env) explainKey(key, file string, asJSON bool) error {
+func (e *Env) explainKey(key, file string) error {
 	facts, err := e.facts(file)
 	if err != nil {
 		return err
@@ -67,11 +58,7 @@ func (e *Env) explainKey(key, file string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return e.printJSON(x)
-	}
-	x.WriteText(e.Stdout)
-	return nil
+	return e.give(x, func() { x.WriteText(e.Stdout) })
 }
 
 // facts are those of the config, if there is one; a config with problems explains what could be read of it. Without a release of its own,
@@ -79,7 +66,7 @@ func (e *Env) explainKey(key, file string, asJSON bool) error {
 func (e *Env) facts(file string) (config.Facts, error) {
 	cat := e.Catalogue()
 	facts := config.Facts{Services: cat.Describe()}
-	text, err := os.ReadFile(e.Abs(file))
+	text, err := config.ReadFile(e.Abs(file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return facts, fmt.Errorf("read config: %w", err)
 	}
@@ -93,29 +80,4 @@ func (e *Env) facts(file string) (config.Facts, error) {
 		}
 	}
 	return facts, nil
-}
-
-// newSchemaCmd is hidden: editors get the schema from the docs.
-func newSchemaCmd(env *Env) *cobra.Command {
-	return &cobra.Command{
-		Use:    "schema",
-		Short:  "Print the JSON Schema of sourcegraph.yaml",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			schema, err := reference.Schema()
-			if err != nil {
-				return err
-			}
-			_, err = env.Stdout.Write(schema)
-			return err
-		},
-	}
-}
-
-func (e *Env) printJSON(v any) error {
-	enc := json.NewEncoder(e.Stdout)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"berth/catalogue"
 	"berth/internal/installation"
@@ -29,7 +30,7 @@ import (
 // TestScriptsOnAFake runs what people type on an engine or a cluster in memory. A script is the spec of what a person sees.
 //
 // In a script, run runs what a person types and writes what it prints to the file out. A number before berth is the exit code that it must end with, 0
-// without. world changes the target: see changes.
+// without. world changes the target: see changes. What a person answers on a terminal is in ANSWER, with \n between several lines.
 func TestScriptsOnAFake(t *testing.T) {
 	s := &scripts{worlds: map[string]*fake.World{}}
 	testscript.Run(t, testscript.Params{
@@ -72,9 +73,9 @@ func (s *scripts) run(ts *testscript.TestScript, _ bool, args []string) {
 	args = args[1:]
 	w := s.world(ts)
 	w.Process(killAt)
-	var out bytes.Buffer
-	stdin, interactive := ts.Getenv("ANSWER"), ts.Getenv("ANSWER") != ""
-	e := &Env{Stdout: &out, Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
+	var out, result bytes.Buffer // result is the standard output alone
+	stdin, interactive := strings.ReplaceAll(ts.Getenv("ANSWER"), `\n`, "\n"), ts.Getenv("ANSWER") != ""
+	e := &Env{Stdout: io.MultiWriter(&out, &result), Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
 		Environment: installation.Environment{Stdin: strings.NewReader(stdin + "\n"), Interactive: interactive, Stderr: &out, Dir: ts.MkAbs("."),
 			Getenv: ts.Getenv, Now: w.Now}}
 	code := Run(context.Background(), e, args)
@@ -82,22 +83,27 @@ func (s *scripts) run(ts *testscript.TestScript, _ bool, args []string) {
 	if killAt == 0 && code != want {
 		ts.Fatalf("berth %s: exit %d, want %d\n%s", strings.Join(args, " "), code, want, text)
 	}
+	if slices.Contains(args, "--json") && killAt == 0 {
+		ts.Check(valid(result.Bytes()))
+	}
 	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(steady(text)), 0o600))
 }
 
 // What differs from run to run: how long things took, the order of what is done at once, and what is said meanwhile.
 var (
-	duration  = regexp.MustCompile(`\b[0-9]+(\.[0-9]+)? ?(ms|s|min)\b`)
-	moment    = regexp.MustCompile(`\b2026-[0-9]{2}-[0-9]{2} [0-9:]+|\b2026[0-9]{4}-[0-9]{6}`)
-	meanwhile = regexp.MustCompile(`(?m)^(pulling|waiting) .*\n`)
-	stepLines = regexp.MustCompile(`(?m)(^[-+~.!] .*\n)+`)
-	column    = regexp.MustCompile(` {2,}TIME\b`) // as wide as the longest time needs
-	ports     = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
-	taken     = regexp.MustCompile(`  TIME  \S+\n`)
+	duration   = regexp.MustCompile(`\b[0-9]+(\.[0-9]+)? ?(ms|s|min)\b`)
+	moment     = regexp.MustCompile(`\b2026-[0-9]{2}-[0-9]{2} [0-9:]+|\b2026[0-9]{4}-[0-9]{6}`)
+	meanwhile  = regexp.MustCompile(`(?m)^(pulling|waiting) .*\n`)
+	stepLines  = regexp.MustCompile(`(?m)(^[-+~.!] .*\n)+`)
+	column     = regexp.MustCompile(` {2,}TIME\b`) // as wide as the longest time needs
+	ports      = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	workFolder = regexp.MustCompile(`/\S*/script-[a-z-]+/`)
+	taken      = regexp.MustCompile(`  TIME  \S+\n`)
 )
 
 // A new release in the catalogue changes these: names of plans, and what is about the newest release.
 var (
+	offered  = regexp.MustCompile(`(?m)^newest    .*\n`) // what an upgrade there would cost
 	planName = regexp.MustCompile(`\bplan [0-9a-f]{6}\b`)
 	newest   = regexp.MustCompile(`(migrator |^|; )(` + regexp.QuoteMeta(catalogue.Embedded().Newest(catalogue.Compose)) + "|" +
 		regexp.QuoteMeta(catalogue.Embedded().Newest(catalogue.Kubernetes)) + `)(:| waits| is the newest)`)
@@ -105,8 +111,9 @@ var (
 
 // steady is output without what differs from run to run, or with the next release.
 func steady(text string) string {
-	text = newest.ReplaceAllString(planName.ReplaceAllString(text, "plan NAME"), "${1}NEWEST$3")
+	text = newest.ReplaceAllString(planName.ReplaceAllString(offered.ReplaceAllString(text, ""), "plan NAME"), "${1}NEWEST$3")
 	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
+	text = workFolder.ReplaceAllString(text, "DIR/")
 	text = ports.ReplaceAllString(text, "REGISTRY")
 	text = taken.ReplaceAllString(column.ReplaceAllString(text, "  TIME"), "  TIME  WHO\n")
 	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
@@ -123,6 +130,22 @@ var changes = map[string]func(w *fake.World, name string){
 	"heals":   func(w *fake.World, name string) { delete(w.Unhealthy, name) },     // and healthy
 	"writes":  func(w *fake.World, name string) { w.Write("sourcegraph", name) },  // people work
 	"deletes": func(w *fake.World, name string) { w.Delete("sourcegraph", name) }, // somebody deletes a container
+	"stops":   func(w *fake.World, name string) { w.Stop("sourcegraph", name) },   // or stops it
+	"hangs":   func(w *fake.World, name string) { w.Hanging[name] = true },        // a service is not ready until it is restarted
+	"pooler":  func(w *fake.World, name string) { w.Pooler = name == "on" },
+	"crashes": crashed, // it ran out of memory, and runs again
+}
+
+// crashed plants a service that ran out of memory a while ago.
+func crashed(w *fake.World, name string) {
+	at := time.Date(2026, 11, 1, 1, 0, 0, 0, time.UTC)
+	line := func(after time.Duration, text string) installation.LogLine {
+		return installation.LogLine{Time: at.Add(after), Text: text}
+	}
+	w.Plant(name, fake.Planted{Restarts: 1, Exit: 137, OOMKilled: true, Reason: "OOMKilled",
+		Before: []installation.LogLine{line(0, `{"SeverityText":"WARN","Body":"cloning a large repository"}`), line(time.Second, `{"SeverityText":"ERROR","Body":"out of memory"}`), line(time.Second, "goroutine 1 [running]:")},
+		Log: []installation.LogLine{line(time.Minute, `{"SeverityText":"INFO","Body":"started"}`), line(2*time.Minute, `{"SeverityText":"ERROR","Body":"repository <b> is corrupt"}`),
+			line(3*time.Minute, `{"SeverityText":"INFO","Body":"cloned"}`)}})
 }
 
 func (s *scripts) change(ts *testscript.TestScript, _ bool, args []string) {
@@ -150,6 +173,6 @@ func ownRegistry(ts *testscript.TestScript, _ bool, releases []string) {
 			ts.Check(remote.Write(to, image))
 		}
 	}
-	config := "on: compose\nrelease: " + releases[0] + "\nurl: http://localhost\nimages: {registry: " + host + "/sourcegraph}\n"
+	config := "target: compose\nrelease: " + releases[0] + "\nurl: http://localhost\nimages: {registry: " + host + "/sourcegraph}\n"
 	ts.Check(os.WriteFile(ts.MkAbs(DefaultConfig), []byte(config), 0o600))
 }

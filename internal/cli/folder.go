@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"berth/internal/diag"
@@ -36,6 +37,21 @@ func (f *folder) foreign() error {
 	}
 	return diag.List{{Code: "BERTH1120", Severity: diag.Error, Subject: f.name, Summary: "the folder contains other files; nothing was written",
 		Hint: "name a new or empty folder, or one that berth render wrote"}}
+}
+
+// releaseOf finds the release in a marker: the first lines of a README or of a Compose file.
+var releaseOf = regexp.MustCompile(`(?m)^#+ Sourcegraph (\d+\.\d+\.\d+)\b`)
+
+// release is the release that the folder was rendered for before; "" where it was not.
+func (f *folder) release() string {
+	text, err := os.ReadFile(filepath.Join(f.path, f.marker))
+	if err != nil {
+		return ""
+	}
+	if m := releaseOf.FindSubmatch(text); m != nil {
+		return string(m[1])
+	}
+	return ""
 }
 
 // replace writes files where their content changed, those of once where they are not there, and removes files of berth's that are no longer

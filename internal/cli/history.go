@@ -12,26 +12,21 @@ import (
 
 func newHistoryCmd(env *Env) *cobra.Command {
 	var file string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what was done, when, by whom, and how it ended",
-		Long:  "Show one line for each run, and its stages below it.",
+		Long:  "Show one line for each run, and its stages below it. --json also has each run's config, plan and times.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			records, err := env.history(cmd.Context(), file)
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return env.printJSON(records)
-			}
-			writeHistory(env.Stdout, records)
-			return nil
+			return env.give(records, func() { writeHistory(env.Stdout, records) })
 		},
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, with each run's config, plan and times")
+	placeFlags(env, cmd, &file)
 	return cmd
 }
 
@@ -43,12 +38,16 @@ func writeHistory(w io.Writer, records []state.Record) {
 	// It fits 80 columns where the user's name is short.
 	const minute = "2006-01-02 15:04"
 	fmt.Fprintf(w, "%-3s  %-16s  %-30s  %-11s  %6s  %s\n", "run", "started", "what", "result", "took", "who")
-	for _, r := range records {
+	for i := range records {
+		r := &records[i]
 		took := "?"
 		if !r.Ended.IsZero() {
 			took = r.Ended.Sub(r.Started).Round(time.Second).String()
 		}
 		fmt.Fprintf(w, "%-3d  %-16s  %-30s  %-11s  %6s  %s\n", r.Number, r.Started.Format(minute), r.What(), r.Result, took, r.Who.User)
+		if text := waited(r); text != "" {
+			fmt.Fprintf(w, "%-3s  %-16s    %s\n", "", "", text)
+		}
 		for _, t := range r.Stages() {
 			stage := r.Plan.Stages[t.Stage]
 			name := stage.Name
@@ -58,6 +57,18 @@ func writeHistory(w io.Writer, records []state.Record) {
 			fmt.Fprintf(w, "%-3s  %-16s    %-41s  %6s\n", "", t.Ended.Format(minute), name, time.Duration(t.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 		}
 	}
+}
+
+// waited says for how long requests waited, beside what was foreseen; "" when they did not.
+func waited(r *state.Record) string {
+	if r.Waited == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("requests waited, %.0f s at most", r.Waited)
+	if r.Plan != nil && r.Plan.Notice != nil {
+		text += fmt.Sprintf("; %.0f s were foreseen", r.Plan.Notice.Waits)
+	}
+	return text
 }
 
 // history reads what was done.

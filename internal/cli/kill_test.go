@@ -30,6 +30,7 @@ type killed struct {
 	before  func(l *life)          // what was done until then
 	command string                 // that is killed
 	again   func(l *life) []string // what continues it; nil: the same command
+	after   func(l *life)          // proves more of what it led to; nil: there is no more
 	or      [2]string              // what the history may have in place of something: a revert was not recorded yet, a rehearsal was already
 }
 
@@ -85,6 +86,13 @@ var killedCommands = []killed{
 	{name: "revert, given again", release: "7.5.4453", before: edited, command: "revert --yes"},
 	{name: "down", release: "7.5.4453", before: has(), command: "down"},
 	{name: "down with data", release: "7.5.4453", before: has(), command: "down --delete-data sourcegraph"},
+	{name: "backup", release: "7.5.4453", before: keepsBackups, command: "backup", after: func(l *life) { l.must(0, "backup", "verify", "latest") }},
+	{name: "proof of a backup", release: "7.5.4453", before: func(l *life) { keepsBackups(l); l.must(0, "backup") }, command: "backup prove latest",
+		or: [2]string{proven, proven + ", " + proven}},
+	{name: "restore in place", release: "7.5.4453", command: "restore latest --replace --yes",
+		before: func(l *life) { keepsBackups(l); l.must(0, "backup"); l.world.Write("sourcegraph", "later;") }},
+	{name: "restore into nothing", release: "7.5.4453", command: "restore latest",
+		before: func(l *life) { keepsBackups(l); l.must(0, "backup"); l.must(0, "down", "--delete-data", "sourcegraph") }},
 	{name: "rehearsal", release: "6.0.0", before: has(), command: "rehearse --to 7.5.4453",
 		or: [2]string{rehearsed, rehearsed + ", " + rehearsed}},
 }
@@ -128,8 +136,20 @@ func (k *killed) everywhere(l *life) {
 				strings.Join(again, " "), code, got, want, tail(said), tail(next))
 			return
 		}
+		if k.after != nil {
+			k.after(l)
+		}
 	}
 }
+
+// keepsBackups deploys a config that says where backups are.
+func keepsBackups(l *life) {
+	l.write(l.file() + "backup: {to: backups}\n")
+	has()(l)
+}
+
+// proven is the history of a proof that was killed after its last step, and was asked for again.
+const proven = "backup prove 7.5.4453 done"
 
 // ended reports whether a killed command had done everything.
 func (l *life) ended(want string) bool {

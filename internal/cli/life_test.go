@@ -22,7 +22,7 @@ type life struct {
 func newLife(t *testing.T, on, release string) *life {
 	t.Helper()
 	l := &life{t: t, world: fake.New(), dir: t.TempDir()}
-	l.write("on: " + on + "\nrelease: " + release + "\nurl: http://localhost\n")
+	l.write("target: " + on + "\nrelease: " + release + "\nurl: http://localhost\n")
 	return l
 }
 

@@ -31,7 +31,7 @@ Review the file and commit it with the config.
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.lockImages(cmd.Context(), file, to) },
 	}
-	configFlag(cmd, &file)
+	ownConfigFlag(cmd, &file)
 	cmd.Flags().StringVar(&to, "to", "", "also every release of an upgrade to this one")
 	return cmd
 }
@@ -74,6 +74,9 @@ func (e *Env) lockImages(ctx context.Context, file, to string) error {
 		lock.Releases[one.Release.Version] = images
 		said = append(said, fmt.Sprintf("wrote %s: %d images of %s in %s, %d of them as Sourcegraph published them\n",
 			registry.LockName, len(images), one.Release.Version, own, same))
+		if untagged := one.Stack.Untagged(); len(untagged) > 0 {
+			said = append(said, fmt.Sprintf("not recorded, since Sourcegraph decides their tags: %s\n", diag.Listed(untagged, "and")))
+		}
 	}
 	for _, version := range migrators {
 		digest, err := e.migratorDigest(ctx, l, version)
@@ -86,6 +89,7 @@ func (e *Env) lockImages(ctx context.Context, file, to string) error {
 	if err := os.WriteFile(filepath.Join(l.Dir, registry.LockName), lock.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write lock file: %w", err)
 	}
+	e.out.result = lock
 	fmt.Fprint(e.Stdout, strings.Join(said, ""))
 	return nil
 }
@@ -97,7 +101,7 @@ func (e *Env) digests(ctx context.Context, l *installation.Want) (images map[str
 	if err != nil {
 		return nil, 0, err
 	}
-	refs := append(l.Stack.Images(), l.Image("migrator"), l.Image("pgsql"))
+	refs := append(append(l.Stack.Images(), l.Stack.Tagged()...), l.Image("migrator"), l.Image("pgsql"))
 	if l.Stack.Target == catalogue.Kubernetes {
 		page, err := cluster.PageImage(&e.Environment, l)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/catalogue/maintain"
+	"berth/internal/catalogue/rendered"
 	"berth/internal/config/check"
 	"berth/internal/plan"
 	"berth/internal/render/compose"
@@ -37,7 +38,7 @@ func nextCatalogue(t *testing.T) (dir, alone string, from maintain.Repositories)
 	from = maintain.Repositories{Compose: tagged(t, composeOf(t), "v"+next), Helm: tagged(t, chartsOf(t), "v"+next)}
 
 	embedded := catalogue.Embedded().Files()
-	for _, name := range []string{catalogue.RulesFile, catalogue.NoticesFile, catalogue.IntendedFile, catalogue.ServicesFile, catalogue.UpgradesFile} {
+	for _, name := range []string{catalogue.RulesFile, catalogue.NoticesFile, catalogue.RelationsFile, catalogue.IntendedFile, catalogue.ServicesFile, catalogue.UpgradesFile} {
 		text, err := fs.ReadFile(embedded, name)
 		if err != nil {
 			t.Fatal(err)
@@ -120,7 +121,7 @@ func composeOf(t *testing.T) map[string]string {
 				t.Fatal(err)
 			}
 		}
-		with, _ := shipped(t, release, asking[overlay])
+		with, _ := shipped(t, release, rendered.Asking[overlay])
 		for service, s := range with["services"].(map[string]any) {
 			if services[service] == nil {
 				more["services"].(map[string]any)[service] = s
@@ -135,7 +136,7 @@ func composeOf(t *testing.T) map[string]string {
 // lines: catalogue verify proves that these are the same.
 func shipped(t *testing.T, release *catalogue.Release, lines string) (file map[string]any, mounted map[string][]byte) {
 	t.Helper()
-	s, err := untouched(release, "on: compose\nurl: http://localhost\n"+lines, "")
+	s, err := rendered.Resolve(release, "target: compose\nurl: http://localhost\n"+lines, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +264,7 @@ func TestNextReleaseIsImported(t *testing.T) {
 	}
 
 	onCompose := loaded(t, c, catalogue.Compose)
-	text, _, err := untouchedProject(onCompose)
+	text, _, err := rendered.Project(onCompose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,13 +277,13 @@ func TestNextReleaseIsImported(t *testing.T) {
 			t.Errorf("the unknown key of %s is rendered as %s", service, got)
 		}
 	}
-	objects, err := untouchedObjects(loaded(t, c, catalogue.Kubernetes), "", "ns")
+	objects, err := rendered.Objects(loaded(t, c, catalogue.Kubernetes), "", "ns")
 	if err != nil || objects["Deployment/answerer"] == nil {
 		t.Errorf("the new service is not rendered for Kubernetes: %v", err)
 	}
 
 	// The same comparison that proves all releases, of this one.
-	report, err := maintain.Verify(t.Context(), from, opened(t, alone), maintain.Renders{Compose: untouchedProject, Kubernetes: untouchedObjects}, func(string) {})
+	report, err := maintain.Verify(t.Context(), from, opened(t, alone), maintain.Renders{Compose: rendered.Project, Kubernetes: rendered.Objects}, func(string) {})
 	if err != nil || len(report.Stale) > 0 || report.Compose != 1 || report.Kubernetes != 1 {
 		t.Fatalf("stale %v, %d and %d compared, %v", report.Stale, report.Compose, report.Kubernetes, err)
 	}
@@ -302,7 +303,7 @@ func TestNextReleaseIsImported(t *testing.T) {
 			t.Errorf("from %s on %s: %+v, %v", v.from, v.target, way, problems)
 		}
 	}
-	file := "on: compose\nurl: http://localhost\nservices: {answerer: {memory: 2Gi}}\n"
+	file := "target: compose\nurl: http://localhost\nservices: {answerer: {memory: 2Gi}}\n"
 	if _, _, problems := check.Read("sourcegraph.yaml", []byte(file), c, check.World{Catalogue: c, Getenv: os.Getenv, Now: time.Now}); problems.Failed() {
 		t.Errorf("a config that tunes the new service: %v", problems)
 	}

@@ -38,7 +38,7 @@ func TestNextReleaseNeedsNoEdit(t *testing.T) {
 	overlay := filepath.Join(t.TempDir(), "overlay.json")
 	put(t, overlay, string(text), 0o644)
 	// Without the tests that make this release themselves.
-	all := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay, "-skip", "^TestNextRelease", "./catalogue/...", "./internal/...")
+	all := exec.CommandContext(t.Context(), "go", "test", "-timeout", "30m", "-vet=off", "-overlay", overlay, "-skip", "^TestNextRelease", "./catalogue/...", "./internal/...")
 	all.Dir, all.Env = root, append(os.Environ(), "PATH="+path)
 	if out, err := all.CombinedOutput(); err != nil {
 		t.Errorf("with %s in the catalogue: %v\n%s", next, err, out)

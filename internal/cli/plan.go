@@ -20,23 +20,25 @@ import (
 func newPlanCmd(env *Env) *cobra.Command {
 	var f planFlags
 	cmd := &cobra.Command{
-		Use:   "plan",
-		Short: "Show what would change, why, and what it costs; nothing is touched",
-		Long: `Compare the config with what runs, and list the work: + create, ~ change, - remove, ! data, = unchanged.
+		Use:     "plan",
+		Aliases: []string{"diff"},
+		Short:   "Show what would change, why, and what it costs (diff)",
+		Long: `Compare the config with what runs, and list the work; nothing is touched: + create, ~ change, - remove, ! data, = unchanged.
 Exit codes: 2 there is work to do, 0 there is none.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.plan(cmd.Context(), f) },
 	}
 	configFlag(cmd, &f.file)
+	allFlag(cmd, &f.all)
 	cmd.Flags().StringVar(&f.out, "out", "", "also save the plan, for: berth up --plan FILE")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print it as JSON")
+	placeFlags(env, cmd, &f.file)
 	return cmd
 }
 
 // planFlags are what berth plan can be told.
 type planFlags struct {
 	file, out string
-	json      bool
+	all       bool
 }
 
 // plan shows what up would do; the plan of an upgrade where that is what the file asks for.
@@ -51,16 +53,16 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 	}
 	switch {
 	case s.Problems.Failed():
-		if s.Reached && !f.json {
-			view.Plan(e.Stdout, s.plan) // what stands in its way is said below
+		if s.Reached && !e.out.machine() {
+			view.Plan(e.Stdout, s.plan, view.Detail(f.all)) // what stands in its way is said below
 		}
 		return s.Problems
 	case !s.Reached && f.out != "":
 		return notSaved(f.out, s.From, s.To)
 	case !s.Reached:
-		return e.upgradeFrom(ctx, s, upgradeFlags{file: f.file, to: s.To, plan: true, json: f.json})
+		return e.upgradeFrom(ctx, s, upgradeFlags{file: f.file, to: s.To, plan: true})
 	}
-	s.Problems.WriteText(e.Stderr, e.Color)
+	e.warn(s.Problems)
 	if f.out != "" {
 		text, err := json.MarshalIndent(s.plan, "", "  ")
 		if err != nil {
@@ -70,15 +72,13 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 			return err
 		}
 	}
-	if f.json {
-		err = e.printJSON(s.plan)
-	} else {
-		view.Plan(e.Stdout, s.plan)
+	if e.out.result = s.plan; !e.out.machine() {
+		view.Plan(e.Stdout, s.plan, view.Detail(f.all))
 	}
-	if err == nil && !s.plan.Empty() {
+	if !s.plan.Empty() {
 		return exit(ExitChanges)
 	}
-	return err
+	return nil
 }
 
 // notSaved refuses to save, or to carry out from a file, what is an upgrade.

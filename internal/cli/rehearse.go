@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"berth/internal/plan"
@@ -14,8 +13,8 @@ import (
 
 // rehearseFlags are what berth rehearse can be told.
 type rehearseFlags struct {
-	file, to          string
-	json, keep, clean bool
+	file, to    string
+	keep, clean bool
 }
 
 func newRehearseCmd(env *Env) *cobra.Command {
@@ -37,17 +36,11 @@ berth only reads from the installation: Sourcegraph answers meanwhile, and nothi
 Exit codes: 1 a stage failed; 3 a problem was found and nothing was started.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			to := env
-			if f.json {
-				to = env.quietly() // the report alone is the result
-			}
-			r, err := to.rehearse(cmd.Context(), f)
+			r, err := env.rehearse(cmd.Context(), f)
 			if r == nil {
 				return err
 			}
-			if f.json {
-				err = errors.Join(env.printJSON(r), err)
-			} else {
+			if env.out.result = r; !env.out.machine() {
 				fmt.Fprintln(env.Stdout)
 				view.Rehearsal(env.Stdout, r)
 			}
@@ -59,11 +52,11 @@ Exit codes: 1 a stage failed; 3 a problem was found and nothing was started.`,
 	}
 	configFlag(cmd, &f.file)
 	cmd.Flags().StringVar(&f.to, "to", "", "the release to upgrade to, or a minor release (default: the newest available)")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON, and only that")
 	cmd.Flags().BoolVar(&f.keep, "keep", false, "keep the clone at the end")
 	cmd.Flags().BoolVar(&f.clean, "clean", false, "only delete a clone that is there")
 	cmd.MarkFlagsMutuallyExclusive("clean", "keep")
 	cmd.MarkFlagsMutuallyExclusive("clean", "to")
+	placeFlags(env, cmd, &f.file)
 	return cmd
 }
 

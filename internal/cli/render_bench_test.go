@@ -13,7 +13,7 @@ import (
 // BenchmarkRender renders all objects of a short config into a folder where they are already, as a GitOps repository has them.
 func BenchmarkRender(b *testing.B) {
 	dir := b.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte("on: kubernetes\nrelease: 7.5.4453\nurl: http://localhost\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte("target: kubernetes\nrelease: 7.5.4453\nurl: http://localhost\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	e := &Env{Stdout: io.Discard, Environment: installation.Environment{Dir: dir, Stderr: io.Discard, Now: time.Now, Getenv: func(string) string { return "" }}}

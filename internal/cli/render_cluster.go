@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"berth/catalogue"
 	"berth/internal/config"
@@ -19,10 +20,10 @@ const renderedNamespace = "sourcegraph"
 
 // clusterForms are the forms for Kubernetes, with what to do next.
 var clusterForms = map[string]string{
-	"manifests":   "apply it as %s/README.md says",
-	"kustomize":   "apply it as %s/README.md says",
-	"helm":        "helm upgrade --install sourcegraph %s --namespace sourcegraph",
-	"helm-values": "helm upgrade --install sourcegraph sourcegraph/sourcegraph --values %s/values.yaml",
+	"manifests":   "apply it as DIR/README.md says",
+	"kustomize":   "apply it as DIR/README.md says",
+	"helm":        "helm upgrade --install sourcegraph DIR --namespace sourcegraph",
+	"helm-values": "helm upgrade --install sourcegraph sourcegraph/sourcegraph --values DIR/values.yaml",
 }
 
 // renderCluster writes a config's Kubernetes objects in one of their forms.
@@ -47,14 +48,23 @@ func (e *Env) renderCluster(ctx context.Context, l *installation.Want, r renderF
 	if problems.Failed() {
 		return problems
 	}
-	f := &folder{path: e.Abs(r.out), name: r.out, marker: "README.md"}
-	if err := f.foreign(); err != nil {
-		return err
-	}
 	in := &forms.Input{Set: set, Release: l.Release, Sources: l.Stack.Secrets, Guard: &forms.Guard{Image: l.Image("pgsql")}}
 	for _, span := range upgrade.Origins(e.Catalogue(), l.Release.Version, catalogue.Kubernetes, survey.Facts(l, nil)) {
 		in.Guard.After = append(in.Guard.After, span.String())
 	}
+	if r.out == standardOutput {
+		return e.renderStream(in, r.as)
+	}
+	return e.renderFolder(ctx, l, in, r)
+}
+
+// renderFolder writes objects into a folder.
+func (e *Env) renderFolder(ctx context.Context, l *installation.Want, in *forms.Input, r renderFlags) error {
+	f := &folder{path: e.Abs(r.out), name: r.out, marker: "README.md"}
+	if err := f.foreign(); err != nil {
+		return err
+	}
+	e.follows(l, f)
 	if r.secrets == "age" {
 		seal, err := e.sealer(ctx, l, f, r.recipients)
 		if err != nil {
@@ -69,17 +79,34 @@ func (e *Env) renderCluster(ctx context.Context, l *installation.Want, r renderF
 	if err := f.replace(files, once); err != nil {
 		return err
 	}
+	e.out.result = filesWritten(r.out, files)
 	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(files), r.out)
 	if n := len(in.Expected()); n > 0 && r.as != "helm" {
 		fmt.Fprintf(e.Stdout, "%d Secrets are left out; %s/README.md says how to create them\n", n, r.out)
 	}
-	fmt.Fprintf(e.Stdout, "next: "+clusterForms[r.as]+"\n", r.out)
+	fmt.Fprintln(e.Stdout, "next: "+strings.ReplaceAll(clusterForms[r.as], "DIR", r.out))
 	return nil
+}
+
+// renderStream writes objects to the standard output: manifests as one stream, and the values of Sourcegraph's own chart.
+func (e *Env) renderStream(in *forms.Input, as string) error {
+	text, err := forms.One(as, in)
+	if err != nil {
+		return err
+	}
+	if n := len(in.Expected()); n > 0 {
+		fmt.Fprintf(e.Stderr, "%d Secrets are left out; berth render --as %s --out DIR writes into DIR/README.md how to create them\n", n, as)
+	}
+	return e.standardOutput(text)
 }
 
 // checkSecrets refuses flags that contradict each other.
 func (r renderFlags) checkSecrets() error {
 	switch {
+	case r.out == standardOutput && (r.as == "helm" || r.as == "kustomize"):
+		return notOneFile("--as " + r.as + " is a folder: a chart or a base has files that refer to each other")
+	case r.out == standardOutput && r.secrets == "age":
+		return notOneFile("--secrets age keeps what is encrypted already, and reads it from the folder")
 	case r.secrets != "reference" && r.secrets != "age":
 		return fmt.Errorf("--secrets %s: can be reference or age", r.secrets)
 	case r.secrets == "age" && r.as != "manifests" && r.as != "kustomize":

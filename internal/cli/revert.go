@@ -12,6 +12,7 @@ import (
 	"berth/internal/state"
 	"berth/internal/upgrade/survey"
 	"berth/internal/view"
+
 	"github.com/spf13/cobra"
 )
 
@@ -38,22 +39,20 @@ The release stays. To roll back an upgrade: berth rollback.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.revert(cmd.Context(), f) },
 	}
-	configFlag(cmd, &f.file)
+	ownConfigFlag(cmd, &f.file)
 	cmd.Flags().IntVar(&f.to, "to", 0, "the run whose config to go back to (default: the one before the last change)")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	yesFlag(cmd, &f.yes)
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
+	placeFlags(env, cmd, &f.file)
 	return cmd
 }
 
 func (e *Env) revert(ctx context.Context, f revertFlags) error {
-	s, err := e.look(ctx, f.file)
+	s, err := e.lookIdle(ctx, f.file)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.idle(); err != nil {
-		return err
-	}
 	to, problems := state.Before(s.records, f.to)
 	if problems.Failed() {
 		return problems
@@ -77,7 +76,7 @@ func (e *Env) revert(ctx context.Context, f revertFlags) error {
 		return old.Problems
 	}
 	e.showRevert(s, to, old.plan)
-	if err := e.agree(f.yes, "go back?"); err != nil {
+	if err := e.agree(ctx, f.yes, "go back?"); err != nil {
 		return err
 	}
 	ctx, release, err := e.lockAsSeen(ctx, s, "revert")
@@ -96,7 +95,7 @@ func (e *Env) showRevert(s *seen, to *state.Record, p *plan.Plan) {
 	}
 	fmt.Fprintln(e.Stdout)
 	p.Action = plan.Revert
-	view.Plan(e.Stdout, p)
+	view.Plan(e.Stdout, p, view.Folded)
 }
 
 // revertTo carries a revert out. The lock is held.

@@ -13,12 +13,12 @@ import (
 
 // explainRights prints the rights that berth needs for a config.
 func (e *Env) explainRights(file string) error {
-	l, err := e.LoadUsable(file)
+	l, err := e.usable(e.LoadReferring(file))
 	if err != nil {
 		return err
 	}
 	if l.Stack.Target != catalogue.Kubernetes {
-		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.Doc.At("on"), Summary: "this config needs no rights in a cluster",
+		return diag.List{{Code: "BERTH2202", Severity: diag.Error, Subject: file, Range: l.Doc.At("target"), Summary: "this config needs no rights in a cluster",
 			Hint: "on a Docker host, berth needs the same rights as docker: root, or the group docker"}}
 	}
 	set, problems := render.Render(l.Stack, nil)

@@ -37,9 +37,10 @@ same release: berth revert.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.rollback(cmd.Context(), file, yes, timeout) },
 	}
-	configFlag(cmd, &file)
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	ownConfigFlag(cmd, &file)
+	yesFlag(cmd, &yes)
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
+	placeFlags(env, cmd, &file)
 	return cmd
 }
 
@@ -75,7 +76,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	if note != "" {
 		fmt.Fprintf(e.Stdout, "file     %s\n", note)
 	}
-	if err := e.agree(yes, "go back to "+way.To+"?"); err != nil {
+	if err := e.agree(ctx, yes, "go back to "+way.To+"?"); err != nil {
 		return err
 	}
 	ctx, release, err := e.lockAsSeen(ctx, s, "rollback")
@@ -83,6 +84,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 		return err
 	}
 	defer release()
+	e.out.result = record
 	if err := conductor.Carry(ctx, record); err != nil {
 		return ended(e.stopped(ctx, s, err))
 	}

@@ -116,8 +116,8 @@ func fileWith(path, value string) string {
 		}
 	}
 	out := ""
-	for key, given := range map[string]string{"on": "compose", "url": "http://localhost", "release": "7.5.4453"} {
-		if key == "on" && (parts[0] == "kubernetes" || slices.Contains(parts, "pods")) {
+	for key, given := range map[string]string{"target": "compose", "url": "http://localhost", "release": "7.5.4453"} {
+		if key == "target" && (parts[0] == "kubernetes" || slices.Contains(parts, "pods")) {
 			given = "kubernetes"
 		}
 		if key != parts[0] {
@@ -199,51 +199,66 @@ license: {env: S_LICENSE}
 siteConfig: {file: site.json}
 codeHosts: {file: hosts.json, allowEdits: true}
 settings: {file: settings.json}
-executors: {queues: [batches]}
+executors: {queues: [batches], token: {env: S_EXECUTORS}}
 certificateAuthorities: [ca.pem]
 tls: {certificate: tls.pem, key: tls.key}
 git: {sshKey: {file: ssh-key}, knownHosts: known_hosts, config: gitconfig, netrc: {file: netrc}}
 tracing: {collector: otel.yaml}
 images: {registry: registry.example.com/sourcegraph, login: {username: robot, password: {env: S_REGISTRY}}}
 databases:
-  pgsql: {external: {host: pg.example.com, user: sg, database: sg, password: {env: S_PGSQL}}}
+  pgsql: {external: {host: pg.example.com, user: sg, database: sg, password: {env: S_PGSQL}, clientCertificate: tls.pem, clientKey: tls.key}}
   codeintel-db: {external: {host: pg.example.com, user: sg, database: ci, password: {file: pg-password}}}
 redis: {redis-cache: {external: {env: S_REDIS}}, redis-store: {external: {file: redis-address}}}
 proxy: {http: {env: S_PROXY}, https: {file: proxy}, none: [git.example.com]}
+allServices: {env: {API_TOKEN: {env: S_TOKEN}}, mounts: [{at: /etc/own, file: mounted}]}
 services:
-  gitserver: {env: {API_TOKEN: {env: S_TOKEN}, NOT_A_TOKEN: {public: anybody may see this}}}
-  worker: {env: {DB_PASSWORD: {file: db-password}}}
+  gitserver: {env: {API_TOKEN: {env: S_TOKEN}, NOT_A_TOKEN: {public: anybody may see this}}, mounts: [{at: /etc/gitserver, file: mounted-too}], INSTANCES}
+  worker: {env: {DB_PASSWORD: {file: db-password}}SIDECARS}
+containers: {tool: {image: "tool:1", env: {API_TOKEN: {env: S_TOOL}}, files: {/run/key: tool-key}}}
 patches:
 - {service: gitserver, public: true, reason: tests, PATCH}
 `
-	s3  = "objectStorage: {backend: s3, bucket: b, region: r, accessKeyID: {env: S_ACCESS}, secretAccessKey: {file: secret-access}}\n"
-	gcs = "objectStorage: {backend: gcs, bucket: b, project: p, credentials: {file: gcs.json}}\n"
+	sidecars  = `, sidecars: {side: {image: "side:1", env: {API_TOKEN: {env: S_SIDE}}, files: {/run/key: side-key}}}`
+	s3        = "objectStorage: {backend: s3, bucket: uploads, region: us-east-1, accessKeyID: {env: S_ACCESS}, secretAccessKey: {file: secret-access}}\nbackup: {to: s3://backups, s3: {accessKeyID: {env: S_ACCESS}, secretAccessKey: {file: secret-access}}}\n"
+	gcs       = "objectStorage: {backend: gcs, bucket: uploads, project: p, credentials: {file: gcs.json}}\n"
+	instances = "instances: {0: {env: {API_TOKEN: {env: S_TOKEN}}, mounts: [{at: /etc/first, file: mounted}]}}"
 )
 
 // secretFiles are the files above that hold secrets, and secretVariables the variables.
 var (
 	secretFiles = map[string]string{
-		"site.json":     `{"externalURL": "https://sourcegraph.example.com", "auth.providers": [{"clientSecret": "planted \"site\" & secret"}]}` + "\n",
-		"hosts.json":    "{\"GITHUB\": [{\"token\": \"planted-hosts-0123456789\",\n // planted comment\n }]}\n",
+		"site.json":     `{"externalURL": "https://sourcegraph.example.com", "auth.providers": [{"type": "github", "clientID": "x", "clientSecret": "planted \"site\" & secret"}]}` + "\n",
+		"hosts.json":    "{\"GITHUB\": [{\"url\": \"https://github.example.com\", \"token\": \"planted-hosts-0123456789\",\n // planted comment\n }]}\n",
 		"settings.json": `{"notices": [{"message": "planted/settings?a=b"}]}`,
 		"gitconfig":     "[http]\n\textraHeader = Authorization: planted-gitconfig\n",
-		"otel.yaml":     "exporters:\n  otlp:\n    headers: {x-api-key: planted-otel}\n",
-		"ssh-key":       "-----BEGIN OPENSSH PRIVATE KEY-----\nplantedsshkeyplantedsshkey\n-----END OPENSSH PRIVATE KEY-----\n",
+		"otel.yaml":     "receivers: {otlp: {}}\nexporters:\n  otlp:\n    headers: {x-api-key: planted-otel}\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [otlp]}}}\n",
+		"ssh-key":       sshKey(),
 		"netrc":         "machine git.example.com login me password planted-netrc\n",
 		"pg-password":   "planted-pg'pass word\n", "redis-address": "rediss://:planted-redis-file@redis:6380", "proxy": "http://me:planted-proxy-file@proxy:3128",
-		"db-password": "planted-db", "secret-access": "planted+access/key==", "gcs.json": "{\n\"private_key\": \"planted-gcs\"\n}\n",
+		"mounted": "planted-mounted\n", "mounted-too": "planted-too\n",
+		"db-password": "planted-db", "secret-access": "planted+access/key==", "tool-key": "planted-tool-key\n", "side-key": "planted-side-key\n", "gcs.json": "{\"type\": \"service_account\", \"client_email\": \"a@b\", \"private_key_id\": \"1\", \"token_uri\": \"https://x\",\n\"private_key\": \"planted-gcs\"\n}\n",
 	}
-	secretVariables = map[string]string{"S_LICENSE": "planted-license", "S_REGISTRY": "planted-registry", "S_PGSQL": `planted"pgsql\1`, "S_REDIS": "redis://:planted-redis@redis:6379",
-		"S_PROXY": "http://me:planted%40proxy@proxy:3128", "S_TOKEN": "planted-token", "S_ACCESS": "PLANTEDACCESSKEYID"}
+	secretVariables = map[string]string{"S_LICENSE": "planted-license", "S_EXECUTORS": "planted-executors-token", "S_REGISTRY": "planted-registry", "S_PGSQL": `planted"pgsql\1`, "S_REDIS": "redis://:planted-redis@redis:6379",
+		"S_PROXY": "http://me:planted%40proxy@proxy:3128", "S_TOKEN": "planted-token", "S_TOOL": "planted-tool", "S_SIDE": "planted-side", "S_ACCESS": "PLANTEDACCESSKEYID"}
 )
+
+// knownHosts is a file with one host.
+const knownHosts = "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFGA7oLIc20fHHqSb4RL81SNfefouvdOHlGAXzSHH2ww\n"
+
+// sshKey is a key that ssh can load, with a planted word: text before a key in PEM is allowed.
+func sshKey() string {
+	_, key := certificate()
+	return "planted-ssh-key\n" + key
+}
 
 // kept is a config with secrets where they belong, and the folder that has them.
 func kept(t *testing.T, on, more string) (dir, text string) {
 	t.Helper()
 	patch := map[string]string{"compose": "compose: {environment: {A_PASSWORD: none}}",
 		"kubernetes": "kubernetes: {metadata: {annotations: {a: b}}}"}[on]
-	text = "on: " + on + "\nrelease: 7.5.4453\nurl: https://sourcegraph.example.com\n" + strings.ReplaceAll(everywhere, "PATCH", patch) + more
-	files := map[string]string{"sourcegraph.yaml": text, "known_hosts": "github.com ssh-ed25519 AAAAC3Nz\n"}
+	beside := map[string]string{"kubernetes": sidecars}[on]
+	text = "target: " + on + "\nrelease: 7.5.4453\nurl: https://sourcegraph.example.com\n" + strings.NewReplacer("PATCH", patch, "SIDECARS", beside, "INSTANCES", map[string]string{"compose": instances, "kubernetes": "cpu: 4"}[on]).Replace(everywhere) + more
+	files := map[string]string{"sourcegraph.yaml": text, "known_hosts": knownHosts}
 	for name, content := range secretFiles {
 		files[name] = content
 	}
@@ -254,19 +269,21 @@ func kept(t *testing.T, on, more string) (dir, text string) {
 
 // TestEveryKeyThatTakesASecretIsTried: a new key is found here until the configs above have it.
 func TestEveryKeyThatTakesASecretIsTried(t *testing.T) {
-	public := []string{"tls.certificate", "certificateAuthorities", "git.knownHosts", "kubernetes.objects"}
+	public := []string{"tls.certificate", "certificateAuthorities", "git.knownHosts", "kubernetes.objects", "databases.DATABASE.external.ca",
+		"databases.DATABASE.external.clientCertificate", "redis.STORE.ca", "objectStorage.ca", "backup.s3.ca"}
 	tried := map[string]bool{}
 	for _, more := range []string{s3, gcs} {
-		doc, problems := config.Load("f", []byte("on: compose\nurl: http://x\n"+strings.ReplaceAll(everywhere, "PATCH", "compose: {a: b}")+more))
+		doc, problems := config.Load("f", []byte("target: compose\nurl: http://x\n"+strings.NewReplacer("PATCH", "compose: {a: b}", "SIDECARS", sidecars, "INSTANCES", instances).Replace(everywhere)+more))
 		if problems.Failed() {
 			t.Fatal(problems)
 		}
 		var walk func(k *config.Key, path string)
 		walk = func(k *config.Key, path string) {
-			if (k.Kind == config.Hidden || k.Kind == config.Variable || k.File != "" && !slices.Contains(public, strings.TrimSuffix(path, ".N"))) && k.Kind != config.Items {
+			if (k.Kind == config.Hidden || k.Kind == config.Variable || k.File != "" && !slices.Contains(public, strings.TrimSuffix(path, ".N"))) && k.Kind != config.Items && k.Kind != config.Named {
 				found := doc.Has(path)
-				for _, name := range []string{"pgsql", "redis-cache", "gitserver"} {
-					found = found || doc.Has(strings.NewReplacer("DATABASE", name, "STORE", name, "SERVICE", name, "NAME", "API_TOKEN").Replace(path))
+				for _, name := range []string{"pgsql", "redis-cache", "gitserver", "worker"} {
+					found = found || doc.Has(strings.NewReplacer("mounts.N", "mounts.0", "NUMBER", "0", "DATABASE", name, "STORE", name, "SERVICE", name, "containers.NAME", "containers.tool",
+						"sidecars.NAME", "sidecars.side", "NAME", "API_TOKEN", "PATH", "/run/key").Replace(path))
 				}
 				tried[path] = tried[path] || found
 				return
@@ -485,18 +502,23 @@ func TestTheCommandsOfAReadmeMakeTheSecrets(t *testing.T) {
 		return string(content)
 	}
 	leaks(t, "an argument", read("arguments"))
+	authority, _ := certificate()
+	authorities, _ := json.Marshal([]string{authority})
+	site := strings.TrimSuffix(secretFiles["site.json"], "}\n") + `,"licenseKey":"planted-license","executors.accessToken":"planted-executors-token","tls.external":{"certificates":` +
+		string(authorities) + `},"experimentalFeatures":{"tls.external":{"certificates":` + string(authorities) + `}},` +
+		`"executors.batcheshelperImage":"registry.example.com/sourcegraph/batcheshelper","executors.srcCLIImage":"registry.example.com/sourcegraph/src-cli"}`
 	for name, want := range map[string]string{
-		"sourcegraph-frontend-berth.etc-berth-site-config-admin.json": secretFiles["site.json"],
-		"sourcegraph-frontend-berth.etc-berth-code-hosts.json":        secretFiles["hosts.json"],
-		"sourcegraph-frontend-berth.env-HTTP_PROXY":                   secretVariables["S_PROXY"],
-		"gitserver-berth.home-sourcegraph-gitconfig":                  secretFiles["gitconfig"],
-		"gitserver-berth.env-API_TOKEN":                               secretVariables["S_TOKEN"],
-		"otel-collector-berth.etc-otel-collector-berth-config.yaml":   secretFiles["otel.yaml"],
-		"pgsql-auth.password":                                         secretVariables["S_PGSQL"],
-		"pgsql-auth.host":                                             "pg.example.com",
-		"redis-cache.endpoint":                                        secretVariables["S_REDIS"],
-		"berth-sourcegraph-agent-secrets.S_PGSQL":                     secretVariables["S_PGSQL"],
-		"berth-sourcegraph-agent-secrets.site.json":                   secretFiles["site.json"],
+		"sourcegraph-frontend-berth.etc-berth-site-config.json":     site,
+		"sourcegraph-frontend-berth.etc-berth-code-hosts.json":      secretFiles["hosts.json"],
+		"sourcegraph-frontend-berth.env-HTTP_PROXY":                 secretVariables["S_PROXY"],
+		"gitserver-berth.home-sourcegraph-gitconfig":                secretFiles["gitconfig"],
+		"gitserver-berth.env-API_TOKEN":                             secretVariables["S_TOKEN"],
+		"otel-collector-berth.etc-otel-collector-berth-config.yaml": secretFiles["otel.yaml"],
+		"pgsql-auth.password":                                       secretVariables["S_PGSQL"],
+		"pgsql-auth.host":                                           "pg.example.com",
+		"redis-cache.endpoint":                                      secretVariables["S_REDIS"],
+		"berth-sourcegraph-agent-secrets.S_PGSQL":                   secretVariables["S_PGSQL"],
+		"berth-sourcegraph-agent-secrets.site.json":                 secretFiles["site.json"],
 	} {
 		if got := read(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -507,7 +529,7 @@ func TestTheCommandsOfAReadmeMakeTheSecrets(t *testing.T) {
 // record writes a plan of everything into the history, as a run would.
 func record(t *testing.T, dir, text string, env map[string]string) {
 	t.Helper()
-	e := &Env{Environment: installation.Environment{Dir: dir, Stderr: &bytes.Buffer{}, Getenv: func(name string) string { return env[name] }, Now: time.Now}}
+	e := &Env{out: &output{}, Environment: installation.Environment{Dir: dir, Stderr: &bytes.Buffer{}, Getenv: func(name string) string { return env[name] }, Now: time.Now}}
 	l, err := e.LoadUsable(DefaultConfig)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"berth/internal/diag"
@@ -14,40 +15,48 @@ import (
 
 func newStatusCmd(env *Env) *cobra.Command {
 	var file string
-	var asJSON bool
+	var watch bool
 	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show versions, health, and the address",
-		Long:  "Show what runs, its health, and whether Sourcegraph answers at its address. Exit code 1: something is not ready.",
-		Args:  cobra.NoArgs,
+		Use:     "status",
+		Aliases: []string{"ps", "ls"},
+		Short:   "Show versions, health, and the address (ps, ls)",
+		Long:    "Show what runs, its health, and whether Sourcegraph answers at its address. Exit code 1: something is not ready.",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := env.Open(cmd.Context(), file)
-			if err != nil {
-				return err
+			look := func(ctx context.Context, w io.Writer) error { return env.status(ctx, w, file) }
+			if watch {
+				return env.watching(cmd.Context(), look)
 			}
-			defer at.Close()
-			s, err := status.Of(cmd.Context(), &env.Environment, at, env.open)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = env.printJSON(s)
-			} else {
-				view.Status(env.Stdout, s)
-				if len(s.Problems) > 0 {
-					fmt.Fprintln(env.Stdout)
-					s.Problems.WriteText(env.Stdout, env.Color)
-				}
-			}
-			if err == nil && !s.Well() {
-				return exit(ExitError)
-			}
-			return err
+			return look(cmd.Context(), env.Stdout)
 		},
 	}
+	watchFlag(cmd, &watch)
 	configFlag(cmd, &file)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	placeFlags(env, cmd, &file)
 	return cmd
+}
+
+func (e *Env) status(ctx context.Context, w io.Writer, file string) error {
+	at, err := e.Open(ctx, file)
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	s, err := status.Of(ctx, &e.Environment, at, e.open)
+	if err != nil {
+		return err
+	}
+	if e.out.result = s; !e.out.machine() {
+		view.Status(w, s)
+		if len(s.Problems) > 0 {
+			fmt.Fprintln(w)
+			s.Problems.WriteText(w, e.Color)
+		}
+	}
+	if !s.Well() {
+		return exit(ExitError)
+	}
+	return nil
 }
 
 // The patience of the look at everything after a run.

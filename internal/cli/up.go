@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/plan"
@@ -32,6 +34,8 @@ func newUpCmd(env *Env) *cobra.Command {
   5  waits until every service is ready by the release's own checks
   6  removes what the config no longer asks for; volumes are kept
 
+On a terminal it asks before it restarts, removes or deletes something that is there; --yes answers beforehand.
+
 It changes the release only to a later patch or the next minor release, if that only replaces services. It does so as berth upgrade does,
 with the same checks and the same rollback. It refuses every other change of the release and names berth upgrade or berth rollback.
 
@@ -40,19 +44,42 @@ Ctrl-C finishes the current step and reports what is done and what is not. Run i
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.up(cmd.Context(), f) },
 	}
 	configFlag(cmd, &f.file)
+	yesFlag(cmd, &f.yes)
+	allFlag(cmd, &f.all)
 	cmd.Flags().StringVar(&f.saved, "plan", "", "carry out this saved plan, and nothing else")
 	cmd.Flags().StringVar(&f.dataOf, "data-of", "", "the release of the data, if you restored it and the databases do not answer yet")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says, 5 minutes at least)")
+	placeFlags(env, cmd, &f.file)
 	return cmd
 }
 
 // upFlags are what berth up can be told.
 type upFlags struct {
 	file, saved, dataOf string
+	yes, all            bool
 	timeout             time.Duration
 }
 
 func (e *Env) up(ctx context.Context, f upFlags) error {
+	return e.upon(ctx, f, "up", func(ctx context.Context, s *seen) error {
+		switch {
+		case s.Problems.Failed():
+			return s.Problems
+		case !s.Reached && f.saved != "":
+			return notSaved(f.saved, s.From, s.To)
+		case !s.Reached && f.file == installation.StandardInput:
+			return diag.List{{Code: "BERTH3745", Severity: diag.Error, Subject: s.File, Summary: fmt.Sprintf("the change from %s to %s is an upgrade, which writes into the config", s.From, s.To),
+				Hint: "name the file: berth upgrade --to " + s.To + " --config FILE"}}
+		case !s.Reached:
+			return e.roll(ctx, s, upgradeFlags{file: f.file, to: s.To, yes: f.yes, timeout: f.timeout, patience: usualPatience})
+		}
+		e.warn(s.Problems)
+		return e.deploy(ctx, s, f, func(p *plan.Plan) error { return e.approve(ctx, f.yes || f.saved != "", p) })
+	})
+}
+
+// upon opens the installation of a config, takes its lock for a command, and makes the plan of what the config asks for. With these it does something.
+func (e *Env) upon(ctx context.Context, f upFlags, command string, do func(ctx context.Context, s *seen) error) error {
 	i, err := e.Open(ctx, f.file)
 	if err != nil {
 		return err
@@ -68,7 +95,7 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 	if err := s.idle(); err != nil {
 		return err
 	}
-	ctx, release, err := e.lock(ctx, i, "up")
+	ctx, release, err := e.lock(ctx, i, command)
 	if err != nil {
 		return err
 	}
@@ -79,20 +106,11 @@ func (e *Env) up(ctx context.Context, f upFlags) error {
 	if err := s.observe(ctx, e, survey.IfQuick, f.dataOf); err != nil {
 		return err
 	}
-	switch {
-	case s.Problems.Failed():
-		return s.Problems
-	case !s.Reached && f.saved != "":
-		return notSaved(f.saved, s.From, s.To)
-	case !s.Reached:
-		return e.roll(ctx, s, upgradeFlags{file: f.file, to: s.To, timeout: f.timeout, patience: usualPatience})
-	}
-	s.Problems.WriteText(e.Stderr, e.Color)
-	return e.deploy(ctx, s, f)
+	return do(ctx, s)
 }
 
-// deploy carries out the plan of what a config asks for. The lock is held.
-func (e *Env) deploy(ctx context.Context, s *seen, f upFlags) (err error) {
+// deploy carries out the plan of what a config asks for, if somebody approves it. The lock is held.
+func (e *Env) deploy(ctx context.Context, s *seen, f upFlags, approve func(*plan.Plan) error) (err error) {
 	p := s.plan
 	if f.saved != "" {
 		if p, err = e.saved(f.saved, p); err != nil {
@@ -100,7 +118,7 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags) (err error) {
 		}
 	}
 	if p.Empty() {
-		view.Plan(e.Stdout, p)
+		view.Plan(e.Stdout, p, view.Detail(f.all))
 		if err := s.Conclude(ctx, p); err != nil {
 			return err
 		}
@@ -115,7 +133,10 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags) (err error) {
 	if f.saved == "" {
 		p = ready
 	}
-	view.Plan(e.Stdout, p)
+	view.Plan(e.Stdout, p, view.Detail(f.all))
+	if err := approve(p); err != nil {
+		return err
+	}
 	fmt.Fprintln(e.Stdout)
 	r := state.NewRecord(plan.Up, p.Release, string(s.Text), e.Now())
 	r.Plan = p
@@ -123,7 +144,25 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	return e.answers(ctx, s.Installation)
+	if err := e.answers(ctx, s.Installation); err != nil {
+		return err
+	}
+	if s.newAddress() {
+		fmt.Fprintf(e.Stdout, "next      set \"externalURL\": %q at %[1]s/site-admin/configuration: single sign-on and links in mails use it\n", s.Stack.URL)
+	}
+	return nil
+}
+
+// newAddress reports whether people must tell Sourcegraph its address: its site configuration is no file of berth's, and no run before led to this url.
+// berth does not write it there by itself, since a file replaces everything that people set in the pages.
+func (s *seen) newAddress() bool {
+	if s.Doc.Config.SiteConfig != nil {
+		return false
+	}
+	return !slices.ContainsFunc(s.records, func(r state.Record) bool {
+		doc, _ := config.Load(s.File, []byte(r.Config))
+		return r.Result == state.Done && doc.Config != nil && doc.Config.URL == s.Doc.Config.URL
+	})
 }
 
 // steps carries a plan out. Where there is data that nobody could ask for its release, the databases start first, alone, and are asked: data
@@ -180,6 +219,11 @@ func (e *Env) roll(ctx context.Context, s *seen, f upgradeFlags) error {
 	if p.Problems.Failed() {
 		return p.Problems
 	}
-	p.Problems.WriteText(e.Stderr, e.Color)
+	e.warn(p.Problems)
+	if e.Interactive {
+		if err := e.agree(ctx, f.yes, "upgrade from "+p.From+" to "+p.Release+"?"); err != nil {
+			return err
+		}
+	}
 	return e.begin(ctx, s, p, f)
 }

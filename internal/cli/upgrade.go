@@ -31,16 +31,16 @@ Exit codes: 2 the plan has work to do; 3 a problem was found and nothing was tou
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.upgrade(cmd.Context(), f) },
 	}
-	configFlag(cmd, &f.file)
+	ownConfigFlag(cmd, &f.file)
 	cmd.Flags().StringVar(&f.to, "to", "", "the release to upgrade to, or a minor release (default: the newest available)")
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show the plan")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print the plan as JSON, and only that")
 	cmd.Flags().BoolVar(&f.ticket, "ticket", false, "print the plan as a change ticket in Markdown, and only that")
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	yesFlag(cmd, &f.yes)
 	cmd.Flags().StringVar(&f.trust, "trust-backup", "", "make no backup, because you have one: say where it is")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
 	cmd.Flags().DurationVar(&f.patience, "patience", usualPatience, "how long a background migration may make no progress")
 	cmd.AddCommand(newUpgradePathCmd(env), newUpgradeFinishCmd(env))
+	placeFlags(env, cmd, &f.file)
 	return cmd
 }
 
@@ -49,7 +49,7 @@ const usualPatience = 10 * time.Minute
 
 func newUpgradePathCmd(env *Env) *cobra.Command {
 	var from, to, on, postgres string
-	var external, asJSON bool
+	var external bool
 	cmd := &cobra.Command{
 		Use:   "path",
 		Short: "Show the upgrade steps between two releases; needs no installation",
@@ -65,26 +65,21 @@ func newUpgradePathCmd(env *Env) *cobra.Command {
 			}
 			target := catalogue.Target(on)
 			if target != catalogue.Compose && target != catalogue.Kubernetes {
-				return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--on", Summary: fmt.Sprintf("%q is not a target", on), Hint: "write compose, or kubernetes"}}
+				return diag.List{{Code: "BERTH3758", Severity: diag.Error, Subject: "--target", Summary: fmt.Sprintf("%q is not a target", on), Hint: "write compose, or kubernetes"}}
 			}
 			way, problems := upgrade.Path(env.Catalogue(), upgrade.Request{From: from, To: to, Target: target,
 				Facts: upgrade.Facts{External: external, Postgres: major}})
 			if problems.Failed() {
 				return problems
 			}
-			if asJSON {
-				return env.printJSON(way)
-			}
-			view.Way(env.Stdout, way)
-			return nil
+			return env.give(way, func() { view.Way(env.Stdout, way) })
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the release to upgrade from")
 	cmd.Flags().StringVar(&to, "to", "", "the release to upgrade to, or a minor release (default: the newest available)")
-	cmd.Flags().StringVar(&on, "on", string(catalogue.Compose), "where it runs: compose or kubernetes")
+	cmd.Flags().StringVar(&on, "target", string(catalogue.Compose), "where it runs: compose or kubernetes")
 	cmd.Flags().BoolVar(&external, "external-database", false, "a database is external")
 	cmd.Flags().StringVar(&postgres, "postgres", "", "its major release, such as 12")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	_ = cmd.MarkFlagRequired("from") // it is there
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/state"
+
 	"github.com/spf13/cobra"
 )
 
@@ -22,25 +23,23 @@ is touched. Backups are kept, and berth shows where they are.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.finishUpgrade(cmd.Context(), file, yes) },
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	yesFlag(cmd, &yes)
+	placeFlags(env, cmd, &file)
 	return cmd
 }
 
 func (e *Env) finishUpgrade(ctx context.Context, file string, yes bool) error {
-	s, err := e.look(ctx, file)
+	s, err := e.lookIdle(ctx, file)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.idle(); err != nil {
-		return err
-	}
 	u := s.Upgrade
 	if !u.Holds() {
 		return noUpgrade(u, file)
 	}
 	fmt.Fprintf(e.Stdout, "the rollback from %s to %s is given up; nothing that runs is touched\n", u.Plan.Release, u.Plan.From)
-	if err := e.agree(yes, "give it up?"); err != nil {
+	if err := e.agree(ctx, yes, "give it up?"); err != nil {
 		return err
 	}
 	ctx, release, err := e.lockAsSeen(ctx, s, "upgrade finish")
@@ -50,6 +49,7 @@ func (e *Env) finishUpgrade(ctx context.Context, file string, yes bool) error {
 	defer release()
 	r := state.NewRecord(plan.Finish, u.Plan.Release, string(s.Text), e.Now())
 	r.From = u.Plan.From
+	e.out.result = r
 	if err := run.Recorded(ctx, s.Store, r, e.Now, func() error { return nil }); err != nil {
 		return err
 	}

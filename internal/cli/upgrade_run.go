@@ -18,10 +18,10 @@ import (
 
 // upgradeFlags are what berth upgrade can be told.
 type upgradeFlags struct {
-	file, to, trust    string
-	plan, json, ticket bool
-	yes                bool
-	timeout, patience  time.Duration
+	file, to, trust   string
+	plan, ticket      bool
+	yes               bool
+	timeout, patience time.Duration
 }
 
 // upgrade plans an upgrade, asks, and carries it out; or continues the one that is under way.
@@ -52,10 +52,10 @@ func (e *Env) upgradeFrom(ctx context.Context, s *seen, f upgradeFlags) error {
 	if len(p.Hops) == 0 {
 		return nil
 	}
-	if f.plan || f.json || f.ticket {
+	if f.plan || f.ticket {
 		return exit(ExitChanges)
 	}
-	if err := e.agree(f.yes, "upgrade from "+p.From+" to "+p.Release+"?"); err != nil {
+	if err := e.agree(ctx, f.yes, "upgrade from "+p.From+" to "+p.Release+"?"); err != nil {
 		return err
 	}
 	ctx, release, err := e.lockAsSeen(ctx, s, "upgrade")
@@ -68,10 +68,11 @@ func (e *Env) upgradeFrom(ctx context.Context, s *seen, f upgradeFlags) error {
 
 // show writes the plan of an upgrade. Problems that stop it are the error.
 func (e *Env) show(p *plan.Plan, f upgradeFlags) error {
+	e.out.result = p
 	switch {
-	case f.json:
-		if err := e.printJSON(p); err != nil {
-			return err
+	case e.out.machine():
+		if !p.Problems.Failed() { // else they are the error
+			e.out.found = append(e.out.found, p.Problems...)
 		}
 	case f.ticket:
 		view.Ticket(e.Stdout, p)
@@ -79,11 +80,11 @@ func (e *Env) show(p *plan.Plan, f upgradeFlags) error {
 		view.Upgrade(e.Stdout, p)
 		if len(p.Problems) > 0 && !p.Problems.Failed() {
 			fmt.Fprintln(e.Stdout)
-			p.Problems.WriteText(e.Stderr, e.Color)
+			e.warn(p.Problems)
 		}
 	}
 	switch {
-	case p.Problems.Failed() && (f.json || f.ticket):
+	case p.Problems.Failed() && f.ticket:
 		return exit(ExitChecks)
 	case p.Problems.Failed():
 		return p.Problems
@@ -147,6 +148,7 @@ func (e *Env) begin(ctx context.Context, s *seen, p *plan.Plan, f upgradeFlags) 
 func (e *Env) carry(ctx context.Context, s *seen, r *state.Record, f upgradeFlags) error {
 	began := e.Now()
 	err := e.conductor(s, f).Carry(ctx, r)
+	e.out.result = r
 	if err != nil {
 		return e.stopped(ctx, s, err)
 	}
@@ -161,7 +163,7 @@ func (e *Env) carry(ctx context.Context, s *seen, r *state.Record, f upgradeFlag
 func (e *Env) stopped(ctx context.Context, s *seen, err error) error {
 	var problems diag.List
 	if errors.As(err, &problems) {
-		problems.WriteText(e.Stderr, e.Color)
+		e.warn(problems)
 	}
 	if known := s.remember(context.WithoutCancel(ctx)); known != nil || s.Upgrade == nil {
 		return errors.Join(err, known)

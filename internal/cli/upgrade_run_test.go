@@ -42,7 +42,7 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 	}{
 		"nothing happened": {func(*testing.T, store.Dir, string) {}, true},
 		"the file was edited": {func(t *testing.T, _ store.Dir, file string) {
-			if err := os.WriteFile(file, []byte("on: compose\n# mine\n"), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte("target: compose\n# mine\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
@@ -57,7 +57,7 @@ func TestYesIsForWhatWasSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			file := filepath.Join(dir, "sourcegraph.yaml")
-			text := []byte("on: compose\n")
+			text := []byte("target: compose\n")
 			if err := os.WriteFile(file, text, 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -113,7 +113,7 @@ func TestAgree(t *testing.T) {
 	} {
 		var out strings.Builder
 		e := &Env{Stdout: &out, Environment: installation.Environment{Stdin: strings.NewReader(c.typed), Interactive: c.interactive}}
-		if err := e.agree(c.beforehand, "go?"); (err == nil) != c.want || !strings.Contains(out.String(), c.says) {
+		if err := e.agree(t.Context(), c.beforehand, "go?"); (err == nil) != c.want || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%+v: %v, %q", c, err, out.String())
 		}
 	}
@@ -138,7 +138,7 @@ func TestUnderWay(t *testing.T) {
 // TestRollbackKeepsChanges: a rollback keeps what an admin changed since an upgrade began, wherever the upgrade is.
 func TestRollbackKeepsChanges(t *testing.T) {
 	text := func(release, more string) string {
-		return "on: compose\nrelease: " + release + "\nurl: http://localhost\n" + more
+		return "target: compose\nrelease: " + release + "\nurl: http://localhost\n" + more
 	}
 	begun := anUpgrade(func(release string) string { return text(release, "") })
 	for name, c := range map[string]struct {

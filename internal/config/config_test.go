@@ -4,14 +4,15 @@ import "testing"
 
 func TestHeld(t *testing.T) {
 	for text, want := range map[string]bool{
-		"on: kubernetes": true,
-		"on: kubernetes\nupgrades: {automatic: patch}": true,
-		"on: kubernetes\nupgrades: {hold: true}":       true,
-		"on: kubernetes\nupgrades: {hold: false}":      false,
-		"on: kubernetes\nkubernetes: {namespace: x}":   true,
-		"on: kubernetes\nkubernetes: {mesh: istio}":    false,
-		"on: compose": false,
-		"on: compose\nupgrades: {window: daily 02:00-05:00}": false,
+		"target: kubernetes": true,
+		"target: kubernetes\nupgrades: {automatic: patch}": true,
+		"target: kubernetes\nupgrades: {hold: true}":       true,
+		"target: kubernetes\nupgrades: {hold: false}":      false,
+		"target: kubernetes\nkubernetes: {namespace: x}":   true,
+		"target: kubernetes\nkubernetes: {mesh: istio}":    false,
+		"target: compose": true,
+		"target: compose\nupgrades: {window: daily 02:00-05:00}": true,
+		"target: compose\nupgrades: {hold: false}":               false,
 	} {
 		doc, problems := Load("sourcegraph.yaml", []byte(text+"\nurl: http://localhost\n"))
 		if problems.Failed() {

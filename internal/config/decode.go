@@ -37,7 +37,7 @@ func (d *decoder) document(n *yaml.Node) {
 	}
 	defer d.close()
 	if n.Kind != yaml.MappingNode {
-		d.errorf("BERTH1105", d.src.node(n), "begin with  on: compose", "the file must have keys, got %s", describe(n))
+		d.errorf("BERTH1105", d.src.node(n), "begin with  target: compose", "the file must have keys, got %s", describe(n))
 		return
 	}
 	d.object(Root(), n, "", reflect.ValueOf(d.doc.Config).Elem())
@@ -197,8 +197,30 @@ func (d *decoder) object(k *Key, n *yaml.Node, path string, v reflect.Value) {
 			d.unknown(k, name, path, key, value)
 			return
 		}
-		d.value(c, value, at, v.Field(c.field))
+		if c.Also != "" {
+			if at = d.older(c, name, path, key, value); at == "" {
+				return
+			}
+		}
+		d.value(c, value, at, v.FieldByIndex(c.field))
 	})
+}
+
+// older returns the path of a key that has an older name too, whichever the file uses; "" after it reported that the file has both.
+func (d *decoder) older(c *Key, name, path string, key, value *yaml.Node) string {
+	below := func(name string) string { return strings.TrimPrefix(path+"."+name, ".") }
+	other := c.Name
+	if name == c.Name {
+		other = c.Also
+	}
+	if d.doc.Has(below(other)) {
+		d.errorf("BERTH1104", d.src.node(key), fmt.Sprintf("%s is the older name of %s; keep one of them", c.Also, c.Name), "%s and %s are the same key", other, name)
+		return ""
+	}
+	if name == c.Also {
+		d.record(below(c.Name), key, value)
+	}
+	return below(c.Name)
 }
 
 func (d *decoder) named(k *Key, n *yaml.Node, path string, v reflect.Value) {
@@ -242,14 +264,20 @@ func (d *decoder) variable(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	var f forms
 	before := len(d.problems)
 	d.object(k, n, path, reflect.ValueOf(&f).Elem())
-	switch given := len(slices.DeleteFunc([]string{f.Env, f.File, f.Public}, func(s string) bool { return s == "" })); {
+	given := 0
+	for _, set := range []bool{f.Env != "", f.File != "", f.Public != "", f.SecretKey != nil, f.ConfigMapKey != nil, f.PasswordOf != ""} {
+		if set {
+			given++
+		}
+	}
+	switch {
 	case len(d.problems) > before:
 	case given != 1:
-		d.errorf("BERTH1117", d.doc.Near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of env, file and public", path)
-	case f.Public != "":
-		v.Set(reflect.ValueOf(Value{Text: f.Public, Public: true}))
-	default:
+		d.errorf("BERTH1117", d.doc.Near(path), "write  {env: NAME}  or  {file: PATH}", "%s must have one of %s", path, diag.Listed(k.Names(), "and"))
+	case f.Env != "" || f.File != "":
 		v.Set(reflect.ValueOf(Value{Secret: &Secret{Env: f.Env, File: f.File}}))
+	default:
+		v.Set(reflect.ValueOf(Value{Text: f.Public, Public: f.Public != "", SecretKey: f.SecretKey, ConfigMapKey: f.ConfigMapKey, PasswordOf: f.PasswordOf}))
 	}
 }
 
@@ -304,7 +332,7 @@ func (d *decoder) scalar(k *Key, n *yaml.Node, path string, v reflect.Value) {
 
 // text accepts numbers too, as they are written: release: 7.5 and user: 1000 mean what they look like.
 func (d *decoder) text(k *Key, n *yaml.Node, path string, v reflect.Value) {
-	if n.ShortTag() == "!!bool" && len(k.Enum) == 0 && !strings.Contains(path, ".settings.") {
+	if n.ShortTag() == "!!bool" && len(k.Enum) == 0 && !k.loose {
 		d.wrong(k, n, path)
 		return
 	}
@@ -359,6 +387,9 @@ func (d *decoder) anything(n *yaml.Node, path string) map[string]any {
 }
 
 func (d *decoder) any(n *yaml.Node, path string) any {
+	if value, done := d.instruction(n, path); done {
+		return value
+	}
 	n, ok := d.open(n)
 	if !ok {
 		return nil
@@ -384,4 +415,23 @@ func (d *decoder) any(n *yaml.Node, path string) any {
 		return n.Value
 	}
 	return v
+}
+
+// instruction reads Compose's own tags, which are for patches of the Compose file only.
+func (d *decoder) instruction(n *yaml.Node, path string) (value any, done bool) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	tag := n.ShortTag()
+	if tag != Override && tag != Reset || !slices.ContainsFunc([]string{".compose.", ".project."}, func(key string) bool {
+		return strings.HasPrefix(path, "patches.") && strings.Contains(path, key)
+	}) {
+		return nil, false
+	}
+	if tag == Reset {
+		return map[string]any{Reset: true}, true
+	}
+	untagged := *n
+	untagged.Tag = ""
+	return map[string]any{Override: d.any(&untagged, path)}, true
 }

@@ -39,6 +39,9 @@ func Explain(path string, f Facts) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path == k.Also {
+		path = k.Name
+	}
 	e := f.explain(k, path)
 	for _, c := range f.below(k, path) {
 		e.Below = append(e.Below, f.explain(c, strings.TrimPrefix(path+"."+c.Name, ".")))
@@ -130,7 +133,7 @@ func (f Facts) explain(k *Key, path string) Explanation {
 		e.Means = f.Services[parts[1]].Does
 	}
 	if path == "" {
-		e.Means = "What you want of Sourcegraph. Only on and url are required."
+		e.Means = "What you want of Sourcegraph. Only target and url are required."
 	}
 	if e.Default == "false" {
 		e.Value, e.From = "false", "default"

@@ -14,7 +14,7 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, problems := Load("sourcegraph.yaml", []byte("on: compose\nsize: demo\nservices:\n  gitserver:\n    memory: 16Gi\n    cpu: 4\nlicense: {env: KEY}\n"))
+	doc, problems := Load("sourcegraph.yaml", []byte("target: compose\nsize: demo\nservices:\n  gitserver:\n    memory: 16Gi\n    cpu: 4\nlicense: {env: KEY}\n"))
 	if len(problems) > 0 {
 		t.Fatal(rendered(problems))
 	}
@@ -69,7 +69,7 @@ func TestExplain(t *testing.T) {
   type      bytes: 8Gi, 500Mi
   default   8Gi
   in force  16Gi   sourcegraph.yaml:5:13
-  example   memory: 8Gi
+  example   memory: 16Gi
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -83,7 +83,7 @@ func TestExplainKubernetes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, problems := Load("sourcegraph.yaml", []byte("on: kubernetes\nservices:\n  gitserver:\n    memory: 16Gi\n"))
+	doc, problems := Load("sourcegraph.yaml", []byte("target: kubernetes\nservices:\n  gitserver:\n    memory: 16Gi\n"))
 	if len(problems) > 0 {
 		t.Fatal(rendered(problems))
 	}
@@ -166,7 +166,7 @@ func TestExplainBriefly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, _ := Load("sourcegraph.yaml", []byte("on: kubernetes\nservices: {gitserver: {memory: 16Gi}}\n"))
+	doc, _ := Load("sourcegraph.yaml", []byte("target: kubernetes\nservices: {gitserver: {memory: 16Gi}}\n"))
 	for key, want := range map[string]string{
 		"services.gitserver":       "memory         The memory limit: 8Gi, 500Mi [16Gi]\n",
 		"services.pgsql":           "storage        The size of its volume (200Gi)\n",

@@ -32,6 +32,7 @@ const (
 // Key is one key of sourcegraph.yaml: a field of the structs, read from its tags.
 type Key struct {
 	Name    string
+	Also    string // the name that older files have for it
 	Doc     string
 	Needed  bool   // the file must have it
 	Default string // the value without it, where that does not depend on the release
@@ -41,11 +42,14 @@ type Key struct {
 	Kind    Kind
 	Under   []string // the names that are allowed below a Named, when they are fixed
 	File    string   // the kind of file that a text names
+	Pattern string   // of a text, as editors check it; the decoder says more
 	Min     *int
 	Max     *int
-	Elem    *Key // of an Items or a Named
+	Elem    *Key                        // of an Items or a Named
+	barred  map[string]catalogue.Target // keys of the type that have no use here, since the key above is for the other target only
+	loose   bool                        // text below a name that the admin chooses: it may look like a number or a flag
 	keys    func() []*Key
-	field   int
+	field   []int
 }
 
 // Keys are the keys of an Object or a Hidden. They are made on demand: most files have few of them.
@@ -61,10 +65,10 @@ func Root() *Key { return root() }
 
 var root = sync.OnceValue(func() *Key { return keyOf(reflect.TypeFor[Config](), "") })
 
-// Key is a key's child by name, or nil.
+// Key is a key's child by name, also by its older one, or nil.
 func (k *Key) Key(name string) *Key {
 	for _, c := range k.Keys() {
-		if c.Name == name {
+		if c.Name == name || c.Also == name && name != "" {
 			return c
 		}
 	}
@@ -99,6 +103,7 @@ func keyOf(t reflect.Type, unit string) *Key {
 		k.Kind, k.keys = Object, fieldKeys(t)
 	case t.Kind() == reflect.Map:
 		k.Kind, k.Elem = Named, keyOf(t.Elem(), "")
+		k.Elem.loose = k.Elem.Kind == Text
 	case t.Kind() == reflect.Slice:
 		k.Kind, k.Elem = Items, keyOf(t.Elem(), "")
 	case t.Kind() == reflect.Bool:
@@ -113,18 +118,21 @@ func keyOf(t reflect.Type, unit string) *Key {
 
 func fieldKeys(t reflect.Type) func() []*Key {
 	return sync.OnceValue(func() []*Key {
-		keys := make([]*Key, t.NumField())
-		for i := range keys {
-			keys[i] = fieldKey(t.Field(i), i)
+		var keys []*Key
+		for _, f := range reflect.VisibleFields(t) {
+			if !f.Anonymous { // the keys of an embedded struct are among its own
+				keys = append(keys, fieldKey(f))
+			}
 		}
 		return keys
 	})
 }
 
-func fieldKey(f reflect.StructField, i int) *Key {
+func fieldKey(f reflect.StructField) *Key {
 	tag := f.Tag
 	k := keyOf(f.Type, tag.Get("unit"))
-	k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), i
+	k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), f.Index
+	k.Pattern, k.Also = tag.Get("pattern"), tag.Get("also")
 	k.File, k.Default, k.Needed = tag.Get("file"), tag.Get("default"), tag.Get("needed") != ""
 	if k.Kind == Flag && f.Type.Kind() == reflect.Bool {
 		k.Default = "false"
@@ -137,10 +145,38 @@ func fieldKey(f reflect.StructField, i int) *Key {
 	if names := tag.Get("names"); names != "" {
 		k.Under = strings.Split(names, "|")
 	}
+	if k.On != "" {
+		k.narrow(k.On)
+	}
 	if k.Elem != nil {
 		k.Elem.Name, k.Elem.Enum, k.Elem.File = cmp.Or(tag.Get("each"), "N"), k.Enum, k.File
 	}
 	return k
+}
+
+// narrow leaves out the keys below that are for the other target only: the key itself is for one.
+func (k *Key) narrow(target catalogue.Target) {
+	if all := k.keys; all != nil {
+		k.barred = map[string]catalogue.Target{}
+		k.keys = sync.OnceValue(func() []*Key {
+			var keys []*Key
+			for _, c := range all() {
+				if c.On != "" && c.On != target {
+					k.barred[c.Name] = c.On
+					continue
+				}
+				one := *c
+				one.narrow(target)
+				keys = append(keys, &one)
+			}
+			return keys
+		})
+	}
+	if k.Elem != nil {
+		elem := *k.Elem
+		elem.narrow(target)
+		k.Elem = &elem
+	}
 }
 
 func bound(tag string) *int {
@@ -189,7 +225,7 @@ func (k *Key) visit(v reflect.Value, path string, f func(k *Key, path string, v 
 	switch k.Kind {
 	case Object:
 		for _, c := range k.Keys() {
-			c.visit(v.Field(c.field), below(c.Name), f)
+			c.visit(v.FieldByIndex(c.field), below(c.Name), f)
 		}
 	case Named:
 		for _, name := range v.MapKeys() {

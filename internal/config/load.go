@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"berth/internal/diag"
@@ -14,9 +17,37 @@ import (
 )
 
 const (
-	maxSize   = 1 << 20 // a config has a few lines; a larger file is another one by mistake
-	maxSyntax = 10      // berth stops after this many syntax errors
+	// MaxSize is the most bytes of a config: it has a few lines, and a larger file is another one by mistake.
+	MaxSize   = 1 << 20
+	maxSyntax = 10 // berth stops after this many syntax errors
 )
+
+// ReadFile reads a config's text. Only a regular file is one: a pipe may never end, and a folder or a device is a mistake. The error says so in plain
+// words; it wraps fs.ErrNotExist where there is nothing.
+func ReadFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return nil, errors.New("it is a link that leads back to itself")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, errors.New("you may not read it")
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, errors.New("it is a folder")
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no regular file")
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, errors.New("you may not read it")
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, MaxSize+1))
+}
 
 // Doc is a config as read, with the place of every key. Where there were problems, Config has what could be read.
 type Doc struct {
@@ -61,11 +92,11 @@ func Load(file string, data []byte) (*Doc, diag.List) {
 	doc := &Doc{File: file, Config: &Config{}, values: map[string]diag.Range{}, keys: map[string]diag.Range{}}
 	d := &decoder{src: newSource(file, strings.ToValidUTF8(string(data), "\uFFFD")), doc: doc, budget: maxValues}
 	doc.top = d.src.at(1, 1, utf8.RuneCountInString(d.src.lines[0]))
-	if len(data) > maxSize {
-		d.errorf("BERTH1114", doc.top, "", "the file has %d bytes, more than any config", len(data))
+	if doc.broken = len(data) > MaxSize; doc.broken {
+		d.errorf("BERTH1114", diag.Range{File: file, Line: 1, Column: 1}, "name the config with: --config FILE", "the file has over %d bytes, more than any config", MaxSize)
 		return doc, d.problems
 	}
-	if !d.encoding(data) {
+	if doc.broken = !d.encoding(data); doc.broken {
 		return doc, d.problems
 	}
 	lines := d.tabs()

@@ -22,7 +22,7 @@ func rendered(problems diag.List) string {
 
 func TestLoad(t *testing.T) {
 	two, port := 2, 8080
-	doc, problems := Load("sourcegraph.yaml", []byte(`on: compose
+	doc, problems := Load("sourcegraph.yaml", []byte(`target: compose
 release: 7.10
 url: http://localhost
 ports: {http: 8080}
@@ -45,9 +45,9 @@ patches:
 	}
 	want := &Config{
 		On: "compose", Release: "7.10", URL: "http://localhost", Ports: Ports{HTTP: &port},
-		Services: map[string]Service{"gitserver": {Replicas: &two, Memory: "16Gi", Env: map[string]Value{
+		Services: map[string]Service{"gitserver": {Replicas: &two, Memory: "16Gi", Attributes: Attributes{Env: map[string]Value{
 			"A": {Text: "007"}, "B": {Text: "true"}, "C": {Secret: &Secret{Env: "TOKEN"}},
-		}}},
+		}}}},
 		Databases:              map[string]Database{"pgsql": {Settings: map[string]string{"max_connections": "200", "fsync": "off", "jit": "false"}}},
 		CertificateAuthorities: []string{"ca.pem"}, Proxy: &Proxy{None: []string{"ca.pem"}}, Executors: &Executors{},
 		Patches: []Patch{{Service: "cadvisor", Compose: map[string]any{
@@ -58,7 +58,7 @@ patches:
 		t.Error(diff)
 	}
 	for path, want := range map[string]string{
-		"on":                             "1:5+7",
+		"target":                         "1:9+7",
 		"services":                       "5:1+8",
 		"services.gitserver.replicas":    "7:15+1",
 		"services.gitserver.env.C.env":   "9:37+5",
@@ -85,7 +85,7 @@ func TestBytes(t *testing.T) {
 			"f:3:7: size must be demo, got \"x\"                                              BERTH1106\n  3 | size: x\n    |       ^ write one of them\n"},
 		{"columns count characters", "name: 'é中x' \nsize: {a: 'é'}\n",
 			"f:2:7: size must be text, got a map                                            BERTH1105\n  2 | size: {a: 'é'}\n    |       ^^^^^^^^ size: demo\n"},
-		{"latin-1", "on: compose\nname: caf\xe9\n",
+		{"latin-1", "target: compose\nname: caf\xe9\n",
 			"f:2:10: the file has the byte 0xe9, which is not UTF-8                         BERTH1112\n  2 | name: caf\uFFFD\n    |          ^ save the file as plain UTF-8 text\n"},
 		{"utf-16", "o\x00n\x00",
 			"f:1:2: the file has the control character U+0000                               BERTH1112\n  1 | o\uFFFDn\uFFFD\n    |  ^ save the file as plain UTF-8 text\n"},
@@ -133,7 +133,7 @@ func bomb() string {
 // TestAllAtOnce combines mistakes that are each found alone, and finds as many.
 func TestAllAtOnce(t *testing.T) {
 	mistakes := []string{
-		"on: docker", "urls: x", "size: 3", "name: [a]", "license: abc", "ports: {http: x}", "services: {a: {replicas: -1}}",
+		"target: docker", "urls: x", "size: 3", "name: [a]", "license: abc", "ports: {http: x}", "services: {a: {replicas: -1}}",
 		"databases: {pg: {}}", "redis: {redis-cache: {external: {}}}", "objectStorage: {backend: s4}", "images: {registry: {}}",
 		"certificateAuthorities: x", "proxy: []", "git: {sshkey: {env: a}}", "siteConfig: {fil: a}", "executors: {queues: [x]}",
 		"tracing: {jaeger: 1}", "kubernetes: x", "patches: [x]", "release: \"x", "tls: {certificate", "codeHosts: a: b",
@@ -208,5 +208,27 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	for b.Loop() {
 		Load(thirty, data)
+	}
+}
+
+// TestOlderName: a file may have the older name of a key. It means the same, and its place is that of the newer name.
+func TestOlderName(t *testing.T) {
+	older, problems := Load("f", []byte("url: http://localhost\non: kubernetes\n"))
+	newer, more := Load("f", []byte("url: http://localhost\ntarget: kubernetes\n"))
+	if len(problems)+len(more) > 0 || older.Config.On != "kubernetes" || !cmp.Equal(older.Config, newer.Config) {
+		t.Errorf("%+v, want %+v; %v %v", older.Config, newer.Config, problems, more)
+	}
+	if at := older.At("target"); at.Line != 2 || at.Column != 5 {
+		t.Errorf("target is at %+v", at)
+	}
+	edited, err := WithRelease("f", []byte("on: compose\nrelease: 7.5.0\n"), "7.6.0")
+	if err != nil || string(edited) != "on: compose\nrelease: 7.6.0\n" {
+		t.Errorf("%q %v", edited, err)
+	}
+	for _, text := range []string{"on: compose\ntarget: compose\n", "target: compose\non: compose\n", "on: nowhere\ntarget: compose\n"} {
+		_, problems := Load("f", []byte(text))
+		if last := problems[len(problems)-1]; last.Code != "BERTH1104" || last.Range.Line != 2 {
+			t.Errorf("%q: %+v", text, problems)
+		}
 	}
 }

@@ -71,9 +71,23 @@ func bytesInstead(text string) string {
 	case m == nil:
 		return "write it as 500Mi or 8Gi"
 	case m[2] == "":
-		return fmt.Sprintf("it has no unit; write %sGi or %sMi", m[1], m[1])
+		n, _ := strconv.ParseFloat(m[1], 64)
+		if n < 1e6 { // nobody means so few bytes
+			return fmt.Sprintf("it has no unit; write %sGi or %sMi", m[1], m[1])
+		}
+		return "it has no unit; write " + inUnits(n)
 	}
 	return fmt.Sprintf("write %s%si", m[1], strings.ToUpper(m[2]))
+}
+
+// inUnits is a number of bytes in the largest unit that divides it.
+func inUnits(n float64) string {
+	for _, unit := range []string{"Ti", "T", "Gi", "G", "Mi", "M", "Ki", "k"} {
+		if whole := n / bytesUnits[unit]; whole >= 1 && whole == math.Trunc(whole) {
+			return strconv.FormatFloat(whole, 'f', -1, 64) + unit
+		}
+	}
+	return strconv.FormatFloat(math.Ceil(n/1e3), 'f', -1, 64) + "k"
 }
 
 // Measure is a quantity as Kubernetes reads it, as a number: "500m", ".2", "8G", "4Gi".

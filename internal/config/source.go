@@ -32,7 +32,7 @@ func plainKey(name string) bool {
 }
 
 var plainKeys = sync.OnceValue(func() []string {
-	names := []string{"topologyKey", "matchLabelKeys", "mismatchLabelKeys"} // of pods, whose form is that of Kubernetes
+	names := []string{"passwordOf", "topologyKey", "matchLabelKeys", "mismatchLabelKeys"} // the latter of pods, whose form is that of Kubernetes
 	var walk func(k *Key)
 	walk = func(k *Key) {
 		if k.Kind == Hidden || k.Kind == Variable {

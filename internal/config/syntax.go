@@ -22,8 +22,14 @@ func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 		p.line, p.column = e.ContextMark.Line, e.ContextMark.Column
 	}
 	if above := wordsAbove(lines, p.line); above > 0 && !opened {
-		p.line, p.column = above, 1
-		p.summary, p.hint = "the line has no key", "write it as  key: value"
+		text := strings.TrimSpace(lines[above-1])
+		p.line, p.column = above, 1+strings.Index(lines[above-1], text)
+		p.summary, p.hint = "the line has no colon", "write it as  key: value"
+		if name, value, two := strings.Cut(text, " "); two {
+			p.hint = fmt.Sprintf("write it as  %s: %s", name, shorten(strings.TrimSpace(value)))
+		} else if above < len(lines) && indent(lines[p.line]) > indent(lines[above-1]) {
+			p.hint = fmt.Sprintf("write it as  %s:", name)
+		}
 		return p
 	}
 	switch {
@@ -47,17 +53,20 @@ func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 	return p
 }
 
-// wordsAbove finds a line of plain words right above a line: YAML reads both as one text, and reports the error one line too late.
+// wordsAbove finds a line without a colon right above a line: YAML reads both as one text, and reports the error one line too late.
 func wordsAbove(lines []string, line int) int {
 	for i := min(line, len(lines)) - 2; i >= 0; i-- {
 		text := strings.TrimSpace(lines[i])
 		switch {
 		case text == "" || text[0] == '#':
 			continue
-		case topLevel(lines[i]) && !strings.ContainsAny(text, ":-[{"):
+		case !strings.Contains(text, ": ") && !strings.HasSuffix(text, ":") && !strings.ContainsAny(text[:1], "-[{\"'|>&*!%@`"):
 			return i + 1
 		}
 		return 0
 	}
 	return 0
 }
+
+// indent is the number of spaces that a line begins with.
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/diag"
 	"go.yaml.in/yaml/v4"
 )
@@ -15,16 +16,37 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 	if path != "" {
 		where = path
 	}
-	if k.Kind == Hidden || k.Kind == Variable { // the value may be the secret itself
-		d.errorf("BERTH1102", maskedFrom(d.src.node(key), value), "write  {env: NAME}  or  {file: PATH}", "unknown key %q under %s", name, path)
+	if hint := reference(name, value); hint != "" && k.Kind == Variable { // it names a secret, and has none
+		d.errorf("BERTH1102", d.src.node(key), hint, "unknown key %q under %s", name, path)
 		return
 	}
-	if hint := misplaced(name, path, value); hint != "" {
-		d.errorf("BERTH1103", d.src.node(key), hint, "%q is not a key of %s", name, where)
+	if only := k.barred[name]; k.Names() != nil && only != "" {
+		at := d.src.node(key)
+		if k.Kind == Variable { // the value may be a secret
+			at = maskedFrom(at, value)
+		}
+		d.errorf("BERTH1162", at, "remove it", "%s.%s is for %s only, and %s is for %s", path, name, Title(only), path, Title(other(only)))
 		return
+	}
+	if k.Kind == Hidden || k.Kind == Variable { // the value may be the secret itself
+		hint := "write  {env: NAME}  or  {file: PATH}"
+		if k.Kind == Variable && name == "value" { // as in the chart
+			hint = "write the text without value; of a secret,  {env: NAME}  or  {file: PATH}"
+		}
+		d.errorf("BERTH1102", maskedFrom(d.src.node(key), value), hint, "unknown key %q under %s", name, path)
+		return
+	}
+	known := theirs(name, path)
+	if known == "" || path == "" && composeTop(name) == "" { // a key of ours elsewhere says more than a service of the chart
+		if hint := misplaced(name, path, value); hint != "" {
+			d.errorf("BERTH1103", d.src.node(key), hint, "%q is not a key of %s", name, where)
+			return
+		}
 	}
 	hint := "known here: " + diag.Listed(k.Names(), "and")
-	if guess := diag.Closest(name, k.Names()); guess != "" {
+	if known != "" {
+		hint = known
+	} else if guess := diag.Closest(name, k.Names()); guess != "" {
 		hint = fmt.Sprintf("did you mean %q?", guess)
 	} else if path == "" {
 		hint = "berth explain lists the keys"
@@ -34,6 +56,43 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 		in = " under " + path
 	}
 	d.errorf("BERTH1102", d.src.node(key), hint, "unknown key %q%s", name, in)
+}
+
+// other is the target that is not this one.
+func other(target catalogue.Target) catalogue.Target {
+	if target == catalogue.Compose {
+		return catalogue.Kubernetes
+	}
+	return catalogue.Compose
+}
+
+// reference is what to write for a variable's source as Kubernetes writes it, such as valueFrom; "" for anything else.
+func reference(name string, value *yaml.Node) string {
+	if value.Kind != yaml.MappingNode {
+		return ""
+	}
+	field := func(name string) string {
+		for i := 0; i+1 < len(value.Content); i += 2 {
+			if v := value.Content[i+1]; value.Content[i].Value == name && v.Kind == yaml.ScalarNode {
+				return v.Value
+			}
+		}
+		return "NAME"
+	}
+	switch name {
+	case "valueFrom":
+		if len(value.Content) != 2 {
+			return ""
+		}
+		return reference(value.Content[0].Value, value.Content[1])
+	case "secretKeyRef":
+		return fmt.Sprintf("write  {secretKey: {name: %s, key: %s}}", field("name"), field("key"))
+	case "configMapKeyRef":
+		return fmt.Sprintf("write  {configMapKey: {name: %s, key: %s}}", field("name"), field("key"))
+	case "fieldRef", "resourceFieldRef":
+		return "a field of the pod has no key: set it by a patch of the container's env, as docs/patches.md shows"
+	}
+	return ""
 }
 
 // misplaced finds where a misplaced key belongs: by its name, or, for a service or a store, by its value.
@@ -103,6 +162,8 @@ func instead(k *Key, n *yaml.Node) string {
 		return fmt.Sprintf("write %q in quotes if you mean a text", n.Value)
 	case n.Kind == yaml.ScalarNode && k.Kind == Items:
 		return fmt.Sprintf("write  %s: [%s]", k.Name, shorten(n.Value))
+	case n.Kind == yaml.SequenceNode && k.Kind == Named: // as Compose allows it
+		return "write  NAME: VALUE  for each entry, in place of  - NAME=VALUE"
 	case k.Kind == Hidden || k.Kind == Variable:
 		return "write  {env: NAME}  or  {file: PATH}"
 	}

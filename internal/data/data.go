@@ -6,6 +6,7 @@ package data
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type Worker struct {
 	Say   func(string) // takes what tasks write
 	Again string       // the command that goes on after a problem: "berth upgrade"
 	Back  string       // a second way out, as part of a hint; "": there is none
+	// Databases are those that Sourcegraph uses; nil: all three.
+	Databases []string
 }
 
 // Image is the image of a release's database, or its migrator.
@@ -57,33 +60,60 @@ func (w *Worker) Await(ctx context.Context, image Image) (*Facts, error) {
 }
 
 func (w *Worker) inspect(ctx context.Context, image Image, wait time.Duration, line func(string)) (*Facts, error) {
-	t := run.Task{Name: "inspect" + w.Tag, Identity: "inspect", Image: image, As: "pgsql", Entry: script(inspectScript),
-		Env: map[string]string{"WAIT": fmt.Sprint(int(wait.Seconds()))}}
+	f := &Facts{}
+	if err := w.ask(ctx, image, "inspect", inspectScript, wait, line, f.take); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// ask runs a script that reports facts, and gives each of them. What else it writes are lines for people.
+func (w *Worker) ask(ctx context.Context, image Image, name, text string, wait time.Duration, line func(string), take func(kind, text string) error) error {
+	return w.askBy(ctx, run.Task{}, image, name, text, wait, line, take)
+}
+
+// askBy is ask with more to say of the task.
+func (w *Worker) askBy(ctx context.Context, t run.Task, image Image, name, text string, wait time.Duration, line func(string), take func(kind, text string) error) error {
+	t.Name, t.Identity, t.Image, t.As, t.Entry = name+w.Tag, name, image, "pgsql", script(text)
+	env := map[string]string{"WAIT": fmt.Sprint(int(wait.Seconds()))}
+	maps.Copy(env, t.Env)
+	t.Env = env
 	lines, exit, err := w.fresh(ctx, t, func(l string) {
 		if !strings.HasPrefix(l, factsMark) && l != factsEnd {
 			line(l)
 		}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if exit != 0 {
-		return nil, failed(t, exit, lines, "BERTH3701", "the databases do not answer", "check that they run: berth status")
+		return failed(t, exit, lines, "BERTH3701", "the databases do not answer", "check that they run: berth status")
 	}
-	f := &Facts{}
-	if err := f.read(lines); err != nil {
-		return nil, failed(t, exit, lines, "BERTH3701", err.Error(), "check that the databases run: berth status")
+	if err := eachFact(lines, take); err != nil {
+		return failed(t, exit, lines, "BERTH3701", err.Error(), "check that the databases run: berth status")
 	}
-	return f, w.Tasks.Forget(ctx, t.Name)
+	return w.Tasks.Forget(ctx, t.Name)
 }
 
-// schemas are the migrator's names of the databases.
-var schemas = []string{"frontend", "codeintel", "codeinsights"}
+// names are the migrator's names of the databases.
+var names = map[string]string{"pgsql": "frontend", "codeintel-db": "codeintel", "codeinsights-db": "codeinsights"}
+
+// schemas are the migrator's names of the databases that Sourcegraph uses.
+func (w *Worker) schemas() []string {
+	var all []string
+	for _, database := range []string{"pgsql", "codeintel-db", "codeinsights-db"} {
+		if w.Databases == nil || slices.Contains(w.Databases, database) {
+			all = append(all, names[database])
+		}
+	}
+	return all
+}
 
 // Drift compares the databases' schemas with those of a release, by the migrator of that one: it knows them, and works with the Postgres that
 // they are in.
 func (w *Worker) Drift(ctx context.Context, migrator Image, release string) (diag.List, error) {
 	// At once: in a cluster a task takes seconds before it begins.
+	schemas := w.schemas()
 	found := make([]diag.List, len(schemas))
 	var g errgroup.Group
 	for i, schema := range schemas {
@@ -105,25 +135,6 @@ func (w *Worker) Drift(ctx context.Context, migrator Image, release string) (dia
 	return slices.Concat(found...), err
 }
 
-// Dump backs the databases up under a name: it dumps them, and restores the dump once into a scratch server. trust says how a backup of the
-// admin's own is given instead; "": it can't be.
-func (w *Worker) Dump(ctx context.Context, image Image, name string, bytes int64, trust string) error {
-	hint := "make room or fix the cause shown above, then: " + w.Again
-	if trust != "" {
-		hint += "   with a backup of your own: " + trust
-	}
-	t := run.Task{Name: "backup", Identity: w.identity("backup " + name), Image: image, As: "pgsql", Entry: script(backupScript),
-		Env: map[string]string{"DIR": folder, "BACKUP": name}, Volume: Backups, Path: folder, Size: room(bytes)}
-	return w.do(ctx, t, "BERTH3703", "the databases could not be backed up; nothing was touched", hint)
-}
-
-// Restore puts a backup into databases that run.
-func (w *Worker) Restore(ctx context.Context, image Image, backup string) error {
-	return w.do(ctx, run.Task{Name: "restore", Identity: w.identity("restore"), Image: image, As: "pgsql", Entry: script(restoreScript),
-		Env: map[string]string{"DIR": folder, "BACKUP": backup}, Volume: Backups, Path: folder},
-		"BERTH3723", "the backup could not be restored; the databases are as they were before", w.fix())
-}
-
 // Index checks the indexes of the databases, and rebuilds the invalid ones.
 func (w *Worker) Index(ctx context.Context, image Image) error {
 	return w.do(ctx, run.Task{Name: "indexes", Identity: w.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript)},
@@ -143,6 +154,9 @@ type Migration struct {
 // databases tell. done reports whether that was so.
 func (w *Worker) Migrate(ctx context.Context, m Migration, database Image) (done bool, err error) {
 	t := run.Task{Name: "migrate", Identity: w.identity("migrate"), Image: m.Migrator, Command: slices.Clone(m.Command)}
+	if schemas := w.schemas(); len(schemas) < len(names) && m.Command[0] == "up" {
+		t.Command = append(t.Command, "-db="+strings.Join(schemas, ","))
+	}
 	if m.Begun {
 		facts, err := w.Inspect(ctx, database)
 		if err != nil {

@@ -3,7 +3,6 @@ package data
 import (
 	_ "embed" // the scripts
 	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -67,8 +66,10 @@ var (
 	shared string
 	//go:embed scripts/inspect.sh
 	inspectScript string
-	//go:embed scripts/backup.sh
-	backupScript string
+	//go:embed scripts/proof.sh
+	proofScript string
+	//go:embed scripts/dump.sh
+	dumpScript string
 	//go:embed scripts/restore.sh
 	restoreScript string
 	//go:embed scripts/background.sh
@@ -86,41 +87,23 @@ const (
 	factsEnd  = "FACTS END"
 )
 
-// read takes facts from the lines of an inspection.
-func (f *Facts) read(lines []string) error {
-	ended := false
-	for _, line := range lines {
-		if line == factsEnd {
-			ended = true
-		}
-		fact, ok := strings.CutPrefix(line, factsMark)
-		if !ok {
-			continue
-		}
-		kind, text, _ := strings.Cut(fact, " ")
-		var err error
-		switch kind {
-		case "database":
-			var d Database
-			err = json.Unmarshal([]byte(text), &d)
-			f.Databases = append(f.Databases, d)
-		case "unfinished":
-			var more []Unfinished
-			err = json.Unmarshal([]byte(text), &more)
-			f.Unfinished = append(f.Unfinished, more...)
-		case "release":
-			var r struct{ Version string }
-			err = json.Unmarshal([]byte(text), &r)
-			f.Release = strings.TrimPrefix(r.Version, "v")
-		case "background":
-			err = json.Unmarshal([]byte(text), &f.Background)
-		}
-		if err != nil {
-			return fmt.Errorf("read what the databases report about %s: %w", kind, err)
-		}
+// take takes one fact of an inspection.
+func (f *Facts) take(kind, text string) (err error) {
+	switch kind {
+	case "database":
+		var d Database
+		err = json.Unmarshal([]byte(text), &d)
+		f.Databases = append(f.Databases, d)
+	case "unfinished":
+		var more []Unfinished
+		err = json.Unmarshal([]byte(text), &more)
+		f.Unfinished = append(f.Unfinished, more...)
+	case "release":
+		var r struct{ Version string }
+		err = json.Unmarshal([]byte(text), &r)
+		f.Release = strings.TrimPrefix(r.Version, "v")
+	case "background":
+		err = json.Unmarshal([]byte(text), &f.Background)
 	}
-	if !ended {
-		return fmt.Errorf("the databases did not report everything: %s", strings.Join(lines[max(0, len(lines)-3):], "; "))
-	}
-	return nil
+	return err
 }

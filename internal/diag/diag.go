@@ -82,6 +82,15 @@ func (l List) Err() error {
 	return nil
 }
 
+// Warnings are the same problems for work that goes on in spite of them.
+func (l List) Warnings() List {
+	out := slices.Clone(l)
+	for i := range out {
+		out[i].Severity = Warning
+	}
+	return out
+}
+
 // Sort orders by place, then by code, so that the same problems print in the same order.
 func (l List) Sort() {
 	slices.SortStableFunc(l, func(a, b Diagnostic) int {

@@ -1,16 +1,22 @@
 package installation
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
 	"berth/catalogue"
 	"berth/internal/config/check"
+	"berth/internal/registry"
 	"berth/internal/run"
+	"berth/internal/stack"
 	"berth/internal/state"
 )
 
@@ -30,6 +36,8 @@ type Environment struct {
 	Keep func(text string) error
 	// Current says that the cluster is the current one, or that of this pod, whatever context the config names.
 	Current bool
+	// Place is where this command finds the installation, where that is not as the config says.
+	Place Place
 }
 
 // Abs gives a path that the admin wrote on the command line.
@@ -46,6 +54,7 @@ func (e *Environment) World(dir string) check.World {
 		Getenv:    e.Getenv,
 		Now:       e.Now,
 		Catalogue: e.Catalogue(),
+		Program:   program,
 	}
 }
 
@@ -76,4 +85,58 @@ func (e *Environment) Rewrite(file, text string) error {
 		}
 	}
 	return state.WriteFile(path, []byte(text), mode)
+}
+
+// patience is how long a program of this machine may take to read a file.
+const patience = 10 * time.Second
+
+// program runs a reader of a file on a text, where this machine has it.
+func program(input []byte, name string, args ...string) (output string, ok, ran bool) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", false, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	var said bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(input), &said
+	err = cmd.Run()
+	return said.String(), err == nil, ctx.Err() == nil && (err == nil || cmd.ProcessState != nil)
+}
+
+// Beside are the files that a config needs, by the names that it has for them, with the config itself and the lock file. Those that may hold secrets are
+// among them where secrets is true.
+func (e *Environment) Beside(w *Want, secrets bool) (map[string][]byte, error) {
+	out := map[string][]byte{filepath.Base(w.File): w.Text}
+	names := append(stack.FileNames(w.Doc.Config), registry.LockName)
+	if secrets {
+		for _, s := range w.Stack.Secrets {
+			if s.File != "" {
+				names = append(names, s.File)
+			}
+		}
+		// Whoever reads the config reads the rest.
+		world := e.World(w.Dir)
+		read := world.ReadFile
+		world.ReadFile = func(name string) ([]byte, error) {
+			names = append(names, name)
+			return read(name)
+		}
+		check.Read(w.File, w.Text, e.Catalogue(), world)
+	}
+	for _, name := range names {
+		if out[name] != nil {
+			continue
+		}
+		content, err := os.ReadFile(from(w.Dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // a lock file is not always there; what a config needs is checked elsewhere
+		case err != nil:
+			return nil, fmt.Errorf("read a file that %s names: %w", w.File, err)
+		}
+		out[name] = content
+	}
+	return out, nil
 }

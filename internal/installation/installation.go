@@ -5,6 +5,8 @@ package installation
 import (
 	"cmp"
 	"context"
+	"io"
+	"slices"
 	"time"
 
 	"berth/internal/config"
@@ -23,6 +25,8 @@ type Installation struct {
 	Planner
 	Host
 	Prober
+	Insider
+	Witness
 	Data
 	Secrets
 	run.Tasks // which run beside it
@@ -31,6 +35,11 @@ type Installation struct {
 	Hint    string // a command that shows why the front proxy does not answer
 	Clone   Clone
 	Close   func() // lets go of the target
+
+	// Explain says why services are not ready, where the target knows more than Services: see doctor. nil: it does not.
+	Explain func(ctx context.Context) (diag.List, error)
+	// Forward connects to the page of a frontend from wherever berth runs; nil: there is no other way than the front proxy.
+	Forward func(ctx context.Context) (io.ReadWriteCloser, error)
 
 	// Images proves that the images of a whole release are available; nil: only the target itself can tell.
 	Images func(ctx context.Context, w *Want) diag.List
@@ -78,8 +87,8 @@ type Prober interface {
 	Services(ctx context.Context) (Services, error)
 	// Answers asks the front proxy whether Sourcegraph is healthy.
 	Answers(ctx context.Context) Answer
-	// Search asks for one search result. Status is the one of HTTP; 0 when there is no way to ask.
-	Search(ctx context.Context, by Route) (status int, answer string, err error)
+	// Get asks for a page. Status is the one of HTTP; 0 when there is no way to ask.
+	Get(ctx context.Context, by Route, p Page) (status int, answer string, err error)
 	// Room finds what there is too little of for a clone of some data, and says what is taken of what there is.
 	Room(ctx context.Context, r data.Room) (taken string, problems diag.List, err error)
 }
@@ -87,16 +96,27 @@ type Prober interface {
 // Services are an installation's services.
 type Services struct {
 	All     []Service
-	Missing []string // that the config asks for and that are not there
+	Missing []string // of Sourcegraph's that the config asks for and that are not there
+	Lacking []string // containers of the admin's own that are not there
 	Release string   // that runs; "" when nothing does
 }
 
 // Service is how one service is, as its target reports it.
 type Service struct {
 	Name    string `json:"name"`
-	Release string `json:"release"`
+	Release string `json:"release"`       // "" of containers of the admin's own
+	Own     bool   `json:"own,omitempty"` // a container of the admin's own, and none of Sourcegraph's
 	Status  string `json:"status"`
 	Ready   bool   `json:"ready"`
+}
+
+// Lacks notes something that the config asks for and that is not there. own says that it is a container of the admin's own.
+func (s *Services) Lacks(name string, own bool) {
+	if own {
+		s.Lacking = append(s.Lacking, name)
+		return
+	}
+	s.Missing = append(s.Missing, name)
 }
 
 // Runs are the services by the release of their containers, but for the migrator, which ran once.
@@ -117,7 +137,7 @@ func (s Services) Unready() (names []string) {
 			names = append(names, v.Name+" ("+v.Status+")")
 		}
 	}
-	for _, m := range s.Missing {
+	for _, m := range slices.Concat(s.Missing, s.Lacking) {
 		names = append(names, m+" (is not there)")
 	}
 	return names
@@ -138,6 +158,13 @@ const (
 	ByFrontProxy Route = "front proxy"
 	Directly     Route = "frontend" // where a maintenance page is in front of it
 )
+
+// Page is a page that the frontend serves.
+type Page struct {
+	Path  string
+	Query string // encoded
+	Token string // an access token of Sourcegraph; "": nobody is signed in
+}
 
 // Data is what an installation's databases hold.
 type Data interface {
@@ -161,6 +188,7 @@ type Said struct {
 // Access is how an installation's databases are reached.
 type Access struct {
 	Env     map[string]string // the variables of its migrator; passwords are among them
+	Files   map[string]string // that its migrator mounts, by path; a private key may be among them
 	Secrets []string          // values that are not to be shown
 	Network string            // of the engine, or the namespace
 }

@@ -43,10 +43,14 @@ func Recorded(ctx context.Context, i *Installation, r Runner, do func(*Runner) e
 
 // Run carries out a plan of an installation. in is the step of another plan that it is a part of; 0: none.
 func (r *Runner) Run(ctx context.Context, i *Installation, p *plan.Plan, in int) (*run.Run, error) {
-	one := r.New(p, i.Executor(p, r.Timeout), in)
+	target := i.Executor(p, r.Timeout)
+	one := r.New(p, target, in)
 	err := one.Execute(ctx)
 	if err == nil {
 		err = i.Conclude(ctx, p)
+	}
+	if h, holds := target.(interface{ Waited() time.Duration }); holds {
+		r.Record.Waited = max(r.Record.Waited, h.Waited().Seconds())
 	}
 	return one, err
 }
@@ -83,9 +87,9 @@ func (r *Runner) reach(ctx context.Context, w *Want, in int) (*run.Run, error) {
 }
 
 // Roll is Reach while people work with it. In a cluster requests go through a holding proxy meanwhile, where they wait for what exists once. Where
-// that can't be made, they don't wait, and fail.
+// that can't be made, they don't wait, and fail. On an engine the front proxy is there already.
 func (r *Runner) Roll(ctx context.Context, w *Want, in int) error {
-	if w.Doc.Config.HoldsRequests() {
+	if w.Stack.Cluster != nil && w.Doc.Config.HoldsRequests() {
 		one, err := r.reach(ctx, w.With(stack.HoldsRequests, ""), in)
 		var why diag.List
 		switch {

@@ -22,6 +22,11 @@ const SearchQuery = "q=count%3A1+.&display=1"
 // SearchPatience is how long a search may go unanswered after everything is ready: indexes are opened and caches filled meanwhile.
 const SearchPatience = time.Minute
 
+// Search asks for one search result. Status is the one of HTTP; 0 when there is no way to ask.
+func (i *Installation) Search(ctx context.Context, by Route) (status int, answer string, err error) {
+	return i.Get(ctx, by, Page{Path: SearchPath, Query: SearchQuery})
+}
+
 // Searched proves that a search is answered, and says how.
 func (i *Installation) Searched(ctx context.Context, by Route, now func() time.Time) (string, error) {
 	var last error

@@ -2,6 +2,7 @@ package installation
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -56,13 +57,33 @@ func (e *Environment) Secrets(l *Want, generated map[string]string) (Values, err
 	return values, nil
 }
 
+// MountedFiles are the files that an instance mounts, by their paths in it. Private keys may be among them.
+func MountedFiles(s *stack.Stack, inst stack.Instance, values Values) map[string]string {
+	out := map[string]string{}
+	for _, m := range inst.Mounts {
+		if m.Secret != "" {
+			out[m.Path] = values[m.Secret]
+		}
+		for _, f := range s.Settings.Files {
+			if f.Path == m.File {
+				out[m.Path] = string(f.Content)
+			}
+		}
+	}
+	return out
+}
+
 // Assembled puts a value together from texts and other secrets.
 func Assembled(parts []stack.Part, values Values) string {
 	var b strings.Builder
 	for _, p := range parts {
-		switch {
+		switch value := values[p.Secret]; {
+		case p.To > 0:
+			b.WriteString(value[min(p.From, len(value)):min(p.To, len(value))])
 		case p.Secret == "":
 			b.WriteString(p.Text)
+		case p.Basic != "":
+			b.WriteString(base64.StdEncoding.EncodeToString([]byte(p.Basic + ":" + values[p.Secret])))
 		case p.JSON:
 			quoted, _ := json.Marshal(values[p.Secret]) // a string always marshals
 			b.Write(quoted[1 : len(quoted)-1])
@@ -73,13 +94,16 @@ func Assembled(parts []stack.Part, values Values) string {
 	return b.String()
 }
 
+// Secret reads a secret that no service needs, such as the key of the store that backups are in.
+func (e *Environment) Secret(l *Want, s *config.Secret) (string, error) { return e.secretValue(l, s) }
+
 // secretValue reads a secret from where the admin keeps it. A file's last line break is not part of a password, but of a key it is.
 func (e *Environment) secretValue(l *Want, s *config.Secret) (string, error) {
 	if s == nil {
 		return "", nil
 	}
 	if s.Env != "" {
-		return e.Getenv(s.Env), nil
+		return whole(e.Getenv(s.Env)), nil
 	}
 	content, err := os.ReadFile(from(l.Dir, s.File))
 	if err != nil {
@@ -89,6 +113,14 @@ func (e *Environment) secretValue(l *Want, s *config.Secret) (string, error) {
 		return text, nil
 	}
 	return strings.TrimRight(string(content), "\r\n"), nil
+}
+
+// whole is the text of a variable with the last line break that a key needs, and that shells drop.
+func whole(text string) string {
+	if strings.HasPrefix(text, "-----BEGIN ") && !strings.HasSuffix(text, "\n") {
+		return text + "\n"
+	}
+	return text
 }
 
 // Fingerprints are short hashes of the secrets that the admin can change, and of those that are put together.

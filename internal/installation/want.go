@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"berth/internal/config"
 	"berth/internal/config/check"
 	"berth/internal/diag"
+	"berth/internal/jsonc"
 	"berth/internal/registry"
 	"berth/internal/stack"
 )
@@ -45,27 +47,58 @@ func Named(file, dir string, doc *config.Doc) *Want {
 	return &Want{File: file, Dir: dir, Doc: doc, Stack: &stack.Stack{Name: NameOf(doc.Config), Target: doc.Config.On}}
 }
 
+// StandardInput is the name of a config that is read from standard input. Its folder is the working directory.
+const StandardInput = "-"
+
 // text reads a config's text.
 func (e *Environment) text(file string) (*Want, diag.List, error) {
-	path := e.Abs(file)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, diag.List{{Code: "BERTH1100", Severity: diag.Error, Subject: file, Summary: "there is no such file",
-			Hint: "make one with: berth init --on compose --url http://localhost"}}, nil
+	if file == StandardInput {
+		text, err := io.ReadAll(io.LimitReader(e.Stdin, config.MaxSize+1))
+		if err != nil {
+			return nil, nil, fmt.Errorf("read the config from standard input: %w", err)
+		}
+		return &Want{File: "stdin", Dir: e.Dir, Text: text}, nil, nil
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("read config: %w", err)
+	path := e.Abs(file)
+	text, err := config.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, diag.List{{Code: "BERTH1100", Severity: diag.Error, Subject: file, Summary: "there is no such file",
+			Hint: "make one with: berth init"}}, nil
+	case err != nil:
+		return nil, diag.List{{Code: "BERTH1115", Severity: diag.Error, Subject: file, Summary: err.Error(),
+			Hint: "name the config with: --config FILE"}}, nil
 	}
 	return &Want{File: file, Dir: filepath.Dir(path), Text: text}, nil, nil
 }
 
 // Load reads a config and works out what should run. Problems of the file stop it; warnings come back with the result.
-func (e *Environment) Load(file string) (*Want, diag.List, error) {
+func (e *Environment) Load(file string) (*Want, diag.List, error) { return e.load(file, e.World) }
+
+// LoadReferring is Load for what only refers to secrets, such as rendered Kubernetes objects: values that are not there are no problem then.
+func (e *Environment) LoadReferring(file string) (*Want, diag.List, error) {
+	return e.load(file, func(dir string) check.World {
+		world := e.World(dir)
+		world.Referring = true
+		return world
+	})
+}
+
+// LoadAlone is Load for a check of the file alone, where its secrets need not be.
+func (e *Environment) LoadAlone(file string) (*Want, diag.List, error) {
+	return e.load(file, func(dir string) check.World {
+		world := e.World(dir)
+		world.Alone = true
+		return world
+	})
+}
+
+func (e *Environment) load(file string, around func(dir string) check.World) (*Want, diag.List, error) {
 	w, problems, err := e.text(file)
 	if err != nil || w == nil {
 		return nil, problems, err
 	}
-	problems, err = e.understand(w, func(found diag.List) diag.List { return found })
+	problems, err = e.understand(w, around(w.Dir), func(found diag.List) diag.List { return found })
 	if err != nil || problems.Failed() {
 		return nil, problems, err
 	}
@@ -83,13 +116,14 @@ func (e *Environment) LoadNamed(file string) (*Want, error) {
 	if problems.Failed() {
 		return nil, problems
 	}
+	e.Place.put(doc.Config)
 	return Named(w.File, w.Dir, doc), nil
 }
 
 // Another works out what should run with another text in place of the admin's file.
 func (e *Environment) Another(w *Want, text []byte) (*Want, diag.List, error) {
 	out := &Want{File: w.File, Dir: w.Dir, Text: text}
-	problems, err := e.understand(out, func(found diag.List) diag.List { return found })
+	problems, err := e.understand(out, e.World(w.Dir), func(found diag.List) diag.List { return found })
 	return out, problems, err
 }
 
@@ -97,7 +131,7 @@ func (e *Environment) Another(w *Want, text []byte) (*Want, diag.List, error) {
 // config before it is resolved; nil: nothing is changed.
 func (e *Environment) Accepted(w *Want, text string, alter func(*config.Config)) (*Want, error) {
 	out := &Want{File: w.File, Dir: w.Dir, Text: []byte(text)}
-	problems, err := e.understand(out, check.Accepted)
+	problems, err := e.understand(out, e.World(w.Dir), check.Accepted)
 	if err != nil || problems.Failed() {
 		return nil, cmp.Or(err, problems.Err())
 	}
@@ -109,13 +143,17 @@ func (e *Environment) Accepted(w *Want, text string, alter func(*config.Config))
 }
 
 // understand works out what should run from the text that was read.
-func (e *Environment) understand(w *Want, count func(diag.List) diag.List) (problems diag.List, err error) {
+func (e *Environment) understand(w *Want, world check.World, count func(diag.List) diag.List) (problems diag.List, err error) {
 	// The meaning is checked even where the form has problems, so that all are reported at once.
-	w.Doc, w.Release, problems = check.Read(w.File, w.Text, e.Catalogue(), e.World(w.Dir))
+	w.Doc, w.Release, problems = check.Read(w.File, w.Text, e.Catalogue(), world)
 	if problems = count(problems); problems.Failed() {
 		return problems, nil
 	}
-	return problems, w.Resolve("")
+	e.Place.put(w.Doc.Config)
+	if err := w.Resolve(""); err != nil {
+		return problems, err
+	}
+	return append(problems, count(proof(w.open))...), nil
 }
 
 // Resolve works out what should run. namespace is that of the kube context; it counts where the config names none.
@@ -128,8 +166,12 @@ func (w *Want) Resolve(namespace string) error {
 	if err != nil {
 		return err
 	}
+	site, err := w.siteConfig()
+	if err != nil {
+		return err
+	}
 	w.Digests = lock.For(w.Doc.Config.Images.Registry, w.Release.Version)
-	w.Input = stack.Input{Config: w.Doc.Config, At: w.Doc.At, Release: w.Release, Files: files, Namespace: namespace, Lock: w.Digests}
+	w.Input = stack.Input{Config: w.Doc.Config, At: w.Doc.At, Release: w.Release, Files: files, Namespace: namespace, SiteConfig: site, Lock: w.Digests}
 	w.open = stack.Resolve(w.Input)
 	w.Stack = w.open.With(w.Front, w.Page)
 	return nil
@@ -176,6 +218,23 @@ func (w *Want) Files() (map[string][]byte, error) {
 		files[name] = content
 	}
 	return files, nil
+}
+
+// siteConfig reads Sourcegraph's site configuration, where the config names a file; check.Read has seen it.
+func (w *Want) siteConfig() (jsonc.Value, error) {
+	if w.Doc.Config.SiteConfig == nil {
+		return jsonc.Value{}, nil
+	}
+	name := w.Doc.Config.SiteConfig.File
+	content, err := os.ReadFile(from(w.Dir, name))
+	if err != nil {
+		return jsonc.Value{}, fmt.Errorf("read a file that %s names: %w", w.File, err)
+	}
+	site, ok := jsonc.Parse(content)
+	if !ok {
+		return jsonc.Value{}, fmt.Errorf("read %s: it is no JSON", name)
+	}
+	return site, nil
 }
 
 // Lock reads the lock file beside the config; without one nothing is recorded.

@@ -15,6 +15,7 @@ func Difference(d Desired, s State) *Plan {
 		Format: Format, Action: Up, Installation: d.Installation, Target: d.Target, Release: d.Release,
 		From: release(s), Runs: runs(d, s), Basis: basis(d, s), Steps: []Step{}, Unchanged: []string{},
 	}, byUnit: map[string]int{}}
+	b.network()
 	b.strays()
 	for _, u := range d.Units {
 		b.unit(u)
@@ -23,6 +24,11 @@ func Difference(d Desired, s State) *Plan {
 	b.pulls()
 	b.unwanted()
 	b.order()
+	for _, s := range b.plan.Steps {
+		if s.Effect != None && s.Verb != Remove && slices.Contains(d.Awaited, s.Object) {
+			b.plan.Awaited = append(b.plan.Awaited, s.Object)
+		}
+	}
 	return b.plan
 }
 
@@ -31,6 +37,9 @@ func release(s State) string {
 	n := map[string]int{}
 	best := ""
 	for _, c := range s.Containers {
+		if c.Release == "" {
+			continue // one of the admin's own
+		}
 		n[c.Release]++
 		if n[c.Release] > n[best] || n[c.Release] == n[best] && c.Release < best {
 			best = c.Release
@@ -59,6 +68,7 @@ type differ struct {
 	image   map[string]int
 	writes  int // index of the write step, or -1
 	first   []int
+	torn    []int // removals of all containers and of the network, which is made another way
 }
 
 func (b *differ) add(s Step) int {
@@ -76,7 +86,7 @@ func (b *differ) strays() {
 		wanted[u.Name] = u.Container
 	}
 	for _, c := range b.state.Containers {
-		if name, ok := wanted[c.Unit]; ok && c.Name != name {
+		if name, ok := wanted[c.Unit]; ok && c.Name != name && b.torn == nil {
 			b.first = append(b.first, b.add(Step{Verb: Remove, Object: c.Name, Service: c.Service, Container: c.Name, Effect: None,
 				Why: []Cause{{Text: "left incomplete by a run that was killed"}}}))
 		}
@@ -105,12 +115,16 @@ func (b *differ) unit(u Unit) {
 // decide is the heart: verb and reasons for one unit, or "" when it is as it should be.
 func (b *differ) decide(u Unit, c Container, exists bool) (Verb, []Cause) {
 	switch {
+	case b.torn != nil && u.OneShot:
+		return Execute, []Cause{{Text: "its network is replaced"}}
+	case b.torn != nil:
+		return Create, []Cause{{Text: "its network is replaced"}}
 	case !exists && u.OneShot:
 		return Execute, []Cause{{Text: "has not run for this release"}}
 	case !exists && b.plan.From != "":
-		return Create, orElse(u.Origins, "is not there")
+		return Create, append(b.stays(u), orElse(u.Origins, "is not there")...)
 	case !exists:
-		return Create, u.Origins
+		return Create, append(b.stays(u), u.Origins...)
 	case c.Spec != u.Spec && u.OneShot:
 		return Execute, b.changes(u, c)
 	case c.Spec != u.Spec:
@@ -191,8 +205,12 @@ func (b *differ) changes(u Unit, c Container) []Cause {
 		out = append(out, AnotherImage(c.Image, u.Image))
 	}
 	out = append(out, b.variables(u, c)...)
+	out = append(out, b.stays(u)...)
 	if c.Memory != u.Memory || c.CPUs != u.CPUs {
 		out = append(out, limits(u, c)...)
+	}
+	if len(out) == 0 && len(c.Differs) > 0 {
+		return []Cause{{Text: "differs in " + strings.Join(c.Differs, ", ")}}
 	}
 	if len(out) == 0 {
 		return orElse(u.Origins, "its settings changed")
@@ -335,7 +353,7 @@ func (b *differ) unwanted() {
 		wanted[u.Name] = true
 	}
 	for _, c := range b.state.Containers {
-		if !wanted[c.Unit] {
+		if !wanted[c.Unit] && b.torn == nil {
 			b.byUnit[c.Unit] = b.add(Step{Verb: Remove, Object: cmp.Or(c.Unit, c.Name), Service: c.Service, Container: c.Name, Effect: Brief,
 				Why: []Cause{{Text: "the config no longer asks for it; its volumes are kept"}}})
 		}
@@ -379,8 +397,18 @@ func tag(ref string) string {
 	return name
 }
 
+// program is what an image reference names, without its registry, folder, tag and digest.
+func program(ref string) string {
+	name, _, _ := strings.Cut(ref, "@")
+	name, _, _ = strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	return name
+}
+
 // AnotherImage is the reason that an image is another one. Under the same tag it was pushed again, or the lock file has another digest.
 func AnotherImage(from, to string) Cause {
+	if program(from) != program(to) { // one of the admin's own
+		return Cause{Text: "image " + from + " -> " + to}
+	}
 	if tag(from) == tag(to) {
 		return Cause{Text: "the tag " + tag(to) + " has another image now"}
 	}

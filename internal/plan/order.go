@@ -30,8 +30,9 @@ func (b *differ) order() {
 	}
 	b.apart(needs)
 	b.frontProxyLast(needs)
+	b.afterTeardown(needs)
 	for i, s := range steps {
-		if s.Verb == Remove && !slices.Contains(b.first, i) {
+		if s.Verb == Remove && b.torn == nil && !slices.Contains(b.first, i) {
 			for k := range steps {
 				if steps[k].Verb != Remove {
 					needs[i] = append(needs[i], k)
@@ -83,7 +84,7 @@ func (b *differ) frontProxyLast(needs [][]int) {
 	}
 }
 
-// reaches reports whether a step needs another one, at first or at last hand.
+// reaches reports whether a step needs another one, directly or through others.
 func reaches(needs [][]int, from, to int) bool {
 	return from == to || slices.ContainsFunc(needs[from], func(n int) bool { return reaches(needs, n, to) })
 }

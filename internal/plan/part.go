@@ -16,6 +16,16 @@ func (p *Plan) Only(services []string) *Plan {
 	return p.part(func(s Step) bool { return keep[s.ID] })
 }
 
+// Changes are the steps that make what runs match a config which differs from it. What only is missing, or does not run, takes none of them.
+func (p *Plan) Changes() (steps []Step) {
+	for _, s := range p.Steps {
+		if slices.Contains([]Verb{Update, Recreate, Remove, TakeOver, Grow}, s.Verb) {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
 // Without is what is left of a plan after a part of it was carried out.
 func (p *Plan) Without(done *Plan) *Plan {
 	return p.part(func(s Step) bool {

@@ -37,10 +37,15 @@ type Plan struct {
 
 	Kept      []string   `json:"kept,omitempty"`      // objects that nothing asks for any more, but that hold data, so they stay
 	Conflicts []Conflict `json:"conflicts,omitempty"` // fields that others want otherwise, each with what is done about it
+	// Awaited are objects that requests wait for while steps replace them, so that none fails.
+	Awaited []string `json:"awaited,omitempty"`
+	// Notice is what people will notice, as far as it is known. It is no part of what the plan does.
+	Notice *Notice `json:"notice,omitempty"`
 	// Downtime is how long Sourcegraph does not answer, in seconds, estimated for upgrades.
 	Downtime float64   `json:"downtimeSeconds,omitempty"`
 	Bytes    int64     `json:"dataBytes,omitempty"`     // of the databases, when an upgrade was planned
 	Trusted  string    `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
+	Backup   string    `json:"backup,omitempty"`        // that is restored, or where one is made
 	Problems diag.List `json:"problems,omitempty"`      // what stands in the way now, or has to be known first
 
 	// Open says that a run before was killed, so that the target's inventory has to be brought up to date. It is observed, and no part of the plan.
@@ -59,6 +64,13 @@ const (
 	Rollback Action = "rollback"
 	Finish   Action = "upgrade finish"
 	Rehearse Action = "rehearse"
+
+	// RestartOnly restarts what is named, as it is.
+	RestartOnly Action = "restart"
+
+	Backup      Action = "backup"
+	ProveBackup Action = "backup prove"
+	RestoreFrom Action = "restore"
 )
 
 // Basis is what a plan was made from. A saved plan is stale when one of them is another now.
@@ -111,6 +123,14 @@ const (
 	SetAside  Verb = "set aside" // move the databases' data out of the way; it is kept
 	Restore   Verb = "restore"   // put a backup into the databases
 	Downgrade Verb = "downgrade" // the migrator's downgrade
+
+	// The verbs of backups, beside Check, Dump, Reach, Restore, Index and Prove.
+
+	Store    Verb = "store"    // write the parts of a backup to where backups are kept
+	Complete Verb = "complete" // write the manifest of a backup, which makes it whole
+	Prune    Verb = "prune"    // delete what a backup leaves behind, and the backups that are not kept
+	Bring    Verb = "bring"    // copy the dumps of a backup into the volume of backups
+	Try      Verb = "try"      // restore a backup into a scratch server
 
 	// Orphan deletes a StatefulSet alone. Its pods run on and its claims stay; the next step makes it again, and that takes them back.
 	Orphan Verb = "orphan"
@@ -183,6 +203,7 @@ const (
 	UpgradePage  Page = "upgrade"  // an upgrade is going on
 	ReasonPage   Page = "reason"   // it failed, and why
 	RollbackPage Page = "rollback" // a rollback is going on
+	RestorePage  Page = "restore"  // a backup is restored
 )
 
 // Single reports whether the step is a change of one object. The others lead to several, and find out which when their turn comes.
@@ -198,7 +219,11 @@ func (v Verb) Single() bool {
 func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 
 // ID is a short name for the plan: the same work from the same state has the same one.
-func (p *Plan) ID() string { return Hash(p)[:6] }
+func (p *Plan) ID() string {
+	work := *p
+	work.Notice = nil
+	return Hash(&work)[:6]
+}
 
 // Cause is one reason of a step.
 type Cause struct {

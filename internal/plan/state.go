@@ -15,9 +15,13 @@ type Desired struct {
 	Installation string
 	Target       catalogue.Target
 	Release      string
-	Project      string // hash of the rendered files
-	Catalogue    string // hash of the catalogue
-	Units        []Unit // ordered by name
+	Project      string  // hash of the rendered files
+	Catalogue    string  // hash of the catalogue
+	Network      string  // hash of how the network differs from the default; "": in nothing
+	Origins      []Cause // the config's lines about the network
+	Units        []Unit  // ordered by name
+	// Awaited are the units that requests wait for while they are replaced.
+	Awaited []string
 }
 
 // Unit is one container that should run.
@@ -31,9 +35,19 @@ type Unit struct {
 	CPUs      float64
 	Memory    int64
 	OneShot   bool
+	Own       bool // a container of the admin's own: it is of no release
 	Needs     []Need
 	Env       map[string]string // values without secrets; a variable that holds one has an empty value here
 	Origins   []Cause           // the config's lines that shape it
+	Volumes   []Volume          // of its data
+}
+
+// Volume is where data of a unit is.
+type Volume struct {
+	Path   string // in the container
+	Source string // as the engine gives it: a volume's name, or a folder of the host
+	Holds  bool   // the admin says that the data is there
+	Keeps  string // what would be lost without the data; "" for what is made again soon
 }
 
 // Need is another unit that must be in a condition first.
@@ -44,10 +58,15 @@ type Need struct {
 
 // State is what was observed.
 type State struct {
-	Containers []Container // of the installation, ordered by name
-	Images     []string    // references of wanted images that the engine has, ordered
-	Project    string      // hash of the rendered files that lie beside the installation; "" when there are none
+	Containers []Container                  // of the installation, ordered by name
+	Network    *Network                     // of the installation; nil: there is none
+	Kept       map[string]map[string]string // where data of units without a container is, by unit and path
+	Images     []string                     // references of wanted images that the engine has, ordered
+	Project    string                       // hash of the rendered files that lie beside the installation; "" when there are none
 }
+
+// Network is the installation's network, as the engine has it. Made is the hash that Desired had when it was made.
+type Network struct{ Name, Made string }
 
 // Container is one that the engine knows.
 type Container struct {
@@ -64,6 +83,9 @@ type Container struct {
 	Status  Status
 	Exit    int
 	Env     map[string]string
+	Volumes map[string]string // sources by path in the container: volumes' names and folders of the host
+	// Differs says in what one that somebody else made is not as it should be.
+	Differs []string
 }
 
 // Status is how a container is.
@@ -98,9 +120,10 @@ func (s State) hash() string {
 	slices.SortFunc(stable, func(a, b Container) int { return cmp.Compare(a.ID, b.ID) })
 	return Hash(struct {
 		Containers []Container
+		Network    *Network
 		Images     []string
 		Project    string
-	}{stable, s.Images, s.Project})
+	}{stable, s.Network, s.Images, s.Project})
 }
 
 // Hash is a short hash of a value, such as a Basis has.

@@ -63,17 +63,21 @@ func Digests(ctx context.Context, login Login, refs []string) (map[string]string
 	return out, compact(problems)
 }
 
-// Check proves that each reference can be pulled by its digest. Where a registry holds another image under the tag, that is said: it
+// Check proves that each reference can be pulled by its digest, or by its tag where it has none. Where a registry holds another image under the tag, that is said: it
 // is not what Sourcegraph published, and it is not run until the admin records it.
 func Check(ctx context.Context, login Login, refs []string) diag.List {
 	problems := make(diag.List, len(refs))
 	each(refs, func(i int, ref string) {
 		repository, tag, digest := Split(ref)
-		_, err := head(ctx, login, repository+"@"+digest)
+		at := repository + "@" + digest
+		if digest == "" {
+			at = repository + ":" + tag
+		}
+		_, err := head(ctx, login, at)
 		if err == nil {
 			return
 		}
-		if missing(err) && tag != "" {
+		if missing(err) && tag != "" && digest != "" {
 			if other, tagErr := head(ctx, login, repository+":"+tag); tagErr == nil {
 				problems[i] = diag.Diagnostic{Code: "BERTH1210", Severity: diag.Error, Subject: repository + ":" + tag,
 					Summary: "the registry has another image than the expected one",
@@ -82,7 +86,7 @@ func Check(ctx context.Context, login Login, refs []string) diag.List {
 				return
 			}
 		}
-		problems[i] = unavailable(repository+"@"+digest, err)
+		problems[i] = unavailable(at, err)
 	})
 	return compact(problems)
 }

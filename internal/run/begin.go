@@ -9,9 +9,19 @@ import (
 	"berth/internal/plan"
 )
 
-// waitedFor are the steps that others wait for, but for removals, which wait for everything.
+// waitedFor are the steps that others wait for, but for removals, which wait for everything. Where people wait for steps, it is these, and what they need.
 func waitedFor(p *plan.Plan) map[int]bool {
 	out := map[int]bool{}
+	for _, s := range slices.Backward(p.Steps) {
+		if out[s.ID] = out[s.ID] || slices.Contains(p.Awaited, s.Object); out[s.ID] {
+			for _, id := range s.After {
+				out[id] = true
+			}
+		}
+	}
+	if len(p.Awaited) > 0 {
+		return out
+	}
 	for _, s := range p.Steps {
 		if s.Verb != plan.Remove && s.Verb != plan.RemoveNetwork {
 			for _, id := range s.After {
@@ -41,12 +51,13 @@ func endless(p *plan.Plan) diag.List {
 }
 
 // begin starts all steps whose needs are met, those of one verb together: a call of Docker Compose costs as much for one as for ten.
-// Containers that others wait for are made first, and the rest while those get ready: that is a tenth of a first start.
+// Containers that others wait for are made first, and the rest while those get ready: that is a tenth of a first start. What people wait for has the
+// machine for itself until it is ready.
 func (r *Run) begin(ctx context.Context) {
 	free := r.those(func(w *work) bool {
 		return w.began.IsZero() && !w.ready && w.step.Stage == r.stage && r.allReady(w.step.After)
 	})
-	hurry := r.urging > 0 || slices.ContainsFunc(free, func(w *work) bool { return makes(w.step) && w.urgent })
+	hurry := r.urging > 0 || r.peopleWait() || slices.ContainsFunc(free, func(w *work) bool { return makes(w.step) && w.urgent })
 	batches := map[plan.Verb][]*work{}
 	var verbs []plan.Verb
 	for _, w := range free {
@@ -66,6 +77,11 @@ func (r *Run) begin(ctx context.Context) {
 		// A step in hand is finished, whatever happens: ctx does not stop it.
 		r.batch(context.WithoutCancel(ctx), v, batches[v])
 	}
+}
+
+// peopleWait reports whether something of the stage in hand is not ready yet that people wait for.
+func (r *Run) peopleWait() bool {
+	return len(r.Plan.Awaited) > 0 && slices.ContainsFunc(r.works, func(w *work) bool { return w.urgent && !w.ready && w.step.Stage == r.stage })
 }
 
 func (r *Run) allReady(ids []int) bool {

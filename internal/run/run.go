@@ -81,7 +81,7 @@ type work struct {
 	since   time.Time // when its patience began
 	applied bool
 	ready   bool
-	urgent  bool   // others wait for it
+	urgent  bool   // others wait for it, or people do
 	early   bool   // it began beside what it needs, and is not given up yet
 	resumed bool   // it was early, and what it needs is ready now
 	failed  bool   // and is in the record as such

@@ -159,6 +159,23 @@ func TestStepsGoTogetherAsSoonAsTheyCan(t *testing.T) {
 	})
 }
 
+// TestAwaitedFirst: what people wait for is replaced before the rest, which would only slow it down.
+func TestAwaitedFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		p := planOf(step(plan.Recreate, "exporter"), step(plan.Recreate, "gitserver"), step(plan.Recreate, "pgsql"), step(plan.Recreate, "worker", 3), step(plan.Execute, "migrator", 3),
+			step(plan.Recreate, "frontend", 5), step(plan.Recreate, "caddy", 1, 2, 3, 4, 5, 6))
+		p.Awaited = []string{"gitserver", "pgsql", "frontend"}
+		r, _ := newRun(t, f, p)
+		if err := r.Execute(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"recreate gitserver pgsql", "run migrator", "recreate frontend", "recreate exporter worker", "recreate caddy"}, f.log); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestImagesArePulledAFewAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

@@ -1,6 +1,9 @@
 package run
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // Task is a program that runs once to its end beside an installation, and knows its databases from the environment as the migrator does.
 type Task struct {
@@ -14,6 +17,7 @@ type Task struct {
 	Volume   string            // a volume that outlives the installation, by name; "": none
 	Path     string            // where it is mounted
 	Own      bool              // the volume is one of the installation's own, which is down; the task needs no network
+	Alone    bool              // it asks databases outside the installation, of which nothing need be there yet
 	Size     int64             // bytes that the volume is to hold, when it is made
 }
 
@@ -25,6 +29,9 @@ type Tasks interface {
 	// Task starts a task, or takes up one that was started before, and gives every line that it writes until it ends, and its exit code.
 	// Cancelling ctx leaves it running.
 	Task(ctx context.Context, t Task, line func(string)) (exit int, err error)
+	// Pipe runs a task whose input and output are bytes, from its begin, and leaves nothing of it. in is read to its end; nil: there is none.
+	// said is what it wrote for people. Cancelling ctx ends it.
+	Pipe(ctx context.Context, t Task, in io.Reader, out io.Writer) (exit int, said string, err error)
 	// Forget removes what is left of a task.
 	Forget(ctx context.Context, name string) error
 }

@@ -149,7 +149,7 @@ func random(text string, least int) bool {
 		return false
 	}
 	var lower, upper, digit, changes int
-	seen := map[byte]int{}
+	var seen [256]int
 	kind := func(c byte) int {
 		switch {
 		case c >= 'a' && c <= 'z':
@@ -182,6 +182,9 @@ func random(text string, least int) bool {
 	}
 	entropy := 0.0
 	for _, n := range seen {
+		if n == 0 {
+			continue
+		}
 		p := float64(n) / float64(len(text))
 		entropy -= p * math.Log2(p)
 	}
@@ -225,10 +228,10 @@ func mask(text string, hide func(string) string) string {
 // leastRandom is the least length of a word inside a text that counts as a random key.
 const leastRandom = 24
 
-// maskRandom masks long generated words.
+// maskRandom masks long generated words. A name before an equals sign is none of one: traceID=9dce.
 func maskRandom(text string, hide func(string) string) string {
 	part := func(c byte) bool {
-		return letter(c) || c >= '0' && c <= '9' || c == '+' || c == '_' || c == '-' || c == '='
+		return letter(c) || c >= '0' && c <= '9' || c == '+' || c == '_' || c == '-'
 	}
 	for i := 0; i < len(text); {
 		from := i
@@ -432,20 +435,27 @@ func Hide(known []string) func(lines []string) []string {
 	}
 }
 
+// into hides values, and keeps each of them.
+func into(all *[]string) func(value string) string {
+	return func(value string) string {
+		*all = append(*all, strings.Trim(value, `"', `))
+		return columns(value)
+	}
+}
+
+// inside is how much of a text after `name:` is a value; of a map, each of its values is one by itself.
+func inside(rest string) int {
+	if strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "[") {
+		return 0
+	}
+	return toEnd(rest)
+}
+
 // byLength orders secrets from long to short, without those that are too short. In secrets that are files, the lines of keys and the values
 // of names that suggest secrets are secrets by themselves.
 func byLength(secrets []string) []string {
 	all := slices.Clone(secrets)
-	collect := func(value string) string {
-		all = append(all, strings.Trim(value, `"', `))
-		return columns(value)
-	}
-	inside := func(rest string) int { // of a map, each of its values
-		if strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "[") {
-			return 0
-		}
-		return toEnd(rest)
-	}
+	collect := into(&all)
 	for _, s := range secrets {
 		if !strings.Contains(s, "\n") {
 			continue

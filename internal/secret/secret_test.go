@@ -68,6 +68,14 @@ func TestValue(t *testing.T) {
 	}
 }
 
+// TestTracesStay: a name and an identity in hexadecimal are no generated word together.
+func TestTracesStay(t *testing.T) {
+	const line = "level=info traceID=9dcec3ad077dec6cc8d04605312f8088 took=12ms"
+	if got := Mask(line); got != line {
+		t.Error(got)
+	}
+}
+
 // TestWhatSourcegraphShipsIsNoSecret: in what releases set, only well-known passwords look like secrets.
 func TestWhatSourcegraphShipsIsNoSecret(t *testing.T) {
 	cat := catalogue.Embedded()

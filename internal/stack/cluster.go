@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"berth/catalogue"
 	"berth/internal/config"
-	"berth/internal/diag"
 )
 
 // Cluster is what only an installation on Kubernetes has. Rendering applies it and the Instances to the release's objects.
@@ -20,7 +18,8 @@ type Cluster struct {
 	Owners        map[string]string            // service by object: "sourcegraph-frontend" by "Ingress/sourcegraph-frontend"
 	Objects       map[string]any               // the release's, by "Kind/name", with placeholders: see Object
 	Containers    map[string]Container         // each instance's container, by service
-	Tuned         []string                     // keys of the release's ConfigMaps that the config's Postgres settings change
+	Dropped       []Dropped                    // containers of other services' pods that are turned off
+	Changed       []string                     // keys of the release's ConfigMaps whose data the config changes
 	Secrets       map[string]map[string][]Part // the data of Secrets of the release, by name and key
 	Settings      map[string]Wanted            // the config's settings of single services
 	TLSKey        string                       // secret with the key of the Ingress's certificate; "" without one
@@ -45,34 +44,36 @@ type Container struct {
 	Init   bool   // an init container
 }
 
+// Dropped is a container that is turned off in the pods of another service.
+type Dropped struct {
+	Container
+	Origin
+}
+
 // Wanted has the config's settings of a service's pods; zero values mean the release's.
 type Wanted struct {
+	Service                   string // whose settings they are; a pool of workers has the worker's
+	Sidecars                  []Instance
 	Replicas                  *int
 	CPU, Memory               config.Quantity // limits
 	CPURequest, MemoryRequest config.Quantity
 	Storage                   config.Quantity
 	StorageClass              string
+	Volume                    *config.Volume
 	Pods                      config.Pods
-	Patches                   []ObjectPatch
 	Origins                   []Origin
-}
-
-// ObjectPatch is the admin's patch of one of a service's objects.
-type ObjectPatch struct {
-	Kind   string // "": the one with the pods
-	Change map[string]any
-	Reason string
-	Range  diag.Range
 }
 
 // DefaultNamespace is the namespace when neither config nor context has one.
 const DefaultNamespace = "sourcegraph"
 
-// Images are the references of all images that the installation runs, in order.
+// Images are the references of all images of Sourcegraph's that the installation runs, in order.
 func (s *Stack) Images() []string {
 	refs := map[string]bool{}
 	for _, inst := range s.Instances {
-		refs[inst.Image] = true
+		if !inst.Own { // those are of registries of their own
+			refs[inst.Image] = true
+		}
 	}
 	if s.Cluster != nil {
 		for _, object := range s.Cluster.Objects {
@@ -92,6 +93,8 @@ func (s *Stack) Images() []string {
 // clusterFeatures are the parts of the config that change Kubernetes objects, in place of those that only Compose has.
 var clusterFeatures = []func(*builder){
 	(*builder).storeSecrets,
+	(*builder).databaseLogin,
+	(*builder).redis,
 	(*builder).objectStorage,
 	(*builder).siteConfig,
 	(*builder).codeHostsAndSettings,
@@ -102,6 +105,8 @@ var clusterFeatures = []func(*builder){
 	(*builder).clusterJaeger,
 	(*builder).clusterExecutors,
 	(*builder).proxy,
+	(*builder).addFetched,
+	(*builder).withoutGone,
 }
 
 // cluster resolves what should run on Kubernetes. Each service's container is one instance, whatever the number of its pods. Its variables
@@ -115,10 +120,9 @@ func (b *builder) cluster() {
 	c.Namespace = cmp.Or(c.Options.Namespace, b.Namespace, DefaultNamespace)
 	b.stack.Cluster = c
 	b.overlayObjects()
-	b.counts = map[string]int{}
+	b.counts, b.gone, b.leads = map[string]int{}, gone(b.Config, b.Release), b.Release.Leads()
 	for name, s := range b.Release.Services {
-		want := b.Config.Services[name]
-		if s.Kubernetes != nil && (want.Enabled == nil || *want.Enabled) && !replaced(b.Config, name) {
+		if s.Kubernetes != nil && !b.gone[name] && !disabled(b.Config, name) && !replaced(b.Config, b.Release, name) {
 			b.counts[name] = 1
 		}
 	}
@@ -126,15 +130,19 @@ func (b *builder) cluster() {
 	for _, name := range slices.Sorted(maps.Keys(b.counts)) {
 		b.container(name)
 	}
+	b.guestsOff()
+	b.clusterPools()
+	b.ownContainers()
 	for _, apply := range clusterFeatures {
 		apply(b)
 	}
 	for i := range b.stack.Instances {
-		b.env(&b.stack.Instances[i])
+		b.attributes(&b.stack.Instances[i])
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.counts)) {
 		c.Settings[name] = b.wanted(name)
 	}
+	b.poolSettings()
 	for _, name := range c.Options.Objects {
 		c.Extra = append(c.Extra, File{Path: name, Content: b.Files[name]})
 	}
@@ -155,7 +163,7 @@ func (b *builder) objects() {
 			continue
 		}
 		for key, object := range s.Kubernetes.Objects {
-			if b.counts[name] > 0 || replaced(b.Config, name) && strings.HasPrefix(key, "Secret/") {
+			if b.counts[name] > 0 || replaced(b.Config, b.Release, name) && strings.HasPrefix(key, "Secret/") {
 				c.Objects[key], c.Owners[key] = object, name
 			}
 		}
@@ -191,7 +199,7 @@ func (b *builder) postgresSettings(release *catalogue.Release) {
 		k.Objects[key] = conf
 		s.Kubernetes = &k
 		release.Services[name] = s
-		b.stack.Cluster.Tuned = append(b.stack.Cluster.Tuned, key)
+		b.stack.Cluster.Changed = append(b.stack.Cluster.Changed, key)
 	}
 }
 
@@ -210,11 +218,24 @@ func (b *builder) container(name string) {
 	b.add(inst)
 }
 
+// guestsOff finds the services that are turned off and whose container is in pods that stay.
+func (b *builder) guestsOff() {
+	c := b.stack.Cluster
+	for _, name := range slices.Sorted(maps.Keys(b.gone)) {
+		k := b.Release.Services[name].Kubernetes
+		if k == nil || c.Objects[k.Container.Object] == nil {
+			continue
+		}
+		c.Dropped = append(c.Dropped, Dropped{Container{Object: k.Container.Object, Name: k.Container.Name, Init: k.Container.Init},
+			Origin{Text: name + " is off", Range: b.At("services." + name + ".enabled")}})
+	}
+}
+
 // wanted collects the config's settings of one service.
 func (b *builder) wanted(name string) Wanted {
 	s := b.Config.Services[name]
-	w := Wanted{Replicas: s.Replicas, CPU: s.CPU, Memory: s.Memory, CPURequest: s.CPURequest, MemoryRequest: s.MemoryRequest,
-		Storage: s.Storage, StorageClass: s.StorageClass, Pods: merged(b.stack.Cluster.Options.Pods, s.Pods)}
+	w := Wanted{Service: name, Replicas: s.Replicas, CPU: s.CPU, Memory: s.Memory, CPURequest: s.CPURequest, MemoryRequest: s.MemoryRequest,
+		Storage: s.Storage, StorageClass: s.StorageClass, Volume: s.Volume, Pods: b.pods(s)}
 	if s.Replicas == nil && (b.stack.Cluster.Demo || b.stack.Cluster.Options.SingleNode) {
 		one := 1
 		w.Replicas = &one
@@ -232,15 +253,32 @@ func (b *builder) wanted(name string) Wanted {
 	if s.Replicas != nil {
 		w.Origins = append(w.Origins, Origin{Text: "replicas", Range: b.At(at + ".replicas")})
 	}
+	if s.Volume != nil {
+		w.Origins = append(w.Origins, Origin{Text: "volume", Range: b.At(at + ".volume")})
+	}
 	if s.Pods != nil {
 		w.Origins = append(w.Origins, Origin{Text: "pods", Range: b.At(at + ".pods")})
 	}
-	for i, p := range b.Config.Patches {
-		if p.Service == name && p.Kubernetes != nil {
-			w.Patches = append(w.Patches, ObjectPatch{Kind: p.Kind, Change: p.Kubernetes, Reason: p.Reason, Range: b.At("patches." + strconv.Itoa(i))})
-		}
-	}
+	w.Sidecars = b.sidecars(name)
 	return w
+}
+
+// pods are the settings of a service's pods: those for all, with the service's over them. Labels and annotations of containers are those of
+// their pods.
+func (b *builder) pods(s config.Service) config.Pods {
+	all, own := b.stack.Cluster.Options.Pods, s.Pods
+	if a := b.Config.AllServices; a != nil {
+		all.Labels, all.Annotations = over(all.Labels, a.Labels), over(all.Annotations, a.Annotations)
+	}
+	if s.Labels != nil || s.Annotations != nil {
+		with := config.Pods{}
+		if own != nil {
+			with = *own
+		}
+		with.Labels, with.Annotations = over(with.Labels, s.Labels), over(with.Annotations, s.Annotations)
+		own = &with
+	}
+	return merged(all, own)
 }
 
 // merged are the settings for all pods, with those of a service over them.
@@ -266,9 +304,13 @@ func merged(all config.Pods, own *config.Pods) config.Pods {
 	return out
 }
 
-func over(a, b map[string]string) map[string]string {
+// over are the entries of two maps, where those of the second win.
+func over[V any](a, b map[string]V) map[string]V {
 	if len(a) == 0 {
 		return b
+	}
+	if len(b) == 0 {
+		return a
 	}
 	out := maps.Clone(a)
 	maps.Copy(out, b)
@@ -279,7 +321,8 @@ func over(a, b map[string]string) map[string]string {
 // admin's addresses. The keys are the chart's.
 func (b *builder) storeSecrets() {
 	c := b.stack.Cluster
-	for name := range databases {
+	stores := b.stores()
+	for name, d := range stores.Postgres.Databases {
 		secret := name + "-auth"
 		if c.Objects["Secret/"+secret] == nil || c.Options.ExistingSecrets[secret] != "" {
 			continue
@@ -289,18 +332,19 @@ func (b *builder) storeSecrets() {
 			c.Secrets[secret] = map[string][]Part{"password": {b.password(name)}}
 			continue
 		}
-		at := b.At("databases." + name + ".external")
-		port := 5432
-		if e.Port != nil {
-			port = *e.Port
+		c.Secrets[secret] = map[string][]Part{}
+		address := b.databaseAddress(name, e)
+		for end, value := range address {
+			c.Secrets[secret][strings.ToLower(end)] = []Part{value}
 		}
-		c.Secrets[secret] = map[string][]Part{"host": {{Text: e.Host}}, "port": {{Text: strconv.Itoa(port)}}, "user": {{Text: e.User}}, "database": {{Text: e.Database}},
-			"sslmode": {{Text: cmp.Or(e.SSLMode, "require")}}, "password": {{}}}
-		if e.Password != nil {
-			c.Secrets[secret]["password"] = []Part{{Secret: b.secret(name+"-password", e.Password, at)}}
-		}
+		b.each(d.Clients, func(inst *Instance) {
+			// The chart's own variables read the Secret. Those of charts before 6.0 have none for this.
+			if inst.has(d.Prefix+"HOST") && !inst.has(d.Prefix+"SSLMODE") {
+				inst.set(d.Prefix+"SSLMODE", address["SSLMODE"])
+			}
+		})
 	}
-	for name := range redisVariables {
+	for name := range stores.Redis {
 		if r := b.Config.Redis[name]; r.External != nil && c.Objects["Secret/"+name] != nil {
 			c.Secrets[name] = map[string][]Part{"endpoint": {{Secret: b.secret(name+"-address", r.External, b.At("redis."+name+".external"))}}}
 		}
@@ -317,11 +361,10 @@ func (b *builder) ingressTLS() {
 
 // registryLogin writes the login to the admin's registry in the form that Kubernetes accepts.
 func (b *builder) registryLogin() {
-	l := b.Config.Images.Login
-	if l == nil || l.Password == nil || b.Config.Images.Registry == "" {
+	l, host := b.Config.Images.Login, b.registryHost()
+	if l == nil || l.Password == nil || host == "" {
 		return
 	}
-	host, _, _ := strings.Cut(b.Config.Images.Registry, "/")
 	head, _ := json.Marshal(host) // texts always marshal
 	username, _ := json.Marshal(l.Username)
 	b.stack.Cluster.RegistryLogin = []Part{{Text: `{"auths":{` + string(head) + `:{"username":` + string(username) + `,"password":"`},

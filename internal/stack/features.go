@@ -1,24 +1,22 @@
 package stack
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/address"
 	"berth/internal/config"
 	"berth/internal/diag"
+	"berth/internal/jsonc"
 )
 
 // The services of the features below. A release that lacks one of them does not get it.
 var (
 	frontends  = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal"}
-	proxyUsers = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "gitserver", "migrator", "worker", "repo-updater", "executor"} // docs: self-hosted/private-network
 	gitservers = []string{"gitserver"}
 )
 
@@ -31,6 +29,17 @@ const (
 // contain some, such as Sourcegraph's own configuration files: their values never become part of it.
 func FileNames(c *config.Config) []string {
 	names := append([]string{c.TLS.Certificate, c.Git.KnownHosts}, c.CertificateAuthorities...)
+	for _, d := range c.Databases {
+		if d.External != nil {
+			names = append(names, d.External.CA, d.External.ClientCertificate)
+		}
+	}
+	for _, r := range c.Redis {
+		names = append(names, r.CA)
+	}
+	if c.ObjectStorage != nil {
+		names = append(names, c.ObjectStorage.CA)
+	}
 	if c.Kubernetes != nil {
 		names = append(names, c.Kubernetes.Objects...)
 	}
@@ -49,8 +58,15 @@ func (b *builder) each(services []string, f func(*Instance)) {
 
 // part is a value of the admin's. A secret one gets that name.
 func (b *builder) part(name string, v *config.Value, at diag.Range) Part {
-	if v.Secret != nil {
+	switch {
+	case v.Secret != nil:
 		return Part{Secret: b.secret(name, v.Secret, at)}
+	case v.SecretKey != nil:
+		return Part{Object: "Secret/" + v.SecretKey.Name, Key: v.SecretKey.Key}
+	case v.PasswordOf != "":
+		return b.passwordOf(v.PasswordOf)
+	case v.ConfigMapKey != nil:
+		return Part{Object: "ConfigMap/" + v.ConfigMapKey.Name, Key: v.ConfigMapKey.Key}
 	}
 	return Part{Text: v.Text}
 }
@@ -61,64 +77,86 @@ func (b *builder) secret(name string, ref *config.Secret, at diag.Range) string 
 	return name
 }
 
-// siteConfig gives the frontends the admin's site configuration, and a second file with what other keys of the config add to it: the
-// external URL, the license, certificate authorities, the executors' token. Sourcegraph merges the two files.
+// siteConfig gives the frontends the admin's site configuration, with what other keys of the config add to it: the external URL, the license,
+// certificate authorities, the executors' token. It is one file, since Sourcegraph joins several by the names at the top only.
 //
 // Source: https://sourcegraph.com/docs/self-hosted/advanced-config-file
 func (b *builder) siteConfig() {
 	if b.Config.SiteConfig == nil {
 		return
 	}
-	at := b.At("siteConfig")
-	own := configFolder + "/site-config/berth.json"
-	admin := configFolder + "/site-config/admin.json"
+	const path = configFolder + "/site-config.json"
 	b.secrets["site-config"] = Secret{Name: "site-config", Parts: b.siteConfigParts()}
-	file := b.secretFile("site-config-file", b.Config.SiteConfig.File, b.At("siteConfig.file"))
 	b.each(frontends, func(inst *Instance) {
-		inst.mount(Mount{Path: own, Secret: "site-config"})
-		inst.mount(Mount{Path: admin, Secret: file})
-		inst.set("SITE_CONFIG_FILE", Part{Text: admin + ":" + own})
+		inst.mount(Mount{Path: path, Secret: "site-config"})
+		inst.set("SITE_CONFIG_FILE", Part{Text: path})
 		inst.set("SITE_CONFIG_ALLOW_EDITS", Part{Text: strconv.FormatBool(b.Config.SiteConfig.AllowEdits)})
-		inst.origin("site configuration from "+b.Config.SiteConfig.File, at)
+		inst.origin("site configuration from "+b.Config.SiteConfig.File, b.At("siteConfig"))
 	})
 }
 
-// siteConfigParts is berth's part of the site configuration, as JSON with secrets in it.
+// siteConfigParts is the admin's file, with berth's values where they belong. The admin's own value stays where there is one: check.Read has found those
+// that contradict.
 func (b *builder) siteConfigParts() []Part {
-	fields := map[string]any{}
-	if b.Config.URL != "" {
-		fields["externalURL"] = b.Config.URL
-	}
-	var certificates []string
-	for _, file := range b.Config.CertificateAuthorities {
-		certificates = append(certificates, string(b.Files[file]))
-	}
-	if certificates != nil {
-		// A setting of its own since 6.8 (docs, 2025-08-15), an experimental feature before. A release ignores the one that it doesn't
-		// know.
-		external := map[string]any{"certificates": certificates}
-		fields["tls.external"] = external
-		fields["experimentalFeatures"] = map[string]any{"tls.external": external}
-	}
-	text, _ := json.Marshal(fields) // maps of strings always marshal
-	parts := []Part{{Text: strings.TrimSuffix(string(text), "}")}}
-	secret := func(key, name string) {
-		sep := ","
-		if parts[len(parts)-1].Text == "{" {
-			sep = ""
+	file := b.secretFile("site-config-file", b.Config.SiteConfig.File, b.At("siteConfig.file"))
+	var additions []jsonc.Addition
+	var values [][]Part
+	for _, w := range b.Release.Relations.SiteConfig {
+		value := b.siteConfigValue(w)
+		if value == nil || !w.Holds(b.Release.Version, b.Config.On) || w.Both != catalogue.Join && b.SiteConfig.At(w.Path...) != nil {
+			continue
 		}
-		parts = append(parts, Part{Text: sep + `"` + key + `":"`}, Part{Secret: name, JSON: true}, Part{Text: `"`})
+		additions, values = append(additions, jsonc.Addition{Path: w.Path, Item: w.Both == catalogue.Join}), append(values, value)
 	}
-	if l := b.Config.License; l != nil {
-		secret("licenseKey", b.secret("license", l, b.At("license")))
+	pieces, _ := b.SiteConfig.Add(additions) // check.Read has found values in the way
+	var parts []Part
+	at := 0
+	for _, p := range pieces {
+		if p.Offset > at {
+			parts = append(parts, Part{Secret: file, From: at, To: p.Offset})
+			at = p.Offset
+		}
+		if p.Addition >= 0 {
+			parts = append(parts, values[p.Addition]...)
+		} else {
+			parts = append(parts, Part{Text: p.Text})
+		}
 	}
-	if b.Config.Executors != nil {
-		secret("executors.accessToken", b.executorToken())
-	}
-	return append(parts, Part{Text: "}"})
+	return append(parts, Part{Secret: file, From: at, To: b.SiteConfig.End})
 }
 
+// siteConfigValue is what a key of the config adds to the site configuration, as JSON; nil when it adds nothing.
+func (b *builder) siteConfigValue(w catalogue.Written) []Part {
+	key := w.Key
+	text := func(v string) string {
+		quoted, _ := json.Marshal(v) // a string always marshals
+		return string(quoted)
+	}
+	secret := func(name string) []Part { return []Part{{Text: `"`}, {Secret: name, JSON: true}, {Text: `"`}} }
+	switch {
+	case key == "url" && b.stack.URL != "":
+		return []Part{{Text: text(b.stack.URL)}}
+	case key == "license" && b.Config.License != nil:
+		return secret(b.secret("license", b.Config.License, b.At("license")))
+	case w.Image != "" && b.fetches(w.Image):
+		return []Part{{Text: text(inRegistry(b.Config.Images.Registry, w.Image))}}
+	case key == "executors" && b.Config.Executors != nil:
+		return secret(b.executorToken())
+	case key == "certificateAuthorities" && len(b.Config.CertificateAuthorities) > 0:
+		var all []string
+		for _, name := range b.Config.CertificateAuthorities {
+			all = append(all, text(string(b.Files[name])))
+		}
+		return []Part{{Text: strings.Join(all, ",")}}
+	}
+	return nil
+}
+
+// executorToken is the token that executors sign in with: the admin's, or a generated one.
 func (b *builder) executorToken() string {
+	if t := b.Config.Executors.Token; t != nil {
+		return b.secret("executors-token", t, b.At("executors.token"))
+	}
 	b.secrets["executors-token"] = Secret{Name: "executors-token"}
 	return "executors-token"
 }
@@ -153,8 +191,12 @@ func (b *builder) secretFile(name, file string, at diag.Range) string {
 }
 
 // file adds one of the admin's files to the project. It contains no secrets.
-func (b *builder) file(path, name string) {
-	b.stack.Settings.Files = append(b.stack.Settings.Files, File{Path: path, Content: b.Files[name]})
+func (b *builder) file(path, name string) { b.put(path, b.Files[name]) }
+
+// put adds a file to the project, in place of one of the same path. It contains no secrets.
+func (b *builder) put(path string, content []byte) {
+	files := slices.DeleteFunc(b.stack.Settings.Files, func(f File) bool { return f.Path == path })
+	b.stack.Settings.Files = append(files, File{Path: path, Content: content})
 }
 
 // git gives gitserver what it needs to reach code hosts. Files of secrets belong to root in the container, and every process in it can read
@@ -185,39 +227,28 @@ func (b *builder) git() {
 	}
 }
 
-// The front proxy, and the settings files that Sourcegraph ships for it.
-const (
-	frontProxy      = "caddy"
-	caddyfilePath   = "/etc/caddy/Caddyfile"
-	caddyOwn        = "caddy/builtins/https.custom-cert.Caddyfile"
-	caddyAutomatic  = "caddy/builtins/https.lets-encrypt-prod.Caddyfile"
-	caddyRehearsing = "caddy/builtins/https.lets-encrypt-staging.Caddyfile"
-)
-
-// tls chooses the front proxy's settings file, of the four that the release ships.
+// tls chooses the front proxy's settings file, of the four that the release ships, and adds what the config asks for.
 func (b *builder) tls() {
-	t := b.Config.TLS
-	if t.Certificate == "" && t.LetsEncrypt == nil {
-		return
-	}
 	at := b.At("tls")
-	address := ""
-	if u, err := url.Parse(b.Config.URL); err == nil {
-		address = u.Hostname()
+	file := caddyfileOf(b.Config, b.address)
+	if shipped := b.stack.Settings.Caddyfiles[file]; shipped != nil {
+		b.stack.Settings.Caddyfiles = maps.Clone(b.stack.Settings.Caddyfiles)
+		b.stack.Settings.Caddyfiles[file] = caddyfile(shipped, b.address, b.Config.Front)
 	}
-	b.each([]string{frontProxy}, func(inst *Instance) {
-		inst.set("SRC_SITE_ADDRESS", Part{Text: address})
+	b.each([]string{address.FrontProxy}, func(inst *Instance) {
+		if b.Config.Front.Set() {
+			inst.origin("front", b.At("front"))
+		}
+		if !b.address.Ends() {
+			return
+		}
+		inst.set("SRC_SITE_ADDRESS", Part{Text: siteAddress(b.address)})
 		inst.origin("tls", at)
-		file := caddyOwn
-		if le := t.LetsEncrypt; le != nil {
+		if le := b.Config.TLS.LetsEncrypt; b.address.TLS == address.Automatic {
 			inst.set("SRC_ACME_EMAIL", Part{Text: le.Email})
-			file = caddyAutomatic
-			if le.Staging {
-				file = caddyRehearsing
-			}
 		} else {
-			key := b.secret("tls-key", &config.Secret{File: t.Key}, b.At("tls.key"))
-			b.file("caddy/sourcegraph.pem", t.Certificate)
+			key := b.secret("tls-key", &config.Secret{File: b.Config.TLS.Key}, b.At("tls.key"))
+			b.file("caddy/sourcegraph.pem", b.Config.TLS.Certificate)
 			inst.mount(Mount{Path: "/sourcegraph.pem", File: "caddy/sourcegraph.pem", ReadOnly: true})
 			inst.mount(Mount{Path: "/sourcegraph.key", Secret: key})
 		}
@@ -225,70 +256,36 @@ func (b *builder) tls() {
 	})
 }
 
-// ports publishes other ports of the host than the release does.
+// ports publishes the ports of the host that the config decides on, and binds all published ports to its address.
 func (b *builder) ports() {
-	p := b.Config.Ports
-	http, https := b.webPorts()
-	at, bind := b.At("ports"), b.bind()
+	at, bind := b.At("ports"), b.address.Bind
+	wanted := b.address.Ports(b.Config)
 	for i := range b.stack.Instances {
 		inst := &b.stack.Instances[i]
-		switch inst.Service {
-		case frontProxy:
-			inst.publish("80", http)
-			inst.publish("443", https)
-			if strings.HasPrefix(b.Config.URL, "http://") {
-				inst.Probe = &catalogue.Probe{Port: 80} // it has no health check, and starts at once
+		for _, p := range wanted {
+			if p.Service == inst.Service {
+				inst.publish(p.Inside, p.Host)
 			}
-		case "prometheus":
-			inst.publish("9090", p.Prometheus)
-		case "grafana":
-			inst.publish("3370", p.Grafana)
 		}
-		if len(inst.Ports) == 0 {
+		if inst.Service == address.FrontProxy && b.address.TLS == address.Nowhere && b.address.Scheme != "" {
+			inst.Probe = &catalogue.Probe{Port: 80} // it has no health check, and starts at once
+		}
+		if len(inst.Ports) == 0 || inst.Own {
 			continue
 		}
 		if bind != "" {
 			for k, port := range inst.Ports {
 				_, published, inside := Published(port)
-				inst.Ports[k] = bracketed(bind) + ":" + published + ":" + inside
+				inst.Ports[k] = address.Bracketed(bind) + ":" + published + ":" + inside
 			}
 		}
-		if p != (config.Ports{}) {
+		if b.Config.Ports != (config.Ports{}) {
 			inst.origin("ports", at)
 		}
-		if p.Bind == "" && bind != "" {
+		if b.Config.Ports.Bind == "" && bind != "" {
 			inst.origin("ports are opened on "+bind+" only, as the url is", b.At("url"))
 		}
 	}
-}
-
-// bind is the host's address on which ports are published; "" for the release's own, which is every address. The first person to reach a
-// new Sourcegraph becomes its admin, and Prometheus has no password. So an installation with a URL of this machine is reachable only from
-// this machine.
-func (b *builder) bind() string {
-	if own := b.Config.Ports.Bind; own != "" {
-		return own
-	}
-	u, err := url.Parse(b.Config.URL)
-	if err != nil {
-		return ""
-	}
-	host := u.Hostname()
-	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
-		return host
-	}
-	if host == "localhost" {
-		return "127.0.0.1"
-	}
-	return ""
-}
-
-// bracketed is an address in the form that is written before a port.
-func bracketed(address string) string {
-	if strings.Contains(address, ":") {
-		return "[" + address + "]"
-	}
-	return address
 }
 
 // Published splits a published port: "0.0.0.0:8080:80" is port 80, on port 8080 of the host's address 0.0.0.0.
@@ -297,26 +294,6 @@ func Published(port string) (host, published, inside string) {
 	address, inside := port[:last], port[last+1:]
 	last = strings.LastIndexByte(address, ':')
 	return strings.Trim(address[:last], "[]"), address[last+1:], inside
-}
-
-// webPorts are the host's ports for HTTP and HTTPS: those of the config, else the one in the URL.
-func (b *builder) webPorts() (http, https *int) {
-	http, https = b.Config.Ports.HTTP, b.Config.Ports.HTTPS
-	u, err := url.Parse(b.Config.URL)
-	if err != nil {
-		return http, https
-	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		return http, https
-	}
-	if u.Scheme == "https" && (b.Config.TLS.Certificate != "" || b.Config.TLS.LetsEncrypt != nil) {
-		return http, cmp.Or(https, &port)
-	}
-	if u.Scheme == "http" {
-		return cmp.Or(http, &port), https
-	}
-	return http, https
 }
 
 // publish publishes a container's port on a port of the host: nil leaves it unchanged, 0 removes it.
@@ -379,34 +356,63 @@ func (b *builder) executors() {
 	})
 }
 
-// proxy sends outbound requests through the admin's proxy; addresses inside the installation are excluded.
+// hostAddress is the variable with the address of a pod's node. It comes before those of proxies, because
+// Kubernetes replaces only variables that it knows already.
+const hostAddress = "NODE_IP"
+
+// proxy sends outbound requests through the admin's proxy; addresses inside the installation are excluded. libcurl, and so git, takes http_proxy in
+// lower case only.
 func (b *builder) proxy() {
 	p := b.Config.Proxy
 	if p == nil {
 		return
 	}
-	inside := map[string]bool{"localhost": true, "127.0.0.1": true}
+	none := strings.Join(slices.Sorted(maps.Keys(b.unproxied())), ",")
+	for service, outside := range b.Release.Relations.Outside {
+		if !outside.Holds(b.Release.Version, b.Config.On) || outside.Needs != "" && b.At(outside.Needs) == (diag.Range{}) {
+			continue
+		}
+		b.each([]string{service}, func(inst *Instance) {
+			direct := []Part{{Text: none}}
+			if b.stack.Cluster != nil {
+				// The API server by its address, and the node, where traces go.
+				inst.setField(hostAddress, "status.hostIP")
+				direct = append(direct, Part{Text: ","}, Part{Variable: "KUBERNETES_SERVICE_HOST"}, Part{Text: ","}, Part{Variable: hostAddress})
+			}
+			for name, v := range map[string]*config.Value{"http": p.HTTP, "https": p.HTTPS} {
+				if v != nil {
+					address := b.part("proxy-"+name, v, b.At("proxy"))
+					inst.set(strings.ToUpper(name)+"_PROXY", address)
+					inst.set(name+"_proxy", address)
+				}
+			}
+			inst.set("NO_PROXY", direct...)
+			inst.set("no_proxy", direct...)
+			inst.origin("proxy", b.At("proxy"))
+		})
+	}
+}
+
+// unproxied are the hosts that are reached directly: everything in the installation, where a cloud is asked for an identity, and what the admin names.
+// A name is for those below it as well, such as gitserver-0.gitserver.
+func (b *builder) unproxied() map[string]bool {
+	hosts := map[string]bool{"localhost": true, "127.0.0.1": true}
 	for _, inst := range b.stack.Instances {
-		inside[inst.Name] = true
+		hosts[inst.Name] = true
+		if inst.Hostname != "" {
+			hosts[inst.Hostname] = true
+		}
 	}
 	if c := b.stack.Cluster; c != nil {
 		for key := range c.Objects {
 			if name, ok := strings.CutPrefix(key, "Service/"); ok {
-				inside[name] = true
+				hosts[name] = true
 			}
 		}
-		inside["kubernetes.default.svc"], inside[".svc"], inside[".cluster.local"] = true, true, true
+		hosts["kubernetes.default.svc"], hosts[".svc"], hosts[".cluster.local"] = true, true, true
 	}
-	for _, host := range p.None {
-		inside[host] = true
+	for _, host := range slices.Concat(b.Release.Relations.Unproxied, b.Config.Proxy.None) {
+		hosts[host] = true
 	}
-	none := strings.Join(slices.Sorted(maps.Keys(inside)), ",")
-	b.each(proxyUsers, func(inst *Instance) {
-		for name, v := range map[string]*config.Value{"HTTP_PROXY": p.HTTP, "HTTPS_PROXY": p.HTTPS, "NO_PROXY": {Text: none}} {
-			if v != nil {
-				inst.set(name, b.part("proxy-"+strings.ToLower(strings.TrimSuffix(name, "_PROXY")), v, b.At("proxy")))
-			}
-		}
-		inst.origin("proxy", b.At("proxy"))
-	})
+	return hosts
 }

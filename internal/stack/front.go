@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"berth/internal/address"
 )
 
 // Front is what answers people, and what runs behind it: Sourcegraph, or a page that says why it does not answer.
@@ -24,11 +26,23 @@ const (
 // HoldingProxy is the name of the holding proxy: in a cluster, requests go through it while the front is HoldsRequests.
 const HoldingProxy = "berth-door"
 
-// LongestWait is how long the holding proxy holds a request at most: less than the minute that ingresses wait for an answer.
+// LongestWait is how long a request is held at most: less than the minute that ingresses wait for an answer.
 const LongestWait = 45 * time.Second
+
+// Awaited are the services that a search or a page asks, but for the frontend.
+func Awaited() []string {
+	return append(Databases(), "redis-cache", "redis-store", "gitserver", "zoekt-webserver", "searcher", "symbols")
+}
 
 // Databases are the services that keep running while everything else is stopped.
 func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsights-db"} }
+
+// PageOf is a page that people see while Sourcegraph does not answer: title and text are HTML. It asks again by itself.
+func PageOf(title, text string) string {
+	return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="30">` +
+		`<title>` + title + `</title><style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem;color:#1d212f;background:#fff}` +
+		`@media(prefers-color-scheme:dark){body{color:#e6ebf2;background:#14171f}}</style></head><body><main><h1>` + title + `</h1><p role="status">` + text + `</p></main></body></html>`
+}
 
 // With returns the stack with another front, and page as the text of its page. On Kubernetes the objects are changed instead: see
 // render/kubernetes.
@@ -38,15 +52,18 @@ func (s *Stack) With(front Front, page string) *Stack {
 	}
 	out := *s
 	out.Instances = nil
+	out.Part = true
+	serving := s.Serving(front)
 	for _, inst := range s.Instances {
-		if !inst.runsBehind(front) {
+		if inst.Own && !serving[inst.Name] || !inst.Own && !inst.runsBehind(front) {
 			continue
 		}
-		if inst.Service == frontProxy {
+		if inst.Service == address.FrontProxy {
 			inst.DependsOn = nil
 		}
 		out.Instances = append(out.Instances, inst)
 	}
+	out.dropWaits()
 	if front == DatabasesOnly {
 		out.prune()
 	}
@@ -62,13 +79,24 @@ func (i *Instance) runsBehind(front Front) bool {
 	database := slices.Contains(Databases(), i.Service)
 	switch front {
 	case Closed:
-		return database || i.Service == frontProxy
+		return database || i.Service == address.FrontProxy
 	case Stopped:
-		return i.Service == frontProxy
+		return i.Service == address.FrontProxy
 	case DatabasesOnly:
 		return database
 	}
 	return true
+}
+
+// dropWaits lets no instance wait for one that does not run.
+func (s *Stack) dropWaits() {
+	runs := map[string]bool{}
+	for _, inst := range s.Instances {
+		runs[inst.Name] = true
+	}
+	for i := range s.Instances {
+		s.Instances[i].DependsOn = slices.DeleteFunc(slices.Clone(s.Instances[i].DependsOn), func(d Dependency) bool { return !runs[d.Name] })
+	}
 }
 
 // prune removes the volumes and secrets that no instance has.
@@ -90,20 +118,99 @@ func (s *Stack) prune() {
 
 // answering returns a Caddyfile that answers every request with a page, in place of Sourcegraph. Addresses and certificates stay.
 func answering(lines []string, page string) []string {
-	var out []string
+	return instead(lines, func(string, []string) []string { return PageDirectives(page) })
+}
+
+// instead returns a Caddyfile with something else in place of each directive that passes requests on. made gets its first line, without the brace at
+// its end, and the lines between its braces.
+func instead(lines []string, made func(head string, options []string) []string) (out []string) {
+	var head, indent string
+	var options []string
 	inside := false
+	put := func() {
+		for _, line := range made(head, options) {
+			out = append(out, indent+line)
+		}
+		inside, options = false, nil
+	}
 	for _, line := range lines {
+		text := strings.TrimLeft(line, " \t")
 		switch {
-		case strings.HasPrefix(line, "reverse_proxy"):
-			inside = strings.HasSuffix(line, "{")
-			out = append(out, PageDirectives(page)...)
-		case !inside:
+		case inside && line == indent+"}":
+			put()
+		case inside:
+			options = append(options, strings.TrimPrefix(line, indent))
+		case text == "reverse_proxy" || strings.HasPrefix(text, "reverse_proxy "):
+			indent = line[:len(line)-len(text)]
+			if head, inside = strings.CutSuffix(text, "{"); !inside {
+				put()
+			}
+		default:
 			out = append(out, line)
-		case line == "}":
-			inside = false
 		}
 	}
 	return out
+}
+
+// patience is how long a proxy tries to connect, as options of it: a request is sent to nobody before that succeeds. Only a request that reads (GET) is
+// sent again after a connection broke.
+//
+// Source: https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#load-balancing
+func patience(d time.Duration) []string {
+	return []string{"  lb_try_duration " + d.String(), "  lb_try_interval 100ms"}
+}
+
+// block is a directive with options.
+func block(head string, options ...[]string) []string {
+	return slices.Concat([]string{strings.TrimSpace(head) + " {"}, slices.Concat(options...), []string{"}"})
+}
+
+// untried are options without those that say for how long to try.
+func untried(options []string) []string {
+	return slices.DeleteFunc(slices.Clone(options), func(o string) bool { return strings.HasPrefix(strings.TrimSpace(o), "lb_try_") })
+}
+
+// passingOn returns a Caddyfile with something else in place of what passes requests on to the frontends, and whether there is any of it.
+func passingOn(lines []string, made func(head string, options []string) []string) (out []string, found bool) {
+	out = instead(lines, func(head string, options []string) []string {
+		switch to := head + strings.Join(options, " "); {
+		case strings.Contains(to, "SRC_FRONTEND_ADDRESSES"), strings.Contains(to, "sourcegraph-frontend"):
+			found = true
+			return made(head, options)
+		case options == nil:
+			return []string{head}
+		}
+		return block(head, options)
+	})
+	return out, found
+}
+
+// Trying returns a Caddyfile that lets requests wait for a frontend that can't be reached. found says whether it passes any on to frontends.
+func Trying(lines []string) (out []string, found bool) {
+	return passingOn(lines, func(head string, options []string) []string {
+		return block(head, untried(options), patience(LongestWait))
+	})
+}
+
+// whatever lets all requests be tried again, not only those that read: with no frontend, none was sent. Caddy before 2.8 has to be told; before 2.6 it
+// can't be.
+var whatever = []string{"  lb_retry_match {", "    path *", "  }"}
+
+// lastTries is how long a request that was held is tried to be passed on.
+const lastTries = 5 * time.Second
+
+// Holding returns a Caddyfile that holds requests: a proxy that knows no frontend waits for one. When it has waited for the longest time, or when Caddy
+// loads another file, that is an error, and the request goes to the frontends.
+func Holding(lines []string) (out []string, found bool) {
+	return passingOn(lines, func(head string, options []string) []string {
+		words := strings.Fields(head)
+		waits := words[0]
+		if len(words) > 1 && strings.ContainsAny(words[1][:1], "@/*") {
+			waits += " " + words[1] // which requests it is about
+		}
+		on := block(head, untried(options), patience(lastTries))
+		return slices.Concat(block(waits, patience(LongestWait-lastTries), whatever), block("handle_errors", indented(on)))
+	})
 }
 
 // PageDirectives are the lines of a Caddyfile that answer every request with a page. The status is 503: programs retry, and no cache keeps

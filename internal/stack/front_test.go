@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"berth/catalogue"
 )
 
 func TestAnsweringKeepsAddressAndCertificate(t *testing.T) {
@@ -16,6 +18,50 @@ func TestAnsweringKeepsAddressAndCertificate(t *testing.T) {
 	text := strings.Join(got, "\n")
 	if strings.Contains(text, "reverse_proxy") || strings.Contains(text, "FRONTEND") || !strings.Contains(text, "respond `back 'soon'` 503") {
 		t.Errorf("not a page:\n%s", text)
+	}
+}
+
+// TestHoldingAndTrying: nothing but the proxy changes, and what it passes on to stays.
+func TestHoldingAndTrying(t *testing.T) {
+	lines := []string{"{$SRC_SITE_ADDRESS} {", "  header X-A `b`", "  reverse_proxy {", "    to {$SRC_FRONTEND_ADDRESSES}", "    lb_try_duration 1s", "  }", "}"}
+	held, _ := Holding([]string{"reverse_proxy /x sourcegraph-frontend-0:3080"})
+	for _, c := range []struct {
+		of    func([]string) ([]string, bool)
+		lines []string
+		want  []string
+		found bool
+	}{
+		{Trying, lines, []string{"{$SRC_SITE_ADDRESS} {", "  header X-A `b`", "  reverse_proxy {", "    to {$SRC_FRONTEND_ADDRESSES}",
+			"    lb_try_duration 45s", "    lb_try_interval 100ms", "  }", "}"}, true},
+		{Holding, lines, []string{"{$SRC_SITE_ADDRESS} {", "  header X-A `b`", "  reverse_proxy {", "    lb_try_duration 40s", "    lb_try_interval 100ms",
+			"    lb_retry_match {", "      path *", "    }", "  }",
+			"  handle_errors {", "    reverse_proxy {", "      to {$SRC_FRONTEND_ADDRESSES}", "      lb_try_duration 5s", "      lb_try_interval 100ms", "    }", "  }", "}"}, true},
+		{Trying, []string{"reverse_proxy sourcegraph-frontend-0:3080"}, []string{"reverse_proxy sourcegraph-frontend-0:3080 {", "  lb_try_duration 45s", "  lb_try_interval 100ms", "}"}, true},
+		{func([]string) ([]string, bool) { return held[:2], true }, nil, []string{"reverse_proxy /x {", "  lb_try_duration 40s"}, true},
+		{Holding, []string{"reverse_proxy other:80", "reverse_proxy {", "  to other:81", "}"}, []string{"reverse_proxy other:80", "reverse_proxy {", "  to other:81", "}"}, false},
+	} {
+		got, found := c.of(c.lines)
+		if !slices.Equal(got, c.want) || found != c.found {
+			t.Errorf("found %v:\n%s\nwant\n%s", found, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
+	}
+}
+
+// TestEveryReleaseHolds: each Caddyfile of each release passes requests on in a form that can be held.
+func TestEveryReleaseHolds(t *testing.T) {
+	c := catalogue.Embedded()
+	for _, v := range c.Versions(catalogue.Compose) {
+		r, err := c.Release(v.Version, catalogue.Compose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, lines := range r.Files.Caddyfiles {
+			_, held := Holding(lines)
+			_, tried := Trying(lines)
+			if !held || !tried {
+				t.Errorf("%s: requests can't be held with %s", v.Version, path)
+			}
+		}
 	}
 }
 

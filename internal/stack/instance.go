@@ -13,11 +13,17 @@ import (
 func (i *Instance) set(name string, value ...Part) {
 	for k := range i.Env {
 		if i.Env[k].Name == name {
-			i.Env[k].Value, i.Env[k].Shipped = value, false
+			i.Env[k] = EnvVar{Name: name, Value: value}
 			return
 		}
 	}
 	i.Env = append(i.Env, EnvVar{Name: name, Value: value})
+}
+
+// setField gives a variable the value of a field of the pod.
+func (i *Instance) setField(name, field string) {
+	i.unset(name)
+	i.Env = append(i.Env, EnvVar{Name: name, Field: field})
 }
 
 // has reports whether the instance has a variable.
@@ -29,6 +35,20 @@ func (i *Instance) has(name string) bool {
 func (i *Instance) mount(m Mount) {
 	i.Mounts = slices.DeleteFunc(i.Mounts, func(o Mount) bool { return o.Path == m.Path })
 	i.Mounts = append(i.Mounts, m)
+}
+
+// secrets are the names of the secrets that the instance has.
+func (i *Instance) secrets() []string {
+	var names []string
+	for _, m := range i.Mounts {
+		names = append(names, m.Secret)
+	}
+	for _, e := range i.Env {
+		for _, p := range e.Value {
+			names = append(names, p.Secret)
+		}
+	}
+	return names
 }
 
 func (i *Instance) origin(text string, at diag.Range) {

@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/address"
 	"berth/internal/config"
 	"berth/internal/diag"
+	"berth/internal/jsonc"
 )
 
 // DefaultName is the installation's name when the config has none.
@@ -22,36 +24,60 @@ type Input struct {
 	Release   *catalogue.Release
 	Files     map[string][]byte // content of the files that the config names (see FileNames), by the config's name
 	Namespace string            // of the kube context, where the config names none
-	Lock      map[string]string // digests that the admin recorded for their own registry, by image name
+	// SiteConfig is Sourcegraph's site configuration, where the config names a file: only places in its text become part of the stack.
+	SiteConfig jsonc.Value
+	Lock       map[string]string // digests that the admin recorded for their own registry, by image name
 }
 
 // Resolve says what should run for a config and a release. The config must have no errors in check.Read.
 func Resolve(in Input) *Stack {
-	b := &builder{Input: in, secrets: map[string]Secret{}}
+	b := &builder{Input: in, address: address.Of(in.Config), secrets: map[string]Secret{}, leads: in.Release.Leads()}
 	b.stack = &Stack{
 		Name:    cmp.Or(in.Config.Name, DefaultName),
-		URL:     in.Config.URL,
+		URL:     cmp.Or(b.address.URL(), in.Config.URL),
+		Address: b.address,
 		Release: in.Release.Version,
 		Target:  in.Config.On,
+		Network: in.Config.Network,
 	}
+	b.stack.Prefix = prefix(in.Config)
+	b.stack.Patches = b.patches()
 	if in.Config.On == catalogue.Kubernetes {
 		b.cluster()
 		return b.finish()
 	}
-	b.counts = counts(in.Config, in.Release)
+	b.gone = gone(in.Config, in.Release)
+	b.counts = counts(in.Config, in.Release, b.gone)
 	b.settings()
 	b.ship()
+	b.pools()
+	b.ownContainers()
+	b.order()
 	for _, apply := range features {
 		apply(b)
 	}
 	b.overrides()
+	b.volumes()
 	return b.finish()
+}
+
+// prefix begins the names of all containers: they belong to the whole engine, and a second installation must not take those of the first. Services
+// still find each other by the names of the Compose file.
+func prefix(c *config.Config) string {
+	switch {
+	case c.ContainerPrefix != nil:
+		return *c.ContainerPrefix
+	case cmp.Or(c.Name, DefaultName) != DefaultName:
+		return c.Name + "-"
+	}
+	return ""
 }
 
 // features are the parts of the config, each with its effect on the stack that Sourcegraph ships. The order matters only where noted:
 // proxies must know all instances.
 var features = []func(*builder){
 	(*builder).databases,
+	(*builder).databaseLogin,
 	(*builder).redis,
 	(*builder).objectStorage,
 	(*builder).siteConfig,
@@ -62,26 +88,30 @@ var features = []func(*builder){
 	(*builder).tracing,
 	(*builder).executors,
 	(*builder).proxy,
+	(*builder).addFetched,
+	(*builder).withoutGone,
 }
 
 // builder is a stack in the making.
 type builder struct {
 	Input
+	address address.Address
 	stack   *Stack
-	counts  map[string]int // instances by service; services that do not run are missing
+	counts  map[string]int  // instances by service; services that do not run are missing
+	gone    map[string]bool // services that are turned off
+	leads   catalogue.Leads
 	secrets map[string]Secret
 }
 
 // counts says how many instances of each service run.
-func counts(c *config.Config, rel *catalogue.Release) map[string]int {
+func counts(c *config.Config, rel *catalogue.Release, gone map[string]bool) map[string]int {
 	n := map[string]int{}
 	for name, s := range rel.Services {
-		want := c.Services[name]
-		if s.Compose == nil || (want.Enabled != nil && !*want.Enabled) || replaced(c, name) || !overlaid(c, s.Compose.Overlay) {
+		if s.Compose == nil || gone[name] || disabled(c, name) || replaced(c, rel, name) || !overlaid(c, s.Compose.Overlay) {
 			continue
 		}
 		n[name] = 1
-		if want.Replicas != nil && s.Compose.Scalable() {
+		if want := c.Services[name]; want.Replicas != nil && s.Compose.Scalable() {
 			n[name] = *want.Replicas
 		}
 	}
@@ -110,9 +140,9 @@ func overlaid(c *config.Config, overlay string) bool {
 }
 
 // replaced reports whether the admin replaces a built-in store by an external one.
-func replaced(c *config.Config, service string) bool {
-	for name, d := range databases {
-		if (service == name || service == d.exporter) && c.Databases[name].External != nil {
+func replaced(c *config.Config, rel *catalogue.Release, service string) bool {
+	for name, d := range rel.Relations.Stores.Postgres.Databases {
+		if (service == name || service == d.Exporter) && c.Databases[name].External != nil {
 			return true
 		}
 	}
@@ -165,7 +195,7 @@ func (b *builder) instance(name string, s *catalogue.ComposeService, i int) Inst
 	}
 	for _, path := range slices.Sorted(maps.Keys(s.Volumes)) {
 		m := s.Volumes[path]
-		inst.Mounts = append(inst.Mounts, Mount{Path: path, Volume: numbered(m.Volume, i), File: m.File, Host: m.Host, ReadOnly: m.ReadOnly})
+		inst.Mounts = append(inst.Mounts, Mount{Path: path, Volume: numbered(m.Volume, i), Data: numbered(m.Volume, i), File: m.File, Host: m.Host, ReadOnly: m.ReadOnly})
 	}
 	for _, dep := range slices.Sorted(maps.Keys(s.DependsOn)) {
 		for k := range b.counts[dep] {
@@ -188,7 +218,7 @@ func Image(registry string, release *catalogue.Release, lock map[string]string, 
 		return ref
 	}
 	tagged, digest, _ := strings.Cut(ref, "@")
-	return strings.TrimSuffix(registry, "/") + tagged[strings.LastIndexByte(tagged, '/'):] + "@" + cmp.Or(lock[name], digest)
+	return inRegistry(registry, tagged[strings.LastIndexByte(tagged, '/')+1:]) + "@" + cmp.Or(lock[name], digest)
 }
 
 // value expands an environment value for instance i.
@@ -208,7 +238,9 @@ func (b *builder) items(items []catalogue.Item) []string {
 	var out []string
 	for _, it := range items {
 		if it.Each == "" {
-			out = append(out, it.Text)
+			if !b.leadsToGone(it.Text) {
+				out = append(out, it.Text)
+			}
 			continue
 		}
 		for k := range b.counts[it.Each] {
@@ -221,7 +253,7 @@ func (b *builder) items(items []catalogue.Item) []string {
 // settings adds the facts of the release's settings files.
 func (b *builder) settings() {
 	f := b.Release.Files
-	s := Settings{Postgres: map[string]map[string]string{}, YAML: maps.Clone(f.YAML), Caddyfiles: f.Caddyfiles}
+	s := Settings{Postgres: map[string]map[string]string{}, YAML: b.ownNames(f.YAML), Caddyfiles: f.Caddyfiles}
 	for name, settings := range f.Postgres {
 		if b.counts[name] > 0 {
 			merged := maps.Clone(settings)
@@ -240,9 +272,9 @@ func (b *builder) overrides() {
 	for i := range b.stack.Instances {
 		inst := &b.stack.Instances[i]
 		b.limits(inst)
-		b.env(inst)
-		b.patches(inst)
+		b.attributes(inst)
 	}
+	b.poolLimits()
 }
 
 func (b *builder) limits(inst *Instance) {
@@ -250,15 +282,19 @@ func (b *builder) limits(inst *Instance) {
 	if !ok {
 		return
 	}
-	at := "services." + inst.Service
-	if want.CPU != "" {
-		n, _ := config.Cores(want.CPU)
-		inst.origin("cpu "+showCores(inst.CPUs)+" -> "+showCores(n), b.At(at+".cpu"))
+	at, number := "services."+inst.Service, strconv.Itoa(inst.Index)
+	if inst.Pool != "" {
+		number = "" // its own limits come later
+	}
+	own := want.Instances[number]
+	if cpu, at := narrower(at, number, "cpu", want.CPU, own.CPU); cpu != "" {
+		n, _ := config.Cores(cpu)
+		inst.origin("cpu "+showCores(inst.CPUs)+" -> "+showCores(n), b.At(at))
 		inst.CPUs = n
 	}
-	if want.Memory != "" {
-		n, _ := config.Bytes(want.Memory)
-		inst.origin("memory "+showBytes(inst.Memory)+" -> "+showBytes(n), b.At(at+".memory"))
+	if memory, at := narrower(at, number, "memory", want.Memory, own.Memory); memory != "" {
+		n, _ := config.Bytes(memory)
+		inst.origin("memory "+showBytes(inst.Memory)+" -> "+showBytes(n), b.At(at))
 		inst.Memory = n
 	}
 	if want.Replicas != nil && *want.Replicas > 1 {
@@ -266,22 +302,12 @@ func (b *builder) limits(inst *Instance) {
 	}
 }
 
-func (b *builder) env(inst *Instance) {
-	want := b.Config.Services[inst.Service].Env
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		at := b.At("services." + inst.Service + ".env." + name)
-		v := want[name]
-		inst.set(name, b.part("env-"+inst.Service+"-"+name, &v, at))
-		inst.origin("env "+name, at)
+// narrower is an instance's own quantity, or that of its service, and its place in the config.
+func narrower(service, number, key string, all, own config.Quantity) (config.Quantity, string) {
+	if own != "" {
+		return own, service + ".instances." + number + "." + key
 	}
-}
-
-func (b *builder) patches(inst *Instance) {
-	for i, p := range b.Config.Patches {
-		if p.Service == inst.Service && p.Compose != nil {
-			inst.Patches = append(inst.Patches, Patch{Compose: p.Compose, Reason: p.Reason, Range: b.At("patches." + strconv.Itoa(i))})
-		}
-	}
+	return all, service + "." + key
 }
 
 // finish orders everything and collects the volumes and secrets of instances.
@@ -312,6 +338,13 @@ func (b *builder) finish() *Stack {
 		}
 	}
 	if c := s.Cluster; c != nil {
+		for _, w := range c.Settings {
+			for _, side := range w.Sidecars {
+				for _, name := range side.secrets() {
+					b.use(name, used)
+				}
+			}
+		}
 		for _, data := range c.Secrets {
 			for _, value := range data {
 				for _, p := range value {

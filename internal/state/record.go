@@ -31,9 +31,10 @@ type Record struct {
 	Config  string      `json:"config"`         // the file's text that it leads to
 	// Plan is what was carried out.
 	Plan     *plan.Plan `json:"plan,omitempty"`
-	Steps    []StepTime `json:"steps"`              // that were begun, in the order of their end
-	Restores int        `json:"restores,omitempty"` // number of the record whose config a revert goes back to
-	GivenUp  bool       `json:"givenUp,omitempty"`  // an upgrade that touched nothing, and is not continued
+	Steps    []StepTime `json:"steps"`                   // that were begun, in the order of their end
+	Restores int        `json:"restores,omitempty"`      // number of the record whose config a revert goes back to
+	Waited   float64    `json:"waitedSeconds,omitempty"` // the longest time that requests waited while services were replaced
+	GivenUp  bool       `json:"givenUp,omitempty"`       // an upgrade that touched nothing, and is not continued
 	Problems diag.List  `json:"problems,omitempty"`
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"berth/internal/diag"
 	"berth/internal/plan"
@@ -15,6 +16,8 @@ func (r *Record) What() string {
 		return fmt.Sprintf("%s %s to %s", r.Action, r.From, r.Release)
 	case r.Restores != 0:
 		return fmt.Sprintf("%s to run %d, %s", r.Action, r.Restores, r.Release)
+	case r.Action == plan.RestartOnly && r.Plan != nil:
+		return strings.Join(append([]string{string(r.Action)}, r.Plan.Services()...), " ")
 	case r.Release != "":
 		return string(r.Action) + " " + r.Release
 	}
@@ -30,6 +33,12 @@ func (r *Record) GoesOn() string {
 		return string(plan.Up)
 	case r.Action == plan.Down:
 		return string(plan.Down)
+	case r.Action == plan.RestartOnly && r.Plan != nil:
+		return strings.Join(append([]string{string(r.Action)}, r.Plan.Services()...), " ")
+	case r.Action == plan.Backup:
+		return string(plan.Backup)
+	case r.Plan != nil && (r.Action == plan.RestoreFrom || r.Action == plan.ProveBackup):
+		return string(r.Action) + " " + r.Plan.Backup
 	}
 	return ""
 }

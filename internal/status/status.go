@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"berth/internal/agent"
+	"berth/internal/backup"
 	"berth/internal/diag"
 	"berth/internal/installation"
+	"berth/internal/plan"
+	"berth/internal/state"
 	"berth/internal/upgrade/stages"
 	"berth/internal/upgrade/survey"
 )
@@ -25,17 +28,20 @@ type Status struct {
 	FrontProxy   string                 `json:"frontProxy"` // where it was asked; "" where it is not reachable from here
 	Milliseconds int64                  `json:"milliseconds"`
 	Services     []installation.Service `json:"services"`
-	Missing      []string               `json:"missing"` // that the config asks for and that are not there
+	Missing      []string               `json:"missing"`              // that the config asks for and that are not there
+	Lacking      []string               `json:"missingOwn,omitempty"` // containers of the admin's own that are not there
 	LastRun      string                 `json:"lastRun,omitempty"`
 	Upgrade      string                 `json:"upgrade,omitempty"`  // that is under way, and where it is
 	Next         string                 `json:"next,omitempty"`     // the command that continues what did not come to its end
 	Upgrades     string                 `json:"upgrades,omitempty"` // what berth agent saw last
+	Newest       *survey.Newest         `json:"newest,omitempty"`   // what an upgrade to the newest release would cost; nil: it runs, or one is under way
+	Backup       string                 `json:"backup,omitempty"`   // when one was made and proven last, where the config says where they are
 	Problems     diag.List              `json:"problems,omitempty"` // what of its release is not as it should be
 }
 
 // Well reports whether everything is as it should be.
 func (s *Status) Well() bool {
-	return (s.Answers || s.FrontProxy == "") && len(installation.Services{All: s.Services, Missing: s.Missing}.Unready()) == 0
+	return (s.Answers || s.FrontProxy == "") && len(installation.Services{All: s.Services, Missing: s.Missing, Lacking: s.Lacking}.Unready()) == 0
 }
 
 // Of asks an installation how it is. Nothing is touched.
@@ -46,6 +52,7 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		return nil, err
 	}
 	s.Services, s.Missing, s.Release = append(s.Services, services.All...), append(s.Missing, services.Missing...), services.Release
+	s.Lacking = services.Lacking
 	answer := i.Answers(ctx)
 	s.Answers, s.FrontProxy, s.Milliseconds = answer.Healthy, answer.At, answer.Took.Milliseconds()
 	records, err := i.Store.History(ctx)
@@ -64,6 +71,10 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		return nil, err
 	}
 	s.Upgrades = report.About(s.Release, e.Now())
+	old, err := s.backups(ctx, e, i, records)
+	if err != nil {
+		return nil, err
+	}
 	if u := stages.Last(records); u.Open() {
 		s.underway(u)
 		return s, nil
@@ -72,11 +83,46 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	if err != nil {
 		return nil, err
 	}
-	s.Databases, s.Problems = known.Standing.Databases, known.Problems
+	s.Databases, s.Problems = known.Standing.Databases, append(known.Problems, old...)
 	if s.Release != "" {
 		s.Release = cmp.Or(known.From, s.Release)
+		s.Newest = survey.NewestFor(e.Catalogue(), i.Want, s.Release, records)
 	}
 	return s, nil
+}
+
+// oldProof is after how long a proof says little of the backups of today.
+const oldProof = 30 * 24 * time.Hour
+
+// backups says when a backup was made and one was proven last, and warns where that is long ago.
+func (s *Status) backups(ctx context.Context, e *installation.Environment, i *installation.Installation, records []state.Record) (old diag.List, err error) {
+	if b := i.Doc.Config.Backup; b == nil || b.To == "" {
+		return nil, nil
+	}
+	var made, proof time.Time
+	for _, r := range records {
+		if r.Action == plan.Backup && r.Result == state.Done {
+			made = r.Ended
+		}
+	}
+	proven := map[string]time.Time{}
+	if err := i.Store.Note(ctx, backup.ProvenNote, &proven); err != nil {
+		return nil, err
+	}
+	for _, at := range proven {
+		if at.After(proof) {
+			proof = at
+		}
+	}
+	s.Backup = fmt.Sprintf("last made %s, last proven %s", backup.Ago(made, e.Now()), backup.Ago(proof, e.Now()))
+	if s.Release == "" || !made.IsZero() && e.Now().Sub(proof) < oldProof {
+		return nil, nil
+	}
+	d := diag.Diagnostic{Code: "BERTH4521", Severity: diag.Warning, Subject: "backup", Summary: "no backup was made yet", Hint: "make one: berth backup"}
+	if !made.IsZero() {
+		d.Summary, d.Hint = "a backup was proven "+backup.Ago(proof, e.Now())+": nobody knows whether it can be restored", "restore the newest one into a scratch server: berth backup prove latest"
+	}
+	return diag.List{d}, nil
 }
 
 // services reports how everything is. What is missing is a question of the release that is there, not of the one that the file names.

@@ -99,6 +99,67 @@ func WithoutNulls(v any) any {
 	return v
 }
 
+// Plain is a tree with numbers of one type.
+func Plain(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = Plain(value)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, value := range v {
+			out[i] = Plain(value)
+		}
+		return out
+	}
+	return number(v)
+}
+
+// Slim is a tree without empty values, with numbers of one type; nil when nothing is left.
+func Slim(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := map[string]any{}
+		for key, value := range v {
+			if s := Slim(value); s != nil {
+				out[key] = s
+			}
+		}
+		if len(out) == 0 {
+			return nil
+		}
+		return out
+	case []any:
+		if len(v) == 0 {
+			return nil
+		}
+		out := make([]any, len(v))
+		for i, value := range v {
+			out[i] = Slim(value)
+		}
+		return out
+	case map[string]string:
+		return Slim(OfTexts(v))
+	}
+	return number(v)
+}
+
+// number is a whole number as JSON has it.
+func number(v any) any {
+	switch v := v.(type) {
+	case int:
+		return float64(v)
+	case int64:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	}
+	return v
+}
+
 // OfTexts converts a map of texts to a tree.
 func OfTexts(m map[string]string) map[string]any {
 	out := make(map[string]any, len(m))

@@ -115,7 +115,7 @@ func TestMigratorOfAHop(t *testing.T) {
 	}
 }
 
-// TestMigratorsConnect goes every way between releases on every kind of databases. A migrator of 6.0 or later does not connect to a Postgres below
+// TestMigratorsConnect takes every upgrade between releases on every kind of databases. A migrator of 6.0 or later does not connect to a Postgres below
 // 16. It works there and back while the databases run with the images of the hop's end, which have Postgres 16 from 5.10 on.
 // Source: https://sourcegraph.com/docs/self-hosted/postgres
 func TestMigratorsConnect(t *testing.T) {
@@ -228,7 +228,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// TestProperties holds every way between releases that exist to what must be true of all.
+// TestProperties holds all upgrades between releases that exist to what must be true of all.
 func TestProperties(t *testing.T) {
 	c := catalogue.Embedded()
 	rules := c.Upgrades()

@@ -33,7 +33,7 @@ func TestPlanOfObjects(t *testing.T) {
 		{Object: "Service/gitserver", Field: "spec.type", Manager: "dns", Theirs: "NodePort", Ours: "ClusterIP"},
 	}}
 	var b strings.Builder
-	Plan(&b, p)
+	Plan(&b, p, Folded)
 	want := `Sourcegraph 7.5.4453 · installation sourcegraph on kubernetes
 
   ~ Secret/pgsql-auth                        in place
@@ -73,7 +73,7 @@ plan ` + p.ID() + ` can't be carried out: 1 conflict to decide
 		t.Error(diff)
 	}
 	var calm strings.Builder
-	Plan(&calm, &plan.Plan{Installation: "sourcegraph", Target: catalogue.Kubernetes, Release: "7.5.4453", Unchanged: make([]string, 130), Conflicts: p.Conflicts[:1]})
+	Plan(&calm, &plan.Plan{Installation: "sourcegraph", Target: catalogue.Kubernetes, Release: "7.5.4453", Unchanged: make([]string, 130), Conflicts: p.Conflicts[:1]}, Folded)
 	want = `Sourcegraph 7.5.4453 · installation sourcegraph on kubernetes
 
   = 130 objects, as they should be

@@ -1,13 +1,17 @@
 // Package view renders results for people. What machines read is the same value as JSON.
+//
+// One package because all renderings share their forms of numbers, tables and colours: each is a function that takes a document.
 package view
 
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/diag"
 	"berth/internal/plan"
 )
 
@@ -20,8 +24,17 @@ var symbols = map[plan.Verb]string{
 
 var words = map[plan.Verb]string{plan.Update: "in place", plan.TakeOver: "in place", plan.Recreate: "recreate", plan.Delete: "DELETE"}
 
+// Detail says how much of a plan is written.
+type Detail bool
+
+// The details.
+const (
+	Folded Detail = false // many steps of one kind and for one reason are one line
+	All    Detail = true  // every step is a line
+)
+
 // Plan writes a plan as text.
-func Plan(w io.Writer, p *plan.Plan) {
+func Plan(w io.Writer, p *plan.Plan, detail Detail) {
 	release := p.Release
 	if p.From != "" && p.From != p.Release {
 		release = p.From + " -> " + p.Release
@@ -35,8 +48,12 @@ func Plan(w io.Writer, p *plan.Plan) {
 	}
 	pulls := 0
 	width := 0
+	folded := map[string][]plan.Step{}
+	if detail == Folded {
+		folded = alike(p.Steps)
+	}
 	for _, s := range p.Steps {
-		if s.Verb != plan.Pull && !labelsOnly(s) {
+		if s.Verb != plan.Pull && !labelsOnly(s) && folded[kind(s)] == nil {
 			width = max(width, len(s.Object))
 		}
 	}
@@ -45,6 +62,10 @@ func Plan(w io.Writer, p *plan.Plan) {
 		case s.Verb == plan.Pull:
 			pulls++
 		case labelsOnly(s):
+		case folded[kind(s)] != nil:
+			if first := folded[kind(s)]; first[0].ID == s.ID {
+				fold(w, p, first)
+			}
 		default:
 			line := fmt.Sprintf("  %s %-*s  %-8s", symbols[s.Verb], width, s.Object, word(s))
 			if len(s.Why) == 0 {
@@ -64,11 +85,80 @@ func Plan(w io.Writer, p *plan.Plan) {
 	}
 	others(w, p)
 	fmt.Fprintf(w, "\neffect   %s\ndata     %s\n", effect(p), deleted(p))
+	if len(folded) > 0 {
+		fmt.Fprint(w, "         every line: --all\n")
+	}
 	if n := len(p.Undecided()); n > 0 {
 		fmt.Fprintf(w, "plan %s can't be carried out: %s to decide\n", p.ID(), count(n, "conflict"))
 		return
 	}
-	fmt.Fprintf(w, "plan %s; carry it out with: berth %s\n", p.ID(), p.Action)
+	fmt.Fprintf(w, "plan %s; carry it out with: berth %s\n", p.ID(), command(p))
+}
+
+// command is what carries a plan out.
+func command(p *plan.Plan) string {
+	if p.Action == plan.RestartOnly {
+		return strings.Join(append([]string{string(p.Action)}, p.Services()...), " ")
+	}
+	return string(p.Action)
+}
+
+// many is how many steps of one kind are too many to read.
+const many = 6
+
+// kind is what steps have in common that are written as one line: what they do, and why. Those with a place in the config, with changes of fields, or that
+// delete data are for themselves.
+func kind(s plan.Step) string {
+	why := ""
+	for _, c := range s.Why {
+		if c.Range.Line > 0 {
+			return ""
+		}
+		why += c.Text + "\n"
+	}
+	if len(s.Changes) > 0 || s.Effect == plan.Data || !s.Verb.Single() {
+		return ""
+	}
+	return string(s.Verb) + "\n" + why
+}
+
+// alike are steps by their kind, of which there are many.
+func alike(steps []plan.Step) map[string][]plan.Step {
+	out := map[string][]plan.Step{}
+	for _, s := range steps {
+		if k := kind(s); k != "" && s.Verb != plan.Pull && !labelsOnly(s) {
+			out[k] = append(out[k], s)
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, steps []plan.Step) bool { return len(steps) < many })
+	return out
+}
+
+// fold writes many steps as one: how many, of which kinds of object in a cluster, and the first names.
+func fold(w io.Writer, p *plan.Plan, steps []plan.Step) {
+	kinds, names := map[string]int{}, []string{}
+	for _, s := range steps {
+		of, name, isObject := strings.Cut(s.Object, "/")
+		if !isObject {
+			name = s.Object
+		}
+		kinds[of]++
+		names = append(names, name)
+	}
+	what := strings.Join(names, ", ")
+	if p.Target == catalogue.Kubernetes {
+		var parts []string
+		for _, of := range slices.Sorted(maps.Keys(kinds)) {
+			parts = append(parts, fmt.Sprintf("%d %s", kinds[of], of))
+		}
+		what = strings.Join(parts, ", ")
+	}
+	text := fmt.Sprintf("%d %ss  %s", len(steps), thing(p), word(steps[0]))
+	if len(steps[0].Why) > 0 {
+		text += ": " + steps[0].Why[0].Text
+	}
+	fmt.Fprintf(w, "  %s %s\n", symbols[steps[0].Verb], text)
+	wrapped(w, "      ", what)
 }
 
 // thing is what a plan's steps are about.
@@ -107,18 +197,11 @@ func causes(w io.Writer, why []plan.Cause, width int) {
 // effect says in words what people notice.
 func effect(p *plan.Plan) string {
 	of := func(e plan.Effect) string {
-		var names []string
-		for _, s := range p.Steps {
-			if s.Effect == e && !slices.Contains(names, s.Service) {
-				names = append(names, s.Service)
-			}
-		}
-		if len(names) > 4 {
-			return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
-		}
-		return strings.Join(names, ", ")
+		return servicesOf(p, func(s plan.Step) bool { return s.Effect == e })
 	}
 	switch down, brief := of(plan.Downtime), of(plan.Brief); {
+	case p.Notice != nil:
+		return noticed(p)
 	case p.Action == plan.Down:
 		return "Sourcegraph stops"
 	case p.From == "":
@@ -131,6 +214,47 @@ func effect(p *plan.Plan) string {
 	return "none"
 }
 
+// servicesOf names the services of steps, the first ones where there are many.
+func servicesOf(p *plan.Plan, are func(plan.Step) bool) string {
+	var names []string
+	for _, s := range p.Steps {
+		if are(s) && !slices.Contains(names, s.Service) {
+			names = append(names, s.Service)
+		}
+	}
+	if len(names) > 4 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+	}
+	return strings.Join(names, ", ")
+}
+
+// noticed says what people notice where requests wait, or where no connection is taken.
+func noticed(p *plan.Plan) string {
+	const next = "\n         "
+	var lines []string
+	awaited := func(s plan.Step) bool { return slices.Contains(p.Awaited, s.Object) }
+	if n := p.Notice; n.Waits > 0 {
+		source := "as measured here"
+		if len(n.Guessed) > 0 {
+			source = "a guess, since not all was measured here yet"
+		}
+		lines = append(lines, fmt.Sprintf("requests wait and are answered, the longest after some %.0f s (%s):", n.Waits, source), "  "+servicesOf(p, awaited))
+	}
+	if p.Notice.Refused > 0 {
+		lines = append(lines, fmt.Sprintf("the front proxy takes no connections for about %.0f s: caddy", p.Notice.Refused))
+	}
+	rest := func(e plan.Effect) string {
+		return servicesOf(p, func(s plan.Step) bool { return s.Effect == e && !awaited(s) && s.Service != "caddy" })
+	}
+	if down := rest(plan.Downtime); down != "" {
+		lines = append(lines, "Sourcegraph does not answer for a while: "+down)
+	}
+	if brief := rest(plan.Brief); brief != "" {
+		lines = append(lines, "a short pause of "+brief)
+	}
+	return strings.Join(lines, next)
+}
+
 func deleted(p *plan.Plan) string {
 	var names []string
 	for _, s := range p.Steps {
@@ -140,6 +264,9 @@ func deleted(p *plan.Plan) string {
 	}
 	if len(names) > 0 {
 		return "DELETED FOR GOOD: " + count(len(names), "volume")
+	}
+	if slices.ContainsFunc(p.Problems, func(d diag.Diagnostic) bool { return d.Code == "BERTH1530" }) {
+		return "connections to code hosts are deleted, as the warning says; volumes are kept"
 	}
 	return "none is deleted; volumes are kept"
 }

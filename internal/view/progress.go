@@ -13,8 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Progress shows runs while they go on: a line for each thing that happened, and on a terminal one line that is redrawn for what is
-// going on. It is safe for concurrent use.
+// Progress shows runs while they go on: a line for each thing that happened, and on a terminal a block that is redrawn for what is going on. It is safe for concurrent use.
 type Progress struct {
 	Out      io.Writer
 	Asked    io.Writer // takes lines about questions
@@ -23,7 +22,7 @@ type Progress struct {
 	Now      func() time.Time
 
 	mu      sync.Mutex
-	drawn   bool
+	drawn   []string  // the block that is redrawn; nil: there is none
 	last    time.Time // of the last line
 	waiting []string
 	pulls   map[string][2]int64
@@ -34,14 +33,17 @@ type Progress struct {
 // quiet is how long no line may come where nothing is redrawn.
 const quiet = 2 * time.Second
 
-// columns is how many columns a terminal has now: a line that wraps can't be redrawn. What is no terminal counts as a small one.
-func columns(out io.Writer) int {
+// Window is how many columns and lines a terminal has now.
+func Window(out io.Writer) (width, height int) { return size(out) }
+
+// size is how many columns and lines a terminal has now. What is no terminal counts as a small one.
+func size(out io.Writer) (width, height int) {
 	if f, ok := out.(interface{ Fd() uintptr }); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
+			return width, height
 		}
 	}
-	return 80
+	return 80, 24
 }
 
 // Show takes an event.
@@ -101,12 +103,14 @@ func (p *Progress) Show(e run.Event) {
 // stage says which stage begins.
 func (p *Progress) stage(e run.Event) {
 	s := e.Plan.Stages[e.Stage]
-	h := e.Plan.Hops[s.Hop]
 	p.line("")
-	switch e.Plan.Action {
-	case plan.Rollback:
+	switch {
+	case len(e.Plan.Hops) == 0:
+		p.line(fmt.Sprintf("== %s, stage %d of %d: %s", e.Plan.Action, e.Stage+1, len(e.Plan.Stages), s.Name))
+	case e.Plan.Action == plan.Rollback:
 		p.line(fmt.Sprintf("== rollback, %s -> %s: %s", e.Plan.From, e.Plan.Release, s.Name))
 	default:
+		h := e.Plan.Hops[s.Hop]
 		p.line(fmt.Sprintf("== upgrade step %d of %d, %s -> %s: %s", s.Hop+1, len(e.Plan.Hops), h.From, h.To, s.Name))
 	}
 }
@@ -129,42 +133,79 @@ func (p *Progress) finished(e run.Event) {
 	p.line(fmt.Sprintf("%s %-30s %s in %s", symbols[e.Step.Verb], e.Step.Object, e.Text, seconds(e.Seconds)))
 }
 
-// status says what is going on: redrawn on a terminal, else as a line from time to time.
+// status says what is going on: a block that is redrawn on a terminal, else a line from time to time.
 func (p *Progress) status() {
+	pulling := p.pulling()
+	if p.Terminal {
+		p.draw(p.block(pulling))
+		return
+	}
 	var parts []string
-	if len(p.pulls) > 0 {
-		var done, total int64
-		for _, b := range p.pulls {
-			done, total = done+b[0], total+b[1]
-		}
-		pulling := "pulling " + count(len(p.pulls), "image")
-		if total > 0 {
-			pulling += fmt.Sprintf("  %s  %s of %s", bar(done, total), bytes(done), bytes(total))
-		}
+	if pulling != "" {
 		parts = append(parts, pulling)
 	}
 	if len(p.waiting) > 0 {
 		parts = append(parts, "waiting for "+p.listed())
 	}
-	switch {
-	case len(parts) > 0:
-	case p.Terminal:
-		parts = append(parts, "working")
-	default:
-		return // a line is for something that is new
+	if len(parts) > 0 && p.Now().Sub(p.last) >= quiet { // a line is for something that is new
+		p.line(strings.Join(parts, " · "))
 	}
-	text := strings.Join(parts, " · ")
-	if p.Terminal {
-		if line, most := []rune(text), max(columns(p.Out)-1, 20); len(line) > most {
-			text = string(line[:most-3]) + "..."
+}
+
+// pulling says how far the pulls are; "" when there are none.
+func (p *Progress) pulling() string {
+	if len(p.pulls) == 0 {
+		return ""
+	}
+	var done, total int64
+	for _, b := range p.pulls {
+		done, total = done+b[0], total+b[1]
+	}
+	text := "pulling " + count(len(p.pulls), "image")
+	if total > 0 {
+		text += fmt.Sprintf("  %s  %s of %s", bar(done, total), bytes(done), bytes(total))
+	}
+	return text
+}
+
+// block has a line for each object that is waited for, as docker compose shows them, and one for the pulls.
+func (p *Progress) block(pulling string) []string {
+	var lines []string
+	if pulling != "" {
+		lines = append(lines, "  "+pulling)
+	}
+	_, height := size(p.Out)
+	most := max(min(height/2, 10)-len(lines), 1)
+	width := 0
+	for i, name := range p.waiting {
+		if object, _, _ := strings.Cut(name, " "); i < most {
+			width = max(width, len(object))
 		}
-		fmt.Fprintf(p.Out, "\r\x1b[K%s", text)
-		p.drawn = true
-		return
 	}
-	if p.Now().Sub(p.last) >= quiet {
-		p.line(text)
+	for i, name := range p.waiting {
+		if i == most && len(p.waiting) > most {
+			lines = append(lines, fmt.Sprintf("  . and %d more", len(p.waiting)-i))
+			break
+		}
+		object, state, _ := strings.Cut(name, " ")
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("  . %-*s  %s%s", width, object, strings.Trim(state, "()"), p.time(object)), " "))
 	}
+	if lines == nil {
+		lines = []string{"  working"}
+	}
+	return lines
+}
+
+// time is how long an object is waited for, and how long that usually takes here.
+func (p *Progress) time(object string) string {
+	text := ""
+	if began, ok := p.began[object]; ok {
+		text = " " + seconds(p.Now().Sub(began).Seconds())
+	}
+	if usual := p.usual[object]; usual > 0 {
+		text += " of usually " + seconds(usual)
+	}
+	return text
 }
 
 // listed names what is waited for, with how long that usually takes here.
@@ -172,12 +213,7 @@ func (p *Progress) listed() string {
 	names := slices.Clone(p.waiting)
 	for i, n := range names {
 		object, _, _ := strings.Cut(n, " ")
-		if began, ok := p.began[object]; ok {
-			names[i] += " " + seconds(p.Now().Sub(began).Seconds())
-		}
-		if usual := p.usual[object]; usual > 0 {
-			names[i] += " of usually " + seconds(usual)
-		}
+		names[i] += p.time(object)
 	}
 	if len(names) > 4 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
@@ -191,12 +227,39 @@ func (p *Progress) line(text string) {
 	p.last = p.Now()
 }
 
-// clear removes the line that is redrawn.
-func (p *Progress) clear() {
-	if p.drawn {
-		fmt.Fprint(p.Out, "\r\x1b[K")
-		p.drawn = false
+// draw replaces the block. Its lines are cut to the terminal's width, since a line that wraps can't be redrawn.
+func (p *Progress) draw(lines []string) {
+	width, _ := size(p.Out)
+	most := max(width-1, 20)
+	for i, line := range lines {
+		if runes := []rune(line); len(runes) > most {
+			lines[i] = string(runes[:most-3]) + "..."
+		}
 	}
+	fmt.Fprint(p.Out, p.erasing()+strings.Join(lines, "\n"))
+	p.drawn = lines
+}
+
+// clear removes the block.
+func (p *Progress) clear() {
+	if p.drawn != nil {
+		fmt.Fprint(p.Out, p.erasing())
+		p.drawn = nil
+	}
+}
+
+// erasing are the control characters that erase the block: to its first line, and all below. Where the terminal became narrower since, its lines have
+// wrapped.
+func (p *Progress) erasing() string {
+	if p.drawn == nil {
+		return ""
+	}
+	width, _ := size(p.Out)
+	rows := 0
+	for _, line := range p.drawn {
+		rows += max(1, (len([]rune(line))+width-1)/width)
+	}
+	return "\r" + strings.Repeat("\x1b[A", rows-1) + "\x1b[J"
 }
 
 func bar(done, total int64) string {

@@ -14,7 +14,7 @@ import (
 func TestRehearsalThatFailed(t *testing.T) {
 	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	r := &rehearse.Report{Installation: "sourcegraph", Target: "compose", From: "6.0.0", To: "7.5.4453", Began: at, Ended: at.Add(83 * time.Second),
-		Stages:  []rehearse.Stage{{From: "6.0.0", To: "7.5.4453", Stage: stages.Backup, Seconds: 12.34, Note: "restored once and counted"}},
+		Stages:  []rehearse.Stage{{From: "6.0.0", To: "7.5.4453", Stage: stages.Backup, Seconds: 12.34, Note: "restored once and compared"}},
 		Stopped: &rehearse.Stage{From: "6.0.0", To: "7.5.4453", Stage: stages.Migrate},
 		Before:  []data.Database{{Name: "pgsql", Server: 160004, Bytes: 3 << 20}}, Downtime: 600,
 		Problems: diag.List{{Code: "BERTH3705", Summary: "the migrator did not do it", Detail: []string{"  | ERROR: division by zero"}, Hint: "fix it"}},
@@ -24,7 +24,7 @@ func TestRehearsalThatFailed(t *testing.T) {
 	const want = `rehearsal failed: 6.0.0 -> 7.5.4453 · installation sourcegraph on compose, 2026-11-22 03:01:23, in 1m23s
 
 6.0.0 -> 7.5.4453
-  back up        12.3s  restored once and counted
+  back up        12.3s  restored once and compared
   migrate       failed
 
 databases

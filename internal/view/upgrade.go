@@ -85,8 +85,16 @@ func item(w io.Writer, label, text string) { wrapped(w, fmt.Sprintf("     %-9s "
 // usualColumns is the width of a usual terminal.
 const usualColumns = 80
 
+// Fit writes a text after what stands before it, in lines that fit the terminal, and are no longer than a usual one has them.
+func Fit(w io.Writer, before, text string) {
+	width, _ := size(w)
+	fitted(w, min(width, usualColumns), before, text)
+}
+
 // wrapped writes a text after what stands before it, in lines that fit a usual terminal.
-func wrapped(w io.Writer, before, text string) {
+func wrapped(w io.Writer, before, text string) { fitted(w, usualColumns, before, text) }
+
+func fitted(w io.Writer, columns int, before, text string) {
 	line, indent := before, strings.Repeat(" ", utf8.RuneCountInString(before))
 	if strings.Contains(before, "▌") {
 		indent = before
@@ -94,7 +102,7 @@ func wrapped(w io.Writer, before, text string) {
 	for i, word := range strings.Fields(text) {
 		switch {
 		case i == 0:
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > usualColumns:
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns:
 			fmt.Fprintln(w, line)
 			line = indent
 		default:

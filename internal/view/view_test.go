@@ -1,7 +1,6 @@
 package view
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +27,7 @@ func TestPlan(t *testing.T) {
 		{ID: 6, Verb: plan.Remove, Object: "old", Service: "old", Effect: plan.Brief, Why: []plan.Cause{{Text: "the config no longer asks for it; its volumes are kept"}}},
 	}, Unchanged: []string{"caddy", "pgsql"}}
 	var b strings.Builder
-	Plan(&b, p)
+	Plan(&b, p, Folded)
 	want := `Sourcegraph 7.4.0 -> 7.5.4453 · installation sourcegraph on compose
 
   ~ project files           write     the rendered files changed
@@ -51,7 +50,7 @@ plan ` + p.ID() + `; carry it out with: berth up
 
 func TestPlanWithNothingToDo(t *testing.T) {
 	var b strings.Builder
-	Plan(&b, &plan.Plan{Installation: "sourcegraph", Target: catalogue.Compose, Release: "7.5.4453", From: "7.5.4453", Unchanged: make([]string, 26)})
+	Plan(&b, &plan.Plan{Installation: "sourcegraph", Target: catalogue.Compose, Release: "7.5.4453", From: "7.5.4453", Unchanged: make([]string, 26)}, Folded)
 	want := "Sourcegraph 7.5.4453 · installation sourcegraph on compose\n\n  = 26 services, as they should be\n\nnothing to do\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
@@ -110,29 +109,15 @@ func TestProgressOverSeveralRuns(t *testing.T) {
 	} {
 		p.Show(e)
 	}
-	_, after, _ := strings.Cut(b.String(), "waiting for pgsql (starting)\r\x1b[K")
-	lines, last, _ := strings.Cut(after, "\r\x1b[K")
+	_, after, _ := strings.Cut(b.String(), "  . pgsql  starting"+erased)
+	lines, last, _ := strings.Cut(after, "  working")
 	if !strings.HasPrefix(lines, "   fetching images: 1 of 2\nnobody waits; reason:\n") || !strings.Contains(lines, "a is not ready") {
 		t.Errorf("between the runs: %q", lines)
 	}
-	if last != "working\r\x1b[K" {
-		t.Errorf("the second run shows %q", last)
+	if last != erased {
+		t.Errorf("the second run leaves %q", last)
 	}
 }
 
-func TestProgressOnTerminal(t *testing.T) {
-	var names []string
-	for i := range 30 {
-		names = append(names, fmt.Sprintf("a-service-with-a-long-name-%d (starting)", i))
-	}
-	image := plan.Step{ID: 1, Verb: plan.Pull, Object: "r/a:1"}
-	got := shown(true, run.Event{Kind: run.Begun, Step: image}, run.Event{Kind: run.Progress, Step: image, Done: 1, Total: 3}, run.Event{Kind: run.Waiting, Waiting: names})
-	for part := range strings.SplitSeq(got, "\r\x1b[K") {
-		if n := len([]rune(part)); n >= 80 || strings.ContainsRune(part, '�') {
-			t.Errorf("a line of %d characters, which a terminal would wrap: %q", n, part)
-		}
-	}
-	if !strings.Contains(got, "██████░░") || !strings.HasSuffix(got, "\r\x1b[K") {
-		t.Errorf("no bar, or the line is not cleared at the end: %q", got)
-	}
-}
+// erased is a block of one line that is erased.
+const erased = "\r\x1b[J"

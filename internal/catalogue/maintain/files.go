@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"berth/catalogue"
+
 	"go.yaml.in/yaml/v4"
 )
 
@@ -55,7 +56,7 @@ func readFile(name string, content []byte, f *form) error {
 			f.files.Postgres = map[string]map[string]string{}
 		}
 		service, _, _ := strings.Cut(name, "/")
-		f.files.Postgres[service] = settings(content)
+		f.files.Postgres[service] = catalogue.ReadPostgresConf(content)
 	case path.Ext(name) == ".Caddyfile":
 		if f.files.Caddyfiles == nil {
 			f.files.Caddyfiles = map[string][]string{}
@@ -102,40 +103,6 @@ func readTargets(content []byte, f *form) error {
 		f.files.PrometheusTargets = append(f.files.PrometheusTargets, job)
 	}
 	return nil
-}
-
-// settings reads a postgresql.conf. A later line overrides an earlier one, as in Postgres.
-func settings(content []byte) map[string]string {
-	all := map[string]string{}
-	for line := range strings.Lines(string(content)) {
-		line = strings.TrimSpace(line)
-		end := strings.IndexAny(line, " \t=")
-		if end <= 0 || line[0] == '#' {
-			continue
-		}
-		value := strings.TrimLeft(line[end:], " \t=")
-		all[strings.ToLower(line[:end])] = settingValue(value)
-	}
-	return all
-}
-
-// settingValue removes quotes and a comment from a value.
-func settingValue(value string) string {
-	if !strings.HasPrefix(value, "'") {
-		value, _, _ = strings.Cut(value, "#")
-		return strings.TrimSpace(value)
-	}
-	var out strings.Builder
-	for i := 1; i < len(value); i++ {
-		if value[i] == '\'' {
-			if i+1 == len(value) || value[i+1] != '\'' {
-				break
-			}
-			i++
-		}
-		out.WriteByte(value[i])
-	}
-	return out.String()
 }
 
 // directives removes comments, blank lines and tabs at the beginnings of lines from a Caddyfile.

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const header = "# Made by `berth catalogue import` from Sourcegraph's public deployment repositories. Don't edit: import again.\n"
+const header = "# Made by `berth-catalogue import` from Sourcegraph's public deployment repositories. Don't edit: import again.\n"
 
 // Repositories are Sourcegraph's two public deployment repositories, as checkouts or bare git directories.
 type Repositories struct {

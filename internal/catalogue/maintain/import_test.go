@@ -166,6 +166,7 @@ func testImport(t *testing.T) {
 	write(t, filepath.Join(out, catalogue.RulesFile), "leaveOut: ['*.md']\nworkloads: {executor-batches-codeintel: executor}\n", 0o644)
 	write(t, filepath.Join(out, catalogue.NoticesFile), "notices: []\nsupport: {majors: 2}\n", 0o644)
 	write(t, filepath.Join(out, catalogue.ServicesFile), "{}\n", 0o644)
+	write(t, filepath.Join(out, catalogue.RelationsFile), "{}\n", 0o644)
 	write(t, filepath.Join(out, catalogue.IntendedFile), "intended: []\n", 0o644)
 	write(t, filepath.Join(out, "releases", "8.0.yaml"), "of no tag", 0o644)
 	quiet := func(string) {}

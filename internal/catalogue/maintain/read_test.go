@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"berth/catalogue"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -50,12 +51,12 @@ func TestNumbered(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	got := settings([]byte("# c = 1\nshared_buffers = 1GB  # more\nshared_buffers=2GB\nlibs = ''\nDateStyle 'iso, mdy'\nquote = 'it''s # x' # c\n\n"))
+	got := catalogue.ReadPostgresConf([]byte("# c = 1\nshared_buffers = 1GB  # more\nshared_buffers=2GB\nlibs = ''\nDateStyle 'iso, mdy'\nquote = 'it''s # x' # c\n\n"))
 	want := map[string]string{"shared_buffers": "2GB", "libs": "", "datestyle": "iso, mdy", "quote": "it's # x"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(want, settings([]byte(catalogue.PostgresConf(got)))); diff != "" {
+	if diff := cmp.Diff(want, catalogue.ReadPostgresConf([]byte(catalogue.PostgresConf(got)))); diff != "" {
 		t.Errorf("written and read again: %s", diff)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"berth/catalogue"
+
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sync/errgroup"
 )
@@ -33,6 +34,8 @@ type Report struct {
 	Stale       []string     `json:"stale"`      // catalogue files that a new import would change
 	Differences []Difference `json:"differences"`
 	Unused      []Intended   `json:"unused"` // intended differences that no release has
+	// Strays are images that are not of the release that ships them; relations.yaml explains or corrects them.
+	Strays []catalogue.Stray `json:"strays"`
 }
 
 // Unexplained are the differences that no entry of intended.yaml explains.
@@ -41,7 +44,10 @@ func (r *Report) Unexplained() []Difference {
 }
 
 // Clean reports whether the catalogue is proved right: nothing is stale or unexplained, and every intended difference exists.
-func (r *Report) Clean() bool { return len(r.Stale)+len(r.Unexplained())+len(r.Unused) == 0 }
+func (r *Report) Clean() bool {
+	return len(r.Stale)+len(r.Unexplained())+len(r.Unused) == 0 &&
+		!slices.ContainsFunc(r.Strays, func(s catalogue.Stray) bool { return s.Reason == "" })
+}
 
 // Verify checks a catalogue against Sourcegraph's repositories: a new import gives the same files, and berth renders each release as its
 // Compose file and its chart do.
@@ -68,7 +74,8 @@ func Verify(ctx context.Context, from Repositories, c *catalogue.Catalogue, rend
 		return nil, err
 	}
 	v.Unused = explain(v.Differences, intended)
-	return v.Report, nil
+	v.Strays, err = c.Strays()
+	return v.Report, err
 }
 
 type verifier struct {
@@ -208,7 +215,7 @@ func normalFile(name string, content []byte) any {
 	switch path.Ext(name) {
 	case ".conf":
 		all := map[string]any{}
-		for setting, value := range settings(content) {
+		for setting, value := range catalogue.ReadPostgresConf(content) {
 			all[setting] = value
 		}
 		return all

@@ -3,14 +3,18 @@ package check
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"berth/catalogue"
+	"berth/internal/address"
 )
 
 var nameForm = lazy(`^[a-z0-9][a-z0-9-]*$`)
@@ -55,7 +59,7 @@ func (c *checker) address() {
 		c.errorf("BERTH1131", "url", "write  url: "+scheme+"://"+u.Host, "the url has a user name in it")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		c.errorf("BERTH1131", "url", "Sourcegraph needs a host of its own: write  url: "+scheme+"://"+u.Host,
-			"the url must end after the host%s", got("%s", c.URL))
+			"the url must end after the host%s", got(c.URL))
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && !validPort(u.Port()):
 		c.errorf("BERTH1131", "url", "ports go from 1 to 65535", "the url has an invalid port: %q", u.Port())
 	}
@@ -103,9 +107,14 @@ func (c *checker) letsEncrypt() {
 	} else if user, host, ok := strings.Cut(le.Email, "@"); !ok || user == "" || !strings.Contains(host, ".") {
 		c.errorf("BERTH1141", "tls.letsEncrypt.email", "write it as  ops@example.com", "%q is not an email address", le.Email)
 	}
-	if u != nil && (net.ParseIP(u.Hostname()) != nil || !strings.Contains(u.Hostname(), ".") || strings.HasSuffix(u.Hostname(), ".local")) {
+	if u != nil && !public(u.Hostname()) {
 		c.errorf("BERTH1142", "url", "use a public host name, or a certificate of your own", "Let's Encrypt issues no certificate for %s", u.Hostname())
 	}
+}
+
+// public reports whether a host may be a name of the public internet.
+func public(host string) bool {
+	return net.ParseIP(host) == nil && strings.Contains(host, ".") && !strings.HasSuffix(host, ".local")
 }
 
 func (c *checker) bind() {
@@ -114,61 +123,105 @@ func (c *checker) bind() {
 	}
 }
 
-// opened is a port of the host that will be published, and the key that asks for it; "" when the release does.
-type opened struct {
-	port      int
-	what, key string
-}
-
 // ports: two services can't publish the same port of the host.
 func (c *checker) ports() {
 	if c.rel == nil || c.On != catalogue.Compose {
 		return
 	}
-	taken := map[int]opened{}
-	for _, o := range c.opened() {
-		first, ok := taken[o.port]
-		if !ok {
-			taken[o.port] = o
-			continue
+	taken := map[int]address.Port{}
+	for _, p := range address.Of(c.Config).Ports(c.Config) {
+		port := p.On(c.rel)
+		first, ok := taken[port]
+		switch {
+		case port == 0:
+		case !ok:
+			taken[port] = p
+		default:
+			c.errorf("BERTH1154", cmp.Or(p.Key, first.Key, "ports"), "give one of them another port",
+				"port %d is set for %s and for %s", port, first.What, p.What)
 		}
-		c.errorf("BERTH1154", cmp.Or(o.key, first.key, "ports"), "give one of them another port",
-			"port %d is set for %s and for %s", o.port, first.what, o.what)
 	}
 }
 
-// opened lists the published ports of the release with the config's changes.
-func (c *checker) opened() []opened {
-	wanted := []struct {
-		service, inside, what, key string
-		port                       *int
-	}{
-		{"caddy", "80", "HTTP", "ports.http", c.Ports.HTTP},
-		{"caddy", "443", "HTTPS", "ports.https", c.Ports.HTTPS},
-		{"prometheus", "9090", "Prometheus", "ports.prometheus", c.Ports.Prometheus},
-		{"grafana", "3370", "Grafana", "ports.grafana", c.Ports.Grafana},
+// reached: people come to the port that url says.
+func (c *checker) reached() {
+	if c.On != catalogue.Compose {
+		return
 	}
-	if u := c.parsedURL(); u != nil && u.Port() != "" {
-		web := &wanted[0]
-		if u.Scheme == "https" {
-			web = &wanted[1]
-		}
-		if n, err := strconv.Atoi(u.Port()); err == nil && web.port == nil && (u.Scheme == "http" || c.TLS.Certificate != "" || c.TLS.LetsEncrypt != nil) {
-			web.port, web.key = &n, "url"
-		}
+	a := address.Of(c.Config)
+	if c.Ports.HTTPS != nil && !a.Ends() && a.Scheme != "" {
+		c.warnf("BERTH1183", "ports.https", "remove it, or set tls.certificate or tls.letsEncrypt",
+			"ports.https has no effect: nothing here ends TLS, so nothing listens for HTTPS")
 	}
-	var list []opened
-	for _, w := range wanted {
+	port := a.Reached(c.Config, c.rel)
+	if port == 0 || port == a.Port || !c.frontProxyRuns() {
+		return
+	}
+	if ip, err := netip.ParseAddr(c.Ports.Bind); err == nil && ip.IsLoopback() && !a.Local() {
+		return // a proxy on this machine is in front
+	}
+	host := a.Scheme + "://" + address.Bracketed(a.Host)
+	key := map[string]string{"http": "ports.http", "https": "ports.https"}[a.Scheme]
+	if a.Given {
+		c.warnf("BERTH1182", key, fmt.Sprintf("write the same port in both, unless something in front forwards port %d to %d", a.Port, port),
+			"%s is %d, and links lead to port %d, as url says", key, port, a.Port)
+		return
+	}
+	c.errorf("BERTH1182", key, fmt.Sprintf("write  url: %s:%d   or, if something in front forwards port %d to it,  url: %s:%d", host, port, a.Port, host, a.Port),
+		"%s is %d, and links would lead to port %d: the url has no port", key, port, a.Port)
+}
+
+func (c *checker) frontProxyRuns() bool {
+	s := c.Services[address.FrontProxy]
+	return s.Enabled == nil || *s.Enabled
+}
+
+var headerForm = lazy(`^[A-Za-z0-9][A-Za-z0-9-]*$`)
+
+// front: names, headers and ranges are what their readers take.
+func (c *checker) front() {
+	for i, name := range c.Front.Hosts {
+		path := "front.hosts." + strconv.Itoa(i)
 		switch {
-		case w.port != nil && *w.port > 0:
-			list = append(list, opened{*w.port, w.what, w.key})
-		case w.port == nil:
-			if port := c.rel.Services[w.service].Compose.HostPort(w.inside); port > 0 {
-				list = append(list, opened{port, w.what, ""})
-			}
+		case !subdomainForm().MatchString(name) || len(name) > 253:
+			c.errorf("BERTH1184", path, "write only the name, such as  code.example.com", "%q is not a host name", name)
+		case name == address.Of(c.Config).Host:
+			c.errorf("BERTH1184", path, "remove it", "%s is the host of url already", name)
+		case slices.Index(c.Front.Hosts, name) < i:
+			c.errorf("BERTH1184", path, "remove it", "%s is there twice", name)
+		case c.TLS.LetsEncrypt != nil && !public(name):
+			c.errorf("BERTH1142", path, "use a public host name, or a certificate of your own", "Let's Encrypt issues no certificate for %s", name)
 		}
 	}
-	return list
+	for name, value := range c.Front.Headers {
+		if path := "front.headers." + name; !headerForm().MatchString(name) {
+			c.errorf("BERTH1184", path, "write it as  Strict-Transport-Security: max-age=31536000", "%q is not the name of a header", name)
+		} else if strings.ContainsAny(value, "`\n{}") {
+			c.errorf("BERTH1184", path, "leave out backquotes, braces and line breaks", "the value of %s has a character that the front proxy would read as its own", name)
+		}
+	}
+	for i, text := range c.Front.Allow {
+		c.addressRange("BERTH1184", "front.allow."+strconv.Itoa(i), text)
+	}
+	if len(c.Front.Allow) > 0 && c.On == catalogue.Compose && (c.TLS.External || address.Of(c.Config).TLS == address.InFront) {
+		c.errorf("BERTH1185", "front.allow", "set the ranges in what is in front, and remove this",
+			"the front proxy can't see who asks: with something in front of it, every request comes from there")
+	}
+}
+
+// addressRange reports a text that is no range of addresses.
+func (c *checker) addressRange(code, path, text string) {
+	prefix, err := netip.ParsePrefix(text)
+	if err == nil && prefix.Masked() == prefix {
+		return
+	}
+	hint := "write it as 10.0.0.0/8"
+	if a, wrong := netip.ParseAddr(text); wrong == nil {
+		hint = "write " + netip.PrefixFrom(a, a.BitLen()).String() + " for one address"
+	} else if err == nil {
+		hint = "write " + prefix.Masked().String()
+	}
+	c.errorf(code, path, hint, "%q is not a range of addresses", text)
 }
 
 // lazy compiles a pattern on first use: most configs need few of them.

@@ -16,6 +16,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/config/contents"
 	"berth/internal/diag"
 )
 
@@ -26,6 +27,14 @@ type World struct {
 	Getenv    func(name string) string
 	Now       func() time.Time
 	Catalogue *catalogue.Catalogue // says which release added or dropped a service; nil: messages don't say it
+
+	// Program runs a reader of a file, such as ssh-keygen, where this machine has it; nil: only the rules of package contents count.
+	Program contents.Program
+
+	// Referring says that what is made of the config only refers to secrets on Kubernetes: their values need not be here.
+	Referring bool
+	// Alone says that only the file is checked, somewhere else than where it is used: values of secrets need not be here.
+	Alone bool
 }
 
 // Read reads a config, finds its release, and checks both. It checks the meaning even where the form has problems, so that all problems are
@@ -40,7 +49,7 @@ func Read(file string, data []byte, cat *catalogue.Catalogue, world World) (*con
 
 // meaning checks a config's meaning, by itself and in its environment. Without a release it skips the rules that need one.
 func meaning(doc *config.Doc, rel *catalogue.Release, world World) diag.List {
-	c := &checker{doc: doc, Config: doc.Config, rel: rel, world: world}
+	c := &checker{doc: doc, Config: doc.Config, rel: rel, world: world, refusedAt: map[string]bool{}}
 	for _, rule := range rules {
 		rule(c)
 	}
@@ -48,39 +57,60 @@ func meaning(doc *config.Doc, rel *catalogue.Release, world World) diag.List {
 	return c.problems
 }
 
-// rules are independent of each other; each checks one thing.
+// rules check one thing each. They are independent of each other, but for variables that are refused: nothing more is said of their values.
 var rules = []func(*checker){
 	(*checker).needed,
 	(*checker).name,
 	(*checker).address,
 	(*checker).otherTarget,
+	(*checker).override,
 	(*checker).files,
 	(*checker).secrets,
-	(*checker).literals,
 	(*checker).tlsChoice,
 	(*checker).certificate,
 	(*checker).letsEncrypt,
 	(*checker).bind,
 	(*checker).ports,
+	(*checker).reached,
+	(*checker).front,
 	(*checker).services,
 	(*checker).features,
 	(*checker).replicas,
 	(*checker).sharedVolumes,
 	(*checker).turnedOff,
 	(*checker).notRun,
-	(*checker).variables,
+	(*checker).offAndOn,
+	(*checker).attributes,
+	(*checker).literals,
+	(*checker).references,
+	(*checker).volumes,
+	(*checker).network,
 	(*checker).ownRedis,
 	(*checker).externalDatabases,
 	(*checker).sameDatabase,
+	(*checker).databaseSettings,
+	(*checker).storeTexts,
 	(*checker).ownStores,
 	(*checker).objectStorage,
+	(*checker).podIdentity,
+	(*checker).oneIdentity,
 	(*checker).images,
 	(*checker).proxy,
 	(*checker).git,
+	(*checker).gitFiles,
+	(*checker).configurations,
 	(*checker).tracing,
+	(*checker).backup,
+	(*checker).report,
 	(*checker).upgrades,
+	(*checker).mutes,
 	(*checker).siteConfigKeys,
+	(*checker).siteConfigFile,
 	(*checker).patches,
+	(*checker).ownContainers,
+	(*checker).sidecars,
+	(*checker).workers,
+	(*checker).objectImages,
 	(*checker).cluster,
 }
 
@@ -90,6 +120,8 @@ type checker struct {
 	rel      *catalogue.Release
 	world    World
 	problems diag.List
+
+	refusedAt map[string]bool // paths of variables that must go, whatever their value
 }
 
 // workload is where a service runs on Kubernetes; nil without a release, or when it has none.
@@ -135,7 +167,7 @@ func (c *checker) missingf(code, path, hint, format string, args ...any) {
 // needed checks the two keys that have no default.
 func (c *checker) needed() {
 	if c.On == "" {
-		c.missingf("BERTH1130", "on", "add  on: compose", "on is missing: where should Sourcegraph run?")
+		c.missingf("BERTH1130", "target", "add  target: compose", "target is missing: where should Sourcegraph run?")
 	}
 	if c.URL == "" {
 		c.missingf("BERTH1130", "url", "add  url: https://sourcegraph.example.com  or, for a trial,  url: http://localhost",
@@ -147,14 +179,30 @@ func (c *checker) needed() {
 func (c *checker) otherTarget() {
 	c.Visit(func(k *config.Key, path string, _ reflect.Value) {
 		if k.On != "" && c.On != "" && k.On != c.On {
-			c.keyf("BERTH1162", path, cmp.Or(insteadOf[path], "remove it"), "%s is for %s only, and this config is for %s", path, config.Title(k.On), config.Title(c.On))
+			c.keyf("BERTH1162", path, instead(k, path), "%s is for %s only, and this config is for %s", path, config.Title(k.On), config.Title(c.On))
 		}
 	})
+}
+
+// instead is what to write for the config's target.
+func instead(k *config.Key, path string) string {
+	switch k.Name {
+	case "instances":
+		return "write it under the service itself; all of its pods are made from one template"
+	case "ulimits":
+		return "set it in the container runtime of the nodes"
+	case "logging":
+		return "set it in the container runtime of the nodes, or in your log collector"
+	case "driver", "options":
+		return "use storageClass"
+	}
+	return cmp.Or(insteadOf[path], "remove it")
 }
 
 // insteadOf names what the other target has in place of a key.
 var insteadOf = map[string]string{
 	"ports":           "write  kubernetes: {service: {type: NodePort, nodePort: 30080}}, or nothing: the Ingress listens on 80 and 443",
+	"front.headers":   "let the Ingress's controller set them: docs/ingress.md",
 	"tls.letsEncrypt": "let cert-manager create it:  kubernetes: {ingress: {tlsSecret: sourcegraph-tls, annotations: {cert-manager.io/cluster-issuer: ISSUER}}}",
 }
 
@@ -198,7 +246,11 @@ func (c *checker) unknownRelease(err error) {
 		if len(e.Elsewhere) > 0 {
 			what = fmt.Sprintf("release %s is not available for %s, only for %s", e.Name, config.Title(c.On), config.Title(e.Elsewhere[0]))
 		}
-		if len(e.Candidates) > 0 {
+		switch {
+		case e.Oldest != "":
+			what = err.Error()
+			hint = fmt.Sprintf("if %s runs:  berth upgrade path --from %s   for a new installation write  release: %s", e.Name, e.Name, e.Candidates[0])
+		case len(e.Candidates) > 0:
 			hint = "write  release: " + e.Candidates[0]
 		}
 	}

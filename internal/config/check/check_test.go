@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -92,32 +91,12 @@ func TestProblems(t *testing.T) {
 // TestFeatures: a key of a service that a release does not have, as a later release may.
 func TestFeatures(t *testing.T) {
 	world := around(nil)
-	doc, _ := config.Load("f", []byte("on: compose\nurl: http://x\nexecutors: {}\n"))
+	doc, _ := config.Load("f", []byte("target: compose\nurl: http://x\nexecutors: {}\n"))
 	release, _ := Release(doc, world.Catalogue)
 	delete(release.Services, "executor")
 	problems := meaning(doc, release, world)
 	// The second problem is that no key says where to write the executors' token.
 	if len(problems) != 2 || problems[0].Code != "BERTH1150" || problems[0].Range.Line != 3 || problems[1].Code != "BERTH1169" {
 		t.Error(rendered(problems))
-	}
-}
-
-func TestJSON(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"a": "// no comment, /* none */", /* one */ "b": [1, 2,], } // end`: "",
-		`{"a": "\"//", }`: "",
-		`{"a": 1 /* open`: "8 the comment is not closed",
-		`{"a": }`:         "6 unexpected '}' looking for beginning of value",
-		`{"a": 1`:         "6 the text ends too early",
-		`{"a": "open`:     "10 the text ends too early",
-	} {
-		offset, problem := checkJSON([]byte(text))
-		got := ""
-		if problem != "" {
-			got = strconv.Itoa(offset) + " " + problem
-		}
-		if got != want {
-			t.Errorf("%s: %q, want %q", text, got, want)
-		}
 	}
 }

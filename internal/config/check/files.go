@@ -3,23 +3,23 @@ package check
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
+	"berth/catalogue"
+	"berth/internal/address"
 	"berth/internal/config"
+	"berth/internal/config/contents"
 	"berth/internal/diag"
+	"berth/internal/jsonc"
 	"berth/internal/secret"
 )
-
-// soon is how long before a certificate expires berth begins to warn.
-const soon = 14 * 24 * time.Hour
 
 // read reads a file that a key names, and reports why it can't.
 func (c *checker) read(path, name string) ([]byte, bool) {
@@ -55,8 +55,11 @@ func (c *checker) files() {
 		}
 		switch k.File {
 		case "certificates":
-			if _, err := certificates(data); err != nil {
+			if _, err := contents.Certificates(data); err != nil {
 				c.errorf("BERTH1137", path, "it must be PEM: -----BEGIN CERTIFICATE-----", "%s: %s contains no certificate: %v", path, v.String(), err)
+			}
+			if f, ok := c.fileText(path, v.String()); ok && strings.HasPrefix(path, "certificateAuthorities") {
+				c.problems = append(c.problems, contents.Authorities(f, c.world.Now())...)
 			}
 		case "json":
 			c.json(path, v.String(), data)
@@ -71,7 +74,7 @@ func (c *checker) files() {
 
 // json reports the place in the file itself, and which key names it.
 func (c *checker) json(path, name string, data []byte) {
-	offset, problem := checkJSON(data)
+	offset, problem := jsonc.Check(data)
 	if problem == "" {
 		return
 	}
@@ -79,28 +82,6 @@ func (c *checker) json(path, name string, data []byte) {
 		Code: "BERTH1159", Severity: diag.Error, Range: config.PlaceInJSON(name, data, offset),
 		Summary: "no JSON: " + problem, Detail: []string{path + " names this file"}, Hint: "comments and commas at the end are allowed",
 	})
-}
-
-func certificates(data []byte) ([]*x509.Certificate, error) {
-	var list []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, data = pem.Decode(data); block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, cert)
-	}
-	if len(list) == 0 {
-		return nil, errors.New("no PEM certificate found")
-	}
-	return list, nil
 }
 
 // certificate: it belongs to its key and to the URL's host, and is valid now.
@@ -114,7 +95,7 @@ func (c *checker) certificate() {
 	if certErr != nil || keyErr != nil {
 		return // the rule files reports it
 	}
-	chain, err := certificates(certPEM)
+	chain, err := contents.Certificates(certPEM)
 	if err != nil {
 		return // the rule files reports it
 	}
@@ -126,14 +107,25 @@ func (c *checker) certificate() {
 		case strings.Contains(block.Type, "ENCRYPTED") || block.Headers["DEK-Info"] != "":
 			c.errorf("BERTH1137", "tls.key", "write it without one:  openssl pkey -in "+t.Key, "tls.key: %s is locked with a passphrase", t.Key)
 		case strings.Contains(err.Error(), "does not match"):
-			c.errorf("BERTH1138", "tls.key", "the server's own certificate must be the first in the file",
-				"tls.key does not belong to the certificate in %s", t.Certificate)
+			hint := "the server's own certificate must be the first in the file"
+			for n := range chain[1:] {
+				own := slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[n+1].Raw}), certPEM)
+				if _, err := tls.X509KeyPair(own, keyPEM); err == nil {
+					hint = fmt.Sprintf("certificate number %d in the file is the server's own: put it first", n+2)
+				}
+			}
+			c.errorf("BERTH1138", "tls.key", hint, "tls.key does not belong to the certificate in %s", t.Certificate)
 		default:
 			c.errorf("BERTH1137", "tls.key", "", "tls.key: %s contains no private key: %v", t.Key, err)
 		}
 	}
-	c.validity(leaf)
-	if u := c.parsedURL(); u != nil && leaf.VerifyHostname(u.Hostname()) != nil {
+	if f, ok := c.fileText("tls.certificate", t.Certificate); ok {
+		c.problems = append(c.problems, contents.Chain(f, c.world.Now())...)
+	}
+	for i, host := range address.Of(c.Config).Names() {
+		if leaf.VerifyHostname(host) == nil {
+			continue
+		}
 		names := slices.Concat(leaf.DNSNames, texts(leaf.IPAddresses))
 		has := "it has no names at all"
 		if len(names) > 0 {
@@ -141,7 +133,11 @@ func (c *checker) certificate() {
 		} else if leaf.Subject.CommonName != "" {
 			has = "it has " + leaf.Subject.CommonName + " only as its common name, which browsers ignore"
 		}
-		c.errorf("BERTH1140", "tls.certificate", has, "the certificate is not for the url's host, %s", u.Hostname())
+		whose := "the url's host"
+		if i > 0 || c.parsedURL() == nil {
+			whose = "a host of front.hosts"
+		}
+		c.errorf("BERTH1140", "tls.certificate", has, "the certificate is not for %s, %s", whose, host)
 	}
 }
 
@@ -151,18 +147,6 @@ func texts(ips []net.IP) []string {
 		list = append(list, ip.String())
 	}
 	return list
-}
-
-func (c *checker) validity(cert *x509.Certificate) {
-	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
-	switch now := c.world.Now(); {
-	case now.After(cert.NotAfter):
-		c.errorf("BERTH1139", "tls.certificate", "renew it", "the certificate expired on %s", day(cert.NotAfter))
-	case now.Before(cert.NotBefore):
-		c.errorf("BERTH1139", "tls.certificate", "is the clock of this machine right?", "the certificate is not valid before %s", day(cert.NotBefore))
-	case now.Add(soon).After(cert.NotAfter):
-		c.warnf("BERTH1139", "tls.certificate", "renew it", "the certificate expires soon, on %s", day(cert.NotAfter))
-	}
 }
 
 // secrets: each is available, and only its owner can read its file.
@@ -176,7 +160,7 @@ func (c *checker) secrets() {
 			s = value.Secret
 		}
 		switch {
-		case s == nil:
+		case s == nil, c.world.Alone, c.world.Referring && c.On == catalogue.Kubernetes:
 		case s.Env != "" && c.world.Getenv(s.Env) == "":
 			c.errorf("BERTH1143", path+".env", "set it where berth runs", "%s: the environment variable %s is not set", path, s.Env)
 		case s.File != "":

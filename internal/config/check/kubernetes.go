@@ -2,14 +2,15 @@ package check
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/diag"
 )
 
 // kubernetesRules check the keys that only Kubernetes has.
@@ -20,6 +21,9 @@ var kubernetesRules = []func(*checker, *config.KubernetesOptions){
 	(*checker).ingressKeys,
 	(*checker).wayIn,
 	(*checker).certificates,
+	(*checker).outside,
+	(*checker).controller,
+	(*checker).allowed,
 	(*checker).hostServices,
 	(*checker).existingSecrets,
 	(*checker).runAs,
@@ -70,11 +74,19 @@ func nameInstead(path, name string) string {
 	return "write  " + key + ": " + better
 }
 
+// Namespace is what is wrong with the name of a namespace; "" is none, which is right.
+func Namespace(name string) diag.List {
+	if name == "" || len(name) <= 63 && labelForm().MatchString(name) {
+		return nil
+	}
+	return diag.List{{Code: "BERTH1301", Severity: diag.Error, Subject: "kubernetes.namespace", Hint: nameInstead("kubernetes.namespace", strings.ReplaceAll(name, ".", "-")),
+		Summary: fmt.Sprintf("a namespace has at most 63 lower-case letters, digits and dashes, got %q", name)}}
+}
+
 // objectNames: Kubernetes allows the names of the namespace and of objects.
 func (c *checker) objectNames(o *config.KubernetesOptions) {
-	if n := o.Namespace; n != "" && (len(n) > 63 || !labelForm().MatchString(n)) {
-		hint := nameInstead("kubernetes.namespace", strings.ReplaceAll(n, ".", "-"))
-		c.errorf("BERTH1301", "kubernetes.namespace", hint, "a namespace has at most 63 lower-case letters, digits and dashes, got %q", n)
+	for _, d := range Namespace(o.Namespace) {
+		c.errorf(d.Code, "kubernetes.namespace", d.Hint, "%s", d.Summary)
 	}
 	for i, name := range o.ImagePullSecrets {
 		c.objectName("kubernetes.imagePullSecrets."+strconv.Itoa(i), name)
@@ -115,11 +127,6 @@ func (c *checker) storageClasses(o *config.KubernetesOptions) {
 	}
 }
 
-// Node ports are in the range that clusters reserve for them, unless their API server is configured otherwise.
-//
-// Source: https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport
-const firstNodePort, lastNodePort = 30000, 32767
-
 // frontendService: ports and ranges fit the type of the frontend's Service.
 func (c *checker) frontendService(o *config.KubernetesOptions) {
 	f, path := o.Service, "kubernetes.service"
@@ -130,26 +137,18 @@ func (c *checker) frontendService(o *config.KubernetesOptions) {
 		switch {
 		case f.Type == "ClusterIP":
 			c.errorf("BERTH1306", path+".nodePort", "write  type: NodePort", "a Service of type ClusterIP has no node port")
-		case *p < firstNodePort || *p > lastNodePort:
-			c.errorf("BERTH1306", path+".nodePort", "for example  nodePort: 30080", "%s.nodePort must be from %d to %d, got %d", path, firstNodePort, lastNodePort, *p)
+		case *p < config.FirstNodePort || *p > config.LastNodePort:
+			c.errorf("BERTH1306", path+".nodePort", "for example  nodePort: 30080", "%s.nodePort must be from %d to %d, got %d", path, config.FirstNodePort, config.LastNodePort, *p)
 		}
 	}
 	if len(f.SourceRanges) > 0 && f.Type != "LoadBalancer" {
 		c.keyf("BERTH1306", path+".sourceRanges", "add  type: LoadBalancer, or remove this", "%s.sourceRanges is for a load balancer", path)
 	}
+	if f.Port != nil && f.Type != "LoadBalancer" {
+		c.keyf("BERTH1306", path+".port", "add  type: LoadBalancer, or remove this", "%s.port is for a load balancer", path)
+	}
 	for i, text := range f.SourceRanges {
-		at := path + ".sourceRanges." + strconv.Itoa(i)
-		prefix, err := netip.ParsePrefix(text)
-		if err == nil && prefix.Masked() == prefix {
-			continue
-		}
-		hint := "write it as 10.0.0.0/8"
-		if a, wrong := netip.ParseAddr(text); wrong == nil {
-			hint = "write " + netip.PrefixFrom(a, a.BitLen()).String() + " for one address"
-		} else if err == nil {
-			hint = "write " + prefix.Masked().String()
-		}
-		c.errorf("BERTH1307", at, hint, "%q is not a range of addresses", text)
+		c.addressRange("BERTH1307", path+".sourceRanges."+strconv.Itoa(i), text)
 	}
 	c.annotations(path+".annotations", f.Annotations)
 }
@@ -228,7 +227,7 @@ func (c *checker) hostServices(o *config.KubernetesOptions) {
 	case o.PodSecurity == "baseline" || o.PodSecurity == "restricted":
 		why = "kubernetes.podSecurity is " + o.PodSecurity
 	case o.ClusterScoped != nil && !*o.ClusterScoped:
-		why, names = "clusterScoped is false", names[:2]
+		why = "clusterScoped is false"
 	default:
 		return
 	}
@@ -358,11 +357,6 @@ func (c *checker) guests() {
 		}
 		if s.StorageClass != "" {
 			c.keyf("BERTH1303", "services."+name+".storageClass", "write it under services."+w.Home, "%s runs in the pods of %s", name, w.Home)
-		}
-		if own, _ := w.Container["name"].(string); s.Enabled != nil && !*s.Enabled && c.optional(name) {
-			c.errorf("BERTH1303", "services."+name+".enabled",
-				"patch "+w.Home+":  kubernetes: {spec: {template: {spec: {containers: [{name: "+own+", $patch: delete}]}}}}",
-				"%s runs in the pods of %s, so it is removed from them", name, w.Home)
 		}
 	}
 }

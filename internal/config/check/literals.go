@@ -19,7 +19,7 @@ func (c *checker) literals() {
 	c.Visit(func(k *config.Key, path string, v reflect.Value) {
 		switch value := v.Interface().(type) {
 		case config.Value:
-			if value.Secret == nil && !value.Public {
+			if value.Literal() && !value.Public && !c.refusedAt[path] {
 				c.variableLiteral(path, value.Text)
 			}
 		case map[string]any:
@@ -28,7 +28,11 @@ func (c *checker) literals() {
 			}
 		case string:
 			if what, found := secret.Value(value); found {
-				c.literal(path, what, "remove it; this key takes no secret")
+				hint := "remove it; this key takes no secret"
+				if strings.Contains(path, ".command.") || strings.Contains(path, ".entrypoint.") {
+					hint = "set it as a variable,  env: {NAME: {env: NAME}}, and read that in the command"
+				}
+				c.literal(path, what, hint)
 			}
 		}
 	})
@@ -41,6 +45,7 @@ func (c *checker) literals() {
 		path := "patches." + strconv.Itoa(i)
 		if !p.Public {
 			c.patched(path+".compose", "", p.Compose)
+			c.patched(path+".project", "", p.Project)
 			c.patched(path+".kubernetes", "", p.Kubernetes)
 		}
 	}
@@ -103,10 +108,16 @@ func withoutEchoes(problems diag.List) diag.List {
 	return slices.DeleteFunc(problems, func(d diag.Diagnostic) bool { return literals[at(d)] && !isLiteral(d) })
 }
 
-// Accepted removes the problems that literals reports, for configs of the history and of an unfinished upgrade: earlier versions of berth
-// accepted them, and they must not block a rollback or a revert.
+// laterRules are the codes of rules that earlier versions of berth did not have: secrets, variables that fight what berth does, what a site
+// configuration contradicts, and what patches add. Those about contents are accepted, too.
+var laterRules = []string{"BERTH1170", "BERTH1171", "BERTH1172", "BERTH1180", "BERTH1196"}
+
+// Accepted removes what laterRules report, for configs of the history and of an unfinished upgrade: earlier versions of berth accepted them, and they
+// must not block a rollback or a revert.
 func Accepted(problems diag.List) diag.List {
-	return slices.DeleteFunc(slices.Clone(problems), func(d diag.Diagnostic) bool { return d.Code == "BERTH1170" || d.Code == "BERTH1171" })
+	return slices.DeleteFunc(slices.Clone(problems), func(d diag.Diagnostic) bool {
+		return slices.Contains(laterRules, d.Code) || strings.HasPrefix(d.Code, "BERTH15")
+	})
 }
 
 // hidden is a place without its text.
@@ -136,6 +147,10 @@ func (c *checker) patched(path, key string, v any) {
 			}
 		}
 		for _, below := range slices.Sorted(maps.Keys(v)) {
+			if below == config.Override { // it has no place of its own
+				c.patched(path, key, v[below])
+				continue
+			}
 			if named && scalar(v[below]) {
 				if what, found := secret.Looks(below, plain(v[below])); found {
 					c.literal(path+"."+below, what, hint)

@@ -24,12 +24,7 @@ func (c *checker) allPods(o *config.KubernetesOptions) {
 
 func (c *checker) pods(path string, p *config.Pods) {
 	c.labels(path+".nodeSelector", p.NodeSelector)
-	c.labels(path+".labels", p.Labels)
-	for _, own := range slices.Sorted(maps.Keys(p.Labels)) {
-		if slices.Contains(selectorLabels, own) {
-			c.keyf("BERTH1305", path+".labels."+own, "choose another name", "the label %s is Sourcegraph's own: its Services find their pods by it", own)
-		}
-	}
+	c.podLabels(path+".labels", p.Labels)
 	c.annotations(path+".annotations", p.Annotations)
 	for i, t := range p.Tolerations {
 		at := path + ".tolerations." + strconv.Itoa(i)
@@ -55,7 +50,17 @@ func (c *checker) pods(path string, p *config.Pods) {
 	}
 }
 
-// selectorLabels are the labels by which Sourcegraph's objects select their pods.
+// podLabels: labels of pods are none of those by which pods are found.
+func (c *checker) podLabels(path string, labels map[string]string) {
+	c.labels(path, labels)
+	for _, own := range slices.Sorted(maps.Keys(labels)) {
+		if slices.Contains(selectorLabels, own) {
+			c.keyf("BERTH1305", path+"."+own, "choose another name", "the label %s is Sourcegraph's own", own)
+		}
+	}
+}
+
+// selectorLabels are the labels that Sourcegraph's objects have, and by most of which they select their pods.
 var selectorLabels = []string{"app", "deploy", "app.kubernetes.io/name", "app.kubernetes.io/instance"}
 
 var (

@@ -69,7 +69,7 @@ func (c *checker) service(path, name string) {
 			if what := lifecycle(c.world.Catalogue, name, c.rel.Version, c.On); what != "" {
 				c.keyf("BERTH1150", path, "remove it, or choose a release that has it", "Sourcegraph %s has no %s: %s", c.rel.Version, name, what)
 			} else {
-				c.keyf("BERTH1150", path, "remove it", "Sourcegraph has no %s for %s", name, config.Title(c.On))
+				c.keyf("BERTH1150", path, "remove it", "berth has no %s for %s", name, config.Title(c.On))
 			}
 			return
 		}
@@ -77,6 +77,10 @@ func (c *checker) service(path, name string) {
 	hint := fmt.Sprintf("berth catalogue show %s lists the services", c.rel.Version)
 	if bare := regexp.MustCompile(`-[0-9]+$`).ReplaceAllString(name, ""); slices.Contains(known, bare) {
 		hint = fmt.Sprintf("write %s: settings are for all of its instances", bare)
+	} else if pool, ok := strings.CutPrefix(name, "worker-"); ok && c.doc.Has("workers."+pool) {
+		hint = fmt.Sprintf("write worker, whose settings its pools share; workers.%s has those of the pool alone", pool)
+	} else if called := config.ServiceCalled(name); slices.Contains(known, called) {
+		hint = fmt.Sprintf("write %s: %s is the chart's name", called, name)
 	} else if guess := diag.Closest(name, known); guess != "" {
 		hint = fmt.Sprintf("did you mean %s?", guess)
 	}
@@ -236,13 +240,7 @@ func (c *checker) turnedOff() {
 // notRun: settings of a service that runs only with another key of the config.
 func (c *checker) notRun() {
 	for _, name := range c.serviceNames() {
-		overlay := ""
-		if s := c.compose(name); s != nil {
-			overlay = s.Overlay
-		} else if w := c.workload(name); w != nil {
-			overlay = w.Overlay
-		}
-		hint := ""
+		overlay, hint := c.overlay(name), ""
 		switch {
 		case overlay == catalogue.Executors && c.Executors == nil:
 			hint = "add  executors: {}"
@@ -259,33 +257,28 @@ func (c *checker) notRun() {
 
 var variableForm = lazy(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// variables: a process can have variables of these names.
-func (c *checker) variables() {
-	for _, service := range c.serviceNames() {
-		for _, name := range slices.Sorted(maps.Keys(c.Services[service].Env)) {
-			if !variableForm().MatchString(name) {
-				c.keyf("BERTH1165", "services."+service+".env."+name, "letters, digits and _ only", "%q can't be the name of an environment variable", name)
-			}
-		}
-	}
-}
-
-// patches: each names a service of the release, and changes something.
+// patches: each names a service of the release, one of its instances or all, and changes something.
 func (c *checker) patches() {
 	for i, p := range c.Patches {
 		path := "patches." + strconv.Itoa(i)
-		if p.Service == "" {
+		kubernetes := c.On == catalogue.Kubernetes
+		switch {
+		case p.Service == "" && (kubernetes || len(p.Project) == 0 || len(p.Compose) > 0):
 			c.missingf("BERTH1161", path, "add  service: NAME", "patches.%d names no service", i)
-		} else {
-			c.service(path+".service", p.Service)
+		case p.Service != "" && p.Service != config.AllServices:
+			c.patchable(path+".service", p.Service)
 		}
 		switch {
-		case len(p.Compose) == 0 && c.On == catalogue.Compose:
+		case len(p.Compose) == 0 && len(p.Project) == 0 && !kubernetes:
 			c.missingf("BERTH1161", path, "add  compose: {KEY: VALUE}", "patches.%d changes nothing", i)
-		case len(p.Kubernetes) == 0 && c.On == catalogue.Kubernetes && !c.doc.Has(path+".compose"):
+		case len(p.Kubernetes) == 0 && kubernetes && !c.doc.Has(path+".compose") && !c.doc.Has(path+".project"):
 			c.missingf("BERTH1161", path, "add  kubernetes: {KEY: VALUE}", "patches.%d changes nothing", i)
 		}
 		if w := c.workload(p.Service); w != nil && p.Kind != "" && !slices.Contains(w.Kinds, p.Kind) {
+			if p.Service == "migrator" && p.Kind == "Job" {
+				c.errorf("BERTH1315", path+".kind", "remove kind: the Job has the same container", "berth makes the Job of the migrator from the frontend's pods")
+				continue
+			}
 			hint := p.Service + " has: " + diag.Listed(w.Kinds, "and")
 			if guess := diag.Closest(p.Kind, w.Kinds); guess != "" {
 				hint = "did you mean " + guess + "?"
@@ -295,13 +288,19 @@ func (c *checker) patches() {
 	}
 }
 
-// optional reports whether Sourcegraph works without a service.
-func (c *checker) optional(name string) bool {
-	if c.world.Catalogue == nil {
-		return true
+// patchable checks the name in a patch: a service, or on Compose one of its instances. Whether there is such an instance, rendering knows.
+func (c *checker) patchable(path, name string) {
+	if bare := strings.TrimRight(name, "0123456789"); c.rel != nil && strings.HasSuffix(bare, "-") && bare != name {
+		service, known := c.rel.Services[strings.TrimSuffix(bare, "-")]
+		switch {
+		case known && c.On == catalogue.Compose && service.Compose != nil:
+			return
+		case known && c.On == catalogue.Kubernetes:
+			c.errorf("BERTH1199", path, "write  service: "+strings.TrimSuffix(bare, "-"), "on Kubernetes one object makes all instances, so %s can't be patched alone", name)
+			return
+		}
 	}
-	info, known := c.world.Catalogue.Describe()[name]
-	return !known || info.Optional()
+	c.service(path, name)
 }
 
 // replaced reports whether the admin replaces a built-in store by an external one.

@@ -1,7 +1,7 @@
 package check
 
 import (
-	"fmt"
+	"crypto/tls"
 	"maps"
 	"net/url"
 	"slices"
@@ -33,7 +33,7 @@ func (c *checker) externalDatabases() {
 		for _, f := range []struct {
 			key   string
 			unset bool
-		}{{"host", e.Host == ""}, {"user", e.User == ""}, {"password", e.Password == nil && !c.cloudLogin()}, {"database", e.Database == ""}} {
+		}{{"host", e.Host == ""}, {"user", e.User == ""}, {"password", e.Password == nil && e.Auth != config.AuthAWSIAM && e.ClientCertificate == "" && !c.formerLogin()}, {"database", e.Database == ""}} {
 			if f.unset && !c.doc.Has(path+"."+f.key) {
 				lacks = append(lacks, f.key)
 			}
@@ -42,17 +42,87 @@ func (c *checker) externalDatabases() {
 			c.missingf("BERTH1145", path, "berth explain databases."+name+".external shows examples", "%s lacks %s", path, diag.Listed(lacks, "and"))
 		}
 		if strings.ContainsAny(e.Host, "/@ ") {
-			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only%s", path, got("%q", e.Host))
+			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only%s", path, got(strconv.Quote(e.Host)))
+		} else if e.Auth == config.AuthAWSIAM {
+			c.databaseIdentity(path, e)
 		}
+		c.databaseCertificates(name, path, e)
 	}
 }
 
-// cloudLogin reports whether Sourcegraph gets its databases' passwords from the cloud that it runs in.
-//
-// Source: charts/sourcegraph/examples/aws of Sourcegraph's Helm repository.
-func (c *checker) cloudLogin() bool {
+// formerLogin reports whether the config has the variable that auth: aws-iam takes the place of. It is refused, and that says enough.
+func (c *checker) formerLogin() bool {
 	_, set := c.Services["sourcegraph-frontend"].Env["PG_CONNECTION_UPDATER"]
 	return set
+}
+
+// databaseIdentity: Sourcegraph signs the name of the host, and needs the region that is in it.
+//
+// Source: internal/database/dbconn/rds/rds.go of Sourcegraph's public source.
+func (c *checker) databaseIdentity(path string, e *config.ExternalDatabase) {
+	if labels := strings.Split(e.Host, "."); e.Host != "" && (len(labels) != 6 || !strings.HasSuffix(e.Host, ".rds.amazonaws.com")) {
+		c.errorf("BERTH1179", path+".host", "write the endpoint that AWS shows:  host: NAME.ACCOUNT.REGION.rds.amazonaws.com",
+			"%s is no name of RDS, and with auth: aws-iam Sourcegraph signs in to such a name only", e.Host)
+	}
+	if e.Password != nil {
+		c.keyf("BERTH1177", path+".password", "remove it", "%s has both a password and auth: aws-iam", path)
+	}
+	if e.SSLMode == "disable" {
+		c.errorf("BERTH1177", path+".sslmode", "remove it, or write  sslmode: require", "RDS takes auth: aws-iam over encrypted connections only")
+	}
+}
+
+// oneIdentity: with an identity, Sourcegraph signs in to all databases by it.
+func (c *checker) oneIdentity() {
+	var by, others []string
+	for _, name := range databaseNames {
+		enabled := c.Services[name].Enabled
+		switch e := c.Databases[name].External; {
+		case e != nil && e.Auth == config.AuthAWSIAM:
+			by = append(by, name)
+		case e != nil || enabled == nil || *enabled:
+			others = append(others, name)
+		}
+	}
+	if len(by) > 0 && len(others) > 0 {
+		c.errorf("BERTH1177", "databases."+by[0]+".external.auth", "give "+diag.Listed(others, "and")+" an external with  auth: aws-iam  too, or use a password here",
+			"Sourcegraph signs in to all databases in one way, and %s would not use aws-iam", diag.Listed(others, "and"))
+	}
+}
+
+// databaseCertificates: they are complete, and agree with those of the other databases, because Sourcegraph has one set for all.
+func (c *checker) databaseCertificates(name, path string, e *config.ExternalDatabase) {
+	if (e.ClientCertificate == "") != (e.ClientKey == "") {
+		c.missingf("BERTH1178", path, "add the other one", "%s needs both clientCertificate and clientKey", path)
+	}
+	if e.SSLMode == "disable" && (e.CA != "" || e.ClientCertificate != "") {
+		c.errorf("BERTH1178", path+".sslmode", "write  sslmode: verify-full", "sslmode: disable uses no certificates")
+	}
+	certificate, hasCertificate := c.fileText(path+".clientCertificate", e.ClientCertificate)
+	key, hasKey := c.fileText(path+".clientKey", e.ClientKey)
+	if hasCertificate && hasKey {
+		if _, err := tls.X509KeyPair(certificate.Data, key.Data); err != nil {
+			c.errorf("BERTH1138", path+".clientKey", "the client's own certificate must be the first in its file", "%s.clientKey does not belong to the certificate in %s", path, e.ClientCertificate)
+		}
+	}
+	for _, other := range databaseNames[:max(slices.Index(databaseNames, name), 0)] {
+		o := c.Databases[other].External
+		if o == nil {
+			continue
+		}
+		if e.ClientCertificate != "" && o.ClientCertificate != "" && (e.ClientCertificate != o.ClientCertificate || e.ClientKey != o.ClientKey) {
+			c.errorf("BERTH1178", path+".clientCertificate", "use one certificate for both roles, or passwords", "%s and %s have different client certificates, and Sourcegraph has one for all databases", other, name)
+		}
+		for _, pair := range []struct {
+			with, without string
+			a, b          *config.ExternalDatabase
+		}{{other, name, o, e}, {name, other, e, o}} {
+			if pair.a.CA != "" && pair.b.CA == "" && pair.b.SSLMode != "disable" {
+				c.keyf("BERTH1178", "databases."+pair.without+".external", "add the  ca  of "+pair.without+" here; the same file if it is the same authority",
+					"with a ca for %s, Sourcegraph trusts no other authority for %s either", pair.with, pair.without)
+			}
+		}
+	}
 }
 
 // sameDatabase: Sourcegraph refuses to start when these two are the same.
@@ -109,22 +179,26 @@ func (c *checker) objectStorage() {
 	}
 	needs(o.Backend == "", "backend", "add  backend: s3  or  backend: gcs")
 	needs(o.Bucket == "", "bucket", "add  bucket: NAME")
-	other, keys := "gcs", gcsKeys
+	other, keys, login := "gcs", gcsKeys, []string{"accessKeyID", "secretAccessKey"}
 	switch o.Backend {
 	case "s3":
 		needs(o.Region == "" && o.Endpoint == "", "region", "add  region: us-east-1")
-		if !o.InstanceRole {
-			needs(o.AccessKeyID == nil, "accessKeyID", "add accessKeyID and secretAccessKey, or  instanceRole: true")
-			needs(o.SecretAccessKey == nil, "secretAccessKey", "add accessKeyID and secretAccessKey, or  instanceRole: true")
-		} else if o.AccessKeyID != nil || o.SecretAccessKey != nil {
-			c.keyf("BERTH1155", path+".instanceRole", "keep one", "objectStorage has both keys and instanceRole")
-		}
 	case "gcs":
-		other, keys = "s3", s3Keys
+		other, keys, login = "s3", s3Keys, []string{"credentials"}
 		needs(o.Project == "", "project", "add  project: NAME")
-		needs(o.Credentials == nil, "credentials", "add  credentials: {file: PATH}")
 	default:
 		return
+	}
+	for _, key := range login {
+		switch has := c.doc.Has(path + "." + key); {
+		case !has && !o.ByIdentity():
+			needs(true, key, "add "+diag.Listed(login, "and")+", or  auth: identity")
+		case has && o.ByIdentity():
+			c.keyf("BERTH1155", path+"."+key, "keep one", "objectStorage has %s, and signs in by identity", key)
+		}
+	}
+	if o.InstanceRole && o.Auth == config.AuthKeys {
+		c.keyf("BERTH1155", path+".instanceRole", "keep one", "objectStorage has both auth: keys and instanceRole")
 	}
 	for _, key := range keys {
 		if c.doc.Has(path + "." + key) {
@@ -136,19 +210,61 @@ func (c *checker) objectStorage() {
 	}
 }
 
+// podIdentity: where some of the pods that sign in by identity have a service account of the config, all need one.
+func (c *checker) podIdentity() {
+	if c.rel == nil || c.Kubernetes == nil && len(c.Services) == 0 {
+		return
+	}
+	stores := &c.rel.Relations.Stores
+	clients := map[string][]string{}
+	for _, name := range databaseNames {
+		if e := c.Databases[name].External; e != nil && e.Auth == config.AuthAWSIAM {
+			clients["databases"] = append(clients["databases"], stores.Postgres.Databases[name].Clients...)
+		}
+	}
+	for _, use := range stores.ObjectStorage {
+		if c.ObjectStorage != nil && c.ObjectStorage.ByIdentity() && use.Holds(c.rel.Version, c.On) {
+			clients["objectStorage"] = append(clients["objectStorage"], use.Clients...)
+		}
+	}
+	for path, names := range clients {
+		c.accounts(path, names)
+	}
+}
+
+func (c *checker) accounts(path string, clients []string) {
+	clients = slices.Sorted(slices.Values(clients))
+	var with, without []string
+	for _, name := range slices.Compact(clients) {
+		w := c.workload(name)
+		switch {
+		case w == nil || w.Guest():
+		case c.Kubernetes != nil && c.Kubernetes.Pods.ServiceAccount != nil, c.Services[name].Pods != nil && c.Services[name].Pods.ServiceAccount != nil:
+			with = append(with, name)
+		default:
+			without = append(without, name)
+		}
+	}
+	if len(with) > 0 && len(without) > 0 {
+		c.keyf("BERTH1181", path, "write the service account under  kubernetes: {pods: {serviceAccount: ...}}  for all of them",
+			"Sourcegraph signs in to %s by the identity of its pods, and these have no service account of the config: %s", path, diag.Listed(without, "and"))
+		c.problems[len(c.problems)-1].Severity = diag.Warning
+	}
+}
+
 // plainURL reports a text that is no URL with a host and one of the schemes.
 func (c *checker) plainURL(code, path, text string, schemes ...string) {
 	if u, err := url.Parse(text); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host%s", path, got("%q", text))
+		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host%s", path, got(strconv.Quote(text)))
 	}
 }
 
 // got quotes what was written, unless it may have a password in it.
-func got(format, text string) string {
+func got(text string) string {
 	if strings.Contains(text, "@") && !strings.Contains(text, "@sha256:") {
 		return ""
 	}
-	return fmt.Sprintf(", got "+format, text)
+	return ", got " + text
 }
 
 // images: a registry and a folder in it, as docker pull accepts it, without a tag.
@@ -160,10 +276,10 @@ func (c *checker) images() {
 		c.errorf("BERTH1156", "images.registry", "write  registry: "+strings.TrimRight(rest, "/"), "images.registry must not begin with %s://", scheme)
 	case strings.Contains(r, "@"), strings.Contains(r, "/") && strings.Contains(last, ":"):
 		c.errorf("BERTH1156", "images.registry", "the release says which image; write only the registry and the folder",
-			"images.registry must not have a tag or digest%s", got("%s", r))
+			"images.registry must not have a tag or digest%s", got(r))
 	case strings.HasSuffix(r, "/"), strings.ContainsAny(r, " \t") || r != strings.ToLower(r):
 		c.errorf("BERTH1156", "images.registry", "write it as  registry.example.com/sourcegraph",
-			"images.registry must be a registry and a folder in lower-case letters%s", got("%q", r))
+			"images.registry must be a registry and a folder in lower-case letters%s", got(strconv.Quote(r)))
 	}
 	if l := c.Images.Login; l != nil && (l.Username == "" || l.Password == nil) {
 		c.missingf("BERTH1156", "images.login", "add what is missing", "images.login needs username and password")
@@ -179,22 +295,17 @@ func (c *checker) proxy() {
 		c.missingf("BERTH1157", "proxy", "add  https: http://proxy.example.com:3128", "proxy has no address")
 	}
 	for key, v := range map[string]*config.Value{"http": p.HTTP, "https": p.HTTPS} {
-		if v != nil && v.Secret == nil {
+		if v != nil && v.Literal() {
 			c.plainURL("BERTH1157", "proxy."+key, v.Text, "http", "https", "socks5")
 		}
 	}
 	for i, host := range p.None {
-		if strings.Contains(host, "://") || strings.ContainsAny(host, ", ") {
+		switch {
+		case strings.ContainsAny(host, "$(){}"):
+			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "remove it; the API server and everything in the installation are excluded already", "%q is not a host, and nothing replaces it", host)
+		case strings.Contains(host, "://") || strings.ContainsAny(host, ", "):
 			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "write only the host, one per item", "%q is not a host", host)
 		}
-	}
-}
-
-// git: without known_hosts every SSH connection asks a question that nobody answers.
-func (c *checker) git() {
-	if c.Git.SSHKey != nil && c.Git.KnownHosts == "" {
-		c.missingf("BERTH1158", "git.sshKey", "create one:  ssh-keyscan github.com > known_hosts  and add  knownHosts: known_hosts",
-			"git.sshKey needs git.knownHosts")
 	}
 }
 
@@ -205,19 +316,5 @@ func (c *checker) tracing() {
 		c.errorf("BERTH1160", "tracing.collector", "keep one; a collector file can send to Jaeger too", "tracing has both jaeger and collector")
 	case !t.Jaeger && t.Collector == "":
 		c.missingf("BERTH1160", "tracing", "add  jaeger: true  or  collector: FILE", "tracing does not say where traces go")
-	}
-}
-
-// siteConfigKeys: keys that berth writes into Sourcegraph's site configuration need that configuration to be a file. berth does not make it
-// one unasked, since a file replaces at every start what people edited in Sourcegraph's pages.
-func (c *checker) siteConfigKeys() {
-	if c.SiteConfig != nil {
-		return
-	}
-	for key, set := range map[string]bool{"license": c.License != nil, "certificateAuthorities": len(c.CertificateAuthorities) > 0, "executors": c.Executors != nil} {
-		if set {
-			c.errorf("BERTH1169", key, "add  siteConfig: {file: site-config.json}  with your site configuration in that file, or set this in Sourcegraph's own pages",
-				"%s is part of Sourcegraph's site configuration, which this config leaves to Sourcegraph's own pages", key)
-		}
 	}
 }

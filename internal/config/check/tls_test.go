@@ -63,7 +63,7 @@ func TestCertificate(t *testing.T) {
 		{"good", "https://sourcegraph.example.com", cert, key, "", ""},
 		{"wildcard", "https://sourcegraph.example.com:8443", wild, wildKey, "", ""},
 		{"address", "https://10.0.0.7", wild, wildKey, "", ""},
-		{"with chain", "https://sourcegraph.example.com", append(cert[:len(cert):len(cert)], wild...), key, "", ""},
+		{"in another place", "https://sourcegraph.example.com", append(wild[:len(wild):len(wild)], cert...), key, "BERTH1138: tls.key does not belong to the certificate in c.pem", "certificate number 2 in the file is the server's own: put it first"},
 		{"another key", "https://sourcegraph.example.com", cert, otherKey, "BERTH1138: tls.key does not belong to the certificate in c.pem", "the server's own certificate must be the first"},
 		{"another host", "https://code.example.org", wild, wildKey, "BERTH1140: the certificate is not for the url's host, code.example.org", "it is for *.example.com and 10.0.0.7"},
 		{"common name only", "https://sourcegraph.example.com", none, noneKey, "BERTH1140: the certificate is not for the url's host, sourcegraph.example.com", "only as its common name"},
@@ -77,7 +77,7 @@ func TestCertificate(t *testing.T) {
 	} {
 		files := fstest.MapFS{"c.pem": {Data: c.cert, Mode: 0o644}, "c.key": {Data: c.key, Mode: 0o600}}
 		world := around(files)
-		text := "on: compose\nurl: " + c.url + "\ntls: {certificate: c.pem, key: c.key}\n"
+		text := "target: compose\nurl: " + c.url + "\ntls: {certificate: c.pem, key: c.key}\n"
 		_, _, problems := Read("f", []byte(text), world.Catalogue, world)
 		switch {
 		case c.want == "" && len(problems) > 0,

@@ -13,6 +13,8 @@ var ranges = []struct{ Prefix, About string }{
 	{"11", "The config, sourcegraph.yaml"},
 	{"12", "Releases and their images"},
 	{"13", "The config's settings for Kubernetes"},
+	{"15", "The contents of files and texts that the config names"},
+	{"16", "The config's containers, volumes, stores and patches"},
 	{"21", "The host"},
 	{"22", "Rights in a cluster"},
 	{"31", "Plans"},
@@ -24,6 +26,14 @@ var ranges = []struct{ Prefix, About string }{
 	{"37", "Upgrades and rollbacks"},
 	{"38", "Automatic upgrades: the policy and the agent"},
 	{"39", "Rehearsals of upgrades"},
+	{"41", "The command line"},
+	{"43", "Taking over, and leaving"},
+	{"44", "What runs, seen from inside"},
+	{"45", "Backups and restores"},
+	{"47", "Files that their publisher signs"},
+	{"48", "What is officially supported"},
+	{"49", "Reports about an installation, and the server that collects them"},
+	{"50", "What berth doctor finds"},
 }
 
 const codesHead = `# Codes

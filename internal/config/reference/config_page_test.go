@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"berth/internal/config"
@@ -14,13 +15,13 @@ const configHead = `# The config: sourcegraph.yaml
 The file says what you want. Everything that it does not mention has Sourcegraph's default. These lines are enough:
 
 ` + "```yaml" + `
-on: compose
+target: compose
 release: 7.5.4453
 url: https://sourcegraph.example.com
 tls: {certificate: sourcegraph.pem, key: sourcegraph.key}
 ` + "```" + `
 
-Only ` + "`on` and `url`" + ` are required. ` + "`berth explain KEY`" + ` prints this text, the default of your release, and the value in force with
+Only ` + "`target` and `url`" + ` are required. ` + "`berth explain KEY`" + ` prints this text, the default of your release, and the value in force with
 its line. ` + "`berth check`" + ` reports all problems, each with its place and what to write instead. Relative paths
 start at the folder of the config.
 
@@ -29,6 +30,7 @@ berth refuses a text that looks like a secret by its form (tokens, private keys,
 may see it, write ` + "`{public: TEXT}`" + `, or ` + "`public: true`" + ` beside a patch.
 Quantities have units: cores are ` + "`4`, `0.5` or `500m`; bytes are `500Mi` or `8Gi`" + `.
 Names in capitals, as in ` + "`services.SERVICE.memory`" + `, are your own choice.
+What a setting of Sourcegraph's Compose file or Helm chart is called here: [What site admins set, and where](settings.md).
 `
 
 // configPage is docs/config.md.
@@ -47,6 +49,7 @@ func configPage() []byte {
 			row(k, k.Name)
 		}
 	})
+	d := described{}
 	for _, k := range config.Root().Keys() {
 		if !deep(k) {
 			continue
@@ -55,8 +58,12 @@ func configPage() []byte {
 		if k.On != "" {
 			fmt.Fprintf(&b, " Only for %s.", config.Title(k.On))
 		}
+		if same := d.alike(k); same != "" {
+			fmt.Fprintf(&b, " %s\n", same)
+			continue
+		}
 		b.WriteString("\n")
-		table(&b, func(row func(k *config.Key, path string)) { rows(k, k.Name, row) })
+		table(&b, func(row func(k *config.Key, path string)) { d.rows(k, k.Name, row) })
 	}
 	return []byte(b.String())
 }
@@ -66,21 +73,48 @@ func deep(k *config.Key) bool {
 	return k.Kind == config.Object || k.Kind == config.Named || k.Kind == config.Items && k.Elem.Kind == config.Object
 }
 
-// rows visits what is below a key, leaves only.
-func rows(k *config.Key, path string, row func(k *config.Key, path string)) {
+// described are the keys that the page has already, by what they say: where they are.
+type described map[string][]string
+
+func said(k *config.Key) string { return k.Name + "\n" + k.Doc + "\n" + k.Example }
+
+// alike says where the keys of an object are described, if all of them are, in one place; "" otherwise.
+func (d described) alike(k *config.Key) string {
+	if k.Kind != config.Object {
+		return ""
+	}
+	var places, names []string
+	for i, c := range k.Keys() {
+		if i == 0 {
+			places = slices.Clone(d[said(c)])
+		}
+		places = slices.DeleteFunc(places, func(p string) bool { return !slices.Contains(d[said(c)], p) })
+		names = append(names, "`"+c.Name+"`")
+	}
+	if len(places) == 0 {
+		return ""
+	}
+	return "Its keys are as in `" + places[0] + "`: " + strings.Join(names, ", ") + "."
+}
+
+// rows visits what is below a key: objects with their keys, and lists and maps of objects with those of an item. What is said elsewhere is named there:
+// containers in pods, and single instances.
+func (d described) rows(k *config.Key, path string, row func(k *config.Key, path string)) {
 	for _, c := range k.Keys() {
 		at := path + "." + c.Name
-		if c.Kind == config.Object {
-			if c.Doc != "" {
-				row(c, at)
-			}
-			rows(c, at, row)
-			continue
+		same := d.alike(c)
+		d[said(c)] = append(d[said(c)], path)
+		with := *c
+		with.Doc = strings.TrimSpace(c.Doc + " " + same)
+		if c.Kind != config.Object || c.Doc != "" {
+			row(&with, at)
 		}
-		row(c, at)
+		if leaf := c.Kind == config.Hidden || c.Kind == config.Variable; !leaf && same == "" && c.Name != "sidecars" && c.Name != "instances" {
+			d.rows(c, at, row)
+		}
 	}
 	if k.Elem != nil && k.Elem.Kind == config.Object {
-		rows(k.Elem, path+"."+k.Elem.Name, row)
+		d.rows(k.Elem, path+"."+k.Elem.Name, row)
 	}
 }
 

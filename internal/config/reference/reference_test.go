@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,14 +20,17 @@ import (
 var update = flag.Bool("update", false, "rewrite the generated files")
 
 func TestFresh(t *testing.T) {
-	schema, err := Schema()
+	schema, err := Schema(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string][]byte{
 		"schema/sourcegraph.schema.json": schema,
 		"docs/config.md":                 configPage(),
+		"docs/settings.md":               settingsPage(t),
 		"docs/codes.md":                  codesPage(t),
+		"docs/sizes.md":                  sizesPage(t),
+		"docs/support.md":                supportPage(catalogue.Embedded().SupportRecord()),
 		"docs/upgrade-rules.md":          rulesPage(catalogue.Embedded().Upgrades()),
 	} {
 		file := filepath.Join("../../..", name)
@@ -62,50 +66,58 @@ func TestRulesNameKeys(t *testing.T) {
 func TestAgree(t *testing.T) {
 	validate := compile(t)
 	files := map[string]bool{
-		"on: compose\nurl: http://x\n":                                true,
-		"on: compose\nurl: http://x\nrelease: 7.5\nname: 12\n":        true,
-		"on: kubernetes\nurl: http://x\nkubernetes: {namespace: a}\n": true,
-		"on: compose\nurl: http://x\nservices: {gitserver: {replicas: 2, cpu: 4, memory: 8Gi, storage: 1.5Ti, enabled: true}}":  true,
-		"on: compose\nurl: http://x\nservices: {gitserver: {cpu: 500m, env: {A: 1, B: true, C: x, D: {env: D}, E: {file: f}}}}": true,
-		"on: compose\nurl: http://x\ndatabases: {pgsql: {settings: {a: 1, b: on, c: true, d.e: 4GB}}}":                          true,
-		"on: compose\nurl: http://x\nservices: {gitserver: {env: {A: {public: a}}}}\nproxy: {http: {env: P}, https: a}\n":       true,
-		"on: compose\nurl: http://x\npatches: [{service: a, public: true, compose: {a: b}}]\n":                                  true,
-		"on: compose\nurl: http://x\nlicense: {public: a}\n":                                                                    false,
-		"on: compose\nurl: http://x\nproxy: {http: {env: a, public: b}}\n":                                                      false,
-		"on: compose\nurl: http://x\nproxy: {http: [a]}\n":                                                                      false,
-		"on: compose\nurl: http://x\nlicense: {env: A}\nexecutors: {queues: [batches]}\n":                                       true,
-		"on: compose\nurl: http://x\npatches: [{service: a, compose: {a: null, b: [1]}}]\n":                                     true,
-		"on: compose\nurl: http://x\nobjectStorage: {backend: s3, accessKeyID: {file: a}}\n":                                    true,
-		"on: compose\n":                                                  false,
-		"on: docker\nurl: http://x\n":                                    false,
-		"[]":                                                             false,
-		"on: compose\nurl: [x]\n":                                        false,
-		"on: compose\nurl: true\n":                                       false,
-		"on: compose\nurl:\n":                                            false,
-		"on: compose\nurl: http://x\nsize: xl\n":                         false,
-		"on: compose\nurl: http://x\nservises: {}\n":                     false,
-		"on: compose\nurl: http://x\nlicense: abc\n":                     false,
-		"on: compose\nurl: http://x\nlicense: {}\n":                      false,
-		"on: compose\nurl: http://x\nlicense: {env: a, file: b}\n":       false,
-		"on: compose\nurl: http://x\nlicense: {env: ''}\n":               false,
-		"on: compose\nurl: http://x\nports: {http: 0}\n":                 false,
-		"on: compose\nurl: http://x\nports: {http: 65536}\n":             false,
-		"on: compose\nurl: http://x\nports: {http: '80'}\n":              false,
-		"on: compose\nurl: http://x\nservices: {a: {replicas: 0}}\n":     false,
-		"on: compose\nurl: http://x\nservices: {a: {replicas: 1.5}}\n":   false,
-		"on: compose\nurl: http://x\nservices: {a: {memory: 8g}}\n":      false,
-		"on: compose\nurl: http://x\nservices: {a: {memory: 8}}\n":       false,
-		"on: compose\nurl: http://x\nservices: {a: {cpu: 2cores}}\n":     false,
-		"on: compose\nurl: http://x\nservices: {a: {cpu: 0}}\n":          false,
-		"on: compose\nurl: http://x\nservices: {a: {cpu: -1}}\n":         false,
-		"on: compose\nurl: http://x\nservices: {a: {env: {X: [1]}}}\n":   false,
-		"on: compose\nurl: http://x\nservices: {a: {enabled: 'true'}}\n": false,
-		"on: compose\nurl: http://x\ndatabases: {pg: {}}\n":              false,
-		"on: compose\nurl: http://x\nexecutors: {queues: batches}\n":     false,
-		"on: compose\nurl: http://x\nexecutors: {queues: [all]}\n":       false,
-		"on: compose\nurl: http://x\npatches: {a: 1}\n":                  false,
-		"on: compose\nurl: http://x\npatches: [{compose: [1]}]\n":        false,
-		"on: compose\nurl: http://x\ntls: {letsEncrypt: {mail: a}}\n":    false,
+		"on: compose\nurl: http://x\n":                                    true,
+		"on: compose\ntarget: compose\nurl: http://x\n":                   false,
+		"url: http://x\n":                                                 false,
+		"target: compose\nurl: http://x\n":                                true,
+		"target: compose\nurl: http://x\nrelease: 7.5\nname: 12\n":        true,
+		"target: kubernetes\nurl: http://x\nkubernetes: {namespace: a}\n": true,
+		"target: compose\nurl: http://x\nservices: {gitserver: {replicas: 2, cpu: 4, memory: 8Gi, storage: 1.5Ti, enabled: true}}":  true,
+		"target: compose\nurl: http://x\nservices: {gitserver: {cpu: 500m, env: {A: 1, B: true, C: x, D: {env: D}, E: {file: f}}}}": true,
+		"target: compose\nurl: http://x\ndatabases: {pgsql: {settings: {a: 1, b: on, c: true, d.e: 4GB}}}":                          true,
+		"target: compose\nurl: http://x\nallServices: {labels: {a.b: true}, timezone: UTC, logging: {options: {max-size: 10m}}}\n":  true,
+		"target: compose\nurl: http://x\nservices: {gitserver: {instances: {'0': {memory: 8Gi, volume: {path: /mnt}}}}}\n":          true,
+		"target: kubernetes\nurl: http://x\nservices: {gitserver: {env: {A: {secretKey: {name: a, key: b}}}}}\n":                    true,
+		"target: compose\nurl: http://x\nservices: {gitserver: {instances: [{memory: 8Gi}]}}\n":                                     false,
+		"target: compose\nurl: http://x\nservices: {gitserver: {mounts: {at: /a}}}\n":                                               false,
+		"target: compose\nurl: http://x\nservices: {gitserver: {env: {A: {public: a}}}}\nproxy: {http: {env: P}, https: a}\n":       true,
+		"target: compose\nurl: http://x\npatches: [{service: a, public: true, compose: {a: b}}]\n":                                  true,
+		"target: compose\nurl: http://x\nlicense: {public: a}\n":                                                                    false,
+		"target: compose\nurl: http://x\nproxy: {http: {env: a, public: b}}\n":                                                      false,
+		"target: compose\nurl: http://x\nproxy: {http: [a]}\n":                                                                      false,
+		"target: compose\nurl: http://x\nlicense: {env: A}\nexecutors: {queues: [batches]}\n":                                       true,
+		"target: compose\nurl: http://x\npatches: [{service: a, compose: {a: null, b: [1]}}]\n":                                     true,
+		"target: compose\nurl: http://x\nobjectStorage: {backend: s3, accessKeyID: {file: a}}\n":                                    true,
+		"target: compose\n":                                                  false,
+		"target: docker\nurl: http://x\n":                                    false,
+		"[]":                                                                 false,
+		"target: compose\nurl: [x]\n":                                        false,
+		"target: compose\nurl: true\n":                                       false,
+		"target: compose\nurl:\n":                                            false,
+		"target: compose\nurl: http://x\nsize: xl\n":                         false,
+		"target: compose\nurl: http://x\nservises: {}\n":                     false,
+		"target: compose\nurl: http://x\nlicense: abc\n":                     false,
+		"target: compose\nurl: http://x\nlicense: {}\n":                      false,
+		"target: compose\nurl: http://x\nlicense: {env: a, file: b}\n":       false,
+		"target: compose\nurl: http://x\nlicense: {env: ''}\n":               false,
+		"target: compose\nurl: http://x\nports: {http: 0}\n":                 false,
+		"target: compose\nurl: http://x\nports: {http: 65536}\n":             false,
+		"target: compose\nurl: http://x\nports: {http: '80'}\n":              false,
+		"target: compose\nurl: http://x\nservices: {a: {replicas: 0}}\n":     false,
+		"target: compose\nurl: http://x\nservices: {a: {replicas: 1.5}}\n":   false,
+		"target: compose\nurl: http://x\nservices: {a: {memory: 8g}}\n":      false,
+		"target: compose\nurl: http://x\nservices: {a: {memory: 8}}\n":       false,
+		"target: compose\nurl: http://x\nservices: {a: {cpu: 2cores}}\n":     false,
+		"target: compose\nurl: http://x\nservices: {a: {cpu: 0}}\n":          false,
+		"target: compose\nurl: http://x\nservices: {a: {cpu: -1}}\n":         false,
+		"target: compose\nurl: http://x\nservices: {a: {env: {X: [1]}}}\n":   false,
+		"target: compose\nurl: http://x\nservices: {a: {enabled: 'true'}}\n": false,
+		"target: compose\nurl: http://x\ndatabases: {pg: {}}\n":              false,
+		"target: compose\nurl: http://x\nexecutors: {queues: batches}\n":     false,
+		"target: compose\nurl: http://x\nexecutors: {queues: [all]}\n":       false,
+		"target: compose\nurl: http://x\npatches: {a: 1}\n":                  false,
+		"target: compose\nurl: http://x\npatches: [{compose: [1]}]\n":        false,
+		"target: compose\nurl: http://x\ntls: {letsEncrypt: {mail: a}}\n":    false,
 	}
 	for text, good := range files {
 		var value any
@@ -151,7 +163,7 @@ func asFile(path []string, value string) string {
 		if path[i] == "N" {
 			value = "[" + value + "]"
 		} else {
-			value = "{" + path[i] + ": " + value + "}"
+			value = "{" + strconv.Quote(path[i]) + ": " + value + "}"
 		}
 	}
 	return value
@@ -159,7 +171,7 @@ func asFile(path []string, value string) string {
 
 func compile(t *testing.T) func(any) error {
 	t.Helper()
-	schema, err := Schema()
+	schema, err := Schema(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

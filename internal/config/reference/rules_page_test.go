@@ -10,11 +10,11 @@ import (
 	"berth/catalogue"
 )
 
-const rulesHead = `# What a way between releases must respect
+const rulesHead = `# Rules for upgrades between releases
 
 <!-- Generated from catalogue/upgrades.yaml. Regenerate with: go test ./internal/config/reference -update -->
 
-` + "`berth upgrade path --from 5.8.1579 --to 7.5 --on kubernetes`" + ` applies these rules to your upgrade. A rule applies to an upgrade step that starts below a
+` + "`berth upgrade path --from 5.8.1579 --to 7.5 --target kubernetes`" + ` applies these rules to your upgrade. A rule applies to an upgrade step that starts below a
 release and ends at it or above. How to add one: [The catalogue](catalogue.md#rules-of-upgrades).
 `
 

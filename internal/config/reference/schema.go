@@ -6,32 +6,40 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
+	"berth/catalogue"
 	"berth/internal/config"
 	"go.yaml.in/yaml/v4"
 )
 
 // node is a part of a JSON Schema, draft 7, which editors know best.
 type node struct {
-	Schema               string      `json:"$schema,omitempty"`
-	Title                string      `json:"title,omitempty"`
-	Ref                  string      `json:"$ref,omitempty"`
-	Description          string      `json:"description,omitempty"`
-	Type                 any         `json:"type,omitempty"`
-	Enum                 []string    `json:"enum,omitempty"`
-	Pattern              string      `json:"pattern,omitempty"`
-	MinLength            int         `json:"minLength,omitempty"`
-	Minimum              *int        `json:"minimum,omitempty"`
-	Maximum              *int        `json:"maximum,omitempty"`
-	ExclusiveMinimum     *int        `json:"exclusiveMinimum,omitempty"`
-	Properties           *properties `json:"properties,omitempty"`
-	PropertyNames        *node       `json:"propertyNames,omitempty"`
-	AdditionalProperties any         `json:"additionalProperties,omitempty"`
-	Required             []string    `json:"required,omitempty"`
-	Items                *node       `json:"items,omitempty"`
-	OneOf                []*node     `json:"oneOf,omitempty"`
-	Examples             []any       `json:"examples,omitempty"`
-	Definitions          *properties `json:"definitions,omitempty"`
+	Schema               string           `json:"$schema,omitempty"`
+	ID                   string           `json:"$id,omitempty"`
+	Title                string           `json:"title,omitempty"`
+	Ref                  string           `json:"$ref,omitempty"`
+	Description          string           `json:"description,omitempty"`
+	Type                 any              `json:"type,omitempty"`
+	Enum                 []string         `json:"enum,omitempty"`
+	Pattern              string           `json:"pattern,omitempty"`
+	MinLength            int              `json:"minLength,omitempty"`
+	Minimum              *int             `json:"minimum,omitempty"`
+	Maximum              *int             `json:"maximum,omitempty"`
+	ExclusiveMinimum     *int             `json:"exclusiveMinimum,omitempty"`
+	Properties           *properties      `json:"properties,omitempty"`
+	PropertyNames        *node            `json:"propertyNames,omitempty"`
+	PatternProperties    map[string]*node `json:"patternProperties,omitempty"`
+	AdditionalProperties any              `json:"additionalProperties,omitempty"`
+	Required             []string         `json:"required,omitempty"`
+	Items                *node            `json:"items,omitempty"`
+	OneOf                []*node          `json:"oneOf,omitempty"`
+	AllOf                []*node          `json:"allOf,omitempty"`
+	Default              any              `json:"default,omitempty"`
+	Examples             []any            `json:"examples,omitempty"`
+	Deprecated           string           `json:"deprecationMessage,omitempty"` // editors do not propose the key then
+	Definitions          *properties      `json:"definitions,omitempty"`
 }
 
 // properties keep the order of the keys, which editors show.
@@ -64,19 +72,35 @@ func (p *properties) MarshalJSON() ([]byte, error) {
 }
 
 const (
-	secretRef = "#/definitions/secret"
-	valueRef  = "#/definitions/value"
+	secretRef  = "#/definitions/secret"
+	valueRef   = "#/definitions/value"
+	serviceRef = "#/definitions/service"
+
+	// poolPattern are the services of the pools that workers defines.
+	poolPattern = "^worker-"
+
+	// schemaID is the name of the schema, by which editors tell it from others. It is no address.
+	schemaID = "https://berth.dev/schema/sourcegraph.schema.json"
 )
 
 // Schema is the JSON Schema of sourcegraph.yaml.
-func Schema() ([]byte, error) {
+//
+// With a catalogue it also proposes the releases and services that are known. The schema that is kept beside the source has none of them, so that a new
+// release changes no file but the catalogue's.
+func Schema(known *catalogue.Catalogue) ([]byte, error) {
 	root := describe(config.Root())
 	root.Schema = "http://json-schema.org/draft-07/schema#"
-	root.Title = "sourcegraph.yaml"
+	root.ID, root.Title = schemaID, "sourcegraph.yaml"
 	root.Description = "What a site admin wants of Sourcegraph."
 	root.Definitions = &properties{}
 	root.Definitions.add("secret", oneOf(config.Root().Key("license")))
 	root.Definitions.add("value", oneOf(config.Root().Key("proxy").Key("http")))
+	services := config.Root().Key("services")
+	root.Definitions.add("service", describe(services.Elem))
+	if known != nil {
+		root.name(known, "services")
+		root.name(known, "release")
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -85,6 +109,27 @@ func Schema() ([]byte, error) {
 		return nil, fmt.Errorf("encode schema: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// name makes editors know what the catalogue knows: the services of all releases, each with what it does, and the minor releases. Other services are
+// marked: berth check refuses them, too. It also knows which of them the config's release has.
+func (n *node) name(cat *catalogue.Catalogue, key string) {
+	at := n.Properties.nodes[slices.Index(n.Properties.names, key)]
+	if key == "release" {
+		at.Examples = nil
+		for _, v := range cat.Versions("") {
+			if minor := catalogue.Minor(v.Version); !slices.Contains(at.Examples, any(minor)) {
+				at.Examples = append(at.Examples, minor)
+			}
+		}
+		at.Examples = append([]any{cat.Versions("")[0].Version}, at.Examples...)
+		return
+	}
+	known := cat.Describe()
+	at.Properties, at.PatternProperties, at.AdditionalProperties = &properties{}, map[string]*node{poolPattern: {Ref: serviceRef}}, false
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		at.Properties.add(name, &node{Description: known[name].Does, AllOf: []*node{{Ref: serviceRef}}})
+	}
 }
 
 // oneOf requires exactly one of its keys.
@@ -101,7 +146,13 @@ func object(k *config.Key) *node {
 	n := &node{Type: "object", Properties: &properties{}, AdditionalProperties: false}
 	for _, c := range k.Keys() {
 		n.Properties.add(c.Name, describe(c))
-		if c.Needed {
+		switch {
+		case c.Also != "":
+			older := describe(c)
+			older.Deprecated = "The same as " + c.Name + ", which readers of YAML 1.1 do not take for a boolean."
+			n.Properties.add(c.Also, older)
+			n.OneOf = []*node{{Required: []string{c.Name}}, {Required: []string{c.Also}}}
+		case c.Needed:
 			n.Required = append(n.Required, c.Name)
 		}
 	}
@@ -116,8 +167,7 @@ func describe(k *config.Key) *node {
 	case config.Object:
 		n = object(k)
 	case config.Hidden:
-		n = &node{Ref: secretRef} // draft 7 ignores everything beside a $ref
-		return n
+		n.AllOf = []*node{{Ref: secretRef}} // draft 7 ignores everything beside a $ref
 	case config.Variable:
 		n.OneOf = []*node{{Type: []string{"string", "number", "boolean"}}, {Ref: valueRef}}
 	case config.Named:
@@ -141,7 +191,13 @@ func describe(k *config.Key) *node {
 	case config.Memory:
 		n.Type, n.Pattern = "string", config.BytesPattern
 	default:
-		n.Type, n.Enum = []string{"string", "number"}, k.Enum
+		n.Type, n.Enum, n.Pattern = []string{"string", "number"}, k.Enum, k.Pattern
+		if n.Pattern != "" {
+			n.Type = "string"
+		}
+	}
+	if value := any(nil); yaml.Load([]byte(k.Default), &value) == nil && takes(k, value) {
+		n.Default = value
 	}
 	n.Description = k.Doc
 	if k.Example != "" {
@@ -151,4 +207,17 @@ func describe(k *config.Key) *node {
 		}
 	}
 	return n
+}
+
+// takes reports whether a value is one that the key may have: many defaults are explained in words.
+func takes(k *config.Key, value any) bool {
+	switch value := value.(type) {
+	case bool:
+		return k.Kind == config.Flag
+	case int:
+		return k.Kind == config.Number
+	case string:
+		return slices.Contains(k.Enum, value)
+	}
+	return false
 }

@@ -1,26 +1,34 @@
-# Puts the databases back as a backup has them: each in one transaction, so that a restore that is killed leaves what was there.
+# Puts the databases back as a backup has them. What holds data is replaced in one transaction, so that a restore that is killed leaves what was there.
+# What is empty is filled by several connections; it is marked meanwhile, so that one that is killed begins again.
 from=$DIR/$BACKUP
 [ -d "$from" ] || { echo "there is no backup $BACKUP"; exit 1; }
+now=$DIR/restoring
+schemas="FROM pg_namespace WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'berth_restoring')"
+export PGOPTIONS="$PGOPTIONS -c synchronous_commit=off -c maintenance_work_mem=128MB"
+rm -rf "$now" && mkdir -p "$now"
 for database in $databases; do
-  [ -f "$from/$database.dump" ] || continue
+  archive=$(archive "$from" "$database") || continue
   use "$database"
-  echo "restoring $database"
-  text=$DIR/restoring.sql
-  ask --command "SELECT format('DROP SCHEMA %I CASCADE;', nspname) FROM pg_namespace
-    WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'" >"$text"
-  echo 'CREATE SCHEMA public;' >>"$text"
-  pg_restore --no-owner --no-acl --file=- "$from/$database.dump" >>"$text"
   every ask --command "SELECT 'so far ' || pg_size_pretty(pg_database_size(current_database()))"
-  ask --single-transaction --output=/dev/null --file="$text"
+  holds=$(ask --command "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm')
+    AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+    AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'berth_restoring')")
+  ask --command "SELECT format('DROP SCHEMA %I CASCADE;', nspname) $schemas" >"$now/text.sql"
+  echo 'CREATE SCHEMA public;' >>"$now/text.sql"
+  if [ "$holds" = 0 ]; then
+    echo "restoring $database, which is empty"
+    ask --command 'CREATE SCHEMA IF NOT EXISTS berth_restoring'
+    ask --single-transaction --output=/dev/null --file="$now/text.sql"
+    pg_restore --jobs=2 --exit-on-error --no-owner --no-acl --dbname="$PGDATABASE" "$archive"
+  else
+    echo "restoring $database in place of what it holds"
+    pg_restore --no-owner --no-acl --file=- "$archive" >>"$now/text.sql"
+    ask --single-transaction --output=/dev/null --file="$now/text.sql"
+  fi
   kill "$ticker"
-  rm -f "$text"
-  ask --set rows="$DIR/restored.rows" <<'SQL'
-\o :rows
-SELECT format('SELECT %L || count(*) FROM %I.%I', n.nspname || '.' || c.relname || ' ', n.nspname, c.relname)
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1 \gexec
-SQL
-  cmp "$from/$database.rows" "$DIR/restored.rows" || { echo "$database differs after the restore"; exit 1; }
-  ask --command ANALYZE
-  echo "$database: $(wc -l <"$from/$database.rows") tables, restored and counted"
+  compare "$database" "$from/$database.rows" "$now/$database.rows" || { echo "$database differs after the restore"; exit 1; }
+  ask --command 'DROP SCHEMA IF EXISTS berth_restoring' --command ANALYZE
+  echo "$database: $(wc -l <"$from/$database.rows") tables, restored and compared"
 done
+rm -rf "$now"

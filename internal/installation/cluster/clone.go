@@ -95,6 +95,12 @@ func (c *inCluster) Access(ctx context.Context) (installation.Access, error) {
 	}
 	var err error
 	a.Env, err = c.variables(ctx, migratorOf(job))
+	if err != nil {
+		return a, err
+	}
+	a.Files = c.mounted(job)
+	tokens, err := c.env.SignIn(c.Want)
+	maps.Copy(a.Env, tokens)
 	for name, value := range a.Env {
 		if strings.HasSuffix(name, "PGHOST") {
 			a.Env[name] = inNamespace(value, c.namespace)
@@ -116,6 +122,12 @@ func (c *inCluster) Reading(ctx context.Context, original installation.Access) (
 		secret[name] = base64.StdEncoding.EncodeToString([]byte(values[name]))
 		env = append(env, map[string]any{"name": name, "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": sourceSecret, "key": name}}})
 	}
+	var mounts []any
+	for i, path := range slices.Sorted(maps.Keys(original.Files)) {
+		key := fmt.Sprint("file-", i)
+		secret[key] = base64.StdEncoding.EncodeToString([]byte(original.Files[path]))
+		mounts = append(mounts, map[string]any{"name": sourceSecret, "mountPath": path, "subPath": key, "readOnly": true})
+	}
 	_, err := c.client.Create(ctx, map[string]any{"apiVersion": "v1", "kind": "Secret", "data": secret,
 		"metadata": map[string]any{"name": sourceSecret, "namespace": c.namespace}}, plan.Manager)
 	if err != nil && !kubernetes.Exists(err) {
@@ -128,7 +140,7 @@ func (c *inCluster) Reading(ctx context.Context, original installation.Access) (
 	if tasks.Job == nil {
 		return nil, fmt.Errorf("%s has no migrator", c.Stack.Name)
 	}
-	tasks.Job = withEnv(tasks.Job, env)
+	tasks.Job = reading(tasks.Job, env, mounts)
 	tasks.Secrets = append(tasks.Secrets, original.Secrets...)
 	return tasks, nil
 }
@@ -170,18 +182,43 @@ func (c *inCluster) variables(ctx context.Context, container map[string]any) (ma
 
 // inNamespace is a host as another namespace names it: a Service has its namespace after its name. What has dots is a name that everybody uses.
 func inNamespace(host, namespace string) string {
-	if _, err := netip.ParseAddr(host); err == nil || host == "" || strings.Contains(host, ".") {
+	if _, err := netip.ParseAddr(host); err == nil || host == "" || host == "localhost" || strings.Contains(host, ".") {
 		return host
 	}
 	return host + "." + namespace
 }
 
-// withEnv is a Job whose container has another environment.
-func withEnv(job map[string]any, env []any) map[string]any {
+// mounted are the files that the migrator's container mounts, by path: those of the config.
+func (c *inCluster) mounted(job map[string]any) map[string]string {
+	files := map[string]string{}
+	volumes := tree.Branch(job, "spec", "template", "spec")["volumes"]
+	for _, m := range tree.Items(migratorOf(job)["volumeMounts"]) {
+		volume, key := tree.Named(volumes, tree.Text(m, "name")), tree.Text(m, "subPath")
+		for _, o := range c.open.Objects {
+			if key == "" {
+				continue // no file of the config's
+			}
+			switch o.Key() {
+			case "Secret/" + tree.Text(volume, "secret", "secretName"):
+				files[tree.Text(m, "mountPath")] = installation.Assembled(o.Values[key], c.values)
+			case "ConfigMap/" + tree.Text(volume, "configMap", "name"):
+				files[tree.Text(m, "mountPath")] = tree.Text(tree.Branch(o.Body, "data"), key)
+			}
+		}
+	}
+	return files
+}
+
+// reading is a Job whose container has another environment, and the files of the source's Secret.
+func reading(job map[string]any, env, mounts []any) map[string]any {
 	container := maps.Clone(migratorOf(job))
 	container["env"] = env
 	spec, template, pod := maps.Clone(tree.Branch(job, "spec")), maps.Clone(tree.Branch(job, "spec", "template")),
 		maps.Clone(tree.Branch(job, "spec", "template", "spec"))
+	if len(mounts) > 0 {
+		container["volumeMounts"] = append(slices.Clone(tree.List(container["volumeMounts"])), mounts...)
+		pod["volumes"] = append(slices.Clone(tree.List(pod["volumes"])), map[string]any{"name": sourceSecret, "secret": map[string]any{"secretName": sourceSecret}})
+	}
 	pod["containers"], template["spec"], spec["template"] = []any{container}, pod, template
 	out := maps.Clone(job)
 	out["spec"] = spec

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"berth/catalogue"
@@ -21,9 +24,54 @@ import (
 	"berth/internal/tree"
 )
 
-// Task runs a task in the namespace.
+// Task runs a task in the namespace. A script asks with psql, which can't sign in by identity; Sourcegraph's programs do so by themselves.
 func (c *inCluster) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
-	return c.tasks().Task(ctx, t, line)
+	tasks := c.tasks()
+	if len(t.Entry) > 0 && !t.Own {
+		var err error
+		if tasks.Tokens, err = c.env.SignIn(c.Want); err != nil {
+			return 0, err
+		}
+		if t.Alone {
+			c.alone(tasks)
+		}
+		tasks.Secrets = slices.AppendSeq(tasks.Secrets, maps.Values(tasks.Tokens))
+	}
+	return tasks.Task(ctx, t, line)
+}
+
+// alone gives tasks what they need to ask the admin's own databases while nothing of the installation is there: the addresses, with passwords where no
+// token takes their place, and certificates.
+func (c *inCluster) alone(t *execute.Tasks) {
+	tokens := t.Tokens
+	t.Tokens, t.Files = map[string]string{}, map[string]string{}
+	for name, d := range c.Release.Relations.Stores.Postgres.Databases {
+		if c.Doc.Config.Databases[name].External == nil {
+			continue
+		}
+		for end, value := range c.Stack.Cluster.Secrets[name+"-auth"] {
+			if text := installation.Assembled(value, c.values); text != "" {
+				t.Tokens[d.Prefix+strings.ToUpper(end)] = text
+			}
+		}
+	}
+	maps.Copy(t.Tokens, tokens)
+	for _, inst := range c.Stack.Instances {
+		if inst.Service != "migrator" {
+			continue
+		}
+		for _, v := range inst.Env {
+			if !v.Shipped && strings.HasPrefix(v.Name, "PGSSL") {
+				t.Tokens[v.Name] = installation.Assembled(v.Value, c.values)
+			}
+		}
+		maps.Copy(t.Files, installation.MountedFiles(c.Stack, inst, c.values))
+	}
+}
+
+// Pipe runs a task whose input and output are bytes.
+func (c *inCluster) Pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (int, string, error) {
+	return c.tasks().Pipe(ctx, t, in, out)
 }
 
 // Forget removes what is left of a task.
@@ -33,8 +81,11 @@ func (c *inCluster) Forget(ctx context.Context, name string) error {
 
 // tasks are like the migrator's Job.
 func (c *inCluster) tasks() *execute.Tasks {
-	t := &execute.Tasks{Client: c.client, Namespace: c.namespace, Installation: c.Stack.Name, Contexts: map[string]map[string]any{},
+	t := &execute.Tasks{Client: c.client, Namespace: c.namespace, Installation: c.Stack.Name, Contexts: map[string]map[string]any{}, Claims: map[string]string{},
 		Secrets: slices.Collect(maps.Values(c.values)), Now: c.env.Now}
+	for _, name := range stack.Databases() {
+		t.Claims[name] = c.claimOf(name)
+	}
 	if o := c.Doc.Config.Kubernetes; o != nil && o.StorageClass != nil {
 		t.StorageClass = o.StorageClass.Name
 	}
@@ -89,14 +140,31 @@ func (c *inCluster) Asked(ctx context.Context) (installation.Said, error) {
 	return installation.Inspected(ctx, c.env, c.Want, c)
 }
 
-// Present looks for the claims of the databases.
+// claimOf is the claim with a database's data: the release's, which has the name of the database, or the admin's.
+func (c *inCluster) claimOf(database string) string {
+	if v := c.Doc.Config.Services[database].Volume; v != nil && v.Name != "" {
+		return strings.ReplaceAll(v.Name, "{i}", "0")
+	}
+	return database
+}
+
+// Present looks for the claims of the databases. One of the admin's counts when the config says that it holds the data.
 func (c *inCluster) Present(ctx context.Context) (bool, error) {
+	for _, name := range stack.Databases() {
+		if v := c.Doc.Config.Services[name].Volume; v != nil && v.HoldsData {
+			return true, nil
+		}
+	}
 	claims, err := c.claims(ctx)
 	return slices.ContainsFunc(stack.Databases(), func(name string) bool { return slices.Contains(claims, "PersistentVolumeClaim/"+name) }), err
 }
 
-// Search asks the frontend's Service through the API server, or one of its pods.
-func (c *inCluster) Search(ctx context.Context, by installation.Route) (int, string, error) {
+// Get asks the frontend's Service through the API server, or one of its pods. With a token it asks at the address that people use: the API server
+// takes a request's sign-in for one to itself.
+func (c *inCluster) Get(ctx context.Context, by installation.Route, p installation.Page) (int, string, error) {
+	if p.Token != "" {
+		return signedIn(ctx, c.Stack.URL, p)
+	}
 	at := kubernetes.Ref{Kind: "Service", Namespace: c.namespace, Name: "sourcegraph-frontend:http"}
 	if by == installation.Directly {
 		pods, err := c.pods(ctx, "app=sourcegraph-frontend")
@@ -105,7 +173,7 @@ func (c *inCluster) Search(ctx context.Context, by installation.Route) (int, str
 		}
 		at = kubernetes.Ref{Kind: "Pod", Namespace: c.namespace, Name: pods[0].Metadata.Name + ":3080"}
 	}
-	answer, err := c.client.Ask(ctx, at, installation.SearchPath, installation.SearchQuery)
+	answer, err := c.client.Ask(ctx, at, p.Path, p.Query)
 	var refusal *kubernetes.Refusal
 	switch {
 	case err == nil:
@@ -118,6 +186,22 @@ func (c *inCluster) Search(ctx context.Context, by installation.Route) (int, str
 		return 0, "", nil // the API server does not reach pods, or may not be asked this
 	}
 	return 0, "", err
+}
+
+// signedIn asks for a page as somebody who is signed in.
+func signedIn(ctx context.Context, base string, p installation.Page) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+p.Path+"?"+p.Query, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	req.Header.Set("Authorization", "token "+p.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, string(answer), err
 }
 
 // PageImage is the image that serves the maintenance page: the one of Sourcegraph's front proxy on Compose. It is of the config's release, or of the newest
@@ -187,7 +271,7 @@ func within(some, all map[string]any) bool {
 func (c *inCluster) Space(ctx context.Context) (data.Space, error) {
 	space := data.Space{Free: -1, Own: map[string]int64{}}
 	for _, name := range stack.Databases() {
-		claim, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: name})
+		claim, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: c.claimOf(name)})
 		if kubernetes.NotFound(err) {
 			continue
 		}

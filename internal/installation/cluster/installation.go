@@ -1,4 +1,6 @@
 // Package cluster is an installation in a Kubernetes cluster: what kubernetes renders, applied to one namespace, where its state is kept as well.
+//
+// One package because its functions are the methods of one value, an installation in its cluster.
 package cluster
 
 import (
@@ -8,12 +10,15 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"berth/internal/config"
+	"berth/internal/config/check"
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/installation"
@@ -43,7 +48,7 @@ type inCluster struct {
 	caddy     string      // the image of what stands in front; "" when nothing does
 	values    installation.Values
 	client    *kubernetes.Client
-	hold      *execute.Hold // of the last run; nil: requests do not wait
+	hold      *run.Hold // of the last run; nil: requests do not wait
 }
 
 // Open finds the cluster of an installation, and renders what the config asks for.
@@ -76,10 +81,10 @@ func OpenNamed(ctx context.Context, e *installation.Environment, w *installation
 }
 
 func (c *inCluster) installation() *installation.Installation {
-	return &installation.Installation{Want: c.Want, Store: c.state.State(), Planner: c, Host: c, Prober: c, Data: c, Secrets: c, Tasks: c, Clone: c,
+	return &installation.Installation{Want: c.Want, Store: c.state.State(), Planner: c, Host: c, Prober: c, Insider: c, Witness: c, Data: c, Secrets: c, Tasks: c, Clone: c,
 		Backups: "berth-" + c.Stack.Name + "-" + data.Backups + " of namespace " + c.namespace,
 		Hint:    "kubectl --namespace " + c.namespace + " logs deployment/sourcegraph-frontend",
-		Close:   c.close}
+		Explain: c.explain, Close: c.close, Forward: c.forward}
 }
 
 // reach connects to the cluster of a config. Where the config names no namespace, the kube context's holds.
@@ -129,7 +134,7 @@ func (c *inCluster) Render(generated map[string]string) error {
 		}
 		c.set = set.With(c.Front, c.Page, c.caddy)
 	}
-	return problems.Err()
+	return check.Accepted(problems).Err() // Load has said the others
 }
 
 // body is an object as it is applied, with the secrets in it.
@@ -160,6 +165,9 @@ func (c *inCluster) desired() objects.Desired {
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
 		object := objects.Object{Key: o.Key(), Service: o.Service, Body: c.body(o), Needs: o.Needs, Patient: o.Patient, OneShot: o.OneShot}
+		if v := c.Stack.Cluster.Settings[o.Service].Volume; v == nil || !v.HoldsData {
+			object.Keeps = c.env.Catalogue().Describe()[o.Service].Keeps
+		}
 		for _, origin := range o.Origins {
 			object.Origins = append(object.Origins, plan.Cause{Text: origin.Text, Range: origin.Range})
 		}
@@ -238,7 +246,7 @@ func (c *inCluster) Executor(p *plan.Plan, timeout time.Duration) run.Target {
 	t := &execute.Target{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Timeout: timeout, Now: c.env.Now,
 		Secrets: slices.Collect(maps.Values(c.values))}
 	if proxy := bodies[render.HoldingProxy]; proxy != nil {
-		t.Hold = &execute.Hold{Awaited: c.set.Awaited(), Pass: func(ctx context.Context, on bool) error {
+		t.Hold = &run.Hold{Awaited: c.set.Awaited(), Spreading: execute.Spreading, Longest: stack.LongestWait, Pass: func(ctx context.Context, on bool) error {
 			body := proxy
 			if !on {
 				body = render.PointsToNothing(proxy)
@@ -311,9 +319,11 @@ func (c *inCluster) Lost(ctx context.Context) error {
 		database, isPassword := strings.CutSuffix(name, "-password")
 		if isPassword && generated[name] == "" && slices.Contains(claims, "PersistentVolumeClaim/"+database) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
-				Summary: "there is data of " + database + ", but its generated password is not in the " + c.state.Place(),
-				Detail:  []string{"a new password would not open the database that is there"},
-				Hint:    "restore the Secret berth-" + c.Stack.Name + "-secrets; to give up the data: kubectl --namespace " + c.namespace + " delete pvc " + database}}
+				Summary: "the claim " + database + " has data, but its password is not in the " + c.state.Place(),
+				Detail: []string{"a new password would not open the database that is there",
+					"if berth made it: restore the Secret berth-" + c.Stack.Name + "-secrets",
+					"if something else made it, such as Sourcegraph's chart: the password is in the Secret " + database + "-auth"},
+				Hint: "name that Secret in  kubernetes.existingSecrets;  for an installation beside it, write another  kubernetes.namespace"}}
 		}
 	}
 	return nil
@@ -338,6 +348,9 @@ func (c *inCluster) Prepare(ctx context.Context) error {
 // Conclude closes the inventory. After a plan that had nothing to do there is only something to close when a run before it was killed. Then it waits
 // until nothing is left of what the front stops: what ends may write until it has ended.
 func (c *inCluster) Conclude(ctx context.Context, p *plan.Plan) error {
+	if p.Action == plan.RestartOnly {
+		return nil // what there is is as before, also where the config asks for something else now
+	}
 	if !p.Empty() || p.Open {
 		var refs []kubernetes.Ref
 		if c.set != nil {
@@ -377,7 +390,30 @@ func (c *inCluster) Survey(ctx context.Context) diag.List {
 		return append(problems, diag.Diagnostic{Code: "BERTH2203", Severity: diag.Error, Subject: "cluster", Summary: "the cluster does not report its storage classes",
 			Detail: []string{err.Error()}, Hint: "see the API server's message"})
 	}
-	return slices.Concat(problems, volumes, c.images(ctx))
+	return slices.Concat(c.client.Doubts(), problems, volumes, nativeSidecars(c.client.Version(), bodiesOf(c.set)), c.images(ctx))
+}
+
+// firstNative is the first minor release of Kubernetes whose native sidecars are on in every cluster.
+//
+// Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+const firstNative = 29
+
+// nativeSidecars: an older cluster takes a native sidecar for an init container, and waits for its end forever.
+func nativeSidecars(v kubernetes.Version, bodies []map[string]any) (problems diag.List) {
+	minor, err := strconv.Atoi(strings.TrimRight(v.Minor, "+"))
+	if v.Major != "1" || err != nil || minor >= firstNative {
+		return nil
+	}
+	for _, body := range bodies {
+		for _, container := range tree.Items(tree.Branch(tree.Pods(body), "spec")["initContainers"]) {
+			if container["restartPolicy"] == "Always" {
+				problems = append(problems, diag.Diagnostic{Code: "BERTH2205", Severity: diag.Error, Subject: kubernetes.RefOf(body).String(),
+					Summary: fmt.Sprintf("%v is a native sidecar, and this cluster is of Kubernetes 1.%d", container["name"], minor),
+					Hint:    fmt.Sprintf("upgrade the cluster to 1.%d, or write it under  containers:  in place of  sidecars: ... before: true", firstNative)})
+			}
+		}
+	}
+	return problems
 }
 
 // images asks the admin's own registry for the release's images. The nodes pull, not this machine: a registry that can't be asked from here
@@ -390,7 +426,7 @@ func (c *inCluster) images(ctx context.Context) diag.List {
 	if err != nil {
 		return diag.List{{Code: "BERTH1212", Severity: diag.Error, Subject: c.Doc.Config.Images.Registry, Summary: "the sign-in to the registry can't be read", Detail: []string{err.Error()}}}
 	}
-	refs := c.Stack.Images()
+	refs := append(c.Stack.Images(), c.Stack.Tagged()...)
 	if c.caddy != "" {
 		refs = append(refs, c.caddy)
 	}

@@ -9,6 +9,7 @@ import (
 	"berth/internal/plan"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/stack"
+	"berth/internal/target/kubernetes"
 )
 
 // TestReplicasOfOthers: an autoscaler's number of replicas is as good as ever while a hop rolls, but it may not start what must stand still.
@@ -50,5 +51,27 @@ func TestImagesAreWantedWhereTheyAreNeeded(t *testing.T) {
 	want := map[string][]string{"a": {"exporter:2", "gitserver:2", "pgsql:2"}, "b": {"exporter:2", "gitserver:2"}, "c": {"migrator:2", "new:2"}}
 	if got := wanted(set, p, pods); !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestNativeSidecars: only a cluster that knows native sidecars gets one. A provider's suffix does not matter, and what can't be read is let through.
+func TestNativeSidecars(t *testing.T) {
+	with := func(policy string) map[string]any {
+		container := map[string]any{"name": "cloudsql"}
+		if policy != "" {
+			container["restartPolicy"] = policy
+		}
+		return map[string]any{"kind": "Deployment", "metadata": map[string]any{"name": "worker"},
+			"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"initContainers": []any{container}}}}}
+	}
+	for _, c := range []struct {
+		minor  string
+		policy string
+		want   int
+	}{{"28", "Always", 1}, {"28+", "Always", 1}, {"29", "Always", 0}, {"35", "Always", 0}, {"28", "", 0}, {"", "Always", 0}} {
+		got := nativeSidecars(kubernetes.Version{Major: "1", Minor: c.minor}, []map[string]any{with(c.policy), {"kind": "Service"}})
+		if len(got) != c.want || c.want > 0 && (got[0].Code != "BERTH2205" || got[0].Subject != "Deployment/worker") {
+			t.Errorf("1.%s, %q: %v", c.minor, c.policy, got)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"berth/internal/diag"
 	"berth/internal/installation"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/target/kubernetes"
@@ -15,7 +16,45 @@ import (
 
 // Services reports how the workloads are.
 func (c *inCluster) Services(ctx context.Context) (out installation.Services, err error) {
-	var refs []kubernetes.Ref
+	refs, live, err := c.workloads(ctx, &out)
+	if err != nil {
+		return out, err
+	}
+	how, err := health.NewWatcher(c.client, c.namespace, c.env.Now).Look(ctx, refs)
+	if err != nil {
+		return out, err
+	}
+	for _, ref := range refs {
+		is, own := live[ref], c.set.Find(ref.Kind+"/"+ref.Name).Own
+		if out.Release == "" && !own || ref.Name == "sourcegraph-frontend" {
+			out.Release = is
+		}
+		out.All = append(out.All, installation.Service{Name: ref.Name, Release: is, Own: own, Status: how[ref].How, Ready: how[ref].Ready})
+	}
+	return out, nil
+}
+
+// explain says why workloads are not ready, each with the last lines of the container that causes it.
+func (c *inCluster) explain(ctx context.Context) (out diag.List, err error) {
+	refs, _, err := c.workloads(ctx, &installation.Services{})
+	if err != nil {
+		return nil, err
+	}
+	w := health.NewWatcher(c.client, c.namespace, c.env.Now)
+	how, err := w.Look(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		if !how[ref].Ready {
+			out = append(out, w.Explain(ctx, ref))
+		}
+	}
+	return out, nil
+}
+
+// workloads are those of the config that are there, with the release of each. What is not there is noted in out.
+func (c *inCluster) workloads(ctx context.Context, out *installation.Services) (there []kubernetes.Ref, releases map[kubernetes.Ref]string, err error) {
 	live := map[kubernetes.Ref]string{} // releases
 	kinds := []string{"Deployment", "StatefulSet", "DaemonSet"}
 	for _, kind := range kinds {
@@ -25,7 +64,7 @@ func (c *inCluster) Services(ctx context.Context) (out installation.Services, er
 		}
 		list, err := c.client.List(ctx, kubernetes.Query{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.Stack.Name})
 		if err != nil {
-			return out, err
+			return nil, nil, err
 		}
 		for _, o := range list {
 			live[kubernetes.RefOf(o)] = tree.Text(o, "metadata", "labels", render.LabelRelease)
@@ -37,24 +76,13 @@ func (c *inCluster) Services(ctx context.Context) (out installation.Services, er
 			continue
 		}
 		ref := kubernetes.RefOf(o.Body)
-		if _, there := live[ref]; !there {
-			out.Missing = append(out.Missing, o.Name())
+		if _, is := live[ref]; !is {
+			out.Lacks(o.Name(), o.Own)
 			continue
 		}
-		refs = append(refs, ref)
+		there = append(there, ref)
 	}
-	how, err := health.NewWatcher(c.client, c.namespace, c.env.Now).Look(ctx, refs)
-	if err != nil {
-		return out, err
-	}
-	for _, ref := range refs {
-		is := live[ref]
-		if out.Release == "" || ref.Name == "sourcegraph-frontend" {
-			out.Release = is
-		}
-		out.All = append(out.All, installation.Service{Name: ref.Name, Release: is, Status: how[ref].How, Ready: how[ref].Ready})
-	}
-	return out, nil
+	return there, live, nil
 }
 
 // Answers asks the frontend's Service through the API server, which can reach it from wherever berth runs. Where it reaches none of the nodes, it

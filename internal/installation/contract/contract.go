@@ -3,9 +3,12 @@
 package contract
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +71,7 @@ func Test(t *testing.T, c *Target) {
 		{"passwords are made once", passwords},
 		{"a plan that was carried out leaves nothing to do", carriedOut},
 		{"the databases answer, and so does a task", databases},
+		{"instances say how they are, log, do commands and are measured", inside},
 		{"what somebody deleted comes back", comesBack},
 		{"the lock says who holds it", locked},
 		{"a run that was killed is in the history with its steps", killed},
@@ -166,6 +170,91 @@ func databases(t *testing.T, c *Target) {
 	}
 	if err := i.Forget(t.Context(), failing.Name); err != nil {
 		t.Error(err)
+	}
+}
+
+func inside(t *testing.T, c *Target) {
+	i := c.open(t)
+	all, err := i.Instances(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(service string) installation.Instance {
+		t.Helper()
+		at := slices.IndexFunc(all, func(i installation.Instance) bool { return i.Service == service && !i.Init })
+		if at < 0 {
+			t.Fatalf("there is no %s among %+v", service, all)
+		}
+		return all[at]
+	}
+	pgsql := find("pgsql")
+	if !pgsql.Up() || pgsql.Release != i.Stack.Release || pgsql.Own || pgsql.Once || pgsql.Image == "" || pgsql.Container == "" || pgsql.Started.IsZero() || len(pgsql.Mounts) != 1 {
+		t.Errorf("pgsql is %+v", pgsql)
+	}
+	if !slices.IsSortedFunc(all, func(a, b installation.Instance) int { return strings.Compare(a.Name, b.Name) }) {
+		t.Error("they are not in order")
+	}
+	logs(t, i, find("sourcegraph-frontend"))
+	command := func(in string, args ...string) (string, int) {
+		t.Helper()
+		var out, complaint bytes.Buffer
+		exit, err := i.Exec(t.Context(), pgsql, installation.Command{Args: args, Stdin: strings.NewReader(in), Stdout: &out, Stderr: &complaint})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.String(), exit
+	}
+	long := strings.Repeat("a line of many\n", 10000)
+	if out, exit := command(long, "cat"); out != long || exit != 0 {
+		t.Errorf("cat gave %d of %d bytes, exit %d", len(out), len(long), exit)
+	}
+	if _, exit := command("", "sh", "-c", "exit 3"); exit != 3 {
+		t.Errorf("exit %d, want 3", exit)
+	}
+	if once := slices.IndexFunc(all, func(i installation.Instance) bool { return i.Once }); once >= 0 {
+		gone := all[once]
+		if _, err := i.Exec(t.Context(), gone, installation.Command{Args: []string{"echo"}, Stdout: io.Discard, Stderr: io.Discard}); !errors.As(err, new(*installation.NotRunning)) {
+			t.Errorf("a command in what does not run: %v", err)
+		}
+	}
+	usage, err := i.Usage(t.Context(), []installation.Instance{pgsql})
+	if err != nil || len(usage) != 1 || usage[0].Instance != pgsql.Name {
+		t.Fatalf("usage: %+v, %v", usage, err)
+	}
+	u := usage[0]
+	if len(u.Disks) != 1 || u.Disks[0].Size < u.Disks[0].Used || u.Disks[0].Used <= 0 || u.Disks[0].Source != pgsql.Mounts[0].Source {
+		t.Errorf("disks: %+v", u)
+	}
+	if measured := u.CPUs >= 0 && u.Memory > 0; !measured && u.Problem == "" {
+		t.Errorf("nothing is measured, and nothing says why: %+v", u)
+	}
+}
+
+// logs: lines come in their order with their times, and Since and Tail leave out what they say.
+func logs(t *testing.T, i *installation.Installation, of installation.Instance) {
+	t.Helper()
+	read := func(q installation.LogQuery) (lines []installation.LogLine) {
+		t.Helper()
+		if err := i.Log(t.Context(), of, q, func(l installation.LogLine) { lines = append(lines, l) }); err != nil {
+			t.Fatal(err)
+		}
+		return lines
+	}
+	all := read(installation.LogQuery{})
+	if len(all) == 0 || all[0].Time.IsZero() {
+		t.Fatalf("%s has no log: %v", of.Name, all)
+	}
+	if !slices.IsSortedFunc(all, func(a, b installation.LogLine) int { return a.Time.Compare(b.Time) }) {
+		t.Error("lines are not in order")
+	}
+	if last := read(installation.LogQuery{Tail: 1}); len(last) != 1 {
+		t.Errorf("a tail of 1 has %d lines", len(last))
+	}
+	if after := read(installation.LogQuery{Since: time.Now().Add(time.Hour * 24 * 365)}); len(after) != 0 {
+		t.Errorf("there are %d lines of the future", len(after))
+	}
+	if before := read(installation.LogQuery{Previous: true}); of.Restarts == 0 && len(before) != 0 {
+		t.Errorf("it did not restart, and %d lines are of a run before", len(before))
 	}
 }
 

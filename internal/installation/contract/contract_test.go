@@ -15,7 +15,7 @@ func TestFakes(t *testing.T) {
 	for on, deleted := range map[string]string{"compose": "worker", "kubernetes": "Deployment/worker"} {
 		t.Run(on, func(t *testing.T) {
 			w, dir := fake.New(), t.TempDir()
-			text := "on: " + on + "\nrelease: 7.5.4453\nurl: http://localhost\n"
+			text := "target: " + on + "\nrelease: 7.5.4453\nurl: http://localhost\ncontainers: {mine: {image: 'mine:1', before: [migrator]}, also: {image: 'also:1'}}\n"
 			if err := os.WriteFile(filepath.Join(dir, "sourcegraph.yaml"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}

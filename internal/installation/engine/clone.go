@@ -62,7 +62,7 @@ func (i *onEngine) Mark(ctx context.Context, original string) (context.Context, 
 // Reading gives tasks in the original's network, with its passwords, whose volumes are the clone's.
 func (i *onEngine) Reading(_ context.Context, original installation.Access) (run.Tasks, error) {
 	tasks := i.tasks()
-	tasks.Env, tasks.Network = original.Env, original.Network
+	tasks.Env, tasks.Files, tasks.Network = original.Env, original.Files, original.Network
 	return tasks, nil
 }
 

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,9 +20,22 @@ import (
 	"berth/internal/target/compose/execute"
 )
 
-// Task runs a task beside the installation.
+// Task runs a task beside the installation. A script asks with psql, which can't sign in by identity; Sourcegraph's programs do so by themselves.
 func (i *onEngine) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
-	return i.tasks().Task(ctx, t, line)
+	tasks := i.tasks()
+	if len(t.Entry) > 0 && !t.Own {
+		tokens, err := i.env.SignIn(i.Want)
+		if err != nil {
+			return 0, err
+		}
+		maps.Copy(tasks.Env, tokens)
+	}
+	return tasks.Task(ctx, t, line)
+}
+
+// Pipe runs a task whose input and output are bytes.
+func (i *onEngine) Pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (int, string, error) {
+	return i.tasks().Pipe(ctx, t, in, out)
 }
 
 // Forget removes what is left of a task.
@@ -28,14 +43,19 @@ func (i *onEngine) Forget(ctx context.Context, name string) error { return i.tas
 
 // tasks run with the variables of the migrator.
 func (i *onEngine) tasks() *execute.Tasks {
-	t := &execute.Tasks{Engine: i.engine, Installation: i.Stack.Name, Login: i.login, Env: map[string]string{}, Users: map[string]string{},
+	t := &execute.Tasks{Own: i.own(), Engine: i.engine, Installation: i.Stack.Name, Login: i.login, Env: map[string]string{}, Files: map[string]string{}, Users: map[string]string{},
 		Network: compose.Network(i.Stack.Name)}
 	for _, inst := range i.Stack.Instances {
 		t.Users[inst.Service] = inst.User
 		if inst.Service == "migrator" {
+			t.Names.Hosts = inst.Attributes.ExtraHosts
+			if d := inst.Attributes.DNS; d != nil {
+				t.Names.Servers, t.Names.Search, t.Names.Options = d.Servers, d.Search, d.Options
+			}
 			for _, v := range inst.Env {
 				t.Env[v.Name] = installation.Assembled(v.Value, i.values)
 			}
+			maps.Copy(t.Files, installation.MountedFiles(i.Stack, inst, i.values))
 		}
 	}
 	return t
@@ -83,11 +103,13 @@ func (i *onEngine) Asked(ctx context.Context) (installation.Said, error) {
 // Access is the network of the engine, and the migrator's variables.
 func (i *onEngine) Access(context.Context) (installation.Access, error) {
 	t := i.tasks()
-	return installation.Access{Env: t.Env, Network: t.Network}, nil
+	tokens, err := i.env.SignIn(i.Want)
+	maps.Copy(t.Env, tokens)
+	return installation.Access{Env: t.Env, Files: t.Files, Network: t.Network}, err
 }
 
-// Search asks the front proxy, or the first frontend itself.
-func (i *onEngine) Search(ctx context.Context, by installation.Route) (int, string, error) {
+// Get asks the front proxy, or the first frontend itself.
+func (i *onEngine) Get(ctx context.Context, by installation.Route, p installation.Page) (int, string, error) {
 	base := i.frontProxy()
 	if by == installation.Directly {
 		if base = ""; i.engine.Local() {
@@ -103,33 +125,44 @@ func (i *onEngine) Search(ctx context.Context, by installation.Route) (int, stri
 	if base == "" {
 		return 0, "", nil
 	}
-	resp, err := i.get(ctx, by, base+installation.SearchPath+"?"+installation.SearchQuery)
+	resp, err := i.get(ctx, by, base+p.Path+"?"+p.Query, p.Token)
 	if err != nil {
-		return 0, "", fmt.Errorf("ask for a search: %w", err)
+		return 0, "", fmt.Errorf("ask for %s: %w", p.Path, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 && strings.HasPrefix(resp.Header.Get("Location"), "https:") {
-		return 0, "", nil // the front proxy takes searches by HTTPS only, under a name that need not lead here
+		return 0, "", nil // the front proxy takes searches by HTTPS only, with a certificate that it may not have yet
+	}
+	if resp.StatusCode == http.StatusForbidden && len(i.Doc.Config.Front.Allow) > 0 && by == installation.ByFrontProxy {
+		return 0, "", nil // this host is not among those that may search
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return resp.StatusCode, string(answer), err
 }
 
 // get asks for a page. The front proxy may answer for the installation's own host only.
-func (i *onEngine) get(ctx context.Context, by installation.Route, page string) (*http.Response, error) {
+func (i *onEngine) get(ctx context.Context, by installation.Route, page, token string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {
 		return nil, err
 	}
-	if u, err := url.Parse(i.Stack.URL); err == nil && by == installation.ByFrontProxy {
-		req.Host = u.Host
+	if token != "" {
+		req.Header.Set("Authorization", "token "+token)
 	}
-	return asker.Do(req)
+	host := ""
+	if u, err := url.Parse(i.Stack.URL); err == nil && by == installation.ByFrontProxy {
+		req.Host, host = u.Host, u.Hostname()
+	}
+	return asker(host).Do(req)
 }
 
-// asker asks this host, whatever proxy it has for others, and follows no redirects: a redirect is the answer.
-var asker = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: installation.SearchPatience,
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// asker asks this host, whatever proxy it has for others, and follows no redirects: a redirect is the answer. With TLS it asks for a host by
+// name. It does not look at the certificate: whether people's browsers trust it is not known here.
+func asker(host string) *http.Client {
+	return &http.Client{Timeout: installation.SearchPatience,
+		Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{ServerName: host, InsecureSkipVerify: true}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
 
 // Space: all volumes are on one disk.
 func (i *onEngine) Space(ctx context.Context) (data.Space, error) {

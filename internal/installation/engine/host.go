@@ -26,12 +26,24 @@ func (i *onEngine) checkHost(ctx context.Context) diag.List {
 
 // needs is what the installation asks of its host.
 func (i *onEngine) needs() compose.Needs {
-	n := compose.Needs{Registry: i.Doc.Config.Images.Registry}
+	n := compose.Needs{Registry: i.Doc.Config.Images.Registry, Places: i.places()}
 	for _, inst := range i.Stack.Instances {
-		n.Limits = append(n.Limits, compose.Limit{Service: inst.Service, CPUs: inst.CPUs, Memory: inst.Memory, At: i.Doc.At("services." + inst.Service)})
-		n.Ports = append(n.Ports, inst.Ports...)
+		at := "services." + inst.Service
+		if inst.Own {
+			at = "containers." + inst.Name
+		} else if inst.Pool != "" {
+			at = "workers." + inst.Pool
+		}
+		limit := compose.Limit{Service: inst.Service, CPUs: inst.CPUs, Memory: inst.Memory}
+		if at += ".cpu"; i.Doc.Has(at) {
+			limit.At = i.Doc.At(at)
+		}
+		n.Limits = append(n.Limits, limit)
 		n.SecretFiles = n.SecretFiles || hasSecretFile(inst)
 		n.Storage = append(n.Storage, i.storage(inst.Service)...)
+	}
+	for _, u := range i.project.Units {
+		n.Ports = append(n.Ports, u.Ports...)
 	}
 	return n
 }

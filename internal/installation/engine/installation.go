@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/address"
+	"berth/internal/config/check"
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/installation"
@@ -30,6 +32,7 @@ type onEngine struct {
 	values  installation.Values
 	engine  *compose.Engine
 	login   registry.Login
+	hold    *run.Hold // of the last run; nil: requests do not wait
 }
 
 // Open finds the Docker Engine of an installation, and renders what the config asks for.
@@ -63,8 +66,12 @@ func (i *onEngine) connect(ctx context.Context) (out *installation.Installation,
 	if i.engine, err = compose.Connect(ctx, i.env.Getenv); err != nil {
 		return nil, err
 	}
-	return &installation.Installation{Want: i.Want, Store: i.state.Store(), Planner: i, Host: i, Prober: i, Data: i, Secrets: i, Tasks: i, Clone: i,
-		Backups: i.Stack.Name + "_" + data.Backups, Hint: "docker logs " + i.project.Prefix + "caddy", Close: func() { i.engine.Close() },
+	if i.engine.Adopted, err = i.adopted(ctx); err != nil {
+		i.engine.Close()
+		return nil, err
+	}
+	return &installation.Installation{Want: i.Want, Store: i.state.Store(), Planner: i, Host: i, Prober: i, Insider: i, Witness: i, Data: i, Secrets: i, Tasks: i, Clone: i,
+		Backups: i.Stack.Name + "_" + data.Backups, Hint: "docker logs " + i.project.Prefix + "caddy", Close: i.close,
 		Images: func(ctx context.Context, w *installation.Want) diag.List {
 			return registry.Check(ctx, i.login, w.Stack.Images())
 		}}, nil
@@ -73,12 +80,63 @@ func (i *onEngine) connect(ctx context.Context) (out *installation.Installation,
 // Prepare has nothing to do: the folder is made when something is written into it.
 func (i *onEngine) Prepare(context.Context) error { return nil }
 
-// Conclude has nothing to note: the engine knows its containers, and one is gone when its step is done.
-func (i *onEngine) Conclude(context.Context, *plan.Plan) error { return nil }
+// close lets go of the engine, and of requests that wait.
+func (i *onEngine) close() {
+	i.hold.End()
+	i.engine.Close()
+}
 
 // Executor does steps on the engine.
-func (i *onEngine) Executor(_ *plan.Plan, timeout time.Duration) run.Target {
-	return &execute.Target{Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: i.env.Now}
+func (i *onEngine) Executor(p *plan.Plan, timeout time.Duration) run.Target {
+	i.hold = i.letsWait(p)
+	return &execute.Target{Hold: i.hold, AsIs: p.Action == plan.RestartOnly, Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values, Timeout: timeout, Now: i.env.Now}
+}
+
+// letsWait is what lets requests wait at the front proxy while a plan's steps replace what they need; nil: nothing does.
+func (i *onEngine) letsWait(p *plan.Plan) *run.Hold {
+	awaited := i.awaited()
+	if p.From == "" || awaited == nil {
+		return nil
+	}
+	h := &run.Hold{Awaited: map[string]bool{}, Shared: map[string]bool{}, Spreading: execute.Draining, Longest: stack.LongestWait}
+	for _, name := range awaited {
+		h.Awaited[name] = true
+	}
+	for _, u := range i.project.Units {
+		switch {
+		case u.Service == frontend:
+			h.Shared[u.Name] = !h.Awaited[u.Name]
+		case u.Service == address.FrontProxy:
+			proxy := &execute.FrontProxy{Engine: i.engine, Container: u.Container}
+			h.By, h.Pass, h.Over = u.Name, proxy.Pass, proxy.Close
+		}
+	}
+	return h
+}
+
+const frontend = "sourcegraph-frontend"
+
+// awaited are the units that requests wait for: what a search or a page asks, and the frontend where there is one alone. nil: they don't wait, since the
+// config says so, or because a page answers.
+func (i *onEngine) awaited() (names []string) {
+	units := i.project.Units
+	proxied := slices.ContainsFunc(units, func(u render.Unit) bool { return u.Service == address.FrontProxy })
+	if i.Front != stack.Open || !proxied || !i.Doc.Config.HoldsRequests() {
+		return nil
+	}
+	var frontends []string
+	for _, u := range units {
+		switch {
+		case slices.Contains(stack.Awaited(), u.Service), u.Service == frontend+"-internal":
+			names = append(names, u.Name)
+		case u.Service == frontend:
+			frontends = append(frontends, u.Name)
+		}
+	}
+	if len(frontends) == 1 {
+		names = append(names, frontends...)
+	}
+	return names
 }
 
 // Plan compares the project with the containers that there are.
@@ -87,7 +145,11 @@ func (i *onEngine) Plan(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Difference(i.desired(), s), nil
+	d := i.desired()
+	if problems := plan.LeftBehind(d, s); problems.Failed() {
+		return nil, problems
+	}
+	return plan.Difference(d, s), nil
 }
 
 // Teardown takes away containers, tasks included, and the network. With data, volumes go as well.
@@ -127,14 +189,14 @@ func (i *onEngine) Preflight(ctx context.Context, p *plan.Plan) diag.List {
 			refs = append(refs, s.Object)
 		}
 	}
-	return append(i.checkHost(ctx), registry.Check(ctx, i.login, refs)...)
+	return append(append(i.checkHost(ctx), i.leftBehind(ctx)...), registry.Check(ctx, i.login, refs)...)
 }
 
 // Survey asks the host, and the admin's own registry for all images.
 func (i *onEngine) Survey(ctx context.Context) diag.List {
-	problems := i.checkHost(ctx)
+	problems := append(i.checkHost(ctx), i.leftBehind(ctx)...)
 	if i.Doc.Config.Images.Registry != "" {
-		problems = append(problems, registry.Check(ctx, i.login, i.Stack.Images())...)
+		problems = append(problems, registry.Check(ctx, i.login, append(i.Stack.Images(), i.Stack.Tagged()...))...)
 	}
 	return problems
 }
@@ -163,7 +225,7 @@ func (i *onEngine) Render(generated map[string]string) error {
 	}
 	rendered, problems := render.Render(i.Stack, installation.Fingerprints(i.Stack.Secrets, i.values))
 	i.project = rendered
-	return problems.Err()
+	return check.Accepted(problems).Err() // Load has said the others
 }
 
 // desired is the project in the words of a plan.
@@ -171,19 +233,23 @@ func (i *onEngine) desired() plan.Desired {
 	d := plan.Desired{
 		Installation: i.Stack.Name, Target: i.Stack.Target, Release: i.Stack.Release,
 		Project:   project.Hash(i.project, func(name string) string { return i.values[name] }),
-		Catalogue: i.env.Catalogue().Digest(),
+		Catalogue: i.env.Catalogue().Digest(), Network: i.project.Network, Awaited: i.awaited(),
 	}
+	if i.Stack.Network != nil {
+		d.Origins = []plan.Cause{{Text: "network", Range: i.Doc.At("network")}}
+	}
+	about := i.env.Catalogue().Describe()
 	for _, u := range i.project.Units {
 		unit := plan.Unit{Name: u.Name, Container: u.Container, Service: u.Service, Image: u.Image, Spec: u.Spec, Files: u.Files,
-			CPUs: u.CPUs, Memory: u.Memory, OneShot: u.OneShot, Env: u.Env}
+			CPUs: u.CPUs, Memory: u.Memory, OneShot: u.OneShot, Own: u.Own, Env: u.Env}
 		for _, n := range u.DependsOn {
 			unit.Needs = append(unit.Needs, plan.Need{Name: n.Name, Condition: n.Condition})
 		}
+		for _, v := range u.Data {
+			unit.Volumes = append(unit.Volumes, plan.Volume{Path: v.Path, Source: v.Source, Holds: v.Holds, Keeps: about[u.Service].Keeps})
+		}
 		for _, o := range u.Origins {
 			unit.Origins = append(unit.Origins, plan.Cause{Text: o.Text, Range: o.Range})
-		}
-		for _, p := range u.Patched {
-			unit.Origins = append(unit.Origins, plan.Cause{Text: "your patch: " + p})
 		}
 		d.Units = append(d.Units, unit)
 	}
@@ -203,6 +269,9 @@ func (i *onEngine) observe(ctx context.Context) (plan.State, error) {
 	if err := problems.Err(); err != nil {
 		return plan.State{}, err
 	}
+	if s.Kept, err = i.kept(ctx, s.Containers); err != nil {
+		return plan.State{}, err
+	}
 	s.Project, err = project.HashOnDisk(project.Folder(i.state))
 	return s, err
 }
@@ -210,7 +279,7 @@ func (i *onEngine) observe(ctx context.Context) (plan.State, error) {
 // Present looks for the volumes of the databases. A database of the admin's own has data once Sourcegraph ran with it, which the history knows.
 func (i *onEngine) Present(ctx context.Context) (bool, error) {
 	volumes, err := i.engine.Volumes(ctx, i.Stack.Name)
-	return slices.ContainsFunc(stack.Databases(), func(name string) bool { return slices.Contains(volumes, i.Stack.Name+"_"+name) }), err
+	return slices.ContainsFunc(stack.Databases(), func(name string) bool { return i.holds(name, volumes) }), err
 }
 
 // Lost: new passwords would lock everybody out of the data that is there.
@@ -225,11 +294,13 @@ func (i *onEngine) Lost(ctx context.Context) error {
 	}
 	for _, name := range installation.GeneratedNames(i.Stack.Secrets) {
 		database, isPassword := strings.CutSuffix(name, "-password")
-		if isPassword && generated[name] == "" && slices.Contains(volumes, i.Stack.Name+"_"+database) {
+		if isPassword && generated[name] == "" && i.holds(database, volumes) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
-				Summary: "there is data of " + database + ", but its generated password is not in " + i.state.Path(),
-				Detail:  []string{"a new password would not open the database that is there"},
-				Hint:    "run berth where this installation was created, or copy its .berth folder here; to give up the data: docker volume rm " + i.Stack.Name + "_" + database}}
+				Summary: "the volume " + i.Stack.Name + "_" + database + " has data, but its password is not in " + i.state.Path(),
+				Detail: []string{"a new password would not open the database that is there",
+					"if berth made it: run berth where this installation was created, or copy its .berth folder here",
+					"if something else made it, such as Sourcegraph's own Compose file: the data is in use there, and berth leaves it alone"},
+				Hint: "for an installation beside it, write another  name:  in the config"}}
 		}
 	}
 	return nil

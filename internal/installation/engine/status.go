@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"berth/internal/address"
 	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/stack"
@@ -27,11 +28,11 @@ func (i *onEngine) Services(ctx context.Context) (out installation.Services, err
 		if oneShot && c.Status == plan.Stopped {
 			status, ready = fmt.Sprintf("ended with exit code %d", c.Exit), c.Exit == 0
 		}
-		out.All = append(out.All, installation.Service{Name: c.Unit, Release: c.Release, Status: status, Ready: ready})
+		out.All = append(out.All, installation.Service{Name: c.Unit, Release: c.Release, Own: c.Release == "", Status: status, Ready: ready})
 	}
 	for _, inst := range i.Stack.Instances {
 		if !there[inst.Name] {
-			out.Missing = append(out.Missing, inst.Name)
+			out.Lacks(inst.Name, inst.Own)
 		}
 	}
 	out.Release = plan.Difference(i.desired(), observed).From
@@ -47,29 +48,33 @@ func (i *onEngine) Answers(ctx context.Context) (a installation.Answer) {
 	start := i.env.Now()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	resp, err := i.get(ctx, installation.ByFrontProxy, a.At+"/healthz")
+	resp, err := i.get(ctx, installation.ByFrontProxy, a.At+"/healthz", "")
 	if err != nil {
 		return a
 	}
 	defer resp.Body.Close()
-	// A redirect to HTTPS is the front proxy's own answer, and means that it is there.
+	// Where the certificate is requested automatically, plain HTTP is asked, and a redirect to HTTPS means that the front proxy is there.
 	a.Healthy, a.Took = resp.StatusCode < 400, i.env.Now().Sub(start)
 	return a
 }
 
-// frontProxy is the address on this host at which the front proxy takes HTTP requests.
+// frontProxy is the address on this host at which the front proxy takes requests: by HTTPS where it has a certificate for sure.
 func (i *onEngine) frontProxy() string {
+	scheme, port := "http", address.HTTP
+	if i.Stack.Address.TLS == address.Files {
+		scheme, port = "https", address.HTTPS
+	}
 	for _, inst := range i.Stack.Instances {
-		if inst.Service != "caddy" {
+		if inst.Service != address.FrontProxy {
 			continue
 		}
 		for _, p := range inst.Ports {
 			host, published, inside := stack.Published(p)
-			if inside == "80" {
+			if inside == port {
 				if ip := net.ParseIP(host); ip.IsUnspecified() {
 					host = map[bool]string{true: "127.0.0.1", false: "::1"}[ip.To4() != nil]
 				}
-				return (&url.URL{Scheme: "http", Host: net.JoinHostPort(host, published)}).String()
+				return (&url.URL{Scheme: scheme, Host: net.JoinHostPort(host, published)}).String()
 			}
 		}
 	}

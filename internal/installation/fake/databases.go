@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -34,6 +35,7 @@ var errRefuses = errors.New("the container exits with code 1")
 
 // started is what the start of a service does to data. The programs refuse what the real ones refuse.
 func (p *place) started(r *running) error {
+	r.started = p.world.clock
 	switch {
 	case r.service == "pgsql":
 		return p.databaseStarted(r)
@@ -124,6 +126,11 @@ func next(from, to string) bool {
 
 // Task runs a task to its end, or leaves it at work when the process is killed.
 func (f *found) Task(ctx context.Context, t run.Task, line func(string)) (exit int, err error) {
+	if t.Identity == "psql" { // it is there until somebody removes it
+		line("SESSION " + t.Name)
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
 	return f.place.task(ctx, f.place, t, line)
 }
 
@@ -162,20 +169,30 @@ func (p *place) task(ctx context.Context, databases *place, t run.Task, line fun
 // perform does what a task does.
 func (p *place) perform(name string, databases *place, t run.Task) (said []string, exit int) {
 	d := databases.data
+	if name == "reach" { // a database outside, which is there before Sourcegraph
+		return reached(t.Env["ASK"]), 0
+	}
 	if name != "aside" && d == nil {
 		return []string{"connection refused"}, 1
 	}
 	switch name {
 	case "inspect":
 		return facts(databases), 0
+	case "configured":
+		return configured(), 0
 	case "backup":
 		p.backups[t.Env["BACKUP"]] = *d
+	case "prove":
+		if _, there := p.backups[t.Env["BACKUP"]]; !there {
+			return []string{"there is no such backup"}, 1
+		}
 	case "restore":
 		backup, there := p.backups[t.Env["BACKUP"]]
 		if !there {
 			return []string{"there is no such backup"}, 1
 		}
 		d.Release, d.Schema, d.Rows, d.Between = backup.Release, backup.Schema, backup.Rows, false
+		d.Stale = false // a dump has no indexes, but how to build them
 	case "aside":
 		if d != nil && d.Postgres != 0 { // the first of the three moves all
 			d.Aside, d.Rows, d.Release, d.Schema, d.Postgres = d.Rows, "", "", "", 0
@@ -197,6 +214,21 @@ func facts(p *place) []string {
 		lines = append(lines, fmt.Sprintf(`FACT database {"name": %q, "server": %d, "bytes": 8000000}`, name, p.data.Postgres*10000+4))
 	}
 	return append(lines, fmt.Sprintf(`FACT release {"version": %q}`, p.data.Release), `FACT background []`, "FACTS END")
+}
+
+// reached are the lines that say how databases outside answer: as they should.
+func reached(asked string) (lines []string) {
+	for _, item := range strings.Fields(asked) {
+		name, _, _ := strings.Cut(item, ":")
+		lines = append(lines, fmt.Sprintf(`FACT reach {"name": %q, "server": 160004, "create": true}`, name))
+	}
+	return append(lines, "FACTS END")
+}
+
+// configured are the lines that say what Sourcegraph holds of its own configuration: what a person made in its pages.
+func configured() []string {
+	return []string{`FACT connections [{"kind": "GITHUB", "name": "GitHub of the team"}, {"kind": "GITHUB", "name": "GITHUB #1"}]`,
+		`FACT siteConfig ["auth.providers", "email.smtp", "externalURL"]`, `FACT externalURL "http://old.example.com"`, `FACT settings []`, "FACTS END"}
 }
 
 // drift compares the schemas with those of a release.
@@ -228,6 +260,11 @@ func (p *place) migrator(t run.Task) ([]string, int) {
 	}
 	d.Schema, d.Release, d.Between = to, minor(to)+".0", false
 	return nil, 0
+}
+
+// Pipe runs a task whose input and output are bytes.
+func (f *found) Pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (int, string, error) {
+	return f.place.pipe(ctx, t, in, out)
 }
 
 // Forget removes what is left of a task.

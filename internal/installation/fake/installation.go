@@ -2,8 +2,11 @@ package fake
 
 import (
 	"context"
+	"io"
 	"maps"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"berth/internal/data"
@@ -42,33 +45,46 @@ func (f *found) Services(context.Context) (out installation.Services, err error)
 		if r.once && f.onCluster() {
 			continue
 		}
-		s := installation.Service{Name: name, Release: r.release, Status: "healthy", Ready: true}
+		s := installation.Service{Name: name, Release: r.release, Own: r.release == "", Status: "healthy", Ready: true}
 		switch {
 		case r.once:
 			s.Status = "ended with exit code 0"
-		case r.stopped || f.world.Unhealthy[r.service]:
+		case r.stopped && !f.onCluster():
+			s.Status, s.Ready = "stopped", false
+		case r.stopped || f.world.unwell(r.service):
 			s.Status, s.Ready = "unhealthy", false
 		}
 		if f.onCluster() {
 			s.Name = r.service
 		}
 		out.All = append(out.All, s)
-		if out.Release == "" || r.service == "sourcegraph-frontend" {
+		if out.Release == "" && !s.Own || r.service == "sourcegraph-frontend" {
 			out.Release = r.release
 		}
 	}
 	for _, u := range f.units.Units {
 		if f.runs[u.Name] == nil {
-			out.Missing = append(out.Missing, u.Name)
+			out.Lacks(u.Name, u.Own)
+		}
+	}
+	for _, o := range f.objects.Objects {
+		if workload(o.Key) && f.runs[o.Key] == nil {
+			out.Lacks(o.Service, false)
 		}
 	}
 	return out, nil
 }
 
+// workload reports whether an object has pods of Sourcegraph's own that run.
+func workload(key string) bool {
+	kind, _, _ := strings.Cut(key, "/")
+	return slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, kind)
+}
+
 // answering reports whether Sourcegraph answers.
 func (f *found) answering() bool {
 	for _, r := range f.runs {
-		if r.service == "sourcegraph-frontend" && !r.stopped && !f.world.Unhealthy[r.service] {
+		if r.service == "sourcegraph-frontend" && !r.stopped && !f.world.unwell(r.service) {
 			return true
 		}
 	}
@@ -82,12 +98,21 @@ func (f *found) Answers(context.Context) installation.Answer {
 	return installation.Answer{Healthy: f.answering(), At: f.Stack.URL, Took: 12 * time.Millisecond}
 }
 
-// Search is answered where Sourcegraph answers.
-func (f *found) Search(context.Context, installation.Route) (int, string, error) {
+// legs are services behind searches of some kinds.
+var legs = map[string]string{"index:no": "searcher", "type:symbol": "searcher", "type:commit": "gitserver", "type:diff": "gitserver"}
+
+// Get is answered where Sourcegraph answers, and a search where the services behind it do.
+func (f *found) Get(_ context.Context, _ installation.Route, p installation.Page) (int, string, error) {
 	f.world.mu.Lock()
 	defer f.world.mu.Unlock()
 	if !f.answering() {
 		return 503, "a page", nil
+	}
+	query, _ := url.QueryUnescape(p.Query)
+	for kind, service := range legs {
+		if strings.Contains(query, kind) && f.world.Unhealthy[service] {
+			return 200, "event: error\ndata: {\"message\":\"" + service + " does not answer\"}\n\n", nil
+		}
 	}
 	return 200, "event: done", nil
 }
@@ -153,6 +178,11 @@ type reader struct{ clone, original *place }
 // Task runs a task of the clone on the original's databases.
 func (r *reader) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
 	return r.clone.task(ctx, r.original, t, line)
+}
+
+// Pipe runs a task in the clone's volume of backups.
+func (r *reader) Pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (int, string, error) {
+	return r.clone.pipe(ctx, t, in, out)
 }
 
 // Forget removes what is left of a task.

@@ -58,7 +58,7 @@ func (f *found) engine() plan.State {
 		switch {
 		case r.once, r.stopped:
 			c.Status = plan.Stopped
-		case f.world.Unhealthy[r.service]:
+		case f.world.unwell(r.service):
 			c.Status = plan.Unhealthy
 		}
 		s.Containers = append(s.Containers, c)
@@ -86,7 +86,7 @@ func (f *found) cluster() objects.Cluster {
 		seen := objects.Seen{Applied: copied[map[string]any](o.Body), Health: objects.Health{Ready: true, How: "ready"}}
 		if live := f.bodies[o.Key]; live != nil {
 			seen.Live = copied[map[string]any](live)
-			if r := f.runs[o.Key]; r != nil && (f.world.Unhealthy[r.service] || r.stopped) {
+			if r := f.runs[o.Key]; r != nil && (f.world.unwell(r.service) || r.stopped) {
 				seen.Health = objects.Health{How: "0 of 1 pods ready"}
 			}
 		}
@@ -142,7 +142,7 @@ func (f *found) Teardown(_ context.Context, volumes installation.Volumes) (*plan
 	from := ""
 	for key, body := range f.bodies {
 		live[key] = labelOf(body, render.LabelService)
-		if r := f.runs[key]; r != nil {
+		if r := f.runs[key]; r != nil && r.release != "" {
 			from = r.release
 		}
 	}
@@ -158,14 +158,15 @@ func (f *found) Conclude(context.Context, *plan.Plan) error {
 }
 
 // Executor does steps in memory.
-func (f *found) Executor(*plan.Plan, time.Duration) run.Target {
-	return &executor{found: f, done: map[int]bool{}}
+func (f *found) Executor(p *plan.Plan, _ time.Duration) run.Target {
+	return &executor{found: f, action: p.Action, done: map[int]bool{}}
 }
 
 // executor does the steps of one plan.
 type executor struct {
 	*found
-	done map[int]bool // by step: a step can be looked at while it is done
+	action plan.Action
+	done   map[int]bool // by step: a step can be looked at while it is done
 }
 
 // Do does steps one after the other: each of them is an effect.
@@ -202,6 +203,13 @@ func (x *executor) do(verb plan.Verb, s plan.Step) error {
 		_, name, _ := strings.Cut(s.Object, "/")
 		x.claims[name] = s.Changes[0].To
 	case plan.Wait:
+	case plan.Restart:
+		delete(x.world.Hanging, s.Service)
+		if r := x.runs[x.unit(s)]; r != nil && x.action == plan.RestartOnly {
+			r.started = x.world.clock
+			return nil
+		}
+		return x.start(verb, s)
 	default:
 		return x.start(verb, s)
 	}
@@ -227,7 +235,7 @@ func (x *executor) start(verb plan.Verb, s plan.Step) error {
 		if u.Name != s.Object {
 			continue
 		}
-		r := &running{service: u.Service, release: x.Stack.Release, image: u.Image, spec: u.Spec, files: u.Files, cpus: u.CPUs, memory: u.Memory,
+		r := &running{service: u.Service, release: map[bool]string{false: x.Stack.Release}[u.Own], image: u.Image, spec: u.Spec, files: u.Files, cpus: u.CPUs, memory: u.Memory,
 			env: maps.Clone(u.Env), once: u.OneShot}
 		if old := x.runs[u.Name]; verb == plan.Update && old != nil {
 			old.cpus, old.memory = u.CPUs, u.Memory
@@ -314,7 +322,7 @@ func (x *executor) Ready(_ context.Context, steps []plan.Step) (map[int]run.Read
 			out[s.ID] = run.Readiness{Ready: true, How: "gone"}
 		case r == nil:
 			out[s.ID] = run.Readiness{Ready: true, How: "done"}
-		case x.world.Unhealthy[r.service] && !r.stopped:
+		case x.world.unwell(r.service) && !r.stopped:
 			out[s.ID] = run.Readiness{Failed: true, How: "unhealthy"}
 		default:
 			out[s.ID] = run.Readiness{Ready: true, How: "healthy"}

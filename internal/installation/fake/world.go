@@ -1,6 +1,8 @@
 // Package fake is a Docker Engine and a Kubernetes cluster in memory, with installations on them, for tests of everything above. Plans are made by the
 // real renderers and differences. Steps change memory at once. Databases have a release, a major Postgres and rows, and Sourcegraph's programs refuse
 // what the real ones refuse. What would spoil data is noted. Faults are planted in the World.
+//
+// One package because a world is one value, which all of it reads and changes.
 package fake
 
 import (
@@ -25,8 +27,16 @@ type World struct {
 	Failing map[string]bool
 	// Unhealthy are services that do not get ready.
 	Unhealthy map[string]bool
+	// Hanging are services that do not get ready until they are restarted.
+	Hanging map[string]bool
 	// Free is the free disk in bytes.
 	Free int64
+	// Held are secrets that the target holds, with spaces between them.
+	Held string
+	// Pooler says that something stands before the databases that leaves out the settings of sessions.
+	Pooler bool
+	// Planted is what instances show, by service.
+	Planted map[string]Planted
 
 	mu     sync.Mutex
 	places map[string]*place // by the installation's name
@@ -37,7 +47,7 @@ type World struct {
 
 // New is a world with nothing in it.
 func New() *World {
-	return &World{Failing: map[string]bool{}, Unhealthy: map[string]bool{}, Free: 1 << 40, places: map[string]*place{},
+	return &World{Failing: map[string]bool{}, Unhealthy: map[string]bool{}, Hanging: map[string]bool{}, Planted: map[string]Planted{}, Free: 1 << 40, places: map[string]*place{},
 		clock: time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)}
 }
 
@@ -123,6 +133,7 @@ type running struct {
 	env                                  map[string]string
 	stopped                              bool // it does not run
 	once                                 bool // it ran to its end
+	started                              time.Time
 }
 
 // databases are an installation's three databases.
@@ -177,7 +188,7 @@ func (w *World) open(e *installation.Environment, want *installation.Want, rende
 			return nil, err
 		}
 	}
-	return &installation.Installation{Want: want, Store: state.Store{Locker: p, Secrets: p, Log: p, Notes: p}, Planner: f, Host: f, Prober: f, Data: f, Secrets: f,
+	return &installation.Installation{Want: want, Store: state.Store{Locker: p, Secrets: p, Log: p, Notes: p}, Planner: f, Host: f, Prober: f, Insider: f, Witness: f, Data: f, Secrets: f,
 		Tasks: f, Clone: f, Backups: "backups of " + p.name, Hint: "docker logs caddy", Close: func() {}}, nil
 }
 
@@ -297,3 +308,15 @@ func (w *World) Delete(name, unit string) {
 		delete(p.bodies, unit)
 	}
 }
+
+// Stop is somebody who stops a container of an engine.
+func (w *World) Stop(name, unit string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.places[name]; p != nil && p.runs[unit] != nil {
+		p.runs[unit].stopped = true
+	}
+}
+
+// unwell reports whether a service is not ready, although it runs.
+func (w *World) unwell(service string) bool { return w.Unhealthy[service] || w.Hanging[service] }

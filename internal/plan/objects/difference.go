@@ -34,6 +34,7 @@ func Difference(d Desired, c Cluster) (*plan.Plan, diag.List) {
 		o, seen := withoutYielded(d.Objects[i], c.Seen[d.Objects[i].Key], held[i])
 		b.object(&o, &seen, held[i])
 	}
+	b.leftBehind()
 	b.undecided()
 	b.unread()
 	b.unwanted()

@@ -32,6 +32,7 @@ type Object struct {
 	OneShot bool           // a Job that runs to its end
 	Secret  []string       // names of variables whose value is never shown
 	Origins []plan.Cause   // the config's lines that change it
+	Keeps   string         // what would be lost without its data, unless the config says that the data is where it is put
 }
 
 // Rule is a decision of the admin about fields. A * in a pattern matches anything.
@@ -99,6 +100,8 @@ type Claim struct {
 	Size  string // requested: "200Gi"
 	Class string // "" when it has none
 	Phase string // "Bound"
+
+	Volume string // that it is bound to
 }
 
 // Class is a storage class.

@@ -94,7 +94,7 @@ func pod() Pod {
 	role := func(kind, name string) map[string]any {
 		return map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": map[string]any{"name": name}, "rules": []any{}}
 	}
-	return Pod{Installation: "sourcegraph", Namespace: "search", Image: "registry.example.com/berth:1.0", Config: "on: kubernetes\nurl: http://localhost\n",
+	return Pod{Installation: "sourcegraph", Namespace: "search", Image: "registry.example.com/berth:1.0", Config: "target: kubernetes\nurl: http://localhost\n",
 		Files: map[string]string{"conf/site_config.json": "{}\n", "sourcegraph.lock": "registry: x\n"}, Secrets: []string{"LICENSE"}, SecretFiles: []string{"/etc/tls.key"},
 		Roles:       []map[string]any{role("Role", "berth-sourcegraph"), role("ClusterRole", "berth-search-sourcegraph")},
 		PullSecrets: []string{"regcred"}, NodeSelector: map[string]string{"disk": "ssd"}, Tolerations: []map[string]any{{"key": "dedicated", "operator": "Exists"}}}

@@ -48,20 +48,36 @@ const Network = "sourcegraph"
 // Render renders the project of a stack. fingerprints are short hashes of the secrets that the admin keeps, by name, so that a changed
 // password changes the container. A patch that changes nothing, or that sets what the config has a key for, is a problem.
 func Render(s *stack.Stack, fingerprints map[string]string) (*Project, diag.List) {
-	r := &renderer{stack: s, fingerprints: fingerprints, project: &Project{Name: s.Name, Release: s.Release, Secrets: s.Secrets}}
-	if s.Name != stack.DefaultName {
-		// Container names belong to the whole engine, and a second installation must not take those of the first. Services still find each
-		// other by the names of the Compose file.
-		r.project.Prefix = s.Name + "-"
-	}
+	r := &renderer{stack: s, fingerprints: fingerprints, project: &Project{Name: s.Name, Prefix: s.Prefix, Release: s.Release, Secrets: named(s)}}
 	r.project.Files = settingsFiles(s)
-	services := mapping{}
+	services, waits := mapping{}, map[string][]string{}
 	for _, inst := range s.Instances {
+		for _, d := range inst.DependsOn {
+			waits[inst.Name] = append(waits[inst.Name], d.Name)
+		}
 		services = append(services, field{inst.Name, r.service(inst)})
 	}
-	r.project.Files = append(r.project.Files, stack.File{Path: ComposeFile, Content: yaml.Encode(header(s), r.file(services))})
+	file := yaml.Encode(header(s), r.file(services))
+	r.proof(file)
+	r.project.Files = append(r.project.Files, stack.File{Path: ComposeFile, Content: file})
 	slices.SortFunc(r.project.Files, func(a, b stack.File) int { return cmp.Compare(a.Path, b.Path) })
-	return r.project, r.problems
+	var ports []Port
+	for _, u := range r.project.Units {
+		ports = append(ports, u.Ports...)
+	}
+	r.problems = append(r.problems, clashes(ports)...)
+	return r.project, append(r.problems, s.Circles(waits, func(name string) string { return name })...)
+}
+
+// named are the secrets that services name: not those that are only parts of others.
+func named(s *stack.Stack) []stack.Secret {
+	used := map[string]bool{}
+	for _, inst := range s.Instances {
+		for _, name := range secretsOf(inst) {
+			used[name] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(s.Secrets), func(secret stack.Secret) bool { return !used[secret.Name] })
 }
 
 type renderer struct {
@@ -69,6 +85,15 @@ type renderer struct {
 	fingerprints map[string]string
 	project      *Project
 	problems     diag.List
+	effects      map[int]bool // of patches: whether one that met something changed it
+}
+
+// problem adds a problem once: patches of several instances have the same ones.
+func (r *renderer) problem(code string, where diag.Range, summary, hint string) {
+	d := diag.Diagnostic{Code: code, Severity: diag.Error, Summary: summary, Hint: hint, Range: where}
+	if !slices.ContainsFunc(r.problems, func(o diag.Diagnostic) bool { return o.Code == code && o.Range == where && o.Summary == summary }) {
+		r.problems = append(r.problems, d)
+	}
 }
 
 func header(s *stack.Stack) string {
@@ -78,20 +103,12 @@ func header(s *stack.Stack) string {
 
 // file is the whole Compose file.
 func (r *renderer) file(services mapping) mapping {
-	out := mapping{
-		{"name", r.stack.Name},
-		{"services", services},
-		{"networks", mapping{{Network, mapping{}}}},
-	}
-	volumes := mapping{}
-	for _, v := range r.stack.Volumes {
-		volumes = append(volumes, field{v, mapping{}})
-	}
-	out = append(out, field{"volumes", volumes})
+	shared := mapping{{"networks", r.networks()}, {"volumes", r.volumes()}}
 	if secrets := r.secretFiles(); len(secrets) > 0 {
-		out = append(out, field{"secrets", secrets})
+		shared = append(shared, field{"secrets", secrets})
 	}
-	return out
+	shared, _ = r.patches(shared, nil, func(p stack.Patch) bool { return p.Service == "" }, 0)
+	return append(mapping{{"name", r.stack.Name}, {"services", services}}, shared...)
 }
 
 // secretFiles are the secrets that services mount as files. Compose copies them from the environment into the container, so no file on the
@@ -116,12 +133,18 @@ func (r *renderer) secretFiles() mapping {
 
 // service renders one instance, and records what a plan needs to know about it.
 func (r *renderer) service(inst stack.Instance) mapping {
-	body := r.body(inst)
-	for _, p := range inst.Patches {
-		body = r.patch(inst, body, p)
+	mine := func(p stack.Patch) bool { // a container of the admin's own is as they write it
+		return p.Names(inst.Service, inst.Name) && !inst.Own
 	}
+	body, patched := r.patches(r.body(inst), []string{"services", inst.Name}, mine, inst.Index)
 	text := yaml.Block(body, serviceIndent) // the spec hash is of this text too
 	unit := r.unit(inst, text)
+	unit.Data = r.data(inst, body)
+	unit.Ports = published(inst, body, r.patchOf("ports", inst.Name))
+	unit.Origins = append(slices.Clip(unit.Origins), patched...)
+	if len(patched) > 0 {
+		unit.DependsOn = dependencies(body)
+	}
 	r.project.Units = append(r.project.Units, unit)
 	out := mapping{{"container_name", unit.Container}}
 	out = append(out, field{"", yaml.Written(text)})
@@ -131,12 +154,15 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	if inst.Memory > 0 {
 		out = append(out, field{"mem_limit", memory(inst.Memory)})
 	}
-	labels := mapping{
-		{LabelInstallation, r.stack.Name}, {LabelRelease, r.stack.Release}, {LabelService, inst.Service}, {LabelSpec, unit.Spec},
+	labels := mapping{{LabelInstallation, r.stack.Name}}
+	if !inst.Own {
+		labels = append(labels, field{LabelRelease, r.stack.Release})
 	}
+	labels = append(labels, mapping{{LabelService, inst.Service}, {LabelSpec, unit.Spec}}...)
 	if unit.Files != "" {
 		labels = append(labels, field{LabelFiles, unit.Files})
 	}
+	labels = append(labels, texts(inst.Attributes.Labels)...)
 	return append(out, field{"labels", labels})
 }
 
@@ -153,6 +179,7 @@ func (r *renderer) body(inst stack.Instance) mapping {
 	}
 	add("hostname", inst.Hostname, inst.Hostname != "")
 	add("user", inst.User, inst.User != "")
+	add("entrypoint", literals(inst.Entrypoint), len(inst.Entrypoint) > 0)
 	add("command", literals(inst.Command), len(inst.Command) > 0)
 	add("environment", environment(inst.Env), len(inst.Env) > 0)
 	add("ports", sequence(inst.Ports), len(inst.Ports) > 0)
@@ -162,7 +189,7 @@ func (r *renderer) body(inst stack.Instance) mapping {
 	add("secrets", secrets, len(secrets) > 0)
 	add("healthcheck", healthcheck(inst), inst.Health != nil)
 	add("depends_on", dependsOn(inst.DependsOn), len(inst.DependsOn) > 0)
-	add("networks", sequence([]string{Network}), true)
+	add("networks", sequence(append([]string{Network}, inst.Attributes.Networks...)), true)
 	add("restart", inst.Restart, inst.Restart != "")
 	add("stop_grace_period", inst.StopGrace, inst.StopGrace != "")
 	add("shm_size", inst.ShmSize, inst.ShmSize != "")
@@ -172,7 +199,7 @@ func (r *renderer) body(inst stack.Instance) mapping {
 	for _, key := range slices.Sorted(maps.Keys(inst.Other)) {
 		add(key, ordered(inst.Other[key]), true)
 	}
-	return out
+	return append(out, attributes(inst)...)
 }
 
 func environment(env []stack.EnvVar) mapping {
@@ -195,6 +222,10 @@ func (r *renderer) mounts(mounts []stack.Mount) (volumes, secrets []any) {
 	for _, m := range mounts {
 		if m.Secret != "" {
 			secrets = append(secrets, mapping{{"source", m.Secret}, {"target", m.Path}})
+			continue
+		}
+		if m.Strict || m.SELinux != "" && m.Host != "" {
+			volumes = append(volumes, bind(m))
 			continue
 		}
 		source := cmp.Or(m.Volume, m.Host)
@@ -246,7 +277,7 @@ func dependsOn(deps []stack.Dependency) mapping {
 // unit records what a plan needs to know about an instance.
 func (r *renderer) unit(inst stack.Instance, body []byte) Unit {
 	u := Unit{
-		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image,
+		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image, Own: inst.Own,
 		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot,
 		DependsOn: inst.DependsOn, Origins: inst.Origins,
 		Secrets: secretsOf(inst), Files: r.filesHash(inst), Env: map[string]string{}, Patience: patience(inst.Health), Probe: inst.Probe,
@@ -254,13 +285,13 @@ func (r *renderer) unit(inst stack.Instance, body []byte) Unit {
 	for _, e := range inst.Env {
 		u.Env[e.Name] = visible(e.Value)
 	}
-	for _, p := range inst.Patches {
-		u.Patched = append(u.Patched, cmp.Or(p.Reason, "patch"))
-	}
 	spec := sha256.New()
 	spec.Write(body)
 	for _, s := range u.Secrets {
 		fmt.Fprintf(spec, "%s=%s\n", s, r.fingerprints[s])
+	}
+	for _, name := range slices.Sorted(maps.Keys(inst.Attributes.Labels)) {
+		fmt.Fprintf(spec, "label %s=%s\n", name, inst.Attributes.Labels[name])
 	}
 	u.Spec = short(spec)
 	return u
@@ -389,4 +420,25 @@ func memory(n int64) string {
 		}
 	}
 	return strconv.FormatInt(n, 10) + "b"
+}
+
+// ordered converts decoded YAML to the rendered form.
+func ordered(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := mapping{}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			m = append(m, field{k, ordered(v[k])})
+		}
+		return m
+	case []any:
+		var l []any
+		for _, item := range v {
+			l = append(l, ordered(item))
+		}
+		return l
+	case string:
+		return literal(v)
+	}
+	return v
 }

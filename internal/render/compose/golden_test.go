@@ -10,6 +10,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/jsonc"
 	"berth/internal/render/compose"
 	"berth/internal/stack"
 	"github.com/rogpeppe/go-internal/diff"
@@ -25,11 +26,19 @@ var cases = map[string]string{
 	"limits":         "services: {gitserver: {cpu: 500m, memory: 16Gi}, pgsql: {memory: 900Mi}}",
 	"env":            "services: {worker: {env: {A: text, TOKEN: {env: TOKEN}, PRICE: \"$5\"}}}",
 	"disabled":       "services: {cadvisor: {enabled: false}, grafana: {enabled: false}}",
+	"insights-off":   "services: {codeinsights-db: {enabled: false}}",
+	"tracing-off":    "services: {otel-collector: {enabled: false}}",
+	"prometheus-off": "services: {prometheus: {enabled: false}}",
 	"database":       "databases: {pgsql: {external: {host: pg.example.com, user: sg, password: {env: PW}, database: sg}}}",
 	"insights":       "databases: {codeinsights-db: {external: {host: pg.example.com, user: sg, password: {env: PW}, database: insights}}}",
 	"settings":       "databases: {pgsql: {settings: {shared_buffers: 4GB, log_line_prefix: \"%m it's \"}}}",
 	"redis":          "redis: {redis-cache: {external: {env: REDIS}}}",
 	"object-storage": "objectStorage: {backend: s3, bucket: b, region: r, accessKeyID: {env: K}, secretAccessKey: {env: S}}",
+	"certificates":   "databases: {pgsql: {external: {host: pg.example.com, user: sg, database: sg, sslmode: verify-full, ca: ca.pem, clientCertificate: client.pem, clientKey: client.key}}}",
+	"database-iam":   "databases: {pgsql: {external: {host: a.b.us-east-1.rds.amazonaws.com, user: sg, database: sg, auth: aws-iam}}}",
+	"redis-ca":       "redis: {redis-store: {external: {env: REDIS}, ca: redis.pem}}",
+	"gcs-identity":   "objectStorage: {backend: gcs, bucket: b, project: p}",
+	"s3-identity":    "objectStorage: {backend: s3, bucket: b, endpoint: https://minio.example.com, auth: identity, ca: minio.pem}",
 	"tls":            "tls: {certificate: cert.pem, key: key.pem}",
 	"lets-encrypt":   "tls: {letsEncrypt: {email: ops@example.com}}",
 	"ports":          "ports: {bind: 127.0.0.1, http: 8080, https: 8443, prometheus: 0, grafana: 3370}",
@@ -42,12 +51,33 @@ var cases = map[string]string{
 	"jaeger":         "tracing: {jaeger: true}",
 	"executors":      "siteConfig: {file: site.json}\nexecutors: {queues: [batches]}",
 	"name":           "name: second",
+	"containers":     "databases: {pgsql: {external: {host: cloudsql, user: sg, password: {env: PW}, database: sg, sslmode: disable}}}\ncontainers: {cloudsql: {image: \"proxy:1\", command: [--port=5432, $HOME], files: {/key.json: key.json}, health: {port: 5432}, before: [migrator]}, tunnel: {image: \"tunnel:1\", entrypoint: [/tunnel], env: {TOKEN: {env: TT}}, ports: [\"8080:80\"], cpu: 500m, memory: 256Mi, user: \"1000\", health: {exec: [ok]}, volumes: {data: /data}, labels: {team: code}, after: [caddy]}}",
+	"workers":        "workers: {insights: {jobs: [insights-job, insights-query-runner-job], cpu: 1, memory: 8Gi}, graph: {jobs: [codeintel-commitgraph-updater]}}",
 	"patch":          "patches: [{service: cadvisor, reason: no kmsg, compose: {privileged: null, devices: null, environment: {A: \"1\"}}}]",
+
+	"attributes": `services:
+  caddy:
+    labels: {traefik.enable: true, traefik.http.routers.sg.rule: "Host(` + "`sg.example.com`" + `)", price: $5}
+    extraHosts: {git.internal: 10.0.0.5, host.docker.internal: host-gateway}
+    dns: {servers: [10.0.0.2], search: [corp.example.com], options: ["ndots:2"]}
+    timezone: Europe/Berlin
+    sysctls: {net.core.somaxconn: 1024}
+    ulimits: {nofile: {soft: 65536}, core: {soft: 0, hard: -1}}
+    logging: {driver: json-file, options: {max-size: 10m}}
+    networks: [traefik]
+    mounts:
+    - {at: /etc/ssl/corp, path: /etc/ssl/corp, readOnly: true, selinux: z}
+    - {at: /shared, volume: shared}
+    - {at: /etc/note, file: note.txt}`,
+	"all-services": "allServices: {logging: {options: {max-size: 10m, max-file: 3}}, env: {SRC_LOG_FORMAT: json}}\nservices: {worker: {logging: {driver: none}, env: {SRC_LOG_FORMAT: condensed}}}",
+	"instances":    "services: {gitserver: {replicas: 2, memory: 8Gi, env: {A: all}, labels: {disk: slow}, instances: {1: {memory: 16Gi, cpu: 8, env: {A: one}, labels: {disk: fast}, volume: {path: /mnt/fast}}}}}",
+	"volumes":      "services: {gitserver: {replicas: 2, volume: {path: \"/mnt/repos-{i}\", selinux: Z}}, pgsql: {volume: {nfs: {server: nfs.example.com, path: /export/pgsql, options: nfsvers=4}}}, zoekt-webserver: {volume: {name: old-index}}, blobstore: {volume: {driver: local, options: {type: tmpfs, device: tmpfs}}}}",
+	"network":      "network: {subnet: 10.213.0.0/24, options: {com.docker.network.driver.mtu: 1450}}",
 }
 
 func render(t *testing.T, version, text string) *compose.Project {
 	t.Helper()
-	doc, problems := config.Load("sourcegraph.yaml", []byte("on: compose\nurl: https://sourcegraph.example.com\n"+text+"\n"))
+	doc, problems := config.Load("sourcegraph.yaml", []byte("target: compose\nurl: https://sourcegraph.example.com\n"+text+"\n"))
 	if problems.Failed() {
 		t.Fatal(problems)
 	}
@@ -59,7 +89,8 @@ func render(t *testing.T, version, text string) *compose.Project {
 	for _, name := range stack.FileNames(doc.Config) {
 		files[name] = []byte("the content of " + name + "\n")
 	}
-	s := stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: rel, Files: files})
+	site, _ := jsonc.Parse([]byte(`{"experimentalFeatures": {"theirs": true}, /* and more */}`))
+	s := stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: rel, Files: files, SiteConfig: site})
 	p, problems := compose.Render(s, nil)
 	if len(problems) > 0 {
 		t.Fatal(problems)
@@ -150,24 +181,6 @@ func TestNoSecretValueStandsInAReadableFile(t *testing.T) {
 					t.Errorf("%s: %s holds %q", version, f.Path, word)
 				}
 			}
-		}
-	}
-}
-
-func TestPatchThatChangesNothingIsAProblem(t *testing.T) {
-	for text, code := range map[string]string{
-		"patches: [{service: cadvisor, compose: {privileged: true}}]": "BERTH1191",
-		"patches: [{service: cadvisor, compose: {shm_size: null}}]":   "BERTH1191",
-		"patches: [{service: cadvisor, compose: {mem_limit: 1g}}]":    "BERTH1190",
-	} {
-		doc, _ := config.Load("sourcegraph.yaml", []byte("on: compose\n"+text+"\n"))
-		rel, err := catalogue.Embedded().Release("7.5.4453", catalogue.Compose)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, problems := compose.Render(stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: rel}), nil)
-		if len(problems) != 1 || problems[0].Code != code || problems[0].Range.Line != 2 {
-			t.Errorf("%s: got %v, want one %s on line 2", text, problems, code)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func example(t *testing.T, text []byte) *kubernetes.Set {
 	world := check.World{
 		ReadFile:  func(name string) ([]byte, error) { return fs.ReadFile(folder, name) },
 		Stat:      func(name string) (fs.FileInfo, error) { return fs.Stat(folder, name) },
-		Getenv:    func(string) string { return "set" },
+		Getenv:    func(string) string { return "set:6379" },
 		Now:       func() time.Time { return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC) },
 		Catalogue: catalogue.Embedded(),
 	}

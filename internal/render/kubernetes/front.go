@@ -30,6 +30,7 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 		switch {
 		case front != stack.BehindPage && o.OneShot:
 			continue
+		case slices.Contains(o.Behind, front):
 		case o.Stops(front):
 			o.Body = withSpec(o.Body, "replicas", int64(0))
 			o.Needs = nil
@@ -50,7 +51,7 @@ func (s *Set) databasesOnly() *Set {
 	out := *s
 	out.Objects = nil
 	for _, o := range s.Objects {
-		database := slices.Contains(stack.Databases(), o.Service) && o.Namespace() != ""
+		database := slices.Contains(stack.Databases(), o.Service) && o.Namespace() != "" || slices.Contains(o.Behind, stack.DatabasesOnly)
 		if database || o.Kind() == "ServiceAccount" || tree.Text(o.Body, "type") == "kubernetes.io/dockerconfigjson" {
 			out.Objects = append(out.Objects, o)
 		}

@@ -68,20 +68,36 @@ func (s *Set) held(caddy string) *Set {
 func (s *Set) awaitedFirst() {
 	awaited := s.Awaited()
 	var stores, others []string // the databases and what needs no schema, and what needs the schema
+	own := map[string]bool{}
 	for i := range s.Objects {
-		switch o := &s.Objects[i]; {
+		own[s.Objects[i].Key()] = s.Objects[i].Own
+	}
+	split := func(needs []string) (rest, owns []string) {
+		for _, key := range needs {
+			if own[key] {
+				owns = append(owns, key)
+			} else {
+				rest = append(rest, key)
+			}
+		}
+		return rest, owns
+	}
+	for i := range s.Objects {
+		o := &s.Objects[i]
+		switch needs, _ := split(o.Needs); {
 		case !awaited[o.Key()]:
-		case len(o.Needs) == 0:
+		case len(needs) == 0:
 			stores = append(stores, o.Key())
 		default:
 			others = append(others, o.Key())
 		}
 	}
 	for i := range s.Objects {
-		switch o := &s.Objects[i]; {
-		case tree.Pods(o.Body) == nil || awaited[o.Key()]:
-		case len(o.Needs) == 0 || o.OneShot:
-			o.Needs = stores
+		o := &s.Objects[i]
+		switch needs, owns := split(o.Needs); {
+		case tree.Pods(o.Body) == nil || awaited[o.Key()] || o.Own: // what the admin's own containers wait for is the admin's to say
+		case len(needs) == 0 || o.OneShot:
+			o.Needs = slices.Concat(stores, owns)
 		default:
 			o.Needs = slices.Concat(o.Needs, others)
 		}
@@ -96,7 +112,7 @@ func PointsToNothing(service map[string]any) map[string]any {
 // Awaited are the workloads that requests wait for while they are replaced, by key: those that a search or a page asks, and that have one
 // instance. Of several instances each has a part of the data, and waiting for one after the other would hold requests for the other parts.
 func (s *Set) Awaited() map[string]bool {
-	asked := append(stack.Databases(), "redis-cache", "redis-store", "gitserver", "zoekt-webserver", "searcher", "symbols")
+	asked := stack.Awaited()
 	awaited := map[string]bool{}
 	for i := range s.Objects {
 		o := &s.Objects[i]

@@ -2,8 +2,13 @@ package kubernetes
 
 import (
 	"cmp"
-	"net/url"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 
+	"berth/catalogue"
+	"berth/internal/config"
 	"berth/internal/stack"
 	"berth/internal/tree"
 )
@@ -11,59 +16,90 @@ import (
 // frontend is the service that people reach.
 const frontend = "sourcegraph-frontend"
 
-// ingress configures the Ingress: host, class, annotations, certificate. On OpenShift it is a Route.
+// ingress configures the Ingress: hosts, class, certificate, and what its controller needs. On OpenShift it is a Route.
 func (r *renderer) ingress() {
 	key := "Ingress/" + frontend
 	o := r.objects[key]
 	if o == nil {
 		return
 	}
-	i := r.options.Ingress
-	if i != nil && i.Enabled != nil && !*i.Enabled {
+	i := cmp.Or(r.options.Ingress, &config.Ingress{})
+	if i.Enabled != nil && !*i.Enabled {
 		delete(r.objects, key)
 		return
 	}
-	host := ""
-	if u, err := url.Parse(r.stack.URL); err == nil {
-		host = u.Hostname()
-	}
-	secret := r.certificate()
-	if i != nil {
-		secret = cmp.Or(i.TLSSecret, secret)
-	}
+	secret := cmp.Or(i.TLSSecret, r.certificate())
 	if r.options.OpenShift {
 		delete(r.objects, key)
-		r.route(host, secret)
+		r.routes(secret)
 		return
 	}
-	if host != "" && host != "localhost" {
-		for _, rule := range tree.Items(tree.At(o.Body, "spec")["rules"]) {
-			rule["host"] = host
-		}
+	spec := tree.At(o.Body, "spec")
+	if names := r.names(); len(names) > 0 {
+		spec["rules"] = rules(tree.Items(spec["rules"]), names)
 	}
 	if secret != "" {
 		tls := map[string]any{"secretName": secret}
-		if host != "" {
-			tls["hosts"] = []any{host}
+		if names := r.names(); len(names) > 0 {
+			tls["hosts"] = tree.OfList(names)
 		}
-		tree.At(o.Body, "spec")["tls"] = []any{tls}
+		spec["tls"] = []any{tls}
 	}
-	if i == nil {
-		return
+	r.controller(o, i, secret != "")
+}
+
+// names are the host names that an Ingress or a Route answers for. Kubernetes takes no addresses there, and of this machine there is no name.
+func (r *renderer) names() []string {
+	a := r.stack.Address
+	if a.IP.IsValid() || a.Local() {
+		return a.Hosts
 	}
+	return a.Names()
+}
+
+// rules are the release's rules, once for each name.
+func rules(shipped []map[string]any, names []string) []any {
+	var out []any
+	for _, name := range names {
+		for _, rule := range shipped {
+			rule = maps.Clone(rule)
+			rule["host"] = name
+			out = append(out, rule)
+		}
+	}
+	return out
+}
+
+// controller sets the class, and what the controller needs. The config's own annotations come last.
+func (r *renderer) controller(o *Object, i *config.Ingress, secret bool) {
 	annotations := tree.At(o.Body, "metadata", "annotations")
 	if i.Class != "" {
 		// The annotation is the old form of the same.
 		tree.At(o.Body, "spec")["ingressClassName"] = i.Class
-		delete(annotations, "kubernetes.io/ingress.class")
-		if i.Class != "nginx" {
-			delete(annotations, "nginx.ingress.kubernetes.io/proxy-body-size")
+		delete(annotations, classAnnotation)
+	}
+	c := catalogue.ControllerOf(i.ControllerName())
+	if c != nil {
+		if c.Name != catalogue.DefaultController {
+			for name := range catalogue.ControllerOf(catalogue.DefaultController).Annotations {
+				delete(annotations, name)
+			}
+		}
+		if c.ClassAnnotation != "" && i.Class == c.Name {
+			delete(tree.At(o.Body, "spec"), "ingressClassName")
+			annotations[classAnnotation] = c.ClassAnnotation
+		}
+		for k, v := range c.Ingress(secret, r.stack.Address.Scheme == "https", r.stack.Address.Allow) {
+			annotations[k] = v
 		}
 	}
 	for k, v := range i.Annotations {
 		annotations[k] = v
 	}
 }
+
+// classAnnotation is the old form of ingressClassName.
+const classAnnotation = "kubernetes.io/ingress.class"
 
 // certificate writes the admin's certificate into a Secret, and returns its name; "" when there is none.
 func (r *renderer) certificate() string {
@@ -77,30 +113,41 @@ func (r *renderer) certificate() string {
 	return name
 }
 
-// route is OpenShift's form of an Ingress. Its router ends TLS with its own certificate: to read one from a Secret it would need further
-// rights.
+// routes are OpenShift's form of an Ingress, one for each name. Its router ends TLS with its own certificate: to read one from a Secret it would
+// need further rights.
 //
 // Source: https://docs.openshift.com/container-platform/latest/networking/routes/route-configuration.html
-func (r *renderer) route(host, secret string) {
-	spec := map[string]any{"to": map[string]any{"kind": "Service", "name": frontend, "weight": 100}, "port": map[string]any{"targetPort": "http"},
-		"wildcardPolicy": "None"}
-	if host != "" && host != "localhost" {
-		spec["host"] = host
+func (r *renderer) routes(secret string) {
+	https := r.stack.Address.Scheme == "https"
+	names := r.names()
+	if len(names) == 0 {
+		names = []string{""}
 	}
-	u, err := url.Parse(r.stack.URL)
-	if secret != "" || err == nil && u.Scheme == "https" {
-		tls := map[string]any{"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
-		if secret != "" {
-			tls["externalCertificate"] = map[string]any{"name": secret}
+	for n, host := range names {
+		spec := map[string]any{"to": map[string]any{"kind": "Service", "name": frontend, "weight": 100}, "port": map[string]any{"targetPort": "http"},
+			"wildcardPolicy": "None"}
+		if host != "" {
+			spec["host"] = host
 		}
-		spec["tls"] = tls
+		if secret != "" || https {
+			tls := map[string]any{"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
+			if secret != "" {
+				tls["externalCertificate"] = map[string]any{"name": secret}
+			}
+			spec["tls"] = tls
+		}
+		name := frontend
+		if n > 0 {
+			name += "-" + strconv.Itoa(n)
+		}
+		metadata := map[string]any{"name": name, "labels": map[string]any{"deploy": "sourcegraph"},
+			"annotations": tree.OfTexts(catalogue.ControllerOf("openshift").Ingress(secret != "", https, r.stack.Address.Allow))}
+		r.add(frontend, map[string]any{"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": metadata, "spec": spec})
 	}
-	metadata := map[string]any{"name": frontend, "labels": map[string]any{"deploy": "sourcegraph"},
-		"annotations": map[string]any{"haproxy.router.openshift.io/timeout": "5m"}}
-	r.add(frontend, map[string]any{"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": metadata, "spec": spec})
 }
 
-// frontService configures the frontend's Service, where people reach it directly.
+// frontService configures the frontend's Service, where people reach it directly: on the port of url, and on no other. The release's Service
+// has the port of the frontend's debug pages, too, which Prometheus finds without it.
 func (r *renderer) frontService() {
 	f := r.options.Service
 	o := r.objects["Service/"+frontend]
@@ -108,32 +155,62 @@ func (r *renderer) frontService() {
 		return
 	}
 	spec := tree.At(o.Body, "spec")
-	if f.Type != "" {
-		spec["type"] = f.Type
-	}
-	if f.NodePort != nil {
-		spec["type"] = cmp.Or(f.Type, "NodePort")
-		if port := tree.Named(spec["ports"], "http"); port != nil {
-			port["nodePort"] = *f.NodePort
-		}
-	}
-	if f.SourceRanges != nil {
-		spec["loadBalancerSourceRanges"] = tree.OfList(f.SourceRanges)
-	}
+	kind := f.Kind()
+	spec["type"] = kind
 	for k, v := range f.Annotations {
 		tree.At(o.Body, "metadata", "annotations")[k] = v
+	}
+	if kind == "ClusterIP" {
+		return
+	}
+	http := tree.Named(spec["ports"], "http")
+	spec["ports"] = []any{http}
+	if kind == "NodePort" {
+		if port := f.NodePortFor(r.stack.Address.Port); port > 0 {
+			http["nodePort"] = port
+		}
+		return
+	}
+	if f.NodePort != nil {
+		http["nodePort"] = *f.NodePort
+	}
+	r.move(http, f.PortFor(r.stack.Address.Port))
+	if ranges := slices.Concat(f.SourceRanges, r.stack.Address.Allow); len(ranges) > 0 {
+		spec["loadBalancerSourceRanges"] = tree.OfList(ranges)
+	}
+}
+
+// move changes the port of the frontend's Service, and what refers to it: the Ingress, and the address that executors ask.
+func (r *renderer) move(http map[string]any, port int) {
+	before := "http://" + frontend + ":" + fmt.Sprint(http["port"])
+	http["port"] = port
+	if o := r.objects["Ingress/"+frontend]; o != nil {
+		for _, rule := range tree.Items(tree.At(o.Body, "spec")["rules"]) {
+			for _, path := range tree.Items(tree.At(rule, "http")["paths"]) {
+				tree.At(path, "backend", "service", "port")["number"] = port
+			}
+		}
+	}
+	for _, o := range r.objects {
+		if o.Kind() != "ConfigMap" {
+			continue
+		}
+		for key, value := range tree.At(o.Body, "data") {
+			if value == before {
+				tree.At(o.Body, "data")[key] = "http://" + frontend + ":" + strconv.Itoa(port)
+				r.touch(o.Key())
+			}
+		}
 	}
 }
 
 // pullSecrets gives pods the logins to registries.
 func (r *renderer) pullSecrets() {
-	names := r.options.ImagePullSecrets
+	names := r.cluster.PullSecrets()
 	if r.cluster.RegistryLogin != nil {
-		const name = "berth-registry"
 		o := r.add("", map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson",
-			"metadata": map[string]any{"name": name, "labels": map[string]any{"deploy": "sourcegraph"}}})
+			"metadata": map[string]any{"name": stack.RegistrySecret, "labels": map[string]any{"deploy": "sourcegraph"}}})
 		o.Values = map[string][]stack.Part{".dockerconfigjson": r.cluster.RegistryLogin}
-		names = append([]string{name}, names...)
 	}
 	if len(names) == 0 {
 		return

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -19,17 +20,31 @@ const readable = 0o444
 
 // instance changes a service's container as the config says: variables, files, command.
 func (r *renderer) instance(inst stack.Instance) {
-	place, ok := r.cluster.Containers[inst.Service]
+	if inst.Own {
+		r.own(inst)
+		return
+	}
+	place, ok := r.cluster.Containers[inst.Name]
 	if !ok {
 		return
 	}
 	o := r.objects[place.Object]
 	c := container(o, place)
-	o.Origins = append(o.Origins, inst.Origins...)
+	for _, origin := range inst.Origins {
+		if !slices.Contains(o.Origins, origin) { // what is set for all services is so once for each container
+			o.Origins = append(o.Origins, origin)
+		}
+	}
 	r.environment(inst, c)
 	r.mounts(inst, o, c)
+	if o.Service == inst.Service {
+		attributes(o, inst)
+	}
 	if inst.Command != nil {
 		c["command"] = tree.OfList(inst.Command)
+	}
+	if len(inst.Args) > 0 {
+		c["args"] = append(slices.Clone(tree.List(c["args"])), tree.OfList(inst.Args)...)
 	}
 }
 
@@ -41,6 +56,43 @@ func container(o *Object, place stack.Container) map[string]any {
 	}
 	return tree.Named(tree.At(tree.Pods(o.Body), "spec")[group], place.Name)
 }
+
+// drop takes a container out of its pods, and what leads to its ports out of their Services.
+func (r *renderer) drop(off stack.Dropped) {
+	o := r.objects[off.Object]
+	spec := tree.At(tree.Pods(o.Body), "spec")
+	group := "containers"
+	if off.Init {
+		group = "initContainers"
+	}
+	spec[group] = slices.DeleteFunc(tree.List(spec[group]), func(c any) bool { return tree.Text(c.(map[string]any), "name") == off.Name })
+	o.Origins = append(o.Origins, off.Origin)
+	open := map[string]bool{} // ports of the other containers, by number and by name
+	for _, c := range tree.Items(spec["containers"]) {
+		for _, port := range tree.Items(c["ports"]) {
+			open[fmt.Sprint(port["containerPort"])], open[fmt.Sprint(port["name"])] = true, true
+		}
+	}
+	for _, service := range r.objects {
+		body := service.Body
+		if service.Kind() != "Service" || service.Service != o.Service {
+			continue
+		}
+		if annotations := tree.Branch(body, "metadata", "annotations"); annotations[scrapePort] != nil && !open[fmt.Sprint(annotations[scrapePort])] {
+			delete(annotations, scrapePort)
+			delete(annotations, scrapeWanted)
+			service.Origins = append(service.Origins, off.Origin)
+		}
+		ports := tree.At(body, "spec")
+		ports["ports"] = slices.DeleteFunc(tree.List(ports["ports"]), func(p any) bool {
+			to := p.(map[string]any)["targetPort"]
+			return to != nil && !open[fmt.Sprint(to)]
+		})
+	}
+}
+
+// The annotations by which Prometheus finds what it scrapes.
+const scrapePort, scrapeWanted = "prometheus.io/port", "sourcegraph.prometheus/scrape"
 
 // environment sets the variables that differ from the release, and removes those that are no longer wanted.
 func (r *renderer) environment(inst stack.Instance, c map[string]any) {
@@ -77,15 +129,27 @@ func (r *renderer) environment(inst stack.Instance, c map[string]any) {
 
 // variable is an environment variable; one with a secret reads it from a Secret.
 func (r *renderer) variable(service string, e stack.EnvVar) map[string]any {
+	if e.Field != "" {
+		return map[string]any{"name": e.Name, "valueFrom": map[string]any{"fieldRef": map[string]any{"fieldPath": e.Field}}}
+	}
+	if len(e.Value) == 1 && e.Value[0].Object != "" {
+		from := e.Value[0]
+		kind, name, _ := strings.Cut(from.Object, "/")
+		field := map[string]string{"Secret": "secretKeyRef", "ConfigMap": "configMapKeyRef"}[kind]
+		return map[string]any{"name": e.Name, "valueFrom": map[string]any{field: map[string]any{"name": name, "key": from.Key}}}
+	}
 	plain := ""
 	secret := false
 	for _, p := range e.Value {
-		plain += p.Text
+		// For Kubernetes $(NAME) means another variable.
+		plain += strings.ReplaceAll(p.Text, "$(", "$$(")
+		if p.Variable != "" {
+			plain += "$(" + p.Variable + ")"
+		}
 		secret = secret || p.Secret != ""
 	}
 	if !secret {
-		// For Kubernetes $(NAME) means another variable.
-		return map[string]any{"name": e.Name, "value": strings.ReplaceAll(plain, "$(", "$$(")}
+		return map[string]any{"name": e.Name, "value": plain}
 	}
 	key := "env-" + e.Name
 	o := r.ownSecret(service)
@@ -120,6 +184,10 @@ func (r *renderer) ownMap(kind, service string) *Object {
 // mounts mounts the files that the config adds, each by itself, so that the image's other files beside it stay.
 func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
 	spec := tree.At(tree.Pods(o.Body), "spec")
+	guest := ""
+	if inst.Service != o.Service {
+		guest = "-" + inst.Service // the pod's own service has volumes too
+	}
 	for _, m := range inst.Mounts {
 		key := strings.ReplaceAll(strings.Trim(m.Path, "/"), "/", "-")
 		key = strings.TrimLeft(strings.ReplaceAll(key, "-.", "-"), ".-")
@@ -128,13 +196,16 @@ func (r *renderer) mounts(inst stack.Instance, o *Object, c map[string]any) {
 		case m.Secret != "":
 			own := r.ownMap("Secret", inst.Service)
 			own.Values[key] = []stack.Part{{Secret: m.Secret}}
-			volume = "berth-secret"
+			volume = "berth-secret" + guest
 			tree.Put(spec, "volumes", map[string]any{"name": volume, "secret": map[string]any{"secretName": own.Name(), "defaultMode": readable}})
 		case m.File != "":
 			own := r.ownMap("ConfigMap", inst.Service)
 			tree.At(own.Body, "data")[key] = string(r.file(m.File))
-			volume = "berth-config"
+			volume = "berth-config" + guest
 			tree.Put(spec, "volumes", map[string]any{"name": volume, "configMap": map[string]any{"name": own.Name()}})
+		case m.Object != "" || m.Host != "":
+			mount(c, own(spec, m))
+			continue
 		default:
 			continue
 		}
@@ -164,16 +235,16 @@ func (r *renderer) file(name string) []byte {
 // settings applies the config's settings of single services: numbers, resources, places.
 func (r *renderer) settings() {
 	r.small()
-	for _, service := range tree.Keys(r.cluster.Settings) {
-		w := r.cluster.Settings[service]
-		place, ok := r.cluster.Containers[service]
+	for _, name := range tree.Keys(r.cluster.Settings) {
+		w := r.cluster.Settings[name]
+		place, ok := r.cluster.Containers[name]
 		if !ok {
 			continue
 		}
 		o := r.objects[place.Object]
 		o.Origins = append(o.Origins, w.Origins...)
 		r.resources(container(o, place), w)
-		if o.Service != service {
+		if o.Service != w.Service {
 			continue // it runs in another service's pods
 		}
 		if w.Replicas != nil && o.Kind() != "DaemonSet" {
@@ -191,7 +262,7 @@ const smallCPU, smallMemory = "50m", "128Mi"
 func (r *renderer) small() {
 	for _, o := range r.objects {
 		template := tree.Pods(o.Body)
-		if template == nil {
+		if template == nil || o.Own {
 			continue
 		}
 		for _, c := range tree.Containers(tree.At(template, "spec")) {

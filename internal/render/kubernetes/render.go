@@ -35,8 +35,11 @@ func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
 	for key := range s.Cluster.Objects {
 		r.take(key)
 	}
-	for _, key := range s.Cluster.Tuned {
+	for _, key := range s.Cluster.Changed {
 		r.touch(key)
+	}
+	for _, off := range s.Cluster.Dropped {
+		r.drop(off)
 	}
 	for _, inst := range s.Instances {
 		r.instance(inst)
@@ -50,13 +53,16 @@ func Render(s *stack.Stack, fingerprints map[string]string) (*Set, diag.List) {
 	}
 	r.checksums()
 	r.migrator()
-	return r.finish(), r.problems
+	set := r.finish()
+	return set, r.problems
 }
 
 // changes are the parts of the config that change objects, each by itself. The order matters where one removes what another would change.
 var changes = []func(*renderer){
 	(*renderer).settings,
+	(*renderer).sidecars,
 	(*renderer).storage,
+	(*renderer).ownVolumes,
 	(*renderer).storageClass,
 	(*renderer).ingress,
 	(*renderer).frontService,
@@ -64,6 +70,7 @@ var changes = []func(*renderer){
 	(*renderer).pullSecrets,
 	(*renderer).serviceAccounts,
 	(*renderer).security,
+	(*renderer).ownUsers,
 	(*renderer).scope,
 	(*renderer).mesh,
 	(*renderer).budgets,
@@ -108,7 +115,7 @@ func (r *renderer) take(key string) {
 
 // add adds an object that the release does not have.
 func (r *renderer) add(service string, body map[string]any) *Object {
-	o := &Object{Body: body, Service: service}
+	o := &Object{Body: body, Service: service, Own: r.owns(service)}
 	if !clusterScoped[o.Kind()] && o.Namespace() == "" {
 		tree.At(body, "metadata")["namespace"] = r.cluster.Namespace
 	}
@@ -117,7 +124,15 @@ func (r *renderer) add(service string, body map[string]any) *Object {
 }
 
 func (r *renderer) problem(code string, where diag.Range, summary, hint string) {
-	r.problems = append(r.problems, diag.Diagnostic{Code: code, Severity: diag.Error, Summary: summary, Hint: hint, Range: where})
+	d := diag.Diagnostic{Code: code, Severity: diag.Error, Summary: summary, Hint: hint, Range: where}
+	if !slices.ContainsFunc(r.problems, func(o diag.Diagnostic) bool { return o.Code == code && o.Range == where && o.Summary == summary }) {
+		r.problems = append(r.problems, d) // once: a patch of several objects may have the same problem in each
+	}
+}
+
+// owns reports whether a service is a container of the admin's own.
+func (r *renderer) owns(service string) bool {
+	return slices.ContainsFunc(r.stack.Instances, func(i stack.Instance) bool { return i.Own && i.Name == service })
 }
 
 // touch records that the config changes what pods read at their start.
@@ -136,7 +151,9 @@ func (r *renderer) label(o *Object) {
 		labels[LabelManager] = "berth"
 	}
 	labels[LabelInstallation] = r.stack.Name
-	labels[LabelRelease] = r.stack.Release
+	if !o.Own {
+		labels[LabelRelease] = r.stack.Release
+	}
 	if o.Namespace() == "" {
 		labels[LabelNamespace] = r.cluster.Namespace
 	}
@@ -218,16 +235,11 @@ var stores = []string{"pgsql", "codeintel-db", "codeinsights-db", "redis-cache",
 // helpers are the services that need no schema: they start with the stores.
 var helpers = []string{"cadvisor", "node-exporter", "otel-agent", "otel-collector", "prometheus", "grafana", "syntect-server", "jaeger"}
 
-// databaseVariables are the prefixes of the variables with a database's address. In Sourcegraph's chart the frontend and the migrator have
-// them; all other services ask the frontend.
-var databaseVariables = []string{"PG", "CODEINTEL_PG", "CODEINSIGHTS_PG"}
-
-// asksFrontend reports whether pods ask the frontend where the databases are.
+// asksFrontend reports whether pods ask the frontend where the databases are. In Sourcegraph's chart only the frontend and the migrator have the
+// variables with the addresses.
 func asksFrontend(template map[string]any) bool {
 	return !slices.ContainsFunc(tree.Containers(tree.At(template, "spec")), func(c map[string]any) bool {
-		return slices.ContainsFunc(tree.Items(c["env"]), func(e map[string]any) bool {
-			return slices.ContainsFunc(databaseVariables, func(prefix string) bool { return strings.HasPrefix(tree.Text(e, "name"), prefix) })
-		})
+		return slices.ContainsFunc(tree.Items(c["env"]), func(e map[string]any) bool { return strings.HasSuffix(tree.Text(e, "name"), "PGHOST") })
 	})
 }
 
@@ -252,6 +264,7 @@ func (r *renderer) finish() *Set {
 	places := make([]place, 0, len(r.objects))
 	for key, o := range r.objects {
 		switch {
+		case o.Own:
 		case o.OneShot:
 			o.Needs = databases
 		case tree.Pods(o.Body) != nil && !slices.Contains(stores, o.Service) && !slices.Contains(helpers, o.Service):
@@ -259,6 +272,12 @@ func (r *renderer) finish() *Set {
 		}
 		places = append(places, place{o.Order(), key})
 	}
+	r.order()
+	waits := map[string][]string{}
+	for key, o := range r.objects {
+		waits[key] = o.Needs
+	}
+	r.problems = append(r.problems, r.stack.Circles(waits, func(name string) string { return "Deployment/" + name })...)
 	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.key, b.key)) })
 	for _, p := range places {
 		set.Objects = append(set.Objects, *r.objects[p.key])
@@ -275,6 +294,8 @@ func (o *Object) Order() int {
 	}
 	switch {
 	case tree.Pods(o.Body) == nil:
+	case o.Own:
+		n = 10
 	case slices.Contains(stores, o.Service), slices.Contains(helpers, o.Service):
 		n = 9
 	case o.Service == frontend && !o.OneShot:

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/stack"
 	"berth/internal/tree"
 )
 
@@ -30,10 +31,9 @@ func (r *renderer) existingSecrets() {
 // serviceAccounts sets the accounts of pods. A service with an account in the release keeps it; another gets one when the config has
 // settings for it.
 func (r *renderer) serviceAccounts() {
-	for _, service := range tree.Keys(r.cluster.Settings) {
-		place := r.cluster.Containers[service]
-		o := r.objects[place.Object]
-		account := r.cluster.Settings[service].Pods.ServiceAccount
+	for _, name := range tree.Keys(r.cluster.Settings) {
+		o, service := r.objects[r.cluster.Containers[name].Object], r.cluster.Settings[name].Service
+		account := r.cluster.Settings[name].Pods.ServiceAccount
 		if account == nil || o == nil || o.Service != service {
 			continue
 		}
@@ -50,8 +50,10 @@ func (r *renderer) serviceAccounts() {
 		if shipped == "" {
 			shipped = service
 			spec["serviceAccountName"] = service
-			r.add(service, map[string]any{"apiVersion": "v1", "kind": "ServiceAccount",
-				"metadata": map[string]any{"name": service, "labels": map[string]any{"deploy": "sourcegraph"}}})
+			if r.objects["ServiceAccount/"+service] == nil { // a pool of workers has the worker's
+				r.add(service, map[string]any{"apiVersion": "v1", "kind": "ServiceAccount",
+					"metadata": map[string]any{"name": service, "labels": map[string]any{"deploy": "sourcegraph"}}})
+			}
 		}
 		for k, v := range account.Annotations {
 			if sa := r.objects["ServiceAccount/"+shipped]; sa != nil {
@@ -176,9 +178,11 @@ func (r *renderer) withoutAgent() {
 // scope removes everything outside the namespace. Prometheus then observes only its own namespace, with rights there only.
 func (r *renderer) scope() {
 	if r.options.ClusterScoped == nil || *r.options.ClusterScoped {
+		r.ownNames()
 		return
 	}
 	r.leaveOut(hostServices...)
+	r.withoutAgent() // its ports are the nodes' own
 	for key, o := range r.objects {
 		switch {
 		case o.Kind() == "ClusterRole":
@@ -197,6 +201,27 @@ func (r *renderer) scope() {
 		}
 	}
 	r.ownNamespaceOnly()
+}
+
+// ownNames gives the release's objects outside the namespace names that no other installation has, where the installation has a name of its own.
+// The first in a cluster keeps the chart's.
+func (r *renderer) ownNames() {
+	if r.stack.Name == stack.DefaultName {
+		return
+	}
+	own := func(name string) string { return r.cluster.Namespace + "-" + r.stack.Name + "-" + name }
+	for _, key := range tree.Keys(r.objects) {
+		o := r.objects[key]
+		if o.Service == "" || o.Kind() != "ClusterRole" && o.Kind() != "ClusterRoleBinding" {
+			continue
+		}
+		delete(r.objects, key)
+		if role := tree.Text(o.Body, "roleRef", "name"); r.cluster.Objects["ClusterRole/"+role] != nil {
+			tree.At(o.Body, "roleRef")["name"] = own(role)
+		}
+		tree.At(o.Body, "metadata")["name"] = own(o.Name())
+		r.objects[o.Key()] = o
+	}
 }
 
 // namespacedRules are the rules that have an effect inside a namespace.

@@ -33,6 +33,9 @@ type Object struct {
 	Needs []string
 	// Patient pods wait by themselves for what the object needs: they ask the frontend where the databases are.
 	Patient bool
+	// Own marks what belongs to a container of the admin's own; Behind are the fronts behind which it runs on.
+	Own    bool
+	Behind []stack.Front
 	// OneShot marks a Job that runs to its end: the migrator.
 	OneShot bool
 	// Origins are the lines of the config that changed this object.

@@ -50,9 +50,12 @@ func check(c *container.Config) []string {
 	return nil
 }
 
-// passes runs a command in a container, and reports whether it ends well within a second. In doubt it does not: the engine asks as well.
+// patience is how long a health check may take that is asked ahead of time. A busy machine needs more than a second to start a process.
+const patience = 3 * time.Second
+
+// passes runs a command in a container, and reports whether it ends well in time. In doubt it does not: the engine asks as well.
 func (e *Engine) passes(ctx context.Context, id string, command []string) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	made, err := e.api.ExecCreate(ctx, id, client.ExecCreateOptions{Cmd: command})
 	if err != nil {

@@ -237,8 +237,8 @@ func TestImagesAreAskedForOnlyWhereNeeded(t *testing.T) {
 	if want := []string{"r/new:1@sha256:1"}; !slices.Equal(s.Images, want) {
 		t.Errorf("images %v, want %v", s.Images, want)
 	}
-	if f.requests != 1+2+2 {
-		t.Errorf("%d requests, want a list, two containers and two images", f.requests)
+	if f.requests != 2+2+2 {
+		t.Errorf("%d requests, want a list, the network, two containers and two images", f.requests)
 	}
 	if s.Containers[1].Files != "f9" {
 		t.Errorf("what the last start saw is not known: %+v", s.Containers[1])

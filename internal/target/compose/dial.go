@@ -51,9 +51,19 @@ func endpoint(getenv func(string) string) (e docker.Endpoint, name string, err e
 	return e, "", err
 }
 
+// Contexts are the contexts of the docker program, by name; those that can't be read are left out.
+func Contexts(getenv func(string) string) []string {
+	names, _ := store.Names(contexts(filepath.Join(settings(getenv), "contexts"))) // Connect says what is wrong
+	return append([]string{"default"}, names...)
+}
+
+func contexts(folder string) *store.ContextStore {
+	return store.New(folder, store.NewConfig(nil, store.EndpointTypeGetter(docker.DockerEndpoint, func() any { return &docker.EndpointMeta{} })))
+}
+
 // fromContext reads a context of the docker program.
 func fromContext(folder, name string) (docker.Endpoint, error) {
-	contexts := store.New(folder, store.NewConfig(nil, store.EndpointTypeGetter(docker.DockerEndpoint, func() any { return &docker.EndpointMeta{} })))
+	contexts := contexts(folder)
 	meta, err := contexts.GetMetadata(name)
 	if errdefs.IsNotFound(err) {
 		err = errNoContext
@@ -131,6 +141,9 @@ func unreachable(host, name string, err error) diag.List {
 
 // containers lists containers; all are those that do not run, too. A label is a name, or "name=value"; "" is any.
 func (e *Engine) containers(ctx context.Context, all bool, label string) ([]container.Summary, error) {
+	if e.Adopted != nil {
+		return e.marked(ctx, all, label)
+	}
 	list, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: all, Filters: labelled(label)})
 	return list.Items, wrapped("list containers", err)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -165,4 +166,15 @@ func TestMain(m *testing.M) {
 	}
 	go func() { _, _ = io.Copy(conn, os.Stdin) }()
 	_, _ = io.Copy(os.Stdout, conn)
+}
+
+// TestContexts: those of the docker program, with the one that is always there.
+func TestContexts(t *testing.T) {
+	getenv := func(name string) string { return withContext(t, "far", "ssh://admin@far")[name] }
+	if got := Contexts(getenv); !slices.Equal(got, []string{"default", "far"}) {
+		t.Errorf("contexts %v", got)
+	}
+	if got := Contexts(func(string) string { return "/nowhere" }); !slices.Equal(got, []string{"default"}) {
+		t.Errorf("contexts %v", got)
+	}
 }

@@ -1,5 +1,7 @@
 // Package compose is the target that is a Docker Engine with Docker Compose: what runs there, and the few verbs that steps need. The
 // engine's API is known here only, by moby's client. docker compose makes containers; everything else goes through the API.
+//
+// One package because all of it asks one engine through one connection, which no other package has.
 package compose
 
 import (
@@ -27,7 +29,9 @@ type Engine struct {
 	host    string         // its address; "" is the default one
 	env     []string       // of docker compose, so that it talks to the same engine
 	compose []string       // the program that is Docker Compose
-	one     sync.Mutex     // held while Compose runs: two at the same time would each make the project's network
+	// Adopted are containers without berth's labels that are the installation's all the same; nil: there are none.
+	Adopted *Adopted
+	one     sync.Mutex // held while Compose runs: two at the same time would each make the project's network
 }
 
 // Connect finds the engine that the docker program would use, and asks whether it is there. The error is a diag.List when it is not.
@@ -37,10 +41,10 @@ func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
 		return nil, unreachable(at.Host, name, err)
 	}
 	e := &Engine{host: at.Host, compose: program(getenv), env: os.Environ()}
+	// Both are said, so that neither comes from the environment of berth. An address wins over a context.
+	e.env = append(e.env, "DOCKER_HOST="+at.Host, "DOCKER_CONTEXT=default")
 	if name != "" {
-		e.env = append(e.env, "DOCKER_CONTEXT="+name)
-	} else if at.Host != "" {
-		e.env = append(e.env, "DOCKER_HOST="+at.Host)
+		e.env = append(e.env, "DOCKER_HOST=", "DOCKER_CONTEXT="+name)
 	}
 	options, err := at.ClientOpts()
 	if err == nil {

@@ -79,6 +79,8 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case parts[0] == "networks" && r.Method == http.MethodDelete:
 		refuse(w, http.StatusForbidden, "error while removing network: network "+parts[1]+" has active endpoints")
+	case path == "networks":
+		answer(w, []any{})
 	case parts[0] == "networks":
 		containers := map[string]any{}
 		for _, name := range f.connected {

@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"berth/internal/diag"
 	render "berth/internal/render/compose"
@@ -28,17 +26,20 @@ type Facts struct {
 	FreeDisk     int64 // bytes, where volumes lie; -1 when the engine is on another host
 	MapCount     int   // vm.max_map_count; 0 when unknown
 	Taken        func(address string) (by string, taken bool)
-	Running      bool   // containers of the installation run already, and have its ports
-	Elsewhere    string // the engine's address, when it may be on another host; "" otherwise
+	Running      bool            // containers of the installation run already
+	Own          map[string]bool // what these publish: "443/tcp"
+	Elsewhere    string          // the engine's address, when it may be on another host; "" otherwise
+	Found        Found
 }
 
 // Needs are what an installation asks of its host.
 type Needs struct {
 	Limits      []Limit
-	Ports       []string // "0.0.0.0:80:80"
+	Ports       []render.Port
 	SecretFiles bool
 	Storage     []Storage
 	Registry    string
+	Places      Places
 }
 
 // Limit is what one container may use.
@@ -68,16 +69,21 @@ func (e *Engine) Facts(ctx context.Context, composeVersion, installation string)
 		return Facts{}, err
 	}
 	f := Facts{Engine: info.ServerVersion, Compose: composeVersion, Architecture: info.Architecture, CPUs: info.NCPU,
-		Memory: info.MemTotal, FreeMemory: -1, FreeDisk: -1, Taken: taken, Running: len(running) > 0}
+		Memory: info.MemTotal, FreeMemory: -1, FreeDisk: -1, Taken: taken, Running: len(running) > 0, Own: map[string]bool{}}
+	for _, c := range running {
+		for _, p := range c.Ports {
+			f.Own[fmt.Sprintf("%d/%s", p.PublicPort, p.Type)] = true
+		}
+	}
+	if f.Found, err = e.found(ctx, installation, info.SecurityOptions); err != nil {
+		return Facts{}, err
+	}
 	if !onSocket(e.host) {
 		// What this host has says nothing of that one.
 		f.Elsewhere, f.Taken = e.host, func(string) (string, bool) { return "", false }
 		return f, nil
 	}
-	var disk syscall.Statfs_t
-	if syscall.Statfs(filepath.Join(info.DockerRootDir, "volumes"), &disk) == nil {
-		f.FreeDisk = int64(disk.Bavail) * int64(disk.Bsize)
-	}
+	f.FreeDisk = freeDisk(filepath.Join(info.DockerRootDir, "volumes"))
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil && e.Local() {
 		f.FreeMemory = available(string(text))
 	}
@@ -149,7 +155,7 @@ const (
 // Check finds what stands in the way of an installation on a host.
 func Check(f Facts, n Needs) diag.List {
 	var problems diag.List
-	for _, check := range []func(Facts, Needs) diag.List{elsewhere, engineVersion, composeVersion, architecture, cores, memory, disk, ports, mapAreas} {
+	for _, check := range []func(Facts, Needs) diag.List{elsewhere, engineVersion, composeVersion, architecture, cores, memory, disk, ports, mapAreas, places} {
 		problems = append(problems, check(f, n)...)
 	}
 	return problems
@@ -197,18 +203,18 @@ func architecture(f Facts, n Needs) diag.List {
 
 // cores: the engine refuses a limit above what the host has.
 func cores(f Facts, n Needs) diag.List {
-	var names []string
-	var at diag.Range
-	most := 0.0
+	names, most, at := []string(nil), 0.0, diag.Range{}
 	for _, l := range n.Limits {
 		if l.CPUs > float64(f.CPUs) && !slices.Contains(names, l.Service) {
 			names = append(names, l.Service)
-			most = max(most, l.CPUs)
-			at = cmp.Or(at, l.At)
+			most, at = max(most, l.CPUs), l.At
 		}
 	}
 	if names == nil {
 		return nil
+	}
+	if len(names) > 1 {
+		at = diag.Range{} // no line says it for all of them
 	}
 	return diag.List{{Code: "BERTH2108", Severity: diag.Error, Subject: "host", Range: at,
 		Summary: fmt.Sprintf("this host has %d processor cores; %d services may use up to %g each, and Docker refuses that", f.CPUs, len(names), most),
@@ -252,23 +258,28 @@ func disk(f Facts, n Needs) diag.List {
 	return problems
 }
 
+// ports: what the installation publishes is free, unless it has the port itself.
 func ports(f Facts, n Needs) diag.List {
-	if f.Running {
-		return nil // the ports are taken by the installation itself
-	}
 	var problems diag.List
 	for _, p := range n.Ports {
-		address := p[:strings.LastIndexByte(p, ':')]
-		by, isTaken := f.Taken(address)
+		if f.Own[p.Host+"/"+p.Protocol] || p.Protocol != "tcp" {
+			continue
+		}
+		by, isTaken := f.Taken(p.Listens())
 		if !isTaken {
 			continue
 		}
-		_, port, _ := net.SplitHostPort(address)
-		inside := p[strings.LastIndexByte(p, ':')+1:]
-		key := map[string]string{"80": "http", "443": "https", "9090": "prometheus", "3370": "grafana"}[inside]
-		problems = append(problems, diag.Diagnostic{Code: "BERTH2112", Severity: diag.Error, Subject: "host",
-			Summary: fmt.Sprintf("port %s is in use%s", port, map[bool]string{true: " by " + by, false: ""}[by != ""]),
-			Hint:    fmt.Sprintf("stop it, or set  ports: {%s: %d}", cmp.Or(key, "http"), 10000+len(problems)+8000)})
+		hint := "stop it, or publish another port in the patch"
+		key := map[string]string{"80": "http", "443": "https", "9090": "prometheus", "3370": "grafana"}[p.Inside]
+		switch {
+		case p.Patched != (diag.Range{}):
+		case key != "":
+			hint = fmt.Sprintf("stop it, or set  ports: {%s: %d}", key, 10000+len(problems)+8000)
+		default:
+			hint = fmt.Sprintf("stop it, or give %s other ports in a patch", p.Service)
+		}
+		problems = append(problems, diag.Diagnostic{Code: "BERTH2112", Severity: diag.Error, Subject: "host", Range: p.Patched,
+			Summary: fmt.Sprintf("port %s is in use%s", p.Host, map[bool]string{true: " by " + by, false: ""}[by != ""]), Hint: hint})
 	}
 	return problems
 }

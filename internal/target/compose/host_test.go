@@ -1,11 +1,13 @@
 package compose
 
 import (
+	"io/fs"
 	"net"
 	"strings"
 	"testing"
 
 	"berth/internal/diag"
+	render "berth/internal/render/compose"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -16,7 +18,7 @@ func good() Facts {
 }
 
 func needs() Needs {
-	return Needs{Ports: []string{"0.0.0.0:80:80", "0.0.0.0:443:443"}, Limits: []Limit{{Service: "gitserver", CPUs: 4, Memory: 8 << 30}, {Service: "pgsql", CPUs: 4, Memory: 4 << 30}}}
+	return Needs{Ports: []render.Port{{Service: "caddy", Address: "0.0.0.0", Host: "80", Inside: "80", Protocol: "tcp"}, {Service: "caddy", Address: "0.0.0.0", Host: "443", Inside: "443", Protocol: "tcp"}}, Limits: []Limit{{Service: "gitserver", CPUs: 4, Memory: 8 << 30}, {Service: "pgsql", CPUs: 4, Memory: 4 << 30}}}
 }
 
 func TestCheck(t *testing.T) {
@@ -43,9 +45,36 @@ func TestCheck(t *testing.T) {
 			f.Taken = func(a string) (string, bool) { return "nginx (pid 812)", a == "0.0.0.0:443" }
 		}, []string{"BERTH2112 error port 443 is in use by nginx (pid 812)"}},
 		{"a port that the installation itself has", func(f *Facts, _ *Needs) {
-			f.Running, f.Taken = true, func(string) (string, bool) { return "", true }
+			f.Running, f.Own, f.Taken = true, map[string]bool{"80/tcp": true, "443/tcp": true}, func(string) (string, bool) { return "", true }
 		}, nil},
+		{"a port that a new config of a running installation opens", func(f *Facts, n *Needs) {
+			f.Running, f.Own, f.Taken = true, map[string]bool{"80/tcp": true}, func(a string) (string, bool) { return "", a != "0.0.0.0:53" }
+		}, []string{"BERTH2112 error port 443 is in use"}},
+		{"a port of a patch that is taken", func(f *Facts, n *Needs) {
+			n.Ports = append(n.Ports, render.Port{Service: "worker", Host: "7000", Inside: "7000", Protocol: "tcp", Patched: diag.Range{Line: 3}})
+			f.Taken = func(a string) (string, bool) { return "", a == ":7000" }
+		}, []string{"BERTH2112 error in the patch"}},
 		{"an engine on another host", func(f *Facts, _ *Needs) { f.Elsewhere = "ssh://far" }, []string{"BERTH2115 warning ssh://far"}},
+		{"a folder that is not there", folder("/mnt/gone", Folder{User: "100:101"}), []string{"BERTH1662 error chown 100:101 /mnt/gone"}},
+		{"a folder that belongs to the image's user", folder("/mnt/100", Folder{User: "100:101"}), nil},
+		{"a folder whose group may write", folder("/mnt/group", Folder{User: "100:101"}), nil},
+		{"a folder of another user", folder("/mnt/root", Folder{User: "100:101", Service: "gitserver-0"}), []string{"BERTH1663 error gitserver-0 runs as 100:101"}},
+		{"a folder of another user, of a container that runs as root", folder("/mnt/root", Folder{User: "0:0"}), nil},
+		{"a folder of another user, where users are remapped", func(f *Facts, n *Needs) {
+			folder("/mnt/root", Folder{User: "100:101"})(f, n)
+			f.Found.Remapped = true
+		}, nil},
+		{"a folder that is only mounted", folder("/mnt/root", Folder{}), nil},
+		{"a file in place of a folder", folder("/mnt/file", Folder{User: "100:101"}), []string{"BERTH1662 error is no folder"}},
+		{"an empty folder that is said to hold the data", folder("/mnt/100", Folder{User: "100:101", Holds: true, Service: "pgsql"}), []string{"BERTH1662 error holds the data of pgsql"}},
+		{"a folder on another host", func(f *Facts, n *Needs) { n.Places.Folders = []Folder{{Path: "/mnt/gone"}} }, nil},
+		{"a volume and a network that are not there", func(f *Facts, n *Needs) {
+			f.Found = Found{Volumes: map[string]bool{"a": true}, Networks: map[string][]string{"b": nil}}
+			n.Places.Volumes, n.Places.Networks = []Named{{Name: "a"}, {Name: "v"}}, []Named{{Name: "b"}, {Name: "traefik"}}
+		}, []string{"BERTH1664 error docker volume create v", "BERTH1664 error docker network create traefik"}},
+		{"addresses of another network", func(f *Facts, n *Needs) {
+			f.Found.Networks, n.Places.Subnet = map[string][]string{"office": {"10.0.0.0/8"}, "other": {"192.168.0.0/24"}}, "10.213.0.0/24"
+		}, []string{"BERTH1665 error the Docker network office"}},
 		{"few memory maps", func(f *Facts, _ *Needs) { f.MapCount = 65530 }, []string{"BERTH2113 warning 65530"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -111,5 +140,23 @@ func TestOlder(t *testing.T) {
 	want := map[string]bool{"20.9.9": true, "20.10.0": false, "20.10.24+dfsg1": false, "v2.3": true, "28": false, "dev": true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// folder needs a folder of a host that has some.
+func folder(path string, f Folder) func(*Facts, *Needs) {
+	f.Path = path
+	return func(facts *Facts, n *Needs) {
+		n.Places.Folders = []Folder{f}
+		facts.Found.Look = func(path string) (Look, error) {
+			l, ok := map[string]Look{
+				"/mnt/100": {Folder: true, UID: 100, GID: 101, Mode: 0o700, Empty: true}, "/mnt/group": {Folder: true, GID: 101, Mode: 0o770},
+				"/mnt/root": {Folder: true, Mode: 0o755}, "/mnt/file": {UID: 100, Mode: 0o600},
+			}[path]
+			if !ok {
+				return Look{}, fs.ErrNotExist
+			}
+			return l, nil
+		}
 	}
 }

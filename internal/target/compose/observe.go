@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -49,7 +50,9 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 		g.Go(func() error {
 			full, err := e.checked(inspecting, c.ID)
 			if err == nil {
+				e.mark(inspecting, &full)
 				state.Containers[i] = observed(full, applied)
+				e.compared(inspecting, p, &state.Containers[i], full)
 			}
 			return err
 		})
@@ -58,6 +61,9 @@ func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[str
 		return plan.State{}, nil, err
 	}
 	slices.SortFunc(state.Containers, func(a, b plan.Container) int { return cmp.Compare(a.Name, b.Name) })
+	if state.Network, err = e.madeNetwork(ctx, p.Name); err != nil {
+		return plan.State{}, nil, err
+	}
 	state.Images, err = e.images(ctx, p, state.Containers)
 	return state, problems, err
 }
@@ -91,7 +97,10 @@ func observed(c container.InspectResponse, applied map[string]string) plan.Conta
 		Service: labels[render.LabelService], Release: labels[render.LabelRelease],
 		Image: c.Config.Image, Spec: labels[render.LabelSpec], Files: labels[render.LabelFiles],
 		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory,
-		Status: status(c.State), Exit: c.State.ExitCode, Env: map[string]string{},
+		Status: status(c.State), Exit: c.State.ExitCode, Env: map[string]string{}, Volumes: map[string]string{},
+	}
+	for _, m := range c.Mounts {
+		out.Volumes[path.Clean(m.Destination)] = cmp.Or(m.Name, m.Source)
 	}
 	if saw, ok := applied[c.ID]; ok {
 		out.Files = saw
@@ -192,14 +201,23 @@ func (e *Engine) Volumes(ctx context.Context, installation string) ([]string, er
 
 // Network gives the installation's network; "" when there is none.
 func (e *Engine) Network(ctx context.Context, installation string) (string, error) {
+	n, err := e.madeNetwork(ctx, installation)
+	if n == nil {
+		return "", err
+	}
+	return n.Name, err
+}
+
+// madeNetwork gives the installation's network, and how it was made; nil when there is none.
+func (e *Engine) madeNetwork(ctx context.Context, installation string) (*plan.Network, error) {
 	list, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: ofProject(installation)})
 	if err != nil {
-		return "", fmt.Errorf("list networks: %w", err)
+		return nil, fmt.Errorf("list networks: %w", err)
 	}
 	if len(list.Items) == 0 {
-		return "", nil
+		return nil, nil
 	}
-	return list.Items[0].Name, nil
+	return &plan.Network{Name: list.Items[0].Name, Made: list.Items[0].Labels[render.LabelNetwork]}, nil
 }
 
 func ofProject(name string) client.Filters { return labelled("com.docker.compose.project=" + name) }

@@ -1,19 +1,24 @@
 package compose
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
+	"berth/internal/target/inside"
+
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -29,9 +34,17 @@ type Task struct {
 	Entry     []string // in place of the image's entrypoint; empty: as the image has it
 	Command   []string
 	Env       map[string]string // with secret values
+	Files     map[string]string // contents by path; every user of the container can read them
 	Volumes   map[string]string // named volumes by path; made when they are not there
 	Labels    map[string]string // of the volumes that are made
-	Network   string            // that it is in; "none" for a task that needs none
+	Names     Names
+	Network   string // that it is in; "none" for a task that needs none
+}
+
+// Names say where a container looks names up, beside what the engine sets.
+type Names struct {
+	Hosts                    map[string]string // addresses by name, for names that no server knows
+	Servers, Search, Options []string          // as in resolv.conf
 }
 
 const labelTask = "dev.berth.task" // on a task's container: its identity
@@ -65,7 +78,31 @@ func (e *Engine) Begin(ctx context.Context, installation string, login registry.
 	if _, err := e.api.ContainerCreate(ctx, t.container(installation)); err != nil {
 		return named("make the task", t.Container, err)
 	}
+	if err := e.copy(ctx, t); err != nil {
+		return err
+	}
 	return e.Start(ctx, t.Container)
+}
+
+// copy puts a task's files into its container. The engine makes the folders above them.
+func (e *Engine) copy(ctx context.Context, t Task) error {
+	if len(t.Files) == 0 {
+		return nil
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for _, name := range slices.Sorted(maps.Keys(t.Files)) {
+		header := &tar.Header{Name: strings.TrimPrefix(path.Clean(name), "/"), Mode: 0o444, Size: int64(len(t.Files[name]))}
+		if err := w.WriteHeader(header); err != nil {
+			return fmt.Errorf("pack the files of %s: %w", t.Container, err)
+		}
+		_, _ = io.WriteString(w, t.Files[name]) // a buffer takes everything
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("pack the files of %s: %w", t.Container, err)
+	}
+	_, err := e.api.CopyToContainer(ctx, t.Container, client.CopyToContainerOptions{DestinationPath: "/", Content: &archive})
+	return named("copy files to the task", t.Container, err)
 }
 
 // fetch pulls an image that is not there.
@@ -80,6 +117,9 @@ func (e *Engine) fetch(ctx context.Context, login registry.Login, image string) 
 // volumes makes the volumes of a task that are not there.
 func (e *Engine) volumes(ctx context.Context, t Task) error {
 	for _, name := range slices.Sorted(maps.Keys(t.Volumes)) {
+		if path.IsAbs(name) {
+			continue // a folder of the host
+		}
 		if _, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: t.Labels}); err != nil {
 			return named("make the volume", name, err)
 		}
@@ -96,6 +136,15 @@ func (t Task) container(installation string) client.ContainerCreateOptions {
 	h := &container.HostConfig{NetworkMode: container.NetworkMode(t.Network)}
 	for _, name := range slices.Sorted(maps.Keys(t.Volumes)) {
 		h.Binds = append(h.Binds, name+":"+path.Clean(t.Volumes[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Names.Hosts)) {
+		h.ExtraHosts = append(h.ExtraHosts, name+":"+t.Names.Hosts[name])
+	}
+	h.DNSSearch, h.DNSOptions = t.Names.Search, t.Names.Options
+	for _, server := range t.Names.Servers {
+		if address, err := netip.ParseAddr(server); err == nil { // the check of the config reports others
+			h.DNS = append(h.DNS, address)
+		}
 	}
 	return client.ContainerCreateOptions{Name: t.Container, Config: c, HostConfig: h}
 }
@@ -168,30 +217,9 @@ func (e *Engine) follow(ctx context.Context, task string, line func(string)) err
 
 // Exec runs a command in a container that runs, with some variables, and gives what it wrote to its standard output and its exit code.
 func (e *Engine) Exec(ctx context.Context, name string, env map[string]string, command ...string) (output string, exit int, err error) {
-	variables := make([]string, 0, len(env))
-	for k, v := range env {
-		variables = append(variables, k+"="+v)
-	}
-	made, err := e.api.ExecCreate(ctx, name, client.ExecCreateOptions{Cmd: command, Env: variables, AttachStdout: true})
-	if err != nil {
-		return "", 0, named("run a command in", name, err)
-	}
-	stream, err := e.slow.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
-	if err != nil {
-		return "", 0, named("run a command in", name, err)
-	}
-	defer stream.Close()
-	defer context.AfterFunc(ctx, stream.Close)() // the client does not end the stream with ctx
 	var text bytes.Buffer
-	_, err = stdcopy.StdCopy(&text, io.Discard, stream.Reader)
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return "", 0, named("run a command in", name, err)
-	}
-	ended, err := e.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
-	return text.String(), ended.ExitCode, named("run a command in", name, err)
+	exit, err = e.Attach(ctx, name, env, command, inside.Terminal{Out: &text, Err: io.Discard})
+	return text.String(), exit, err
 }
 
 // Tasks are the containers of an installation's tasks, by name.

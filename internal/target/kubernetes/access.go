@@ -29,10 +29,7 @@ type access struct {
 // find finds the cluster of a context as kubectl does; "" is the current one, or the own cluster of a pod without a kubeconfig. Nothing is
 // sent yet. The error is a diag.List.
 func find(getenv func(string) string, context string) (*access, error) {
-	files := slices.DeleteFunc(filepath.SplitList(getenv("KUBECONFIG")), func(p string) bool { return p == "" })
-	if len(files) == 0 {
-		files = []string{filepath.Join(getenv("HOME"), ".kube", "config")}
-	}
+	files := kubeconfigs(getenv)
 	rules := &clientcmd.ClientConfigLoadingRules{Precedence: files}
 	all, err := rules.Load()
 	if err != nil {
@@ -63,6 +60,34 @@ func find(getenv func(string) string, context string) (*access, error) {
 		return nil, a.in(problem("BERTH3402", a.subject(), "the kubeconfig has something that kubectl does not accept", "fix it, or get a new kubeconfig from the cluster", err.Error()))
 	}
 	return a, nil
+}
+
+// kubeconfigs are the files that kubectl reads.
+func kubeconfigs(getenv func(string) string) []string {
+	files := slices.DeleteFunc(filepath.SplitList(getenv("KUBECONFIG")), func(p string) bool { return p == "" })
+	if len(files) == 0 {
+		files = []string{filepath.Join(getenv("HOME"), ".kube", "config")}
+	}
+	return files
+}
+
+// Context is a kube context.
+type Context struct {
+	Name      string
+	Namespace string // that it names; "" for none
+	Current   bool
+}
+
+// Contexts are the kube contexts that there are, by name. A kubeconfig that can't be read has none: Connect says what is wrong with it.
+func Contexts(getenv func(string) string) (out []Context) {
+	all, err := (&clientcmd.ClientConfigLoadingRules{Precedence: kubeconfigs(getenv)}).Load()
+	if err != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(all.Contexts)) {
+		out = append(out, Context{Name: name, Namespace: all.Contexts[name].Namespace, Current: name == all.CurrentContext})
+	}
+	return out
 }
 
 func absentConfig(files []string) diag.List {

@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -254,4 +255,20 @@ func pair(t *testing.T) (cert, key string) {
 		t.Fatal(err)
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret}))
+}
+
+// TestContexts: by name, with what they name; a kubeconfig that is not there has none.
+func TestContexts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config")
+	text := "apiVersion: v1\nkind: Config\ncurrent-context: b\ncontexts:\n- {name: b, context: {cluster: c, user: u, namespace: sg}}\n- {name: a, context: {cluster: c, user: u}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := Contexts(func(name string) string { return map[string]string{"KUBECONFIG": file}[name] })
+	if !slices.Equal(got, []Context{{Name: "a"}, {Name: "b", Namespace: "sg", Current: true}}) {
+		t.Errorf("%+v", got)
+	}
+	if got := Contexts(func(string) string { return "/nowhere" }); len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
 }

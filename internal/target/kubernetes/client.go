@@ -2,6 +2,8 @@
 // stands a thin layer of our own for objects as trees of maps, as the renderer makes them; whole numbers in them are int64. It waits for an
 // API server that restarts, which client-go does not. contract_test.go says what we rely on a real API server for.
 //
+// One package because all of it is one client of one API server: each request, each stream and each port is signed in and refused in the same way.
+//
 //	kubeconfig ──> Client ──> health: what is ready, and why the rest is not
 //	                     └──> store: an installation's lock, secrets, inventory and history
 package kubernetes
@@ -47,6 +49,9 @@ func Connect(ctx context.Context, getenv func(string) string, name string) (*Cli
 	if err != nil {
 		return nil, err
 	}
+	if problems := access.outdated(time.Now()); problems.Failed() {
+		return nil, problems
+	}
 	c, err := newClient(access)
 	if err != nil {
 		return nil, access.unusable(err)
@@ -85,6 +90,9 @@ func (c *Client) Namespace() string { return c.access.namespace }
 
 // Host is the API server's address.
 func (c *Client) Host() string { return c.access.config.Host }
+
+// Doubts are what is wrong with how the cluster is reached, although it works.
+func (c *Client) Doubts() diag.List { return c.access.doubts() }
 
 // Context is the name of the context; "" in a pod.
 func (c *Client) Context() string { return c.access.context }

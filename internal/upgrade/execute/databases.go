@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"berth/internal/data"
 	"berth/internal/diag"
@@ -123,7 +124,7 @@ func (s *Steps) dump(ctx context.Context, step plan.Step) (made run.Readiness, e
 		if err != nil {
 			return err
 		}
-		return w.Dump(ctx, image, name, facts.Bytes(), trust)
+		return w.Dump(ctx, image, data.Dump{Name: name, Bytes: facts.Bytes(), Prove: true, Keep: true, Sums: s.Env.Catalogue().State().Compared.Tables, Trust: trust})
 	}
 	if s.Clone != nil {
 		err = s.Clone.Source(ctx, func(tasks run.Tasks) error { return do(tasks, "") })
@@ -132,7 +133,7 @@ func (s *Steps) dump(ctx context.Context, step plan.Step) (made run.Readiness, e
 			return do(i.Tasks, `berth upgrade --trust-backup "where it is"`)
 		})
 	}
-	return run.Readiness{How: "backup " + name + ", restored once and counted", Made: name}, err
+	return run.Readiness{How: "backup " + name + ", restored once and compared", Made: name}, err
 }
 
 // convert waits for databases that were started with the release's images, which may convert their data.
@@ -266,7 +267,7 @@ func (s *Steps) setAside(ctx context.Context, step plan.Step) (none run.Readines
 	}
 	return none, s.with(ctx, step, func(i *installation.Installation) error {
 		for _, name := range stack.Databases() {
-			if w.Doc.Config.Databases[name].External != nil {
+			if w.Doc.Config.Databases[name].External != nil || !slices.Contains(w.Stack.Databases, name) {
 				continue
 			}
 			if err := s.worker(step, i.Tasks).SetAside(ctx, w.Image(name), name); err != nil {
@@ -285,8 +286,10 @@ func (s *Steps) restore(ctx context.Context, step plan.Step) (run.Readiness, err
 			backup = t.Made
 		}
 	}
-	err := s.work(ctx, step, func(w *data.Worker, image data.Image) error { return w.Restore(ctx, image, backup) })
-	return run.Readiness{How: "backup restored and counted"}, err
+	err := s.work(ctx, step, func(w *data.Worker, image data.Image) error {
+		return w.Restore(ctx, image, backup, s.Env.Catalogue().State().Compared.Tables)
+	})
+	return run.Readiness{How: "backup restored and compared"}, err
 }
 
 // downgrade takes the schemas back to the release before.

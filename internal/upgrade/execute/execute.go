@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"berth/internal/config"
@@ -33,9 +32,7 @@ type Steps struct {
 	Reasons diag.List
 
 	wants map[string]*installation.Want // by the text that they were made of
-	mu    sync.Mutex
-	found map[int]run.Readiness // what was found by steps that are done
-	at    string                // the config that the clone has
+	at    string                        // the config that the clone has
 }
 
 // Clone is what is different where steps are done to a clone.
@@ -44,8 +41,6 @@ type Clone struct {
 	Source func(ctx context.Context, do func(run.Tasks) error) error // lends tasks that reach the original's databases
 	Ready  func(ctx context.Context, w *installation.Want) error     // proves that the images of everything else can be had
 }
-
-var _ run.Target = (*Steps)(nil)
 
 // action does a step, and says what it found and what it made.
 type action func(s *Steps, ctx context.Context, step plan.Step) (run.Readiness, error)
@@ -69,47 +64,14 @@ var actions = map[plan.Verb]action{
 	plan.Downgrade: (*Steps).downgrade,
 }
 
-// Do does steps one after the other.
-func (s *Steps) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
-	do, known := actions[verb]
-	if !known {
-		return fmt.Errorf("unknown action %s of an upgrade", verb)
+// target does the steps.
+func (s *Steps) target() *run.Acts {
+	t := &run.Acts{By: map[plan.Verb]func(context.Context, plan.Step) (run.Readiness, error){}}
+	for verb, do := range actions {
+		t.By[verb] = func(ctx context.Context, step plan.Step) (run.Readiness, error) { return do(s, ctx, step) }
 	}
-	for _, step := range steps {
-		found, err := do(s, ctx, step)
-		if err != nil {
-			return err
-		}
-		found.Ready = true
-		s.mu.Lock()
-		if s.found == nil {
-			s.found = map[int]run.Readiness{}
-		}
-		s.found[step.ID] = found
-		s.mu.Unlock()
-	}
-	return nil
+	return t
 }
-
-// Ready gives what steps found: they are ready when they are done.
-func (s *Steps) Ready(_ context.Context, steps []plan.Step) (map[int]run.Readiness, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := map[int]run.Readiness{}
-	for _, step := range steps {
-		out[step.ID] = s.found[step.ID]
-	}
-	return out, nil
-}
-
-// Explain says why a step failed.
-func (s *Steps) Explain(_ context.Context, step plan.Step, err error) diag.Diagnostic {
-	return diag.Diagnostic{Code: "BERTH3203", Severity: diag.Error, Subject: step.Object, Summary: fmt.Sprintf("%s %s failed", step.Verb, step.Object),
-		Detail: []string{err.Error()}, Hint: "fix the cause shown above"}
-}
-
-// Patience is not asked for: steps are ready when they are done.
-func (s *Steps) Patience(plan.Step) time.Duration { return time.Hour }
 
 // hop is the upgrade step that a step belongs to.
 func (s *Steps) hop(step plan.Step) *plan.Hop { return &s.Plan.Hops[s.Plan.Stages[step.Stage].Hop] }
@@ -168,6 +130,9 @@ func (s *Steps) with(ctx context.Context, step plan.Step, do func(*installation.
 func (s *Steps) worker(step plan.Step, tasks run.Tasks) *data.Worker {
 	w := &data.Worker{Tasks: tasks, ID: fmt.Sprintf("%s/%d", data.Stamp(s.Runner.Record.Started), s.Plan.Stages[step.Stage].Hop), Again: "berth upgrade",
 		Say: func(line string) { s.Runner.Watch(run.Event{Kind: run.Said, Step: step, Text: line}) }}
+	if want, err := s.want(s.now(step)); err == nil { // with has opened the same before
+		w.Databases = want.Stack.Databases
+	}
 	switch s.Plan.Action {
 	case plan.Upgrade:
 		w.Back = "or roll back: berth rollback"

@@ -39,6 +39,7 @@ type Request struct {
 	Hops          []plan.Hop
 	Configs       plan.Configs // by release, of the first hop's From and of every To; and those that have a name of their own
 	HoldsRequests bool         // requests wait while services are replaced
+	Waited        float64      // for how many seconds they waited the last time; 0: not known
 	Trusted       string       // the admin's own backup, in their words; "": berth makes one
 	Facts         *data.Facts  // nil: the databases did not answer
 	Measured      []Time
@@ -66,6 +67,9 @@ func Upgrade(r Request) *plan.Plan {
 			p.Append(made, s.steps(c))
 		}
 		p.Downtime += h.Downtime
+	}
+	if r.HoldsRequests && r.Waited > 0 && !slices.ContainsFunc(r.Hops, func(h plan.Hop) bool { return !h.Rolls() }) {
+		p.Notice = &plan.Notice{Waits: r.Waited}
 	}
 	return p
 }
@@ -100,7 +104,7 @@ func (r *Request) plan(action plan.Action) *plan.Plan {
 
 // hop is a hop with what its stages depend on.
 func (r *Request) hop(i int) *hop {
-	c := &hop{Hop: r.Hops[i], index: i, held: r.HoldsRequests, start: r.Hops[i].From, facts: r.Facts, measured: r.Measured}
+	c := &hop{Hop: r.Hops[i], index: i, held: r.HoldsRequests, proxied: r.Target == catalogue.Compose, waited: r.Waited, start: r.Hops[i].From, facts: r.Facts, measured: r.Measured}
 	if i == 0 && r.Configs[plan.ConfigStart] != "" {
 		c.start = plan.ConfigStart
 	}
@@ -161,6 +165,16 @@ type Time struct {
 	Bytes     int64 // of the databases then
 	When      time.Time
 	Rehearsal bool
+}
+
+// Waited is for how many seconds requests waited at most in the last upgrade or rollback that let them; 0: there was none.
+func Waited(records []state.Record) float64 {
+	for _, r := range slices.Backward(records) {
+		if r.Waited > 0 && (r.Action == plan.Upgrade || r.Action == plan.Rollback) {
+			return r.Waited
+		}
+	}
+	return 0
 }
 
 // Times are how long stages took, as the history tells.

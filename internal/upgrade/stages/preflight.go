@@ -8,6 +8,7 @@ import (
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/stack"
 )
 
 // complete is when a background migration is finished.
@@ -23,6 +24,11 @@ func Preflight(h *plan.Hop, f *data.Facts) diag.List {
 			Summary: fmt.Sprintf("the databases have the schema of Sourcegraph %s, but the upgrade starts from %s", f.Release, h.From),
 			Hint: "deploy the release of the databases, then upgrade from there; if the running release is right, restart its frontend, " +
 				"which records it"})
+	}
+	if h.Kind == plan.MultiVersion && !h.SameMinor() && len(f.Databases) > 0 && len(f.Databases) < len(stack.Databases()) {
+		problems = append(problems, diag.Diagnostic{Code: "BERTH1174", Severity: diag.Error, Subject: "databases",
+			Summary: fmt.Sprintf("the migrator upgrades all databases from %s to %s at once, and codeinsights-db is off", h.From, h.To),
+			Hint:    "go from minor release to minor release: berth upgrade --to MINOR   or remove  services.codeinsights-db.enabled  then: berth up"})
 	}
 	for _, u := range f.Unfinished {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3708", Severity: diag.Error, Subject: u.Database,

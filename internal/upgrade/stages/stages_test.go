@@ -339,6 +339,12 @@ func TestPreflight(t *testing.T) {
 			t.Errorf("a %s step: %v", kind, got)
 		}
 	}
+	two := &data.Facts{Databases: []data.Database{{Name: "pgsql"}, {Name: "codeintel-db"}}}
+	for kind, refused := range map[plan.Kind]bool{plan.Standard: false, plan.MultiVersion: true} {
+		if got := Preflight(&plan.Hop{From: "6.12.5040", To: "7.0.2852", Kind: kind}, two); got.Failed() != refused || refused && got[0].Code != "BERTH1174" {
+			t.Errorf("a %s step without codeinsights-db: %v", kind, got)
+		}
+	}
 	own := data.Space{Free: -1, Own: map[string]int64{"pgsql": 10 << 30}}
 	large := &data.Facts{Databases: []data.Database{{Name: "pgsql", Bytes: 6 << 30}}}
 	if got := Enough(own, &plan.Hop{ConvertsPostgres: true}, large, false); len(got) != 1 || !strings.Contains(got[0].Hint, "storage: 19Gi") {

@@ -27,6 +27,17 @@ const (
 	Redeploy = "redeploy"
 )
 
+// Names are the names of all stages of upgrades and rollbacks.
+func Names() (names []string) {
+	for _, s := range table {
+		names = append(names, s.name)
+	}
+	for _, s := range back {
+		names = append(names, s.name)
+	}
+	return append(names, Restore)
+}
+
 // stage is an entry of the table: all that there is to know of a stage.
 type stage struct {
 	name string
@@ -63,8 +74,10 @@ const (
 type hop struct {
 	plan.Hop
 	index     int
-	saves     bool   // a backup is made
-	held      bool   // requests wait while services are replaced
+	saves     bool // a backup is made
+	held      bool // requests wait while services are replaced
+	proxied   bool // a front proxy is replaced, too
+	waited    float64
 	start     string // the config whose databases run when it begins, by its name
 	next      string // the release that the next hop leads to; "": it is the last one
 	facts     *data.Facts
@@ -87,7 +100,7 @@ var table = []stage{
 		}},
 	{name: Backup,
 		when: func(c *hop) bool { return c.saves },
-		text: say("dumps the databases, restores the dump once into a scratch server and counts its rows; Sourcegraph answers meanwhile"),
+		text: say("dumps the databases, restores the dump once into a scratch server and compares all rows; Sourcegraph answers meanwhile"),
 		estimate: func(c *hop) (float64, string) {
 			return aMoment + c.gib()*savePerGiB, fmt.Sprintf("%.1f GiB at 50 MB/s", c.gib())
 		},
@@ -141,7 +154,7 @@ var table = []stage{
 			case !c.Rolls():
 				return "everything of " + c.To + " starts, behind the maintenance page"
 			case c.held:
-				return fmt.Sprintf(rollText, c.To, fmt.Sprintf("requests wait, at most %.0f s, while services with one instance restart", stack.LongestWait.Seconds()))
+				return fmt.Sprintf(rollText, c.To, c.waits())
 			}
 			return fmt.Sprintf(rollText, c.To, "requests fail for some seconds while services with one instance restart")
 		},
@@ -182,6 +195,18 @@ var table = []stage{
 		steps: func(c *hop) []plan.Step {
 			return []plan.Step{{Verb: plan.Await, Object: "background migrations", Config: c.To, Release: c.next}}
 		}},
+}
+
+// waits says for how long requests wait.
+func (c *hop) waits() string {
+	text := fmt.Sprintf("requests wait, at most %.0f s, while services with one instance restart", stack.LongestWait.Seconds())
+	if c.waited > 0 {
+		text += fmt.Sprintf(" (%.0f s the last time here)", c.waited)
+	}
+	if c.proxied {
+		text += "; at the end the front proxy takes no connections for about a second"
+	}
+	return text
 }
 
 const rollText = "the migrator of %s runs, and berth replaces services one after the other; %s"

@@ -28,7 +28,7 @@ func TestFacts(t *testing.T) {
 		{"databases:" + own("pgsql") + own("codeintel-db") + own("codeinsights-db"), true, false, 12},
 	} {
 		dir := t.TempDir()
-		text := "on: compose\nurl: http://localhost\nrelease: 5.9.1590\n" + c.config + "\n"
+		text := "target: compose\nurl: http://localhost\nrelease: 5.9.1590\n" + c.config + "\n"
 		if err := os.WriteFile(filepath.Join(dir, "sourcegraph.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,22 +13,31 @@ import (
 	"time"
 )
 
-// These tests run the databases' images on a Docker Engine. They need testbed/images build 5.0.0 5.11.6271 7.5.4453.
+// These tests run the databases' images on a Docker Engine. They need testbed/up 5.0.0 5.11.6271 7.5.4453, with and without --pg-upgrade.
 const (
-	before  = "5.0.0"     // PostgreSQL "12"
-	between = "5.11.6271" // "16", and converts
-	after   = "7.5.4453"  // "16", and doesn't
+	before  = "5.0.0"
+	between = "5.11.6271" // converts what "before" left
+	after   = "7.5.4453"  // doesn't
+)
+
+// conversion is a kind of images, and what it converts.
+type conversion struct{ kind, path, from, to string }
+
+var (
+	byDump      = conversion{full, "sourcegraph", "12", "16"}
+	byPgUpgrade = conversion{pgUpgrade, "sourcegraph-pg-upgrade", "15", "17"}
 )
 
 // database is a volume and the container that runs on it.
 type database struct {
 	*testing.T
+	conversion
 	name, user, mount, conf string
 	images                  map[string]string // by version
 }
 
-func newDatabase(t *testing.T, insights bool) *database {
-	d := &database{T: t, name: "berth-testbed-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())), user: "999", mount: "/data", conf: t.TempDir(),
+func newDatabase(t *testing.T, c conversion, insights bool) *database {
+	d := &database{T: t, conversion: c, name: "berth-testbed-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())), user: "999", mount: "/data", conf: t.TempDir(),
 		images: map[string]string{before: "postgres-12-alpine", between: "postgresql-16", after: "postgresql-16"}}
 	if insights {
 		d.user, d.mount = "70", "/var/lib/postgresql/data"
@@ -48,6 +58,8 @@ func newDatabase(t *testing.T, insights bool) *database {
 	return d
 }
 
+func registry() string { return cmp.Or(os.Getenv("BERTH_TESTBED_REGISTRY"), "127.0.0.1:5010") }
+
 func (d *database) docker(args ...string) (string, error) {
 	out, err := exec.Command("docker", args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -66,16 +78,12 @@ func (d *database) must(args ...string) string {
 func (d *database) start(version string, env ...string) {
 	d.Helper()
 	_, _ = d.docker("rm", "-f", "-v", d.name)
-	registry := os.Getenv("BERTH_TESTBED_REGISTRY")
-	if registry == "" {
-		registry = "127.0.0.1:5010"
-	}
 	args := []string{"run", "-d", "--pull", "always", "--name", d.name, "--read-only", "--tmpfs", "/var/run/postgresql:uid=" + d.user + ",mode=3777", "--shm-size", "256m",
 		"-v", d.name + ":" + d.mount, "-v", d.conf + ":/conf:ro", "-e", "POSTGRES_PASSWORD=pw"}
 	for _, e := range env {
 		args = append(args, "-e", e)
 	}
-	d.must(append(args, fmt.Sprintf("%s/sourcegraph/%s:%s", registry, d.images[version], version))...)
+	d.must(append(args, fmt.Sprintf("%s/%s/%s:%s", registry(), d.path, d.images[version], version))...)
 }
 
 func (d *database) ready() bool { _, err := d.docker("exec", d.name, "/ready.sh"); return err == nil }
@@ -114,7 +122,10 @@ func (d *database) sql(text string) string {
 func (d *database) seed() {
 	d.Helper()
 	d.await("start", d.ready)
-	d.sql("CREATE EXTENSION citext; CREATE TABLE t AS SELECT g, md5(g::text) m FROM generate_series(1, 50000) g; CREATE INDEX ON t (m)")
+	for _, e := range []string{"citext", "hstore", "pg_trgm", "intarray", "btree_gin", "pg_stat_statements", "amcheck"} {
+		d.sql("CREATE EXTENSION " + e)
+	}
+	d.sql("CREATE TABLE t AS SELECT g, md5(g::text) m FROM generate_series(1, 50000) g; CREATE INDEX ON t (m)")
 }
 
 func (d *database) has(major string) {
@@ -126,56 +137,78 @@ func (d *database) has(major string) {
 }
 
 func TestConversion(t *testing.T) {
-	for _, insights := range []bool{false, true} {
-		t.Run(fmt.Sprintf("insights_%v", insights), func(t *testing.T) {
-			d := newDatabase(t, insights)
-			d.start(before)
-			d.seed()
-			d.start(after) // the container of before is killed, not stopped
-			d.ends("not compatible with this version 17")
-			d.start(between)
-			d.has("17")
-			if got := d.sql("SELECT datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = 'sg'"); got != "t" {
-				t.Error("the collation has the version of before, so that nothing has to be done about it")
-			}
-			d.start(after)
-			d.has("17")
-		})
+	for _, c := range []conversion{byDump, byPgUpgrade} {
+		for _, insights := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/insights_%v", c.kind, insights), func(t *testing.T) {
+				d := newDatabase(t, c, insights)
+				d.start(before)
+				d.seed()
+				d.start(after) // the container of before is killed, not stopped
+				d.ends("not compatible with this version " + c.to)
+				d.start(between)
+				d.has(c.to)
+				stale := d.sql("SELECT datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = 'sg'")
+				if want := map[string]string{full: "f", pgUpgrade: "t"}[c.kind]; stale != want {
+					t.Errorf("the collation is of the version of before: %s, want %s", stale, want)
+				}
+				d.start(after)
+				d.has(c.to)
+			})
+		}
 	}
 }
 
 func TestConversionLinks(t *testing.T) {
-	d := newDatabase(t, false)
+	d := newDatabase(t, byPgUpgrade, false)
 	d.start(before)
 	d.seed()
 	d.start(between, "PG_UPGRADE_EXTRA_ARGS=--link")
-	d.has("17")
+	d.has(d.to)
 	d.start(before)
 	d.ends("") // what was linked can't be used by the old server again
 }
 
 // Killed halfway, it leaves two folders, of which the old one is as it was, and refuses to go on until somebody decides.
 func TestConversionInterrupted(t *testing.T) {
-	d := newDatabase(t, false)
-	d.start(before)
-	d.seed()
-	d.start(between)
-	d.await("pg_upgrade", func() bool {
-		_, err := d.docker("exec", d.name, "test", "-d", "/data/pgdata-16/pg_upgrade_output.d")
-		return err == nil
-	})
-	if out, err := d.docker("exec", d.name, "/liveness.sh"); err != nil || !strings.Contains(out, "Postgres is upgrading") {
-		t.Errorf("liveness: %v %s", err, out)
+	for c, sign := range map[conversion]string{byDump: "postmaster.pid", byPgUpgrade: "pg_upgrade_output.d"} {
+		t.Run(c.kind, func(t *testing.T) {
+			d := newDatabase(t, c, false)
+			d.start(before)
+			d.seed()
+			d.start(between)
+			d.await("conversion", func() bool {
+				_, err := d.docker("exec", d.name, "test", "-e", "/data/pgdata-16/"+sign)
+				return err == nil
+			})
+			if out, err := d.docker("exec", d.name, "/liveness.sh"); err != nil || !strings.Contains(out, "Postgres is upgrading") {
+				t.Errorf("liveness: %v %s", err, out)
+			}
+			if d.ready() {
+				t.Error("ready while it converts")
+			}
+			d.must("kill", d.name)
+			d.start(between)
+			d.ends("Detected an interrupted upgrade")
+			d.start(before)
+			d.has(d.from)
+			d.must("exec", d.name, "rm", "-rf", "/data/pgdata-16")
+			d.start(between)
+			d.has(d.to)
+		})
 	}
-	if d.ready() {
-		t.Error("ready while it converts")
+}
+
+// A dump of the image's own client programs can be restored into its own server, though the clients are newer.
+func TestDumpsCanBeRestored(t *testing.T) {
+	for _, version := range []string{before, after} {
+		t.Run(version, func(t *testing.T) {
+			d := newDatabase(t, byDump, false)
+			d.start(version)
+			d.seed()
+			d.must("exec", d.name, "sh", "-ec", "cd /var/run/postgresql && pg_dump -U sg --format=custom --file=d sg && createdb -U sg copy && pg_restore -U sg --exit-on-error --dbname=copy d")
+			if n := d.must("exec", d.name, "psql", "-U", "sg", "-d", "copy", "-qAtc", "SELECT count(*) FROM t"); n != "50000" {
+				t.Errorf("the copy has %s rows", n)
+			}
+		})
 	}
-	d.must("kill", d.name)
-	d.start(between)
-	d.ends("Detected an interrupted upgrade")
-	d.start(before)
-	d.has("15")
-	d.must("exec", d.name, "rm", "-rf", "/data/pgdata-16")
-	d.start(between)
-	d.has("17")
 }

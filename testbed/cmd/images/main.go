@@ -20,36 +20,68 @@ import (
 
 func main() {
 	address := flag.String("registry", "127.0.0.1:5010", "registry with the layers, and where the images go")
-	tag := flag.String("layers", "", "tag of the layers")
+	kind := flag.String("kind", full, "which images: full, small or pg-upgrade")
+	tags := flag.String("tags", "", "tags of the layers: LAYER=TAG,...")
+	engine := flag.String("engine", "", "socket of the engine that containers run on, for cAdvisor")
 	list := flag.Bool("list", false, "print the names of the images of the versions, and push nothing")
+	layers := flag.Bool("layers", false, "print the layers that the images of the versions need, and push nothing")
 	flag.Parse()
-	work := func() error { return run(*address, *tag, flag.Args()) }
-	if *list {
-		work = func() error { return show(*address, flag.Args()) }
+	b := bed{address: *address, kind: *kind, engine: *engine, tags: map[string]string{}}
+	for pair := range strings.SplitSeq(*tags, ",") {
+		layer, tag, _ := strings.Cut(pair, "=")
+		b.tags[layer] = tag
 	}
-	if err := work(); err != nil {
+	var err error
+	switch {
+	case *list:
+		err = b.show(flag.Args(), func(i image, version string) string { return i.reference(b.path(), version) })
+	case *layers:
+		err = b.show(flag.Args(), func(i image, _ string) string { return i.layer })
+	default:
+		err = b.push(flag.Args())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "images:", err)
 		os.Exit(1)
 	}
 }
 
-func show(address string, versions []string) error {
+// bed is where the images go, and of which kind they are.
+type bed struct {
+	address, kind, engine string
+	tags                  map[string]string // of the layers
+}
+
+// path is what the images' names stand under.
+func (b bed) path() string {
+	if b.kind == pgUpgrade {
+		return b.address + "/sourcegraph-pg-upgrade"
+	}
+	return b.address + "/sourcegraph"
+}
+
+// show prints something of each image, once.
+func (b bed) show(versions []string, what func(i image, version string) string) error {
+	said := map[string]bool{}
 	for _, v := range versions {
-		all, err := of(v)
+		all, err := of(v, b.kind)
 		if err != nil {
 			return err
 		}
 		for _, i := range all {
-			fmt.Println(i.reference(address, v))
+			if line := what(i, v); !said[line] {
+				said[line] = true
+				fmt.Println(line)
+			}
 		}
 	}
 	return nil
 }
 
-func run(address, tag string, versions []string) error {
+func (b bed) push(versions []string) error {
 	layers := map[string]v1.Image{}
 	for _, v := range versions {
-		all, err := of(v)
+		all, err := of(v, b.kind)
 		if err != nil {
 			return err
 		}
@@ -58,7 +90,7 @@ func run(address, tag string, versions []string) error {
 		for _, i := range all {
 			base, ok := layers[i.layer]
 			if !ok {
-				ref, err := name.ParseReference(fmt.Sprintf("%s/berth-testbed/%s:%s", address, i.layer, tag), name.Insecure)
+				ref, err := name.ParseReference(fmt.Sprintf("%s/berth-testbed/%s:%s", b.address, i.layer, b.tags[i.layer]), name.Insecure)
 				if err != nil {
 					return err
 				}
@@ -67,11 +99,11 @@ func run(address, tag string, versions []string) error {
 				}
 				layers[i.layer] = base
 			}
-			img, err := i.on(base, v)
+			img, err := i.on(base, v, b.engine)
 			if err != nil {
 				return fmt.Errorf("image %s: %w", i.name, err)
 			}
-			ref, err := name.ParseReference(i.reference(address, v), name.Insecure)
+			ref, err := name.ParseReference(i.reference(b.path(), v), name.Insecure)
 			if err != nil {
 				return err
 			}
@@ -90,13 +122,16 @@ func run(address, tag string, versions []string) error {
 }
 
 // on gives the layer image the settings of this image at a version.
-func (i image) on(base v1.Image, version string) (v1.Image, error) {
+func (i image) on(base v1.Image, version, engine string) (v1.Image, error) {
 	file, err := base.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
 	c := *file.Config.DeepCopy()
 	c.Env = append(c.Env, "STANDIN_IMAGE="+i.name, "STANDIN_VERSION="+version)
+	if i.layer == "cadvisor" {
+		c.Env = append(c.Env, "STANDIN_ENGINE_SOCKET="+engine)
+	}
 	keys := make([]string, 0, len(i.env))
 	for k := range i.env {
 		keys = append(keys, k)

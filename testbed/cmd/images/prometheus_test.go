@@ -3,7 +3,6 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 )
@@ -12,14 +11,10 @@ import (
 // testbed/images build 7.5.4453.
 func TestPrometheusHasAlertmanager(t *testing.T) {
 	d := &database{T: t, name: "berth-testbed-alertmanager"}
-	registry := os.Getenv("BERTH_TESTBED_REGISTRY")
-	if registry == "" {
-		registry = "127.0.0.1:5010"
-	}
 	_, _ = d.docker("rm", "-f", "-v", d.name)
 	t.Cleanup(func() { _, _ = d.docker("rm", "-f", "-v", d.name) })
 	d.must("run", "-d", "--pull", "always", "--name", d.name, "-e", "SRC_FRONTEND_INTERNAL=sourcegraph-frontend-internal:3090",
-		registry+"/sourcegraph/prometheus:"+after)
+		registry()+"/sourcegraph/prometheus:"+after)
 
 	ask := func(url string) string {
 		out, _ := d.docker("exec", d.name, "curl", "-fsS", "-m", "5", url)

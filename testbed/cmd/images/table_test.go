@@ -11,7 +11,7 @@ import (
 
 func names(t *testing.T, version string) []string {
 	t.Helper()
-	all, err := of(version)
+	all, err := of(version, full)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,13 +37,13 @@ func TestImagesOfARelease(t *testing.T) {
 // Before 5.4 Caddy had tags of its own, which do not differ between releases.
 func TestTagOfCaddy(t *testing.T) {
 	for version, want := range map[string]string{"5.0.0": "r/sourcegraph/caddy:2.5.2-alpine", "5.3.9104": "r/sourcegraph/caddy:2.7.6-alpine", "5.4.0": "r/sourcegraph/caddy:5.4.0"} {
-		all, err := of(version)
+		all, err := of(version, full)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, i := range all {
-			if i.name == "caddy" && i.reference("r", version) != want {
-				t.Errorf("%s has %s, want %s", version, i.reference("r", version), want)
+			if i.name == "caddy" && i.reference("r/sourcegraph", version) != want {
+				t.Errorf("%s has %s, want %s", version, i.reference("r/sourcegraph", version), want)
 			}
 		}
 	}
@@ -56,11 +56,11 @@ func TestVersionsDiffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, i := range table {
-		a, err := i.on(base, "7.4.0")
+		a, err := i.on(base, "7.4.0", "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := i.on(base, "7.5.4453")
+		b, err := i.on(base, "7.5.4453", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,6 +68,29 @@ func TestVersionsDiffer(t *testing.T) {
 		y, errY := b.Digest()
 		if errX != nil || errY != nil || x == y {
 			t.Errorf("%s: both versions are %s", i.name, x)
+		}
+	}
+}
+
+// Each kind has the same images, so that a deployment can't tell them apart by name.
+func TestKindsHaveTheSameImages(t *testing.T) {
+	for _, version := range []string{"5.0.0", "5.9.1590", "7.5.4453"} {
+		want, err := of(version, full)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = slices.DeleteFunc(want, func(i image) bool { return i.beside })
+		for kind := range kinds {
+			got, err := of(version, kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			same := slices.EqualFunc(want, got, func(a, b image) bool {
+				return a.reference("r", version) == b.reference("r", version) && a.user == b.user
+			})
+			if !same {
+				t.Errorf("%s, %s: the images differ in name or user", version, kind)
+			}
 		}
 	}
 }

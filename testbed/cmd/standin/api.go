@@ -78,7 +78,7 @@ func (f *frontend) repos(w http.ResponseWriter, r *http.Request) {
 
 var repoName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
 
-// addRepo adds a repository or, with again, makes gitserver clone it anew.
+// addRepo adds a repository or, with again, makes gitserver clone it once more.
 func (f *frontend) addRepo(ctx context.Context, name, uri string, bundle []byte, again bool) error {
 	if !repoName.MatchString(name) || strings.Contains(name, "..") {
 		return fmt.Errorf("%q is no name of a repository, such as github.com/owner/name", name)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -162,18 +163,30 @@ func TestAPIKeepsWhatPeopleMake(t *testing.T) {
 	ask("PUT", web.URL+"/api/settings", `{"theme": "dark"}`, 200)
 	has("/api/settings", "dark")
 
-	for range 2 { // the second takes the place of the first: one complete upload for a commit
-		ask("POST", web.URL+"/api/uploads?repository=a/b", "an index", 202)
+	content, err := os.ReadFile("../../internal/scip/testdata/harbour.scip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(content), string(content), "no index"} { // the second takes the place of the first: one complete upload for a commit
+		ask("POST", web.URL+"/api/uploads?repository=a/b", text, 202)
 		if err := takeUpload(ctx, db, f.objects); err != nil {
 			t.Fatal(err)
 		}
 	}
-	has("/api/uploads", `"state": "deleted"`, `"state": "completed"`, `"size": 8`)
-	if got := ask("GET", web.URL+"/api/uploads/2", "", 200); got != "an index" {
+	has("/api/uploads", `"state": "deleted"`, `"state": "completed"`, fmt.Sprintf(`"size": %d`, len(content)), `"state": "failed"`, "no SCIP index")
+	if got := ask("GET", web.URL+"/api/uploads/2", "", 200); got != string(content) {
 		t.Errorf("the upload is %q", got)
 	}
-	if n := i.one("codeintel", "SELECT (SELECT count(*) FROM codeintel_scip_documents) || ' ' || (SELECT count(*) FROM codeintel_scip_document_lookup)"); n != "1 2" {
-		t.Errorf("documents and look-ups: %s", n)
+	for query, want := range map[string]string{
+		"SELECT (SELECT count(*) FROM codeintel_scip_documents) || ' ' || (SELECT count(*) FROM codeintel_scip_document_lookup)": "2 4",
+		"SELECT DISTINCT tool_name || ' ' || tool_version || ' ' || text_document_encoding FROM codeintel_scip_metadata":         "scip-typescript 0.4.0 UTF8",
+		`SELECT string_agg(document_path || ' defines', ', ' ORDER BY document_path) FROM codeintel_scip_symbols s
+			JOIN codeintel_scip_symbol_names n ON (n.upload_id, n.id) = (s.upload_id, symbol_id) JOIN codeintel_scip_document_lookup l ON l.id = document_lookup_id
+			WHERE s.upload_id = 2 AND name_segment LIKE '%/Harbour#' AND definition_ranges IS NOT NULL`: "harbour.ts defines",
+	} {
+		if got := i.one("codeintel", query); got != want {
+			t.Errorf("%s: got %s, want %s", query, got, want)
+		}
 	}
 	ask("POST", web.URL+"/api/insights", `{"query": "TODO"}`, 200)
 	if err := addPoints(ctx, db); err != nil {

@@ -213,7 +213,7 @@ func (f *frontend) addOther(ctx context.Context, kind string, config json.RawMes
 	return nil
 }
 
-// siteConfig merges the files that SITE_CONFIG_FILE names; later ones win. They are read anew each time, as the real ones are watched.
+// siteConfig merges the files that SITE_CONFIG_FILE names; later ones win. They are read each time, as the real ones are watched.
 func (f *frontend) siteConfig() (map[string]any, error) {
 	out := map[string]any{}
 	for _, p := range strings.Split(f.env("SITE_CONFIG_FILE"), ":") {
@@ -230,6 +230,7 @@ func (f *frontend) siteConfig() (map[string]any, error) {
 func (f *frontend) web() http.Handler {
 	m := f.mux(f.ready)
 	m.HandleFunc("GET /{$}", f.home)
+	m.HandleFunc("GET /sign-in", f.home)
 	m.HandleFunc("GET /search", f.search)
 	m.HandleFunc("GET /.api/search/stream", f.stream)
 	m.HandleFunc("GET /api/status", f.status)

@@ -31,7 +31,7 @@ func runIndexserver(ctx context.Context, s *service) error {
 	}
 	old, err := index.Load(indexDir)
 	if err != nil {
-		s.logf("%v: all indexes are made anew", err)
+		s.logf("%v: all indexes are made again", err)
 	}
 	for _, i := range old {
 		x.have[i.Repo] = i.Commit

@@ -119,7 +119,7 @@ func (s *service) every(ctx context.Context, pause time.Duration, work func(cont
 		if err := work(ctx); err != nil && ctx.Err() == nil {
 			message = err.Error()
 		}
-		if message != last && message != "" { // the same trouble is told once
+		if message != last && message != "" { // the same error is logged once
 			s.logf("%s", message)
 		}
 		last = message

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -92,55 +88,4 @@ func redisDo(ctx context.Context, p *redis.Pool, command string, args ...any) (a
 	}
 	defer c.Close()
 	return redis.DoContext(c, ctx, command, args...)
-}
-
-// objects is the object store, used without signatures: the stand-in store wants none.
-type objects struct{ contract.Upload }
-
-func (o objects) url(key string) string {
-	return strings.TrimSuffix(o.Endpoint, "/") + "/" + o.Bucket + "/" + key
-}
-
-// ready is true of a store that answers at all: a foreign one may well say 403 to who has no key.
-func (o objects) ready(ctx context.Context) error {
-	if o.Endpoint == "" {
-		return nil
-	}
-	req, err := http.NewRequestWithContext(ctx, "GET", o.Endpoint, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 500 {
-		return errors.New(resp.Status)
-	}
-	return nil
-}
-
-func (o objects) put(ctx context.Context, key string, content []byte) error {
-	bucket, err := call(ctx, "PUT", strings.TrimSuffix(o.url(""), "/"), nil)
-	switch {
-	case err == nil:
-		bucket.Close()
-	case !strings.Contains(err.Error(), "409"): // 409: it is there already
-		return err
-	}
-	done, err := call(ctx, "PUT", o.url(key), bytes.NewReader(content))
-	if err != nil {
-		return err
-	}
-	return done.Close()
-}
-
-func (o objects) get(ctx context.Context, key string) ([]byte, error) {
-	b, err := call(ctx, "GET", o.url(key), nil)
-	if err != nil {
-		return nil, err
-	}
-	defer b.Close()
-	return io.ReadAll(b)
 }

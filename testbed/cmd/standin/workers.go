@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +19,7 @@ import (
 
 	"berth/testbed/internal/contract"
 	"berth/testbed/internal/schema"
+	"berth/testbed/internal/scip"
 )
 
 // work is a background service: it gets the databases from the frontend and is healthy once it has them.
@@ -104,7 +109,15 @@ func takeUpload(ctx context.Context, db pools, store objects) error {
 			fmt.Sprintf("the store has %s, and %s was uploaded", got, want))
 		return errors.Join(err, tx.Commit(ctx))
 	}
-	if err := keepIndex(ctx, db["codeintel"], id, content); err != nil {
+	index, err := scip.Parse(content)
+	if err != nil {
+		_, err = tx.Exec(ctx, "UPDATE lsif_uploads SET state = 'failed', failure_message = $2, finished_at = now() WHERE id = $1", id, err.Error())
+		return errors.Join(err, tx.Commit(ctx))
+	}
+	if err := keepIndex(ctx, db["codeintel"], id, index); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE lsif_uploads SET indexer = $2, indexer_version = $3 WHERE id = $1", id, index.Tool, index.ToolVersion); err != nil {
 		return err
 	}
 	// There is one complete upload of a commit: it takes the place of the one before.
@@ -118,28 +131,75 @@ func takeUpload(ctx context.Context, db pools, store objects) error {
 	return tx.Commit(ctx)
 }
 
-// keepIndex writes an upload into codeintel-db, once. The whole upload is one document: the stand-in does not read what is in it.
-func keepIndex(ctx context.Context, db *pgxpool.Pool, id int, content []byte) error {
+// keepIndex writes an upload into codeintel-db, once.
+func keepIndex(ctx context.Context, db *pgxpool.Pool, id int, index scip.Index) error {
 	tx, err := db.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // does nothing after the commit
 	tag, err := tx.Exec(ctx, `INSERT INTO codeintel_scip_metadata (upload_id, tool_name, tool_version, tool_arguments, text_document_encoding, protocol_version)
-		SELECT $1, 'stand-in', '', '{}', 'UTF8', 0 WHERE NOT EXISTS (SELECT FROM codeintel_scip_metadata WHERE upload_id = $1)`, id)
+		SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM codeintel_scip_metadata WHERE upload_id = $1)`,
+		id, index.Tool, index.ToolVersion, append([]string{}, index.Arguments...), index.Encoding, index.Protocol)
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
 	}
-	sum := sha256.Sum256(content)
-	if _, err := tx.Exec(ctx, `INSERT INTO codeintel_scip_documents (payload_hash, schema_version, raw_scip_payload) VALUES ($1, 1, $2)
-		ON CONFLICT (payload_hash) DO NOTHING`, sum[:], content); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO codeintel_scip_document_lookup (upload_id, document_path, document_id)
-		SELECT $1, 'index.scip', id FROM codeintel_scip_documents WHERE payload_hash = $2`, id, sum[:]); err != nil {
-		return err
+	names := map[string]int{}
+	for _, d := range index.Documents {
+		if err := keepDocument(ctx, tx, id, d, names); err != nil {
+			return fmt.Errorf("%s: %w", d.Path, err)
+		}
 	}
 	return tx.Commit(ctx)
+}
+
+// keepDocument writes one file of an index. names has the ids of the symbols so far. Sourcegraph cuts names into the segments of a tree and packs
+// ranges tighter; here a name is one segment, and a range's numbers are varints.
+func keepDocument(ctx context.Context, tx pgx.Tx, id int, d scip.Document, names map[string]int) error {
+	var payload bytes.Buffer
+	zip := gzip.NewWriter(&payload)
+	if _, err := zip.Write(d.Raw); err != nil {
+		return err
+	}
+	if err := zip.Close(); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(d.Raw)
+	if _, err := tx.Exec(ctx, `INSERT INTO codeintel_scip_documents (payload_hash, schema_version, raw_scip_payload) VALUES ($1, 1, $2)
+		ON CONFLICT (payload_hash) DO NOTHING`, sum[:], payload.Bytes()); err != nil {
+		return err
+	}
+	var lookup int64
+	if err := tx.QueryRow(ctx, `INSERT INTO codeintel_scip_document_lookup (upload_id, document_path, document_id)
+		SELECT $1, $2, id FROM codeintel_scip_documents WHERE payload_hash = $3 RETURNING id`, id, d.Path, sum[:]).Scan(&lookup); err != nil {
+		return err
+	}
+	for _, s := range d.Symbols {
+		if strings.HasPrefix(s.Name, "local ") { // those of one document have no row
+			continue
+		}
+		n, known := names[s.Name]
+		if !known {
+			n = len(names) + 1
+			names[s.Name] = n
+			if _, err := tx.Exec(ctx, "INSERT INTO codeintel_scip_symbol_names (id, upload_id, name_segment) VALUES ($1, $2, $3)", n, id, s.Name); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO codeintel_scip_symbols (upload_id, document_lookup_id, schema_version, symbol_id, definition_ranges, reference_ranges)
+			VALUES ($1, $2, 1, $3, $4, $5)`, id, lookup, n, packed(s.Definitions), packed(s.References)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packed are numbers as varints, or nothing when there are none.
+func packed(numbers []int32) (out []byte) {
+	for _, n := range numbers {
+		out = binary.AppendUvarint(out, uint64(n))
+	}
+	return out
 }
 
 // runSyntacticWorker has nothing to do; it is healthy when it reaches the databases.

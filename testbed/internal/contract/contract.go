@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -68,16 +69,21 @@ func first(names []string, env Env) (name, value string) {
 	return names[0], ""
 }
 
-// Upload has the settings of the object store.
-type Upload struct{ Backend, Endpoint, Bucket string }
+// Upload has the settings of the object store. Without a key, requests are not signed: Sourcegraph's own store wants no signature.
+type Upload struct {
+	Backend, Endpoint, Bucket, Region, KeyID, Secret string
+	ManageBucket                                     bool // make the bucket when it is missing
+}
 
 // UploadOf reads them; the newer names win over the older ones.
 func UploadOf(env Env) Upload {
 	for _, prefix := range []string{"SOURCEGRAPH_UPLOAD_", "PRECISE_CODE_INTEL_UPLOAD_"} {
 		if b := env(prefix + "BACKEND"); b != "" {
-			u := Upload{Backend: strings.ToLower(b), Endpoint: env(prefix + "AWS_ENDPOINT"), Bucket: env(prefix + "BUCKET")}
-			if u.Bucket == "" {
-				u.Bucket = "lsif-uploads"
+			u := Upload{Backend: strings.ToLower(b), Endpoint: env(prefix + "AWS_ENDPOINT"), Bucket: cmp.Or(env(prefix+"BUCKET"), "lsif-uploads"),
+				Region: cmp.Or(env(prefix+"AWS_REGION"), "us-east-1")}
+			u.ManageBucket = u.Backend != "s3" || env(prefix+"MANAGE_BUCKET") == "true"
+			if u.Backend == "s3" {
+				u.KeyID, u.Secret = env(prefix+"AWS_ACCESS_KEY_ID"), env(prefix+"AWS_SECRET_ACCESS_KEY")
 			}
 			return u
 		}

@@ -53,7 +53,7 @@ type Service struct {
 	Health    *Health
 	Log       []string          // what its log has once it is healthy
 	Exit      *Exit             // how it ends, of one that does
-	Stop      *int              // exit code when it is told to end
+	Stop      *int              // exit code when it is asked to end
 	Sources   map[string]string `yaml:"sources"` // sources of kinds of promises, where they differ
 }
 

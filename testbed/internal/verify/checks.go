@@ -147,10 +147,11 @@ func (r *run) look(ctx context.Context, s contract.Service) {
 	name := r.name(s.Name)
 	for _, want := range s.Log {
 		got := r.await(ctx, "there", func() string {
-			if strings.Contains(logs(ctx, name), want) {
+			text := logs(ctx, name)
+			if strings.Contains(text, want) {
 				return "there"
 			}
-			return "not there"
+			return "not there; the last line is: " + lastLine(text)
 		})
 		r.promise(s, "log", strconv.Quote(want), "there", got, "")
 	}

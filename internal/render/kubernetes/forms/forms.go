@@ -7,7 +7,9 @@
 package forms
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"berth/catalogue"
@@ -25,6 +27,8 @@ type Input struct {
 	Sources []stack.Secret
 	// Guard refuses to apply the files to an installation of a release that this one can't follow; nil: there is no guard.
 	Guard *Guard
+	// Running says that the objects are in a cluster: values for Sourcegraph's chart keep the hashes by which it restarts pods.
+	Running bool
 	// Seal returns the file of a Secret with its values encrypted. Without it, Secrets with secret values are left out.
 	Seal func(name string, secret *kubernetes.Object) ([]byte, error)
 }
@@ -49,6 +53,33 @@ func Render(form string, in *Input) (files, once []stack.File, err error) {
 		files, err = in.manifests()
 	}
 	return files, nil, err
+}
+
+// One writes a form that is one file: the values of Sourcegraph's own chart, or manifests as one YAML stream in the order in which they are applied.
+// The guard's Job is not in the stream, since it must end before the rest is applied; the frontend's pods ask the same before they migrate.
+func One(form string, in *Input) ([]byte, error) {
+	if form == "helm-values" {
+		files, err := in.helmValues()
+		if err != nil {
+			return nil, err
+		}
+		return files[0].Content, nil
+	}
+	files, err := in.files("")
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(files, func(a, b stack.File) int { return strings.Compare(a.Path, b.Path) })
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n# The namespace must be there:  kubectl create namespace %s\n", MadeBy, in.Set.Namespace)
+	for _, o := range in.Expected() {
+		fmt.Fprintf(&b, "# This Secret must be there:    %s\n", o.Name())
+	}
+	for _, f := range files {
+		b.WriteString("---\n")
+		b.Write(bytes.TrimPrefix(f.Content, []byte("# "+MadeBy+"\n")))
+	}
+	return b.Bytes(), nil
 }
 
 // objects are the objects in files: all but the Job that only berth's own apply runs, since the frontend's pods migrate there.

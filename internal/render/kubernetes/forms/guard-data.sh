@@ -13,7 +13,8 @@ for file in "$DATA"/PG_VERSION "$DATA"/*/PG_VERSION; do
     folder=${file%/PG_VERSION}
   fi
 done
-own=$(psql --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+# The server says which major it is; a client beside it may be newer. Where the server is not in the path, they are of one package.
+own=$({ postgres --version 2>/dev/null || psql --version; } | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 if [ "$newest" -eq 0 ] || [ "$newest" -eq "$own" ]; then exit 0; fi
 if [ "${ALLOW:-}" = "$RELEASE" ]; then
   say "the ConfigMap berth-guard allows $RELEASE: data of Postgres $newest is left to an image of Postgres $own"

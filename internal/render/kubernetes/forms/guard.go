@@ -48,7 +48,8 @@ func (in *Input) guarded() []*kubernetes.Object {
 		switch {
 		case o.Key() == "Deployment/"+frontend && in.reachable():
 			migrator := tree.Named(spec["initContainers"], "migrator")
-			spec["initContainers"] = append([]any{in.guardContainer(migrator, false)}, tree.List(spec["initContainers"])...)
+			// After sidecars, by which it may reach the database.
+			spec["initContainers"] = slices.Insert(slices.Clone(tree.List(spec["initContainers"])), kubernetes.NativeSidecars(spec), any(in.guardContainer(migrator, false)))
 		case slices.Contains(stack.Databases(), o.Service):
 			if guard := in.guardOfData(spec); guard != nil {
 				spec["initContainers"] = append(tree.List(spec["initContainers"]), guard) // after the one that makes the folder readable
@@ -178,11 +179,14 @@ func (in *Input) guardHook(annotations map[string]any) *kubernetes.Object {
 	spec["automountServiceAccountToken"] = false
 	guard := in.guardContainer(tree.Items(spec["containers"])[0], true)
 	spec["containers"] = []any{guard}
-	mounted := func(v any) bool {
-		volume, _ := v.(map[string]any)
-		return tree.Named(guard["volumeMounts"], tree.Text(volume, "name")) != nil
+	for _, v := range tree.Items(spec["volumes"]) {
+		for _, from := range []string{"configMap", "secret"} {
+			if source, ok := v[from].(map[string]any); ok {
+				source["optional"] = true // it comes with the rest
+			}
+		}
 	}
-	if volumes := slices.DeleteFunc(tree.List(spec["volumes"]), func(v any) bool { return !mounted(v) }); len(volumes) > 0 {
+	if volumes := kubernetes.Mounted(spec["volumes"], tree.Containers(spec)); volumes != nil {
 		spec["volumes"] = volumes
 	} else {
 		delete(spec, "volumes")

@@ -8,17 +8,32 @@ fi
 
 ask() { psql --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 --command "$1"; }
 
-# Sourcegraph's services trust the certificates of their system where no other are named; psql does from 16 on, if it is told to.
+# Sourcegraph's services trust the certificates of their system where no other are named; psql does from 16 on, if a variable says so.
 case ${PGSSLMODE:-} in verify-*)
   if [ -z "${PGSSLROOTCERT:-}" ] && [ "$(psql --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')" -ge 16 ]; then export PGSSLROOTCERT=system; fi ;;
 esac
 
-# Before the first installation there is nothing that could answer. Only a Job that runs before everything else is told that it may be so.
+# Before the first installation there is nothing that could answer. Only a Job that runs before everything else accepts that.
 # The image itself names a folder for sockets.
 case ${PGHOST:-} in /*) PGHOST= ;; esac
 if [ -n "${MAYBE_NEW:-}" ] && [ -z "${PGHOST:-}" ]; then
   say "no Secret says where the database is: nothing is installed yet"
   exit 0
+fi
+# These files say how to sign in, and they come with the rest.
+for file in "${PGSSLROOTCERT:-}" "${PGSSLCERT:-}" "${PGSSLKEY:-}"; do
+  case $file in /*)
+    if [ -n "${MAYBE_NEW:-}" ] && [ ! -f "$file" ]; then
+      say "$file is not there: nothing is installed yet"
+      exit 0
+    fi ;;
+  esac
+done
+# psql takes a key only if nobody else can read it. The root of the container may be read-only; its shared memory is not.
+if [ -n "${PGSSLKEY:-}" ]; then
+  umask 077
+  cat "$PGSSLKEY" >/dev/shm/berth-key
+  export PGSSLKEY=/dev/shm/berth-key
 fi
 export PGCONNECT_TIMEOUT=5
 began=$(date +%s)

@@ -32,6 +32,12 @@ case "$*" in
 esac
 `
 
+// postgres stands for the server's program: it is not in the path where OWN is set alone.
+const postgres = `#!/bin/sh
+[ -n "${SERVED:-}" ] || exit 127
+echo "postgres (PostgreSQL) $SERVED"
+`
+
 // guardOf returns a rendered guard: of an object's pods, or of the Job.
 func guardOf(t *testing.T, in *forms.Input, path string) map[string]any {
 	t.Helper()
@@ -61,8 +67,10 @@ func guardOf(t *testing.T, in *forms.Input, path string) map[string]any {
 func run(t *testing.T, guard map[string]any, variables ...string) (code int, output string) {
 	t.Helper()
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "psql"), []byte(psql), 0o755); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"psql": psql, "postgres": postgres} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var words []string
 	for _, word := range tree.List(guard["command"]) {
@@ -161,6 +169,8 @@ func TestGuardOfData(t *testing.T) {
 		{"older data that it would convert", map[string]string{"pgdata-12": "12"}, nil, 1, "kubectl -n sg delete pod pgsql-0"},
 		{"that is allowed", map[string]string{"pgdata-12": "12"}, []string{"ALLOW=5.11.6271"}, 0, "allows 5.11.6271"},
 		{"data before a conversion, with newer beside", map[string]string{"pgdata-12": "12", "pgdata-16": "16"}, []string{"OWN=12.22"}, 1, "pgdata-16 has data of Postgres 16"},
+		{"its own, by an image with a newer client", map[string]string{"pgdata-16": "16"}, []string{"OWN=17.6", "SERVED=16.14"}, 0, ""},
+		{"older data, and a client as old", map[string]string{"pgdata-12": "12"}, []string{"OWN=12.22", "SERVED=16.14"}, 1, "of Postgres 16"},
 		{"a folder that says nothing", map[string]string{"lost": "", "pgdata-16": "16"}, nil, 0, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -222,7 +232,7 @@ func TestGuardIsInEachForm(t *testing.T) {
 // TestNoGuardWherePsqlCantLogIn: where psql can't log in there is no guard in the frontend's pods, and the README says so. What berth applies itself
 // never has one.
 func TestNoGuardWherePsqlCantLogIn(t *testing.T) {
-	in := input(t, "7.5.4453", "services: {migrator: {env: {PG_CONNECTION_UPDATER: EC2_ROLE_CREDENTIALS}}}")
+	in := input(t, "7.5.4453", "databases: {pgsql: {external: {host: a.b.eu-west-1.rds.amazonaws.com, user: sg, database: sg, auth: aws-iam}}}")
 	files, _, err := forms.Render("manifests", in)
 	if err != nil {
 		t.Fatal(err)

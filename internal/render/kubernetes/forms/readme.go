@@ -16,8 +16,24 @@ func (in *Input) readme(what string, expected []*kubernetes.Object, namespace, g
 	fmt.Fprintf(&b, "<!-- %s -->\n\n# Sourcegraph %s\n\n%s\n\n", MadeBy, in.Set.Release, what)
 	b.WriteString(in.secretsText(expected, namespace))
 	b.WriteString(in.guardText(namespace, guard))
+	b.WriteString(in.outsideText())
 	fmt.Fprintf(&b, "## Apply\n\n```sh\nkubectl create namespace %s    # once, before the Secrets\n%s\n```\n", namespace, apply)
 	return []byte(b.String())
+}
+
+// outsideText says what another installation in the cluster would share.
+func (in *Input) outsideText() string {
+	var keys []string
+	for i := range in.Set.Objects {
+		if o := &in.Set.Objects[i]; o.Namespace() == "" && o.Service != "" {
+			keys = append(keys, "`"+o.Key()+"`")
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return "## Outside the namespace\n\n" + strings.Join(keys, ", ") + ". Another installation in this cluster must have other names for them: give it a `name` of its own in\n" +
+		"`sourcegraph.yaml`, or `kubernetes: {clusterScoped: false}`.\n\n"
 }
 
 func (in *Input) manifestsReadme() []byte {
@@ -91,6 +107,11 @@ func (in *Input) secretsText(expected []*kubernetes.Object, namespace string) st
 func (in *Input) secretCommands(secrets []*kubernetes.Object, namespace string) string {
 	var b strings.Builder
 	needed := in.neededSources(secrets)
+	if slices.ContainsFunc(in.Sources, func(s stack.Secret) bool {
+		return slices.ContainsFunc(s.Parts, func(p stack.Part) bool { return p.To > 0 })
+	}) {
+		b.WriteString("LC_ALL=C  # places in a text are counted in bytes\n")
+	}
 	for _, composed := range []bool{false, true} { // values that consist of others come after these
 		for _, s := range in.Sources {
 			if slices.Contains(needed, s.Name) && composed == (s.Parts != nil) {
@@ -179,6 +200,8 @@ func shell(parts []stack.Part) string {
 		case p.Secret != "" && p.JSON:
 			// As the text inside a JSON string.
 			fmt.Fprintf(&b, `"$(printf %%s "$%s" | sed 's/[\\"]/\\&/g')"`, shellName(p.Secret))
+		case p.To > 0:
+			fmt.Fprintf(&b, `"${%s:%d:%d}"`, shellName(p.Secret), p.From, p.To-p.From)
 		case p.Secret != "":
 			b.WriteString(`"$` + shellName(p.Secret) + `"`)
 		default:

@@ -15,24 +15,41 @@ import (
 	"berth/internal/tree"
 )
 
-// helmValues returns values with which Sourcegraph's own chart of the same release makes the same objects. It translates each difference
-// between our objects and those of the chart. What the chart has no value for is a problem, and then there are no values: an incomplete
-// file would look complete.
+// helmValues returns values with which Sourcegraph's own chart of the same release makes the same objects. What the chart has no value for
+// is a problem, and then there are no values: an incomplete file would look complete.
 func (in *Input) helmValues() ([]stack.File, error) {
+	v, err := in.Values()
+	if err != nil {
+		return nil, err
+	}
+	if len(v.Lost) > 0 {
+		return nil, byLine(v.Lost)
+	}
+	return []stack.File{
+		{Path: "values.yaml", Content: yaml.Encode(v.comment(MadeBy, in.Release.Version), v.Tree)},
+		{Path: "README.md", Content: in.valuesReadme()},
+	}, nil
+}
+
+// Values are values for Sourcegraph's own chart, of the release of the set.
+type Values struct {
+	Tree  map[string]any
+	Notes []string  // what the chart does additionally with them, without harm
+	Lost  diag.List // BERTH3601: what the chart has no value for
+	// Moved are the objects, by their keys, whose pods get the same variables in another order: the chart writes those of values in the middle.
+	Moved []string
+}
+
+// Values translates each difference between the set's objects and those of Sourcegraph's own chart.
+func (in *Input) Values() (*Values, error) {
 	t, err := in.translation()
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(){t.switches, t.ingress, t.secrets, t.configMaps, t.accounts, t.added, t.objects, t.agree, t.leftOver} {
+	for _, step := range []func(){t.switches, t.ingress, t.secrets, t.configMaps, t.accounts, t.added, t.objects, t.agree, t.sameSums, t.leftOver} {
 		step()
 	}
-	if len(t.lost) > 0 {
-		return nil, t.lost
-	}
-	return []stack.File{
-		{Path: "values.yaml", Content: yaml.Encode(t.comment(), t.values)},
-		{Path: "README.md", Content: in.valuesReadme()},
-	}, nil
+	return &Values{Tree: t.values, Notes: t.notes, Lost: t.lost, Moved: tree.Keys(t.moved)}, nil
 }
 
 func (in *Input) valuesReadme() []byte {
@@ -51,7 +68,8 @@ type translation struct {
 	values  map[string]any
 	demands map[string]*demand
 	extra   []any
-	notes   []string // what the chart does additionally, without harm
+	moved   map[string]bool // see Values.Moved
+	notes   []string        // what the chart does additionally, without harm
 	lost    diag.List
 }
 
@@ -72,7 +90,7 @@ func (in *Input) translation() (*translation, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &translation{Input: in, release: release, ours: map[string]*kubernetes.Object{}, chart: map[string]map[string]any{}, values: values, demands: map[string]*demand{}}
+	t := &translation{Input: in, release: release, ours: map[string]*kubernetes.Object{}, chart: map[string]map[string]any{}, values: values, demands: map[string]*demand{}, moved: map[string]bool{}}
 	for key, body := range shipped {
 		t.chart[key] = normal(body)
 	}
@@ -141,9 +159,10 @@ func (t *translation) agree() {
 // beside records what the chart does additionally, without harm.
 func (t *translation) beside(what string) { t.notes = append(t.notes, what) }
 
-func (t *translation) comment() string {
-	text := MadeBy + "\nValues for Sourcegraph's own Helm chart, version " + t.release.Version + "."
-	for _, note := range t.notes {
+// comment is the head of a file of values.
+func (v *Values) comment(head, release string) string {
+	text := head + "\nValues for Sourcegraph's own Helm chart, version " + release + "."
+	for _, note := range v.Notes {
 		text += "\nWith them the chart " + note + "."
 	}
 	return text
@@ -157,6 +176,26 @@ func (t *translation) unsupported(o *kubernetes.Object, what string) {
 		p.Range = o.Origins[len(o.Origins)-1].Range
 	}
 	t.lost = append(t.lost, p)
+}
+
+// byLine makes one problem of all that have the same cause, which is a line of the config.
+func byLine(lost diag.List) diag.List {
+	var out diag.List
+	first := map[diag.Range]int{}
+	for _, p := range lost {
+		i, seen := first[p.Range]
+		if p.Range == (diag.Range{}) || !seen {
+			first[p.Range] = len(out)
+			out = append(out, p)
+			continue
+		}
+		if out[i].Detail == nil {
+			out[i].Detail = []string{out[i].Subject + ": the chart " + strings.TrimPrefix(out[i].Summary, "Sourcegraph's chart ")}
+			out[i].Summary = "Sourcegraph's chart can't do what this line asks"
+		}
+		out[i].Detail = append(out[i].Detail, p.Subject+": the chart "+strings.TrimPrefix(p.Summary, "Sourcegraph's chart "))
+	}
+	return out
 }
 
 // leftOver reports all differences that no step translated.
@@ -174,42 +213,7 @@ func (t *translation) leftOver() {
 }
 
 // same reports whether two trees mean the same; empty values mean nothing.
-func same(a, b any) bool { return reflect.DeepEqual(slim(a), slim(b)) }
-
-// slim is a tree without empty values; nil when nothing is left.
-func slim(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for key, value := range v {
-			if s := slim(value); s != nil {
-				out[key] = s
-			}
-		}
-		if len(out) == 0 {
-			return nil
-		}
-		return out
-	case []any:
-		if len(v) == 0 {
-			return nil
-		}
-		out := make([]any, len(v))
-		for i, value := range v {
-			out[i] = slim(value)
-		}
-		return out
-	case map[string]string:
-		return slim(tree.OfTexts(v))
-	case int:
-		return float64(v)
-	case int64:
-		return float64(v)
-	case uint64:
-		return float64(v)
-	}
-	return v
-}
+func same(a, b any) bool { return reflect.DeepEqual(tree.Slim(a), tree.Slim(b)) }
 
 // override is what Helm has to merge over one tree to get another: null removes.
 func override(shipped, wanted any) any {

@@ -54,6 +54,7 @@ func (t *translation) switches() {
 			t.turnedOff(service)
 		}
 	}
+	t.insights()
 	t.agent()
 	if t.chart["ClusterRole/prometheus"] != nil && t.ours["ClusterRole/prometheus"] == nil && t.since("6.6") {
 		t.set("prometheus.privileged", false)
@@ -94,6 +95,18 @@ func (t *translation) withoutVariables(which func(map[string]any) bool) {
 			})
 		}
 	}
+}
+
+// insights leaves out where Code Insights' database is, where nothing of ours says it. The chart always says it; nothing reads it.
+func (t *translation) insights() {
+	const secret = "Secret/codeinsights-db-auth"
+	front := t.ours["Deployment/"+frontend]
+	if t.ours["StatefulSet/codeinsights-db"] != nil || front == nil || tree.Named(tree.Named(tree.At(tree.Pods(front.Body), "spec")["containers"], "frontend")["env"], "CODEINSIGHTS_PGHOST") != nil {
+		return
+	}
+	delete(t.chart, secret)
+	t.withoutVariables(func(e map[string]any) bool { return strings.HasPrefix(tree.Text(e, "name"), "CODEINSIGHTS_PG") })
+	t.beside("makes the Secret codeinsights-db-auth, and variables from it, which nothing reads")
 }
 
 // agent sends traces directly to the collector where ours go there.

@@ -29,12 +29,31 @@ func (t *translation) workload(o *kubernetes.Object, there map[string]any) {
 	if name == "frontend" && !t.since("5.9") {
 		t.migratorVariables(tree.At(mine, "spec"), tree.At(theirs, "spec"))
 	}
+	shipped := tree.WithoutNulls(tree.At(theirs, "spec")).(map[string]any)
+	t.sidecars(name, tree.At(mine, "spec"), tree.At(theirs, "spec"), o)
 	for _, c := range tree.Containers(tree.At(mine, "spec")) {
 		for _, group := range []string{"initContainers", "containers"} {
-			if same := tree.Named(tree.At(theirs, "spec")[group], tree.Text(c, "name")); same != nil {
+			if same := tree.Named(tree.At(theirs, "spec")[group], tree.Text(c, "name")); same != nil && tree.Named(shipped[group], tree.Text(c, "name")) != nil {
 				t.container(name, o, c, same)
 			}
 		}
+	}
+}
+
+// sidecars adds containers. The chart has no values for further init containers.
+func (t *translation) sidecars(name string, mine, theirs map[string]any, o *kubernetes.Object) {
+	if strings.Contains(name, ".") {
+		return
+	}
+	var more []any
+	for _, c := range tree.Items(mine["containers"]) {
+		if tree.Named(theirs["containers"], tree.Text(c, "name")) == nil {
+			more = append(more, c)
+			theirs["containers"] = append(tree.List(theirs["containers"]), c)
+		}
+	}
+	if more != nil {
+		t.want(name+".extraContainers", nil, more, o)
 	}
 }
 
@@ -56,17 +75,55 @@ func (t *translation) migratorVariables(mine, theirs map[string]any) {
 			t.beside("gives the migrator the variable " + name + ", too, which it does not read")
 		}
 	}
+	for _, name := range shippedVariables["frontend"] {
+		if tree.Named(variables, name) == nil && tree.Named(migrator["env"], name) == nil {
+			shipped["env"] = slices.DeleteFunc(tree.List(shipped["env"]), func(v any) bool { return tree.Text(v.(map[string]any), "name") == name })
+		}
+	}
 }
 
 // sums copies the hashes with which the chart restarts pods.
 func (t *translation) sums(mine, theirs map[string]any) {
 	annotations, shipped := tree.At(mine, "metadata", "annotations"), tree.At(theirs, "metadata", "annotations")
 	for key := range shipped {
-		if strings.HasPrefix(key, "checksum/") {
+		if strings.HasPrefix(key, sums) {
 			annotations[key] = shipped[key]
 		}
 	}
 }
+
+// sameSums keeps the hashes that running pods have. The chart makes them of its values, such as the name of an existing Secret, so pods would
+// restart although they read the same. Its templates write annotations of values behind their own, and the later one counts.
+func (t *translation) sameSums() {
+	if !t.Running {
+		return
+	}
+	for _, o := range t.Input.objects() {
+		template := tree.Pods(o.Body)
+		if template == nil || t.chart[o.Key()] == nil {
+			continue
+		}
+		annotations := tree.Branch(template, "metadata", "annotations")
+		for _, key := range tree.Keys(annotations) {
+			if strings.HasPrefix(key, sums) && t.summed(key) {
+				tree.At(t.values, append(strings.Split(chartName(o.Name()), "."), "podAnnotations")...)[key] = annotations[key]
+			}
+		}
+	}
+}
+
+// summed reports whether there are values of which the chart makes a hash; those of the default ones are as they were.
+func (t *translation) summed(key string) bool {
+	for name, part := range map[string]string{"redisCache": "connection", "redisStore": "connection", "pgsql": "auth", "codeIntelDB": "auth", "codeInsightsDB": "auth"} {
+		if (key == sums+"redis") == (part == "connection") && len(tree.Branch(t.values, name, part)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// sums begin the annotations with which the chart restarts pods.
+const sums = "checksum/"
 
 // places translates where pods run, and with which users.
 func (t *translation) places(name string, o *kubernetes.Object, there map[string]any) {
@@ -152,6 +209,10 @@ func (t *translation) container(service string, o *kubernetes.Object, mine, thei
 			theirs[f.field] = mine[f.field]
 		}
 	}
+	if tree.Text(mine, "name") == "migrator" {
+		t.want("migrator.args", theirs["args"], mine["args"], o)
+		theirs["args"] = mine["args"]
+	}
 	if values.env != "" {
 		t.variables(values.env, o, mine, theirs)
 	}
@@ -194,6 +255,7 @@ func (t *translation) variables(values string, o *kubernetes.Object, mine, their
 		switch {
 		case there == nil:
 			t.want(values+".env."+name, nil, without(e, "name"), o)
+			t.moved[o.Key()] = true
 		case !same(e, there) && slices.Contains(shippedVariables[values], name):
 			t.want(values+".env."+name, without(there, "name"), without(e, "name"), o)
 		case !same(e, there):

@@ -22,22 +22,22 @@ const lastLines = 20
 type cause struct {
 	words   []string // any of them, in lower case
 	code    string
-	summary string // %s is the object
+	summary string // OBJECT is the object
 	hint    string
 }
 
 var causes = []cause{
-	{[]string{"no space left on device"}, "BERTH3301", "%s failed: there is no space left on the disk", "make room (docker system df shows what uses the space)"},
-	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "%s can't start: a port of this host is in use", "stop the program that uses the port, or set other ports:  berth explain ports"},
-	{[]string{"manifest unknown", "not found: manifest", "no such image", "name unknown", "unauthorized", "access to the resource is denied", "failed to resolve reference"}, "BERTH3303", "the image of %s is not available", "to see which images are missing: berth check"},
-	{[]string{"range of cpus is from"}, "BERTH3304", "%s has a limit of more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
-	{[]string{"cannot connect to the docker daemon", "failed to connect to the docker api", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine stopped answering during work on %s", "start it: systemctl start docker"},
-	{[]string{"operation not permitted"}, "BERTH3306", "the engine refuses the rights that %s requests", "see the engine's message; a patch can remove the request:  berth explain patches"},
+	{[]string{"no space left on device"}, "BERTH3301", "OBJECT failed: there is no space left on the disk", "make room (docker system df shows what uses the space)"},
+	{[]string{"port is already allocated", "address already in use"}, "BERTH3302", "OBJECT can't start: a port of this host is in use", "stop the program that uses the port, or set other ports:  berth explain ports"},
+	{[]string{"manifest unknown", "not found: manifest", "no such image", "name unknown", "unauthorized", "access to the resource is denied", "failed to resolve reference"}, "BERTH3303", "the image of OBJECT is not available", "to see which images are missing: berth check"},
+	{[]string{"range of cpus is from"}, "BERTH3304", "OBJECT has a limit of more processor cores than this host has", "set a smaller cpu limit, or size: demo"},
+	{[]string{"cannot connect to the docker daemon", "failed to connect to the docker api", "connection refused", "connection reset", "eof", "no such file or directory: docker.sock", "is the docker daemon running"}, "BERTH3305", "the Docker Engine stopped answering during work on OBJECT", "start it: systemctl start docker"},
+	{[]string{"operation not permitted"}, "BERTH3306", "the engine refuses the rights that OBJECT requests", "see the engine's message; a patch can remove the request:  berth explain patches"},
 }
 
 // unreached is a registry that the engine can't talk to.
 var unreached = cause{[]string{"connection refused", "connection reset", "no such host", "timeout", "deadline exceeded", "network is unreachable", "x509:", "tls:", "eof"},
-	"BERTH3307", "the registry of %s can't be reached", "see the engine's message, and wait until the registry answers again"}
+	"BERTH3307", "the registry of OBJECT can't be reached", "see the engine's message, and wait until the registry answers again"}
 
 // known finds what went wrong from what the engine said. What the engine itself says is proof that it is there: who refuses the
 // connection is then somebody else.
@@ -66,7 +66,7 @@ func (t *Target) Explain(ctx context.Context, s plan.Step, err error) diag.Diagn
 	d.Code, d.Summary = "BERTH3203", fmt.Sprintf("%s %s failed", s.Verb, d.Subject)
 	d.Detail = secret.Hide(t.secrets())(said)
 	if c, ok := known(s.Verb, strings.ToLower(strings.Join(said, "\n"))); ok {
-		d.Code, d.Summary, d.Hint = c.code, fmt.Sprintf(c.summary, d.Subject), c.hint
+		d.Code, d.Summary, d.Hint = c.code, strings.ReplaceAll(c.summary, "OBJECT", d.Subject), c.hint
 	}
 	return d
 }

@@ -28,6 +28,8 @@ type Target struct {
 	Values  map[string]string // of all secrets, for the .env file, and to keep them out of messages
 	Timeout time.Duration     // how long every service may take to be ready; 0: as the release says
 	Now     func() time.Time
+	AsIs    bool      // a restart leaves limits and files as they are, whatever the project has
+	Hold    *run.Hold // nil: requests are not held
 
 	watcher *compose.Watcher
 	seen    map[string]sighting
@@ -69,6 +71,9 @@ func container(s plan.Step) string { return cmp.Or(s.Container, s.Object) }
 
 // Do does steps of one verb.
 func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, progress func(plan.Step, int64, int64)) error {
+	if verb == plan.Recreate || verb == plan.Restart {
+		t.Hold.Before(ctx, steps)
+	}
 	switch verb {
 	case plan.Wait:
 		return nil
@@ -83,6 +88,9 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 	case plan.Recreate, plan.Execute:
 		return t.Engine.Replace(t.place(), objects(steps))
 	case plan.Start, plan.Restart:
+		if t.AsIs {
+			return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.Restart(ctx, container(s)) })
+		}
 		start := map[plan.Verb]func(context.Context, string) error{plan.Start: t.Engine.Start, plan.Restart: t.Engine.Restart}[verb]
 		return errors.Join(run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
 			return t.limited(ctx, s, start)
@@ -142,14 +150,20 @@ func (t *Target) saw(ctx context.Context, steps []plan.Step) error {
 	return project.SetApplied(ctx, t.State, applied)
 }
 
+// Waited is the longest time that requests waited for steps.
+func (t *Target) Waited() time.Duration { return t.Hold.Waited() }
+
 // Patience is how long a step's service may take.
 func (t *Target) Patience(s plan.Step) time.Duration {
 	if t.Timeout > 0 {
 		return t.Timeout
 	}
 	u, _ := t.unit(s.Object)
-	return u.Patience
+	return cmp.Or(u.Patience, unknown)
 }
+
+// unknown is how long a container may take that the config does not ask for any more.
+const unknown = 5 * time.Minute
 
 // Ready tells how far what steps started is.
 func (t *Target) Ready(ctx context.Context, steps []plan.Step) (map[int]run.Readiness, error) {
@@ -191,6 +205,15 @@ func (t *Target) Ready(ctx context.Context, steps []plan.Step) (map[int]run.Read
 		})
 	}
 	_ = g.Wait() // judgements have no errors
+	for _, s := range watched {
+		r := out[s.ID]
+		if r.Ready || r.Failed {
+			t.Hold.Back(s.Object)
+		} else {
+			r.How += t.Hold.How(s.Object)
+			out[s.ID] = r
+		}
+	}
 	return out, nil
 }
 

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"berth/internal/diag"
 	"berth/internal/state"
 )
+
+// errHeld says that another process holds a lock.
+var errHeld = errors.New("another process holds the lock")
 
 // Lock keeps others from working on the installation until release is called, or the process ends in whatever way. When somebody else
 // holds it, the error is a diag.List that tells who. It can't be lost, so the context comes back as it is.
@@ -30,9 +32,9 @@ func (d Dir) lock(command string, now time.Time) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := exclusive(f); err != nil {
 		defer f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
+		if errors.Is(err, errHeld) {
 			return nil, holderOf(path)
 		}
 		return nil, fmt.Errorf("take the lock: %w", err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -33,11 +34,23 @@ func (d Dir) Store() state.Store { return state.Store{Locker: d, Secrets: d, Log
 func (d Dir) Path() string { return d.path }
 
 // Make makes the folder, for its owner only; git does not see it.
-func (d Dir) Make() error {
-	if err := os.MkdirAll(d.path, 0o700); err != nil {
+func (d Dir) Make() error { return makeFolder(d.path, filepath.Dir(d.path)) }
+
+// Beside writes a file for programs of this machine into the folder beside a config, such as the schema that editors read.
+func Beside(configDir, name string, text []byte) error {
+	folder := filepath.Join(configDir, Folder)
+	if err := makeFolder(folder, folder); err != nil {
+		return err
+	}
+	return state.WriteFile(filepath.Join(folder, name), text, 0o600)
+}
+
+// makeFolder makes a folder, and hides the one above all states from git.
+func makeFolder(path, hidden string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("make the state folder: %w", err)
 	}
-	ignore := filepath.Join(filepath.Dir(d.path), ".gitignore")
+	ignore := filepath.Join(hidden, ".gitignore")
 	if _, err := os.Stat(ignore); errors.Is(err, fs.ErrNotExist) {
 		return state.WriteFile(ignore, []byte("*\n"), 0o600)
 	}
@@ -95,6 +108,19 @@ func (d Dir) Generate(ctx context.Context, names []string) (map[string]string, e
 		return nil, err
 	}
 	return values, d.writeJSON(secretsFile, values, 0o600)
+}
+
+// Keep keeps values as if they had been generated, for an installation that somebody else made with them.
+func (d Dir) Keep(ctx context.Context, values map[string]string) error {
+	all, err := d.Generated(ctx)
+	if err != nil || len(values) == 0 {
+		return err
+	}
+	maps.Copy(all, values)
+	if err := d.Make(); err != nil {
+		return err
+	}
+	return d.writeJSON(secretsFile, all, 0o600)
 }
 
 // Forget deletes everything, the generated secrets included, once the data that they protect is deleted.

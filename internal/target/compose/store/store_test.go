@@ -147,7 +147,7 @@ func TestHistory(t *testing.T) {
 	d := At(t.TempDir(), "sourcegraph")
 	p := &plan.Plan{Release: "7.5.0", Steps: []plan.Step{{ID: 1, Verb: plan.Create, Object: "pgsql"}}}
 	start := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
-	first := state.NewRecord(plan.Up, "7.5.0", "on: compose\n", start)
+	first := state.NewRecord(plan.Up, "7.5.0", "target: compose\n", start)
 	first.Plan = p
 	if err := d.Add(t.Context(), first); err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestHistory(t *testing.T) {
 	if err != nil || len(runs) != 2 {
 		t.Fatalf("History: %+v, %v", runs, err)
 	}
-	if r := runs[0]; r.Number != 1 || r.Result != state.Done || r.Config != "on: compose\n" || len(r.Steps) != 1 || r.Ended.IsZero() {
+	if r := runs[0]; r.Number != 1 || r.Result != state.Done || r.Config != "target: compose\n" || len(r.Steps) != 1 || r.Ended.IsZero() {
 		t.Errorf("the first run: %+v", r)
 	}
 	if r := runs[1]; r.Number != 2 || r.Result != state.Killed || r.Action != plan.Down {

@@ -30,8 +30,8 @@ type Target struct {
 	Bodies    map[string]map[string]any // the objects as they are applied, by key, without fields that are left to others
 	Timeout   time.Duration             // how long every object may take to be ready; 0: as usual
 	Now       func() time.Time
-	Secrets   []string // values that are not to be shown
-	Hold      *Hold    // nil: requests are not held
+	Secrets   []string  // values that are not to be shown
+	Hold      *run.Hold // nil: requests are not held
 
 	began    time.Time
 	intend   sync.Once
@@ -52,17 +52,21 @@ const (
 	proxyReadiness = 2 * time.Minute
 	// removal is how long an object may take to be gone that is made again.
 	removal = 5 * time.Minute
+	// Spreading is how long it takes until all nodes know where a Service leads, or who answers for one: kube-proxy gathers changes of one second.
+	Spreading = 2 * time.Second
 	// poll is how often it is tried or looked again.
 	poll = 200 * time.Millisecond
 )
 
 // Do does steps of one verb. Before the first one, the inventory says what is about to be there.
 func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
-	if err := t.begin(ctx); err != nil {
+	if verb == plan.Restart { // nothing is made or removed, so the inventory stays as it is
+		t.watch()
+	} else if err := t.begin(ctx); err != nil {
 		return err
 	}
 	defer t.watch().Forget()
-	t.Hold.before(ctx, steps)
+	t.Hold.Before(ctx, steps)
 	return run.Each(ctx, applies, steps, func(ctx context.Context, s plan.Step) error { return t.one(ctx, verb, s) })
 }
 
@@ -98,6 +102,8 @@ func (t *Target) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
 			return err
 		}
 		return t.apply(ctx, body)
+	case plan.Restart:
+		return t.restart(ctx, s)
 	case plan.Orphan:
 		return t.remove(ctx, kubernetes.RefOf(body), kubernetes.Orphan)
 	case plan.Grow:
@@ -183,6 +189,17 @@ func (t *Target) remove(ctx context.Context, ref kubernetes.Ref, how kubernetes.
 	return err
 }
 
+// restart replaces the pods of a workload one after the other, as its strategy says. It does what kubectl rollout restart does, in its name: the
+// annotation is no part of what berth renders, and plans leave it alone.
+func (t *Target) restart(ctx context.Context, s plan.Step) error {
+	kind, name, _ := strings.Cut(s.Object, "/")
+	ref := kubernetes.Ref{APIVersion: "apps/v1", Kind: kind, Namespace: t.Namespace, Name: name}
+	at := map[string]any{"kubectl.kubernetes.io/restartedAt": t.Now().UTC().Format(time.RFC3339)}
+	patch := map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": at}}}}
+	_, err := t.Client.Patch(ctx, ref, patch, "kubectl-rollout")
+	return err
+}
+
 // grow asks for a larger volume.
 func (t *Target) grow(ctx context.Context, s plan.Step) error {
 	for _, c := range s.Changes {
@@ -198,6 +215,9 @@ func (t *Target) grow(ctx context.Context, s plan.Step) error {
 	}
 	return nil
 }
+
+// Waited is the longest time that requests waited for steps.
+func (t *Target) Waited() time.Duration { return t.Hold.Waited() }
 
 // Patience is how long an object may take.
 func (t *Target) Patience(s plan.Step) time.Duration {
@@ -216,6 +236,9 @@ func (t *Target) Ready(ctx context.Context, steps []plan.Step) (map[int]run.Read
 		switch s.Verb {
 		case plan.Create, plan.Update, plan.TakeOver, plan.Recreate, plan.Execute, plan.Wait:
 			refs[s.ID] = kubernetes.RefOf(t.Bodies[s.Object])
+		case plan.Restart:
+			kind, name, _ := strings.Cut(s.Object, "/")
+			refs[s.ID] = kubernetes.Ref{APIVersion: "apps/v1", Kind: kind, Namespace: t.Namespace, Name: name}
 		case plan.Remove, plan.Delete:
 			_, err := t.Client.Get(ctx, t.removed(s))
 			if err != nil && !kubernetes.NotFound(err) {
@@ -238,9 +261,9 @@ func (t *Target) Ready(ctx context.Context, steps []plan.Step) (map[int]run.Read
 	}
 	for _, s := range steps {
 		if r := out[s.ID]; r.Ready || r.Failed {
-			t.Hold.back(s.Object)
+			t.Hold.Back(s.Object)
 		} else {
-			r.How += t.Hold.how(s.Object)
+			r.How += t.Hold.How(s.Object)
 			out[s.ID] = r
 		}
 		if s.Verb == plan.Execute {

@@ -1,10 +1,13 @@
 package execute
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"berth/internal/diag"
@@ -23,7 +26,10 @@ type Tasks struct {
 	Job                     map[string]any            // the migrator's Job, as it is applied: a task is one with another program
 	Contexts                map[string]map[string]any // security contexts of services' containers
 	StorageClass            string                    // of volumes that are made; "": the cluster's default
+	Claims                  map[string]string         // the claims of databases' data that have another name than the database
 	Secrets                 []string                  // values that are not to be shown
+	Tokens                  map[string]string         // variables with what signs in to databases for some minutes, in place of the migrator's
+	Files                   map[string]string         // contents by path, for tasks that stand alone
 	Now                     func() time.Time
 }
 
@@ -61,7 +67,13 @@ func (t *Tasks) Task(ctx context.Context, task run.Task, line func(string)) (int
 			return 0, err
 		}
 	}
-	return t.follow(ctx, ref, line)
+	exit, err := t.follow(ctx, ref, line)
+	if len(t.Tokens) > 0 && ctx.Err() == nil {
+		if err := t.Client.Delete(ctx, tokensOf(ref), kubernetes.DeleteOptions{}); err != nil && !kubernetes.NotFound(err) {
+			return exit, err
+		}
+	}
+	return exit, err
 }
 
 func (t *Tasks) create(ctx context.Context, ref kubernetes.Ref, task run.Task) error {
@@ -70,12 +82,43 @@ func (t *Tasks) create(ctx context.Context, ref kubernetes.Ref, task run.Task) e
 			return err
 		}
 	}
+	if err := t.keep(ctx, ref); err != nil {
+		return err
+	}
 	_, err := t.Client.Create(ctx, t.body(ref, task), plan.Manager)
 	if kubernetes.Exists(err) {
 		return nil // the first try was answered too late
 	}
 	return err
 }
+
+// tokensOf is the Secret with the tokens of a task.
+func tokensOf(job kubernetes.Ref) kubernetes.Ref {
+	return kubernetes.Ref{APIVersion: "v1", Kind: "Secret", Namespace: job.Namespace, Name: job.Name}
+}
+
+// keep writes the tokens of a task into a Secret, in place of those of an earlier one.
+func (t *Tasks) keep(ctx context.Context, job kubernetes.Ref) error {
+	if len(t.Tokens) == 0 {
+		return nil
+	}
+	secret, data := tokensOf(job), map[string]any{}
+	for name, token := range t.Tokens {
+		data[name] = base64.StdEncoding.EncodeToString([]byte(token))
+	}
+	for path, content := range t.Files {
+		data[keyOf(path)] = base64.StdEncoding.EncodeToString([]byte(content))
+	}
+	if err := t.Client.Delete(ctx, secret, kubernetes.DeleteOptions{}); err != nil && !kubernetes.NotFound(err) {
+		return err
+	}
+	_, err := t.Client.Create(ctx, map[string]any{"apiVersion": secret.APIVersion, "kind": secret.Kind, "type": "Opaque", "data": data,
+		"metadata": map[string]any{"name": secret.Name, "namespace": secret.Namespace, "labels": map[string]any{plan.LabelTaskOf: t.Installation}}}, plan.Manager)
+	return err
+}
+
+// keyOf is the key of a file in the Secret of a task.
+func keyOf(path string) string { return "file" + strings.ReplaceAll(path, "/", "-") }
 
 // claim makes the volume of a task, unless it is there.
 func (t *Tasks) claim(ctx context.Context, task run.Task) error {
@@ -94,7 +137,7 @@ func (t *Tasks) claim(ctx context.Context, task run.Task) error {
 
 func (t *Tasks) volume(task run.Task) string {
 	if task.Own {
-		return task.Volume
+		return cmp.Or(t.Claims[task.Volume], task.Volume)
 	}
 	return "berth-" + t.Installation + "-" + task.Volume
 }
@@ -104,18 +147,28 @@ func (t *Tasks) body(ref kubernetes.Ref, task run.Task) map[string]any {
 	template := tree.Pods(t.Job)
 	pod := maps.Clone(tree.Branch(template, "spec"))
 	c := maps.Clone(tree.Items(pod["containers"])[0])
+	if task.Own || task.Alone {
+		delete(pod, "initContainers") // it needs no sidecar that leads to a database
+	}
+	if task.Alone {
+		t.detach(ref, pod, c)
+	}
 	c["image"] = task.Image
 	delete(c, "command")
 	delete(c, "args")
 	if len(task.Entry) > 0 {
-		c["command"] = tree.OfList(task.Entry)
+		c["command"] = tree.OfList(literal(task.Entry))
 	}
 	if len(task.Command) > 0 {
-		c["args"] = tree.OfList(task.Command)
+		c["args"] = tree.OfList(literal(task.Command))
 	}
 	env := slices.Clone(tree.List(c["env"]))
 	for _, name := range slices.Sorted(maps.Keys(task.Env)) {
-		env = append(env, map[string]any{"name": name, "value": task.Env[name]})
+		env = append(env, map[string]any{"name": name, "value": literal([]string{task.Env[name]})[0]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Tokens)) {
+		env = slices.DeleteFunc(env, func(e any) bool { return tree.Text(e.(map[string]any), "name") == name })
+		env = append(env, map[string]any{"name": name, "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": tokensOf(ref).Name, "key": name}}})
 	}
 	c["env"] = env
 	if own := t.Contexts[task.As]; own != nil {
@@ -141,6 +194,35 @@ func (t *Tasks) body(ref kubernetes.Ref, task run.Task) map[string]any {
 			"annotations": map[string]any{annotationTask: task.Identity}},
 		// A task that fails is looked into; what may be done again is berth's to say.
 		"spec": map[string]any{"backoffLimit": int64(0), "template": map[string]any{"metadata": metadata, "spec": pod}}}
+}
+
+// detach takes out of a pod what refers to the installation, which may not be there yet, and mounts the task's own files.
+func (t *Tasks) detach(job kubernetes.Ref, pod, c map[string]any) {
+	for _, key := range []string{"volumes", "serviceAccountName", "serviceAccount"} {
+		delete(pod, key)
+	}
+	for _, key := range []string{"env", "envFrom", "volumeMounts"} {
+		delete(c, key)
+	}
+	var mounts []any
+	for _, path := range slices.Sorted(maps.Keys(t.Files)) {
+		mounts = append(mounts, map[string]any{"name": "berth-files", "mountPath": path, "subPath": keyOf(path), "readOnly": true})
+	}
+	if mounts != nil {
+		c["volumeMounts"] = mounts
+		pod["volumes"] = []any{map[string]any{"name": "berth-files", "secret": map[string]any{"secretName": tokensOf(job).Name}}}
+	}
+}
+
+// literal writes texts so that a pod's programs get them as they are: the kubelet puts variables in place of $(NAME), and one $ in place of two.
+//
+// Source: https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+func literal(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = strings.ReplaceAll(text, "$", "$$")
+	}
+	return out
 }
 
 // follow gives the lines of a Job's pod until the Job ends. A pod that can't start ends it, with why as a diag.List.
@@ -190,6 +272,7 @@ func (t *Tasks) follow(ctx context.Context, ref kubernetes.Ref, line func(string
 type taskPod struct {
 	Metadata struct{ Name string }
 	Status   struct {
+		Phase             string
 		ContainerStatuses []struct {
 			State struct {
 				Terminated *struct{ ExitCode int }

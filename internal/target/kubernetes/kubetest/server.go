@@ -191,6 +191,9 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, body map[string]an
 		Refuse(w, http.StatusConflict, "AlreadyExists", path+" already exists")
 		return
 	}
+	if body["kind"] == "Job" && body["status"] == nil { // nothing runs pods here, so nobody may wait for them
+		body["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Failed", "status": "True", "reason": "NoNode", "message": "this server runs no pods"}}}
+	}
 	answer(w, http.StatusCreated, s.store(path, body))
 }
 

@@ -9,8 +9,8 @@ import (
 	"berth/internal/tree"
 )
 
-// The labels that say which installation an object belongs to. Names of objects outside namespaces are the chart's, so two installations of
-// a cluster would share them.
+// The labels that say which installation an object belongs to. Names of objects outside namespaces are the chart's unless the
+// installation has a name of its own, so two installations of a cluster could share them.
 const (
 	labelInstallation = "dev.berth.installation"
 	labelNamespace    = "dev.berth.namespace"
@@ -34,7 +34,7 @@ func Foreign(d objects.Desired, c objects.Cluster) diag.List {
 		}
 		problems = append(problems, diag.Diagnostic{Code: "BERTH2204", Severity: diag.Error, Subject: o.Key,
 			Summary: fmt.Sprintf("it belongs to the installation %s in namespace %s; it is not touched", installation, namespace),
-			Hint:    "a second installation in a cluster must use only its namespace:  kubernetes: {clusterScoped: false}"})
+			Hint:    "give this installation a name of its own, such as  name: second   or let it use only its namespace:  kubernetes: {clusterScoped: false}"})
 	}
 	return problems
 }

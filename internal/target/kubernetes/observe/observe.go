@@ -234,6 +234,7 @@ func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]obje
 		Metadata struct{ Name string }
 		Spec     struct {
 			StorageClassName string
+			VolumeName       string
 			Resources        struct{ Requests map[string]string }
 		}
 		Status struct{ Phase string }
@@ -244,7 +245,7 @@ func claims(ctx context.Context, c *kubernetes.Client, namespace string) ([]obje
 	}
 	var out []objects.Claim
 	for _, c := range list {
-		out = append(out, objects.Claim{Name: c.Metadata.Name, Size: c.Spec.Resources.Requests["storage"], Class: c.Spec.StorageClassName, Phase: c.Status.Phase})
+		out = append(out, objects.Claim{Name: c.Metadata.Name, Size: c.Spec.Resources.Requests["storage"], Class: c.Spec.StorageClassName, Phase: c.Status.Phase, Volume: c.Spec.VolumeName})
 	}
 	return out, nil
 }

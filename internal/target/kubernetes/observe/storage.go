@@ -62,10 +62,16 @@ func newVolumes(bodies []map[string]any, existing []objects.Claim) map[string][]
 		case "PersistentVolumeClaim":
 			if !slices.ContainsFunc(existing, func(c objects.Claim) bool { return c.Name == ref.Name }) {
 				class := tree.Text(o, "spec", "storageClassName")
+				if reserved(o) {
+					continue
+				}
 				wanted[class] = append(wanted[class], ref.Name)
 			}
 		case "StatefulSet":
 			for _, claim := range tree.Items(tree.Branch(o, "spec")["volumeClaimTemplates"]) {
+				if reserved(claim) {
+					continue
+				}
 				name := kubernetes.RefOf(claim).Name + "-" + ref.Name
 				if !slices.ContainsFunc(existing, func(c objects.Claim) bool { return strings.HasPrefix(c.Name, name+"-") }) {
 					class := tree.Text(claim, "spec", "storageClassName")
@@ -75,4 +81,10 @@ func newVolumes(bodies []map[string]any, existing []objects.Claim) map[string][]
 		}
 	}
 	return wanted
+}
+
+// reserved reports whether a claim needs no class: "" says that a volume is there for it.
+func reserved(claim map[string]any) bool {
+	class, set := tree.Branch(claim, "spec")["storageClassName"]
+	return set && class == ""
 }

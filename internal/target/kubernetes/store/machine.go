@@ -23,5 +23,11 @@ func machine() string {
 
 // gone reports whether a process is surely no more: one of this very machine, so that the next run need not wait for a killed one.
 func gone(where string, pid int) bool {
-	return pid > 0 && where != "" && where == machine() && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	return pid > 0 && where != "" && where == machine() && ended(pid)
+}
+
+// ended reports whether no process has a number.
+func ended(pid int) bool {
+	p, err := os.FindProcess(pid)
+	return err == nil && errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }

@@ -234,7 +234,7 @@ func TestHistory(t *testing.T) {
 		s := At(c, namespace, "sourcegraph")
 		p := &plan.Plan{Release: "7.5.0", Steps: []plan.Step{{ID: 1, Verb: plan.Create, Object: "pgsql"}}}
 		start := time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)
-		first := state.NewRecord(plan.Up, "7.5.0", "on: kubernetes\n", start)
+		first := state.NewRecord(plan.Up, "7.5.0", "target: kubernetes\n", start)
 		first.Plan = p
 		if err := s.Add(t.Context(), first); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,192 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/doctor"
+)
+
+// illness is a fault that is injected into an installation.
+type illness struct {
+	name   string
+	inject func(s *site)
+	heal   func(s *site)
+	cause  string   // the code of the cause that must stand first
+	below  []string // what must follow from it
+}
+
+// database runs SQL in a database's container, also where it takes no writes.
+func (s *site) database(service, user, query string) {
+	s.t.Helper()
+	docker(s.t, "exec", "-e", "PGOPTIONS=-c default_transaction_read_only=off", s.name+"-"+service, "psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-U", user, "-c", query)
+}
+
+func pgsql(query string) func(*site) {
+	return func(s *site) { s.t.Helper(); s.database("pgsql", "sg", query) }
+}
+
+func redis(service string, args ...string) func(*site) {
+	return func(s *site) {
+		s.t.Helper()
+		docker(s.t, append([]string{"exec", s.name + "-" + service, "redis-cli"}, args...)...)
+	}
+}
+
+func onContainer(name string, verb ...string) func(*site) {
+	return func(s *site) { s.t.Helper(); docker(s.t, append(verb, s.name+"-"+name)...) }
+}
+
+// byItself heals what the doctor can heal.
+func byItself(s *site) {
+	s.t.Helper()
+	if code, out := s.berth("doctor", "--fix", "--yes"); code != 0 && code != 3 { // a health check may not have passed again; whether all gets well is asked later
+		s.t.Errorf("exit %d\n%s", code, out)
+	}
+}
+
+// logged writes a line into a container's log, as the service would, once it counts as started: before that, what it wrote says only that it waited.
+func logged(name, line string) func(*site) {
+	return func(s *site) {
+		s.t.Helper()
+		began, err := time.Parse(time.RFC3339Nano, docker(s.t, "inspect", "-f", "{{.State.StartedAt}}", s.name+"-"+name))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		await(s.t, 2*doctor.Starts, name+" to count as started", func() bool { return time.Since(began) > doctor.Starts })
+		docker(s.t, "exec", s.name+"-"+name, "sh", "-c", "for n in 1 2 3; do echo '"+line+"' >/proc/1/fd/1; done")
+	}
+}
+
+// saves makes redis-cache save after the mode of its folder was changed.
+func saves(mode string) func(*site) {
+	return func(s *site) {
+		s.t.Helper()
+		folder := strings.Fields(docker(s.t, "exec", s.name+"-redis-cache", "redis-cli", "CONFIG", "GET", "dir"))[1]
+		docker(s.t, "exec", "-u", "0", s.name+"-redis-cache", "chmod", mode, folder)
+		redis("redis-cache", "BGSAVE")(s)
+	}
+}
+
+// illnesses are the faults. Those that need a line of a log come last: it counts once its service counts as started.
+var illnesses = []illness{
+	{"a database is stopped", onContainer("pgsql", "stop", "-t", "5"), onContainer("pgsql", "start"), "BERTH5002", []string{"BERTH5050", "BERTH5051"}},
+	{"a service is killed", onContainer("searcher-0", "kill"), byItself, "BERTH5002", nil},
+	{"a container is deleted", onContainer("redis-store", "rm", "-f"), byItself, "BERTH5003", []string{"BERTH5050"}},
+	{"a service hangs", onContainer("gitserver-0", "pause"), onContainer("gitserver-0", "unpause"), "BERTH5002", nil},
+	{"a database takes no writes", func(s *site) {
+		pgsql("ALTER SYSTEM SET default_transaction_read_only = on")(s)
+		pgsql("SELECT pg_reload_conf()")(s)
+	}, func(s *site) {
+		pgsql("ALTER SYSTEM RESET default_transaction_read_only")(s)
+		pgsql("SELECT pg_reload_conf()")(s)
+	}, "BERTH5021", nil},
+	{"an index is invalid", pgsql("CREATE INDEX doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass"), pgsql("DROP INDEX doctored"), "BERTH5024", nil},
+	{"a schema migration failed", pgsql("INSERT INTO migration_logs (migration_logs_schema_version, schema, version, up, started_at, finished_at, success) VALUES (2, 'frontend', 7, true, now(), now(), false)"),
+		pgsql("DELETE FROM migration_logs WHERE version = 7"), "BERTH5027", nil},
+	{"a collation changed", pgsql("UPDATE pg_database SET datcollversion = '2.28' WHERE datname = current_database()"), pgsql("ALTER DATABASE sg REFRESH COLLATION VERSION"), "BERTH5023", nil},
+	{"Redis wants a password", redis("redis-cache", "CONFIG", "SET", "requirepass", "doctored"), redis("redis-cache", "-a", "doctored", "--no-auth-warning", "CONFIG", "SET", "requirepass", ""), "BERTH5040", nil},
+	{"Redis is full", redis("redis-store", "CONFIG", "SET", "maxmemory", "1000kb"), redis("redis-store", "CONFIG", "SET", "maxmemory", "0"), "BERTH5041", nil},
+	{"Redis can't save", saves("0555"), saves("0755"), "BERTH5042", nil},
+	{"the config was changed", func(s *site) { s.with(append(slices.Clone(muted), "services: {worker: {env: {DOCTORED: 'yes'}}}")...) }, func(s *site) { s.with(muted...) }, "BERTH5082", nil},
+	{"a code host has a certificate of an unknown authority", logged("gitserver-0", "fatal: x509: certificate signed by unknown authority"), onContainer("gitserver-0", "restart", "-t", "5"), "BERTH5074", nil},
+	{"the kernel refuses to map files", logged("zoekt-webserver-0", "mmap: cannot allocate memory"), onContainer("zoekt-webserver-0", "restart", "-t", "5"), "BERTH5072", nil},
+}
+
+// muted is what this machine lacks whatever runs on it.
+var muted = []string{"doctor: {mute: [{code: BERTH2113, reason: the machine of the test, until: '2099-01-01'}, {code: BERTH2109, reason: the machine of the test, until: '2099-01-01'}, " +
+	"{code: BERTH2110, reason: the machine of the test, until: '2099-01-01'}, {code: BERTH5012, reason: the machine of the test, until: '2099-01-01'}, " +
+	"{code: BERTH5010, reason: the machine of the test, until: '2099-01-01'}]}"}
+
+// examined is the doctor's report.
+func (s *site) examined() *doctor.Report {
+	s.t.Helper()
+	_, out := s.berth("doctor", "--json")
+	var r doctor.Report
+	if err := resultOf(out, &r); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+	return &r
+}
+
+// causes are the findings that nobody muted and that follow from no other one.
+func causes(r *doctor.Report) (out []*doctor.Finding) {
+	for _, f := range r.Findings {
+		if f.Muted == nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// starting reports whether a finding only says that a service starts. On a busy machine one may still do so after the fault before.
+func starting(f *doctor.Finding) bool {
+	return f.Problem.Code == "BERTH5001" && f.Problem.Severity == diag.Warning
+}
+
+// told is what a report has, for messages.
+func told(r *doctor.Report) string {
+	var b strings.Builder
+	for _, f := range r.All() {
+		fmt.Fprintf(&b, "%s %s: %s %q\n", f.Problem.Code, f.Problem.Subject, f.Problem.Summary, f.Problem.Detail)
+	}
+	for _, c := range r.Checks {
+		if c.Verdict == doctor.Unknown {
+			fmt.Fprintf(&b, "%s: %s\n", c.Code, c.Why)
+		}
+	}
+	return b.String()
+}
+
+// TestDoctor injects faults into a real installation, one after the other. The doctor finds each, names its cause first, and finds nothing before, between
+// and after them. It looks in under five seconds when all is well.
+func TestDoctor(t *testing.T) {
+	needs(t, engine, images(release))
+	s := newSite(t, "doctor")
+	s.with(muted...)
+	s.must(0, "lock")
+	s.must(0, "up")
+	well := func(s *site, after string) {
+		s.t.Helper()
+		var last *doctor.Report
+		await(s.t, 90*time.Second, "the doctor to find nothing after "+after, func() bool {
+			last = s.examined()
+			found := causes(last)
+			return len(found) == 0
+		})
+		s.t.Logf("nothing found %s, in %d ms", after, last.Milliseconds)
+	}
+	well(s, "up")
+	for _, w := range illnesses {
+		t.Run(w.name, func(t *testing.T) {
+			s := s.in(t)
+			w.inject(s)
+			defer w.heal(s)
+			var r *doctor.Report
+			await(t, 40*time.Second, "the doctor to find "+w.cause+" first", func() bool { // a health check takes a while
+				r = s.examined()
+				found := causes(r)
+				return len(found) > 0 && found[0].Problem.Code == w.cause
+			})
+			t.Log(told(r))
+			for _, code := range w.below {
+				if !slices.ContainsFunc(r.All(), func(f *doctor.Finding) bool { return f.Problem.Code == code }) {
+					t.Errorf("%s was not found", code)
+				}
+			}
+			if others := causes(r)[1:]; slices.ContainsFunc(others, func(f *doctor.Finding) bool { return !starting(f) }) {
+				t.Errorf("more than one cause: %s", told(r))
+			}
+			if r.Do == "" {
+				t.Error("nothing to do")
+			}
+		})
+		well(s, w.name)
+	}
+}

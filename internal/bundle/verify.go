@@ -1,0 +1,188 @@
+package bundle
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"berth/internal/bundle/redact"
+	"berth/internal/diag"
+)
+
+// Suffix is how the name of a bundle ends.
+const Suffix = ".tar.gz"
+
+func baseOf(file string) string { return filepath.Base(file) }
+
+// prove reads a finished archive, and fails when a known value is in it.
+func prove(file string, known []redact.Value) error {
+	_, found, err := read(file, redact.New(redact.Known(known)))
+	if err != nil {
+		return fmt.Errorf("read the bundle again: %w", err)
+	}
+	for name, values := range found {
+		return unsafeBundle(fmt.Sprintf("%s still has %s", name, known[values[0]].What))
+	}
+	return nil
+}
+
+// contents are the files of an archive as they are.
+type contents struct {
+	names    []string
+	sums     map[string]string
+	sizes    map[string]int64
+	folder   string    // that all are in, with a slash; "": there is none
+	manifest *Manifest // nil: it has none
+}
+
+// read reads an archive: names, checksums, the manifest, and which known values are in which file. scan may be nil.
+func read(file string, scan *redact.Redactor) (*contents, map[string][]int, error) {
+	c, found := &contents{sums: map[string]string{}, sizes: map[string]int64{}}, map[string][]int{}
+	var manifest []byte
+	err := each(file, func(name string, content io.Reader) error {
+		if path.Base(name) == ManifestFile && manifest == nil {
+			all, err := io.ReadAll(io.LimitReader(content, mostManifest))
+			if err != nil {
+				return err
+			}
+			manifest, content = all, bytes.NewReader(all)
+		}
+		h, n := sha256.New(), new(count)
+		text := io.TeeReader(content, io.MultiWriter(h, n))
+		if scan != nil {
+			values, err := scan.Has(ahead(text))
+			if err != nil {
+				return err
+			}
+			if len(values) > 0 {
+				found[name] = values
+			}
+		} else if _, err := io.Copy(io.Discard, text); err != nil {
+			return err
+		}
+		c.names = append(c.names, name)
+		c.sums[name], c.sizes[name] = hex.EncodeToString(h.Sum(nil)), int64(*n)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	c.folder = below(c.names)
+	if manifest != nil {
+		c.manifest = &Manifest{}
+		if err := json.Unmarshal(manifest, c.manifest); err != nil {
+			return nil, nil, fmt.Errorf("read its manifest: %w", err)
+		}
+	}
+	return c, found, nil
+}
+
+// mostManifest is how long a manifest may be.
+const mostManifest = 64 << 20
+
+// count counts bytes.
+type count int64
+
+func (c *count) Write(text []byte) (int, error) {
+	*c += count(len(text))
+	return len(text), nil
+}
+
+// ahead reads while the other side works.
+func ahead(from io.Reader) io.Reader {
+	in, out := io.Pipe()
+	go func() {
+		blocks, failed := make(chan []byte, 2), new(atomic.Pointer[error])
+		go func() {
+			for b := range blocks {
+				_, _ = out.Write(b) // who does not read on has its reason
+			}
+			if err := failed.Load(); err != nil {
+				out.CloseWithError(*err)
+			}
+			out.Close()
+		}()
+		for {
+			b := make([]byte, blockSize)
+			n, err := io.ReadFull(from, b)
+			blocks <- b[:n]
+			if err != nil {
+				if err != io.EOF && err != io.ErrUnexpectedEOF {
+					failed.Store(&err)
+				}
+				close(blocks)
+				return
+			}
+		}
+	}()
+	return in
+}
+
+// Checked is what became of the check of a bundle.
+type Checked struct {
+	Files    int       `json:"files"`
+	Bytes    int64     `json:"bytes"`
+	Known    int       `json:"known"` // secrets that were searched for
+	Problems diag.List `json:"problems"`
+}
+
+// Verify proves that a bundle is whole, and that no known value is in it.
+func Verify(file string, known []redact.Value) (*Checked, error) {
+	var scan *redact.Redactor
+	if len(known) > 0 {
+		scan = redact.New(redact.Known(known))
+	}
+	c, found, err := read(file, scan)
+	if err != nil {
+		return nil, diag.List{{Code: "BERTH4434", Severity: diag.Error, Subject: file, Summary: "the bundle can't be read", Detail: []string{err.Error()},
+			Hint: "get the file again: it was cut off or changed on its way"}}
+	}
+	out := &Checked{Files: len(c.names), Known: len(known)}
+	for _, n := range c.sizes {
+		out.Bytes += n
+	}
+	if c.manifest == nil {
+		return nil, diag.List{{Code: "BERTH4434", Severity: diag.Error, Subject: file, Summary: "it has no manifest, so berth did not make it",
+			Hint: "see what is in it with: berth bundle analyze " + file}}
+	}
+	out.Problems = append(diag.List{}, c.compare(file)...)
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		out.Problems = append(out.Problems, diag.Diagnostic{Code: "BERTH4432", Severity: diag.Error, Subject: name,
+			Summary: "it has a secret of this installation: " + known[found[name][0]].What, Hint: "do not send this file; make another: berth bundle"})
+	}
+	return out, nil
+}
+
+// compare compares the files with the manifest.
+func (c *contents) compare(file string) (problems diag.List) {
+	problem := func(name, summary string) {
+		problems = append(problems, diag.Diagnostic{Code: "BERTH4433", Severity: diag.Error, Subject: name, Summary: summary,
+			Hint: "get " + path.Base(file) + " again from who made it"})
+	}
+	listed := map[string]bool{c.folder + ManifestFile: true}
+	for _, f := range c.manifest.Files {
+		name := c.folder + f.Path
+		listed[name] = true
+		switch sum, there := c.sums[name]; {
+		case !there:
+			problem(f.Path, "the manifest lists this file, and it is not in the bundle")
+		case sum != f.SHA256:
+			problem(f.Path, "the file is not as it was written: its checksum differs from the manifest")
+		}
+	}
+	for _, name := range c.names {
+		if !listed[name] {
+			problem(strings.TrimPrefix(name, c.folder), "the file is not in the manifest")
+		}
+	}
+	return problems
+}

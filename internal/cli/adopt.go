@@ -1,0 +1,348 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/adopt"
+	theirs "berth/internal/adopt/compose"
+	"berth/internal/diag"
+	"berth/internal/installation"
+	"berth/internal/installation/engine"
+	"berth/internal/state"
+	"berth/internal/target/compose/store"
+	"berth/internal/view"
+	"github.com/spf13/cobra"
+)
+
+// adoptFlags are what berth adopt is asked for.
+type adoptFlags struct {
+	read       theirs.Options
+	url, out   string
+	yes, whole bool
+}
+
+// Adopted is what berth adopt found and wrote.
+type Adopted struct {
+	Written
+	Report adopt.Report `json:"report"`
+	// Newest is the newest release for the target.
+	Newest string `json:"newest"`
+}
+
+// reportFile is where the report is, beside the config.
+const reportFile = "adopt-report.md"
+
+func newAdoptCmd(env *Env) *cobra.Command {
+	var f adoptFlags
+	cmd := &cobra.Command{
+		Use:   "adopt [DIR]",
+		Short: "Take over a Sourcegraph that runs from Sourcegraph's Compose repository",
+		Long: `Read a folder with a fork of Sourcegraph's Compose repository, and write the sourcegraph.yaml that gives the same installation. It is read as docker
+compose reads it, without DIR the folder that you are in: with docker-compose.override.yaml, .env, profiles, extends and includes. Nothing that runs is touched.
+
+  berth adopt DIR     writes sourcegraph.yaml and a report of what became of each line of yours
+  berth plan          what taking over would change: normally nothing
+  berth up            takes over in place; what is as it should be goes on running
+  berth adopt finish  when you are content: your fork is not needed any more
+  berth adopt undo    gives everything back: docker compose up in DIR works as before
+
+Names of containers, volumes and networks, ports and passwords stay what they are. Secrets go into files that only you can read. What can't be kept is
+listed, and asked about.`,
+		Args:        cobra.MaximumNArgs(1),
+		Annotations: map[string]string{takesWord: "DIR"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return env.adopt(cmd.Context(), append(args, ".")[0], f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.read.Files, "file", "f", nil, "a Compose file, as docker compose has it (default as docker compose finds them)")
+	flags.StringArrayVar(&f.read.Profiles, "profile", nil, "a profile, as docker compose has it")
+	flags.StringArrayVar(&f.read.EnvFiles, "env-file", nil, "a file with variables, as docker compose has it")
+	flags.StringVarP(&f.read.Name, "project-name", "p", "", "the Compose project (default as docker compose finds it: mostly the folder's name)")
+	flags.StringVar(&f.url, "url", "", "the address that people use (default as the front proxy's settings say it)")
+	flags.StringVar(&f.out, "out", DefaultConfig, "where to write the config")
+	flags.BoolVar(&f.whole, "all", false, "every line, also those that are as Sourcegraph ships them")
+	yesFlag(cmd, &f.yes)
+	cmd.AddCommand(newAdoptUndoCmd(env), newAdoptFinishCmd(env))
+	return cmd
+}
+
+func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
+	config := e.Abs(f.out)
+	if _, err := os.Lstat(config); !errors.Is(err, fs.ErrNotExist) {
+		return exists(f.out)
+	}
+	s, base, err := e.theirs(ctx, dir, &f)
+	if err != nil {
+		return err
+	}
+	r, problems := theirs.Adopt(s, e.Catalogue(), base, f.url, filepath.Dir(config), e.Now)
+	if problems.Failed() {
+		return problems
+	}
+	r.Report.Source = dir
+	if !e.out.machine() {
+		view.Adoption(e.Stdout, r.Report, f.whole)
+	}
+	e.out.result = Adopted{Report: r.Report, Newest: e.Catalogue().Newest(catalogue.Compose), Written: Written{Files: []string{}}}
+	if undone := r.Report.Undone(); len(undone) > 0 {
+		if err := e.agree(ctx, f.yes, fmt.Sprintf("%s can't be kept. Go on without?", things(len(undone)))); err != nil {
+			return err
+		}
+	}
+	files, err := e.takeOver(ctx, f.out, r, s)
+	if err != nil {
+		return err
+	}
+	newest := e.Catalogue().Newest(catalogue.Compose)
+	return e.give(Adopted{Report: r.Report, Newest: newest, Written: Written{Files: files}}, func() {
+		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was touched\n", strings.Join(files, ", "))
+		if s.Guessed {
+			fmt.Fprintf(e.Stdout, "note      nothing of yours says which address people use: correct  url  in %s\n", f.out)
+		}
+		fmt.Fprintln(e.Stdout, e.behind(base.Release, newest))
+		fmt.Fprintln(e.Stdout, "next: berth plan"+naming(f.out))
+	})
+}
+
+// naming is the flag that names a config that is not the default one.
+func naming(file string) string {
+	if file == DefaultConfig {
+		return ""
+	}
+	return " -c " + file
+}
+
+// behind says how far a release is behind the newest.
+func (e *Env) behind(release, newest string) string {
+	if release == newest {
+		return "runs Sourcegraph " + release + ", the newest"
+	}
+	n := 0
+	for _, v := range e.Catalogue().Versions(catalogue.Compose) {
+		if v.Version == release {
+			break
+		}
+		n++
+	}
+	return fmt.Sprintf("runs Sourcegraph %s, %d releases behind %s; when berth has taken over: berth upgrade --to %s", release, n, newest, newest)
+}
+
+// theirs reads an installation of theirs, and finds its release.
+func (e *Env) theirs(ctx context.Context, dir string, f *adoptFlags) (*theirs.Source, adopt.Base, error) {
+	f.read.Dir = e.Abs(dir)
+	f.read.Env = map[string]string{"HOME": e.Getenv("HOME")}
+	if f.read.Name == "" {
+		f.read.Name = e.Getenv("COMPOSE_PROJECT_NAME")
+	}
+	for i, name := range f.read.Files {
+		f.read.Files[i] = e.Abs(name)
+	}
+	if problems := theirs.Look(&f.read); problems.Failed() {
+		return nil, adopt.Base{}, problems
+	}
+	s, err := theirs.Open(ctx, f.read)
+	if err != nil {
+		return nil, adopt.Base{}, diag.List{{Code: "BERTH4302", Severity: diag.Error, Subject: dir, Summary: "docker compose can't read it: " + oneLine(err.Error()),
+			Hint: "see what docker compose itself says: docker compose --project-directory " + dir + " config"}}
+	}
+	base, err := adopt.FindBase(e.Catalogue(), catalogue.Compose, s.Images)
+	if err != nil {
+		return nil, base, err
+	}
+	return s, base, theirs.Known(base, s.Images, dir).Err()
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// takeOver writes the config with its files, and remembers the containers. It gives the files.
+func (e *Env) takeOver(ctx context.Context, out string, r adopt.Result, s *theirs.Source) ([]string, error) {
+	dir := filepath.Dir(e.Abs(out))
+	wrote := map[string]string{}
+	put := func(name string, content []byte, mode os.FileMode) error {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if there, err := os.ReadFile(path); err == nil && !bytes.Equal(there, content) {
+			return diag.List{{Code: "BERTH4307", Severity: diag.Error, Subject: name, Summary: "the file exists with another content; nothing of it was changed", Hint: "move it away, or write elsewhere with: --out DIR/" + DefaultConfig}}
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		wrote[path] = adopt.Hash(map[string][]byte{"": content})
+		return state.WriteFile(path, content, mode)
+	}
+	for name, content := range r.Files {
+		if err := put(name, content, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	var report bytes.Buffer
+	view.Adoption(&report, r.Report, true)
+	if err := put(reportFile, report.Bytes(), 0o600); err != nil {
+		return nil, err
+	}
+	if err := e.create(out, r.Text); err != nil {
+		return nil, err
+	}
+	wrote[e.Abs(out)] = adopt.Hash(map[string][]byte{"": r.Text})
+	w, err := e.LoadUsable(out)
+	if err != nil {
+		return nil, err
+	}
+	t := adopt.Takeover{Project: s.Name, Release: r.Report.Base.Release, Dir: s.Dir, Files: s.Files, Wrote: wrote}
+	if err := engine.TakeOver(ctx, &e.Environment, w, t, s.Root, r); err != nil {
+		return nil, err
+	}
+	var files []string
+	for path := range wrote {
+		name, err := filepath.Rel(e.Dir, path)
+		if err != nil {
+			name = path
+		}
+		files = append(files, filepath.ToSlash(name))
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+func newAdoptUndoCmd(env *Env) *cobra.Command {
+	var file string
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "undo",
+		Short: "Give an installation back to the files that it was started from",
+		Long: `Forget that berth took an installation over, and remove the files that berth adopt wrote, unless you changed them. No container is touched: what
+berth made again since goes on running, and docker compose up in your folder makes it as it was.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.adoptUndo(cmd.Context(), file, yes) },
+	}
+	configFlag(cmd, &file)
+	yesFlag(cmd, &yes)
+	return cmd
+}
+
+// taken is an installation that was taken over; the error says that it was not.
+func (e *Env) taken(ctx context.Context, file string) (*installation.Want, store.Dir, adopt.Takeover, error) {
+	var t adopt.Takeover
+	w, err := e.LoadNamed(file)
+	if err != nil {
+		return nil, store.Dir{}, t, err
+	}
+	d := store.At(w.Dir, w.Stack.Name)
+	if err := d.Note(ctx, adopt.TakeoverNote, &t); err != nil {
+		return nil, d, t, err
+	}
+	if t.Project == "" || t.Final {
+		return nil, d, t, diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: file, Summary: "no takeover is open for this installation; nothing was touched",
+			Hint: "berth adopt DIR begins one; to leave berth: berth eject"}}
+	}
+	return w, d, t, nil
+}
+
+func (e *Env) adoptUndo(ctx context.Context, file string, yes bool) error {
+	w, d, t, err := e.taken(ctx, file)
+	if err != nil {
+		return err
+	}
+	if w.Doc.Config.Release != t.Release {
+		return diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: file, Summary: "your own files are of " + t.Release + ", and the config is of another release; nothing was touched",
+			Hint: "go back first: berth rollback; or leave with Sourcegraph's files of that release: berth eject"}}
+	}
+	if err := e.agree(ctx, yes, "Forget the takeover, and remove what berth adopt wrote?"); err != nil {
+		return err
+	}
+	if err := d.Forget(ctx); err != nil {
+		return err
+	}
+	var removed, kept []string
+	for path, hash := range t.Wrote {
+		content, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err == nil && adopt.Hash(map[string][]byte{"": content}) == hash:
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("remove what berth adopt wrote: %w", err)
+			}
+			removed = append(removed, path)
+		default:
+			kept = append(kept, path)
+		}
+	}
+	slices.Sort(removed)
+	slices.Sort(kept)
+	command := "docker compose --project-name " + t.Project + " --project-directory " + t.Dir
+	for _, name := range t.Files {
+		command += " --file " + name
+	}
+	return e.give(Returned{Removed: removed, Kept: kept, Next: command + " up --detach"}, func() {
+		fmt.Fprintln(e.Stdout, "berth has forgotten the installation; no container was touched")
+		for _, path := range kept {
+			fmt.Fprintln(e.Stdout, "kept      "+path+": you changed it")
+		}
+		fmt.Fprintln(e.Stdout, "next: "+command+" up --detach")
+	})
+}
+
+// Returned is what berth adopt undo did.
+type Returned struct {
+	Removed []string `json:"removed"`
+	Kept    []string `json:"kept,omitempty"` // that the admin changed
+	Next    string   `json:"next"`           // the command of their own that goes on
+}
+
+func newAdoptFinishCmd(env *Env) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "finish",
+		Short: "Say that the takeover is final",
+		Long:  `Say that the takeover is final: berth adopt undo is refused from now on. It lists what of your folder is still in use; the rest of it can go.`,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return env.adoptFinish(cmd.Context(), file) },
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+// Finished is what berth adopt finish says.
+type Finished struct {
+	Dir   string   `json:"dir"`
+	InUse []string `json:"inUse"` // paths of the folder that containers still mount
+}
+
+func (e *Env) adoptFinish(ctx context.Context, file string) error {
+	_, d, t, err := e.taken(ctx, file)
+	if err != nil {
+		return err
+	}
+	t.Final = true
+	if err := d.SetNote(ctx, adopt.TakeoverNote, t); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(e.Abs(file))
+	if err != nil {
+		return fmt.Errorf("read the config: %w", err)
+	}
+	root, inUse := filepath.Dir(t.Dir), []string{}
+	for _, s := range t.Shared {
+		inUse = append(inUse, s.Path)
+	}
+	if strings.Contains(string(text), root+"/") {
+		inUse = append(inUse, "what "+file+" names below "+root)
+	}
+	slices.Sort(inUse)
+	return e.give(Finished{Dir: t.Dir, InUse: inUse}, func() {
+		fmt.Fprintln(e.Stdout, "the takeover is final")
+		for _, path := range inUse {
+			fmt.Fprintln(e.Stdout, "in use    "+path+": until the container that mounts it is made again")
+		}
+		fmt.Fprintln(e.Stdout, "next: berth status"+naming(file))
+	})
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/internal/installation"
+	"berth/internal/installation/fake"
+)
+
+// hiddenSecrets are secrets that this test hides, by where berth learns of them.
+var hiddenSecrets = map[string]string{
+	"the target":      "Held4Zk3vQ9xT",
+	"the site config": "LicenseFromTheDatabase",
+	"a code host":     "hunter-of-a-code-host",
+	"the form":        "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+	"the name":        "nobody-knows-this-one",
+}
+
+// bundled runs berth on an installation whose logs have secrets.
+func bundled(t *testing.T, target string) (dir string, run func(want int, args ...string) string) {
+	t.Helper()
+	w, dir := fake.New(), t.TempDir()
+	w.Held = hiddenSecrets["the target"]
+	run = func(want int, args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		w.Process(0)
+		e := &Env{Stdout: &out, Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
+			Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir, Getenv: func(string) string { return "" }, Now: w.Now}}
+		if code := Run(t.Context(), e, args); code != want {
+			t.Fatalf("berth %s: exit %d, want %d\n%s", strings.Join(args, " "), code, want, out.String())
+		}
+		return out.String()
+	}
+	config := "target: " + target + "\nrelease: 7.4.0\nurl: http://localhost\n"
+	if target == "kubernetes" {
+		config = "target: kubernetes\nrelease: 7.4.0\nurl: http://sourcegraph.example.com\nkubernetes: {namespace: sourcegraph}\n"
+	}
+	if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(0, "up", "--yes")
+	var log []installation.LogLine
+	for where, secret := range hiddenSecrets {
+		quoted, _ := json.Marshal(map[string]string{"inner": secret})
+		for _, line := range []string{"password=" + secret, "lvl=eror in base64 " + base64.StdEncoding.EncodeToString([]byte("a"+secret)), `{"Body":` + string(quoted) + `}`} {
+			log = append(log, installation.LogLine{Time: w.Now().Add(-time.Hour), Text: line})
+			if where == "the name" {
+				break // in another form, nobody can know it
+			}
+		}
+	}
+	w.Plant("gitserver", fake.Planted{Log: log, Restarts: 3, Exit: 137, OOMKilled: true, Before: log[:1]})
+	site, _ := json.Marshal(map[string]string{"kind": "", "text": `{"licenseKey": "` + hiddenSecrets["the site config"] + `"}`})
+	host, _ := json.Marshal(map[string]string{"kind": "GITHUB", "text": `{"token": "` + hiddenSecrets["a code host"] + `"}`})
+	w.Plant("pgsql", fake.Planted{Exec: func(c installation.Command) (int, bool) {
+		if c.Args[0] != "psql" {
+			return 0, false
+		}
+		_, _ = c.Stdout.Write(append(append(site, '\n'), append(host, '\n')...))
+		return 0, true
+	}})
+	return dir, run
+}
+
+// TestBundleHasNoSecret looks into the unpacked archive with other programs' eyes: tar opens it, and no hiddenSecrets secret is found.
+func TestBundleHasNoSecret(t *testing.T) {
+	for _, target := range []string{"compose", "kubernetes"} {
+		t.Run(target, func(t *testing.T) {
+			dir, run := bundled(t, target)
+			said := run(0, "bundle", "--out", "one.tar.gz")
+			for _, want := range []string{"written   one.tar.gz", "nothing was sent", "masked"} {
+				if !strings.Contains(said, want) {
+					t.Errorf("%q is not said:\n%s", want, said)
+				}
+			}
+			unpacked := filepath.Join(dir, "unpacked")
+			if err := os.Mkdir(unpacked, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("tar", "-xzf", filepath.Join(dir, "one.tar.gz"), "-C", unpacked).CombinedOutput(); err != nil {
+				t.Fatalf("tar: %v\n%s", err, out)
+			}
+			files := 0
+			_ = filepath.WalkDir(unpacked, func(name string, d os.DirEntry, _ error) error {
+				if d.IsDir() {
+					return nil
+				}
+				files++
+				text, err := os.ReadFile(name)
+				if err != nil {
+					t.Error(err)
+				}
+				for where, secret := range hiddenSecrets {
+					for form, hidden := range map[string]string{"itself": secret, "base64": base64.StdEncoding.EncodeToString([]byte("a" + secret))[4:14]} {
+						if strings.Contains(string(text), hidden) {
+							t.Errorf("%s has the secret of %s, %s", name, where, form)
+						}
+					}
+				}
+				return nil
+			})
+			if files < 30 {
+				t.Errorf("only %d files", files)
+			}
+			run(0, "bundle", "verify", "one.tar.gz")
+			if tells := run(0, "bundle", "analyze", "one.tar.gz"); !strings.Contains(tells, "gitserver-0") || !strings.Contains(tells, "3 restarts, exit code 137") ||
+				!strings.Contains(tells, "lvl=eror") || !strings.Contains(tells, " checks: ") || !strings.Contains(tells, "memory") {
+				t.Errorf("analyze does not tell:\n%s", tells)
+			}
+		})
+	}
+}
+
+// TestBundlePreviewKeepsNothing: it says what is new since the last one.
+func TestBundlePreviewKeepsNothing(t *testing.T) {
+	dir, run := bundled(t, "compose")
+	if said := run(0, "bundle", "--preview"); !strings.Contains(said, "no bundle was made here before") {
+		t.Error(said)
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.tar.gz")); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+	run(0, "bundle", "--out", "one.tar.gz")
+	if said := run(0, "bundle", "--preview"); !strings.Contains(said, "since one.tar.gz") || !strings.Contains(said, ": 0 files") {
+		t.Error(said)
+	}
+	run(3, "bundle", "--out", "one.tar.gz") // no file is replaced
+	run(3, "bundle", "--out", "one.zip")
+	run(0, "bundle", "--out", "two.tar.gz")
+	if said := run(0, "bundle", "diff", "one.tar.gz", "two.tar.gz"); !strings.Contains(said, "the same") {
+		t.Error(said)
+	}
+}

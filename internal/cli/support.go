@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/support"
+	"berth/internal/view"
+
+	"github.com/spf13/cobra"
+)
+
+func newSupportCmd(env *Env) *cobra.Command {
+	var f recordFlags
+	cmd := &cobra.Command{
+		Use:   "support",
+		Short: "What is officially supported: ask, or check a config or a list of requirements",
+		Long: `What is officially supported, from one record with a source and a day for each statement (docs/support.md).
+
+berth understands the record's own words and versions. It says which words of a question it does not understand, and does not answer them.`,
+		Args: cobra.NoArgs,
+	}
+	f.flags(cmd)
+	cmd.AddCommand(newSupportAskCmd(env, &f), newSupportCheckCmd(env, &f), newSupportShowCmd(env, &f), newSupportOptionsCmd(env, &f), newSupportDiffCmd(env, &f))
+	return cmd
+}
+
+// record is a reader of the support record, which accepts the exceptions beside the config. Releases that people named have to be known.
+func (e *Env) record(f recordFlags, releases ...string) (*support.Reader, error) {
+	for _, release := range releases {
+		if err := e.known(release); err != nil {
+			return nil, err
+		}
+	}
+	record, err := e.supportRecord(f)
+	if err != nil {
+		return nil, err
+	}
+	r := e.reader(record)
+	standings, problems, err := e.exceptions(f.folder, record)
+	if err != nil {
+		return nil, err
+	}
+	e.warn(problems.Warnings()) // what can't be read allows nothing, and prevents nothing
+	var grants []support.Grant
+	for _, s := range standings {
+		if g, ok := s.Grant(); ok {
+			grants = append(grants, g)
+		}
+	}
+	r.Accept(grants)
+	return r, nil
+}
+
+// reader reads a support record.
+func (e *Env) reader(record *catalogue.SupportRecord) *support.Reader {
+	versions := e.Catalogue().Versions("")
+	var minors []string
+	for _, v := range versions {
+		minors = append(minors, catalogue.Minor(v.Version))
+	}
+	return support.New(record, e.Catalogue().Sizing(), versions[0].Version, minors)
+}
+
+func newSupportAskCmd(env *Env, f *recordFlags) *cobra.Command {
+	var release string
+	cmd := &cobra.Command{
+		Use:   "ask QUESTION...",
+		Short: "Answer a question in your own words",
+		Example: `  berth support ask "postgres 15 external on 7.4"
+  berth support ask redis sentinel`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := env.record(*f, release)
+			if err != nil {
+				return err
+			}
+			answer := r.Ask(strings.Join(args, " "), release)
+			return env.give(answer, func() { view.Support(env.Stdout, answer) })
+		},
+	}
+	cmd.Flags().StringVar(&release, "release", "", "of Sourcegraph, where the question names none (default: the newest)")
+	return cmd
+}
+
+func newSupportCheckCmd(env *Env, f *recordFlags) *cobra.Command {
+	var release string
+	cmd := &cobra.Command{
+		Use:   "check [FILE]",
+		Short: "Check a config, or a list of requirements line by line",
+		Long: `Check a config, or a list of requirements line by line. FILE is a sourcegraph.yaml (the default), or a text with one requirement a line, as people
+write them; - reads standard input. Exit code 3: something is not supported, or needs an exception.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := env.record(*f, release)
+			if err != nil {
+				return err
+			}
+			answers, err := env.supportOf(r, append(args, DefaultConfig)[0], release)
+			if err != nil {
+				return err
+			}
+			if err := env.give(answers, func() { view.SupportLines(env.Stdout, answers) }); err != nil {
+				return err
+			}
+			for _, a := range answers {
+				if a.Verdict == support.No || a.Verdict == support.NeedsOne {
+					return exit(ExitChecks)
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&release, "release", "", "of Sourcegraph, where a line names none (default: the config's, or the newest)")
+	return cmd
+}
+
+// known refuses a release that the catalogue does not have.
+func (e *Env) known(release string) error {
+	if release == "" {
+		return nil
+	}
+	_, err := e.Catalogue().Summarise(release)
+	return err
+}
+
+// supportOf answers for each line of a list of requirements, or for what a config needs.
+func (e *Env) supportOf(r *support.Reader, file, release string) ([]support.Answer, error) {
+	if strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml") {
+		w, err := e.LoadUsable(file)
+		if err != nil {
+			return nil, err
+		}
+		if release == "" {
+			release = w.Release.Version
+		}
+		return r.Lines(strings.Join(support.Needs(w.Doc.Config), "\n"), release), nil
+	}
+	text, err := e.textOf(file)
+	if err != nil {
+		return nil, err
+	}
+	answers := r.Lines(text, release)
+	if len(answers) == 0 {
+		return nil, diag.List{{Code: "BERTH4801", Severity: diag.Error, Summary: file + " has no requirements",
+			Hint: "write one requirement a line, such as: PostgreSQL 16 on RDS", Subject: file}}
+	}
+	return answers, nil
+}
+
+func (e *Env) textOf(file string) (string, error) {
+	if file == "-" {
+		text, err := io.ReadAll(e.Stdin)
+		return string(text), err
+	}
+	text, err := os.ReadFile(e.Abs(file))
+	return string(text), err
+}
+
+func newSupportShowCmd(env *Env, f *recordFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [SUBJECT]",
+		Short: "Show what the record has about a subject, or all subjects",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			record, err := env.supportRecord(*f)
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				subjects := record.Subjects
+				return env.give(subjects, func() {
+					for _, s := range subjects {
+						fmt.Fprintf(env.Stdout, "%-18s %s\n", s.ID, s.Title)
+					}
+				})
+			}
+			subject, ok := env.reader(record).Subject(args[0])
+			if !ok {
+				return diag.List{{Code: "BERTH4802", Severity: diag.Error, Summary: fmt.Sprintf("the record has no subject %q", args[0]), Hint: "list them: berth support show", Subject: args[0]}}
+			}
+			return env.give([]support.Subject{subject}, func() { view.SupportSubject(env.Stdout, subject) })
+		},
+	}
+}
+
+func newSupportOptionsCmd(env *Env, f *recordFlags) *cobra.Command {
+	var release string
+	cmd := &cobra.Command{
+		Use:   "options",
+		Short: "List the deployment options, and which are on their way out",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			r, err := env.record(*f, release)
+			if err != nil {
+				return err
+			}
+			options := r.Options(release)
+			return env.give(options, func() { view.SupportOptions(env.Stdout, options) })
+		},
+	}
+	cmd.Flags().StringVar(&release, "release", "", "of Sourcegraph (default: the newest)")
+	return cmd
+}
+
+func newSupportDiffCmd(env *Env, f *recordFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:     "diff RELEASE RELEASE",
+		Short:   "Show what is supported otherwise in another release",
+		Example: "  berth support diff 5.11 7.5",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := env.record(*f, args...)
+			if err != nil {
+				return err
+			}
+			changes := r.Difference(args[0], args[1])
+			return env.give(changes, func() { view.SupportDifference(env.Stdout, changes, args[0], args[1]) })
+		},
+	}
+}

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"berth/internal/status"
+	"berth/internal/view"
+	"github.com/spf13/cobra"
+)
+
+func newVerifyCmd(env *Env) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Do what people do, and say which leg fails",
+		Long: `Ask for the sign-in page and for searches that take each of the ways through Sourcegraph's services, with the time of each, and look whether
+uploads of code intelligence are processed. Nothing is changed. Exit code 1: a leg fails.
+
+Where searches need a sign-in, put an access token of Sourcegraph into the variable SRC_ACCESS_TOKEN. In a cluster, berth then asks at the
+address of the config, as people do; without a token it asks through the API server.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w, err := env.usable(env.LoadReferring(file))
+			if err != nil {
+				return err
+			}
+			i, err := env.open(cmd.Context(), w)
+			if err != nil {
+				return err
+			}
+			defer i.Close()
+			v, err := status.Verify(cmd.Context(), &env.Environment, i)
+			if err != nil {
+				return err
+			}
+			if err := env.give(v, func() { view.Verification(env.Stdout, v) }); err != nil || v.Works() {
+				return err
+			}
+			return exit(ExitError)
+		},
+	}
+	insideFlags(env, cmd, &file)
+	return cmd
+}

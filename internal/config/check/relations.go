@@ -1,0 +1,58 @@
+package check
+
+// fight reports a variable at a path that fights what berth does, and whether it does.
+func (c *checker) fight(path, service, name string) bool {
+	e := c.rel.Relations.Refuses(service, name, c.doc.Has)
+	if e == nil {
+		return false
+	}
+	hint := "remove it"
+	if e.Key != "" {
+		hint = "remove it, and use  " + e.Key + "  instead:  berth explain " + e.Key
+	}
+	c.refusedAt[path] = true
+	c.keyf("BERTH1172", path, hint, "%s can't be set here: %s", name, e.Reason)
+	return true
+}
+
+// offAndOn: no key turns on what another turns off.
+func (c *checker) offAndOn() {
+	if c.rel == nil {
+		return
+	}
+	off := func(name string) bool { return c.Services[name].Enabled != nil && !*c.Services[name].Enabled }
+	for _, use := range uses {
+		if off(use.service) && c.has(use.service) && c.doc.Has(use.key) {
+			c.keyf("BERTH1173", "services."+use.service+".enabled", "remove it, or "+use.key, "%s needs %s, which is off", use.key, use.service)
+		}
+	}
+	for _, name := range c.serviceNames() {
+		if !off(name) {
+			continue
+		}
+		for _, other := range c.rel.Relations.Off[name].With {
+			if on := c.Services[other].Enabled; on != nil && *on {
+				c.keyf("BERTH1173", "services."+other+".enabled", "remove it, or services."+name+".enabled",
+					"%s can't run without %s, which is off", other, name)
+			}
+		}
+	}
+}
+
+// uses are keys that have an effect only while a service runs.
+var uses = []struct{ key, service string }{
+	{"executors", "executor"}, {"tracing.jaeger", "jaeger"}, {"tracing.jaeger", "otel-collector"}, {"tracing.collector", "otel-collector"},
+	{"ports.prometheus", "prometheus"}, {"ports.grafana", "grafana"}, {"front.headers", "caddy"}, {"front.allow", "caddy"},
+	{"tls.certificate", "caddy"}, {"tls.letsEncrypt", "caddy"}, {"databases.codeinsights-db.settings", "codeinsights-db"},
+}
+
+// overlay is the overlay that a service belongs to; "" when every installation has it.
+func (c *checker) overlay(name string) string {
+	if s := c.compose(name); s != nil {
+		return s.Overlay
+	}
+	if w := c.workload(name); w != nil {
+		return w.Overlay
+	}
+	return ""
+}

@@ -1,0 +1,101 @@
+package reference
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"berth/catalogue"
+	"berth/internal/size"
+)
+
+const sizesHead = `# How large it has to be
+
+<!-- Generated from catalogue/sizes.yaml and catalogue/scaling.yaml. Regenerate with: go test ./internal/config/reference -update -->
+
+    berth size --users 3000 --repositories 40000 --largest-repo 20GB --total 800GB
+
+shows what each service needs, the machine or the nodes by name, the disks, the lines for sourcegraph.yaml, and how much the answer depends on each
+number. ` + "`--target kubernetes`" + ` does it for a cluster, ` + "`--release`" + ` for another release, ` + "`--json`" + ` for programs. Leave out what you don't know.
+
+The tables are those of Sourcegraph's [resource estimator](%s), read %s. They are its experience, not a measurement of ours.
+
+## Sizes
+
+The larger of the two numbers decides. Up to XL one machine is enough; above it take a cluster.
+
+| size | people up to | repositories up to | cores | memory | AWS | GCP | Azure |
+|---|---|---|---|---|---|---|---|
+`
+
+// sizesPage is docs/sizes.md.
+func sizesPage(t *testing.T) []byte {
+	c := catalogue.Embedded()
+	tables := size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}
+	var b strings.Builder
+	fmt.Fprintf(&b, sizesHead, tables.Scaling.Source, tables.Scaling.Read)
+	for i, s := range slices.Concat(tables.Sizing.Sizes, tables.Scaling.Larger) {
+		m := catalogue.Machine{AWS: "several", GCP: "several", Azure: "several"}
+		if i < len(tables.Scaling.Machines) {
+			m = tables.Scaling.Machines[i]
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d GB | %s | %s | %s |\n", s.Name, upTo(s.People), upTo(s.Repositories), s.Cores, s.Memory, m.AWS, m.GCP, m.Azure)
+	}
+	n := tables.Scaling.Node
+	fmt.Fprintf(&b, "\nNodes of a cluster: %d cores and %d GB each, such as %s (AWS), %s (GCP), %s (Azure).\n", n.Cores, n.Memory, n.AWS, n.GCP, n.Azure)
+	b.WriteString("\n## What differs from the estimator, and why\n\n- The size is the larger of the two that people and repositories ask for. The estimator takes the one of the repositories.\n")
+	for _, service := range slices.Sorted(maps.Keys(tables.Scaling.Fixes)) {
+		fmt.Fprintf(&b, "- %s: %s\n", service, tables.Scaling.Fixes[service])
+	}
+	b.WriteString(`- Services that a release does not have are left out, and sunset ways to deploy are not recommended.
+
+Everything else is equal: 14 loads that the estimator itself computed are a test (` + "`go test ./internal/size`" + `).
+
+## Services at the upper end of each size
+
+With 33 MB for each repository, a largest repository of 5 GB, and a largest index of 1 GB. Memory and disk are GB, for one instance.
+`)
+	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
+		servicesAt(t, &b, tables, target)
+	}
+	return []byte(b.String())
+}
+
+func upTo(n int) string {
+	if n == 0 {
+		return "more"
+	}
+	return strconv.Itoa(n)
+}
+
+// servicesAt writes what each service needs at the upper end of each size.
+func servicesAt(t *testing.T, b *strings.Builder, tables size.Tables, target catalogue.Target) {
+	release, err := catalogue.Embedded().Release("7.5.4453", target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	title := map[catalogue.Target]string{catalogue.Compose: "Docker Compose: one instance each", catalogue.Kubernetes: "Kubernetes"}[target]
+	fmt.Fprintf(b, "\n### %s\n\n| service |", title)
+	rows := map[string][]string{}
+	for _, s := range tables.Sizing.Sizes {
+		fmt.Fprintf(b, " %s |", s.Name)
+		e := tables.For(size.Load{People: s.People, Repositories: s.Repositories, Total: float64(s.Repositories) / 30, LargestRepository: 5, LargestIndex: 1, Insights: true}, release, target)
+		for _, v := range e.Services {
+			cell := fmt.Sprintf("%g cores, %g GB", v.CPU, v.Memory)
+			if v.Replicas > 1 {
+				cell = fmt.Sprintf("%g × %s", v.Replicas, cell)
+			}
+			if v.Disk > 0 {
+				cell += fmt.Sprintf(", disk %g", v.Disk)
+			}
+			rows[v.Name] = append(rows[v.Name], cell)
+		}
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(tables.Sizing.Sizes)) + "\n")
+	for _, service := range slices.Sorted(maps.Keys(rows)) {
+		fmt.Fprintf(b, "| %s | %s |\n", service, strings.Join(rows[service], " | "))
+	}
+}

@@ -1,0 +1,67 @@
+package reference
+
+import (
+	"fmt"
+	"strings"
+
+	"berth/catalogue"
+)
+
+const supportHead = `# What is officially supported
+
+<!-- Generated from catalogue/support.yaml. Regenerate with: go test ./internal/config/reference -update -->
+
+Each statement has its source, and the day on which the source was read. Ask it in your own words:
+
+    berth support ask "postgres 15 external on 7.4"
+    berth support check requirements.txt      # a list of requirements, one a line, as people write them
+    berth support check sourcegraph.yaml      # what a config needs
+    berth support options                     # ways to deploy, and which are on their way out
+    berth support diff 5.11 7.5               # what is supported otherwise in another release
+
+berth understands the words of this record and versions. It says which words of a question it does not understand; what they ask is not answered.
+No model and no network is involved.
+
+| answer | means |
+|---|---|
+| yes | a source says so |
+| yes, with guidance | supported, with what the statement adds |
+| yes, as far as the record understands it | the same, but some words say nothing to the record |
+| yes, but on its way out | deprecated |
+| needs an exception | ask Sourcegraph before |
+| the record does not know | no source says; ask Sourcegraph |
+| no | a source says so |
+
+*Shown by* names a test of berth that runs it on a real engine or cluster. Where it is missing, nobody's test did.
+`
+
+// supportPage is docs/support.md.
+func supportPage(r *catalogue.SupportRecord) []byte {
+	var b strings.Builder
+	b.WriteString(supportHead)
+	for _, s := range r.Subjects {
+		fmt.Fprintf(&b, "\n## %s\n\n", s.Title)
+		for _, st := range s.Statements {
+			var bounds []string
+			if st.Versions != "" {
+				bounds = append(bounds, "version `"+st.Versions+"`")
+			}
+			if st.Releases != "" {
+				bounds = append(bounds, "Sourcegraph `"+st.Releases+"`")
+			}
+			where := strings.Join(bounds, ", ")
+			if where != "" {
+				where += ": "
+			}
+			fmt.Fprintf(&b, "- %s**%s**. %s ([source](%s), read %s%s)\n", where, st.Status, strings.ReplaceAll(st.Says, "|", "\\|"), st.Source, st.Read, shownBy(st.Evidence))
+		}
+	}
+	return []byte(b.String())
+}
+
+func shownBy(evidence string) string {
+	if evidence == "" {
+		return ""
+	}
+	return "; shown by " + evidence
+}

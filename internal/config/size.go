@@ -1,0 +1,39 @@
+package config
+
+import (
+	"strconv"
+
+	"berth/catalogue"
+)
+
+// Lacking are the services to which a release gives less on a target than a size of Sourcegraph needs, with what they need.
+func Lacking(r *catalogue.Release, size catalogue.Size, on catalogue.Target) map[string]catalogue.Need {
+	out := map[string]catalogue.Need{}
+	for name, need := range size.Services {
+		if _, ok := r.Services[name]; !ok {
+			continue
+		}
+		if need = lacking(r, name, need.On(on)); need != (catalogue.Need{}) {
+			out[name] = need
+		}
+	}
+	return out
+}
+
+// lacking is what of a need a release does not give to a service.
+func lacking(r *catalogue.Release, name string, need catalogue.Need) catalogue.Need {
+	shipped := func(key string) Quantity { return Quantity(Facts{Release: r}.shipped("services." + name + "." + key)) }
+	if cores, err := Cores(shipped("cpu")); err != nil || cores >= float64(need.CPU) {
+		need.CPU = 0 // without a limit there is enough
+	}
+	if bytes, err := Bytes(shipped("memory")); err != nil || bytes >= int64(need.Memory)<<30 {
+		need.Memory = 0
+	}
+	if n, err := strconv.Atoi(string(shipped("replicas"))); err != nil || n >= need.Replicas {
+		need.Replicas = 0
+	}
+	if w := r.Workload(name); w != nil && w.Home != name {
+		need.Replicas = 0 // it is in the pods of another service, which has the number
+	}
+	return need
+}

@@ -1,0 +1,210 @@
+package doctor
+
+import (
+	"fmt"
+	"math"
+
+	"berth/internal/diag"
+)
+
+// databaseChecks look at the three databases. What is asked is in package look.
+var databaseChecks = []*Check{
+	{Code: "BERTH5020", Looks: "whether each database answers", Needs: []Source{FromDatabases}, Symptoms: []string{"502", "the frontend does not get ready"}, find: silentDatabases},
+	{Code: "BERTH5021", Looks: "whether each database takes writes", Needs: []Source{FromDatabases}, Symptoms: []string{"nothing can be saved"}, find: perDatabase(readOnly)},
+	{Code: "BERTH5022", Looks: "connections against max_connections", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 80, Fail: 95, Unit: "% of max_connections"}, Symptoms: []string{"too many clients already"}, find: perDatabase(connections)},
+	{Code: "BERTH5023", Looks: "the collation version of each database and of its system", Needs: []Source{FromDatabases}, Symptoms: []string{"collation version mismatch", "duplicate rows"}, find: perDatabase(collation)},
+	{Code: "BERTH5024", Looks: "indexes that Postgres marks as invalid", Needs: []Source{FromDatabases}, Symptoms: []string{"search is slow"}, find: perDatabase(invalidIndexes)},
+	{Code: "BERTH5025", Looks: "how long transactions are open", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 60, Fail: 1440, Unit: "minutes"}, find: perDatabase(longTransaction)},
+	{Code: "BERTH5026", Looks: "how long somebody waits for a lock", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 1, Fail: 10, Unit: "minutes"}, Symptoms: []string{"pages hang"}, find: perDatabase(lockWait)},
+	{Code: "BERTH5027", Looks: "schema migrations that began and did not end well", Needs: []Source{FromDatabases}, Strict: true, Symptoms: []string{"dirty database", "upgrade stuck"}, find: perDatabase(dirty)},
+	{Code: "BERTH5028", Looks: "background migrations that report errors", Needs: []Source{FromDatabases}, Symptoms: []string{"upgrade stuck"}, find: perDatabase(background)},
+	{Code: "BERTH5029", Looks: "the major release of Postgres, and the one that the running release has", Needs: []Source{FromDatabases}, Symptoms: []string{"upgrade stuck"}, find: oldPostgres},
+	{Code: "BERTH5030", Looks: "Postgres releases that are known to damage indexes", Needs: []Source{FromDatabases}, find: perDatabase(damagingRelease)},
+	{Code: "BERTH5031", Looks: "rows that vacuum has not removed", Needs: []Source{FromDatabases}, Symptoms: []string{"everything is slow"}, find: perDatabase(deadRows)},
+	{Code: "BERTH5032", Looks: "the age of the oldest transaction number", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 50, Fail: 80, Unit: "% of those that there are"}, find: perDatabase(oldTransactions)},
+	{Code: "BERTH5033", Looks: "pages whose checksum is wrong", Needs: []Source{FromDatabases}, Strict: true, find: perDatabase(checksums)},
+	{Code: "BERTH5034", Looks: "whether each of the three databases is one of its own", Needs: []Source{FromDatabases}, Strict: true, find: sharedDatabase},
+	{Code: "BERTH5036", Looks: "the clocks of databases and of this machine", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 60, Fail: 600, Unit: "seconds apart"}, Symptoms: []string{"sign-in fails"}, find: perDatabase(clock)},
+}
+
+// perDatabase is a check of each database that answered, and in which Sourcegraph has data.
+func perDatabase(look func(*Check, Database) *Finding) func(*Evidence, *Check) []*Finding {
+	return each(func(e *Evidence) []Database { return e.Databases }, look)
+}
+
+// each is a check of each thing of a kind.
+func each[T any](all func(*Evidence) []T, look func(*Check, T) *Finding) func(*Evidence, *Check) []*Finding {
+	return func(e *Evidence, c *Check) (out []*Finding) {
+		for _, one := range all(e) {
+			if f := look(c, one); f != nil {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+}
+
+// silentDatabases are those whose container runs, and that don't answer.
+func silentDatabases(e *Evidence, c *Check) []*Finding {
+	return silent(e, c, FromDatabases, "see its last lines; if it recovers after a crash, wait")
+}
+
+// silent are the stores of a kind whose container runs, and that don't answer. Why one could not be asked is in the evidence.
+func silent(e *Evidence, c *Check, stores Source, hint string) (out []*Finding) {
+	for _, s := range e.Services {
+		if u := e.Unseen[stores.Of(s.Service)]; u.Refuses {
+			out = append(out, c.found(s.Service, diag.Error, "it runs, but does not answer", hint, append([]string{u.Why}, e.last(s.Name)...)...))
+		}
+	}
+	return out
+}
+
+func readOnly(c *Check, d Database) *Finding {
+	switch {
+	case d.Recovery:
+		return c.found(d.Name, diag.Error, "it takes no writes: it is a standby, or it recovers", "point the config to the primary server, or wait until it has recovered")
+	case d.ReadOnly:
+		return c.found(d.Name, diag.Error, "it takes no writes: default_transaction_read_only is on", "find out who set it, then: ALTER SYSTEM RESET default_transaction_read_only; SELECT pg_reload_conf()")
+	}
+	return nil
+}
+
+func connections(c *Check, d Database) *Finding {
+	used := share(int64(d.Used), int64(d.Most))
+	severity := c.Limit.severity(used)
+	if severity == "" {
+		return nil
+	}
+	return c.found(d.Name, severity, fmt.Sprintf("%d of its %d connections are in use", d.Used, d.Most),
+		fmt.Sprintf("raise  databases.%s.settings.max_connections  in the config, then: berth up", d.Name))
+}
+
+func collation(c *Check, d Database) *Finding {
+	if d.Collation == "" {
+		return nil
+	}
+	return c.found(d.Name, diag.Warning, "its indexes were built with another version of the system's collations", "make a backup, then stop Sourcegraph, reindex and refresh: berth explain BERTH5023",
+		"version "+d.Collation)
+}
+
+func invalidIndexes(c *Check, d Database) *Finding {
+	if len(d.Invalid) == 0 {
+		return nil
+	}
+	return c.found(d.Name, diag.Warning, fmt.Sprintf("it has %s that Postgres does not use", counted(len(d.Invalid), "invalid index", "invalid indexes")),
+		"build each one again: REINDEX INDEX CONCURRENTLY NAME", d.Invalid...)
+}
+
+func longTransaction(c *Check, d Database) *Finding {
+	severity := c.Limit.severity(float64(d.Longest) / 60)
+	if severity == "" {
+		return nil
+	}
+	return c.found(d.Name, severity, fmt.Sprintf("a transaction is open for %s; vacuum can't remove rows meanwhile", minutes(d.Longest)),
+		"end it if nobody needs it: SELECT pg_terminate_backend(PID)", d.Query)
+}
+
+func lockWait(c *Check, d Database) *Finding {
+	severity := c.Limit.severity(float64(d.Waiting) / 60)
+	if severity == "" {
+		return nil
+	}
+	return c.found(d.Name, severity, fmt.Sprintf("somebody waits for a lock since %s", minutes(d.Waiting)),
+		"see who holds it: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+}
+
+func dirty(c *Check, d Database) *Finding {
+	if len(d.Unfinished) == 0 {
+		return nil
+	}
+	return c.found(d.Name, diag.Error, fmt.Sprintf("%s began and did not end well", counted(len(d.Unfinished), "schema migration", "schema migrations")),
+		"repair it before anything else: https://sourcegraph.com/docs/admin/how-to/dirty_database", d.Unfinished...)
+}
+
+func background(c *Check, d Database) *Finding {
+	if len(d.Background) == 0 {
+		return nil
+	}
+	return c.found(d.Name, diag.Warning, counted(len(d.Background), "background migration reports", "background migrations report")+" errors",
+		"fix what the errors say before the next upgrade; the worker tries again", d.Background...)
+}
+
+func oldPostgres(e *Evidence, c *Check) (out []*Finding) {
+	for _, d := range e.Databases {
+		if major := d.Server / 10000; major < e.Postgres {
+			out = append(out, c.found(d.Name, diag.Error, fmt.Sprintf("it runs Postgres %d, and release %s has %d", major, e.Release, e.Postgres), "see which releases convert the data: berth upgrade path"))
+		}
+	}
+	return out
+}
+
+// damagingRelease: CREATE INDEX CONCURRENTLY and REINDEX CONCURRENTLY of these could leave rows out.
+//
+// Source: https://www.postgresql.org/docs/release/14.4/
+func damagingRelease(c *Check, d Database) *Finding {
+	if d.Server < 140000 || d.Server >= 140004 {
+		return nil
+	}
+	return c.found(d.Name, diag.Warning, fmt.Sprintf("Postgres 14.%d can build indexes that lack rows", d.Server-140000), "update Postgres to 14.4 or later, then reindex the database")
+}
+
+func deadRows(c *Check, d Database) *Finding {
+	const least, part = 1_000_000, 0.5
+	if d.Dead < least || float64(d.Dead) < part*float64(d.Live) {
+		return nil
+	}
+	return c.found(d.Name, diag.Warning, fmt.Sprintf("the table %s has %d dead rows beside %d live ones", d.Table, d.Dead, d.Live),
+		fmt.Sprintf("find out what keeps autovacuum from it, or run: VACUUM (ANALYZE) %s", d.Table))
+}
+
+func oldTransactions(c *Check, d Database) *Finding {
+	used := share(d.Age, math.MaxInt32)
+	severity := c.Limit.severity(used)
+	if severity == "" {
+		return nil
+	}
+	return c.found(d.Name, severity, fmt.Sprintf("%.0f %% of the transaction numbers are used; at 100 %% it takes no writes", used), "freeze the oldest tables: VACUUM (FREEZE)")
+}
+
+func checksums(c *Check, d Database) *Finding {
+	if d.Checksums == 0 {
+		return nil
+	}
+	return c.found(d.Name, diag.Error, fmt.Sprintf("%s on its disk have a wrong checksum: data is damaged", counted(int(d.Checksums), "page", "pages")),
+		"stop Sourcegraph, replace the disk, and restore a backup: berth rollback, or your own")
+}
+
+func sharedDatabase(e *Evidence, c *Check) (out []*Finding) {
+	first := map[string]string{}
+	for _, d := range e.Databases {
+		if other := first[d.System]; other != "" && d.System != "" {
+			out = append(out, c.found(d.Name, diag.Error, "it is the same database as "+other, fmt.Sprintf("give it a database of its own:  databases.%s.external", d.Name)))
+			continue
+		}
+		first[d.System] = d.Name
+	}
+	return out
+}
+
+func clock(c *Check, d Database) *Finding {
+	severity := c.Limit.severity(math.Abs(d.Clock))
+	if severity == "" {
+		return nil
+	}
+	return c.found(d.Name, severity, fmt.Sprintf("its clock is %.0f seconds %s that of this machine", math.Abs(d.Clock), map[bool]string{true: "ahead of", false: "behind"}[d.Clock > 0]),
+		"synchronise the clocks of all machines with NTP")
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func minutes(seconds int) string {
+	if seconds >= 2*60*60 {
+		return fmt.Sprintf("%.1f h", float64(seconds)/3600)
+	}
+	return fmt.Sprintf("%d min", seconds/60)
+}

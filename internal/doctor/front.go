@@ -1,0 +1,110 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"berth/internal/diag"
+)
+
+// Front and search stand for what people see, as services that need others: see Needs.
+const (
+	frontProxy = "front proxy"
+	search     = "search"
+	address    = "address"
+)
+
+// Needs adds to who needs whom what people see.
+func Needs(services map[string][]string) map[string][]string {
+	services[frontProxy] = []string{"caddy", "sourcegraph-frontend"}
+	services[search] = []string{"sourcegraph-frontend", "searcher", "zoekt-webserver", "gitserver"}
+	services[address] = []string{frontProxy}
+	return services
+}
+
+// frontChecks look at what people see.
+var frontChecks = []*Check{
+	{Code: "BERTH5050", Looks: "whether Sourcegraph answers through its front proxy", Needs: []Source{FromFrontProxy}, Symptoms: []string{"502", "Sourcegraph does not answer"}, find: unanswered},
+	{Code: "BERTH5051", Looks: "whether a search is answered", Needs: []Source{FromFrontProxy}, Symptoms: []string{"search fails"}, find: searchFails},
+	{Code: "BERTH5052", Looks: "how long a search takes", Needs: []Source{FromFrontProxy}, Limit: &Limit{Warn: 3, Fail: 15, Unit: "seconds"}, Symptoms: []string{"search is slow"}, find: searchSlow},
+	{Code: "BERTH5053", Looks: "whether the name of the url is found", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unresolved},
+	{Code: "BERTH5054", Looks: "until when the certificate is valid", Needs: []Source{FromCertificates}, Limit: &Limit{Warn: 21, Fail: 0, Unit: "days left"}, Symptoms: []string{"browsers warn of the certificate"}, find: expires},
+	{Code: "BERTH5056", Looks: "whether the certificate is for the host of the url", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: otherNames},
+	{Code: "BERTH5057", Looks: "whether this machine trusts the certificate", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: untrusted},
+	{Code: "BERTH5058", Looks: "whether anything answers at the url", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unreached},
+}
+
+func unanswered(e *Evidence, c *Check) []*Finding {
+	if e.Front == nil || e.Front.Healthy || e.Front.At == "" {
+		return nil
+	}
+	return []*Finding{c.found(frontProxy, diag.Error, "Sourcegraph does not answer at "+e.Front.At, "see which service is not ready: berth status")}
+}
+
+func searchFails(e *Evidence, c *Check) []*Finding {
+	if e.Front == nil || e.Front.SearchSaid == "" {
+		return nil
+	}
+	f := c.found(search, diag.Error, "a search fails", "see the logs of the frontend, searcher and zoekt-webserver", e.Front.SearchSaid)
+	return []*Finding{f}
+}
+
+func searchSlow(e *Evidence, c *Check) []*Finding {
+	if e.Front == nil || e.Front.Searched != 200 || e.Front.SearchSaid != "" {
+		return nil
+	}
+	seconds := float64(e.Front.SearchTook) / 1000
+	severity := c.Limit.severity(seconds)
+	if severity == "" {
+		return nil
+	}
+	return []*Finding{c.found(search, severity, fmt.Sprintf("a search for one result took %.1f s", seconds), "give zoekt-webserver, searcher and gitserver more cpu and memory: berth explain services")}
+}
+
+func unresolved(e *Evidence, c *Check) []*Finding {
+	if e.Address == nil || e.Address.Resolves == "" {
+		return nil
+	}
+	return []*Finding{c.found(address, diag.Warning, "the name "+e.Address.Host+" is not found from here", "add it to your DNS; if people's machines find it, mute this",
+		e.Address.Resolves)}
+}
+
+func unreached(e *Evidence, c *Check) []*Finding {
+	if e.Address == nil || e.Address.Connects == "" {
+		return nil
+	}
+	return []*Finding{c.found(address, diag.Warning, "nothing answers at "+e.URL+" from here", "see the load balancer, the Ingress and the firewall in front of Sourcegraph",
+		e.Address.Connects)}
+}
+
+func expires(e *Evidence, c *Check) []*Finding {
+	if e.Address == nil || !e.Address.TLS {
+		return nil
+	}
+	days := e.Address.Expires.Sub(e.Taken).Hours() / 24
+	severity := c.Limit.severity(days)
+	if severity == "" {
+		return nil
+	}
+	when := fmt.Sprintf("the certificate of %s expires in %.0f days", e.Address.Host, days)
+	if days <= 0 {
+		when = fmt.Sprintf("the certificate of %s expired on %s", e.Address.Host, e.Address.Expires.Format("2006-01-02"))
+	}
+	return []*Finding{c.found(address, severity, when, "put a new certificate where tls in the config names it, then: berth up", "issued by "+e.Address.Issuer)}
+}
+
+func otherNames(e *Evidence, c *Check) []*Finding {
+	if e.Address == nil || e.Address.Mismatch == "" {
+		return nil
+	}
+	return []*Finding{c.found(address, diag.Error, "the certificate is not for "+e.Address.Host, "request one with this name among its subject alternative names",
+		"its names: "+strings.Join(e.Address.Names, ", "), e.Address.Mismatch)}
+}
+
+func untrusted(e *Evidence, c *Check) []*Finding {
+	if e.Address == nil || e.Address.Untrusted == "" || e.Address.Mismatch != "" || !e.Address.Expires.After(e.Taken) {
+		return nil
+	}
+	return []*Finding{c.found(address, diag.Warning, "this machine does not trust the certificate of "+e.Address.Host, "serve the whole chain; a private authority must be known to people's machines; if it is, mute this",
+		e.Address.Untrusted)}
+}

@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+)
+
+var update = flag.Bool("update", false, "write the generated documents")
+
+// TestPages holds docs/doctor.md and docs/troubleshooting.md against the list of checks.
+func TestPages(t *testing.T) {
+	for file, want := range map[string]string{"../../docs/doctor.md": doctorPage(t, read(t, "testdata/doctor.md")), "../../docs/troubleshooting.md": symptomPage()} {
+		if *update {
+			if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := read(t, file); got != want {
+			t.Errorf("%s is stale; run: make gen", file)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// areas are the parts of docs/doctor.md.
+var areas = []struct {
+	title  string
+	checks []*Check
+}{
+	{"Config, host and cluster", placeChecks}, {"Services", serviceChecks}, {"Disks", volumeChecks}, {"Databases", databaseChecks}, {"Redis", redisChecks},
+	{"Lines of logs", logChecks}, {"What people see", frontChecks}, {"Runs of berth", runChecks},
+}
+
+// doctorPage is what was written by hand, with each check below it.
+func doctorPage(t *testing.T, head string) string {
+	var b strings.Builder
+	b.WriteString(head)
+	n := 0
+	for _, a := range areas {
+		fmt.Fprintf(&b, "\n## %s\n", a.title)
+		for _, c := range a.checks {
+			n++
+			code, ok := diag.Explain(c.Code)
+			if !ok {
+				t.Errorf("%s is not explained", c.Code)
+			}
+			fmt.Fprintf(&b, "\n### %s\n\n**%s.** %s\n\n", c.Code, code.Title, strings.TrimSpace(code.Why))
+			looks := "Looks at " + c.Looks
+			if pattern, ok := strings.CutPrefix(c.Looks, "lines of logs: "); ok {
+				looks = "Looks for this in the last lines of logs: `" + pattern + "`"
+			}
+			if c.Limit != nil {
+				looks += "; " + c.Limit.String()
+			}
+			if c.Target != "" {
+				looks += "; only on " + map[catalogue.Target]string{catalogue.Compose: "Docker Compose", catalogue.Kubernetes: "Kubernetes"}[c.Target]
+			}
+			if c.Passes != "" {
+				looks += "; what it finds has codes `" + c.Passes + "`, see [Codes](codes.md)"
+			}
+			if c.Strict {
+				looks += "; can't be muted"
+			}
+			fmt.Fprintf(&b, "%s.\n\nWhat to do: %s\n", looks, strings.TrimSpace(code.Do))
+		}
+	}
+	if n != len(Checks("")) {
+		t.Errorf("the page has %d of %d checks", n, len(Checks("")))
+	}
+	return b.String()
+}
+
+// symptomPage is docs/troubleshooting.md: what people see, and which checks say why.
+func symptomPage() string {
+	by := map[string][]*Check{}
+	for _, c := range Checks("") {
+		for _, s := range c.Symptoms {
+			by[s] = append(by[s], c)
+		}
+	}
+	var b strings.Builder
+	b.WriteString(`# Troubleshooting
+
+<!-- Generated from internal/doctor. Regenerate with: go test ./internal/doctor -update -->
+
+Run ` + "`berth doctor`" + ` first: it looks at everything below, and names the cause. See [The doctor](doctor.md).
+
+| what you see | what the doctor looks at |
+|---|---|
+`)
+	for _, s := range slices.Sorted(maps.Keys(by)) {
+		var causes []string
+		for _, c := range by[s] {
+			causes = append(causes, fmt.Sprintf("[%s](doctor.md#%s)", c.Title(), strings.ToLower(c.Code)))
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", s, strings.Join(causes, ", "))
+	}
+	return b.String()
+}

@@ -1,0 +1,111 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+)
+
+// runChecks look at berth's own runs, and at what the config asks for.
+var runChecks = []*Check{
+	{Code: "BERTH5078", Looks: "known faults of the release that runs", Needs: []Source{FromServices}, find: notices},
+	{Code: "BERTH5079", Looks: "whether Sourcegraph supports the release that runs", Needs: []Source{FromServices}, Symptoms: []string{"Sourcegraph's support says to upgrade first"}, find: supported},
+	{Code: "BERTH5080", Looks: "how berth's last run ended", Needs: []Source{FromHistory}, Symptoms: []string{"upgrade stuck"}, find: lastRun},
+	{Code: "BERTH5081", Looks: "the mutes in the config", find: mutesWithoutEffect},
+	{Code: "BERTH5082", Looks: "whether what runs is what the config asks for", Needs: []Source{FromRelease}, find: undeployed},
+}
+
+// placeChecks are what other parts of berth look at, by themselves.
+var placeChecks = []*Check{
+	{Code: "BERTH5090", Looks: "whether the Docker Engine or the cluster answers", Needs: nil, Strict: true, Passes: "BERTH2*", Symptoms: []string{"berth can't reach the Docker Engine", "berth can't reach the cluster"},
+		find: func(e *Evidence, c *Check) []*Finding { return c.reached(e) }},
+	{Code: "BERTH5091", Looks: "the config, as berth check does", Needs: []Source{FromConfig}, Passes: "BERTH1*",
+		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Config) }},
+	{Code: "BERTH5092", Looks: "host or cluster, as berth check does: versions, cores, memory, disk, ports, kernel, rights, storage classes", Needs: []Source{FromPlace}, Passes: "BERTH2*", Symptoms: []string{"search crashes with: cannot allocate memory"},
+		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Place) }},
+	{Code: "BERTH5093", Looks: "the release of containers and databases, as berth upgrade does", Needs: []Source{FromRelease}, Passes: "BERTH37*", Symptoms: []string{"upgrade stuck"},
+		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Stands) }},
+}
+
+// reached passes on why the target does not answer.
+func (c *Check) reached(e *Evidence) []*Finding {
+	if len(e.Reach) > 0 {
+		return c.passed(e, e.Reach)
+	}
+	if u, unseen := e.Unseen[FromTarget]; unseen {
+		return []*Finding{c.found("target", diag.Error, "the Docker Engine or the cluster does not answer", "see that it runs, and that you may reach it", u.Why)}
+	}
+	return nil
+}
+
+func lastRun(e *Evidence, c *Check) []*Finding {
+	r := e.LastRun
+	if r == nil || r.Well {
+		return nil
+	}
+	hint := "see what it did: berth history"
+	if r.Next != "" {
+		hint = "continue it: berth " + r.Next
+	}
+	f := c.found("berth", diag.Warning, fmt.Sprintf("the last run, %s, is %s since %s", r.What, r.Result, r.Started.Format(time.DateTime)), hint)
+	if r.Next == "up" {
+		f.by(Deploy)
+	}
+	return []*Finding{f}
+}
+
+// mutesWithoutEffect: somebody who mutes a finding believes that it is muted.
+func mutesWithoutEffect(e *Evidence, c *Check) (out []*Finding) {
+	for _, m := range e.Mutes {
+		strict := slices.ContainsFunc(seen, func(other *Check) bool { return other.Strict && other.Code == m.Code })
+		f := c.found("config", diag.Warning, "", "remove it from  doctor.mute  in the config")
+		switch {
+		case strict:
+			f.Problem.Summary = m.Code + " can't be muted: it means that data is in danger"
+		case !e.Taken.Before(m.Until):
+			f.Problem.Summary = fmt.Sprintf("the mute of %s is over: %s", m.Code, m.Reason)
+			f.Problem.Hint = "fix what it was for and remove it from  doctor.mute,  or set another day"
+		default:
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// seen are the checks of what runs.
+var seen = slices.Concat(placeChecks, serviceChecks, volumeChecks, databaseChecks, redisChecks, logChecks, frontChecks)
+
+// notices are known faults of a release, as the catalogue has them.
+func notices(e *Evidence, c *Check) (out []*Finding) {
+	for _, n := range e.Notices {
+		if n.Use == catalogue.AnyUse {
+			out = append(out, c.found("release", diag.Warning, "release "+e.Release+" has a known fault; use "+n.Instead, "upgrade with: berth upgrade --to "+n.Instead, n.Reason, n.Source))
+		}
+	}
+	return out
+}
+
+func supported(e *Evidence, c *Check) []*Finding {
+	if e.Support == "" || e.Support == "supported" {
+		return nil
+	}
+	return []*Finding{c.found("release", diag.Warning, "release "+e.Release+" gets no fixes any more: "+e.Support, "see the releases on the way: berth upgrade path")}
+}
+
+func undeployed(e *Evidence, c *Check) []*Finding {
+	if len(e.Pending) == 0 {
+		return nil
+	}
+	return []*Finding{c.found("config", diag.Warning, counted(len(e.Pending), "step is", "steps are")+" between what runs and what the config asks for", "see what they do: berth plan", few(e.Pending, 6)...)}
+}
+
+func few(lines []string, most int) []string {
+	if n := len(lines) - most; n > 0 {
+		return append(lines[:most:most], fmt.Sprintf("and %d more", n))
+	}
+	return lines
+}

@@ -1,0 +1,146 @@
+package fake
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"berth/internal/run"
+	"berth/internal/stack"
+)
+
+// dumpFile is the file of a backup in memory that has all there is of the databases; those of the other two are empty.
+const dumpFile = "pgsql/toc.dat"
+
+// pipe does what tasks do in the volume of backups. Their input and output have the forms of the real ones.
+func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (exit int, said string, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, "", err
+	}
+	backup := t.Env["BACKUP"]
+	verb, _, _ := strings.Cut(strings.TrimPrefix(t.Name, "backup-"), "-")
+	if verb == "put" {
+		return p.put(backup, in)
+	}
+	err = p.world.effect(func() error {
+		if p.world.Failing["pipe"] {
+			return errors.New("the disk is full")
+		}
+		d, there := p.backups[backup]
+		switch verb {
+		case "list":
+			p.listed(out)
+			return nil
+		case "whole":
+			if part, left := p.backups[backup+".part"]; left && !there {
+				delete(p.backups, backup+".part")
+				p.backups[backup] = part
+			}
+			return nil
+		case "drop":
+			delete(p.backups, backup)
+			delete(p.backups, backup+".part")
+			return nil
+		case "files", "rows", "read":
+			if !there {
+				exit, said = 1, "there is no such backup"
+				return nil
+			}
+			return d.told(verb, in, out)
+		}
+		return fmt.Errorf("nobody knows %s", t.Name)
+	})
+	return exit, said, err
+}
+
+// listed is what the list of backups says.
+func (p *place) listed(out io.Writer) {
+	for _, name := range slices.Sorted(maps.Keys(p.backups)) {
+		if strings.HasSuffix(name, ".part") {
+			continue
+		}
+		d := p.backups[name]
+		fmt.Fprintf(out, "BACKUP 8000 %s\n", name)
+		for _, database := range stack.Databases() {
+			fmt.Fprintf(out, `FACT database {"name": %q, "server": %d, "bytes": 8000000, "snapshot": "1:1:", "lsn": "0/1", "encoding": "UTF8", "collation": "C", "characters": "C", "extensions": {"citext": "1.6"}}`+"\n",
+				database, d.Postgres*10000+4)
+		}
+		fmt.Fprintf(out, "FACT release {\"version\": %q}\nFACT proven false\nFACTS END\n", d.Release)
+	}
+}
+
+// told writes what there is of a backup.
+func (d databases) told(verb string, in io.Reader, out io.Writer) error {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	switch verb {
+	case "files":
+		fmt.Fprintf(out, "%d ./%s\n1 ./pgsql.rows\n", len(text), dumpFile)
+	case "rows":
+		fmt.Fprintf(out, "public.users %d -\n", strings.Count(d.Rows, ";"))
+	case "read":
+		names, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		w := tar.NewWriter(out)
+		for _, name := range strings.Fields(string(names)) {
+			content := []byte("x")
+			if name == dumpFile {
+				content = text
+			}
+			if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(content))}); err != nil {
+				return err
+			}
+			if _, err := w.Write(content); err != nil {
+				return err
+			}
+		}
+		return w.Close()
+	}
+	return nil
+}
+
+// put unpacks a part of a backup. It reads from elsewhere meanwhile, and so the world goes on.
+func (p *place) put(backup string, in io.Reader) (exit int, said string, err error) {
+	var found []byte
+	r := tar.NewReader(in)
+	for {
+		header, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return 0, "", err
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			return 0, "", err
+		}
+		if header.Name == dumpFile {
+			found = text
+		}
+	}
+	return 0, "", p.world.effect(func() error {
+		if p.world.Failing["pipe"] {
+			return errors.New("the disk is full")
+		}
+		var d databases
+		if found == nil {
+			return nil
+		}
+		if err := json.Unmarshal(found, &d); err != nil {
+			return err
+		}
+		p.backups[backup+".part"] = d
+		return nil
+	})
+}

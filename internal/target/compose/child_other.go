@@ -1,8 +1,0 @@
-//go:build !linux
-
-package compose
-
-import "syscall"
-
-// child keeps a terminal's Ctrl-C from a child. Only Linux can have it die with berth.
-func child() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -1,0 +1,75 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"berth/internal/backup"
+	"berth/internal/plan"
+)
+
+// Stages writes the plan of a backup, of its proof or of a restore as text.
+func Stages(w io.Writer, p *plan.Plan) {
+	fmt.Fprintf(w, "%s · Sourcegraph %s · installation %s on %s\n%s\n\n", p.Action, p.Release, p.Installation, p.Target, p.Backup)
+	for _, s := range p.Stages {
+		if s.NoReturn {
+			wrapped(w, "   ▌ ", "from here: what the databases hold now is gone")
+		}
+		item(w, s.Name, s.Text)
+		if s.Seconds > 15 {
+			item(w, "", fmt.Sprintf("about %s (%s)", About(s.Seconds), s.Source))
+		}
+	}
+	if p.Downtime > 0 {
+		fmt.Fprintf(w, "\ndowntime: about %s\n", About(p.Downtime))
+	}
+}
+
+// Backups writes a list of backups.
+func Backups(w io.Writer, all []backup.Listed, now time.Time) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, "there are no backups; to make one: berth backup")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "BACKUP\tRELEASE\tSIZE\tPROVEN\tWHERE")
+	for _, l := range all {
+		var proven string
+		switch {
+		case !l.Whole:
+			proven = "not whole"
+		case l.Upgrades:
+			proven = "when made"
+		default:
+			proven = backup.Ago(l.Proven, now)
+		}
+		release := l.Release
+		if release == "" {
+			release = "?"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", l.ID, release, bytes(l.Bytes), proven, l.Where)
+	}
+	_ = t.Flush() // w reports it, if it minds
+}
+
+// Made writes what a backup has.
+func Made(w io.Writer, m *backup.Manifest, where string) {
+	fmt.Fprintf(w, "\nbackup %s of Sourcegraph %s is complete: %s\n", m.ID, m.Release, where)
+	for _, d := range m.Databases {
+		rows := int64(0)
+		for _, n := range d.Rows {
+			rows += n
+		}
+		item(w, "data", fmt.Sprintf("%s: %s, %d rows, Postgres %d", d.Name, count(len(d.Rows), "table"), rows, d.Major()))
+	}
+	item(w, "parts", fmt.Sprintf("%d, %s", len(m.Parts), bytes(m.Bytes())))
+	switch len(m.Recipients) {
+	case 0:
+		item(w, "readers", "everybody: it is not encrypted, and has no secrets")
+	default:
+		item(w, "readers", count(len(m.Recipients), "key")+" of age")
+	}
+	item(w, "proof", "berth backup prove "+m.ID)
+}

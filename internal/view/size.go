@@ -1,0 +1,73 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+
+	"berth/catalogue"
+	sizing "berth/internal/size"
+)
+
+// Size writes an estimate, and the lines of the config that follow from it.
+func Size(w io.Writer, e sizing.Estimate, edit []string) {
+	l := e.Load
+	fmt.Fprintf(w, "Size %s, for %d people and %d repositories of %s GB together\n", e.Size, l.People, l.Repositories, amount(l.Total))
+	fmt.Fprintf(w, "(largest repository %s GB, largest index %s GB; Sourcegraph %s on %s)\n\n", amount(l.LargestRepository), amount(l.LargestIndex), e.Release, e.Target)
+	m := e.Machine
+	what := "machine"
+	if e.Target == catalogue.Kubernetes {
+		what = strconv.Itoa(e.Nodes) + " nodes"
+	}
+	fmt.Fprintf(w, "  %-8s  %d cores, %d GB of memory: %s (AWS), %s (GCP), %s (Azure)\n", what, m.Cores, m.Memory, m.AWS, m.GCP, m.Azure)
+	fmt.Fprintf(w, "  %-8s  %s GB of SSD for volumes, and %s GB for caches\n", "disk", amount(e.Disk), amount(e.Ephemeral))
+	if e.Beyond {
+		fmt.Fprintf(w, "  %-8s  more than Sourcegraph has figures for: ask it for advice\n", "beyond")
+	}
+	for _, note := range e.Notes {
+		Fit(w, "  note      ", note)
+	}
+	fmt.Fprintln(w)
+	serviceTable(w, e)
+	depends(w, e)
+	if len(edit) == 0 {
+		fmt.Fprintln(w, "\nThe release ships enough for all services: sourcegraph.yaml needs no edit.")
+		return
+	}
+	fmt.Fprintf(w, "\nIn sourcegraph.yaml, what the release does not ship:\n\n  services:\n")
+	for _, line := range edit {
+		fmt.Fprintf(w, "    %s\n", line)
+	}
+}
+
+func serviceTable(w io.Writer, e sizing.Estimate) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "SERVICE\tREPLICAS\tCPU\tMEMORY\tDISK\t")
+	for _, s := range e.Services {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", s.Name, amount(s.Replicas), amount(s.CPU), gb(s.Memory), gb(s.Disk+s.Ephemeral))
+	}
+	_ = t.Flush() // a closed pipe is nobody's fault
+}
+
+func depends(w io.Writer, e sizing.Estimate) {
+	fmt.Fprintf(w, "\nIf a number is twice as large, in addition:\n\n")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "NUMBER\tCORES\tMEMORY\tDISK\t")
+	for _, d := range e.Twice {
+		fmt.Fprintf(t, "--%s\t%d\t%s\t%s\t\n", d.Input, d.Cores, gb(max(float64(d.Memory), d.Limits)), gb(d.Disk))
+	}
+	_ = t.Flush() // a closed pipe is nobody's fault
+	if first := e.First(); first != "" {
+		fmt.Fprintf(w, "\nGrows first with: --%s\n", first)
+	}
+}
+
+func gb(n float64) string {
+	if n == 0 {
+		return "-"
+	}
+	return amount(n) + " GB"
+}
+
+func amount(n float64) string { return strconv.FormatFloat(float64(int64(n*100+0.5))/100, 'f', -1, 64) }

@@ -1,0 +1,117 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"berth/internal/support"
+)
+
+// Support writes the answer to a question.
+func Support(w io.Writer, a support.Answer) {
+	about := "Sourcegraph " + a.Release
+	if a.Assumed {
+		about += ", the newest; name another with --release"
+	}
+	fmt.Fprintf(w, "%s (%s)\n", sentence(string(a.Verdict)), about)
+	for _, f := range a.Findings {
+		finding(w, f)
+	}
+	ignored(w, a)
+}
+
+// SupportLines writes the answer to each line of a list of requirements.
+func SupportLines(w io.Writer, answers []support.Answer) {
+	count := map[support.Verdict]int{}
+	for i, a := range answers {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		count[a.Verdict]++
+		fmt.Fprintf(w, "%s\n  %s\n", a.Question, sentence(string(a.Verdict)))
+		for _, f := range a.Findings {
+			finding(w, f)
+		}
+		ignored(w, a)
+	}
+	if len(answers) == 0 {
+		return
+	}
+	var parts []string
+	for _, v := range support.Verdicts() {
+		if n := count[v]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, v))
+		}
+	}
+	fmt.Fprintf(w, "\n%d lines, for Sourcegraph %s: %s\n", len(answers), answers[0].Release, strings.Join(parts, " · "))
+}
+
+func finding(w io.Writer, f support.Finding) {
+	title := f.Title
+	if f.Version != "" {
+		title += " " + f.Version
+	}
+	fmt.Fprintf(w, "  %s: %s. %s\n    %s, read %s", title, f.Status, f.Says, f.Source, f.Read)
+	if f.Evidence != "" {
+		fmt.Fprintf(w, "; shown by %s", f.Evidence)
+	}
+	fmt.Fprintln(w)
+	if f.Exception != "" {
+		fmt.Fprintf(w, "    allowed by exception %s\n", f.Exception)
+	}
+}
+
+func ignored(w io.Writer, a support.Answer) {
+	if len(a.Ignored) > 0 {
+		fmt.Fprintf(w, "  Not understood, so not answered: %s\n", strings.Join(a.Ignored, ", "))
+	}
+}
+
+// SupportSubject writes all that the record has about a subject.
+func SupportSubject(w io.Writer, s support.Subject) {
+	fmt.Fprintf(w, "%s\n", s.Title)
+	for _, st := range s.Statements {
+		where := ""
+		if st.Versions != "" {
+			where += " version " + st.Versions
+		}
+		if st.Releases != "" {
+			where += " in Sourcegraph " + st.Releases
+		}
+		if where == "" && len(s.Statements) > 1 {
+			where = " otherwise"
+		}
+		fmt.Fprintf(w, " %s: %s. %s\n    %s, read %s", where, st.Status, st.Says, st.Source, st.Read)
+		if st.Evidence != "" {
+			fmt.Fprintf(w, "; shown by %s", st.Evidence)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "People call it: %s\n", strings.Join(s.Words, ", "))
+}
+
+// SupportOptions writes the deployment options with their life.
+func SupportOptions(w io.Writer, options []support.Finding) {
+	for _, f := range options {
+		fmt.Fprintf(w, "%-12s %s\n  %s\n  %s, read %s\n", f.Status, f.Title, f.Says, f.Source, f.Read)
+	}
+}
+
+// SupportDifference writes what is supported otherwise in another release.
+func SupportDifference(w io.Writer, changes []support.Change, from, to string) {
+	if len(changes) == 0 {
+		fmt.Fprintf(w, "Nothing is supported otherwise in %s than in %s.\n", to, from)
+		return
+	}
+	for _, c := range changes {
+		title := c.After.Title
+		if c.After.Version != "" {
+			title += " " + c.After.Version
+		}
+		fmt.Fprintf(w, "%s: %s in %s, %s in %s. %s\n  %s, read %s\n", title, c.Before.Status, from, c.After.Status, to, c.After.Says, c.After.Source, c.After.Read)
+	}
+}
+
+// sentence begins with a capital.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
