@@ -95,11 +95,11 @@ func Open(text []byte, now time.Time) (*Received, diag.List) {
 		return nil, refused("BERTH4911", "it has lists in lists that no report has", "send reports as berth report writes them")
 	}
 	if err := json.Unmarshal(text, &s); err != nil || len(s.Report) == 0 {
-		return nil, refused("BERTH4911", "it is no report", "send reports as berth report writes them")
+		return nil, NoReport()
 	}
 	var payload bytes.Buffer
 	if err := json.Compact(&payload, s.Report); err != nil {
-		return nil, refused("BERTH4911", "it is no report", "send reports as berth report writes them")
+		return nil, NoReport()
 	}
 	key, err := base64.StdEncoding.DecodeString(s.Key)
 	signature, wrong := base64.StdEncoding.DecodeString(s.Signature)
@@ -118,7 +118,7 @@ func Open(text []byte, now time.Time) (*Received, diag.List) {
 		return nil, refused("BERTH4913", "its key is not that of the installation that it names", "make it again with berth report")
 	case r.Made.After(now.Add(skew)):
 		return nil, refused("BERTH4915", "it was made on "+r.Made.Format(time.DateOnly)+", which is to come", "correct the clock of the installation")
-	case r.Made.Before(first):
+	case r.Made.Before(First):
 		return nil, refused("BERTH4915", "it was made on "+r.Made.Format(time.DateOnly)+", before there was berth", "correct the clock of the installation")
 	}
 	if what := r.unlisted(); what != "" {
@@ -127,8 +127,8 @@ func Open(text []byte, now time.Time) (*Received, diag.List) {
 	return r, nil
 }
 
-// first is before any report.
-var first = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+// First is before any report: a clock that says less was never set. Simulated fleets begin after it, too.
+var First = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // The forms of values. Nothing else is read, so that nobody can bring a text of their own into a page.
 var (
@@ -162,7 +162,7 @@ func (r *Report) unlisted() string {
 	for _, run := range r.Runs {
 		results := []string{state.Done, state.Failed, state.Interrupted, state.Killed}
 		if run.Number < 1 || !word(string(run.Action)) || !release(run.From) || !release(run.Release) || !slices.Contains(results, run.Result) || !word(run.Stage) ||
-			run.Seconds < 0 || run.Started.Before(first.AddDate(-30, 0, 0)) || slices.ContainsFunc(run.Codes, func(c string) bool { return !codeForm.MatchString(c) }) {
+			run.Seconds < 0 || run.Started.Before(First.AddDate(-30, 0, 0)) || slices.ContainsFunc(run.Codes, func(c string) bool { return !codeForm.MatchString(c) }) {
 			return "runs"
 		}
 	}
@@ -209,6 +209,11 @@ func All(in io.Reader, each func(text []byte) error) error {
 			return err
 		}
 	}
+}
+
+// NoReport is what is wrong with a text that is no report.
+func NoReport() diag.List {
+	return refused("BERTH4911", "it is no report", "send reports as berth report writes them")
 }
 
 func refused(code, summary, hint string) diag.List {

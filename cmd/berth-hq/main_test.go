@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/internal/hq/fleet"
+	"berth/internal/hq/store/pgtest"
+)
+
+// admin types commands.
+type admin struct {
+	t       *testing.T
+	address string
+}
+
+func (a admin) types(input string, code int, args ...string) (stdout, stderr string) {
+	a.t.Helper()
+	var out, errs bytes.Buffer
+	e := &env{strings.NewReader(input), &out, &errs, func(name string) string {
+		if name == "BERTH_HQ_DATABASE" {
+			return a.address
+		}
+		return ""
+	}, func() time.Time { return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC) }}
+	if got := run(a.t.Context(), e, args); got != code {
+		a.t.Fatalf("berth-hq %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), got, code, out.String(), errs.String())
+	}
+	return out.String(), errs.String()
+}
+
+func contains(t *testing.T, text string, all ...string) {
+	t.Helper()
+	for _, part := range all {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in:\n%s", part, text)
+		}
+	}
+}
+
+// TestLife is a database from its beginning to its end, in the wrong order first.
+func TestLife(t *testing.T) {
+	a := admin{t, "postgres:///hq?host=" + t.TempDir()}
+	_, errs := a.types("", 1, "migrate")
+	contains(t, errs, "BERTH4920", "set BERTH_HQ_DATABASE")
+	a.address = pgtest.Start(t).Database(t)
+	_, errs = a.types("", 1, "export")
+	contains(t, errs, "BERTH4921", "then: berth-hq migrate")
+	a.types("", 0, "migrate")
+	a.types("", 0, "migrate")
+
+	reports, _ := a.types("", 0, "simulate", "--installations", "30", "--months", "6")
+	out, _ := a.types(reports, 0, "import", "-")
+	contains(t, out, " 0 refused")
+	file := filepath.Join(t.TempDir(), "reports.json")
+	if err := os.WriteFile(file, []byte(reports), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ = a.types("", 0, "import", "--json", file)
+	var i Imported
+	if err := json.Unmarshal([]byte(out), &i); err != nil || i.Taken != 0 || i.Known != strings.Count(reports, "\n") {
+		t.Errorf("%v %s", err, out)
+	}
+
+	first, _, _ := strings.Cut(reports, "\n")
+	forged := strings.Replace(first, `"postgres":16`, `"postgres":12`, 1)
+	out, errs = a.types(first+forged+`{"report": 1}`+`{"cut":`, 3, "import", "-")
+	contains(t, out, "0 reports taken, 1 were there already, 3 refused")
+	contains(t, errs, "-, report 2", "BERTH4912", "-, report 3", "-, after report 3", "BERTH4911")
+
+	out, _ = a.types("", 0, "export")
+	var all []fleet.Figure
+	if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) != len(fleet.IDs()) {
+		t.Errorf("%v: %d figures", err, len(all))
+	}
+	out, _ = a.types("", 0, "export", "refused", "--csv")
+	contains(t, out, "BERTH4911,Not a report,1", "BERTH4912,Report is not what was signed,2")
+	whole, _ := a.types("", 0, "export", "behind", "--csv")
+	some, _ := a.types("", 0, "export", "behind", "--csv", "--target", "kubernetes", "--day", "2026-09-01")
+	if whole == some {
+		t.Error("the filter changes nothing")
+	}
+	out, _ = a.types("", 0, "export", "behind", "--csv", "--row", "0")
+	lines, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if err != nil || len(lines) < 2 || lines[0][0] != "installation" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, wrong := range [][]string{{"export", "nothing"}, {"export", "behind", "--row", "9"}, {"export", "--day", "soon"}, {"simulate", "--months", "99"}, {"import"}, {"import", "nofile"}} {
+		a.types("", 1, wrong...)
+	}
+
+	_, errs = a.types("", 1, "migrate", "--to", "0")
+	contains(t, errs, "BERTH4922", "berth-hq migrate --to 0 --yes")
+	a.types("", 0, "export")
+	a.types("", 0, "migrate", "--to", "0", "--yes")
+	a.types("", 1, "export")
+}

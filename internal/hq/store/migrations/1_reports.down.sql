@@ -1,0 +1,1 @@
+DROP TABLE refusals, runs, stays, reports, installations, kinds;

@@ -1,0 +1,99 @@
+// Package pgtest gives tests a PostgreSQL server of their own, from the programs of a Debian package, on a socket in a folder.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// nobody is who the server runs as where the tests run as root, which PostgreSQL refuses.
+const nobody = 65534
+
+// Server is a server that ends with the test that started it.
+type Server struct {
+	bin, dir string
+	n        atomic.Int32
+}
+
+// Start starts a server. It writes to the disk only where a test is about that.
+func Start(t *testing.T) *Server {
+	t.Helper()
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is right
+	if len(found) == 0 {
+		t.Skip("NOT CHECKED: PostgreSQL is not installed (make postgres)")
+	}
+	dir, err := os.MkdirTemp("/tmp", "berth-hq") // the path of a socket may not be long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if os.Getuid() == 0 {
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := &Server{bin: found[len(found)-1], dir: dir}
+	s.run(t, "initdb", "--pgdata="+s.data(), "--username=hq", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	s.Up(t)
+	t.Cleanup(func() { s.run(t, "pg_ctl", "--pgdata="+s.data(), "--silent", "--mode=immediate", "stop") })
+	return s
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// Up starts the server again.
+func (s *Server) Up(t *testing.T) {
+	t.Helper()
+	s.run(t, "pg_ctl", "--pgdata="+s.data(), "--silent", "--wait", "--log="+filepath.Join(s.dir, "log"), "--options=-c listen_addresses='' -c fsync=off -c unix_socket_directories="+s.dir, "start")
+}
+
+// Crash ends the server as a power cut does, without its disk losing anything.
+func (s *Server) Crash(t *testing.T) {
+	t.Helper()
+	s.run(t, "pg_ctl", "--pgdata="+s.data(), "--silent", "--mode=immediate", "stop")
+}
+
+func (s *Server) run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	c := exec.Command(filepath.Join(s.bin, name), args...)
+	c.Dir = s.dir
+	if os.Getuid() == 0 {
+		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	// The server inherits what pg_ctl is given. A pipe would be read until the server ends, and a file isn't.
+	out, err := os.CreateTemp("", "pgtest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	c.Stdout, c.Stderr = out, out
+	if err := c.Run(); err != nil {
+		text, _ := os.ReadFile(out.Name()) // without it the error still says which program
+		t.Fatalf("%s: %v\n%s", name, err, text)
+	}
+}
+
+// Database makes an empty database and gives its address.
+func (s *Server) Database(t *testing.T) string {
+	t.Helper()
+	name := fmt.Sprintf("hq%d", s.n.Add(1))
+	address := func(db string) string { return fmt.Sprintf("postgres:///%s?host=%s&user=hq", db, s.dir) }
+	c, err := pgx.Connect(context.Background(), address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	if _, err := c.Exec(context.Background(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return address(name)
+}

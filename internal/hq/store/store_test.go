@@ -1,0 +1,276 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/hq/fleet"
+	"berth/internal/hq/simulate"
+	"berth/internal/hq/store/pgtest"
+	"berth/internal/plan"
+	"berth/internal/report"
+	"berth/internal/state"
+)
+
+var now = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+
+// open opens an empty database with a schema; -1: the newest.
+func open(t *testing.T, address string, schema int) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	migrate(t, s, schema)
+	return s
+}
+
+func migrate(t *testing.T, s *Store, schema int) {
+	t.Helper()
+	if schema < 0 {
+		all, err := Migrations()
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema = len(all)
+	}
+	if err := s.Migrate(t.Context(), schema, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// arrived are the reports of a simulated fleet, as they arrive.
+func arrived(t *testing.T, installations int) (out []*report.Received) {
+	t.Helper()
+	of := simulate.Shape{Seed: 3, Installations: installations, From: now.AddDate(0, -6, 0), To: now, Every: 7 * 24 * time.Hour}
+	for text, err := range simulate.Arrivals(3, simulate.Fleet(of, catalogue.Embedded())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, problems := report.Open(text, now)
+		if problems.Failed() {
+			t.Fatal(problems)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func fleetOf(t *testing.T, s *Store) *fleet.Fleet {
+	t.Helper()
+	f, err := s.Fleet(t.Context(), catalogue.Embedded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// ordered is the fleet that reports give when each arrives once, in order, without a database.
+func ordered(all []*report.Received) *fleet.Fleet {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b *report.Received) int { return a.Made.Compare(b.Made) })
+	by := map[string]*fleet.Installation{}
+	out := &fleet.Fleet{Releases: fleet.Releases(catalogue.Embedded())}
+	for _, r := range all {
+		i := by[r.Installation]
+		if i == nil {
+			i = &fleet.Installation{Name: r.Installation}
+			by[r.Installation] = i
+		}
+		facts := fleet.FactsOf(&r.Report)
+		said := &facts
+		if n := len(i.Stays); n > 0 && *i.Stays[n-1].Said == facts {
+			said = i.Stays[n-1].Said
+		}
+		i.Stays = fleet.Extend(i.Stays, r.Made, said)
+		i.Doctor, i.Upgrades = listOf(r.Doctor), nil
+		for _, run := range r.Runs {
+			if run.Action == plan.Upgrade {
+				i.Upgrades = append(i.Upgrades, run)
+			}
+		}
+	}
+	for _, i := range by {
+		out.Installations = append(out.Installations, *i)
+	}
+	slices.SortFunc(out.Installations, func(a, b fleet.Installation) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// TestAnyOrder: reports that arrive shuffled, twice and from four at the same time leave the same as in order.
+func TestAnyOrder(t *testing.T) {
+	server := pgtest.Start(t)
+	all := arrived(t, 24)
+	want := ordered(all)
+	if len(all) < 250 || len(want.Installations) < 20 {
+		t.Fatalf("only %d reports of %d installations", len(all), len(want.Installations))
+	}
+	for seed := range uint64(2) {
+		s := open(t, server.Database(t), -1)
+		mixed := slices.Concat(all, all[:len(all)/3])
+		if seed > 0 {
+			rand.New(rand.NewPCG(seed, 0)).Shuffle(len(mixed), func(a, b int) { mixed[a], mixed[b] = mixed[b], mixed[a] })
+		}
+		var wait sync.WaitGroup
+		var known [4]int
+		size := (len(mixed) + 3) / 4
+		for part, reports := range slices.Collect(slices.Chunk(mixed, size)) {
+			wait.Go(func() {
+				for some := range slices.Chunk(reports, 1+int(seed)*7) {
+					old, err := s.Take(context.Background(), now, some...)
+					if err != nil {
+						t.Error(err)
+					}
+					known[part] += len(old)
+				}
+			})
+		}
+		wait.Wait()
+		if diff := cmp.Diff(want, fleetOf(t, s)); diff != "" {
+			t.Errorf("seed %d: -in order +as they came:\n%s", seed, diff)
+		}
+		if known[0]+known[1]+known[2]+known[3] == 0 {
+			t.Error("no report was known")
+		}
+	}
+}
+
+// TestRunsThatGoOn: a run that was killed and continued is what the newest report says, whichever arrives last.
+func TestRunsThatGoOn(t *testing.T) {
+	s := open(t, pgtest.Start(t).Database(t), -1)
+	key := report.NewKey("a")
+	said := func(age time.Duration, result string) *report.Received {
+		signed, err := key.Sign(&report.Report{Version: 1, Installation: key.Installation(), Made: now.Add(-age), Berth: "0.4.0", Release: "7.5.4453", Target: catalogue.Compose, Option: "compose",
+			Runs: []report.Run{{Number: 7, Action: plan.Upgrade, Started: now.AddDate(0, 0, -9), From: "7.4.0", Release: "7.5.4453", Result: result}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := signed.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, problems := report.Open(text, now)
+		if problems.Failed() {
+			t.Fatal(problems)
+		}
+		return r
+	}
+	for _, r := range []*report.Received{said(3*time.Hour, state.Killed), said(time.Hour, state.Done), said(2*time.Hour, state.Killed)} {
+		if _, err := s.Take(t.Context(), now, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := fleetOf(t, s).Installations[0].Upgrades; len(got) != 1 || got[0].Result != state.Done {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestMigrations goes forward and back with data: what a migration did not make is as it was.
+func TestMigrations(t *testing.T) {
+	s := open(t, pgtest.Start(t).Database(t), 1)
+	if _, err := s.Take(t.Context(), now, arrived(t, 10)...); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Refuse(t.Context(), now, "BERTH4911"); err != nil {
+		t.Fatal(err)
+	}
+	want := fleetOf(t, s)
+	all, err := Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []int{len(all), 1, len(all), len(all)} {
+		migrate(t, s, to)
+		if diff := cmp.Diff(want, fleetOf(t, s)); diff != "" {
+			t.Errorf("schema %d changed the reports:\n%s", to, diff)
+		}
+		ready := s.Ready(t.Context())
+		if to == len(all) && ready != nil {
+			t.Error(ready)
+		}
+		if to < len(all) && code(ready) != "BERTH4921" {
+			t.Errorf("schema %d is taken for ready: %v", to, ready)
+		}
+	}
+	migrate(t, s, 0)
+	migrate(t, s, len(all))
+	if f := fleetOf(t, s); len(f.Installations) != 0 || len(f.Refusals) != 0 {
+		t.Error("the way back to nothing left something")
+	}
+	if _, err := s.pool.Exec(t.Context(), `UPDATE schema SET number = 99`); err != nil {
+		t.Fatal(err)
+	}
+	if code(s.Ready(t.Context())) != "BERTH4921" || code(s.Migrate(t.Context(), len(all), func(string) {})) != "BERTH4921" {
+		t.Error("a newer schema is taken for ours")
+	}
+}
+
+func code(err error) string {
+	var list diag.List
+	if errors.As(err, &list) && len(list) > 0 {
+		return list[0].Code
+	}
+	return ""
+}
+
+// TestServerIsAway: a crash of the server loses nothing that was taken, and the store works again without being opened again.
+func TestServerIsAway(t *testing.T) {
+	server := pgtest.Start(t)
+	s := open(t, server.Database(t), -1)
+	all := arrived(t, 6)
+	if _, err := s.Take(t.Context(), now, all[:20]...); err != nil {
+		t.Fatal(err)
+	}
+	want := fleetOf(t, s)
+	server.Crash(t)
+	if _, err := s.Take(t.Context(), now, all[20]); err == nil {
+		t.Error("a report was taken without a database")
+	}
+	server.Up(t)
+	// A connection that the crash cut is found when it is used. There are four at the most.
+	for range 4 {
+		if _, err := s.Schema(t.Context()); err == nil {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, fleetOf(t, s)); diff != "" {
+		t.Errorf("after the crash:\n%s", diff)
+	}
+	if _, err := s.Take(t.Context(), now, all[20:]...); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(ordered(all), fleetOf(t, s)); diff != "" {
+		t.Errorf("after all:\n%s", diff)
+	}
+}
+
+// TestAddressIsNotTold: an address with a password is not in the message.
+func TestAddressIsNotTold(t *testing.T) {
+	for _, address := range []string{"postgres://hq:secret-word@%zz", "postgres://hq:secret-word@127.0.0.1:1/hq"} {
+		_, err := Open(t.Context(), address)
+		var list diag.List
+		if !errors.As(err, &list) || code(err) != "BERTH4920" {
+			t.Fatal(err)
+		}
+		if text := fmt.Sprintf("%+v", list); strings.Contains(text, "secret-word") {
+			t.Error(text)
+		}
+	}
+}
