@@ -165,8 +165,19 @@ demo: ## all of Sourcegraph's services with stand-in images on this machine, and
 demo-kubernetes: ## the same on a real Kubernetes node of this machine
 	testbed/demo up kubernetes
 
+demo-hq: postgres ## berth-hq with PostgreSQL and a simulated fleet of 300 installations over 18 months, in a browser
+	testbed/demo-hq up
+
+demo-hq-down: ## take it away, with its database
+	testbed/demo-hq down
+
+hq-browser: bin/axe/node_modules/axe-core demo-hq ## the pages of berth-hq in a real Chromium: desk, dark, phone, keyboard, accessibility
+	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+	cd site && HQ=/tmp/berth-demo-hq AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestHQInABrowser .
+	testbed/demo-hq down
+
 demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-down
+.PHONY: help build man docs docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser demo-down

@@ -50,7 +50,7 @@ PGHOST and PGPASSFILE, work too.`,
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e))
+	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e))
 	err := root.ExecuteContext(ctx)
 	var problems diag.List
 	switch {

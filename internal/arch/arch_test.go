@@ -107,11 +107,12 @@ var rooms = map[string][]string{
 	"internal/registry":                  {"internal/diag"},
 	"cmd/berth":                          {"internal/cli", "internal/installation", "internal/view"},
 	"cmd/berth-catalogue":                {"catalogue", "internal/catalogue/maintain", "internal/catalogue/rendered"},
-	"cmd/berth-hq":                       {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/simulate", "internal/hq/store", "internal/report"},
+	"cmd/berth-hq":                       {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/simulate", "internal/hq/store", "internal/hq/web", "internal/report"},
 	"internal/hq/fleet":                  {"catalogue", "internal/diag", "internal/report", "internal/state"},
 	"internal/hq/simulate":               {"catalogue", "internal/diag", "internal/plan", "internal/report", "internal/state", "internal/upgrade/stages"},
 	"internal/hq/store":                  {"catalogue", "internal/diag", "internal/hq/fleet", "internal/plan", "internal/report"},
 	"internal/hq/store/pgtest":           {},
+	"internal/hq/web":                    {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/store", "internal/report"},
 	"internal/cli":                       {anything},
 }
 

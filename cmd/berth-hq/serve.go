@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"berth/internal/diag"
+	"berth/internal/hq/store"
+	"berth/internal/hq/web"
+)
+
+func newServeCmd(e *env) *cobra.Command {
+	var listen, public string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take reports by POST, and show the figures in a browser",
+		Long: `Take reports by POST at /v1/reports, and show the figures in a browser.
+
+It listens on this machine alone. For others put a proxy with TLS in front, and name its address with --url; then it may listen elsewhere, too. The
+proxy has to set X-Forwarded-For. Who may see the figures: berth-hq people add NAME.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := reachable(listen, public); err != nil {
+				return err
+			}
+			s, err := e.ready(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			return serve(cmd.Context(), e, s, listen, public)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:7474", "the address to listen on")
+	cmd.Flags().StringVar(&public, "url", "", "the https address that people type, of a proxy in front")
+	return cmd
+}
+
+// reachable refuses to let sessions travel without TLS.
+func reachable(listen, public string) error {
+	wrong := func(summary, hint string) error {
+		return diag.List{{Code: "BERTH4923", Severity: diag.Error, Subject: "serve", Summary: summary, Hint: hint}}
+	}
+	if u, err := url.Parse(public); public != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "") {
+		return wrong("--url is no address that begins with https:// and has no path", "name the proxy: berth-hq serve --url https://hq.example.com")
+	}
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return wrong(fmt.Sprintf("--listen %s is no address", listen), "name an address and a port, such as 127.0.0.1:7474")
+	}
+	if ip := net.ParseIP(host); public == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return wrong(fmt.Sprintf("others can reach %s, and sessions would travel without TLS", listen), "put a proxy with TLS in front, and name it: berth-hq serve --listen "+listen+" --url https://hq.example.com")
+	}
+	return nil
+}
+
+// serve answers until the context ends, and then finishes what it began.
+func serve(ctx context.Context, e *env, s *store.Store, listen, public string) error {
+	site := &web.Site{Store: s, Now: e.now, Log: slog.New(slog.NewTextHandler(e.stderr, nil)), Public: public}
+	handler, err := site.Handler()
+	if err != nil {
+		return err
+	}
+	if err := site.Read(ctx); err != nil {
+		return err
+	}
+	people, err := s.People(ctx)
+	if err != nil {
+		return err
+	}
+	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
+	follow, stop := context.WithCancel(ctx)
+	defer stop()
+	go site.Follow(follow)
+	fmt.Fprintf(e.stdout, "berth-hq answers at http://%s\n", socket.Addr())
+	if len(people) == 0 {
+		fmt.Fprintln(e.stderr, "nobody can sign in yet; let somebody in: berth-hq people add NAME --role admin")
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(socket) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(last); err != nil {
+		return fmt.Errorf("some requests were cut: %w", err)
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func newPeopleCmd(e *env) *cobra.Command {
+	cmd := &cobra.Command{Use: "people", Short: "Say who may see the figures"}
+	var role string
+	add := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Let somebody in, and print the token",
+		Long:  "Let somebody in, and print the token once. It is kept nowhere; only its hash is. A reader sees the figures, an admin also lets people in.",
+		Args:  cobra.ExactArgs(1),
+		RunE: e.with(func(ctx context.Context, s *store.Store, args []string) error {
+			token, err := s.AddPerson(ctx, args[0], store.Role(role), e.now())
+			if err == nil {
+				_, err = fmt.Fprintln(e.stdout, token)
+			}
+			return err
+		}),
+	}
+	add.Flags().StringVar(&role, "role", string(store.Reader), "reader or admin")
+	remove := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Take somebody's right, and end all sessions",
+		Args:  cobra.ExactArgs(1),
+		RunE: e.with(func(ctx context.Context, s *store.Store, args []string) error {
+			return s.RemovePerson(ctx, args[0])
+		}),
+	}
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "Who may see the figures, as JSON",
+		Args:  cobra.NoArgs,
+		RunE: e.with(func(ctx context.Context, s *store.Store, _ []string) error {
+			all, err := s.People(ctx)
+			if err != nil {
+				return err
+			}
+			return writeJSON(e.stdout, all)
+		}),
+	}
+	cmd.AddCommand(add, list, remove)
+	return cmd
+}
+
+// with is a command that needs the database.
+func (e *env) with(do func(context.Context, *store.Store, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		s, err := e.ready(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return do(cmd.Context(), s, args)
+	}
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"berth/internal/diag"
+)
+
+// Role is what somebody may do. An admin may do what a reader may.
+type Role string
+
+// The roles.
+const (
+	Reader Role = "reader" // sees figures and what they were counted from
+	Admin  Role = "admin"  // lets people in
+)
+
+// May reports whether a role is enough where another one is needed.
+func (r Role) May(needed Role) bool { return r == needed || r == Admin }
+
+// Person is somebody who may see something.
+type Person struct {
+	Name string     `json:"name"`
+	Role Role       `json:"role"`
+	Made time.Time  `json:"made"`
+	Used *time.Time `json:"used,omitempty"` // when the token was last used
+}
+
+// SessionLife is how long a session lasts.
+const SessionLife = 12 * time.Hour
+
+var personForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9.@_-]{0,63}$`)
+
+// hashed is how tokens and sessions are kept. They have 130 random bits, so nobody finds one by trying, and a slow hash would only cost.
+func hashed(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+// AddPerson lets somebody in, and gives the token, which is kept nowhere.
+func (s *Store) AddPerson(ctx context.Context, name string, role Role, now time.Time) (token string, err error) {
+	if !personForm.MatchString(name) || role != Reader && role != Admin {
+		return "", diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: fmt.Sprintf("%q can't be added as %q", name, role),
+			Hint: "names have letters, digits and .@_- only, and the roles are reader and admin"}}
+	}
+	token = "hq_" + rand.Text()
+	done, err := s.pool.Exec(ctx, `INSERT INTO people (name, role, token, made) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, name, role, hashed(token), now)
+	if err != nil {
+		return "", fmt.Errorf("add %s: %w", name, err)
+	}
+	if done.RowsAffected() == 0 {
+		return "", diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: name + " is there already",
+			Hint: "for a new token, first: berth-hq people remove " + name}}
+	}
+	return token, nil
+}
+
+// RemovePerson takes somebody's right, and ends all sessions.
+func (s *Store) RemovePerson(ctx context.Context, name string) error {
+	done, err := s.pool.Exec(ctx, `DELETE FROM people WHERE name = $1`, name)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	if done.RowsAffected() == 0 {
+		return diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: fmt.Sprintf("there is nobody named %q", name), Hint: "see who there is: berth-hq people list"}}
+	}
+	return nil
+}
+
+// People are all who may see something, by name.
+func (s *Store) People(ctx context.Context) ([]Person, error) {
+	rows, err := s.pool.Query(ctx, `SELECT name, role, made, used FROM people ORDER BY name`)
+	if err != nil {
+		return nil, fmt.Errorf("read who there is: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Person])
+}
+
+// ByToken is who has a token; nil: nobody.
+func (s *Store) ByToken(ctx context.Context, token string, now time.Time) (*Person, error) {
+	return s.person(ctx, `UPDATE people SET used = $2 WHERE token = $1 RETURNING name, role, made, used`, hashed(token), now)
+}
+
+// BySession is whose session it is; nil: nobody's, or it has ended.
+func (s *Store) BySession(ctx context.Context, session string, now time.Time) (*Person, error) {
+	return s.person(ctx, `SELECT name, role, made, used FROM people JOIN sessions ON person = id WHERE key = $1 AND ends > $2`, hashed(session), now)
+}
+
+func (s *Store) person(ctx context.Context, query string, args ...any) (*Person, error) {
+	rows, err := s.pool.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read who it is: %w", err)
+	}
+	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToAddrOfStructByPos[Person])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return p, err
+}
+
+// SignIn begins a session of who has a token; "": nobody has it. Sessions that have ended go.
+func (s *Store) SignIn(ctx context.Context, token string, now time.Time) (session string, err error) {
+	p, err := s.ByToken(ctx, token, now)
+	if err != nil || p == nil {
+		return "", err
+	}
+	session = rand.Text()
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE ends <= $1`, now); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO sessions SELECT $1, id, $2 FROM people WHERE name = $3`, hashed(session), now.Add(SessionLife), p.Name)
+		return err
+	})
+	return session, err
+}
+
+// SignOut ends a session.
+func (s *Store) SignOut(ctx context.Context, session string) error {
+	_, err := s.pool.Exec(ctx, `DELETE FROM sessions WHERE key = $1`, hashed(session))
+	return err
+}

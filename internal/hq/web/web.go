@@ -1,0 +1,167 @@
+// Package web is berth-hq in a browser: reports come in, and figures go out as pages, JSON and CSV. Pages are made here, have no script, and load nothing from
+// elsewhere. Who asks for a page or for data has a right to it, from a session or from a token; only reports need none, since each proves itself.
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/diag"
+	"berth/internal/hq/fleet"
+	"berth/internal/hq/store"
+	"berth/internal/report"
+)
+
+// Site is berth-hq behind an address.
+type Site struct {
+	Store *store.Store
+	Now   func() time.Time
+	Log   *slog.Logger
+	// Public is the https address that people type, of a proxy in front; "": there is none, and only this machine comes here.
+	Public string
+
+	seen     atomic.Pointer[seen]
+	requests *limiter
+	attempts *limiter
+}
+
+// seen is the fleet as it was read once. Pages share it.
+type seen struct {
+	fleet *fleet.Fleet
+	at    time.Time
+}
+
+// How often one client may do something: at once, and then in a second.
+const (
+	requestsAtOnce, requestsPerSecond = 500, 50
+	attemptsAtOnce, attemptsPerSecond = 10, 0.2
+)
+
+// refresh is how old the figures of a page may be, at the least.
+const refresh = 15 * time.Second
+
+// Read reads the fleet for all pages.
+func (s *Site) Read(ctx context.Context) error {
+	at := s.Now()
+	f, err := s.Store.Fleet(ctx, catalogue.Embedded())
+	if err == nil {
+		s.seen.Store(&seen{f, at})
+	}
+	return err
+}
+
+// Follow reads the fleet again and again, until the context ends. A large fleet is read less often, so that reading takes a tenth of the time.
+func (s *Site) Follow(ctx context.Context) {
+	for took := time.Duration(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(max(refresh, 9*took)):
+		}
+		start := time.Now()
+		if err := s.Read(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("the figures stay as they are", "error", err)
+		}
+		took = time.Since(start)
+	}
+}
+
+// route is an address, and who may go there.
+type route struct {
+	pattern string
+	role    store.Role // "": everybody
+	serve   http.HandlerFunc
+}
+
+func (s *Site) routes() []route {
+	return []route{
+		{"POST " + report.Path, "", s.receive},
+		{"GET /style.css", "", s.style},
+		{"GET /sign-in", "", s.signInPage},
+		{"POST /sign-in", "", s.signIn},
+		{"POST /sign-out", "", s.signOut},
+		{"GET /{$}", store.Reader, s.dashboard},
+		{"GET /figures/{id}", store.Reader, s.figure},
+		{"GET /installations/{name}", store.Reader, s.installation},
+		{"GET /people", store.Admin, s.people},
+		{"POST /people", store.Admin, s.addPerson},
+		{"POST /people/remove", store.Admin, s.removePerson},
+	}
+}
+
+// Handler answers all requests.
+func (s *Site) Handler() (http.Handler, error) {
+	s.requests, s.attempts = newLimiter(requestsPerSecond, requestsAtOnce), newLimiter(attemptsPerSecond, attemptsAtOnce)
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		serve := r.serve
+		if r.role != "" {
+			serve = s.only(r.role, serve)
+		}
+		mux.HandleFunc(r.pattern, serve)
+	}
+	// What a browser was led to post from another site is refused.
+	own := http.NewCrossOriginProtection()
+	if s.Public != "" {
+		if err := own.AddTrustedOrigin(s.Public); err != nil {
+			return nil, err
+		}
+	}
+	return headers(own.Handler(mux)), nil
+}
+
+// headers forbid a page all that it does not need.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// receive takes a report. It is on disk when it is acknowledged.
+func (s *Site) receive(w http.ResponseWriter, r *http.Request) {
+	if !s.requests.allow(s.client(r)) {
+		w.Header().Set("Retry-After", "10")
+		answer(w, http.StatusTooManyRequests, report.Answer{Problems: diag.List{{Code: "BERTH4925", Severity: diag.Error, Subject: "report", Summary: "too many reports from one address", Hint: "send it again in a minute"}}})
+		return
+	}
+	text, err := io.ReadAll(io.LimitReader(r.Body, report.MaxSize+1))
+	if err != nil {
+		return // the client is gone
+	}
+	got, problems := report.Open(text, s.Now())
+	if problems.Failed() {
+		if err := s.Store.Refuse(r.Context(), s.Now(), problems[0].Code); err != nil {
+			s.Log.Error("a refused report is not counted", "error", err)
+		}
+		status := http.StatusUnprocessableEntity
+		if len(text) > report.MaxSize {
+			status = http.StatusRequestEntityTooLarge
+		}
+		answer(w, status, report.Answer{Problems: problems})
+		return
+	}
+	known, err := s.Store.Take(r.Context(), s.Now(), got)
+	if err != nil {
+		s.Log.Error("a report was not taken", "error", err)
+		answer(w, http.StatusServiceUnavailable, report.Answer{Problems: diag.List{{Code: "BERTH4926", Severity: diag.Error, Subject: "report", Summary: "the server can't keep the report now", Hint: "send it again later: berth report --send"}}})
+		return
+	}
+	answer(w, http.StatusOK, report.Answer{ID: got.ID, Known: known[got]})
+}
+
+func answer(w http.ResponseWriter, status int, a report.Answer) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(a) // the client is gone, or has it
+}
