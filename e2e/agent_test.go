@@ -130,6 +130,7 @@ func TestAgentUnderSystemd(t *testing.T) {
 	s.same(before)
 	says(t, s.read("sourcegraph.yaml"), "release: "+release)
 	s.must(0, "plan")
+	s.examinedByAgent()
 	if out, err := systemd("sh", "-c", "systemctl start "+unit+".timer && systemctl list-timers --no-pager --all"); err != nil || !strings.Contains(out, unit+".timer") {
 		t.Errorf("the timer does not run: %v\n%s", err, out)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"berth/internal/doctor"
 )
 
 // TestClusterAgent applies the CronJob that berth renders: its Job upgrades the installation from within the cluster, with the rights of its Role.
@@ -41,6 +43,21 @@ func TestClusterAgent(t *testing.T) {
 	kubectl(t, "-n", name, "patch", "configmap", "berth-"+name+"-agent-config", "--type", "merge", "-p",
 		fmt.Sprintf(`{"data": {"sourcegraph.yaml": %q}}`, strings.Replace(config, "automatic: minor", "automatic: patch", 1)+"\n"))
 	says(t, s.agentJob("second"), "waits for you: it is another minor release, and upgrades.automatic is patch")
+	s.examinedByAgent()
+}
+
+// examinedByAgent: status has what the doctor found when the agent ran, and with the rights of the agent it could look at everything.
+func (s *site) examinedByAgent() {
+	s.t.Helper()
+	var status struct{ Examined *doctor.Summary }
+	_, out := s.berth("status", "--json")
+	if err := resultOf(out, &status); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+	if x := status.Examined; x == nil || x.Unseen > 0 {
+		s.t.Errorf("the doctor in the agent: %+v", x)
+	}
+	says(s.t, s.must(0, "status"), "doctor    ")
 }
 
 // agentImage pushes an image that has berth alone to the test bed's registry, and gives its name for the node.

@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/agent"
 	"berth/internal/diag"
+	"berth/internal/doctor"
 	"berth/internal/policy"
 	"berth/internal/state"
 	"berth/internal/upgrade/stages"
@@ -32,7 +33,8 @@ func newAgentCmd(env *Env) *cobra.Command {
     window: Sun 02:00-05:00 Europe/Berlin
 
 It stops at anything that needs a person: an upgrade step over several minor releases, one that can't be undone, manual work, edits of your
-file, problems that the checks found, and upgrades that somebody else started. berth status shows what it saw last.
+file, problems that the checks found, and upgrades that somebody else started. Then it looks as berth doctor does. berth status shows what it saw
+last, and what the doctor found.
 
 Run it every hour:
 
@@ -78,18 +80,44 @@ func (e *Env) agent(ctx context.Context, f agentFlags) error {
 	r, err := to.lookAfter(ctx, f)
 	var problems diag.List
 	if errors.As(err, &problems) && problems[0].Code == state.Locked {
-		e.warn(problems)
+		e.warn(problems) // what the doctor would find in the middle of a run is no news
 		return f.waits()
 	}
+	said, kept := to.examineAndKeep(ctx, f.file)
 	if r == nil {
 		return err
 	}
 	e.out.result = r
 	fmt.Fprintln(e.Stdout, r.Summary)
+	if kept == nil {
+		fmt.Fprintf(e.Stdout, "doctor: %s\n", said)
+	} else if ctx.Err() == nil {
+		e.warn(diag.List{{Code: "BERTH3814", Severity: diag.Warning, Subject: "doctor", Summary: "its result could not be kept", Detail: []string{kept.Error()},
+			Hint: "see what it finds: berth doctor"}})
+	}
 	if err != nil {
 		return err
 	}
 	return f.end(r)
+}
+
+// examineAndKeep looks as berth doctor does, and keeps what came of it for berth status. On a Docker host it is kept while the engine is away, too.
+func (e *Env) examineAndKeep(ctx context.Context, file string) (said doctor.Summary, err error) {
+	report, err := e.examine(ctx, file, nil)
+	if err != nil {
+		return said, err
+	}
+	said = report.Summary()
+	named, err := e.LoadNamed(file)
+	if err != nil {
+		return said, err
+	}
+	i, err := e.Targets.Stored(ctx, &e.Environment, named)
+	if err != nil {
+		return said, err
+	}
+	defer i.Close()
+	return said, agent.Keep(ctx, i.Store, said)
 }
 
 // lookAfter takes the lock, and lets the agent look once.

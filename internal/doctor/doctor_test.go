@@ -477,3 +477,22 @@ func TestOwnContainers(t *testing.T) {
 		t.Errorf("%s: %+v", r.Verdict, r.Findings)
 	}
 }
+
+// TestSummary: what is kept of a report is what counts, and what could not be looked at is no success.
+func TestSummary(t *testing.T) {
+	start := &Finding{Check: "BERTH5002", Problem: diag.Diagnostic{Code: "BERTH5002", Subject: "pgsql", Summary: "it does not run", Hint: "start it: berth up"},
+		Follows: []*Finding{{Check: "BERTH5050"}}}
+	quiet := &Finding{Check: "BERTH5058", Muted: &Mute{}}
+	for _, c := range []struct {
+		report Report
+		want   string
+	}{
+		{Report{Findings: []*Finding{start, quiet}, Do: "start it: berth up"}, "2 findings; first: start it: berth up"},
+		{Report{Findings: []*Finding{quiet}, Checks: []Result{{Verdict: Pass}}}, "1 check, nothing found"},
+		{Report{Findings: []*Finding{quiet}, Checks: []Result{{Verdict: Pass}, {Verdict: Unknown}}}, "nothing found, but 1 of 2 checks could not look"},
+	} {
+		if got := c.report.Summary().String(); got != c.want {
+			t.Errorf("says %q, want %q", got, c.want)
+		}
+	}
+}

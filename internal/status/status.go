@@ -10,6 +10,7 @@ import (
 	"berth/internal/agent"
 	"berth/internal/backup"
 	"berth/internal/diag"
+	"berth/internal/doctor"
 	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/state"
@@ -34,6 +35,8 @@ type Status struct {
 	Upgrade      string                 `json:"upgrade,omitempty"`  // that is under way, and where it is
 	Next         string                 `json:"next,omitempty"`     // the command that continues what did not come to its end
 	Upgrades     string                 `json:"upgrades,omitempty"` // what berth agent saw last
+	Doctor       string                 `json:"doctor,omitempty"`   // what the doctor said when berth agent ran last
+	Examined     *doctor.Summary        `json:"examined,omitempty"` // the same for programs; nil: the agent never ran
 	Newest       *survey.Newest         `json:"newest,omitempty"`   // what an upgrade to the newest release would cost; nil: it runs, or one is under way
 	Backup       string                 `json:"backup,omitempty"`   // when one was made and proven last, where the config says where they are
 	Problems     diag.List              `json:"problems,omitempty"` // what of its release is not as it should be
@@ -71,6 +74,12 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		return nil, err
 	}
 	s.Upgrades = report.About(s.Release, e.Now())
+	if s.Examined, err = agent.Examined(ctx, i.Store); err != nil {
+		return nil, err
+	}
+	if s.Examined != nil {
+		s.Doctor = agent.Said(s.Examined, e.Now())
+	}
 	old, err := s.backups(ctx, e, i, records)
 	if err != nil {
 		return nil, err

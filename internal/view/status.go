@@ -50,6 +50,9 @@ func runs(w io.Writer, s *status.Status) {
 	if s.Upgrades != "" {
 		fmt.Fprintf(w, "upgrades  %s\n", s.Upgrades)
 	}
+	if s.Doctor != "" {
+		fmt.Fprintf(w, "doctor    %s\n", s.Doctor)
+	}
 	if s.LastRun != "" {
 		fmt.Fprintf(w, "last run  %s\n", s.LastRun)
 	}

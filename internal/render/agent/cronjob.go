@@ -78,7 +78,7 @@ func (p Pod) SecretCommand() string {
 // Objects are the objects that run the agent every hour, in the order in which they are applied.
 func (p Pod) Objects() []map[string]any {
 	out := []map[string]any{p.object("v1", "ServiceAccount", p.Name(), map[string]any{"automountServiceAccountToken": false})}
-	for _, role := range p.Roles {
+	for _, role := range append(slices.Clone(p.Roles), p.inside()) {
 		out = append(out, role, p.binding(role))
 	}
 	data := map[string]any{ConfigKey: p.Config}
@@ -95,6 +95,14 @@ func (p Pod) object(version, kind, name string, rest map[string]any) map[string]
 }
 
 func labels() map[string]any { return map[string]any{"app": "berth-agent"} }
+
+// inside is the Role to look into pods, as the doctor does: with commands in them, and at what they use.
+func (p Pod) inside() map[string]any {
+	return p.object("rbac.authorization.k8s.io/v1", "Role", "berth-"+p.Installation+"-doctor", map[string]any{"rules": []any{
+		map[string]any{"apiGroups": []any{""}, "resources": []any{"pods/exec"}, "verbs": []any{"create", "get"}},
+		map[string]any{"apiGroups": []any{"metrics.k8s.io"}, "resources": []any{"pods"}, "verbs": []any{"get", "list"}},
+	}})
+}
 
 // binding gives a role to the agent.
 func (p Pod) binding(role map[string]any) map[string]any {
