@@ -30,7 +30,8 @@ func newDoctorCmd(env *Env) *cobra.Command {
 		Use:   "doctor [CODE...]",
 		Short: "Say what is wrong, why, and what to do",
 		Long: `Look at everything at the same time: the config, the host or the cluster, containers and pods with their logs, disks, databases, Redis, the front
-proxy, a search, and the address that people use with its certificate. Nothing is touched.
+proxy, a search, and the address that people use with its certificate. Nothing is touched; in object storage of your own an object of one line
+is written, read and deleted.
 
 Problems are shown as causes, with what follows from each below it. The first line is the one thing to do first. What can't be looked at is named
 with the reason, and stops nothing else. With codes, only these checks are made. berth explain CODE says more about one.

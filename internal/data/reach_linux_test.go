@@ -190,3 +190,23 @@ func TestConfigured(t *testing.T) {
 		}
 	}
 }
+
+// TestQuery asks a real server: what fails alone is among the lines, nothing is written, and a server that does not answer says so in the words of psql.
+func TestQuery(t *testing.T) {
+	s := postgres(t)
+	for _, c := range []struct{ database, statements, want, silent string }{
+		{"postgres", `SELECT 'it''s $HOME "1"'; SELECT 1/0; SELECT 2;`, `it's $HOME "1"` + "\nERROR:  division by zero\n2", ""},
+		{"postgres", "CREATE TABLE t ();", "ERROR:  cannot execute CREATE TABLE in a read-only transaction", ""},
+		{"nothing", "SELECT 1;", "", `database "nothing" does not exist`},
+	} {
+		w := Worker{Tasks: here{"CODEINTEL_PGHOST": "127.0.0.1", "CODEINTEL_PGPORT": s.port, "CODEINTEL_PGUSER": "postgres", "CODEINTEL_PGDATABASE": c.database, "CODEINTEL_PGSSLMODE": "disable"}}
+		lines, err := w.Query(t.Context(), "image", "codeintel-db", c.statements)
+		var silent *Silent
+		if errors.As(err, &silent) != (c.silent != "") || silent != nil && !strings.Contains(silent.Why, c.silent) || silent == nil && err != nil {
+			t.Errorf("%s: %v", c.statements, err)
+		}
+		if got := strings.Join(lines, "\n"); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.statements, got, c.want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"berth/internal/diag"
 )
@@ -46,14 +47,20 @@ func each[T any](all func(*Evidence) []T, look func(*Check, T) *Finding) func(*E
 
 // silentDatabases are those whose container runs, and that don't answer.
 func silentDatabases(e *Evidence, c *Check) []*Finding {
-	return silent(e, c, FromDatabases, "see its last lines; if it recovers after a crash, wait")
+	return silent(e, c, FromDatabases, "see its last lines; if it recovers after a crash, wait", "see that the server runs, and what the config says of it: berth explain databases")
 }
 
-// silent are the stores of a kind whose container runs, and that don't answer. Why one could not be asked is in the evidence.
-func silent(e *Evidence, c *Check, stores Source, hint string) (out []*Finding) {
-	for _, s := range e.Services {
-		if u := e.Unseen[stores.Of(s.Service)]; u.Refuses {
-			out = append(out, c.found(s.Service, diag.Error, "it runs, but does not answer", hint, append([]string{u.Why}, e.last(s.Name)...)...))
+// silent are the stores of a kind that run in a container or outside, and that don't answer. Why one could not be asked is in the evidence.
+func silent(e *Evidence, c *Check, stores Source, hint, external string) (out []*Finding) {
+	for _, name := range e.parts(stores) {
+		u := e.Unseen[stores.Of(name)]
+		n := slices.IndexFunc(e.Services, func(s Service) bool { return s.Service == name })
+		switch {
+		case !u.Refuses:
+		case n >= 0:
+			out = append(out, c.found(name, diag.Error, "it runs, but does not answer", hint, append([]string{u.Why}, e.last(e.Services[n].Name)...)...))
+		case !slices.Contains(e.Missing, name):
+			out = append(out, c.found(name, diag.Error, "your own server does not answer", external, u.Why))
 		}
 	}
 	return out
@@ -75,8 +82,11 @@ func connections(c *Check, d Database) *Finding {
 	if severity == "" {
 		return nil
 	}
-	return c.found(d.Name, severity, fmt.Sprintf("%d of its %d connections are in use", d.Used, d.Most),
-		fmt.Sprintf("raise  databases.%s.settings.max_connections  in the config, then: berth up", d.Name))
+	hint := fmt.Sprintf("raise  databases.%s.settings.max_connections  in the config, then: berth up", d.Name)
+	if d.External {
+		hint = "raise  max_connections  at the server"
+	}
+	return c.found(d.Name, severity, fmt.Sprintf("%d of its %d connections are in use", d.Used, d.Most), hint)
 }
 
 func collation(c *Check, d Database) *Finding {
@@ -131,7 +141,7 @@ func background(c *Check, d Database) *Finding {
 
 func oldPostgres(e *Evidence, c *Check) (out []*Finding) {
 	for _, d := range e.Databases {
-		if major := d.Server / 10000; major < e.Postgres {
+		if major := d.Server / 10000; major < e.Postgres && !d.External { // what a server outside has to be is a question of the config
 			out = append(out, c.found(d.Name, diag.Error, fmt.Sprintf("it runs Postgres %d, and release %s has %d", major, e.Release, e.Postgres), "see which releases convert the data: berth upgrade path"))
 		}
 	}

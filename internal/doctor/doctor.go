@@ -37,7 +37,8 @@ type Check struct {
 	Strict   bool             // its findings can't be muted
 	Passes   string           // the codes that it passes on, as a pattern: "BERTH21*"; "" for its own
 
-	find func(e *Evidence, c *Check) []*Finding
+	find  func(e *Evidence, c *Check) []*Finding
+	blind func(e *Evidence) string // why it can't tell although its sources answered; "": it can. nil: it always can
 }
 
 // Limit is from where on a measure is a problem. A measure that is bad when it is low has Fail below Warn.
@@ -218,6 +219,9 @@ func (c *Check) unseen(e *Evidence) string {
 		if why := e.unseen(s); why != "" {
 			return why
 		}
+	}
+	if c.blind != nil {
+		return c.blind(e)
 	}
 	return ""
 }

@@ -182,6 +182,9 @@ var faults = []fault{
 	}, "BERTH5054", nil, nil, "tls"},
 	{"a certificate expires soon", func(e *Evidence) { e.Address.Expires = taken.AddDate(0, 0, 10) }, "BERTH5054", nil, nil, "tls"},
 	{"a certificate is for others", func(e *Evidence) { e.Address.Mismatch = "x509: valid for other.example.com" }, "BERTH5056", nil, nil, "subject alternative names"},
+	{"keys without rights in the bucket", func(e *Evidence) {
+		e.Objects = &Objects{Bucket: "uploads", Step: "take", Refuses: "the store answers 403 AccessDenied"}
+	}, "BERTH5044", nil, nil, "keys"},
 	{"an authority is private", func(e *Evidence) { e.Address.Untrusted = "x509: unknown authority" }, "BERTH5057", nil, nil, "chain"},
 	{"a firewall", func(e *Evidence) { e.Address.Connects, e.Address.TLS = "i/o timeout", false }, "BERTH5058", nil, nil, "firewall"},
 	{"vm.max_map_count is low", func(e *Evidence) {
@@ -493,6 +496,74 @@ func TestSummary(t *testing.T) {
 	} {
 		if got := c.report.Summary().String(); got != c.want {
 			t.Errorf("says %q, want %q", got, c.want)
+		}
+	}
+}
+
+// sources are all sources, as the checks name them.
+func sources() (out []Source) {
+	for _, c := range Checks("") {
+		for _, s := range c.Needs {
+			if !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// TestUnseenIsNoPass: where nothing was seen no check passes, and where one source was not, no check that needs it.
+func TestUnseenIsNoPass(t *testing.T) {
+	nothing := &Evidence{Taken: taken, Unseen: map[Source]Unseen{}}
+	for _, s := range sources() {
+		nothing.Unseen[s] = Unseen{Why: "nobody looked"}
+	}
+	for _, c := range Examine(nothing, Request{}).Checks {
+		if c.Verdict != Unknown {
+			t.Errorf("%s %s comes to %s although nothing was seen", c.Code, c.Title, c.Verdict)
+		}
+	}
+	for _, s := range sources() {
+		for _, part := range []Source{s, s.Of("pgsql")} {
+			e := healthy(catalogue.Kubernetes)
+			e.Unseen = map[Source]Unseen{part: {Why: "nobody looked"}}
+			for _, c := range Checks(e.Target) {
+				r := Examine(e, Request{Only: []string{c.Code}})
+				if slices.Contains(c.Needs, s) && r.Checks[0].Verdict == Pass {
+					t.Errorf("%s passes although %s was not seen", c.Code, part)
+				}
+			}
+		}
+	}
+}
+
+// TestBlind: a source that answered may still not say what a check needs.
+func TestBlind(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		see   func(*Evidence)
+		codes []string
+	}{
+		{"the front proxy is elsewhere", func(e *Evidence) { e.Front = &Front{} }, []string{"BERTH5050", "BERTH5051", "BERTH5052"}},
+		{"a search needs a sign-in", func(e *Evidence) { e.Front.Searched = 401 }, []string{"BERTH5051", "BERTH5052"}},
+		{"a search fails", func(e *Evidence) { e.Front.SearchSaid = "HTTP status 500" }, []string{"BERTH5052"}},
+		{"nothing answers at the url", func(e *Evidence) { e.Address = &Address{Host: "sg", Connects: "refused"} }, []string{"BERTH5054", "BERTH5056", "BERTH5057"}},
+		{"the url has no address", func(e *Evidence) { e.Address = &Address{Host: "sg", Resolves: "no such host"} }, []string{"BERTH5054", "BERTH5056", "BERTH5057", "BERTH5058"}},
+		{"an engine elsewhere", func(e *Evidence) { e.FreeBytes = 0 }, []string{"BERTH5012"}},
+		{"nothing was measured", func(e *Evidence) { e.Unseen = map[Source]Unseen{FromVolumes: {Why: "no answer in 4 s"}} }, []string{"BERTH5007", "BERTH5010", "BERTH5011"}},
+	} {
+		e := healthy(catalogue.Compose)
+		e.URL = "https://sg.example.com"
+		c.see(e)
+		var unseen []string
+		for _, r := range Examine(e, Request{}).Checks {
+			if r.Verdict == Unknown {
+				unseen = append(unseen, r.Code)
+			}
+		}
+		slices.Sort(unseen)
+		if diff := cmp.Diff(c.codes, unseen); diff != "" {
+			t.Errorf("%s: -want +got\n%s", c.name, diff)
 		}
 	}
 }

@@ -22,9 +22,13 @@ const (
 	FromServices     Source = "services"     // how the services are
 	FromInstances    Source = "instances"    // containers or pods, one by one
 	FromLogs         Source = "logs"         // their last lines
-	FromVolumes      Source = "volumes"      // the file systems of their data
+	FromVolumes      Source = "volumes"      // the file systems of their data, and what they use
+	FromInodes       Source = "inodes"       // of these file systems
+	FromMemory       Source = "memory"       // that instances use
+	FromPlan         Source = "plan"         // what would make what runs match the config
 	FromDatabases    Source = "databases"    // SQL
 	FromRedis        Source = "redis"        // INFO of the two stores
+	FromObjects      Source = "objects"      // object storage of the admin's own
 	FromFrontProxy   Source = "front proxy"  // /healthz, and a search
 	FromCertificates Source = "certificates" // what answers at the address, and its certificate
 )
@@ -69,6 +73,7 @@ type Evidence struct {
 	Volumes   []Volume   `json:"volumes,omitempty"`    // of data
 	Databases []Database `json:"databases,omitempty"`  // that answered
 	Redis     []Redis    `json:"redis,omitempty"`      // that answered
+	Objects   *Objects   `json:"objects,omitempty"`    // nil: it was not asked, or is the bundled one
 	Front     *Front     `json:"frontProxy,omitempty"` // nil: it was not asked
 	Address   *Address   `json:"address,omitempty"`    // nil: it was not asked
 }
@@ -147,7 +152,8 @@ func share(part, whole int64) float64 {
 
 // Database is what one of the databases says of itself.
 type Database struct {
-	Name       string   `json:"name"`   // "pgsql"
+	Name       string   `json:"name"` // "pgsql"
+	External   bool     `json:"external,omitempty"`
 	Server     int      `json:"server"` // server_version_num: 160004
 	System     string   `json:"system"` // the identifier of its cluster of databases, with the name of the database
 	Bytes      int64    `json:"bytes"`
@@ -173,14 +179,15 @@ type Database struct {
 
 // Redis is what one of the two stores says of itself.
 type Redis struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Memory  int64  `json:"memory"`              // bytes
-	Most    int64  `json:"maxMemory,omitempty"` // bytes; 0: no limit
-	Policy  string `json:"policy"`              // what it does at the limit
-	Evicted int64  `json:"evicted,omitempty"`   // keys
-	Saves   bool   `json:"saves"`               // the last save, and the last write of its log, were good
-	Loading bool   `json:"loading,omitempty"`   // it still reads its data
+	External bool   `json:"external,omitempty"`
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Memory   int64  `json:"memory"`              // bytes
+	Most     int64  `json:"maxMemory,omitempty"` // bytes; 0: no limit
+	Policy   string `json:"policy"`              // what it does at the limit
+	Evicted  int64  `json:"evicted,omitempty"`   // keys
+	Saves    bool   `json:"saves"`               // the last save, and the last write of its log, were good
+	Loading  bool   `json:"loading,omitempty"`   // it still reads its data
 }
 
 // Front is what Sourcegraph answers through its front proxy.
@@ -191,6 +198,13 @@ type Front struct {
 	Searched     int    `json:"searched,omitempty"` // the HTTP status of a search; 0: none was possible
 	SearchTook   int64  `json:"searchMilliseconds,omitempty"`
 	SearchSaid   string `json:"searchSaid,omitempty"` // why it failed
+}
+
+// Objects is how object storage of the admin's own takes, gives and deletes an object.
+type Objects struct {
+	Bucket  string `json:"bucket"`
+	Step    string `json:"step,omitempty"`    // that failed: "take"
+	Refuses string `json:"refuses,omitempty"` // why; "": it does all
 }
 
 // Address is what answers at the URL that people use, as seen from where berth runs.
@@ -212,13 +226,21 @@ func (e *Evidence) unseen(s Source) string {
 		return u.said()
 	}
 	var parts []string
-	for part, u := range e.Unseen {
+	for _, name := range e.parts(s) {
+		parts = append(parts, name+": "+e.Unseen[s.Of(name)].said())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// parts are the parts of a source that were not seen, in order.
+func (e *Evidence) parts(s Source) (names []string) {
+	for part := range e.Unseen {
 		if name, ok := strings.CutPrefix(string(part), string(s)+"/"); ok {
-			parts = append(parts, name+": "+u.said())
+			names = append(names, name)
 		}
 	}
-	slices.Sort(parts)
-	return strings.Join(parts, "; ")
+	slices.Sort(names)
+	return names
 }
 
 // said is the reason in words.

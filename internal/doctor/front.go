@@ -24,14 +24,51 @@ func Needs(services map[string][]string) map[string][]string {
 
 // frontChecks look at what people see.
 var frontChecks = []*Check{
-	{Code: "BERTH5050", Looks: "whether Sourcegraph answers through its front proxy", Needs: []Source{FromFrontProxy}, Symptoms: []string{"502", "Sourcegraph does not answer"}, find: unanswered},
-	{Code: "BERTH5051", Looks: "whether a search is answered", Needs: []Source{FromFrontProxy}, Symptoms: []string{"search fails"}, find: searchFails},
-	{Code: "BERTH5052", Looks: "how long a search takes", Needs: []Source{FromFrontProxy}, Limit: &Limit{Warn: 3, Fail: 15, Unit: "seconds"}, Symptoms: []string{"search is slow"}, find: searchSlow},
+	{Code: "BERTH5050", Looks: "whether Sourcegraph answers through its front proxy", Needs: []Source{FromFrontProxy}, Symptoms: []string{"502", "Sourcegraph does not answer"}, find: unanswered, blind: unasked},
+	{Code: "BERTH5051", Looks: "whether a search is answered", Needs: []Source{FromFrontProxy}, Symptoms: []string{"search fails"}, find: searchFails, blind: unsearched},
+	{Code: "BERTH5052", Looks: "how long a search takes", Needs: []Source{FromFrontProxy}, Limit: &Limit{Warn: 3, Fail: 15, Unit: "seconds"}, Symptoms: []string{"search is slow"}, find: searchSlow, blind: unsearched},
 	{Code: "BERTH5053", Looks: "whether the name of the url is found", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unresolved},
-	{Code: "BERTH5054", Looks: "until when the certificate is valid", Needs: []Source{FromCertificates}, Limit: &Limit{Warn: 21, Fail: 0, Unit: "days left"}, Symptoms: []string{"browsers warn of the certificate"}, find: expires},
-	{Code: "BERTH5056", Looks: "whether the certificate is for the host of the url", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: otherNames},
-	{Code: "BERTH5057", Looks: "whether this machine trusts the certificate", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: untrusted},
-	{Code: "BERTH5058", Looks: "whether anything answers at the url", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unreached},
+	{Code: "BERTH5054", Looks: "until when the certificate is valid", Needs: []Source{FromCertificates}, Limit: &Limit{Warn: 21, Fail: 0, Unit: "days left"}, Symptoms: []string{"browsers warn of the certificate"}, find: expires, blind: unpresented},
+	{Code: "BERTH5056", Looks: "whether the certificate is for the host of the url", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: otherNames, blind: unpresented},
+	{Code: "BERTH5057", Looks: "whether this machine trusts the certificate", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: untrusted, blind: unpresented},
+	{Code: "BERTH5058", Looks: "whether anything answers at the url", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unreached, blind: unnamed},
+}
+
+func unasked(e *Evidence) string {
+	if e.Front != nil && e.Front.At == "" {
+		return "the front proxy is not reachable from here"
+	}
+	return ""
+}
+
+// unsearched says why no search was answered. That one fails is a finding of its own.
+func unsearched(e *Evidence) string {
+	switch f := e.Front; {
+	case f == nil:
+		return ""
+	case f.SearchSaid != "":
+		return "a search fails"
+	case f.Searched == 401 || f.Searched == 403:
+		return "a search needs a sign-in: put an access token into the variable SRC_ACCESS_TOKEN"
+	case f.Searched == 0:
+		return "no search could be made from here"
+	}
+	return ""
+}
+
+// unpresented says why no certificate was seen where there has to be one.
+func unpresented(e *Evidence) string {
+	if a := e.Address; a != nil && strings.HasPrefix(e.URL, "https://") && !a.TLS {
+		return "nothing at the url showed a certificate"
+	}
+	return ""
+}
+
+func unnamed(e *Evidence) string {
+	if e.Address != nil && e.Address.Resolves != "" {
+		return "the name of the url is not found"
+	}
+	return ""
 }
 
 func unanswered(e *Evidence, c *Check) []*Finding {

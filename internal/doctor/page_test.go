@@ -43,7 +43,7 @@ var areas = []struct {
 	title  string
 	checks []*Check
 }{
-	{"Config, host and cluster", placeChecks}, {"Services", serviceChecks}, {"Disks", volumeChecks}, {"Databases", databaseChecks}, {"Redis", redisChecks},
+	{"Config, host and cluster", placeChecks}, {"Services", serviceChecks}, {"Disks", volumeChecks}, {"Databases", databaseChecks}, {"Redis", redisChecks}, {"Object storage", objectChecks},
 	{"Lines of logs", logChecks}, {"What people see", frontChecks}, {"Runs of berth", runChecks},
 }
 

@@ -19,7 +19,7 @@ func perRedis(look func(*Check, Redis) *Finding) func(*Evidence, *Check) []*Find
 }
 
 func silentRedis(e *Evidence, c *Check) []*Finding {
-	out := silent(e, c, FromRedis, "see its last lines")
+	out := silent(e, c, FromRedis, "see its last lines", "see that the server runs, and what the config says of it: berth explain redis")
 	for _, r := range e.Redis {
 		if r.Loading {
 			out = append(out, c.found(r.Name, diag.Warning, "it still reads its data from disk, and refuses to answer meanwhile", "wait until it has read everything"))
@@ -35,7 +35,15 @@ func redisMemory(c *Check, r Redis) *Finding {
 		return nil
 	}
 	return c.found(r.Name, severity, fmt.Sprintf("it uses %s of its %s; at the limit it refuses writes", bytes(r.Memory), bytes(r.Most)),
-		"raise its maxmemory and  services."+r.Name+".memory")
+		r.more("raise its maxmemory and  services."+r.Name+".memory"))
+}
+
+// more is what to do about a store that lacks memory.
+func (r Redis) more(bundled string) string {
+	if r.External {
+		return "give the server more memory, and raise its maxmemory"
+	}
+	return bundled
 }
 
 func unsaved(c *Check, r Redis) *Finding {
@@ -50,5 +58,5 @@ func evicts(c *Check, r Redis) *Finding {
 		return nil
 	}
 	return c.found(r.Name, diag.Warning, fmt.Sprintf("it threw %s away for lack of memory; sessions are among them", counted(int(r.Evicted), "key", "keys")),
-		"give it more memory:  services."+r.Name+".memory")
+		r.more("give it more memory:  services."+r.Name+".memory"))
 }

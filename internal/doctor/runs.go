@@ -14,13 +14,13 @@ var runChecks = []*Check{
 	{Code: "BERTH5078", Looks: "known faults of the release that runs", Needs: []Source{FromServices}, find: notices},
 	{Code: "BERTH5079", Looks: "whether Sourcegraph supports the release that runs", Needs: []Source{FromServices}, Symptoms: []string{"Sourcegraph's support says to upgrade first"}, find: supported},
 	{Code: "BERTH5080", Looks: "how berth's last run ended", Needs: []Source{FromHistory}, Symptoms: []string{"upgrade stuck"}, find: lastRun},
-	{Code: "BERTH5081", Looks: "the mutes in the config", find: mutesWithoutEffect},
-	{Code: "BERTH5082", Looks: "whether what runs is what the config asks for", Needs: []Source{FromRelease}, find: undeployed},
+	{Code: "BERTH5081", Looks: "the mutes in the config", Needs: []Source{FromConfig}, find: mutesWithoutEffect},
+	{Code: "BERTH5082", Looks: "whether what runs is what the config asks for", Needs: []Source{FromRelease, FromPlan}, find: undeployed},
 }
 
 // placeChecks are what other parts of berth look at, by themselves.
 var placeChecks = []*Check{
-	{Code: "BERTH5090", Looks: "whether the Docker Engine or the cluster answers", Needs: nil, Strict: true, Passes: "BERTH2*", Symptoms: []string{"berth can't reach the Docker Engine", "berth can't reach the cluster"},
+	{Code: "BERTH5090", Looks: "whether the Docker Engine or the cluster answers", Needs: []Source{FromTarget}, Strict: true, Passes: "BERTH2*", Symptoms: []string{"berth can't reach the Docker Engine", "berth can't reach the cluster"},
 		find: func(e *Evidence, c *Check) []*Finding { return c.reached(e) }},
 	{Code: "BERTH5091", Looks: "the config, as berth check does", Needs: []Source{FromConfig}, Passes: "BERTH1*",
 		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Config) }},
@@ -35,7 +35,7 @@ func (c *Check) reached(e *Evidence) []*Finding {
 	if len(e.Reach) > 0 {
 		return c.passed(e, e.Reach)
 	}
-	if u, unseen := e.Unseen[FromTarget]; unseen {
+	if u, unseen := e.Unseen[FromTarget]; unseen && e.Target != "" { // without a config nobody asked it
 		return []*Finding{c.found("target", diag.Error, "the Docker Engine or the cluster does not answer", "see that it runs, and that you may reach it", u.Why)}
 	}
 	return nil
@@ -77,7 +77,7 @@ func mutesWithoutEffect(e *Evidence, c *Check) (out []*Finding) {
 }
 
 // seen are the checks of what runs.
-var seen = slices.Concat(placeChecks, serviceChecks, volumeChecks, databaseChecks, redisChecks, logChecks, frontChecks)
+var seen = slices.Concat(placeChecks, serviceChecks, volumeChecks, databaseChecks, redisChecks, objectChecks, logChecks, frontChecks)
 
 // notices are known faults of a release, as the catalogue has them.
 func notices(e *Evidence, c *Check) (out []*Finding) {

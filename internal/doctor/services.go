@@ -23,7 +23,7 @@ var serviceChecks = []*Check{
 	{Code: "BERTH5004", Looks: "the containers of your own", Needs: []Source{FromServices}, find: ownContainers},
 	{Code: "BERTH5005", Looks: "whether the kernel ended a process for lack of memory", Needs: []Source{FromInstances}, Symptoms: []string{"a service restarts again and again", "out of memory"}, find: outOfMemory},
 	{Code: "BERTH5006", Looks: "how often instances restarted", Needs: []Source{FromInstances}, Limit: &Limit{Warn: 3, Fail: 10, Unit: "restarts, the last one within an hour"}, Symptoms: []string{"a service restarts again and again"}, find: restarts},
-	{Code: "BERTH5007", Looks: "memory in use against limits", Needs: []Source{FromInstances}, Limit: &Limit{Warn: 92, Fail: 98, Unit: "% of the limit"}, Symptoms: []string{"out of memory"}, find: memoryUse},
+	{Code: "BERTH5007", Looks: "memory in use against limits", Needs: []Source{FromInstances, FromMemory}, Limit: &Limit{Warn: 92, Fail: 98, Unit: "% of the limit"}, Symptoms: []string{"out of memory"}, find: memoryUse, blind: unmeasured},
 	{Code: "BERTH5008", Looks: "why pods do not start: nodes, volumes, images, quotas, admission, probes", Needs: []Source{FromServices}, Target: catalogue.Kubernetes, Passes: "BERTH34*", Symptoms: []string{"a pod is pending", "an image can't be pulled", "a volume is not bound"},
 		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Explained) }},
 }
@@ -163,6 +163,14 @@ func (e *Evidence) crashed(instance string) []string {
 		}
 	}
 	return e.last(instance)
+}
+
+// unmeasured: memory is measured with the volumes, so what fails there as a whole fails here.
+func unmeasured(e *Evidence) string {
+	if u, unseen := e.Unseen[FromVolumes]; unseen {
+		return u.said()
+	}
+	return ""
 }
 
 func memoryUse(e *Evidence, c *Check) (out []*Finding) {

@@ -9,8 +9,8 @@ import (
 // volumeChecks look at disks.
 var volumeChecks = []*Check{
 	{Code: "BERTH5010", Looks: "the room in the volumes with data", Needs: []Source{FromVolumes}, Limit: &Limit{Warn: 85, Fail: 95, Unit: "% used"}, Symptoms: []string{"disk full", "search finds no new commits"}, find: fullVolumes},
-	{Code: "BERTH5011", Looks: "the inodes of the volumes with data", Needs: []Source{FromVolumes}, Limit: &Limit{Warn: 90, Fail: 98, Unit: "% used"}, Symptoms: []string{"disk full, but there is room"}, find: fullInodes},
-	{Code: "BERTH5012", Looks: "the room on the disk with Docker's volumes", Needs: []Source{FromPlace}, Target: catalogue.Compose, Limit: &Limit{Warn: 10, Fail: 2, Unit: "GiB free"}, Symptoms: []string{"disk full"}, find: fullDisk},
+	{Code: "BERTH5011", Looks: "the inodes of the volumes with data", Needs: []Source{FromVolumes, FromInodes}, Limit: &Limit{Warn: 90, Fail: 98, Unit: "% used"}, Symptoms: []string{"disk full, but there is room"}, find: fullInodes},
+	{Code: "BERTH5012", Looks: "the room on the disk with Docker's volumes", Needs: []Source{FromPlace}, Target: catalogue.Compose, Limit: &Limit{Warn: 10, Fail: 2, Unit: "GiB free"}, Symptoms: []string{"disk full"}, find: fullDisk, blind: untoldDisk},
 }
 
 func fullVolumes(e *Evidence, c *Check) (out []*Finding) {
@@ -50,9 +50,16 @@ func fullInodes(e *Evidence, c *Check) (out []*Finding) {
 	return out
 }
 
+func untoldDisk(e *Evidence) string {
+	if e.FreeBytes <= 0 {
+		return "the engine is on another machine, or does not say"
+	}
+	return ""
+}
+
 func fullDisk(e *Evidence, c *Check) []*Finding {
 	if e.FreeBytes <= 0 {
-		return nil // the engine is on another machine, or does not say
+		return nil
 	}
 	severity := c.Limit.severity(float64(e.FreeBytes) / (1 << 30))
 	if severity == "" {

@@ -16,8 +16,8 @@ import (
 // Source: https://sourcegraph.com/docs/api/stream_api
 const SearchPath = "/.api/search/stream"
 
-// SearchQuery is the query of SearchPath, for anything and one result of it.
-const SearchQuery = "q=count%3A1+.&display=1"
+// SearchQuery is the query of SearchPath, for anything and one result of it. TokenVariable names the variable with an access token, as src has it.
+const SearchQuery, TokenVariable = "q=count%3A1+.&display=1", "SRC_ACCESS_TOKEN"
 
 // SearchPatience is how long a search may go unanswered after everything is ready: indexes are opened and caches filled meanwhile.
 const SearchPatience = time.Minute

@@ -59,13 +59,10 @@ var searches = []struct{ name, query string }{
 // legPatience is how long one leg may take.
 const legPatience = 30 * time.Second
 
-// TokenVariable names the variable with an access token of Sourcegraph, as Sourcegraph's own command line has it.
-const TokenVariable = "SRC_ACCESS_TOKEN"
-
 // Verify does what people do, as far as that can be done without changing anything.
 func Verify(ctx context.Context, e *installation.Environment, i *installation.Installation) (*Verification, error) {
 	v := &Verification{Installation: i.Stack.Name, Release: i.Stack.Release}
-	token := e.Getenv(TokenVariable)
+	token := e.Getenv(installation.TokenVariable)
 	page := ask(ctx, e, i, "sign-in page", installation.Page{Path: "/sign-in"})
 	v.Legs = append(v.Legs, page)
 	for _, s := range searches {
@@ -92,9 +89,9 @@ func ask(ctx context.Context, e *installation.Environment, i *installation.Insta
 	case status == 0:
 		l.Verdict, l.Detail, l.Milliseconds = NotChecked, "Sourcegraph is not reachable from here", 0
 	case (status == 401 || status == 403) && p.Token == "":
-		l.Verdict, l.Detail = NotChecked, "it needs a sign-in: put an access token into the variable "+TokenVariable
+		l.Verdict, l.Detail = NotChecked, "it needs a sign-in: put an access token into the variable "+installation.TokenVariable
 	case status == 401 || status == 403:
-		l.Verdict, l.Detail = Fails, fmt.Sprintf("the access token of %s is not accepted: HTTP status %d", TokenVariable, status)
+		l.Verdict, l.Detail = Fails, fmt.Sprintf("the access token of %s is not accepted: HTTP status %d", installation.TokenVariable, status)
 	case status >= 400:
 		l.Verdict, l.Detail = Fails, fmt.Sprintf("HTTP status %d", status)
 	case failed:

@@ -21,6 +21,9 @@ import (
 // patience is how long one source may take. What takes longer is of no use to somebody who waits.
 const patience = 4 * time.Second
 
+// task is how many times as long it may take to ask in a task: a container or a pod has to start first.
+const task = 5
+
 // Look collects evidence of an installation.
 type Look struct {
 	Env      *installation.Environment
@@ -35,18 +38,23 @@ type take func(e *doctor.Evidence)
 type collector struct {
 	source doctor.Source
 	ask    func(ctx context.Context) (take, error)
+	slow   int // how many times as long it may take; 0: once
 }
 
 // Nothing is evidence where the config can't be read: its problems are all that is known.
 func (l *Look) Nothing(problems diag.List) *doctor.Evidence {
-	return &doctor.Evidence{Taken: l.Env.Now(), Config: problems, Unseen: unseen("the config has to be fixed first")}
+	e := &doctor.Evidence{Taken: l.Env.Now(), Config: problems, Unseen: unseen("the config has to be fixed first")}
+	for _, s := range []doctor.Source{doctor.FromConfig, doctor.FromTarget, doctor.FromCertificates} {
+		e.Unseen[s] = e.Unseen[doctor.FromPlace]
+	}
+	return e
 }
 
 // unseen notes that nothing of a target was seen.
 func unseen(why string) map[doctor.Source]doctor.Unseen {
 	out := map[doctor.Source]doctor.Unseen{}
 	for _, s := range []doctor.Source{doctor.FromPlace, doctor.FromRelease, doctor.FromHistory, doctor.FromServices, doctor.FromInstances, doctor.FromLogs,
-		doctor.FromVolumes, doctor.FromDatabases, doctor.FromRedis, doctor.FromFrontProxy} {
+		doctor.FromVolumes, doctor.FromInodes, doctor.FromMemory, doctor.FromPlan, doctor.FromDatabases, doctor.FromRedis, doctor.FromObjects, doctor.FromFrontProxy} {
 		out[s] = doctor.Unseen{Why: why}
 	}
 	return out
@@ -56,9 +64,9 @@ func unseen(why string) map[doctor.Source]doctor.Unseen {
 func (l *Look) Evidence(ctx context.Context, w *installation.Want, problems diag.List) *doctor.Evidence {
 	e := &doctor.Evidence{Taken: l.Env.Now(), Installation: w.Stack.Name, Target: w.Stack.Target, Wanted: w.Stack.Release, URL: w.Stack.URL, Config: problems,
 		Unseen: map[doctor.Source]doctor.Unseen{}, Milliseconds: map[doctor.Source]int64{}, Uses: doctor.Needs(l.Env.Catalogue().Relations().NeededBy()), Mutes: mutes(w.Doc.Config)}
-	address := collector{doctor.FromCertificates, func(ctx context.Context) (take, error) { return l.address(ctx, w) }}
+	address := collector{source: doctor.FromCertificates, ask: func(ctx context.Context) (take, error) { return l.address(ctx, w) }}
 	var i *installation.Installation
-	open := collector{doctor.FromTarget, func(ctx context.Context) (take, error) {
+	open := collector{source: doctor.FromTarget, ask: func(ctx context.Context) (take, error) {
 		opened, err := l.Open(ctx, w)
 		return func(*doctor.Evidence) { i = opened }, err
 	}}
@@ -74,7 +82,7 @@ func (l *Look) Evidence(ctx context.Context, w *installation.Want, problems diag
 	limit := cmp.Or(l.Patience, patience)
 	late := l.collect(ctx, e, limit, all...)
 	// On a machine under load an answer may take longer. While nothing else is asked, who did not answer gets a second chance.
-	if slow := slices.DeleteFunc(l.all(i), func(c collector) bool { return !slices.Contains(late, c.source) }); len(slow) > 0 {
+	if slow := slices.DeleteFunc(l.all(i), func(c collector) bool { return c.slow > 0 || !slices.Contains(late, c.source) }); len(slow) > 0 {
 		l.collect(ctx, e, 2*limit, slow...)
 	}
 	return e
@@ -86,14 +94,19 @@ func (l *Look) all(i *installation.Installation) []collector {
 	services := once(func(ctx context.Context) (installation.Services, error) { return i.Services(ctx) })
 	s := &sight{Look: l, Installation: i, instances: instances, services: services}
 	all := []collector{
-		{doctor.FromServices, s.serviceStates}, {doctor.FromPlace, s.place}, {doctor.FromRelease, s.release}, {doctor.FromHistory, s.history},
-		{doctor.FromInstances, s.instanceStates}, {doctor.FromLogs, s.logs}, {doctor.FromVolumes, s.usage}, {doctor.FromFrontProxy, s.front},
-	}
-	for _, name := range i.Stack.Databases {
-		all = append(all, collector{doctor.FromDatabases.Of(name), func(ctx context.Context) (take, error) { return s.database(ctx, name) }})
+		{doctor.FromServices, s.serviceStates, 0}, {doctor.FromPlace, s.place, 0}, {doctor.FromRelease, s.release, 0}, {doctor.FromHistory, s.history, 0},
+		{doctor.FromInstances, s.instanceStates, 0}, {doctor.FromLogs, s.logs, 0}, {doctor.FromVolumes, s.usage, 0}, {doctor.FromFrontProxy, s.front, 0},
+		{doctor.FromObjects, s.objects, 0},
 	}
 	for _, name := range redisStores {
-		all = append(all, collector{doctor.FromRedis.Of(name), func(ctx context.Context) (take, error) { return s.redis(ctx, name) }})
+		all = append(all, collector{doctor.FromRedis.Of(name), func(ctx context.Context) (take, error) { return s.redis(ctx, name) }, 0})
+	}
+	for _, name := range i.Stack.Databases {
+		c := collector{doctor.FromDatabases.Of(name), func(ctx context.Context) (take, error) { return s.database(ctx, name) }, 0}
+		if i.Doc.Config.Databases[name].External != nil {
+			c.slow = task
+		}
+		all = append(all, c)
 	}
 	return all
 }
@@ -131,14 +144,14 @@ func (l *Look) collect(ctx context.Context, e *doctor.Evidence, limit time.Durat
 		err  error
 		took time.Duration
 	}
-	answers := make([]chan answer, len(all))
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	answers, limited := make([]chan answer, len(all)), make([]context.Context, len(all))
 	begun := time.Now()
 	for n, c := range all {
-		answers[n] = make(chan answer, 1)
+		own, cancel := context.WithTimeout(ctx, c.within(limit))
+		defer cancel()
+		answers[n], limited[n] = make(chan answer, 1), own
 		go func() {
-			taken, err := c.ask(limited)
+			taken, err := c.ask(own)
 			answers[n] <- answer{taken, err, time.Since(begun)}
 		}()
 	}
@@ -146,11 +159,11 @@ func (l *Look) collect(ctx context.Context, e *doctor.Evidence, limit time.Durat
 		var a answer
 		select {
 		case a = <-answers[n]:
-		case <-limited.Done():
+		case <-limited[n].Done():
 			select {
 			case a = <-answers[n]: // it came at the same moment
 			case <-time.After(limit / 20): // what heard that time is over says what it knows
-				a.err = limited.Err()
+				a.err = limited[n].Err()
 			}
 			a.took = time.Since(begun)
 		}
@@ -158,12 +171,17 @@ func (l *Look) collect(ctx context.Context, e *doctor.Evidence, limit time.Durat
 		if a.take != nil && (a.err == nil || c.source != doctor.FromTarget) {
 			a.take(e)
 		}
-		l.note(e, c.source, a.err, limit)
+		l.note(e, c.source, a.err, c.within(limit))
 		if errors.Is(a.err, context.DeadlineExceeded) {
 			late = append(late, c.source)
 		}
 	}
 	return late
+}
+
+// within is how long a collector may take where others may take as long as limit.
+func (c collector) within(limit time.Duration) time.Duration {
+	return limit * time.Duration(max(c.slow, 1))
 }
 
 // note writes down why a source was not seen.

@@ -192,11 +192,25 @@ func TestTargetIsDown(t *testing.T) {
 	if r.Findings[0].Problem.Code != "BERTH2101" || r.Do != "start it" || e.Address == nil {
 		t.Errorf("%s %q %+v", r.Verdict, r.Do, e)
 	}
+	for _, c := range r.Checks { // those of the config and of the address need no target
+		if c.Verdict == doctor.Pass && !slices.Contains([]string{"BERTH5053", "BERTH5054", "BERTH5056", "BERTH5057", "BERTH5081", "BERTH5091"}, c.Code) {
+			t.Errorf("%s %s passes without a target", c.Code, c.Title)
+		}
+	}
 	l.Open = func(context.Context, *installation.Want) (*installation.Installation, error) {
 		return nil, errors.New("connection refused")
 	}
 	if r := doctor.Examine(l.Evidence(t.Context(), a.want(), nil), doctor.Request{}); r.Findings[0].Problem.Code != "BERTH5090" {
 		t.Errorf("%+v", r.Findings)
+	}
+}
+
+// TestNoConfig: where the config can't be read nothing passes, and nothing but the config is to blame.
+func TestNoConfig(t *testing.T) {
+	l := Look{Env: &installation.Environment{Now: time.Now}}
+	r := doctor.Examine(l.Nothing(diag.List{{Code: "BERTH1103", Severity: diag.Error, Summary: "no key"}}), doctor.Request{})
+	if r.Count(doctor.Pass) > 0 || r.Count(doctor.Fail) != 1 || len(r.Findings) != 1 || r.Verdict != doctor.Fail {
+		t.Errorf("%d passed: %+v", r.Count(doctor.Pass), r.Findings)
 	}
 }
 

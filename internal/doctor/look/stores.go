@@ -32,15 +32,15 @@ exec psql --no-psqlrc --quiet --no-align --tuples-only --file=-`
 
 // database asks one database in its container.
 func (s *sight) database(ctx context.Context, name string) (take, error) {
-	if s.Doc.Config.Databases[name].External != nil {
-		return nil, errors.New("it is external: ask whoever runs it")
+	if e := s.Doc.Config.Databases[name].External; e != nil {
+		return s.externalDatabase(ctx, name, e)
 	}
 	i, err := s.instance(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	begun := s.Env.Now()
-	said, err := s.ask(ctx, i, "SET default_transaction_read_only = on;\n"+statements, "/bin/sh", "-c", asPsql)
+	said, complaint, err := s.ask(ctx, i, "SET default_transaction_read_only = on;\n"+statements, "/bin/sh", "-c", asPsql)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,17 @@ func (s *sight) database(ctx context.Context, name string) (take, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(e *doctor.Evidence) { e.Databases = append(e.Databases, d) }, nil
+	return func(e *doctor.Evidence) { e.Databases = append(e.Databases, d) }, unanswered(complaint)
+}
+
+// unanswered says which statement failed for another reason than that the database lacks what it is about: then nobody knows what it would have said.
+func unanswered(complaint string) error {
+	for line := range strings.Lines(complaint) {
+		if _, why, failed := strings.Cut(line, "ERROR:"); failed && !strings.Contains(why, "does not exist") {
+			return errors.New("a question failed: " + strings.TrimSpace(why))
+		}
+	}
+	return nil
 }
 
 // readDatabase reads the lines that the statements gave. The clock is compared with the middle of the time that the question took.
@@ -77,10 +87,10 @@ func readDatabase(name, said string, begun, ended time.Time) (doctor.Database, e
 	return d, nil
 }
 
-// ask runs a command in an instance, and gives what it printed. That it ran and failed is a refusal.
-func (s *sight) ask(ctx context.Context, i installation.Instance, input string, args ...string) (string, error) {
-	var said, complaint bytes.Buffer
-	c := installation.Command{Args: args, Stdout: &said, Stderr: &complaint}
+// ask runs a command in an instance, and gives what it printed and what it complained of. That it ran and failed is a refusal.
+func (s *sight) ask(ctx context.Context, i installation.Instance, input string, args ...string) (said, complaint string, err error) {
+	var out, errs bytes.Buffer
+	c := installation.Command{Args: args, Stdout: &out, Stderr: &errs}
 	if input != "" {
 		c.Stdin = strings.NewReader(input)
 	}
@@ -88,27 +98,27 @@ func (s *sight) ask(ctx context.Context, i installation.Instance, input string, 
 	var gone *installation.NotRunning
 	switch {
 	case errors.As(err, &gone):
-		return "", errors.New("it does not run")
+		return "", "", errors.New("it does not run")
 	case err != nil:
-		return "", err
+		return "", "", err
 	case exit == 126 || exit == 127:
-		return "", errors.New("its image lacks the program to ask it: " + oneLine(complaint.String()))
-	case exit != 0 && said.Len() == 0:
-		return "", &refusal{cmp.Or(oneLine(complaint.String()), fmt.Sprintf("exit code %d", exit))}
+		return "", "", errors.New("its image lacks the program to ask it: " + oneLine(errs.String()))
+	case exit != 0 && out.Len() == 0:
+		return "", "", &refusal{cmp.Or(oneLine(errs.String()), fmt.Sprintf("exit code %d", exit))}
 	}
-	return said.String(), nil
+	return out.String(), errs.String(), nil
 }
 
 // redis asks one Redis store in its container.
 func (s *sight) redis(ctx context.Context, name string) (take, error) {
-	if s.Doc.Config.Redis[name].External != nil {
-		return nil, errors.New("it is external: ask whoever runs it")
+	if r := s.Doc.Config.Redis[name]; r.External != nil {
+		return s.externalRedis(ctx, name, r)
 	}
 	i, err := s.instance(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	said, err := s.ask(ctx, i, "", "redis-cli", "INFO")
+	said, _, err := s.ask(ctx, i, "", "redis-cli", "INFO")
 	if err != nil {
 		return nil, err
 	}

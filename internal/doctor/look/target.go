@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/diag"
 	"berth/internal/doctor"
 	"berth/internal/installation"
 	"berth/internal/secret"
@@ -95,13 +97,25 @@ func (s *sight) release(ctx context.Context) (take, error) {
 		return nil, err
 	}
 	var pending []string
+	unplanned := ""
 	p, err := s.Plan(ctx)
-	if err == nil && !stages.Last(records).Open() {
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		unplanned = secret.Mask(oneLine(err.Error()))
+	case stages.Last(records).Open():
+		unplanned = "an upgrade is not finished"
+	default:
 		for _, step := range p.Changes() { // what is only missing or not ready has findings of its own
 			pending = append(pending, string(step.Verb)+" "+step.Object)
 		}
 	}
-	return func(e *doctor.Evidence) { e.Stands, e.Pending = known.Problems, pending }, err
+	return func(e *doctor.Evidence) {
+		if e.Stands, e.Pending = known.Problems, pending; unplanned != "" {
+			e.Unseen[doctor.FromPlan] = doctor.Unseen{Why: unplanned}
+		}
+	}, nil
 }
 
 // history reports berth's last run.
@@ -232,7 +246,14 @@ func (s *sight) usage(ctx context.Context) (take, error) {
 		return nil, err
 	}
 	return func(e *doctor.Evidence) {
+		var unmeasured, uncounted []string // instances
 		for n, u := range used {
+			if u.Memory < 0 && all[n].Memory > 0 {
+				unmeasured = append(unmeasured, all[n].Name)
+			}
+			if len(inodes[n]) < len(all[n].Mounts) {
+				uncounted = append(uncounted, all[n].Name)
+			}
 			for m := range e.Instances {
 				if e.Instances[m].Name == u.Instance {
 					e.Instances[m].MemoryUsed = max(u.Memory, 0)
@@ -247,7 +268,24 @@ func (s *sight) usage(ctx context.Context) (take, error) {
 				e.Unseen[doctor.FromVolumes.Of(all[n].Name)] = doctor.Unseen{Why: secret.Mask(oneLine(u.Problem))}
 			}
 		}
+		untold(e, doctor.FromMemory, unmeasured)
+		untold(e, doctor.FromInodes, uncounted)
 	}, nil
+}
+
+// untold notes of which instances a measure could not be had.
+func untold(e *doctor.Evidence, s doctor.Source, instances []string) {
+	if len(instances) > 0 {
+		e.Unseen[s] = doctor.Unseen{Why: fmt.Sprintf("%s of %s could not be measured", s, diag.Listed(few(instances, 3), "and"))}
+	}
+}
+
+// few are the first of some names, and how many there are beside them.
+func few(names []string, most int) []string {
+	if n := len(names) - most; n > 0 {
+		return append(names[:most:most], fmt.Sprintf("%d more", n))
+	}
+	return names
 }
 
 // inodes asks for the number of inodes of an instance's volumes, and of free ones, by path. Not every image's df can say that.
@@ -258,8 +296,8 @@ func (s *sight) inodes(ctx context.Context, i installation.Instance) map[string]
 		exit, err := s.Exec(ctx, i, installation.Command{Args: []string{"df", "-Pi", m.Path}, Stdout: &said, Stderr: &complaint})
 		lines := strings.Split(strings.TrimSpace(said.String()), "\n")
 		if f := strings.Fields(lines[len(lines)-1]); err == nil && exit == 0 && len(lines) == 2 && len(f) >= 6 {
-			total, bad1 := strconv.ParseInt(f[len(f)-5], 10, 64)
-			free, bad2 := strconv.ParseInt(f[len(f)-3], 10, 64)
+			total, bad1 := inodesOf(f[len(f)-5])
+			free, bad2 := inodesOf(f[len(f)-3])
 			if bad1 == nil && bad2 == nil {
 				out[m.Path] = [2]int64{total, free}
 			}
@@ -268,13 +306,21 @@ func (s *sight) inodes(ctx context.Context, i installation.Instance) map[string]
 	return out
 }
 
+// inodesOf is a number of inodes. A file system without a fixed number of them has "-".
+func inodesOf(text string) (int64, error) {
+	if text == "-" {
+		return 0, nil
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
 // front asks Sourcegraph through its front proxy, and for a search.
 func (s *sight) front(ctx context.Context) (take, error) {
 	answer := s.Answers(ctx)
 	f := &doctor.Front{At: answer.At, Healthy: answer.Healthy, Milliseconds: answer.Took.Milliseconds()}
 	if answer.At != "" {
 		begun := time.Now()
-		status, said, err := s.Search(ctx, installation.ByFrontProxy)
+		status, said, err := s.Get(ctx, installation.ByFrontProxy, installation.Page{Path: installation.SearchPath, Query: installation.SearchQuery, Token: s.Env.Getenv(installation.TokenVariable)})
 		f.Searched, f.SearchTook = status, time.Since(begun).Milliseconds()
 		switch {
 		case err != nil:
