@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -65,9 +66,15 @@ type SupportStatement struct {
 const supportFile = "support.yaml"
 
 // SupportRecord is what is officially supported. Sources are whole addresses in it.
+// Nobody changes it.
 func (c *Catalogue) SupportRecord() *SupportRecord {
+	if c.fast {
+		return builtInRecord()
+	}
 	return must(read[SupportRecord](c.fsys, supportFile)).whole()
 }
+
+var builtInRecord = sync.OnceValue(func() *SupportRecord { return must(read[SupportRecord](files, supportFile)).whole() })
 
 // ParseSupportRecord reads a record that is newer than the program.
 func ParseSupportRecord(text []byte) (*SupportRecord, error) {

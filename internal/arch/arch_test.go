@@ -26,7 +26,7 @@ var rooms = map[string][]string{
 	"internal/size":              {"catalogue"},
 	"internal/exception":         {"catalogue", "internal/diag", "internal/signed", "internal/support"},
 	"internal/report":            {"catalogue", "internal/backup/stages", "internal/diag", "internal/doctor", "internal/exception", "internal/plan", "internal/state", "internal/upgrade/stages"},
-	"internal/support":           {"catalogue", "internal/config"},
+	"internal/support":           {"catalogue", "internal/config", "internal/diag", "internal/plan"},
 	"internal/signed":            {"internal/diag"},
 	"internal/release":           {"internal/diag", "internal/signed"},
 	"internal/jsonc":             {},

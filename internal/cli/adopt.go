@@ -17,6 +17,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/installation/engine"
+	"berth/internal/plan"
 	"berth/internal/state"
 	"berth/internal/target/compose/store"
 	"berth/internal/view"
@@ -36,6 +37,8 @@ type Adopted struct {
 	Report adopt.Report `json:"report"`
 	// Newest is the newest release for the target.
 	Newest string `json:"newest"`
+	// Support is what the support record says of the config, but for what is plainly supported.
+	Support []plan.Judged `json:"support,omitempty"`
 }
 
 // reportFile is where the report is, beside the config.
@@ -104,12 +107,23 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 		return err
 	}
 	newest := e.Catalogue().Newest(catalogue.Compose)
-	return e.give(Adopted{Report: r.Report, Newest: newest, Written: Written{Files: files}}, func() {
+	w, _, err := e.LoadAlone(f.out)
+	if err != nil {
+		return err
+	}
+	var support []plan.Judged
+	if w != nil {
+		if support, err = e.judged(w, "", base.Release); err != nil {
+			return err
+		}
+	}
+	return e.give(Adopted{Report: r.Report, Newest: newest, Written: Written{Files: files}, Support: support}, func() {
 		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was touched\n", strings.Join(files, ", "))
 		if s.Guessed {
 			fmt.Fprintf(e.Stdout, "note      nothing of yours says which address people use: correct  url  in %s\n", f.out)
 		}
 		fmt.Fprintln(e.Stdout, e.behind(base.Release, newest))
+		view.Judged(e.Stdout, support)
 		fmt.Fprintln(e.Stdout, "next: berth plan"+naming(f.out))
 	})
 }

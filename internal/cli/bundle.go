@@ -178,7 +178,7 @@ func (e *Env) bundleFile(i *installation.Installation, f bundleFlags) (string, e
 func (e *Env) reachable(ctx context.Context, file string) (*installation.Installation, gather.Options, error) {
 	o := gather.Options{Program: version, Open: e.open, Variables: os.Environ()}
 	w, problems, err := e.Load(file)
-	looker := look.Look{Env: &e.Environment, Open: e.open}
+	looker := look.Look{Env: &e.Environment, Open: e.open, Judge: e.beside}
 	o.Look = func(context.Context) *doctor.Evidence { return looker.Nothing(problems) }
 	if w != nil {
 		o.Look = func(ctx context.Context) *doctor.Evidence { return looker.Evidence(ctx, w, problems) }

@@ -112,7 +112,8 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 		s.Problems = append(s.Problems, s.plan.Problems...)
 	}
 	s.plan.Notice = plan.Forecast(s.plan, run.Usually(s.records))
-	return nil
+	s.plan.Support, err = e.judged(s.Want, s.plan.From, s.plan.Release)
+	return err
 }
 
 // planned is the plan of what a config asks for, with the program that made it.

@@ -90,6 +90,7 @@ func (e *Env) check(ctx context.Context, file string, f checkFlags) (diag.List, 
 		return problems, err
 	}
 	problems = append(problems, e.Outlook(l)...)
+	problems = append(problems, e.beside(l)...)
 	s := &seen{}
 	if s.Installation, err = e.open(ctx, l); err == nil {
 		defer s.Close()
@@ -129,6 +130,7 @@ func (e *Env) checkFile(file, against string) (diag.List, error) {
 		return problems, err
 	}
 	problems = append(problems, e.Outlook(l)...)
+	problems = append(problems, e.beside(l)...)
 	if against != "" {
 		problems = append(problems, e.checkAgainst(l, against)...)
 	}

@@ -114,7 +114,7 @@ func (e *Env) examine(ctx context.Context, file string, only []string) (*doctor.
 	if err != nil {
 		return nil, err
 	}
-	l := look.Look{Env: &e.Environment, Open: e.open}
+	l := look.Look{Env: &e.Environment, Open: e.open, Judge: e.beside}
 	evidence := l.Nothing(problems)
 	if w != nil {
 		evidence = l.Evidence(ctx, w, problems)

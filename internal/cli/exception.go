@@ -19,6 +19,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// exceptionsFolder is where exceptions are, beside the config.
+const exceptionsFolder = "exceptions"
+
 // recordFlags say which support record counts, and where exceptions from it are.
 type recordFlags struct {
 	record, key, folder string
@@ -27,7 +30,7 @@ type recordFlags struct {
 func (f *recordFlags) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&f.record, "record", "", "a newer support record, `FILE`, with its signature beside it (default: built in)")
 	cmd.PersistentFlags().StringVar(&f.key, "key", "", "the public key of who publishes it, `FILE` (default: built in)")
-	cmd.PersistentFlags().StringVar(&f.folder, "exceptions", "exceptions", "the `FOLDER` with exceptions")
+	cmd.PersistentFlags().StringVar(&f.folder, "exceptions", exceptionsFolder, "the `FOLDER` with exceptions")
 }
 
 // supportRecord is the newer of the built-in record and the one that flags name.

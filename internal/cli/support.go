@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/installation"
+	"berth/internal/plan"
+	"berth/internal/signed"
 	"berth/internal/support"
 	"berth/internal/view"
 
@@ -29,6 +34,73 @@ berth understands the record's own words and versions. It says which words of a 
 	return cmd
 }
 
+// recordBeside is a newer support record that somebody put beside the config, signed as one that --record names.
+const recordBeside = "support.yaml"
+
+// judged is what the support record says of a config in a release, but for what is plainly supported. running is the release that runs; "": none.
+// The record and exceptions beside the config count.
+func (e *Env) judged(w *installation.Want, running, release string) ([]plan.Judged, error) {
+	r, problems, err := e.recordOf(w)
+	if err != nil {
+		return nil, err
+	}
+	e.warn(problems)
+	return r.Judge(w.Doc, running, release), nil
+}
+
+// beside is what the support record speaks against in a config, and what is wrong with its exceptions.
+func (e *Env) beside(w *installation.Want) diag.List {
+	r, problems, err := e.recordOf(w)
+	if err != nil {
+		return diag.List{{Code: "BERTH4811", Severity: diag.Warning, Subject: exceptionsFolder, Summary: err.Error(), Hint: "see that its files can be read"}}
+	}
+	return append(problems, support.Problems(r.Judge(w.Doc, "", w.Release.Version))...)
+}
+
+// recordOf is the reader for a config, with the record beside it where that is newer, and the exceptions beside it. A record or an exception that
+// can't be trusted allows nothing, and prevents nothing: it is a warning.
+func (e *Env) recordOf(w *installation.Want) (*support.Reader, diag.List, error) {
+	dir := filepath.Dir(w.File)
+	f := recordFlags{folder: filepath.Join(dir, exceptionsFolder)}
+	var problems diag.List
+	record := e.Catalogue().SupportRecord()
+	if name := filepath.Join(dir, recordBeside); there(e.Abs(name)) && there(e.Abs(name)+signed.Suffix) {
+		f.record = name
+		newer, err := e.supportRecord(f)
+		switch {
+		case err == nil:
+			record = newer
+		case !errors.As(err, &problems):
+			return nil, nil, err
+		}
+	}
+	r := e.reader(record)
+	more, err := e.accept(r, f, record)
+	return r, append(problems.Warnings(), more...), err
+}
+
+// there reports whether a file is there.
+func there(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// accept makes a reader accept what the exceptions in a folder allow. What can't be read allows nothing, and prevents nothing: it is a warning.
+func (e *Env) accept(r *support.Reader, f recordFlags, record *catalogue.SupportRecord) (diag.List, error) {
+	standings, problems, err := e.exceptions(f.folder, record)
+	if err != nil {
+		return nil, err
+	}
+	var grants []support.Grant
+	for _, s := range standings {
+		if g, ok := s.Grant(); ok {
+			grants = append(grants, g)
+		}
+	}
+	r.Accept(grants)
+	return problems.Warnings(), nil
+}
+
 // record is a reader of the support record, which accepts the exceptions beside the config. Releases that people named have to be known.
 func (e *Env) record(f recordFlags, releases ...string) (*support.Reader, error) {
 	for _, release := range releases {
@@ -41,18 +113,11 @@ func (e *Env) record(f recordFlags, releases ...string) (*support.Reader, error)
 		return nil, err
 	}
 	r := e.reader(record)
-	standings, problems, err := e.exceptions(f.folder, record)
+	problems, err := e.accept(r, f, record)
 	if err != nil {
 		return nil, err
 	}
-	e.warn(problems.Warnings()) // what can't be read allows nothing, and prevents nothing
-	var grants []support.Grant
-	for _, s := range standings {
-		if g, ok := s.Grant(); ok {
-			grants = append(grants, g)
-		}
-	}
-	r.Accept(grants)
+	e.warn(problems)
 	return r, nil
 }
 
@@ -138,7 +203,7 @@ func (e *Env) supportOf(r *support.Reader, file, release string) ([]support.Answ
 		if release == "" {
 			release = w.Release.Version
 		}
-		return r.Lines(strings.Join(support.Needs(w.Doc.Config), "\n"), release), nil
+		return r.Config(w.Doc, release), nil
 	}
 	text, err := e.textOf(file)
 	if err != nil {

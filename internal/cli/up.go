@@ -131,6 +131,7 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags, approve func(*plan
 		return err
 	}
 	if f.saved == "" {
+		ready.Support = p.Support
 		p = ready
 	}
 	view.Plan(e.Stdout, p, view.Detail(f.all))

@@ -95,7 +95,10 @@ func (e *Env) show(p *plan.Plan, f upgradeFlags) error {
 // examined plans an upgrade, and looks at what every step of it would meet. Nothing is touched.
 func (e *Env) examined(ctx context.Context, s *seen, f upgradeFlags) (*plan.Plan, error) {
 	p, err := survey.Plan(ctx, &e.Environment, s.Installation, s.records, survey.Wish{To: f.to, Trust: f.trust})
-	if err != nil || len(p.Hops) == 0 || p.Problems.Failed() {
+	if err != nil || len(p.Hops) == 0 {
+		return p, err
+	}
+	if p.Support, err = e.judged(s.Want, p.From, p.Release); err != nil || p.Problems.Failed() {
 		return p, err
 	}
 	return p, e.conductor(s, f).Examine(ctx, p, func(line string) { fmt.Fprintln(e.Stderr, line) })

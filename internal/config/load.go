@@ -2,11 +2,13 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -68,6 +70,20 @@ func (d *Doc) KeyAt(path string) diag.Range { return d.keys[path] }
 
 // Has reports whether a key is set.
 func (d *Doc) Has(path string) bool { _, ok := d.values[path]; return ok }
+
+// Matching are the paths that are set and match a pattern, where * stands for a name or a number, in the order of the file.
+func (d *Doc) Matching(pattern string) (paths []string) {
+	for p := range d.values {
+		if fits, err := path.Match(strings.ReplaceAll(pattern, ".", "/"), strings.ReplaceAll(p, ".", "/")); err == nil && fits {
+			paths = append(paths, p)
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int {
+		x, y := d.values[a], d.values[b]
+		return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(a, b))
+	})
+	return paths
+}
 
 // Broken reports whether the form has problems: a missing key may only be misspelt.
 func (d *Doc) Broken() bool { return d.broken }

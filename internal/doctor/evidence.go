@@ -57,6 +57,7 @@ type Evidence struct {
 	Mutes []Mute `json:"mutes,omitempty"` // of the config
 
 	Config diag.List `json:"config,omitempty"` // problems, as berth check reports them
+	Beside diag.List `json:"beside,omitempty"` // what of the config the support record speaks against, and exceptions that end
 	Reach  diag.List `json:"reach,omitempty"`  // why the target can't be asked
 	Place  diag.List `json:"place,omitempty"`
 	Stands diag.List `json:"stands,omitempty"` // of its release

@@ -24,6 +24,8 @@ var placeChecks = []*Check{
 		find: func(e *Evidence, c *Check) []*Finding { return c.reached(e) }},
 	{Code: "BERTH5091", Looks: "the config, as berth check does", Needs: []Source{FromConfig}, Passes: "BERTH1*",
 		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Config) }},
+	{Code: "BERTH5094", Looks: "whether the support record, or an exception from it, covers the config", Needs: []Source{FromConfig}, Passes: "BERTH48*", Symptoms: []string{"Sourcegraph's support says that it is not supported"},
+		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Beside) }},
 	{Code: "BERTH5092", Looks: "host or cluster, as berth check does: versions, cores, memory, disk, ports, kernel, rights, storage classes", Needs: []Source{FromPlace}, Passes: "BERTH2*", Symptoms: []string{"search crashes with: cannot allocate memory"},
 		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Place) }},
 	{Code: "BERTH5093", Looks: "the release of containers and databases, as berth upgrade does", Needs: []Source{FromRelease}, Passes: "BERTH37*", Symptoms: []string{"upgrade stuck"},

@@ -47,6 +47,8 @@ type Plan struct {
 	Trusted  string    `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
 	Backup   string    `json:"backup,omitempty"`        // that is restored, or where one is made
 	Problems diag.List `json:"problems,omitempty"`      // what stands in the way now, or has to be known first
+	// Support is what the support record says of the config, but for what is plainly supported. It is no part of what the plan does.
+	Support []Judged `json:"support,omitempty"`
 
 	// Open says that a run before was killed, so that the target's inventory has to be brought up to date. It is observed, and no part of the plan.
 	Open bool `json:"-"`
@@ -221,8 +223,18 @@ func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 // ID is a short name for the plan: the same work from the same state has the same one.
 func (p *Plan) ID() string {
 	work := *p
-	work.Notice = nil
+	work.Notice, work.Support = nil, nil
 	return Hash(&work)[:6]
+}
+
+// Judged is what the support record says of keys of the config.
+type Judged struct {
+	Keys      []string                `json:"keys"`    // as messages have them: "patches.0"
+	Subject   string                  `json:"subject"` // of the record, by its id
+	Status    catalogue.SupportStatus `json:"status"`
+	Exception string                  `json:"exception,omitempty"` // that allows it, by its ID
+	Text      string                  `json:"text"`                // all of it in one line
+	Range     diag.Range              `json:"range,omitzero"`      // of the first key
 }
 
 // Cause is one reason of a step.

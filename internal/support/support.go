@@ -14,7 +14,8 @@ import (
 // Answer is what the record says to one question, or to one line of a list of requirements.
 type Answer struct {
 	Question string    `json:"question"`
-	Verdict  Verdict   `json:"verdict"` // of all findings: the worst
+	Keys     []string  `json:"keys,omitempty"` // of a config, where that is asked about
+	Verdict  Verdict   `json:"verdict"`        // of all findings: the worst
 	Findings []Finding `json:"findings,omitempty"`
 	Ignored  []string  `json:"notUnderstood,omitempty"` // words that the record does not know; what they ask is not answered
 	Release  string    `json:"release"`                 // of Sourcegraph, that the answer is for

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"berth/internal/adopt"
+	"berth/internal/plan"
 )
 
 // fates are what became of lines of theirs, in the order in which people read them.
@@ -50,6 +51,9 @@ func Adoption(w io.Writer, r adopt.Report, all bool) {
 		fmt.Fprintf(w, "note      %s\n", note)
 	}
 }
+
+// Judged writes what the support record says of a config that was adopted.
+func Judged(w io.Writer, support []plan.Judged) { judged(w, support, "support   ") }
 
 func counted(n int, one, many string) string {
 	if n == 1 {

@@ -41,9 +41,7 @@ func Plan(w io.Writer, p *plan.Plan, detail Detail) {
 	}
 	fmt.Fprintf(w, "Sourcegraph %s · installation %s on %s\n\n", release, p.Installation, p.Target)
 	if p.Empty() {
-		fmt.Fprintf(w, "  = %d %ss, as they should be\n", len(p.Unchanged), thing(p))
-		others(w, p)
-		fmt.Fprint(w, "\nnothing to do\n")
+		unchanged(w, p)
 		return
 	}
 	pulls := 0
@@ -85,6 +83,7 @@ func Plan(w io.Writer, p *plan.Plan, detail Detail) {
 	}
 	others(w, p)
 	fmt.Fprintf(w, "\neffect   %s\ndata     %s\n", effect(p), deleted(p))
+	judged(w, p.Support, "support  ")
 	if len(folded) > 0 {
 		fmt.Fprint(w, "         every line: --all\n")
 	}
@@ -93,6 +92,28 @@ func Plan(w io.Writer, p *plan.Plan, detail Detail) {
 		return
 	}
 	fmt.Fprintf(w, "plan %s; carry it out with: berth %s\n", p.ID(), command(p))
+}
+
+// unchanged writes a plan of nothing.
+func unchanged(w io.Writer, p *plan.Plan) {
+	fmt.Fprintf(w, "  = %d %ss, as they should be\n", len(p.Unchanged), thing(p))
+	others(w, p)
+	fmt.Fprintln(w)
+	judged(w, p.Support, "support  ")
+	fmt.Fprint(w, "nothing to do\n")
+}
+
+// judged writes what the support record says of a config, behind a label.
+func judged(w io.Writer, support []plan.Judged, label string) {
+	for i, j := range support {
+		if i > 0 {
+			label = strings.Repeat(" ", len(label))
+		}
+		wrapped(w, label, j.Text)
+	}
+	if len(support) > 0 {
+		fmt.Fprintf(w, "%smore: berth support check\n", strings.Repeat(" ", len(label)))
+	}
 }
 
 // command is what carries a plan out.

@@ -25,6 +25,10 @@ func Upgrade(w io.Writer, p *plan.Plan) {
 	if len(p.Hops) > 1 && p.Downtime > 0 {
 		fmt.Fprintf(w, "\ntotal downtime: about %s\n", About(p.Downtime))
 	}
+	if len(p.Support) > 0 {
+		fmt.Fprintf(w, "\nWhat the support record says of your file, with %s:\n", p.Release)
+		judged(w, p.Support, "  ")
+	}
 }
 
 // hop writes an upgrade step with its stages.
@@ -130,6 +134,13 @@ func Ticket(w io.Writer, p *plan.Plan) {
 	fmt.Fprintf(w, "| | |\n|---|---|\n| installation | %s, on %s |\n| upgrade steps | %d |\n| downtime | %s |\n\n", p.Installation, p.Target, len(p.Hops), downtime(p.Downtime))
 	for i := range p.Hops {
 		section(w, p, i)
+	}
+	if len(p.Support) > 0 {
+		fmt.Fprintf(w, "## What Sourcegraph supports\n\n")
+		for _, j := range p.Support {
+			fmt.Fprintf(w, "- %s.\n", j.Text)
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "## Commands\n\n```\nberth upgrade --to %s\nberth rollback   # to roll back\n```\n", p.Release)
 	if len(p.Problems) > 0 {

@@ -29,6 +29,8 @@ type Look struct {
 	Env      *installation.Environment
 	Open     installation.Open
 	Patience time.Duration // of one source; 0: four seconds
+	// Judge says what of a config is beside the support record; nil: nobody is asked.
+	Judge func(*installation.Want) diag.List
 }
 
 // take adds what was seen to the evidence.
@@ -64,6 +66,9 @@ func unseen(why string) map[doctor.Source]doctor.Unseen {
 func (l *Look) Evidence(ctx context.Context, w *installation.Want, problems diag.List) *doctor.Evidence {
 	e := &doctor.Evidence{Taken: l.Env.Now(), Installation: w.Stack.Name, Target: w.Stack.Target, Wanted: w.Stack.Release, URL: w.Stack.URL, Config: problems,
 		Unseen: map[doctor.Source]doctor.Unseen{}, Milliseconds: map[doctor.Source]int64{}, Uses: doctor.Needs(l.Env.Catalogue().Relations().NeededBy()), Mutes: mutes(w.Doc.Config)}
+	if l.Judge != nil {
+		e.Beside = l.Judge(w)
+	}
 	address := collector{source: doctor.FromCertificates, ask: func(ctx context.Context) (take, error) { return l.address(ctx, w) }}
 	var i *installation.Installation
 	open := collector{source: doctor.FromTarget, ask: func(ctx context.Context) (take, error) {
