@@ -21,7 +21,8 @@ var update = flag.Bool("update", false, "write what rooms import into ARCHITECTU
 var rooms = map[string][]string{
 	"catalogue":                  {},
 	"internal/secret":            {},
-	"internal/diag":              {"internal/secret"},
+	"internal/fold":              {},
+	"internal/diag":              {"internal/fold", "internal/secret"},
 	"internal/window":            {},
 	"internal/size":              {"catalogue"},
 	"internal/exception":         {"catalogue", "internal/diag", "internal/signed", "internal/support"},
@@ -31,7 +32,7 @@ var rooms = map[string][]string{
 	"internal/release":           {"internal/diag", "internal/signed"},
 	"internal/jsonc":             {},
 	"internal/rds":               {},
-	"internal/config":            {"catalogue", "internal/diag", "internal/secret"},
+	"internal/config":            {"catalogue", "internal/diag", "internal/fold", "internal/secret"},
 	"internal/address":           {"catalogue", "internal/config"},
 	"internal/config/check":      {"internal/address", "catalogue", "internal/config", "internal/config/contents", "internal/diag", "internal/jsonc", "internal/secret", "internal/window"},
 	"internal/config/contents":   {"catalogue", "internal/config", "internal/diag", "internal/jsonc"},
@@ -89,10 +90,10 @@ var rooms = map[string][]string{
 	"internal/bundle/redact/redacttest":  {},
 	"internal/bundle/gather":             {"catalogue", "internal/bundle", "internal/bundle/redact", "internal/diag", "internal/doctor", "internal/installation", "internal/jsonc", "internal/secret", "internal/status"},
 	"internal/status":                    {"internal/agent", "internal/backup", "internal/data", "internal/diag", "internal/doctor", "internal/installation", "internal/plan", "internal/state", "internal/upgrade/stages", "internal/upgrade/survey"},
-	"internal/view":                      {"catalogue", "internal/adopt", "internal/backup", "internal/bundle", "internal/diag", "internal/doctor", "internal/exception", "internal/logs", "internal/plan", "internal/rehearse", "internal/run", "internal/size", "internal/status", "internal/support", "internal/upgrade", "internal/upgrade/stages", "internal/upgrade/survey"},
+	"internal/view":                      {"catalogue", "internal/adopt", "internal/backup", "internal/bundle", "internal/diag", "internal/doctor", "internal/exception", "internal/fold", "internal/logs", "internal/plan", "internal/rehearse", "internal/run", "internal/size", "internal/status", "internal/support", "internal/upgrade", "internal/upgrade/stages", "internal/upgrade/survey"},
 	"internal/logs":                      {"internal/installation"},
 	"docs":                               {},
-	"internal/manual":                    {},
+	"internal/manual":                    {"internal/fold"},
 	"internal/doctor":                    {"catalogue", "internal/diag"},
 	"internal/doctor/look":               {"internal/backup/place", "internal/config", "internal/data", "internal/diag", "internal/doctor", "internal/installation", "internal/secret", "internal/upgrade/stages", "internal/upgrade/survey"},
 	"internal/policy":                    {"catalogue", "internal/diag", "internal/plan", "internal/upgrade", "internal/window"},
@@ -120,7 +121,7 @@ var rooms = map[string][]string{
 const anything = "all of them"
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
-var pure = []string{"internal/address", "internal/report", "internal/hq/fleet", "internal/hq/simulate", "internal/adopt", "internal/manual", "internal/eject", "internal/signed", "internal/release", "internal/support", "internal/size", "internal/exception", "internal/window", "internal/jsonc", "internal/config/contents", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/upgrade", "internal/upgrade/stages", "internal/backup/stages", "internal/secret", "internal/bundle/redact", "internal/render/yaml",
+var pure = []string{"internal/fold", "internal/address", "internal/report", "internal/hq/fleet", "internal/hq/simulate", "internal/adopt", "internal/manual", "internal/eject", "internal/signed", "internal/release", "internal/support", "internal/size", "internal/exception", "internal/window", "internal/jsonc", "internal/config/contents", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/upgrade", "internal/upgrade/stages", "internal/backup/stages", "internal/secret", "internal/bundle/redact", "internal/render/yaml",
 	"internal/render/compose", "internal/render/compose/spec", "internal/render/kubernetes", "internal/render/kubernetes/api", "internal/render/kubernetes/forms", "internal/tree", "internal/render/agent", "internal/doctor"}
 
 // ofCompose is Compose's own code for its format, with what that needs. It is given texts, and reads nothing.

@@ -33,7 +33,7 @@ says what it did not look at. --against RELEASE does the same, and says whether 
 			}
 			env.out.found = problems // they are the result here, and not on the way to one
 			if !env.out.machine() {
-				problems.WriteText(env.Stdout, env.Color)
+				problems.WriteText(env.Stdout, env.paper())
 				env.verdict(problems)
 			}
 			if f.offline || f.against != "" {

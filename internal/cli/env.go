@@ -13,6 +13,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/doctor"
+	"berth/internal/fold"
 	"berth/internal/installation"
 	"berth/internal/installation/cluster"
 	"berth/internal/installation/engine"
@@ -133,8 +134,11 @@ func (e *Env) give(result any, text func()) error {
 // warn says what is wrong.
 func (e *Env) warn(problems diag.List) {
 	e.out.found = append(e.out.found, problems...)
-	problems.WriteText(e.Stderr, e.ErrColor)
+	problems.WriteText(e.Stderr, diag.Paper{Columns: view.Columns(e.Stderr), Color: e.ErrColor})
 }
+
+// paper is what problems are written on that are a part of the result.
+func (e *Env) paper() diag.Paper { return diag.Paper{Columns: view.Columns(e.Stdout), Color: e.Color} }
 
 // watchOn shows what happens.
 func (e *Env) watchOn(out io.Writer, terminal bool) {
@@ -161,7 +165,7 @@ func (e *Env) exit(err error) int {
 		return ExitStopped
 	}
 	e.out.found = append(e.out.found, diag.Diagnostic{Code: "BERTH4102", Severity: diag.Error, Summary: err.Error()})
-	fmt.Fprintf(e.Stderr, "berth: %v\n", err)
+	fmt.Fprintln(e.Stderr, fold.Rows(view.Columns(e.Stderr), fmt.Sprintf("berth: %v", err)))
 	return ExitError
 }
 

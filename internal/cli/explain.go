@@ -46,7 +46,7 @@ func (e *Env) explainCode(code string) error {
 	if !ok {
 		return fmt.Errorf("there is no code %s; docs/codes.md lists all", code)
 	}
-	return e.give(c, func() { c.WriteText(e.Stdout) })
+	return e.give(c, func() { c.WriteText(e.Stdout, e.paper()) })
 }
 
 func (e *Env) explainKey(key, file string) error {
@@ -58,7 +58,7 @@ func (e *Env) explainKey(key, file string) error {
 	if err != nil {
 		return err
 	}
-	return e.give(x, func() { x.WriteText(e.Stdout) })
+	return e.give(x, func() { x.WriteText(e.Stdout, e.paper()) })
 }
 
 // facts are those of the config, if there is one; a config with problems explains what could be read of it. Without a release of its own,

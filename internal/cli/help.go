@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"berth/docs"
 	"berth/internal/diag"
+	"berth/internal/fold"
 	"berth/internal/manual"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -62,6 +64,20 @@ func newHelpCmd(env *Env) *cobra.Command {
 	}
 }
 
+// proseColumns is how long lines of prose are at most: longer ones are hard to read.
+const proseColumns = 100
+
+// helpText is the help of a command for a terminal of so many columns.
+func helpText(cmd *cobra.Command, columns int) string {
+	return fold.Prose(columns, strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short))) + "\n\n" + fold.Rows(columns, cmd.UsageString())
+}
+
+// proseWidth is how many columns a page of prose may take.
+func (e *Env) proseWidth() int {
+	columns, _ := view.Window(e.Stdout)
+	return min(columns, proseColumns)
+}
+
 // renamed are pages that berth help knows by another word, since a command has their name.
 var renamed = map[string]string{"rehearse": "rehearsal", "support": "supported", "doctor": "diagnosis"}
 
@@ -106,9 +122,7 @@ func refers(concepts map[string]string) func(string) string {
 // concept explains a concept: a page, or a word of the glossary.
 func (e *Env) concept(root *cobra.Command, word string) error {
 	all := concepts(root)
-	columns, _ := view.Window(e.Stdout)
-	columns = min(columns, 100) // longer lines are hard to read
-	text := ""
+	columns, text := e.proseWidth(), ""
 	switch file := all[strings.ToLower(word)]; {
 	case word == everyConcept:
 		text = conceptList(all, columns)

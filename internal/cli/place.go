@@ -110,7 +110,7 @@ func (e *Env) confirmPlace(ctx context.Context, yes bool, differs diag.List) err
 	for i := range differs {
 		differs[i].Severity = diag.Warning
 	}
-	differs.WriteText(e.Stdout, e.Color)
+	differs.WriteText(e.Stdout, e.paper())
 	return e.agree(ctx, false, "Use it this time?")
 }
 

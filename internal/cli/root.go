@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -94,6 +96,7 @@ func newRoot(env *Env) *cobra.Command {
 	outputFlags(root, env.out)
 	root.SetFlagErrorFunc(misused)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return env.prepare(cmd) }
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(env.Stdout, helpText(cmd, env.proseWidth())) })
 	root.SetHelpCommand(newHelpCmd(env))
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -23,6 +23,7 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/config/check"
+	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/installation/engine"
 	"berth/internal/plan"
@@ -148,7 +149,7 @@ func TestNoSecretInAConfigIsShown(t *testing.T) {
 				file := fileWith(path, text)
 				doc, _, problems := check.Read("sourcegraph.yaml", []byte(file), cat, world)
 				var b bytes.Buffer
-				problems.WriteText(&b, false)
+				problems.WriteText(&b, diag.Paper{})
 				asJSON, err := json.Marshal(problems)
 				if err != nil {
 					t.Fatal(err)
@@ -163,7 +164,7 @@ func TestNoSecretInAConfigIsShown(t *testing.T) {
 				}
 				if e, err := config.Explain(strings.ReplaceAll(shown, ".-", ""), config.Facts{Doc: doc}); err == nil {
 					b.Reset()
-					e.WriteText(&b)
+					e.WriteText(&b, diag.Paper{})
 					if strings.Contains(b.String(), plantedWord) {
 						t.Errorf("%s: explain shows %s as %s:\n%s", shown, kind, form, b.String())
 					}

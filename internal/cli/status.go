@@ -50,7 +50,7 @@ func (e *Env) status(ctx context.Context, w io.Writer, file string) error {
 		view.Status(w, s)
 		if len(s.Problems) > 0 {
 			fmt.Fprintln(w)
-			s.Problems.WriteText(w, e.Color)
+			s.Problems.WriteText(w, e.paper())
 		}
 	}
 	if !s.Well() {

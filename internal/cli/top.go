@@ -99,7 +99,7 @@ func (e *Env) said(w io.Writer, err error) {
 	switch {
 	case errors.As(err, new(exit)): // it was shown
 	case errors.As(err, &problems):
-		problems.WriteText(w, e.Color)
+		problems.WriteText(w, e.paper())
 	default:
 		fmt.Fprintf(w, "berth: %v\n", err)
 	}

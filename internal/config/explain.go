@@ -10,6 +10,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/fold"
 )
 
 // Facts are the sources of an explanation; each may be missing.
@@ -262,12 +263,14 @@ func (k *Key) Type() string {
 }
 
 // WriteText writes an explanation for people.
-func (e *Explanation) WriteText(w io.Writer) {
+func (e *Explanation) WriteText(out io.Writer, on diag.Paper) {
+	w := &strings.Builder{}
+	defer func() { fmt.Fprint(out, fold.Rows(on.Columns, w.String())) }()
 	if e.Key != "" {
 		fmt.Fprintln(w, e.Key)
 	}
 	if e.Means != "" {
-		fmt.Fprintf(w, "  %s\n", e.Means)
+		fmt.Fprintln(w, strings.Join(fold.Line(on.Columns, "  ", "  ", e.Means), "\n"))
 	}
 	fmt.Fprintln(w)
 	row := func(name, value string) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"berth/catalogue"
+	"berth/internal/diag"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -62,7 +63,7 @@ func TestExplain(t *testing.T) {
 	}
 	var b bytes.Buffer
 	x, _ := Explain("services.gitserver.memory", facts)
-	x.WriteText(&b)
+	x.WriteText(&b, diag.Paper{})
 	want := `services.gitserver.memory
   The memory limit: 8Gi, 500Mi. G and M count in thousands, Gi and Mi in 1024s.
 
@@ -177,7 +178,7 @@ func TestExplainBriefly(t *testing.T) {
 			t.Fatal(err)
 		}
 		var b bytes.Buffer
-		x.WriteText(&b)
+		x.WriteText(&b, diag.Paper{})
 		if !bytes.Contains(b.Bytes(), []byte("  "+want)) {
 			t.Errorf("%s lacks %q:\n%s", key, want, b.String())
 		}

@@ -16,7 +16,7 @@ import (
 
 func rendered(problems diag.List) string {
 	var b bytes.Buffer
-	problems.WriteText(&b, false)
+	problems.WriteText(&b, diag.Paper{})
 	return b.String()
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/fold"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -64,6 +65,7 @@ func Explain(code string) (Code, bool) {
 }
 
 // WriteText writes the explanation for people.
-func (c Code) WriteText(w io.Writer) {
-	fmt.Fprintf(w, "%s  %s\n\n%s\n\nWhat to do: %s\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
+func (c Code) WriteText(w io.Writer, on Paper) {
+	text := fmt.Sprintf("%s  %s\n\n%s\n\nWhat to do: %s", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
+	fmt.Fprintln(w, fold.Prose(on.Columns, text))
 }

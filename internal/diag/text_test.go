@@ -21,13 +21,13 @@ func TestWriteText(t *testing.T) {
 		{Code: "BERTH1112", Severity: Error, Summary: "control", Range: Range{File: "f", Line: 1, Column: 2, Length: 99, Excerpt: "a\x1b[31m"}},
 	}
 	var b bytes.Buffer
-	problems.WriteText(&b, false)
+	problems.WriteText(&b, Paper{})
 	want := `sourcegraph.yaml:6:3: unknown key "servises"                                   BERTH1102
   6 |   servises:
     |   ^^^^^^^^ did you mean "services"?
 f:10:2: warning: everybody can read it                                         BERTH1144
-  10 | 		abc
-     | 	^^^
+  10 |         abc
+     |     ^^^^^^
 host: port 443 is in use by nginx (pid 812)                                    BERTH2107
   stop it, or set  ports: {https: 8443}
 gitserver-0: did not become healthy in 5 min                                   BERTH3204
@@ -36,8 +36,8 @@ gitserver-0: did not become healthy in 5 min                                   B
   one
   two
 f:1:102: far right                                                             BERTH1101
-  1 | …` + strings.Repeat("x", 54) + "\tyé" + strings.Repeat("z", 52) + `…
-    | ` + strings.Repeat(" ", 55) + "\t^^" + `
+  1 | …` + strings.Repeat("x", 51) + "    yé" + strings.Repeat("z", 52) + `…
+    | ` + strings.Repeat(" ", 56) + "^^" + `
 f:1:2: control                                                                 BERTH1112
   1 | a�[31m
     |  ^^^^^
@@ -46,7 +46,7 @@ f:1:2: control                                                                 B
 		t.Errorf("-want +got\n%s", diff)
 	}
 	b.Reset()
-	problems[:1].WriteText(&b, true)
+	problems[:1].WriteText(&b, Paper{Color: true})
 	if !strings.Contains(b.String(), "\x1b[31m  ^^^^^^^^\x1b[0m did you mean") {
 		t.Errorf("colours: %q", b.String())
 	}
@@ -69,7 +69,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	l := List{{Code: "BERTH1101", Severity: Error, Summary: "got " + token, Hint: "not " + token, Detail: []string{"said " + token},
 		Range: Range{File: "f", Line: 1, Column: 1, Length: 2, Excerpt: "a: " + token}}}
 	var text bytes.Buffer
-	l.WriteText(&text, true)
+	l.WriteText(&text, Paper{Color: true})
 	asJSON, err := json.Marshal(l)
 	if err != nil {
 		t.Fatal(err)

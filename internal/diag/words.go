@@ -9,15 +9,15 @@ import (
 func Closest(name string, candidates []string) string {
 	best, bestDistance := "", 99
 	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		if d := distance(fold(name), fold(c)); d < bestDistance && d <= min(max(1, (len(name)+len(c))/6), 3) {
+		if d := distance(letters(name), letters(c)); d < bestDistance && d <= min(max(1, (len(name)+len(c))/6), 3) {
 			best, bestDistance = c, d
 		}
 	}
 	return best
 }
 
-// fold removes the differences that don't make another word: case, dashes, underscores.
-func fold(name string) string {
+// letters removes the differences that don't make another word: case, dashes, underscores.
+func letters(name string) string {
 	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
 }
 

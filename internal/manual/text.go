@@ -3,7 +3,8 @@ package manual
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"berth/internal/fold"
 )
 
 // Escape sequences of terminals.
@@ -66,22 +67,11 @@ func shown(text string, color bool) string {
 }
 
 // width is how many columns a text takes.
-func width(text string) int { return utf8.RuneCountInString(plain(text)) }
+func width(text string) int { return fold.Width(text) }
 
 // wrap writes a text in lines that fit, the first one after first, the others after rest.
 func wrap(b *strings.Builder, first, rest, text string, columns int) {
-	line, bare := first, true
-	for word := range strings.FieldsSeq(text) {
-		if !bare && width(line)+1+width(word) > columns {
-			b.WriteString(line + "\n")
-			line, bare = rest, true
-		}
-		if !bare {
-			line += " "
-		}
-		line, bare = line+word, false
-	}
-	b.WriteString(strings.TrimRight(line, " ") + "\n")
+	b.WriteString(strings.Join(fold.Line(columns, first, rest, text), "\n") + "\n")
 }
 
 // grid writes a table in columns if they fit, else each row below its first cell.

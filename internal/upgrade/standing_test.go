@@ -66,7 +66,7 @@ func TestCompare(t *testing.T) {
 			got := compare(tt.standing, tt.to, catalogue.Compose)
 			if got.Reached != tt.reached || got.Rolls != tt.rolls || codes(got.Problems) != tt.codes {
 				t.Errorf("reached %v, rolls %v, %s", got.Reached, got.Rolls, codes(got.Problems))
-				got.Problems.WriteText(t.Output(), false)
+				got.Problems.WriteText(t.Output(), diag.Paper{})
 			}
 		})
 	}

@@ -62,7 +62,7 @@ func Plan(w io.Writer, p *plan.Plan, detail Detail) {
 		case labelsOnly(s):
 		case folded[kind(s)] != nil:
 			if first := folded[kind(s)]; first[0].ID == s.ID {
-				fold(w, p, first)
+				together(w, p, first)
 			}
 		default:
 			line := fmt.Sprintf("  %s %-*s  %-8s", symbols[s.Verb], width, s.Object, word(s))
@@ -155,8 +155,8 @@ func alike(steps []plan.Step) map[string][]plan.Step {
 	return out
 }
 
-// fold writes many steps as one: how many, of which kinds of object in a cluster, and the first names.
-func fold(w io.Writer, p *plan.Plan, steps []plan.Step) {
+// together writes many steps as one: how many, of which kinds of object in a cluster, and the first names.
+func together(w io.Writer, p *plan.Plan, steps []plan.Step) {
 	kinds, names := map[string]int{}, []string{}
 	for _, s := range steps {
 		of, name, isObject := strings.Cut(s.Object, "/")

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/run"
 	"golang.org/x/term"
@@ -36,14 +37,30 @@ const quiet = 2 * time.Second
 // Window is how many columns and lines a terminal has now.
 func Window(out io.Writer) (width, height int) { return size(out) }
 
+// Columns is how many columns a terminal has now; 0: out is none, and lines may have any length.
+func Columns(out io.Writer) int {
+	width, _, _ := terminal(out)
+	return width
+}
+
 // size is how many columns and lines a terminal has now. What is no terminal counts as a small one.
 func size(out io.Writer) (width, height int) {
-	if f, ok := out.(interface{ Fd() uintptr }); ok {
-		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
-			return width, height
-		}
+	if width, height, ok := terminal(out); ok {
+		return width, height
 	}
-	return 80, 24
+	return usualColumns, 24
+}
+
+func terminal(out io.Writer) (width, height int, ok bool) {
+	f, ok := out.(interface{ Fd() uintptr })
+	if !ok {
+		return 0, 0, false
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 || height <= 0 {
+		return 0, 0, false
+	}
+	return width, height, true
 }
 
 // Show takes an event.
@@ -72,7 +89,7 @@ func (p *Progress) Show(e run.Event) {
 		return
 	case run.Warned:
 		p.line(e.Text + "; reason:")
-		e.Problems.WriteText(p.Out, p.Color)
+		e.Problems.WriteText(p.Out, diag.Paper{Columns: Columns(p.Out), Color: p.Color})
 		return
 	case run.Begun:
 		if !e.Step.Verb.Single() {

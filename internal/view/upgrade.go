@@ -5,8 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"berth/internal/fold"
 	"berth/internal/plan"
 	"berth/internal/upgrade"
 	"berth/internal/upgrade/stages"
@@ -99,22 +99,11 @@ func Fit(w io.Writer, before, text string) {
 func wrapped(w io.Writer, before, text string) { fitted(w, usualColumns, before, text) }
 
 func fitted(w io.Writer, columns int, before, text string) {
-	line, indent := before, strings.Repeat(" ", utf8.RuneCountInString(before))
+	rest := strings.Repeat(" ", fold.Width(before))
 	if strings.Contains(before, "▌") {
-		indent = before
+		rest = before
 	}
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns:
-			fmt.Fprintln(w, line)
-			line = indent
-		default:
-			line += " "
-		}
-		line += word
-	}
-	fmt.Fprintln(w, line)
+	fmt.Fprintln(w, strings.Join(fold.Line(columns, before, rest, text), "\n"))
 }
 
 // About is a number of seconds, as people say it.

@@ -37,7 +37,7 @@ func around(files fstest.MapFS) World {
 
 func rendered(problems diag.List) string {
 	var b bytes.Buffer
-	problems.WriteText(&b, false)
+	problems.WriteText(&b, diag.Paper{})
 	return b.String()
 }
 

@@ -49,7 +49,7 @@ func codes(problems diag.List) string {
 // quotes reports whether problems repeat a part of a secret text.
 func quotes(problems diag.List, secret []byte) bool {
 	var b bytes.Buffer
-	problems.WriteText(&b, false)
+	problems.WriteText(&b, diag.Paper{})
 	for line := range strings.Lines(string(secret)) {
 		if line = strings.TrimSpace(line); len(line) > 40 && !strings.HasPrefix(line, "-----") && strings.Contains(b.String(), line[:20]) {
 			return true
