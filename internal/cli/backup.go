@@ -287,7 +287,12 @@ func (e *Env) backupAt(w *installation.Want, text string) (backup.Backup, error)
 	return backup.Backup{Place: at, Dir: id}, err
 }
 
-// dumps are the backups in the volume of backups.
+// dumps are the backups in the volume of backups. Where nothing ever ran there are none, and nothing is started to look for them.
 func (e *Env) dumps(ctx context.Context, s *seen) ([]data.Dumped, error) {
+	if len(s.records) == 0 {
+		if present, err := s.Present(ctx); err != nil || !present {
+			return nil, err
+		}
+	}
 	return (&data.Worker{Tasks: s.Tasks, Tag: e.Tag()}).Dumps(ctx, s.Image("pgsql"))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -203,6 +204,9 @@ var commandHabits = map[string]string{
 	"rollout": "rollback",
 }
 
+// releaseName is a word that names a release, as people write it after berth upgrade.
+var releaseName = regexp.MustCompile(`^[0-9]+\.[0-9]+(\.[0-9]+)?$`)
+
 // unknownCommand says what may have been meant by a word that names no command.
 func unknownCommand(cmd *cobra.Command, word string) error {
 	problem := diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: fmt.Sprintf("there is no command %q", cmd.CommandPath()+" "+word)}
@@ -214,6 +218,8 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 		}
 	}
 	switch near := cmd.SuggestionsFor(word); {
+	case releaseName.MatchString(word) && cmd.Flags().Lookup("to") != nil:
+		problem.Hint = "did you mean: " + cmd.CommandPath() + " --to " + word
 	case !cmd.HasParent() && commandHabits[word] != "":
 		problem.Hint = "here it is: berth " + commandHabits[word]
 	case len(near) > 0:

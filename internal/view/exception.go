@@ -11,7 +11,7 @@ import (
 // Exceptions writes how exceptions stand.
 func Exceptions(w io.Writer, all []exception.Standing) {
 	if len(all) == 0 {
-		fmt.Fprintln(w, "There are no exceptions.")
+		fmt.Fprintln(w, "there are no exceptions")
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

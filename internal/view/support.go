@@ -23,12 +23,12 @@ func Support(w io.Writer, a support.Answer) {
 
 // SupportLines writes the answer to each line of a list of requirements.
 func SupportLines(w io.Writer, answers []support.Answer) {
-	count := map[support.Verdict]int{}
+	each := map[support.Verdict]int{}
 	for i, a := range answers {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		count[a.Verdict]++
+		each[a.Verdict]++
 		fmt.Fprintf(w, "%s\n  %s\n", a.Question, sentence(string(a.Verdict)))
 		for _, f := range a.Findings {
 			finding(w, f)
@@ -40,11 +40,11 @@ func SupportLines(w io.Writer, answers []support.Answer) {
 	}
 	var parts []string
 	for _, v := range support.Verdicts() {
-		if n := count[v]; n > 0 {
+		if n := each[v]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	fmt.Fprintf(w, "\n%d lines, for Sourcegraph %s: %s\n", len(answers), answers[0].Release, strings.Join(parts, " · "))
+	fmt.Fprintf(w, "\n%s, for Sourcegraph %s: %s\n", count(len(answers), "line"), answers[0].Release, strings.Join(parts, " · "))
 }
 
 func finding(w io.Writer, f support.Finding) {
