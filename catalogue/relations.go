@@ -88,11 +88,12 @@ type Set struct {
 // Refused are variables that fight what berth does.
 type Refused struct {
 	When      `yaml:",inline"`
-	Variables []string `yaml:"variables"`        // patterns of path.Match
-	On        []string `yaml:"on,omitempty"`     // services; none: all
-	Unless    string   `yaml:"unless,omitempty"` // a key of the config with which they are allowed
-	Reason    string   `yaml:"reason"`           // a part of a sentence
-	Key       string   `yaml:"key,omitempty"`    // of the config, to use instead; "": there is none
+	Variables []string `yaml:"variables"`         // patterns of path.Match
+	On        []string `yaml:"on,omitempty"`      // services; none: all
+	Unless    string   `yaml:"unless,omitempty"`  // a key of the config with which they are allowed
+	ByPatch   bool     `yaml:"byPatch,omitempty"` // a patch may set them
+	Reason    string   `yaml:"reason"`            // a part of a sentence
+	Key       string   `yaml:"key,omitempty"`     // of the config, to use instead; "": there is none
 	Source    string   `yaml:"source"`
 }
 

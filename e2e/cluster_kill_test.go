@@ -93,7 +93,7 @@ func TestClusterImageIsNotThere(t *testing.T) {
 	needs(t, node, images(release))
 	const missing = "10.213.0.1:5010/sourcegraph/nothere:1"
 	s := newOnNode(t, "denied", 30102,
-		"patches: [{service: syntect-server, reason: a test, kubernetes: {spec: {template: {spec: {containers: [{name: syntect-server, image: '"+missing+"'}]}}}}}]")
+		"patches: [{service: syntect-server, reason: a test, add: true, kubernetes: {spec: {template: {spec: {containers: [{name: helper, image: '"+missing+"'}]}}}}}]")
 	s.must(0, "lock")
 	start := time.Now()
 	says(t, s.must(1, "up"), "syntect-server", "nothere")

@@ -181,7 +181,7 @@ var edits = []edit{
 		s["deploy"] = map[string]any{"resources": map[string]any{"limits": map[string]any{"cpus": "6", "memory": "9G"}}}
 	}, "memory: \"9Gi\""},
 	{"a variable", func(f *fork) { f.env1("sourcegraph-frontend-0", "SRC_LOG_FORMAT", "json") }, "SRC_LOG_FORMAT: json"},
-	{"another value of a variable", func(f *fork) { f.env1("prometheus", "SRC_FRONTEND_INTERNAL", "elsewhere:3090") }, "prometheus"},
+	{"another value of a variable", func(f *fork) { f.env1("worker", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.corp:4317") }, "collector.corp"},
 	{"a secret variable", func(f *fork) {
 		f.env1("sourcegraph-frontend-0", "AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENGbPxRfiCYzEXKEY0q1w2e")
 	}, "file: secrets/"},

@@ -262,6 +262,7 @@ func (c *checker) patches() {
 	for i, p := range c.Patches {
 		path := "patches." + strconv.Itoa(i)
 		kubernetes := c.On == catalogue.Kubernetes
+		c.patchedVariables(path, p)
 		switch {
 		case p.Service == "" && (kubernetes || len(p.Project) == 0 || len(p.Compose) > 0):
 			c.missingf("BERTH1161", path, "add  service: NAME", "patches.%d names no service", i)

@@ -66,7 +66,7 @@ var making = []struct {
 	{"BERTH1190", "compose", "patches: [{service: worker, compose: {container_name: mine}}]", nil},
 	{"BERTH1190", "kubernetes", "patches: [{service: worker, kubernetes: {metadata: {name: mine}}}]", nil},
 	{"BERTH1191", "compose", "patches: [{service: worker, compose: {restart: always}}]", nil},
-	{"BERTH1191", "kubernetes", "patches: [{service: worker, kubernetes: {spec: {replicas: 1}}}]", nil},
+	{"BERTH1191", "kubernetes", "patches: [{service: worker, kubernetes: {spec: {strategy: {type: RollingUpdate}}}}, {service: worker, kubernetes: {spec: {strategy: {type: RollingUpdate}}}}]", nil},
 	{"BERTH1192", "kubernetes", "kubernetes: {objects: [mine.yaml]}", map[string]string{"mine.yaml": "kind: ConfigMap\n"}},
 	{"BERTH1193", "kubernetes", "kubernetes: {objects: [mine.yaml]}", map[string]string{"mine.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: worker}\n"}},
 	{"BERTH1194", "kubernetes", "kubernetes: {objects: [mine.yaml]}", map[string]string{"mine.yaml": objectHead + "Secret\nmetadata: {name: mine}\n"}},

@@ -26,6 +26,10 @@ var reserved = map[string]string{
 	"labels":         "set services.SERVICE.labels",
 	"container_name": "set name for a second installation",
 	"image":          "set images.registry, or record another digest with berth lock",
+	"build":          "set images.registry, or record another digest with berth lock",
+	"env_file":       "set services.SERVICE.env",
+	"extends":        "write what the other service has into the patch",
+	"profiles":       "set services.SERVICE.enabled",
 }
 
 // reservedOfProject are keys of the top level of a Compose file that a patch must not set.
@@ -92,6 +96,9 @@ func (p *patching) apply(body mapping) (mapping, []tree.Change) {
 		if instead, ok := list[key]; ok {
 			p.refuse("BERTH1190", []string{key}, "it can't set "+strconv.Quote(key), strings.ReplaceAll(instead, "SERVICE", p.patch.Service))
 		}
+	}
+	if all := p.patch.Change["environment"]; isInstruction(all, config.Override) || isInstruction(all, config.Reset) {
+		p.refuse("BERTH1190", []string{"environment"}, "it can't replace all variables, since Sourcegraph's own are among them", "write only the variables that change")
 	}
 	if p.failed {
 		return body, nil

@@ -97,13 +97,20 @@ func (r *renderer) ownContainer(inst stack.Instance) map[string]any {
 	return c
 }
 
-// dollars are texts that Kubernetes does not change: for it $(NAME) means a variable.
+// dollars are texts that Kubernetes does not change.
 func dollars(texts []string) []any {
 	var out []any
 	for _, text := range texts {
-		out = append(out, strings.ReplaceAll(text, "$(", "$$("))
+		out = append(out, literal(text))
 	}
 	return out
+}
+
+// literal is a text that Kubernetes does not change: for it $(NAME) means a variable, and $$ a dollar.
+//
+// Source: https://pkg.go.dev/k8s.io/kubernetes/third_party/forked/golang/expansion
+func literal(text string) string {
+	return strings.NewReplacer("$$", "$$$$", "$(", "$$(").Replace(text)
 }
 
 // ownProbe asks a container of the admin's own whether it is healthy; nil: it is when it runs.

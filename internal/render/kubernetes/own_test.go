@@ -119,3 +119,40 @@ func TestNativeSidecarsComeFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestTextsStayAsWritten: what Kubernetes makes of a variable's text is the text of the config.
+func TestTextsStayAsWritten(t *testing.T) {
+	texts := []string{""}
+	for n := 0; n < len(texts) && len(texts[n]) < 4; n++ {
+		for _, r := range "$(A)" {
+			texts = append(texts, texts[n]+string(r))
+		}
+	}
+	config := ""
+	for i, text := range texts {
+		config += fmt.Sprintf("V%d: '%s', ", i, text)
+	}
+	set := render(t, "7.5.4453", "services: {worker: {env: {"+config+"}}}")
+	body := set.Objects[slices.IndexFunc(set.Objects, func(o kubernetes.Object) bool { return o.Key() == "Deployment/worker" })].Body
+	container := tree.Named(tree.Branch(body, "spec", "template", "spec")["containers"], "worker")
+	for i, text := range texts {
+		value := tree.Text(tree.Named(container["env"], fmt.Sprintf("V%d", i)), "value")
+		if got := expanded(value); got != text {
+			t.Errorf("%q is rendered as %q, which is %q", text, value, got)
+		}
+	}
+}
+
+// expanded is what a kubelet makes of a text where no variable is set: $$ is a dollar, and $(NAME) an unknown variable.
+func expanded(text string) string {
+	out := ""
+	for i := 0; i < len(text); i++ {
+		if strings.HasPrefix(text[i:], "$$") {
+			i++
+		} else if strings.HasPrefix(text[i:], "$(") && strings.Contains(text[i:], ")") {
+			return "a variable"
+		}
+		out += text[i : i+1]
+	}
+	return out
+}

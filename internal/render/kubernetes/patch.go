@@ -87,6 +87,7 @@ func (r *renderer) patch(p stack.Patch, o *Object) bool {
 	before := tree.WithoutNulls(o.Body).(map[string]any)
 	found := api.Merge(o.Kind(), after, p.Change)
 	changes := tree.Changes(before, after)
+	r.reserves(p, o, changes, refuse)
 	if len(found) == 0 {
 		found = append(api.Prove(o.Kind(), after), loose(after)...)
 	}
@@ -110,6 +111,23 @@ func (r *renderer) patch(p stack.Patch, o *Object) bool {
 		o.Origins = append(o.Origins, stack.Origin{Text: tree.Summary("your patch: "+cmp.Or(p.Reason, "patch"), changes), Range: p.At()})
 	}
 	return len(changes) > 0
+}
+
+// reserves refuses to change what berth has a key for, and works with as the key says. Helpers in the pods of a service have images of their own.
+// No pods at all is for maintenance, which no key allows.
+func (r *renderer) reserves(p stack.Patch, o *Object, changes []tree.Change, refuse func(code string, path []string, summary, hint string)) {
+	for _, change := range changes {
+		path := strings.Join(change.Path, ".")
+		if path == "spec.replicas" && fmt.Sprint(change.Is) != "0" && tree.Pods(o.Body) != nil {
+			refuse("BERTH1190", change.Path, "it can't set spec.replicas", "set services."+p.Service+".replicas")
+		}
+		for service, c := range r.cluster.Containers {
+			if c.Object == o.Key() && strings.HasPrefix(path, "spec.template.spec.") && strings.HasSuffix(strings.ToLower(path), "containers."+c.Name+".image") {
+				refuse("BERTH1190", change.Path, "it can't set the image of "+service,
+					"remove it, and set images.registry for all images; or record another digest with: berth lock")
+			}
+		}
+	}
 }
 
 // indexed is a path of an object as one of a patch, which has items of lists by their number.

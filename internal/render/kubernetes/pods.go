@@ -141,8 +141,7 @@ func (r *renderer) variable(service string, e stack.EnvVar) map[string]any {
 	plain := ""
 	secret := false
 	for _, p := range e.Value {
-		// For Kubernetes $(NAME) means another variable.
-		plain += strings.ReplaceAll(p.Text, "$(", "$$(")
+		plain += literal(p.Text)
 		if p.Variable != "" {
 			plain += "$(" + p.Variable + ")"
 		}
