@@ -78,7 +78,7 @@ type TLS struct {
 
 // LetsEncrypt requests a certificate by ACME.
 type LetsEncrypt struct {
-	Email   string `yaml:"email" doc:"Where Let's Encrypt writes when something is wrong." example:"ops@example.com"`
+	Email   string `yaml:"email" main:"yes" doc:"Where Let's Encrypt writes when something is wrong." example:"ops@example.com"`
 	Staging bool   `yaml:"staging" doc:"Use Let's Encrypt's test service first: its certificates are not trusted, but its limits are higher." example:"true"`
 }
 
@@ -171,7 +171,7 @@ func (c *Config) Bundled() map[string]Database {
 
 // ExternalDatabase is a Postgres outside the installation.
 type ExternalDatabase struct {
-	Host              string  `yaml:"host" doc:"Host name or address." example:"pg.example.com"`
+	Host              string  `yaml:"host" main:"yes" doc:"Host name or address." example:"pg.example.com"`
 	Port              *int    `yaml:"port" min:"1" max:"65535" doc:"The server's port." default:"5432" example:"6432"`
 	User              string  `yaml:"user" doc:"The role. It owns the database." example:"sourcegraph"`
 	Password          *Secret `yaml:"password" doc:"The role's password." example:"{env: PG_PASSWORD}"`
@@ -196,8 +196,8 @@ const (
 
 // Redis is a Redis outside the installation.
 type Redis struct {
-	External *Secret `yaml:"external" doc:"Where its address is, as host:port or redis:// or rediss:// URL; it may contain a password, so it is a secret." example:"{env: REDIS_URL}"`
-	CA       string  `yaml:"ca" file:"certificates" doc:"File with the certificate authority of the server's certificate (PEM), for a rediss:// URL. The services that use it trust it for other connections too." example:"redis-ca.pem"`
+	External *Value `yaml:"external" doc:"Its address, as host:port or redis:// or rediss:// URL. With a password: {env: NAME} or {file: PATH}." example:"redis.example.com:6379"`
+	CA       string `yaml:"ca" file:"certificates" doc:"File with the certificate authority of the server's certificate (PEM), for a rediss:// URL. The services that use it trust it for other connections too." example:"redis-ca.pem"`
 }
 
 // ObjectStorage is a bucket outside the installation.
@@ -223,7 +223,7 @@ func (o *ObjectStorage) ByIdentity() bool {
 
 // Images says where images come from.
 type Images struct {
-	Registry string `yaml:"registry" doc:"Your registry and folder with Sourcegraph's images." default:"index.docker.io/sourcegraph" example:"registry.example.com/sourcegraph"`
+	Registry string `yaml:"registry" main:"yes" doc:"Your registry and folder with Sourcegraph's images." default:"index.docker.io/sourcegraph" example:"registry.example.com/sourcegraph"`
 	Login    *Login `yaml:"login" doc:"The registry's login. Without it: the login of docker login on this host."`
 }
 
@@ -236,7 +236,7 @@ type Login struct {
 // Proxy is an outbound HTTP proxy.
 type Proxy struct {
 	HTTP  *Value   `yaml:"http" doc:"Proxy for http:// addresses. With a password: {env: NAME} or {file: PATH}." example:"http://proxy.example.com:3128"`
-	HTTPS *Value   `yaml:"https" doc:"Proxy for https:// addresses. With a password: {env: NAME} or {file: PATH}." example:"{env: HTTPS_PROXY}"`
+	HTTPS *Value   `yaml:"https" main:"yes" doc:"Proxy for https:// addresses. With a password: {env: NAME} or {file: PATH}." example:"{env: HTTPS_PROXY}"`
 	None  []string `yaml:"none" doc:"Further hosts to reach directly." example:"[git.example.com]"`
 }
 
@@ -250,20 +250,20 @@ type Git struct {
 
 // ConfigFile is one of Sourcegraph's own configuration files.
 type ConfigFile struct {
-	File       string `yaml:"file" file:"json" doc:"The file (JSON, comments allowed)." example:"config.json"`
+	File       string `yaml:"file" main:"yes" file:"json" doc:"The file (JSON, comments allowed)." example:"config.json"`
 	AllowEdits bool   `yaml:"allowEdits" doc:"Let people edit it in Sourcegraph's pages too. Such edits are lost when the service restarts." example:"true"`
 }
 
 // Executors run jobs.
 type Executors struct {
-	Queues []string `yaml:"queues" enum:"batches|codeintel" doc:"What they work on." default:"[batches, codeintel]" example:"[batches]"`
+	Queues []string `yaml:"queues" main:"yes" enum:"batches|codeintel" doc:"What they work on." default:"[batches, codeintel]" example:"[batches]"`
 	Token  *Secret  `yaml:"token" doc:"The token that executors sign in with, for executors of yours outside the installation." default:"one that berth generates" example:"{env: EXECUTORS_TOKEN}"`
 }
 
 // Tracing sends traces to another system.
 type Tracing struct {
 	Jaeger    bool   `yaml:"jaeger" doc:"Run Jaeger in the installation and show traces there." example:"true"`
-	Collector string `yaml:"collector" file:"text" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
+	Collector string `yaml:"collector" main:"yes" file:"text" doc:"File with an OpenTelemetry collector configuration, to send traces elsewhere." example:"otel.yaml"`
 }
 
 // Doctor says what berth doctor makes of its findings.
@@ -282,7 +282,7 @@ type Mute struct {
 // Upgrades says what berth agent may do.
 type Upgrades struct {
 	Channel   string `yaml:"channel" doc:"Which releases to consider. stable: the newest in berth's catalogue for your target." default:"stable" enum:"stable" example:"stable"`
-	Window    string `yaml:"window" pattern:"^\\S+ [0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2} \\S+$" doc:"When an upgrade may start: days, hours, and their time zone. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. An upgrade that started is finished, also after the window." example:"Sun 02:00-05:00 Europe/Berlin"`
+	Window    string `yaml:"window" main:"yes" pattern:"^\\S+ [0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2} \\S+$" doc:"When an upgrade may start: days, hours, and their time zone. Sun, Mon-Fri, Sat,Sun or daily; hours may pass midnight. An upgrade that started is finished, also after the window." example:"Sun 02:00-05:00 Europe/Berlin"`
 	Automatic string `yaml:"automatic" doc:"What it upgrades automatically. patch: to later patches of your minor release. minor: also to the next minor release, one at a time. off: nothing. Every other upgrade waits for you." default:"off" enum:"patch|minor|off" example:"patch"`
 	Hold      *bool  `yaml:"hold" doc:"Whether requests wait while services that exist once are replaced: in a cluster during upgrades without downtime, at a proxy in front of the frontends; with Docker Compose always, at Caddy. Set false if your load balancer follows pod changes slowly, or lets no request wait for a minute." default:"true; false in a mesh" example:"false"`
 }
@@ -296,7 +296,7 @@ func (c *Config) HoldsRequests() bool {
 
 // Backup says where backups are kept.
 type Backup struct {
-	To         string    `yaml:"to" doc:"Where backups are written to: a folder of the host that berth runs on, or s3://BUCKET/PREFIX. What is on this machine's disk is lost with it." example:"/mnt/backups/sourcegraph"`
+	To         string    `yaml:"to" main:"yes" doc:"Where backups are written to: a folder of the host that berth runs on, or s3://BUCKET/PREFIX. What is on this machine's disk is lost with it." example:"/mnt/backups/sourcegraph"`
 	S3         *BackupS3 `yaml:"s3" doc:"The store of s3://BUCKET/PREFIX, where it is not AWS, and who signs in."`
 	Recipients []string  `yaml:"recipients" doc:"Public keys of age, one for each who may read the backups; age-keygen makes them. This host can write backups then, and not read them. Without any, backups are not encrypted, and secrets are left out of them." default:"not encrypted, without secrets" example:"[age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]"`
 	Keep       *Keep     `yaml:"keep" doc:"Which backups are kept. The newest one and the last proven one always are." default:"all"`
@@ -304,7 +304,7 @@ type Backup struct {
 
 // Report says what berth report tells, and whom.
 type Report struct {
-	To  string `yaml:"to" pattern:"^https?://[^\\s/]+" doc:"Where berth report --send sends the report: the address of the HQ server, with https://." example:"https://hq.example.com"`
+	To  string `yaml:"to" main:"yes" pattern:"^https?://[^\\s/]+" doc:"Where berth report --send sends the report: the address of the HQ server, with https://." example:"https://hq.example.com"`
 	Use string `yaml:"use" doc:"What this installation is for: production, or a trial." default:"not said" enum:"production|trial" example:"production"`
 }
 

@@ -34,7 +34,7 @@ func (a Attributes) Apart() Attributes {
 
 // DNS is where names are looked up.
 type DNS struct {
-	Servers []string `yaml:"servers" each:"N" doc:"Addresses of DNS servers." example:"[10.0.0.2]"`
+	Servers []string `yaml:"servers" main:"yes" each:"N" doc:"Addresses of DNS servers." example:"[10.0.0.2]"`
 	Search  []string `yaml:"search" each:"N" doc:"Domains that are tried after a short name." example:"[corp.example.com]"`
 	Options []string `yaml:"options" each:"N" doc:"Options of the resolver, as in resolv.conf." example:"['ndots:2']"`
 }
@@ -54,13 +54,13 @@ type Mount struct {
 
 // Ulimit is a limit of processes.
 type Ulimit struct {
-	Soft *int `yaml:"soft" min:"-1" doc:"The limit in force. -1 is no limit." example:"65536"`
+	Soft *int `yaml:"soft" main:"yes" min:"-1" doc:"The limit in force. -1 is no limit." example:"65536"`
 	Hard *int `yaml:"hard" min:"-1" doc:"The limit up to which a process may raise it." default:"as soft" example:"65536"`
 }
 
 // Logging is how Docker keeps a container's log.
 type Logging struct {
-	Driver  string            `yaml:"driver" doc:"Docker's logging driver." default:"the engine's own" example:"json-file"`
+	Driver  string            `yaml:"driver" main:"yes" doc:"Docker's logging driver." default:"the engine's own" example:"json-file"`
 	Options map[string]string `yaml:"options" each:"OPTION" doc:"The driver's options." example:"{max-size: 10m, max-file: '3'}"`
 }
 
@@ -74,7 +74,7 @@ type Instance struct {
 
 // Volume is where the data of a service is: one of path, nfs, driver and name. {i} in a text is the instance's number.
 type Volume struct {
-	Path      string            `yaml:"path" doc:"A folder of the host, for example on a second disk; on Kubernetes, of the node that nodeSelector or singleNode chooses. It must exist, and belong to the user of the image. {i} is the instance's number." example:"/mnt/repos"`
+	Path      string            `yaml:"path" main:"yes" doc:"A folder of the host, for example on a second disk; on Kubernetes, of the node that nodeSelector or singleNode chooses. It must exist, and belong to the user of the image. {i} is the instance's number." example:"/mnt/repos"`
 	NFS       *NFS              `yaml:"nfs" doc:"A folder of an NFS server. On Kubernetes berth makes a PersistentVolume of it."`
 	Driver    string            `yaml:"driver" doc:"A volume driver of the engine. On Kubernetes, use storageClass." on:"compose" example:"local"`
 	Options   map[string]string `yaml:"options" each:"OPTION" doc:"The driver's options." on:"compose" example:"{type: tmpfs, device: tmpfs}"`
@@ -92,7 +92,7 @@ type NFS struct {
 
 // Network is the one network of an installation on Compose.
 type Network struct {
-	Subnet  string            `yaml:"subnet" doc:"Its range of addresses, where Docker's own choice is in use elsewhere." example:"10.213.0.0/24"`
+	Subnet  string            `yaml:"subnet" main:"yes" doc:"Its range of addresses, where Docker's own choice is in use elsewhere." example:"10.213.0.0/24"`
 	Options map[string]string `yaml:"options" each:"OPTION" doc:"Options of Docker's bridge driver." example:"{com.docker.network.driver.mtu: '1450'}"`
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -16,6 +17,9 @@ const (
 	maxValues = 10_000 // aliases can make a small file very large
 	maxDepth  = 50
 )
+
+// extension begins the name of a top key of the admin's own.
+const extension = "x-"
 
 // decoder fills a Config from YAML nodes and collects problems. A value with a problem stays unset.
 type decoder struct {
@@ -134,7 +138,7 @@ func (d *decoder) is(kind yaml.Kind, k *Key, n *yaml.Node, path string) bool {
 }
 
 func (d *decoder) wrong(k *Key, n *yaml.Node, path string) {
-	hint := instead(k, n)
+	hint := cmp.Or(reshaped(k, n, path), instead(k, n))
 	if hint == "" {
 		hint = "see  berth explain " + path
 	}
@@ -156,14 +160,12 @@ func (d *decoder) wrong(k *Key, n *yaml.Node, path string) {
 // pairs visits a map's keys and values, and records their places. It leaves out those that can't be read.
 func (d *decoder) pairs(n *yaml.Node, path string, visit func(name, path string, key, value *yaml.Node)) {
 	first := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	content := d.withMerged(n)
+	for i := 0; i+1 < len(content); i += 2 {
+		key, value := content[i], content[i+1]
 		switch {
 		case !d.spend(key):
 			return
-		case key.ShortTag() == "!!merge":
-			d.errorf("BERTH1114", d.src.node(key), "write the keys out", "merge keys (<<) are not used here")
-			continue
 		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
 			d.errorf("BERTH1105", d.src.node(key), "", "a key must be text, got %s", describe(key))
 			continue
@@ -177,6 +179,56 @@ func (d *decoder) pairs(n *yaml.Node, path string, visit func(name, path string,
 		d.record(at, key, value)
 		visit(key.Value, at, key, value)
 	}
+}
+
+// withMerged are the keys and values of a map, with those that its merge keys (<<) bring. Its own win, then those that come first.
+//
+// Source: https://yaml.org/type/merge.html
+func (d *decoder) withMerged(n *yaml.Node) []*yaml.Node {
+	var own, merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key, value := n.Content[i], n.Content[i+1]; key.ShortTag() == "!!merge" {
+			merged = append(merged, d.merged(value)...)
+		} else {
+			own = append(own, key, value)
+		}
+	}
+	there := map[string]bool{}
+	for i := 0; i < len(own); i += 2 {
+		there[own[i].Value] = true
+	}
+	for i := 0; i+1 < len(merged); i += 2 {
+		if name := merged[i].Value; !there[name] {
+			there[name] = true
+			own = append(own, merged[i], merged[i+1])
+		}
+	}
+	return own
+}
+
+// merged are the keys and values that a merge key names: those of a map, or of a list of maps.
+func (d *decoder) merged(at *yaml.Node) (out []*yaml.Node) {
+	n, ok := d.open(at)
+	if !ok {
+		return nil
+	}
+	defer d.close()
+	switch n.Kind {
+	case yaml.MappingNode:
+		for range n.Content {
+			if !d.spend(n) {
+				return nil
+			}
+		}
+		return d.withMerged(n)
+	case yaml.SequenceNode:
+		for _, item := range n.Content {
+			out = append(out, d.merged(item)...)
+		}
+		return out
+	}
+	d.errorf("BERTH1114", d.src.node(at), "write  <<: *NAME, where NAME stands as &NAME before a map", "a merge key (<<) takes a map, got %s", describe(n))
+	return nil
 }
 
 func (d *decoder) record(path string, key, value *yaml.Node) {
@@ -193,6 +245,9 @@ func (d *decoder) record(path string, key, value *yaml.Node) {
 func (d *decoder) object(k *Key, n *yaml.Node, path string, v reflect.Value) {
 	d.pairs(n, path, func(name, at string, key, value *yaml.Node) {
 		c := k.Key(name)
+		if c == nil && path == "" && strings.HasPrefix(name, extension) {
+			return // it only holds what anchors name, as in a Compose file
+		}
 		if c == nil {
 			d.unknown(k, name, path, key, value)
 			return
@@ -340,11 +395,19 @@ func (d *decoder) text(k *Key, n *yaml.Node, path string, v reflect.Value) {
 		hint := "write one of them"
 		if guess := diag.Closest(n.Value, k.Enum); guess != "" {
 			hint = fmt.Sprintf("did you mean %s?", guess)
+		} else if same := synonyms[strings.ToLower(n.Value)]; slices.Contains(k.Enum, same) {
+			hint = "write " + same
 		}
 		d.errorf("BERTH1106", d.src.node(n), hint, "%s must be %s, got %q", path, diag.Listed(k.Enum, "or"), n.Value)
 		return
 	}
 	v.SetString(n.Value)
+}
+
+// synonyms are what people call one of our values elsewhere.
+var synonyms = map[string]string{
+	"docker": "compose", "docker-compose": "compose", "k8s": "kubernetes", "kube": "kubernetes", "helm": "kubernetes", "eks": "kubernetes", "gke": "kubernetes", "aks": "kubernetes",
+	"minio": "s3", "aws": "s3", "ceph": "s3", "gcp": "gcs", "google": "gcs", "iam": "identity",
 }
 
 func (d *decoder) inRange(k *Key, number int, n *yaml.Node, path string) bool {

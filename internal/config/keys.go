@@ -42,6 +42,7 @@ type Key struct {
 	Kind    Kind
 	Under   []string // the names that are allowed below a Named, when they are fixed
 	File    string   // the kind of file that a text names
+	Main    bool     // a text in place of the map above most likely means this key
 	Pattern string   // of a text, as editors check it; the decoder says more
 	Min     *int
 	Max     *int
@@ -134,6 +135,7 @@ func fieldKey(f reflect.StructField) *Key {
 	k.Name, k.Doc, k.Example, k.field = tag.Get("yaml"), tag.Get("doc"), tag.Get("example"), f.Index
 	k.Pattern, k.Also = tag.Get("pattern"), tag.Get("also")
 	k.File, k.Default, k.Needed = tag.Get("file"), tag.Get("default"), tag.Get("needed") != ""
+	k.Main = tag.Get("main") != ""
 	if k.Kind == Flag && f.Type.Kind() == reflect.Bool {
 		k.Default = "false"
 	}

@@ -46,13 +46,13 @@ type Pods struct {
 
 // ServiceAccount is the account of pods.
 type ServiceAccount struct {
-	Name        string            `yaml:"name" doc:"An existing service account. Without it, berth creates one for each service that needs one." example:"sourcegraph"`
+	Name        string            `yaml:"name" main:"yes" doc:"An existing service account. Without it, berth creates one for each service that needs one." example:"sourcegraph"`
 	Annotations map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations of the created service accounts, such as a cloud's workload identity." example:"{eks.amazonaws.com/role-arn: 'arn:aws:iam::1:role/sourcegraph'}"`
 }
 
 // StorageClass is the class of volumes.
 type StorageClass struct {
-	Name          string            `yaml:"name" doc:"The class's name." example:"ssd"`
+	Name          string            `yaml:"name" main:"yes" doc:"The class's name." example:"ssd"`
 	Provisioner   string            `yaml:"provisioner" doc:"Creates the class with this provisioner. Without it, the class must exist." example:"ebs.csi.aws.com"`
 	Parameters    map[string]string `yaml:"parameters" each:"PARAMETER" doc:"The provisioner's parameters." example:"{type: gp3}"`
 	ReclaimPolicy string            `yaml:"reclaimPolicy" enum:"Retain|Delete" doc:"What happens to a disk when its claim is deleted." default:"Retain" example:"Delete"`
@@ -62,7 +62,7 @@ type StorageClass struct {
 // Ingress is the Ingress that leads to the frontend.
 type Ingress struct {
 	Enabled     *bool             `yaml:"enabled" doc:"false: no Ingress." default:"true" example:"false"`
-	Class       string            `yaml:"class" doc:"The ingress class. berth sets what the controller of that name needs: docs/ingress.md." default:"nginx" example:"alb"`
+	Class       string            `yaml:"class" main:"yes" doc:"The ingress class. berth sets what the controller of that name needs: docs/ingress.md." default:"nginx" example:"alb"`
 	Controller  string            `yaml:"controller" enum:"nginx|gce|gce-internal|alb|azure-application-gateway|traefik|haproxy|contour|istio|other" doc:"The controller behind the class, if the class has another name." default:"as the class is named" example:"traefik"`
 	Annotations map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations for the ingress controller." example:"{cert-manager.io/cluster-issuer: letsencrypt}"`
 	TLSSecret   string            `yaml:"tlsSecret" doc:"The Secret with the certificate, such as one that cert-manager keeps. With tls.certificate, berth makes it." example:"sourcegraph-tls"`
@@ -70,7 +70,7 @@ type Ingress struct {
 
 // FrontendService is the frontend's Service.
 type FrontendService struct {
-	Type         string            `yaml:"type" enum:"ClusterIP|LoadBalancer|NodePort" doc:"What kind of Service." default:"ClusterIP" example:"LoadBalancer"`
+	Type         string            `yaml:"type" main:"yes" enum:"ClusterIP|LoadBalancer|NodePort" doc:"What kind of Service." default:"ClusterIP" example:"LoadBalancer"`
 	Port         *int              `yaml:"port" min:"1" max:"65535" doc:"The port of the load balancer. No other port is opened." default:"that of url" example:"8443"`
 	NodePort     *int              `yaml:"nodePort" min:"1" max:"65535" doc:"The port of the nodes." default:"that of url if it is one for nodes, else one that the cluster chooses" example:"30080"`
 	Annotations  map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations for the cloud's load balancer." example:"{networking.gke.io/load-balancer-type: Internal}"`
@@ -125,7 +125,7 @@ func (f *FrontendService) NodePortFor(used int) int {
 
 // RunAs is the user and group of containers.
 type RunAs struct {
-	User    *int `yaml:"user" min:"1" doc:"User ID." example:"1000"`
+	User    *int `yaml:"user" main:"yes" min:"1" doc:"User ID." example:"1000"`
 	Group   *int `yaml:"group" min:"1" doc:"Group ID." default:"the user's" example:"2000"`
 	FSGroup *int `yaml:"fsGroup" min:"1" doc:"Group of volumes." default:"the group" example:"2000"`
 }

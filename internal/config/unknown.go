@@ -149,6 +149,33 @@ func shorten(text string) string {
 	return text
 }
 
+// reshaped is a value in the form that its key has: a text becomes the map that it most likely means, a map the list or the name. "" for others.
+func reshaped(k *Key, n *yaml.Node, path string) string {
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	switch {
+	case k.Kind == Items && n.Kind == yaml.MappingNode && k.Elem.Kind == Object:
+		return fmt.Sprintf("write it as a list:  %s: [{...}]", name)
+	case k.Kind == Text && n.Kind == yaml.MappingNode && len(n.Content) == 2 && n.Content[0].Value == "name" && n.Content[1].Kind == yaml.ScalarNode:
+		return "write  " + shorten(n.Content[1].Value)
+	case k.Kind != Object || n.Kind != yaml.ScalarNode || strings.Contains(n.Value, "@"): // it may have a password
+		return ""
+	case n.ShortTag() == "!!bool":
+		if k.Key("enabled") != nil {
+			return fmt.Sprintf("write  %s: {enabled: %s}", name, strings.ToLower(n.Value))
+		}
+		return ""
+	}
+	for _, c := range k.Keys() {
+		if c.Main && c.Kind == Items {
+			return fmt.Sprintf("write  %s: {%s: [%s]}", name, c.Name, shorten(n.Value))
+		}
+		if c.Main {
+			return fmt.Sprintf("write  %s: {%s: %s}", name, c.Name, shorten(n.Value))
+		}
+	}
+	return ""
+}
+
 // instead says what to write in place of a value of a wrong type.
 func instead(k *Key, n *yaml.Node) string {
 	switch {

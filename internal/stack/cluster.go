@@ -346,7 +346,7 @@ func (b *builder) storeSecrets() {
 	}
 	for name := range stores.Redis {
 		if r := b.Config.Redis[name]; r.External != nil && c.Objects["Secret/"+name] != nil {
-			c.Secrets[name] = map[string][]Part{"endpoint": {{Secret: b.secret(name+"-address", r.External, b.At("redis."+name+".external"))}}}
+			c.Secrets[name] = map[string][]Part{"endpoint": {b.part(name+"-address", r.External, b.At("redis."+name+".external"))}}
 		}
 	}
 }

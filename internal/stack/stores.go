@@ -179,7 +179,7 @@ func (b *builder) redis() {
 		if r.External == nil {
 			continue
 		}
-		address := Part{Secret: b.secret(name+"-address", r.External, b.At(path+".external"))}
+		address := b.part(name+"-address", r.External, b.At(path+".external"))
 		b.each(stores[name].Clients, func(inst *Instance) {
 			if b.stack.Cluster == nil || !inst.has(stores[name].Variable) {
 				inst.set(stores[name].Variable, address)

@@ -22,6 +22,9 @@ func (c *checker) backup() {
 			c.errorf("BERTH4520", "backup.to", "write  to: s3://BUCKET/PREFIX  or remove backup.s3", "backup.s3 describes a store, and backups go to a folder")
 		}
 	}
+	if bucket, isStore := strings.CutPrefix(c.Backup.To, "s3://"); isStore && strings.Trim(bucket, "/") == "" {
+		c.errorf("BERTH4520", "backup.to", "write  to: s3://BUCKET/PREFIX", "backup.to names no bucket")
+	}
 	for i, text := range c.Backup.Recipients {
 		// A secret key is refused as every secret is.
 		if _, err := age.ParseRecipients(strings.NewReader(text)); err != nil && !strings.HasPrefix(text, "AGE-SECRET-KEY-") {

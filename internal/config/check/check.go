@@ -92,6 +92,7 @@ var rules = []func(*checker){
 	(*checker).storeTexts,
 	(*checker).ownStores,
 	(*checker).objectStorage,
+	(*checker).ownAddress,
 	(*checker).podIdentity,
 	(*checker).oneIdentity,
 	(*checker).images,

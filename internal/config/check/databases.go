@@ -181,7 +181,7 @@ func (c *checker) tooMany(known *catalogue.PostgresSettings, database string) (a
 // storeTexts: Sourcegraph can use the addresses, names and keys of external stores.
 func (c *checker) storeTexts() {
 	for _, name := range slices.Sorted(maps.Keys(c.Redis)) {
-		if f, ok := c.hiddenText("redis."+name+".external", c.Redis[name].External); ok {
+		if f, ok := c.valueText("redis."+name+".external", c.Redis[name].External); ok {
 			c.problems = append(c.problems, contents.RedisAddress(f)...)
 		}
 	}

@@ -67,6 +67,17 @@ func (c *checker) hiddenText(path string, s *config.Secret) (f contents.File, ok
 	return c.fileText(path+".file", s.File)
 }
 
+// valueText is the text of an address, or of the secret that has it, where it can be read here.
+func (c *checker) valueText(path string, v *config.Value) (f contents.File, ok bool) {
+	if v == nil || v.Secret == nil && v.Text == "" {
+		return f, false
+	}
+	if v.Secret != nil {
+		return c.hiddenText(path, v.Secret)
+	}
+	return contents.File{Key: path, Data: []byte(v.Text), At: c.doc.At(path)}, true
+}
+
 // sshHosts are the hosts that the connections in the file of code hosts clone from by SSH.
 func (c *checker) sshHosts() []contents.Host {
 	if c.CodeHosts == nil || c.world.Catalogue == nil {

@@ -3,21 +3,29 @@ package check
 import (
 	"crypto/tls"
 	"maps"
+	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/config"
+	"berth/internal/config/contents"
 	"berth/internal/diag"
 )
 
 // ownRedis: an entry sets something.
 func (c *checker) ownRedis() {
 	for _, name := range slices.Sorted(maps.Keys(c.Redis)) {
-		if c.Redis[name].External == nil {
-			c.missingf("BERTH1145", "redis."+name, "add  external: {env: NAME}  or  external: {file: PATH}",
+		v, path := c.Redis[name].External, "redis."+name
+		switch {
+		case v == nil:
+			c.missingf("BERTH1145", path, "add  external: HOST:PORT;  with a password  external: {env: NAME}  or  external: {file: PATH}",
 				"redis.%s does not say where your own Redis is", name)
+		case v.PasswordOf != "" || v.ConfigMapKey != nil || v.SecretKey != nil:
+			c.errorf("BERTH1117", path+".external", "for a Secret of the cluster write  kubernetes: {existingSecrets: {"+name+": NAME}}", "%s.external takes a text, env or file", path)
 		}
 	}
 }
@@ -41,7 +49,9 @@ func (c *checker) externalDatabases() {
 		if len(lacks) > 0 {
 			c.missingf("BERTH1145", path, "berth explain databases."+name+".external shows examples", "%s lacks %s", path, diag.Listed(lacks, "and"))
 		}
-		if strings.ContainsAny(e.Host, "/@ ") {
+		if host, port, err := net.SplitHostPort(e.Host); err == nil && strings.Trim(port, "0123456789") == "" {
+			c.errorf("BERTH1168", path+".host", "write  host: "+host+", port: "+port, "%s.host must be a host name or address only%s", path, got(strconv.Quote(e.Host)))
+		} else if strings.ContainsAny(e.Host, "/@ ") {
 			c.errorf("BERTH1168", path+".host", "write  host: pg.example.com", "%s.host must be a host name or address only%s", path, got(strconv.Quote(e.Host)))
 		} else if e.Auth == config.AuthAWSIAM {
 			c.databaseIdentity(path, e)
@@ -252,10 +262,67 @@ func (c *checker) accounts(path string, clients []string) {
 	}
 }
 
+// ownAddress: nothing that Sourcegraph's containers connect to is at the address of the container itself. In a cluster, a container of the admin's own
+// in the same pods can be.
+func (c *checker) ownAddress() {
+	if c.On == catalogue.Kubernetes && c.hasSidecars() {
+		return
+	}
+	hint := "write the name or the address of the machine; for this one, a name with  allServices: {extraHosts: {NAME: host-gateway}}"
+	if c.On == catalogue.Kubernetes {
+		hint = "write the name of its Service, or its address outside the cluster"
+	}
+	at := func(path, host string) {
+		if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+			c.errorf("BERTH1546", path, hint, "%s is %s, which in a container is the container itself", path, host)
+		}
+	}
+	url := func(path, text string) {
+		if u, err := url.Parse(text); err == nil {
+			at(path, u.Hostname())
+		}
+	}
+	for _, name := range databaseNames {
+		if e := c.Databases[name].External; e != nil {
+			at("databases."+name+".external.host", e.Host)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Redis)) {
+		path := "redis." + name + ".external"
+		if f, ok := c.valueText(path, c.Redis[name].External); ok {
+			at(path, contents.RedisHost(string(f.Data)))
+		}
+	}
+	if c.ObjectStorage != nil {
+		url("objectStorage.endpoint", c.ObjectStorage.Endpoint)
+	}
+	if c.Proxy != nil {
+		for key, v := range map[string]*config.Value{"proxy.http": c.Proxy.HTTP, "proxy.https": c.Proxy.HTTPS} {
+			if f, ok := c.valueText(key, v); ok {
+				url(key, strings.TrimSpace(string(f.Data)))
+			}
+		}
+	}
+}
+
+// hasSidecars reports whether pods may have containers of the admin's own.
+func (c *checker) hasSidecars() bool {
+	for _, s := range c.Services {
+		if len(s.Sidecars) > 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.Patches, func(p config.Patch) bool { return p.Add && len(p.Kubernetes) > 0 })
+}
+
 // plainURL reports a text that is no URL with a host and one of the schemes.
 func (c *checker) plainURL(code, path, text string, schemes ...string) {
 	if u, err := url.Parse(text); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		c.errorf(code, path, "write it as  "+schemes[0]+"://host:port", "%s must be a URL with a host%s", path, got(strconv.Quote(text)))
+		hint := "write it as  " + schemes[0] + "://host:port"
+		if whole, err := url.Parse(schemes[0] + "://" + text); err == nil && !strings.ContainsAny(text, "@/ ") && whole.Host != "" {
+			hint = "write it as  " + whole.String()
+		}
+		c.errorf(code, path, hint, "%s must be a URL with a host%s", path, got(strconv.Quote(text)))
 	}
 }
 

@@ -57,7 +57,7 @@ func (c *checker) claimPlace(taken map[string]string, at string, v *config.Volum
 	other, there := taken[key]
 	if !there {
 		taken[key] = at
-		return true
+		return c.notInside(taken, at, key)
 	}
 	if other != at {
 		hint = "each needs its own"
@@ -66,11 +66,28 @@ func (c *checker) claimPlace(taken map[string]string, at string, v *config.Volum
 	return false
 }
 
+// notInside: no service's data is in another's. Gitserver removes folders that are no repositories, and Postgres refuses a folder with others in it.
+func (c *checker) notInside(taken map[string]string, at, key string) bool {
+	for _, place := range slices.Sorted(maps.Keys(taken)) {
+		inner, outer := key, place
+		if strings.HasPrefix(place, key+"/") {
+			inner, outer = place, key
+		}
+		if strings.HasPrefix(inner, outer+"/") {
+			c.errorf("BERTH1188", at, "give each a folder beside the other's", "the data in %s would be inside %s, which belongs to %s", inner, outer, taken[outer])
+			return false
+		}
+	}
+	return true
+}
+
 // volume checks one place by itself, and reports whether it can be one.
 func (c *checker) volume(at, service string, v *config.Volume) bool {
 	before := len(c.problems)
 	kinds := given(map[string]bool{"path": v.Path != "", "nfs": v.NFS != nil, "driver": v.Driver != "" || v.Options != nil, "name": v.Name != ""})
 	switch {
+	case len(kinds) == 0 && c.doc.Broken():
+		return false // it may be one of the problems of the form
 	case len(kinds) != 1:
 		c.keyf("BERTH1188", at, "keep one of path, nfs, driver and name", "%s must say one place, got %s", at, cmp.Or(diag.Listed(kinds, "and"), "none"))
 	case v.Path != "" && (!path.IsAbs(v.Path) || path.Clean(v.Path) == "/"):

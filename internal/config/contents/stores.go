@@ -56,6 +56,19 @@ func RedisAddress(file File) diag.List {
 	return f.problems
 }
 
+// RedisHost is the host of an address of Redis; "" where it has none.
+func RedisHost(text string) string {
+	text = strings.TrimSpace(text)
+	if !hasScheme().MatchString(text) {
+		text = "redis://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
 var bucketForm = map[string]func() *regexp.Regexp{
 	"s3":  sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`) }),
 	"gcs": sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`) }),

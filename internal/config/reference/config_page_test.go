@@ -29,6 +29,7 @@ A **secret** is never in the file itself. It is in an environment variable or in
 berth refuses a text that looks like a secret by its form (tokens, private keys, URLs with a password) or by the name of its variable. If anybody
 may see it, write ` + "`{public: TEXT}`" + `, or ` + "`public: true`" + ` beside a patch.
 Quantities have units: cores are ` + "`4`, `0.5` or `500m`; bytes are `500Mi` or `8Gi`" + `.
+Anchors, aliases and merge keys (` + "`<<`" + `) work as in Compose files. A top key that begins with ` + "`x-`" + ` is yours, and can hold what they name.
 Names in capitals, as in ` + "`services.SERVICE.memory`" + `, are your own choice.
 What a setting of Sourcegraph's Compose file or Helm chart is called here: [What site admins set, and where](settings.md).
 `

@@ -92,6 +92,7 @@ func Schema(known *catalogue.Catalogue) ([]byte, error) {
 	root.Schema = "http://json-schema.org/draft-07/schema#"
 	root.ID, root.Title = schemaID, "sourcegraph.yaml"
 	root.Description = "What a site admin wants of Sourcegraph."
+	root.PatternProperties = map[string]*node{"^x-": {Description: "Yours: it only holds what anchors name."}}
 	root.Definitions = &properties{}
 	root.Definitions.add("secret", oneOf(config.Root().Key("license")))
 	root.Definitions.add("value", oneOf(config.Root().Key("proxy").Key("http")))

@@ -93,11 +93,14 @@ func (s setting) tried(target catalogue.Target) string {
 		delete(plain, "tls")
 	}
 	before, without := rendered(text(plain))
-	merge(plain, example)
-	after, problems := rendered(text(plain))
+	for key := range example {
+		delete(plain, key)
+	}
+	whole := text(plain) + strings.Join(s.parts(), "\n") + "\n" // as the page has it
+	after, problems := rendered(whole)
 	switch same := before == after && len(without) == len(problems); {
 	case len(problems) > 0:
-		return fmt.Sprintf("%s\n%v", text(plain), problems)
+		return fmt.Sprintf("%s\n%v", whole, problems)
 	case same && s.Same == "":
 		return "nothing that is rendered changes"
 	case !same && s.Same != "":
@@ -108,11 +111,22 @@ func (s setting) tried(target catalogue.Target) string {
 
 // lines are the top keys of the example, a line each. What is the default is there only to replace what the test has for others.
 func (s setting) lines() string {
+	var lines []string
+	for _, line := range s.parts() {
+		if line != "tls: {external: false}" {
+			lines = append(lines, code(line))
+		}
+	}
+	return strings.Join(lines, "<br>")
+}
+
+// parts are the top keys of the example, as they are written.
+func (s setting) parts() []string {
 	whole, several := strings.CutPrefix(s.Here, "{")
 	if !several {
-		return code(s.Here)
+		return []string{s.Here}
 	}
-	var lines []string
+	var parts []string
 	depth, from := 0, 0
 	for i, r := range whole {
 		switch {
@@ -121,13 +135,11 @@ func (s setting) lines() string {
 		case (r == '}' || r == ']') && depth > 0:
 			depth--
 		case depth == 0 && (r == ',' || r == '}'):
-			if line := strings.TrimSpace(whole[from:i]); line != "tls: {external: false}" {
-				lines = append(lines, code(line))
-			}
+			parts = append(parts, strings.TrimSpace(whole[from:i]))
 			from = i + 1
 		}
 	}
-	return strings.Join(lines, "<br>")
+	return parts
 }
 
 const settingsHead = `# What site admins set, and where

@@ -140,7 +140,11 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	text := yaml.Block(body, serviceIndent) // the spec hash is of this text too
 	unit := r.unit(inst, text)
 	unit.Data = r.data(inst, body)
-	unit.Ports = published(inst, body, r.patchOf("ports", inst.Name))
+	place := r.patchOf("ports", inst.Name)
+	if inst.Own && place == (diag.Range{}) {
+		place = inst.Origins[0].Range
+	}
+	unit.Ports = published(inst, body, place)
 	unit.Origins = append(slices.Clip(unit.Origins), patched...)
 	if len(patched) > 0 {
 		unit.DependsOn = dependencies(body)

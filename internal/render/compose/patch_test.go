@@ -279,6 +279,7 @@ func TestPatchesThatAreRefused(t *testing.T) {
 		"patches: [{service: caddy, compose: {networks: [traefik]}}]":                                                                  "3:11 BERTH1198 with your patches, Compose refuses the file: service \"caddy\" refers to undefined network traefik; define it with  patches: [{add: true, project: {networks: {traefik: {external: true}}}}]",
 		"services: {gitserver: {replicas: 2}}\npatches: [{service: gitserver, compose: {volumes: ['/mnt/data/repos:/data/repos']}}]":   "4:51 BERTH1670 with your patch, gitserver-0 and gitserver-1 both write into /mnt/data/repos; write {i} into the name, for the instance's number; or patch one with  service: gitserver-1 ; or mount it with :ro",
 		"services: {sourcegraph-frontend: {replicas: 2}}\npatches: [{service: sourcegraph-frontend, compose: {ports: ['6060:6060']}}]": "4:60 BERTH1154 port 6060 of the host is published by sourcegraph-frontend-0 and sourcegraph-frontend-1; give one of them another port",
+		"containers: {mine: {image: 'a:1', ports: ['80:80']}}":                                                                         "3:20 BERTH1154 port 80 of the host is published by caddy and mine; give one of them another port",
 		"patches: [{service: worker, compose: {ports: ['80:80']}}]":                                                                    "3:46 BERTH1154 port 80 of the host is published by caddy and worker; give one of them another port",
 	} {
 		_, problems := patched(t, "7.5.4453", text)

@@ -17,11 +17,11 @@ import (
 // Port is one port of the host that a rendered service publishes.
 type Port struct {
 	Service  string
-	Address  string // of the host: "0.0.0.0"; "" is every address of both kinds
-	Host     string // "8080"
-	Inside   string // "80"
-	Protocol string // "tcp" or "udp"
-	Patched  diag.Range
+	Address  string     // of the host: "0.0.0.0"; "" is every address of both kinds
+	Host     string     // "8080"
+	Inside   string     // "80"
+	Protocol string     // "tcp" or "udp"
+	Patched  diag.Range // where the config adds it
 }
 
 // Listens is the host's address and port: "0.0.0.0:8080".
@@ -31,8 +31,8 @@ func (p Port) Listens() string { return address.Bracketed(p.Address) + ":" + p.H
 //
 // Source: https://docs.docker.com/reference/compose-file/services/#ports
 //
-// patch is the place of the patch that adds some.
-func published(inst stack.Instance, body mapping, patch diag.Range) []Port {
+// place is where the config adds some: a patch, or a container of the admin's own.
+func published(inst stack.Instance, body mapping, place diag.Range) []Port {
 	i := slices.IndexFunc(body, func(f field) bool { return f.key == "ports" })
 	if i < 0 {
 		return nil
@@ -42,8 +42,8 @@ func published(inst stack.Instance, body mapping, patch diag.Range) []Port {
 	for _, item := range list {
 		for _, p := range portsOf(item) {
 			p.Service = inst.Name
-			if !slices.Contains(inst.Ports, p.Listens()+":"+p.Inside) {
-				p.Patched = patch
+			if inst.Own || !slices.Contains(inst.Ports, p.Listens()+":"+p.Inside) {
+				p.Patched = place
 			}
 			out = append(out, p)
 		}
