@@ -5,5 +5,5 @@ import "embed"
 
 // Pages are the Markdown pages. The generated references of codes, keys and releases are left out: berth explain and berth catalogue have them.
 //
-//go:embed [^c]*.md cli.md customize.md
+//go:embed [^c]*.md cli.md connect.md customize.md
 var Pages embed.FS

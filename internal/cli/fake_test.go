@@ -71,22 +71,36 @@ func (s *scripts) run(ts *testscript.TestScript, _ bool, args []string) {
 		want, args = number(args[0]), args[1:]
 	}
 	args = args[1:]
-	w := s.world(ts)
-	w.Process(killAt)
-	var out, result bytes.Buffer // result is the standard output alone
-	stdin, interactive := strings.ReplaceAll(ts.Getenv("ANSWER"), `\n`, "\n"), ts.Getenv("ANSWER") != ""
-	e := &Env{Stdout: io.MultiWriter(&out, &result), Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
-		Environment: installation.Environment{Stdin: strings.NewReader(stdin + "\n"), Interactive: interactive, Stderr: &out, Dir: ts.MkAbs("."),
-			Getenv: ts.Getenv, Now: w.Now}}
-	code := Run(context.Background(), e, args)
-	text := out.String()
+	at := environment{dir: ts.MkAbs("."), getenv: ts.Getenv}
+	if answer := ts.Getenv("ANSWER"); answer != "" {
+		at.answer = strings.ReplaceAll(answer, `\n`, "\n")
+	}
+	text, result, code := onWorld(s.world(ts), killAt, at, args)
 	if killAt == 0 && code != want {
 		ts.Fatalf("berth %s: exit %d, want %d\n%s", strings.Join(args, " "), code, want, text)
 	}
 	if slices.Contains(args, "--json") && killAt == 0 {
-		ts.Check(valid(result.Bytes()))
+		ts.Check(valid(result))
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(steady(text)), 0o600))
+}
+
+// environment is where somebody types a command.
+type environment struct {
+	dir    string
+	getenv func(string) string
+	answer string // to what berth asks; "": there is no terminal
+}
+
+// onWorld types a command on a world: what it prints, its standard output alone, and its exit code. It is killed at the effect killAt, unless that is 0.
+func onWorld(w *fake.World, killAt int, at environment, args []string) (text string, result []byte, code int) {
+	w.Process(killAt)
+	var out, stdout bytes.Buffer
+	e := &Env{Stdout: io.MultiWriter(&out, &stdout), Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
+		Environment: installation.Environment{Stdin: strings.NewReader(at.answer + "\n"), Interactive: at.answer != "", Stderr: &out, Dir: at.dir,
+			Getenv: at.getenv, Now: w.Now}}
+	code = Run(context.Background(), e, args)
+	return out.String(), stdout.Bytes(), code
 }
 
 // What differs from run to run: how long things took, the order of what is done at once, and what is said meanwhile.
