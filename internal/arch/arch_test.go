@@ -91,6 +91,7 @@ var rooms = map[string][]string{
 	"internal/bundle/gather":             {"catalogue", "internal/bundle", "internal/bundle/redact", "internal/diag", "internal/doctor", "internal/installation", "internal/jsonc", "internal/secret", "internal/status"},
 	"internal/status":                    {"internal/agent", "internal/backup", "internal/data", "internal/diag", "internal/doctor", "internal/installation", "internal/plan", "internal/state", "internal/upgrade/stages", "internal/upgrade/survey"},
 	"internal/view":                      {"catalogue", "internal/adopt", "internal/backup", "internal/bundle", "internal/diag", "internal/doctor", "internal/exception", "internal/fold", "internal/logs", "internal/plan", "internal/rehearse", "internal/run", "internal/size", "internal/status", "internal/support", "internal/upgrade", "internal/upgrade/stages", "internal/upgrade/survey"},
+	"internal/runbook":                   {"catalogue", "internal/address", "internal/config", "internal/stack"},
 	"internal/logs":                      {"internal/installation"},
 	"docs":                               {},
 	"internal/manual":                    {"internal/fold"},
@@ -123,6 +124,7 @@ const anything = "all of them"
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
 var pure = []string{"internal/fold", "internal/address", "internal/report", "internal/hq/fleet", "internal/hq/simulate", "internal/adopt", "internal/manual", "internal/eject", "internal/signed", "internal/release", "internal/support", "internal/size", "internal/exception", "internal/window", "internal/jsonc", "internal/config/contents", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/upgrade", "internal/upgrade/stages", "internal/backup/stages", "internal/secret", "internal/bundle/redact", "internal/render/yaml",
 	"internal/render/compose", "internal/render/compose/spec", "internal/render/kubernetes", "internal/render/kubernetes/api", "internal/render/kubernetes/forms", "internal/tree", "internal/render/agent", "internal/doctor"}
+	"internal/render/compose", "internal/render/compose/spec", "internal/render/kubernetes", "internal/render/kubernetes/api", "internal/render/kubernetes/forms", "internal/runbook", "internal/tree", "internal/render/agent", "internal/doctor"}
 
 // ofCompose is Compose's own code for its format, with what that needs. It is given texts, and reads nothing.
 const ofCompose = "internal/render/compose/spec"

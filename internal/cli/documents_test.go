@@ -42,7 +42,7 @@ import (
 
 // results are what commands give to programs.
 var results = map[string]any{
-	"berth init": Written{}, "berth render": Written{}, "berth agent render": Written{}, "berth schema": Written{},
+	"berth init": Written{}, "berth render": Written{}, "berth agent render": Written{}, "berth schema": Written{}, "berth runbook": Written{},
 	"berth adopt": Adopted{}, "berth adopt undo": Returned{}, "berth adopt finish": Finished{},
 	"berth eject": Ejected{},
 	"berth plan":  plan.Plan{}, "berth upgrade": plan.Plan{}, "berth upgrade (done)": state.Record{},
@@ -315,6 +315,7 @@ func TestDocuments(t *testing.T) {
 	run(0, "exception", "renew", "one", "--expires", "2101-01-01")
 	run(0, "exception", "revoke", "one", "--reason", "not needed")
 	run(0, "size", "--users", "3000")
+	run(0, "runbook")
 	run(0, "support", "ask", "redis")
 	run(0, "support", "check")
 	run(0, "support", "show")

@@ -78,6 +78,36 @@ func (e *Env) proseWidth() int {
 	return min(columns, proseColumns)
 }
 
+// newDocsCmd is berth help for who looks for a page, by the name that it has in docs/ and on the site.
+func newDocsCmd(env *Env) *cobra.Command {
+	return &cobra.Command{
+		Use:     "docs [PAGE]",
+		Short:   "Show a page of the documentation, or list them",
+		Example: "  berth docs\n  berth docs first-trial",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{everyConcept}
+			}
+			all := concepts(cmd.Root())
+			file := strings.TrimSuffix(args[0], ".md") + ".md"
+			for name := range all {
+				if all[name] == file {
+					args[0] = name
+				}
+			}
+			return env.concept(cmd.Root(), args[0])
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var out []string
+			for _, file := range slices.Sorted(maps.Values(concepts(cmd.Root()))) {
+				out = append(out, cobra.CompletionWithDesc(strings.TrimSuffix(file, ".md"), manual.Title(page(file))))
+			}
+			return out, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
 // renamed are pages that berth help knows by another word, since a command has their name.
 var renamed = map[string]string{"rehearse": "rehearsal", "support": "supported", "doctor": "diagnosis"}
 

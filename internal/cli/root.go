@@ -68,6 +68,7 @@ func groups(env *Env) []group {
 			newSupportCmd(env),
 			newExceptionCmd(env),
 			newSizeCmd(env),
+			newRunbookCmd(env),
 		}},
 	}
 }
@@ -91,7 +92,7 @@ func newRoot(env *Env) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(newVersionCmd(env), newManCmd(env))
+	root.AddCommand(newVersionCmd(env), newDocsCmd(env), newManCmd(env))
 	root.SetGlobalNormalizationFunc(currentFlag)
 	outputFlags(root, env.out)
 	root.SetFlagErrorFunc(misused)

@@ -402,7 +402,7 @@ const recipient = "age1sw3ejw99lef2xs5fkwvugt8mnjhcchl924gk7vqzkmy9q9yfqyaqp9ah9
 func TestSecretsGoOnlyWhereSecretsGo(t *testing.T) {
 	everyTime := [][]string{{"check"}, {"check", "--json"}, {"explain"}, {"explain", "services.gitserver.env.API_TOKEN"}, {"explain", "proxy.http"}, {"explain", "siteConfig", "--json"},
 		{"history", "--json"}, {"plan"}, {"plan", "--json"}, {"up"}, {"status"}, {"status", "--json"}, {"lock"}, {"upgrade", "--plan"}, {"upgrade", "path", "--from", "6.0.0"}, {"rollback"},
-		{"rehearse"}, {"agent"}, {"schema"}, {"down"}, {"init"}, {"catalogue", "show", "7.5.4453"}}
+		{"rehearse"}, {"agent"}, {"schema"}, {"runbook"}, {"runbook", "--html"}, {"down"}, {"init"}, {"catalogue", "show", "7.5.4453"}}
 	for on, own := range map[string][][]string{
 		"compose": {{"render", "--out", "out"}, {"agent", "--render", "systemd", "--out", "agent"}},
 		"kubernetes": {{"render", "--as", "manifests", "--out", "m"}, {"render", "--as", "kustomize", "--out", "k"}, {"render", "--as", "helm", "--out", "h"},

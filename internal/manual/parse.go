@@ -1,4 +1,4 @@
-// Package manual turns the pages of docs/ into text for a terminal and into man pages. It reads the part of Markdown that they use. Pure.
+// Package manual turns the pages of docs/ into text for a terminal, into man pages, and into HTML. It reads the part of Markdown that they use. Pure.
 package manual
 
 import (
