@@ -239,6 +239,9 @@ func (s *site) files() (map[string][]byte, error) {
 		return nil, err
 	}
 	out["index.js"] = slices.Concat([]byte("window.berthSections = "), index, []byte(";\n"))
+	for _, p := range pictures {
+		out["pictures/"+p.name+".svg"] = []byte(p.svg())
+	}
 	for _, name := range []string{"style.css", "search.js"} {
 		if out[name], err = assets.ReadFile(name); err != nil {
 			return nil, err

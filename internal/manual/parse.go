@@ -54,6 +54,8 @@ func parse(page string, refer func(target string) string) []block {
 			open = false
 		case trimmed == "":
 			open = false
+		case image.MatchString(trimmed):
+			out, open = append(out, block{kind: paragraph, text: "Picture: " + image.FindStringSubmatch(trimmed)[1]}), false
 		case strings.HasPrefix(trimmed, "```"):
 			b := block{kind: code}
 			for i++; i < len(lines) && strings.TrimSpace(lines[i]) != "```"; i++ {
@@ -106,8 +108,9 @@ func cells(line string, refer func(string) string) []string {
 }
 
 var (
-	span = regexp.MustCompile("`[^`]+`|\\*\\*[^*]+\\*\\*|\\*[^* ][^*]*\\*|\\[[^\\]]+\\]\\([^)]+\\)")
-	link = regexp.MustCompile(`^\[(.*)\]\((.*)\)$`)
+	image = regexp.MustCompile(`^!\[([^\]]*)\]\([^)]+\)$`)
+	span  = regexp.MustCompile("`[^`]+`|\\*\\*[^*]+\\*\\*|\\*[^* ][^*]*\\*|\\[[^\\]]+\\]\\([^)]+\\)")
+	link  = regexp.MustCompile(`^\[(.*)\]\((.*)\)$`)
 )
 
 // inline is a text without the marks of Markdown.
