@@ -123,7 +123,6 @@ const anything = "all of them"
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
 var pure = []string{"internal/fold", "internal/address", "internal/report", "internal/hq/fleet", "internal/hq/simulate", "internal/adopt", "internal/manual", "internal/eject", "internal/signed", "internal/release", "internal/support", "internal/size", "internal/exception", "internal/window", "internal/jsonc", "internal/config/contents", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/upgrade", "internal/upgrade/stages", "internal/backup/stages", "internal/secret", "internal/bundle/redact", "internal/render/yaml",
-	"internal/render/compose", "internal/render/compose/spec", "internal/render/kubernetes", "internal/render/kubernetes/api", "internal/render/kubernetes/forms", "internal/tree", "internal/render/agent", "internal/doctor"}
 	"internal/render/compose", "internal/render/compose/spec", "internal/render/kubernetes", "internal/render/kubernetes/api", "internal/render/kubernetes/forms", "internal/runbook", "internal/tree", "internal/render/agent", "internal/doctor"}
 
 // ofCompose is Compose's own code for its format, with what that needs. It is given texts, and reads nothing.

@@ -133,6 +133,12 @@ func (e *Env) lookAfter(ctx context.Context, f agentFlags) (*agent.Report, error
 	}
 	defer release()
 	s := &seen{Installation: i}
+	if err := s.remember(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.move.Stands(i.File).Err(); err != nil {
+		return nil, err
+	}
 	flags := upgradeFlags{file: f.file, patience: usualPatience}
 	a := &agent.Agent{Conductor: e.conductor(s, flags),
 		Continue: func(u *stages.Progress) error { return resumable(u, string(i.Text), flags) },

@@ -142,7 +142,7 @@ func (s *seen) unfinished(p *plan.Plan, now time.Time) *state.Record {
 
 // job is a backup, a proof or a restore of an installation, without where it comes from or goes to.
 func (e *Env) job(s *seen) *execute.Job {
-	j := &execute.Job{Env: &e.Environment, Open: e.open, At: s.Installation, Program: version}
+	j := &execute.Job{Side: e.side(s), Program: version}
 	if b := s.Doc.Config.Backup; b != nil {
 		j.Recipients = b.Recipients
 		if b.Keep != nil {
@@ -155,6 +155,11 @@ func (e *Env) job(s *seen) *execute.Job {
 		}
 	}
 	return j
+}
+
+// side is an installation as a job works on it.
+func (e *Env) side(s *seen) execute.Side {
+	return execute.Side{Env: &e.Environment, Open: e.open, At: s.Installation}
 }
 
 // backupsOf is where an installation's backups are: out, or as its config says.

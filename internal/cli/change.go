@@ -23,6 +23,7 @@ import (
 type seen struct {
 	*installation.Installation
 	records []state.Record
+	move    *state.Move // the part that it has in a move; nil: none
 	survey.Known
 	plan *plan.Plan // of what the config asks for
 }
@@ -41,10 +42,13 @@ func (e *Env) look(ctx context.Context, file string) (*seen, error) {
 	return s, nil
 }
 
-// remember reads the history.
+// remember reads the history, and the part that the installation has in a move.
 func (s *seen) remember(ctx context.Context) (err error) {
-	s.records, err = s.Store.History(ctx)
+	if s.records, err = s.Store.History(ctx); err != nil {
+		return err
+	}
 	s.Upgrade = stages.Last(s.records)
+	s.move, err = state.MoveOf(ctx, s.Store)
 	return err
 }
 
@@ -62,12 +66,12 @@ func (s *seen) complete(ctx context.Context, e *Env, same func(*state.Record) bo
 	return s.Store.Save(ctx, last)
 }
 
-// idle refuses to change an installation while an upgrade is under way.
+// idle refuses to change an installation while an upgrade is under way, and one that a move led away from or does not have filled yet.
 func (s *seen) idle() error {
-	if !s.Upgrade.Open() {
-		return nil
+	if s.Upgrade.Open() {
+		return diag.List{underway(s.Upgrade, s.File)}
 	}
-	return diag.List{underway(s.Upgrade, s.File)}
+	return s.move.Stands(s.File).Err()
 }
 
 // lookIdle is look for a command that changes the installation.

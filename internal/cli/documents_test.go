@@ -49,8 +49,8 @@ var results = map[string]any{
 	"berth up": state.Record{}, "berth down": state.Record{}, "berth revert": state.Record{}, "berth rollback": state.Record{}, "berth upgrade finish": state.Record{},
 	"berth backup": backup.Manifest{}, "berth backup list": []backup.Listed{}, "berth backup verify": Verified{}, "berth backup prove": state.Record{}, "berth restore": state.Record{},
 	"berth backup (plan)": plan.Plan{}, "berth backup (stopped)": state.Record{}, "berth backup prove (plan)": plan.Plan{}, "berth restore (plan)": plan.Plan{},
-	"berth restore (files)": Written{},
-	"berth status":          status.Status{}, "berth history": []state.Record{}, "berth agent": agent.Report{}, "berth rehearse": rehearse.Report{},
+	"berth restore (files)": Written{}, "berth move": state.Record{}, "berth move (plan)": plan.Plan{}, "berth move back": state.Record{}, "berth move back (plan)": plan.Plan{}, "berth move finish": state.Record{},
+	"berth status": status.Status{}, "berth history": []state.Record{}, "berth agent": agent.Report{}, "berth rehearse": rehearse.Report{},
 	"berth upgrade path": upgrade.Way{}, "berth catalogue list": []catalogue.Version{}, "berth catalogue show": catalogue.Summary{},
 	"berth top": status.Top{}, "berth restart": state.Record{}, "berth verify": status.Verification{}, "berth open": Opened{},
 	"berth doctor": doctor.Report{}, "berth explain": config.Explanation{}, "berth explain (code)": diag.Code{}, "berth lock": registry.Lock{}, "berth version": Version{},
@@ -305,6 +305,7 @@ func TestDocuments(t *testing.T) {
 	run(3, "report", "--send")
 	run(3, "bundle", "analyze", "nothing.tar.gz")
 	backedUp(t, dir, run)
+	moved(t, dir, run)
 	run(0, "down")
 	run(3, "lock")
 	run(0, "exception", "new", "one", "--subject", "podman", "--releases", ">=7.0", "--expires", "2100-01-01", "--what", "a", "--why", "b", "--risk", "c",
@@ -326,6 +327,26 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("the result of %s was not seen", name)
 		}
 	}
+}
+
+// moved moves what runs, and goes back.
+func moved(t *testing.T, dir string, run func(int, ...string)) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, DefaultConfig))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "there.yaml"), append(text, "name: there\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(0, "move", "--to", "there.yaml", "--plan")
+	run(0, "move", "--to", "there.yaml", "--yes")
+	run(0, "move", "back", "--yes")
+	run(0, "down", "--config", "there.yaml", "--delete-data", "there")
+	run(0, "move", "--to", "there.yaml", "--yes")
+	run(3, "move", "finish") // there is no terminal to ask at
+	run(0, "move", "finish", "--yes")
+	run(0, "up")
 }
 
 // backedUp makes a backup of what runs, and restores it.

@@ -63,7 +63,7 @@ func (e *Env) down(ctx context.Context, file, data string, yes bool) error {
 		return err
 	}
 	defer release()
-	if err := e.teardown(ctx, s, installation.Volumes(data != ""), yes); err != nil {
+	if err := e.teardown(ctx, s, installation.Volumes(data != ""), func(p *plan.Plan) error { return e.approve(ctx, yes, p) }); err != nil {
 		return err
 	}
 	if data != "" {
@@ -74,8 +74,8 @@ func (e *Env) down(ctx context.Context, file, data string, yes bool) error {
 	return nil
 }
 
-// teardown stops everything. The lock is held.
-func (e *Env) teardown(ctx context.Context, s *seen, volumes installation.Volumes, yes bool) error {
+// teardown stops everything, if somebody approves it. The lock is held.
+func (e *Env) teardown(ctx context.Context, s *seen, volumes installation.Volumes, approve func(*plan.Plan) error) error {
 	i := s.Installation
 	p, err := i.Teardown(ctx, volumes)
 	if err != nil {
@@ -87,7 +87,7 @@ func (e *Env) teardown(ctx context.Context, s *seen, volumes installation.Volume
 		}
 	} else {
 		view.Plan(e.Stdout, p, view.Folded)
-		if err := e.approve(ctx, yes, p); err != nil {
+		if err := approve(p); err != nil {
 			return err
 		}
 		fmt.Fprintln(e.Stdout)

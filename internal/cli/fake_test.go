@@ -138,16 +138,17 @@ func steady(text string) string {
 
 // changes are what the world does, by name.
 var changes = map[string]func(w *fake.World, name string){
-	"fails":   func(w *fake.World, name string) { w.Failing[name] = true },        // a task fails
-	"works":   func(w *fake.World, name string) { delete(w.Failing, name) },       // and does not any more
-	"breaks":  func(w *fake.World, name string) { w.Unhealthy[name] = true },      // a service gets unhealthy
-	"heals":   func(w *fake.World, name string) { delete(w.Unhealthy, name) },     // and healthy
-	"writes":  func(w *fake.World, name string) { w.Write("sourcegraph", name) },  // people work
-	"deletes": func(w *fake.World, name string) { w.Delete("sourcegraph", name) }, // somebody deletes a container
-	"stops":   func(w *fake.World, name string) { w.Stop("sourcegraph", name) },   // or stops it
-	"hangs":   func(w *fake.World, name string) { w.Hanging[name] = true },        // a service is not ready until it is restarted
-	"pooler":  func(w *fake.World, name string) { w.Pooler = name == "on" },
-	"crashes": crashed, // it ran out of memory, and runs again
+	"fails":     func(w *fake.World, name string) { w.Failing[name] = true },        // a task fails
+	"works":     func(w *fake.World, name string) { delete(w.Failing, name) },       // and does not any more
+	"breaks":    func(w *fake.World, name string) { w.Unhealthy[name] = true },      // a service gets unhealthy
+	"heals":     func(w *fake.World, name string) { delete(w.Unhealthy, name) },     // and healthy
+	"writes":    func(w *fake.World, name string) { w.Write("sourcegraph", name) },  // people work
+	"elsewhere": func(w *fake.World, name string) { w.Write("moved", name) },        // people work at the destination of a move
+	"deletes":   func(w *fake.World, name string) { w.Delete("sourcegraph", name) }, // somebody deletes a container
+	"stops":     func(w *fake.World, name string) { w.Stop("sourcegraph", name) },   // or stops it
+	"hangs":     func(w *fake.World, name string) { w.Hanging[name] = true },        // a service is not ready until it is restarted
+	"pooler":    func(w *fake.World, name string) { w.Pooler = name == "on" },
+	"crashes":   crashed, // it ran out of memory, and runs again
 }
 
 // crashed plants a service that ran out of memory a while ago.

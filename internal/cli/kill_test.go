@@ -93,6 +93,15 @@ var killedCommands = []killed{
 		before: func(l *life) { keepsBackups(l); l.must(0, "backup"); l.world.Write("sourcegraph", "later;") }},
 	{name: "restore into nothing", release: "7.5.4453", command: "restore latest",
 		before: func(l *life) { keepsBackups(l); l.must(0, "backup"); l.must(0, "down", "--delete-data", "sourcegraph") }},
+	{name: "move", release: "7.5.4453", command: "move --to there.yaml --yes", before: hasDestination},
+	{name: "way back of a move", release: "7.5.4453", command: "move back --yes", again: returns, after: func(l *life) { l.must(0, "plan") },
+		before: func(l *life) {
+			hasDestination(l)
+			l.must(0, "move", "--to", "there.yaml", "--yes")
+			l.world.Write("moved", "bob;")
+		}},
+	{name: "end of a move", release: "7.5.4453", command: "move finish --yes", again: ends,
+		before: func(l *life) { hasDestination(l); l.must(0, "move", "--to", "there.yaml", "--yes") }},
 	{name: "rehearsal", release: "6.0.0", before: has(), command: "rehearse --to 7.5.4453",
 		or: [2]string{rehearsed, rehearsed + ", " + rehearsed}},
 }
@@ -148,6 +157,30 @@ func keepsBackups(l *life) {
 	has()(l)
 }
 
+// hasDestination deploys, and describes another installation, on the other target.
+func hasDestination(l *life) {
+	text := strings.Replace(l.file(), "compose", "KUBERNETES", 1)
+	text = strings.Replace(strings.Replace(text, "kubernetes", "compose", 1), "KUBERNETES", "kubernetes", 1)
+	l.beside("there.yaml", strings.Replace(text, "localhost", "there.example.com", 1)+"name: moved\n")
+	has()(l)
+}
+
+// returns continues a way back, as long as it is not complete.
+func returns(l *life) []string {
+	if strings.Contains(l.must(-1, "status"), "berth move back") {
+		return []string{"move", "back", "--yes"}
+	}
+	return []string{"status"}
+}
+
+// ends continues the end of a move, as long as the source is there.
+func ends(l *life) []string {
+	if strings.Contains(l.must(-1, "status"), "move      ") {
+		return []string{"move", "finish", "--yes"}
+	}
+	return []string{"version"}
+}
+
 // proven is the history of a proof that was killed after its last step, and was asked for again.
 const proven = "backup prove 7.5.4453 done"
 
@@ -167,8 +200,10 @@ func tail(text string) string {
 func (l *life) ending() string {
 	l.t.Helper()
 	rows, release := l.world.Rows("sourcegraph")
+	moved, _ := l.world.Rows("moved")
 	out := fmt.Sprintf("runs %v\nrows %q, databases of %s\nleft %s\nclone %q\nspoiled %v\nfile\n%s", l.world.Releases("sourcegraph"), rows, release, l.world.Left("sourcegraph"),
 		l.world.Left("sourcegraph"+installation.CloneSuffix), l.world.Spoiled, l.file())
+	out += fmt.Sprintf("moved %v, rows %q, left %s\n", l.world.Releases("moved"), moved, l.world.Left("moved"))
 	if len(l.world.Releases("sourcegraph")) > 0 {
 		_, code := l.run(0, "plan")
 		out += fmt.Sprintf("plan exits with %d\n", code)

@@ -28,7 +28,13 @@ func newLife(t *testing.T, on, release string) *life {
 
 func (l *life) write(text string) {
 	l.t.Helper()
-	if err := os.WriteFile(filepath.Join(l.dir, DefaultConfig), []byte(text), 0o600); err != nil {
+	l.beside(DefaultConfig, text)
+}
+
+// beside writes a file into the folder of the config.
+func (l *life) beside(name, text string) {
+	l.t.Helper()
+	if err := os.WriteFile(filepath.Join(l.dir, name), []byte(text), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
 }

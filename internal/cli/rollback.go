@@ -50,6 +50,9 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 		return err
 	}
 	defer s.Close()
+	if err := s.move.Stands(file).Err(); err != nil {
+		return err
+	}
 	u := s.Upgrade
 	if !u.Holds() {
 		return noUpgrade(u, file)

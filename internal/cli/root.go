@@ -46,6 +46,7 @@ func groups(env *Env) []group {
 			newRevertCmd(env),
 			newBackupCmd(env),
 			newRestoreCmd(env),
+			newMoveCmd(env),
 			newBundleCmd(env),
 			newReportCmd(env),
 		}},

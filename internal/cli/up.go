@@ -103,6 +103,9 @@ func (e *Env) upon(ctx context.Context, f upFlags, command string, do func(ctx c
 	if err := s.remember(ctx); err != nil { // others may have been at work until now
 		return err
 	}
+	if err := s.move.Stands(s.File).Err(); err != nil {
+		return err
+	}
 	if err := s.observe(ctx, e, survey.IfQuick, f.dataOf); err != nil {
 		return err
 	}

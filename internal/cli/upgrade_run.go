@@ -31,6 +31,9 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 		return err
 	}
 	defer s.Close()
+	if err := s.move.Stands(f.file).Err(); err != nil {
+		return err
+	}
 	switch {
 	case s.Upgrade.Open() && f.plan:
 		return diag.List{underway(s.Upgrade, f.file)}

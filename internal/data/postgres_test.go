@@ -133,7 +133,7 @@ func with(env map[string]string, more ...string) map[string]string {
 // TestOnPostgres runs the scripts on a real server.
 func TestOnPostgres(t *testing.T) {
 	s := start(t)
-	for name, test := range map[string]func(*testing.T, *machine){"dump and restore": dumpAndRestore, "differences": differencesAreFound, "one moment": oneMoment, "older berths": olderBerths, "by hand": byHand} {
+	for name, test := range map[string]func(*testing.T, *machine){"dump and restore": dumpAndRestore, "differences": differencesAreFound, "one moment": oneMoment, "older berths": olderBerths, "by hand": byHand, "contents": contentsOf} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
 			test(t, s)
@@ -255,6 +255,38 @@ func olderBerths(t *testing.T, s *machine) {
 	s.must(with(into, "BACKUP", "old", "SUMS", sums), shared+restoreScript)
 	if n := s.query("empty1", "SELECT count(*) FROM users"); n != "1000" {
 		t.Errorf("%s users", n)
+	}
+}
+
+// contentsOf: empty databases hold nothing, and what changes later is named, also where the number of rows stays.
+func contentsOf(t *testing.T, s *machine) {
+	s.empty()
+	s.query("empty1", "CREATE EXTENSION pg_trgm; CREATE EXTENSION citext")
+	count := func(env map[string]string) *Contents {
+		c := &Contents{Tables: map[string]string{}}
+		out := s.must(with(env, "SUMS", sums), shared+contentsScript)
+		if err := eachFact(strings.Split(strings.TrimSpace(out), "\n"), c.take); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	if c := count(into); c.Objects != 0 || len(c.Tables) != 0 {
+		t.Errorf("empty databases hold %+v", c)
+	}
+	s.dump("one", "")
+	s.must(with(into, "BACKUP", "one", "SUMS", sums), shared+restoreScript)
+	before := count(into)
+	if before.Objects != 7 || before.Tables["pgsql.public.odd NAME"] != "2 -" || !strings.HasPrefix(before.Tables["pgsql.public.users"], "1000 ") {
+		t.Errorf("they hold %+v", before)
+	}
+	known := []string{"pgsql.users", "pgsql.repo", "pgsql.versions"}
+	if changed, others := Changed(before.Tables, count(into).Tables, known); len(changed) != 0 || others != 0 {
+		t.Errorf("nothing was written, and it says %v and %d others", changed, others)
+	}
+	s.query("empty1", `UPDATE users SET ratio = 1 WHERE id = 1; DELETE FROM repo WHERE id = 1; INSERT INTO "odd NAME" VALUES (3)`)
+	changed, others := Changed(before.Tables, count(into).Tables, known)
+	if want := []string{"pgsql.users: 1000 rows, some with other contents", "pgsql.repo: 5000 rows then, 4999 now"}; !slices.Equal(changed, want) || others != 1 {
+		t.Errorf("it says %q and %d others", changed, others)
 	}
 }
 

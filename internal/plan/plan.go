@@ -1,5 +1,5 @@
 // Package plan is the one plan type: ordered work from state to stack. A plan is a value: it is made by a pure difference, shown as
-// text or JSON, saved, and carried out by the runner. It has no effects.
+// text or JSON, saved, and carried out by the runner. It has no effects. One package because a plan is one value, and all of it is a part of that.
 package plan
 
 import (
@@ -42,11 +42,13 @@ type Plan struct {
 	// Notice is what people will notice, as far as it is known. It is no part of what the plan does.
 	Notice *Notice `json:"notice,omitempty"`
 	// Downtime is how long Sourcegraph does not answer, in seconds, estimated for upgrades.
-	Downtime float64   `json:"downtimeSeconds,omitempty"`
-	Bytes    int64     `json:"dataBytes,omitempty"`     // of the databases, when an upgrade was planned
-	Trusted  string    `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
-	Backup   string    `json:"backup,omitempty"`        // that is restored, or where one is made
-	Problems diag.List `json:"problems,omitempty"`      // what stands in the way now, or has to be known first
+	Downtime float64 `json:"downtimeSeconds,omitempty"`
+	Bytes    int64   `json:"dataBytes,omitempty"`     // of the databases, when an upgrade was planned
+	Trusted  string  `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
+	Backup   string  `json:"backup,omitempty"`        // that is restored, or where one is made; of a move, the name of its dump
+	// Destination is the other installation of a move.
+	Destination *Destination `json:"destination,omitempty"`
+	Problems    diag.List    `json:"problems,omitempty"` // what stands in the way now, or has to be known first
 	// Support is what the support record says of the config, but for what is plainly supported. It is no part of what the plan does.
 	Support []Judged `json:"support,omitempty"`
 
@@ -73,6 +75,9 @@ const (
 	Backup      Action = "backup"
 	ProveBackup Action = "backup prove"
 	RestoreFrom Action = "restore"
+
+	Move     Action = "move"
+	MoveBack Action = "move back"
 )
 
 // Basis is what a plan was made from. A saved plan is stale when one of them is another now.
@@ -133,6 +138,7 @@ const (
 	Prune    Verb = "prune"    // delete what a backup leaves behind, and the backups that are not kept
 	Bring    Verb = "bring"    // copy the dumps of a backup into the volume of backups
 	Try      Verb = "try"      // restore a backup into a scratch server
+	Mark     Verb = "mark"     // note the parts that both sides have in a move
 
 	// Orphan deletes a StatefulSet alone. Its pods run on and its claims stay; the next step makes it again, and that takes them back.
 	Orphan Verb = "orphan"
@@ -206,6 +212,8 @@ const (
 	ReasonPage   Page = "reason"   // it failed, and why
 	RollbackPage Page = "rollback" // a rollback is going on
 	RestorePage  Page = "restore"  // a backup is restored
+	MovePage     Page = "move"     // a move is going on
+	MovedPage    Page = "moved"    // Sourcegraph is elsewhere now
 )
 
 // Single reports whether the step is a change of one object. The others lead to several, and find out which when their turn comes.

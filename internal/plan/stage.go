@@ -26,6 +26,7 @@ const (
 	ConfigFile  = "file"  // the file as it was when the plan was made, which may have named another release
 	ConfigStart = "start" // with the release of the databases' containers, where that is another one than the data's
 	ConfigBack  = "back"  // what a rollback leads to
+	ConfigTo    = "to"    // the file of the destination of a move
 )
 
 // Of are the steps of a stage.

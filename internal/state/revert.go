@@ -37,6 +37,10 @@ func (r *Record) GoesOn() string {
 		return strings.Join(append([]string{string(r.Action)}, r.Plan.Services()...), " ")
 	case r.Action == plan.Backup:
 		return string(plan.Backup)
+	case r.Plan != nil && r.Plan.Destination != nil && r.Action == plan.Move:
+		return r.Plan.Destination.Command()
+	case r.Action == plan.MoveBack:
+		return string(plan.MoveBack)
 	case r.Plan != nil && (r.Action == plan.RestoreFrom || r.Action == plan.ProveBackup):
 		return string(r.Action) + " " + r.Plan.Backup
 	}

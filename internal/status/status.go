@@ -33,6 +33,7 @@ type Status struct {
 	Lacking      []string               `json:"missingOwn,omitempty"` // containers of the admin's own that are not there
 	LastRun      string                 `json:"lastRun,omitempty"`
 	Upgrade      string                 `json:"upgrade,omitempty"`  // that is under way, and where it is
+	Move         string                 `json:"move,omitempty"`     // what part it has in a move
 	Next         string                 `json:"next,omitempty"`     // the command that continues what did not come to its end
 	Upgrades     string                 `json:"upgrades,omitempty"` // what berth agent saw last
 	Doctor       string                 `json:"doctor,omitempty"`   // what the doctor said when berth agent ran last
@@ -68,6 +69,13 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		if c := last.GoesOn(); c != "" && (last.Unknown() || !s.Well()) { // what failed may be well by now
 			s.Next = "continue with: berth " + c
 		}
+	}
+	m, err := state.MoveOf(ctx, i.Store)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range m.Stands(i.File) {
+		s.Move, s.Next = d.Summary, d.Hint
 	}
 	report, err := agent.Last(ctx, i.Store)
 	if err != nil {

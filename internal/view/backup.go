@@ -3,16 +3,45 @@ package view
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"text/tabwriter"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/backup"
 	"berth/internal/plan"
 )
 
 // Stages writes the plan of a backup, of its proof or of a restore as text.
 func Stages(w io.Writer, p *plan.Plan) {
-	fmt.Fprintf(w, "%s · Sourcegraph %s · installation %s on %s\n%s\n\n", p.Action, p.Release, p.Installation, p.Target, p.Backup)
+	staged(w, p, p.Backup)
+	closedFor(w, p)
+}
+
+// Move writes the plan of a move, with what it leaves behind of what Sourcegraph does not make again by itself.
+func Move(w io.Writer, p *plan.Plan, stores map[string]catalogue.Stored) {
+	staged(w, p, "to "+p.Destination.String()+", as "+p.Destination.File+" says")
+	fmt.Fprintln(w)
+	for _, name := range slices.Sorted(maps.Keys(stores)) {
+		if s := stores[name]; s.Carry == catalogue.CarryChoice {
+			item(w, "left out", name+": "+s.Lost)
+		}
+	}
+	item(w, "later", "repositories are cloned and indexed there again; until then a search finds only a part")
+	item(w, "back", "the data here stays as it is until berth move finish; until then: berth move back")
+	closedFor(w, p)
+}
+
+// MoveBack writes the plan of the way back.
+func MoveBack(w io.Writer, p *plan.Plan) {
+	staged(w, p, "back from "+p.Destination.String()+", as "+p.Destination.File+" says")
+	fmt.Fprintln(w)
+}
+
+// staged writes what a plan is about, and its stages.
+func staged(w io.Writer, p *plan.Plan, about string) {
+	fmt.Fprintf(w, "%s · Sourcegraph %s · installation %s on %s\n%s\n\n", p.Action, p.Release, p.Installation, p.Target, about)
 	for _, s := range p.Stages {
 		if s.NoReturn {
 			wrapped(w, "   ▌ ", "from here: what the databases hold now is gone")
@@ -22,6 +51,10 @@ func Stages(w io.Writer, p *plan.Plan) {
 			item(w, "", fmt.Sprintf("about %s (%s)", About(s.Seconds), s.Source))
 		}
 	}
+}
+
+// closedFor writes how long Sourcegraph does not answer during a plan.
+func closedFor(w io.Writer, p *plan.Plan) {
 	if p.Downtime > 0 {
 		fmt.Fprintf(w, "\ndowntime: about %s\n", About(p.Downtime))
 	}

@@ -41,6 +41,9 @@ func runs(w io.Writer, s *status.Status) {
 	if s.Upgrade != "" {
 		fmt.Fprintf(w, "upgrade   %s; %s\n", s.Upgrade, s.Next)
 	}
+	if s.Move != "" {
+		fmt.Fprintf(w, "move      %s\n", s.Move)
+	}
 	if s.Newest != nil {
 		fmt.Fprintf(w, "newest    %s\n", newest(s.Newest))
 	}

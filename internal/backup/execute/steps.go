@@ -1,4 +1,4 @@
-// Package execute makes, proves and restores backups: it does the steps that backup/stages plans. A step leads to something whatever is there when its turn
+// Package execute makes, proves and restores backups, and moves installations: it does the steps that backup/stages plans. A step leads to something whatever is there when its turn
 // comes, so each of them can be killed and done again.
 package execute
 
@@ -30,11 +30,21 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Job is a backup, a proof or a restore of one installation. Whoever does it holds the lock.
-type Job struct {
+// Side is an installation that a job works on.
+type Side struct {
 	Env  *installation.Environment
 	Open installation.Open
 	At   *installation.Installation
+}
+
+// image is the image that scripts for its databases run in.
+func (s *Side) image() data.Image { return s.At.Image("pgsql") }
+
+// Job is a backup, a proof or a restore of one installation, or its move to another one. Whoever does it holds the locks.
+type Job struct {
+	Side
+	// There is the destination of a move; nil: it is none.
+	There *Side
 	// From is the backup that is restored or proved; To is where backups are made. In is the name of a backup that is in the volume of backups, and stays
 	// there, in place of From.
 	From, To   *backup.Backup
@@ -64,20 +74,38 @@ func (j *Job) Carry(ctx context.Context, r *state.Record) error {
 	runner := installation.Runner{Open: j.Open, Record: r, Now: j.Env.Now, Watch: j.Env.Watch, Timeout: j.Timeout}
 	return installation.Recorded(ctx, j.At, runner, func(runner *installation.Runner) error {
 		j.runner = runner
-		return runner.New(r.Plan, &run.Acts{By: map[plan.Verb]func(context.Context, plan.Step) (run.Readiness, error){
+		acts := map[plan.Verb]func(context.Context, plan.Step) (run.Readiness, error){
 			plan.Check: j.check, plan.Dump: j.dump, plan.Store: j.store, plan.Complete: j.complete, plan.Prune: j.prune,
 			plan.Bring: j.bring, plan.Reach: j.reach, plan.Restore: j.restore, plan.Index: j.index, plan.Prove: j.prove, plan.Try: j.try,
-		}}, 0).Execute(ctx)
+		}
+		if j.There != nil {
+			acts[plan.Check], acts[plan.Dump], acts[plan.Bring], acts[plan.Mark] = j.checkMove, j.dumpClosed, j.across, j.mark
+		}
+		one := runner.New(r.Plan, &run.Acts{By: acts}, 0)
+		err := one.Execute(ctx)
+		var problems diag.List
+		if !errors.As(err, &problems) || ctx.Err() != nil {
+			return err
+		}
+		_, err = one.FallBack(ctx, problems)
+		return err
 	})
 }
 
 // Worker works on the databases for a command that holds the lock, or only asks where tag is given.
 func (j *Job) worker(step plan.Step) *data.Worker {
-	return &data.Worker{Tasks: j.At.Tasks, ID: "b" + data.Stamp(j.record.Started), Again: "berth " + j.record.GoesOn(), Databases: j.At.Stack.Databases,
+	at := j.side(step).At
+	return &data.Worker{Tasks: at.Tasks, ID: "b" + data.Stamp(j.record.Started), Again: "berth " + j.record.GoesOn(), Databases: at.Stack.Databases,
 		Say: func(line string) { j.runner.Watch(run.Event{Kind: run.Said, Step: step, Text: line}) }}
 }
 
-func (j *Job) image() data.Image { return j.At.Image("pgsql") }
+// side is the installation that a step is done on.
+func (j *Job) side(step plan.Step) *Side {
+	if j.There != nil && step.Config == plan.ConfigTo {
+		return j.There
+	}
+	return &j.Side
+}
 
 func (j *Job) sums() []string { return j.Env.Catalogue().State().Compared.Tables }
 
@@ -88,6 +116,9 @@ func (j *Job) id() string {
 	}
 	if j.From != nil {
 		return j.From.ID()
+	}
+	if j.There != nil {
+		return j.record.Plan.Backup
 	}
 	for _, t := range slices.Backward(j.record.Steps) {
 		if t.Made != "" && !t.Undone {
@@ -228,11 +259,8 @@ func (j *Job) groups(ctx context.Context, w *data.Worker) ([]backup.Group, error
 	if err != nil {
 		return nil, err
 	}
-	names, sizes := make([]string, len(files)), make([]int64, len(files))
-	for i, f := range files {
-		names[i], sizes[i] = f.Name, f.Size
-	}
-	return backup.Groups(names, sizes, most), nil
+	groups, _ := grouped(files)
+	return groups, nil
 }
 
 // Names in the part with what is in no database. The config and the files that it names are in ConfigFolder.
@@ -360,7 +388,7 @@ func (j *Job) left() []backup.Left {
 
 // prune deletes the dump from the volume of backups, and the backups that are not kept.
 func (j *Job) prune(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
-	if err := j.worker(step).Drop(ctx, j.image(), j.id()); err != nil {
+	if err := j.worker(step).Drop(ctx, j.side(step).image(), j.id()); err != nil {
 		return done, err
 	}
 	if j.To == nil {
@@ -458,33 +486,40 @@ func (j *Job) bring(ctx context.Context, step plan.Step) (done run.Readiness, er
 
 // reach makes what runs what the config asks for, with the front of a step.
 func (j *Job) reach(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
-	w, err := j.Env.Accepted(j.At.Want, j.record.Plan.Configs[step.Config], nil)
+	side := j.side(step)
+	w, err := side.Env.Accepted(side.At.Want, j.record.Plan.Configs[step.Config], nil)
 	if err != nil {
 		return none, err
 	}
 	page := ""
 	if step.Front != string(stack.Open) {
-		page = stages.Page(j.record.Started)
+		page = stages.PageOf(j.record.Plan, step.Page, j.record.Started)
 	}
-	return none, j.runner.Reach(ctx, w.With(stack.Front(step.Front), page), step.ID)
+	runner := *j.runner
+	runner.Open = side.Open
+	return none, runner.Reach(ctx, w.With(stack.Front(step.Front), page), step.ID)
 }
 
 // restore puts the backup into the databases.
 func (j *Job) restore(ctx context.Context, step plan.Step) (run.Readiness, error) {
-	w := j.worker(step)
-	if _, err := w.Await(ctx, j.image()); err != nil {
+	w, image := j.worker(step), j.side(step).image()
+	if _, err := w.Await(ctx, image); err != nil {
 		return run.Readiness{}, err
 	}
-	return run.Readiness{How: "restored, and equal to the backup"}, w.Restore(ctx, j.image(), j.id(), j.sums())
+	return run.Readiness{How: "restored, and equal to the " + map[bool]string{true: "source", false: "backup"}[j.There != nil]}, w.Restore(ctx, image, j.id(), j.sums())
 }
 
 func (j *Job) index(ctx context.Context, step plan.Step) (run.Readiness, error) {
-	return run.Readiness{How: "indexes checked"}, j.worker(step).Index(ctx, j.image())
+	return run.Readiness{How: "indexes checked"}, j.worker(step).Index(ctx, j.side(step).image())
 }
 
 // prove proves that Sourcegraph works with what was restored.
-func (j *Job) prove(ctx context.Context, _ plan.Step) (run.Readiness, error) {
-	how, err := j.At.Searched(ctx, installation.ByFrontProxy, j.Env.Now)
+func (j *Job) prove(ctx context.Context, step plan.Step) (run.Readiness, error) {
+	by := installation.ByFrontProxy
+	if step.Front == string(stack.BehindPage) {
+		by = installation.Directly
+	}
+	how, err := j.side(step).At.Searched(ctx, by, j.Env.Now)
 	return run.Readiness{How: how}, err
 }
 

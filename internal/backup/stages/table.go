@@ -1,8 +1,10 @@
-// Package stages knows what a backup, its proof and a restore consist of: one table of stages, from which plans are made. It has no effects.
+// Package stages knows what a backup, its proof, a restore and a move consist of: one table of stages, from which plans are made. It has no effects.
 package stages
 
 import (
 	"fmt"
+	"html"
+	"slices"
 	"time"
 
 	"berth/catalogue"
@@ -17,24 +19,26 @@ const (
 	Restore = "restore"
 )
 
-// Request is a backup, a proof or a restore that is to be planned.
+// Request is a backup, a proof, a restore or a move that is to be planned. Of a move, what is said of the installation is said of its source.
 type Request struct {
 	Action       plan.Action
 	Installation string
 	Target       catalogue.Target
 	Release      string
 	Config       string // the config's text
-	Backup       string // that is restored or proved, as berth takes it; for a backup, where it is made
+	Backup       string // that is restored or proved, as berth takes it; for a backup, where it is made; for a move, the name of its dump
 	Stays        bool   // the backup is in the volume of backups already, and stays there
 	Bytes        int64  // of the databases
 	Rebuild      bool   // indexes are checked after the restore: another Postgres or another C library than the backup's
+	To           *plan.Destination
+	ToConfig     string // the text of its config
 	Runs         bool   // Sourcegraph runs here, so that a restore closes it
 	Proves       bool   // the dump is restored once before it is stored
 }
 
 // Names are the names of all stages.
 func Names() (names []string) {
-	for _, s := range table {
+	for _, s := range slices.Concat(table, moves) {
 		names = append(names, s.name)
 	}
 	return names
@@ -50,6 +54,7 @@ type stage struct {
 	rate   float64 // seconds a GiB
 	closed bool    // Sourcegraph does not answer meanwhile
 	loses  bool    // what it replaces is gone from here on
+	opens  bool    // when it fails, the source of a move is opened again, and the move begins again: nothing was written elsewhere
 }
 
 // Seconds a GiB, until it was measured here: a read and a write at 100 MB a second each, and twice that where an index is built beside.
@@ -100,6 +105,24 @@ var table = []stage{
 	{name: "clean up", of: plan.ProveBackup, when: carried, text: say("deletes the copy of the dumps; the backup itself stays"), steps: one(plan.Prune, "dumps")},
 }
 
+// onTo are the same steps on the destination of a move.
+func onTo(steps []plan.Step) []plan.Step {
+	for i := range steps {
+		if steps[i].Config = plan.ConfigTo; steps[i].Verb == plan.Reach {
+			steps[i].Object = "destination " + steps[i].Front
+		}
+	}
+	return steps
+}
+
+// paged is a step with another page.
+func paged(page plan.Page, steps []plan.Step) []plan.Step {
+	for i := range steps {
+		steps[i].Page = page
+	}
+	return steps
+}
+
 func say(text string) func(*Request) string { return func(*Request) string { return text } }
 
 func one(verb plan.Verb, object string) []plan.Step {
@@ -116,8 +139,11 @@ func carried(r *Request) bool { return !r.Stays }
 // Plan is the plan of a request.
 func Plan(r Request) *plan.Plan {
 	p := &plan.Plan{Format: plan.Format, Action: r.Action, Installation: r.Installation, Target: r.Target, Release: r.Release, Backup: r.Backup, Bytes: r.Bytes,
-		Configs: plan.Configs{plan.ConfigFile: r.Config}, Steps: []plan.Step{}, Unchanged: []string{}}
-	for _, s := range table {
+		Destination: r.To, Configs: plan.Configs{plan.ConfigFile: r.Config}, Steps: []plan.Step{}, Unchanged: []string{}}
+	if r.To != nil {
+		p.Configs[plan.ConfigTo] = r.ToConfig
+	}
+	for _, s := range slices.Concat(table, moves) {
 		if s.of != r.Action || s.when != nil && !s.when(&r) {
 			continue
 		}
@@ -130,12 +156,25 @@ func Plan(r Request) *plan.Plan {
 			made.Effect = plan.Downtime
 			p.Downtime += made.Seconds
 		}
+		if s.opens {
+			back := paged("", reach(stack.Open))[0]
+			back.Object = "the move failed; Sourcegraph answers again where it was, and nothing was lost"
+			made.Fallback, made.Again = []plan.Step{back}, true
+		}
 		p.Append(made, s.steps)
 	}
 	return p
 }
 
-// Page is what people see during a restore.
-func Page(since time.Time) string {
-	return stack.PageOf("Sourcegraph is being restored", "A backup is restored since "+since.UTC().Format("15:04")+" UTC. Sourcegraph will be back when it is complete. This page reloads every 30 seconds.")
+// PageOf is what people see during a plan that was begun at some time.
+func PageOf(p *plan.Plan, page plan.Page, since time.Time) string {
+	at := since.UTC().Format("15:04") + " UTC"
+	switch page {
+	case plan.MovePage:
+		return stack.PageOf("Sourcegraph is being moved", "Sourcegraph moves to another place since "+at+". It will be back when that is complete. This page reloads every 30 seconds.")
+	case plan.MovedPage:
+		url := html.EscapeString(p.Destination.URL)
+		return stack.PageOf("Sourcegraph has moved", `It is at <a href="`+url+`">`+url+`</a> now.`)
+	}
+	return stack.PageOf("Sourcegraph is being restored", "A backup is restored since "+at+". Sourcegraph will be back when it is complete. This page reloads every 30 seconds.")
 }

@@ -30,6 +30,7 @@ var ranges = []struct{ Prefix, About string }{
 	{"43", "Taking over, and leaving"},
 	{"44", "What runs, seen from inside"},
 	{"45", "Backups and restores"},
+	{"46", "Moves to another installation"},
 	{"47", "Files that their publisher signs"},
 	{"48", "What is officially supported"},
 	{"49", "Reports about an installation, and the server that collects them"},

@@ -72,6 +72,14 @@ every() {
 # has TABLE tells whether there is such a table.
 has() { [ "$(ask --command "SELECT to_regclass('$1') IS NOT NULL")" = t ]; }
 
+# holds says how many tables and views the database in use has, but for those of extensions, and of a restore that was not complete.
+holds() {
+  ask --command "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm')
+    AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+    AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'berth_restoring')"
+}
+
 # archive FOLDER DATABASE is the dump of a database in a backup's folder: a folder, or one file in backups of older releases of berth.
 archive() {
   for a in "$1/$2" "$1/$2.dump"; do

@@ -10,13 +10,9 @@ for database in $databases; do
   archive=$(archive "$from" "$database") || continue
   use "$database"
   every ask --command "SELECT 'so far ' || pg_size_pretty(pg_database_size(current_database()))"
-  holds=$(ask --command "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm')
-    AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
-    AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'berth_restoring')")
   ask --command "SELECT format('DROP SCHEMA %I CASCADE;', nspname) $schemas" >"$now/text.sql"
   echo 'CREATE SCHEMA public;' >>"$now/text.sql"
-  if [ "$holds" = 0 ]; then
+  if [ "$(holds)" = 0 ]; then
     echo "restoring $database, which is empty"
     ask --command 'CREATE SCHEMA IF NOT EXISTS berth_restoring'
     ask --single-transaction --output=/dev/null --file="$now/text.sql"

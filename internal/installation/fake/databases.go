@@ -182,6 +182,8 @@ func (p *place) perform(name string, databases *place, t run.Task) (said []strin
 		return configured(), 0
 	case "look":
 		return []string{fmt.Sprintf(`{"server":160004,"bytes":1048576,"now":%d,"connections":5,"maxConnections":100,"age":1000}`, p.world.clock.Unix())}, 0
+	case "contents":
+		return d.contents(), 0
 	case "backup":
 		p.backups[t.Env["BACKUP"]] = *d
 	case "prove":
@@ -216,6 +218,14 @@ func facts(p *place) []string {
 		lines = append(lines, fmt.Sprintf(`FACT database {"name": %q, "server": %d, "bytes": 8000000}`, name, p.data.Postgres*10000+4))
 	}
 	return append(lines, fmt.Sprintf(`FACT release {"version": %q}`, p.data.Release), `FACT background []`, "FACTS END")
+}
+
+// contents are the lines that say what the databases hold: nothing before a migrator ran.
+func (d *databases) contents() []string {
+	if d.Schema == "" {
+		return []string{"FACT holds 0", "FACTS END"}
+	}
+	return []string{"FACT holds 1", fmt.Sprintf("FACT rows pgsql.public.users %d -", strings.Count(d.Rows, ";")), "FACTS END"}
 }
 
 // reached are the lines that say how databases outside answer: as they should.

@@ -1,0 +1,129 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestMove moves an installation to another one beside it on the same engine while somebody writes, back again, and to its end.
+func TestMove(t *testing.T) {
+	needs(t, engine, images(release))
+	s, d := newSite(t, "mova"), newSite(t, "movb")
+	to := filepath.Join(d.dir, "sourcegraph.yaml")
+	d.must(0, "lock")
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.seed()
+	story(s,
+		step{"a move that is killed goes on, and what was acknowledged is there", func(s *site) {
+			w := s.writing()
+			first := s.start("move", "--to", to, "--yes")
+			time.Sleep(12 * time.Second) // somewhere in the middle
+			first.end(os.Kill)
+			says(s.t, s.must(0, "move", "--to", to, "--yes"), "equal to the source", "a search was answered")
+			w.all(d.in(s.t))
+			d.in(s.t).must(0, "plan")
+			s.noTasks()
+		}},
+		step{"only one of the two answers", func(s *site) {
+			_, page := s.get("/")
+			says(s.t, page, "Sourcegraph has moved", fmt.Sprintf("localhost:%d", d.port))
+			says(s.t, s.must(3, "up"), "BERTH4602")
+		}},
+		step{"the way back says what is lost, and leads to what was there", func(s *site) {
+			was := s.sql("SELECT count(*) FROM settings")
+			d.in(s.t).put("/api/settings", `{"theme": "there"}`)
+			says(s.t, s.must(0, "move", "back", "--yes"), "pgsql.settings")
+			if is := s.sql("SELECT count(*) FROM settings"); is != was {
+				s.t.Errorf("%s rows of settings, before %s", is, was)
+			}
+			s.must(0, "plan")
+			says(s.t, d.in(s.t).must(3, "up"), "BERTH4604")
+			says(s.t, s.must(3, "move", "--to", to, "--yes"), "BERTH4604")
+		}},
+	)
+}
+
+// TestClusterMove moves the demo from Docker Compose to a cluster and from there to Docker Compose again, while somebody writes.
+func TestClusterMove(t *testing.T) {
+	needs(t, long, node, engine, images(release))
+	s, k, back := newSite(t, "move-from"), newOnNode(t, "move-node", 30193), newSite(t, "move-home")
+	for _, one := range []*site{s, k, back} {
+		one.must(0, "lock")
+	}
+	s.must(0, "up")
+	s.seed()
+	for _, way := range [][2]*site{{s, k}, {k, back}} {
+		from, to := way[0], way[1]
+		before := from.data()
+		w := from.writing()
+		from.must(0, "move", "--to", filepath.Join(to.dir, "sourcegraph.yaml"), "--yes")
+		w.all(to)
+		to.must(0, "plan")
+		if got := carried(to.data()); !strings.Contains(got, "seeded") || len(got) < len(carried(before)) {
+			t.Errorf("the data is another; before:\n%s\nafter:\n%s", before, got)
+		}
+		from.must(0, "move", "finish", "--yes")
+		if left := from.running(); len(left) > 0 {
+			t.Errorf("the source runs on: %v", left)
+		}
+	}
+}
+
+// writer writes one thing after the other, and keeps a list of what was acknowledged.
+type writer struct {
+	acknowledged []string
+	stop         chan struct{}
+	done         sync.WaitGroup
+}
+
+// writing begins to write, until Sourcegraph does not answer any more.
+func (s *site) writing() *writer {
+	w := &writer{stop: make(chan struct{})}
+	client := &http.Client{Timeout: 10 * time.Second}
+	w.done.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-w.stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			query := fmt.Sprintf("written-%d-", n)
+			resp, err := client.Post(s.url("/api/insights"), "application/json", strings.NewReader(`{"query": "`+query+`"}`))
+			if err != nil {
+				continue
+			}
+			resp.Body.Close()
+			if resp.StatusCode < 300 {
+				w.acknowledged = append(w.acknowledged, query)
+			}
+		}
+	})
+	return w
+}
+
+// all fails the test when something that was acknowledged is missing on another side, or is there twice.
+func (w *writer) all(there *site) {
+	there.t.Helper()
+	close(w.stop)
+	w.done.Wait()
+	_, text := there.get("/api/insights")
+	if !json.Valid([]byte(text)) || len(w.acknowledged) < 10 {
+		there.t.Fatalf("%d writes were acknowledged; the other side has %s", len(w.acknowledged), text)
+	}
+	for _, query := range w.acknowledged {
+		if n := strings.Count(text, query); n != 1 {
+			there.t.Errorf("%s was acknowledged and is there %d times", query, n)
+		}
+	}
+	there.t.Logf("%d writes were acknowledged, and all are there", len(w.acknowledged))
+}

@@ -1,0 +1,60 @@
+package stages
+
+import (
+	"testing"
+
+	"berth/internal/plan"
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestMoves holds what a move and the way back consist of.
+func TestMoves(t *testing.T) {
+	to := &plan.Destination{File: "there.yaml", Installation: "there", Target: "kubernetes", URL: "http://there.example.com"}
+	for action, want := range map[plan.Action]string{
+		plan.Move: `check
+  check both sides file
+prepare
+  reach destination closed to (page: move)
+  check empty databases to
+  mark data is carried file
+close, else reach file again
+  reach sourcegraph closed file (page: move)
+dump, else reach file again
+  dump databases file
+carry, else reach file again
+  bring dumps to
+restore, else reach file again
+  restore databases to
+start, else reach file again
+  reach destination behind to (page: move)
+prove, else reach file again
+  prove search to
+open
+  mark the destination opens file
+  reach destination  to
+leave
+  reach sourcegraph closed file (page: moved)
+clean up
+  prune dumps file
+  prune dumps to
+  mark moved file
+`,
+		plan.MoveBack: `close
+  mark the destination is left file
+  reach destination closed to (page: move)
+open
+  reach sourcegraph  file
+prove
+  prove search file
+clean up
+  prune dumps file
+  prune dumps to
+  mark returned file
+`,
+	} {
+		p := Plan(Request{Action: action, Installation: "sourcegraph", Target: "compose", Release: "7.5.4453", Config: "here", To: to, ToConfig: "there", Runs: true})
+		if diff := cmp.Diff(want, p.String()); diff != "" {
+			t.Errorf("%s:\n%s", action, diff)
+		}
+	}
+}
