@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/config"
 	"berth/internal/render/yaml"
+	"berth/internal/tree"
 )
 
 // Edit sets a key of a draft, or adds an item to a list.
@@ -165,13 +166,33 @@ func joined(a, b map[string]any) map[string]any {
 			}
 		case []any:
 			if more, ok := v.([]any); ok {
-				a[key] = append(slices.Clone(there), more...)
+				a[key] = joinedLists(there, more)
 				continue
 			}
 		}
 		a[key] = copied(v)
 	}
 	return a
+}
+
+// joinedLists is a list with the items of another one. Items of one name, as Kubernetes names them, are one item.
+func joinedLists(a, b []any) []any {
+	out := slices.Clone(a)
+	by := tree.MergeKey(a, b)
+	for _, item := range b {
+		i := slices.IndexFunc(out, func(there any) bool { return reflect.DeepEqual(there, item) })
+		if by != "" && i < 0 {
+			i = slices.IndexFunc(out, func(there any) bool { return fmt.Sprint(tree.Name(there, by)) == fmt.Sprint(tree.Name(item, by)) })
+		}
+		there, isMap := copied(item).(map[string]any)
+		switch {
+		case i < 0:
+			out = append(out, copied(item))
+		case isMap:
+			out[i] = joined(copied(out[i]).(map[string]any), there)
+		}
+	}
+	return out
 }
 
 // Text is the draft as a file. Keys at the top are in the order of the reference.

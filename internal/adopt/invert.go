@@ -311,7 +311,7 @@ func (i *inverter) item(m *matter, left bool) Item {
 		for _, e := range m.edits {
 			item.Keys = append(item.Keys, i.draft.paths(e)...)
 		}
-	case a != nil && len(a.Edits) == 0:
+	case a != nil && len(a.Edits) == 0 && (left || a.Whole):
 		item.Fate, item.Why = a.Fate, a.Why
 	case !left:
 		item.Fate, item.Why = Key, follows

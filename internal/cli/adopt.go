@@ -27,8 +27,18 @@ import (
 // adoptFlags are what berth adopt is asked for.
 type adoptFlags struct {
 	read       theirs.Options
+	helm       string // the name of a Helm release
+	at         installation.Place
 	url, out   string
 	yes, whole bool
+}
+
+// taking is an installation of theirs that was read, with the config for it. keep remembers what berth takes over; nil: nothing has to be remembered.
+type taking struct {
+	target  catalogue.Target
+	result  adopt.Result
+	guessed bool // nothing of theirs says the address that people use
+	keep    func(ctx context.Context, w *installation.Want, wrote map[string]string) error
 }
 
 // Adopted is what berth adopt found and wrote.
@@ -41,6 +51,20 @@ type Adopted struct {
 	Support []plan.Judged `json:"support,omitempty"`
 }
 
+// oneSource refuses words of a command line that belong to another kind of source.
+func (f *adoptFlags) oneSource(args []string) error {
+	p := diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--helm"}
+	switch {
+	case f.helm != "" && len(args) > 0:
+		p.Summary, p.Hint = "it takes a folder or a Helm release, not both", "leave "+args[0]+" out, or leave --helm out"
+	case f.helm == "" && f.at != (installation.Place{}):
+		p.Summary, p.Hint = "--context and --namespace say where a Helm release is", "name the release with: --helm RELEASE"
+	default:
+		return nil
+	}
+	return &usage{p}
+}
+
 // reportFile is where the report is, beside the config.
 const reportFile = "adopt-report.md"
 
@@ -48,9 +72,11 @@ func newAdoptCmd(env *Env) *cobra.Command {
 	var f adoptFlags
 	cmd := &cobra.Command{
 		Use:   "adopt [DIR]",
-		Short: "Take over a Sourcegraph that runs from Sourcegraph's Compose repository",
+		Short: "Take over a Sourcegraph that runs from Sourcegraph's Compose repository or Helm chart",
 		Long: `Read a folder with a fork of Sourcegraph's Compose repository, and write the sourcegraph.yaml that gives the same installation. It is read as docker
 compose reads it, without DIR the folder that you are in: with docker-compose.override.yaml, .env, profiles, extends and includes. Nothing that runs is touched.
+
+With --helm, read a release of Sourcegraph's Helm chart instead: Helm's record of it, and its objects as they are in the cluster now.
 
   berth adopt DIR     writes sourcegraph.yaml and a report of what became of each line of yours
   berth plan          what taking over would change: normally nothing
@@ -63,16 +89,27 @@ listed, and asked about.`,
 		Args:        cobra.MaximumNArgs(1),
 		Annotations: map[string]string{takesWord: "DIR"},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.oneSource(args); err != nil {
+				return err
+			}
 			return env.adopt(cmd.Context(), append(args, ".")[0], f)
 		},
 	}
 	flags := cmd.Flags()
+	flags.StringVar(&f.helm, "helm", "", "the name of a Helm release, in place of a folder")
+	flags.StringVar(&f.at.Context, "context", "", "with --helm, the kube context (default the current one)")
+	flags.StringVarP(&f.at.Namespace, "namespace", "n", "", "with --helm, the namespace (default the context's)")
+	_ = cmd.RegisterFlagCompletionFunc("context", env.contexts) // the flags exist
+	_ = cmd.RegisterFlagCompletionFunc("namespace", env.namespaces)
 	flags.StringArrayVarP(&f.read.Files, "file", "f", nil, "a Compose file, as docker compose has it (default as docker compose finds them)")
 	flags.StringArrayVar(&f.read.Profiles, "profile", nil, "a profile, as docker compose has it")
 	flags.StringArrayVar(&f.read.EnvFiles, "env-file", nil, "a file with variables, as docker compose has it")
 	flags.StringVarP(&f.read.Name, "project-name", "p", "", "the Compose project (default as docker compose finds it: mostly the folder's name)")
 	flags.StringVar(&f.url, "url", "", "the address that people use (default as the front proxy's settings say it)")
 	flags.StringVar(&f.out, "out", DefaultConfig, "where to write the config")
+	for _, ofFolders := range []string{"file", "profile", "env-file", "project-name"} {
+		cmd.MarkFlagsMutuallyExclusive("helm", ofFolders)
+	}
 	flags.BoolVar(&f.whole, "all", false, "every line, also those that are as Sourcegraph ships them")
 	yesFlag(cmd, &f.yes)
 	cmd.AddCommand(newAdoptUndoCmd(env), newAdoptFinishCmd(env))
@@ -80,52 +117,68 @@ listed, and asked about.`,
 }
 
 func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
-	config := e.Abs(f.out)
-	if _, err := os.Lstat(config); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(e.Abs(f.out)); !errors.Is(err, fs.ErrNotExist) {
 		return exists(f.out)
 	}
-	s, base, err := e.theirs(ctx, dir, &f)
+	read := func(ctx context.Context, f *adoptFlags) (taking, error) { return e.fork(ctx, dir, f) }
+	if f.helm != "" {
+		read = e.helmRelease
+	}
+	t, err := read(ctx, &f)
 	if err != nil {
 		return err
 	}
-	r, problems := theirs.Adopt(s, e.Catalogue(), base, f.url, filepath.Dir(config), e.Now)
-	if problems.Failed() {
-		return problems
-	}
-	r.Report.Source = dir
+	report := t.result.Report
 	if !e.out.machine() {
-		view.Adoption(e.Stdout, r.Report, f.whole)
+		view.Adoption(e.Stdout, report, f.whole)
 	}
-	e.out.result = Adopted{Report: r.Report, Newest: e.Catalogue().Newest(catalogue.Compose), Written: Written{Files: []string{}}}
-	if undone := r.Report.Undone(); len(undone) > 0 {
+	newest := e.Catalogue().Newest(t.target)
+	e.out.result = Adopted{Report: report, Newest: newest, Written: Written{Files: []string{}}}
+	if undone := report.Undone(); len(undone) > 0 {
 		if err := e.agree(ctx, f.yes, fmt.Sprintf("%s can't be kept. Go on without?", things(len(undone)))); err != nil {
 			return err
 		}
 	}
-	files, err := e.takeOver(ctx, f.out, r, s)
+	files, err := e.takeOver(ctx, f.out, t)
 	if err != nil {
 		return err
 	}
-	newest := e.Catalogue().Newest(catalogue.Compose)
 	w, _, err := e.LoadAlone(f.out)
 	if err != nil {
 		return err
 	}
 	var support []plan.Judged
 	if w != nil {
-		if support, err = e.judged(w, "", base.Release); err != nil {
+		if support, err = e.judged(w, "", report.Base.Release); err != nil {
 			return err
 		}
 	}
-	return e.give(Adopted{Report: r.Report, Newest: newest, Written: Written{Files: files}, Support: support}, func() {
+	return e.give(Adopted{Report: report, Newest: newest, Written: Written{Files: files}, Support: support}, func() {
 		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was touched\n", strings.Join(files, ", "))
-		if s.Guessed {
+		if t.guessed {
 			fmt.Fprintf(e.Stdout, "note      nothing of yours says which address people use: correct  url  in %s\n", f.out)
 		}
-		fmt.Fprintln(e.Stdout, e.behind(base.Release, newest))
+		fmt.Fprintln(e.Stdout, e.behind(report.Base.Release, newest, t.target))
 		view.Judged(e.Stdout, support)
 		fmt.Fprintln(e.Stdout, "next: berth plan"+naming(f.out))
 	})
+}
+
+// fork reads a fork of Sourcegraph's Compose repository, and finds the config for it. Nothing is written.
+func (e *Env) fork(ctx context.Context, dir string, f *adoptFlags) (taking, error) {
+	s, base, err := e.theirs(ctx, dir, f)
+	if err != nil {
+		return taking{}, err
+	}
+	r, problems := theirs.Adopt(s, e.Catalogue(), base, f.url, filepath.Dir(e.Abs(f.out)), e.Now)
+	if problems.Failed() {
+		return taking{}, problems
+	}
+	r.Report.Source = dir
+	return taking{target: catalogue.Compose, result: r, guessed: s.Guessed, keep: func(ctx context.Context, w *installation.Want, wrote map[string]string) error {
+		t := adopt.Takeover{Project: s.Name, Release: base.Release, Dir: s.Dir, Files: s.Files, Wrote: wrote}
+		return engine.TakeOver(ctx, &e.Environment, w, t, s.Root, r)
+	}}, nil
 }
 
 // naming is the flag that names a config that is not the default one.
@@ -137,12 +190,12 @@ func naming(file string) string {
 }
 
 // behind says how far a release is behind the newest.
-func (e *Env) behind(release, newest string) string {
+func (e *Env) behind(release, newest string, target catalogue.Target) string {
 	if release == newest {
 		return "runs Sourcegraph " + release + ", the newest"
 	}
 	n := 0
-	for _, v := range e.Catalogue().Versions(catalogue.Compose) {
+	for _, v := range e.Catalogue().Versions(target) {
 		if v.Version == release {
 			break
 		}
@@ -178,8 +231,9 @@ func (e *Env) theirs(ctx context.Context, dir string, f *adoptFlags) (*theirs.So
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// takeOver writes the config with its files, and remembers the containers. It gives the files.
-func (e *Env) takeOver(ctx context.Context, out string, r adopt.Result, s *theirs.Source) ([]string, error) {
+// takeOver writes the config with its files, and remembers what is taken over. It gives the files.
+func (e *Env) takeOver(ctx context.Context, out string, t taking) ([]string, error) {
+	r := t.result
 	dir := filepath.Dir(e.Abs(out))
 	wrote := map[string]string{}
 	put := func(name string, content []byte, mode os.FileMode) error {
@@ -211,9 +265,10 @@ func (e *Env) takeOver(ctx context.Context, out string, r adopt.Result, s *their
 	if err != nil {
 		return nil, err
 	}
-	t := adopt.Takeover{Project: s.Name, Release: r.Report.Base.Release, Dir: s.Dir, Files: s.Files, Wrote: wrote}
-	if err := engine.TakeOver(ctx, &e.Environment, w, t, s.Root, r); err != nil {
-		return nil, err
+	if t.keep != nil {
+		if err := t.keep(ctx, w, wrote); err != nil {
+			return nil, err
+		}
 	}
 	var files []string
 	for path := range wrote {

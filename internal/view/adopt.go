@@ -30,8 +30,16 @@ func Adoption(w io.Writer, r adopt.Report, all bool) {
 			continue
 		}
 		fmt.Fprintf(w, "\n%s:\n", f.title)
+		follow := 0
 		for _, i := range items {
+			if !all && i.Fate == adopt.Key && len(i.Keys) == 0 {
+				follow++
+				continue
+			}
 			adopted(w, i)
+		}
+		if follow > 0 {
+			fmt.Fprintf(w, "  %s from these keys\n", counted(follow, "more line follows", "more lines follow"))
 		}
 	}
 	same := 0

@@ -9,6 +9,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/address"
 	"berth/internal/adopt"
+	"berth/internal/adopt/candidate"
 	"berth/internal/diag"
 	"berth/internal/registry"
 	"berth/internal/stack"
@@ -18,7 +19,7 @@ import (
 func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string, now func() time.Time) (adopt.Result, diag.List) {
 	release, err := cat.Release(base.Release, catalogue.Compose)
 	if err != nil {
-		return adopt.Result{}, failed(err)
+		return adopt.Result{}, candidate.Failed(err)
 	}
 	d := &adopt.Draft{}
 	d.Set("compose", "target")

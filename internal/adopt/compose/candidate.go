@@ -1,22 +1,15 @@
 package compose
 
 import (
-	"cmp"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"berth/catalogue"
 	"berth/internal/adopt"
-	"berth/internal/config/check"
+	"berth/internal/adopt/candidate"
 	"berth/internal/diag"
 	"berth/internal/installation"
-	"berth/internal/registry"
 	render "berth/internal/render/compose"
-	"berth/internal/stack"
 )
 
 // Renderer renders drafts of a config for package adopt. Files are the draft's own, else those of Dir.
@@ -27,58 +20,23 @@ type Renderer struct {
 	Now       func() time.Time
 }
 
-// File is the config's name in problems.
-const File = "sourcegraph.yaml"
-
 // Render is an adopt.Render.
 func (r *Renderer) Render(text []byte, files map[string][]byte, generated map[string]string) (adopt.Rendering, diag.List) {
-	read := func(name string) ([]byte, error) {
-		if content, ok := files[name]; ok {
-			return content, nil
-		}
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(r.Dir, name)
-		}
-		return os.ReadFile(name)
-	}
-	world := check.World{ReadFile: read, Getenv: func(string) string { return "" }, Now: r.Now, Catalogue: r.Catalogue, Alone: true,
-		Stat: func(name string) (fs.FileInfo, error) {
-			if _, ok := files[name]; ok {
-				return os.Stat(os.DevNull)
-			}
-			if !filepath.IsAbs(name) {
-				name = filepath.Join(r.Dir, name)
-			}
-			return os.Stat(name)
-		}}
-	doc, release, problems := check.Read(File, text, r.Catalogue, world)
-	out := adopt.Rendering{At: func(path string) diag.Range { return cmp.Or(doc.KeyAt(path), doc.At(path)) }}
+	c, problems := (&candidate.Reader{Catalogue: r.Catalogue, Dir: r.Dir, Now: r.Now}).Read(text, files)
+	out := adopt.Rendering{At: c.At}
 	if problems.Failed() {
 		return out, problems
 	}
-	contents := map[string][]byte{}
-	for _, name := range stack.FileNames(doc.Config) {
-		content, err := read(name)
-		if err != nil {
-			return out, failed(err)
-		}
-		contents[name] = content
-	}
-	lock, err := registry.ParseLock(files[registry.LockName])
+	values, err := c.Values(generated)
 	if err != nil {
-		return out, failed(err)
+		return out, candidate.Failed(err)
 	}
-	s := stack.Resolve(stack.Input{Config: doc.Config, At: doc.At, Release: release, Files: contents, Lock: lock.For(doc.Config.Images.Registry, release.Version)})
-	values, err := valuesOf(s.Secrets, generated, read)
-	if err != nil {
-		return out, failed(err)
-	}
-	p, problems := render.Render(s, nil)
+	p, problems := render.Render(c.Stack, nil)
 	if problems.Failed() {
 		return out, problems
 	}
 	if out.Objects, err = r.objects(p, values); err != nil {
-		return out, failed(err)
+		return out, candidate.Failed(err)
 	}
 	return out, nil
 }
@@ -133,41 +91,4 @@ func (r *Renderer) objects(p *render.Project, values installation.Values) (adopt
 		return found, nil
 	})
 	return out, nil
-}
-
-// valuesOf are the values of a stack's secrets.
-func valuesOf(secrets []stack.Secret, generated map[string]string, read func(string) ([]byte, error)) (installation.Values, error) {
-	values := installation.Values{}
-	for _, s := range secrets {
-		switch {
-		case s.File != "":
-			content, err := read(s.File)
-			if err != nil {
-				return nil, err
-			}
-			values[s.Name] = string(content)
-			if strings.Count(string(content), "\n") <= 1 {
-				values[s.Name] = strings.TrimRight(string(content), "\r\n")
-			}
-		case s.Parts == nil:
-			values[s.Name] = generated[s.Name]
-			if values[s.Name] == "" {
-				values[s.Name] = "generated" // berth would make one
-			}
-		}
-	}
-	for _, s := range secrets {
-		if s.Parts != nil {
-			values[s.Name] = installation.Assembled(s.Parts, values)
-		}
-	}
-	return values, nil
-}
-
-func failed(err error) diag.List {
-	var problems diag.List
-	if errors.As(err, &problems) {
-		return problems
-	}
-	return diag.List{{Code: "BERTH4301", Severity: diag.Error, Summary: strings.ReplaceAll(err.Error(), "\n", " ")}}
 }

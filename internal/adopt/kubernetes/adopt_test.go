@@ -1,0 +1,226 @@
+package kubernetes
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/adopt"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/render/kubernetes/rendertest"
+	"berth/internal/stack"
+	"berth/internal/tree"
+)
+
+const tested = "7.5.4453"
+
+// release is a Helm release with the objects that berth renders for a config, which catalogue verify holds equal to those of the chart.
+func release(t *testing.T, text string) (*Helm, map[string]map[string]any) {
+	t.Helper()
+	set, problems := render.Render(rendertest.Resolve(t, tested, text), nil)
+	if problems.Failed() {
+		t.Fatal(problems)
+	}
+	h, live := &Helm{Name: "sourcegraph", Namespace: "sg", Status: "deployed"}, map[string]map[string]any{}
+	for i := range set.Objects {
+		o := &set.Objects[i]
+		if o.OneShot {
+			continue
+		}
+		body := tree.WithoutNulls(o.Whole(func(p stack.Part) string { return "their-" + p.Secret })).(map[string]any)
+		h.Objects, live[o.Key()] = append(h.Objects, body), tree.WithoutNulls(body).(map[string]any)
+	}
+	return h, live
+}
+
+func adopted(t *testing.T, s *Source) adopt.Result {
+	t.Helper()
+	base, err := adopt.FindBase(catalogue.Embedded(), catalogue.Kubernetes, s.Images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems := Known(base, s); problems.Failed() {
+		t.Fatal(problems)
+	}
+	r, problems := Adopt(s, catalogue.Embedded(), base, "", t.TempDir(), time.Now)
+	if problems.Failed() {
+		t.Fatal(problems)
+	}
+	return r
+}
+
+// TestSettings: what admins set is found again, as a key where there is one. That the result gives back everything is proved by Adopt itself, which
+// lists the rest as undone.
+func TestSettings(t *testing.T) {
+	for name, want := range map[string][]string{
+		"demo":             {"size: demo"},
+		"replicas":         {"gitserver:\n    replicas: 2", "sourcegraph-frontend:\n    replicas: 4"},
+		"limits":           {"memory: \"16Gi\"", "storage: \"1Ti\"", "storageClass: fast"},
+		"disabled":         {"cadvisor:\n    enabled: false"},
+		"monitoring-off":   {"prometheus:\n    enabled: false"},
+		"database":         {"pgsql-auth: pgsql-auth", "pgsql:\n    enabled: false"},
+		"redis":            {"redis-cache: redis-cache"},
+		"existing-secrets": {"pgsql-auth: my-pgsql", "redis-cache: my-redis"},
+		"registry":         {"registry: registry.example.com/mirror"},
+		"jaeger":           {"jaeger: true"},
+		"ingress":          {"class: alb", "tlsSecret: my-tls", "url: https://sourcegraph.example.com"},
+		"load-balancer":    {"type: LoadBalancer", "- \"10.0.0.0/8\""},
+		"node-port":        {"nodePort: 30080"},
+		"placement":        {"priorityClass: high", "disk: ssd", "key: dedicated", "topologyKey: zone"},
+		"storage-class":    {"provisioner: ebs.csi.aws.com"},
+		"existing-class":   {"name: ssd"},
+		"namespaced":       {"clusterScoped: false"},
+		"workload-identity": {"serviceAccount:\n        annotations:\n          role: a",
+			"serviceAccount:\n        name: mine"},
+		"run-as":   {"patches:", "fsGroup: 2000"},
+		"sidecars": {"patches:", "- args:\n"},
+		"patch":    {"\"$patch\": delete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, live := release(t, rendertest.Cases[name])
+			r := adopted(t, Read(h, live, "", "sg"))
+			for _, line := range want {
+				if !strings.Contains(string(r.Text), line) {
+					t.Errorf("the config lacks %q", line)
+				}
+			}
+			if undone := r.Report.Undone(); len(undone) > 0 {
+				t.Errorf("not kept: %+v", undone)
+			}
+			if t.Failed() {
+				t.Logf("%s", r.Text)
+			}
+		})
+	}
+}
+
+// TestNothingSecret: neither the config nor the report has a password or a hash of one; a secret in a variable goes into a file.
+func TestNothingSecret(t *testing.T) {
+	const token, hash = "ghp_0123456789abcdefghijABCDEFGHIJ012345", "5dd2fcbd0b2a1b2c2f7a4a9d6c0e2e8d5a1c1a6f0c0f8a5d3c7f9b1e2d4c6a8b"
+	h, live := release(t, "")
+	worker := live["Deployment/worker"]
+	c := tree.Containers(tree.Branch(tree.Pods(worker), "spec"))[0]
+	c["env"] = append(tree.List(c["env"]), map[string]any{"name": "GITHUB_TOKEN", "value": token})
+	tree.At(live["StatefulSet/pgsql"], "spec", "template", "metadata", "annotations")["checksum/pgsql.secret"] = hash
+	tree.At(live["Secret/pgsql-auth"], "data")["password"] = base64.StdEncoding.EncodeToString([]byte("aZ9-their-own"))
+	h.Objects = nil
+	for _, body := range live {
+		h.Objects = append(h.Objects, body)
+	}
+	r := adopted(t, Read(h, live, "", "sg"))
+	report, err := json.Marshal(r.Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{token, hash, "aZ9-their-own", base64.StdEncoding.EncodeToString([]byte("aZ9-their-own"))} {
+		if strings.Contains(string(r.Text)+string(report), secret) {
+			t.Errorf("%s is written down:\n%s", secret, r.Text)
+		}
+	}
+	if got := string(r.Files["secrets/worker-github-token"]); got != token+"\n" {
+		t.Errorf("the file has %q", got)
+	}
+	if !strings.Contains(string(r.Text), "checksum/*") || len(r.Report.Undone()) > 0 {
+		t.Errorf("%+v\n%s", r.Report.Undone(), r.Text)
+	}
+}
+
+// TestDeployed: of a live object counts what was deployed, as it is now, and what others set. Defaults and records of controllers don't.
+func TestDeployed(t *testing.T) {
+	var manifest, live map[string]any
+	for text, into := range map[string]*map[string]any{
+		`{"kind": "Deployment", "metadata": {"name": "worker"}, "spec": {"replicas": 1, "template": {"spec": {"containers": [
+			{"name": "worker", "image": "worker:1", "resources": {"limits": {"cpu": "2000m", "memory": "4Gi"}}, "env": [{"name": "A", "value": "a"}, {"name": "B", "value": "b"}]}]}}}}`: &manifest,
+		`{"kind": "Deployment", "metadata": {"name": "worker", "uid": "1", "annotations": {"deployment.kubernetes.io/revision": "3"}, "managedFields": [
+			{"manager": "helm", "operation": "Update", "fieldsV1": {"f:spec": {"f:progressDeadlineSeconds": {}}}},
+			{"manager": "keda", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+			{"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}},
+			{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:paused": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"worker\"}": {"f:env": {"k:{\"name\":\"C\"}": {".": {}}}}}}}}}}]},
+			"spec": {"replicas": 5, "paused": true, "progressDeadlineSeconds": 600, "template": {"spec": {"dnsPolicy": "ClusterFirst", "containers": [
+			{"name": "worker", "image": "worker:1", "imagePullPolicy": "Always", "resources": {"limits": {"cpu": "2", "memory": "8Gi"}}, "env": [{"name": "A", "value": "changed"}, {"name": "C", "value": "c"}]}]}}},
+			"status": {"replicas": 5}}`: &live,
+	} {
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := &deployed{}
+	got, err := json.Marshal(d.object(manifest, live))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"kind":"Deployment","metadata":{"name":"worker"},"spec":{"paused":true,"replicas":1,"template":{"spec":{"containers":[` +
+		`{"env":[{"name":"A","value":"changed"},{"name":"C","value":"c"}],"image":"worker:1","name":"worker","resources":{"limits":{"cpu":"2000m","memory":"8Gi"}}}]}}}}`
+	if string(got) != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if d.scaled != "keda" {
+		t.Errorf("scaled by %q", d.scaled)
+	}
+}
+
+// TestRefused: what can't be taken over in place, and what is no Sourcegraph, is refused before anything is compared.
+func TestRefused(t *testing.T) {
+	for code, change := range map[string]func(body map[string]any){
+		"BERTH4313": func(body map[string]any) {
+			if labels := tree.Branch(body, "spec", "selector", "matchLabels"); labels != nil {
+				labels["app.kubernetes.io/instance"] = "other"
+			}
+		},
+		"BERTH4304": func(body map[string]any) { images(body, "nginx:1.27") },
+		"BERTH4305": func(body map[string]any) { images(body, "sourcegraph/frontend:4.5.1") },
+	} {
+		h, live := release(t, "")
+		for _, body := range live {
+			change(body)
+		}
+		s := Read(h, live, "", "sg")
+		base, err := adopt.FindBase(catalogue.Embedded(), catalogue.Kubernetes, s.Images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if problems := Known(base, s); len(problems) != 1 || problems[0].Code != code {
+			t.Errorf("want %s: %v", code, problems)
+		}
+	}
+}
+
+func images(body map[string]any, image string) {
+	for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+		c["image"] = image
+	}
+}
+
+func TestDecode(t *testing.T) {
+	record := fmt.Sprintf(`{"name": "sourcegraph", "namespace": "sg", "version": 3, "info": {"status": "deployed"}, "chart": {"metadata": {"name": "sourcegraph", "version": %q}},
+		"manifest": "---\n# Source: a\nkind: StorageClass\nmetadata: {name: fast}\nparameters:\n  type: a\n  type: b\n---\n---\nkind: List\nitems: [{kind: ConfigMap, metadata: {name: cm}}]\n"}`, tested)
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write([]byte(record)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range [][]byte{packed.Bytes(), []byte(record)} { // the oldest are not packed
+		twice := base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString(text)))
+		h, err := Decode(map[string]any{"data": map[string]any{"release": twice}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Version != 3 || h.ChartVersion != tested || len(h.Objects) != 2 || keyOf(h.Objects[1]) != "ConfigMap/cm" || tree.Text(h.Objects[0], "parameters", "type") != "b" {
+			t.Errorf("%+v", h)
+		}
+	}
+	for _, wrong := range []string{"", "####", base64.StdEncoding.EncodeToString([]byte("####"))} {
+		if _, err := Decode(map[string]any{"data": map[string]any{"release": wrong}}); err == nil {
+			t.Errorf("%q is a record", wrong)
+		}
+	}
+}

@@ -1,0 +1,300 @@
+// Package kubernetes reads objects of a cluster for package adopt: those that Helm deployed, and those that berth renders. Pure.
+//
+// Theirs are objects as they are in the cluster now, without what the API server and controllers wrote into them: see deployed. So what somebody changed
+// by hand counts, and what Helm only planned does not.
+package kubernetes
+
+import (
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/catalogue"
+	"berth/internal/adopt"
+	"berth/internal/adopt/candidate"
+	"berth/internal/diag"
+	"berth/internal/installation"
+	"berth/internal/registry"
+	render "berth/internal/render/kubernetes"
+	"berth/internal/stack"
+	"berth/internal/tree"
+)
+
+// Source is an installation of theirs.
+type Source struct {
+	Helm      *Helm
+	Context   string // the kube context, where it was named
+	Namespace string
+
+	Objects adopt.Objects
+	Images  map[string]string // by object and container
+	Guessed bool              // nothing of theirs says the address that people use
+	Notes   []string          // for the report
+
+	raw    map[string]map[string]any // theirs as Kubernetes writes them
+	former *former
+}
+
+// Read reads what Helm deployed, with the live objects of its manifest by their keys.
+func Read(h *Helm, live map[string]map[string]any, context, namespace string) *Source {
+	s := &Source{Helm: h, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}}
+	for _, manifest := range h.Objects {
+		key := keyOf(manifest)
+		if live[key] == nil {
+			s.Notes = append(s.Notes, key+" is in Helm's record and not in the cluster; what is in the cluster counts")
+			continue
+		}
+		d := &deployed{}
+		body := d.object(manifest, live[key])
+		if d.scaled != "" {
+			s.Notes = append(s.Notes, key+" has the number of pods that "+d.scaled+" set; berth leaves it to that")
+		}
+		once(body)
+		s.raw[key], s.Objects[key] = body, s.former.form(body)
+		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+			s.Images[key+" "+tree.Text(c, "name")] = tree.Text(c, "image")
+		}
+	}
+	slices.Sort(s.Notes)
+	return s
+}
+
+// Adopt finds the config for an installation of theirs. url is what people use; "" where it is not known.
+func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string, now func() time.Time) (adopt.Result, diag.List) {
+	release, err := cat.Release(base.Release, catalogue.Kubernetes)
+	if err != nil {
+		return adopt.Result{}, candidate.Failed(err)
+	}
+	d := &adopt.Draft{}
+	d.Set("kubernetes", "target")
+	d.Set(base.Release, "release")
+	s.address(d, url)
+	if s.Context != "" {
+		d.Set(s.Context, "kubernetes", "context")
+	}
+	d.Set(s.Namespace, "kubernetes", "namespace")
+	s.registry(d, release)
+	k := &known{source: s, release: release}
+	r := &renderer{reader: candidate.Reader{Catalogue: cat, Dir: dir, Now: now}, known: k}
+	out, problems := adopt.Invert(adopt.Input{Theirs: s.Objects, Draft: d, Render: r.render, Rules: k.rules()})
+	if problems.Failed() {
+		return adopt.Result{}, problems
+	}
+	return adopt.Result{Text: d.Text(header), Files: d.Files(),
+		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: s.Notes}}, nil
+}
+
+const header = "What you want of Sourcegraph; everything else has Sourcegraph's default. Made by berth adopt. See: berth explain, berth plan"
+
+// frontend is the service that people reach.
+const frontend = "sourcegraph-frontend"
+
+// address says where people reach Sourcegraph: as asked, else as the Ingress says it. What it does not say is left to the admin.
+func (s *Source) address(d *adopt.Draft, asked string) {
+	spec := tree.Branch(s.raw["Ingress/"+frontend], "spec")
+	var hosts []string
+	for _, rule := range tree.Items(spec["rules"]) {
+		if host := tree.Text(rule, "host"); host != "" && !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	scheme := "http://"
+	if spec["tls"] != nil {
+		scheme = "https://"
+	}
+	if len(hosts) > 0 {
+		d.Set(cmp.Or(asked, scheme+hosts[0]), "url")
+		if len(hosts) > 1 {
+			d.Set(tree.OfList(hosts[1:]), "front", "hosts")
+		}
+	} else {
+		s.Guessed = asked == ""
+		d.Set(cmp.Or(asked, scheme+"localhost"), "url")
+	}
+	if strings.HasPrefix(asked, "https:") && spec["tls"] == nil {
+		d.Set(true, "tls", "external")
+	}
+}
+
+// registry says which registry the images come from, where all of them come from one that is not Sourcegraph's, and records the digests that they have
+// there.
+func (s *Source) registry(d *adopt.Draft, release *catalogue.Release) {
+	folders, digests := map[string]bool{}, map[string]string{}
+	for _, image := range s.Images {
+		tagged, digest, _ := strings.Cut(image, "@")
+		folder, name := cut(tagged)
+		for own, ref := range release.Images {
+			shipped, shippedDigest, _ := strings.Cut(ref, "@")
+			if _, as := cut(shipped); as == name {
+				if folders[folder] = true; digest != "" && digest != shippedDigest {
+					digests[own] = digest
+				}
+			}
+		}
+	}
+	if len(folders) != 1 {
+		return
+	}
+	for folder := range folders {
+		if slices.Contains([]string{"", "sourcegraph", "docker.io/sourcegraph", "index.docker.io/sourcegraph"}, folder) {
+			return
+		}
+		d.Set(folder, "images", "registry")
+		if len(digests) > 0 {
+			d.Keep(registry.LockName, registry.Lock{Registry: folder, Releases: map[string]map[string]string{release.Version: digests}}.Bytes())
+		}
+	}
+}
+
+// cut is an image's folder and its name there.
+func cut(image string) (folder, name string) {
+	i := strings.LastIndexByte(image, '/')
+	return image[:max(i, 0)], image[i+1:]
+}
+
+// renderer renders drafts for package adopt.
+type renderer struct {
+	reader candidate.Reader
+	known  *known
+}
+
+// render is an adopt.Render.
+func (r *renderer) render(text []byte, files map[string][]byte, _ map[string]string) (adopt.Rendering, diag.List) {
+	c, problems := r.reader.Read(text, files)
+	out := adopt.Rendering{At: c.At}
+	if problems.Failed() {
+		return out, problems
+	}
+	set, problems := render.Render(c.Stack, nil)
+	if problems.Failed() {
+		return out, problems
+	}
+	values, err := c.Values(r.known.source.passwords(set))
+	if err != nil {
+		return out, candidate.Failed(err)
+	}
+	out.Objects = r.known.objects(set, c, values)
+	return out, nil
+}
+
+// passwords are the secrets that berth would make itself, and that their Secrets have already.
+func (s *Source) passwords(set *render.Set) map[string]string {
+	out := map[string]string{}
+	for i := range set.Objects {
+		o := &set.Objects[i]
+		for key, parts := range o.Values {
+			if len(parts) == 1 && parts[0].Secret != "" && parts[0].To == 0 {
+				plain, err := base64.StdEncoding.DecodeString(tree.Text(s.raw[o.Key()], "data", key))
+				if err == nil && len(plain) > 0 {
+					out[parts[0].Secret] = string(plain)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// objects are rendered objects in the form in which they are compared. What only says the same in another way is as they have it: a secret in a variable
+// that berth keeps in a Secret of its own, and hashes that are left to Helm.
+func (k *known) objects(set *render.Set, c candidate.Candidate, values installation.Values) adopt.Objects {
+	out := adopt.Objects{}
+	k.raw, k.owners, k.containers = map[string]map[string]any{}, map[string]string{}, map[string]string{}
+	for service, place := range c.Stack.Cluster.Containers {
+		k.containers[place.Object+" "+place.Name] = service
+	}
+	own := map[string]string{} // values of berth's own Secrets, by name and key
+	for i := range set.Objects {
+		o := &set.Objects[i]
+		k.owners[o.Key()] = o.Service
+		for key, parts := range o.Values {
+			if strings.HasSuffix(o.Name(), "-berth") {
+				own[o.Name()+" "+key] = installation.Assembled(parts, values)
+			}
+		}
+	}
+	for i := range set.Objects {
+		o := &set.Objects[i]
+		if o.OneShot || o.Kind() == "Secret" && strings.HasSuffix(o.Name(), "-berth") {
+			continue
+		}
+		body := tree.WithoutNulls(o.Whole(func(p stack.Part) string { return installation.Assembled([]stack.Part{p}, values) })).(map[string]any)
+		inline(body, own)
+		k.raw[o.Key()], out[o.Key()] = body, k.source.former.form(body)
+		if left(c) {
+			k.leave(out, o.Key())
+		}
+	}
+	return out
+}
+
+// inline puts the values of berth's own Secrets into the variables that read them.
+func inline(body map[string]any, own map[string]string) {
+	for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+		for _, e := range tree.Items(c["env"]) {
+			ref := tree.Branch(e, "valueFrom", "secretKeyRef")
+			if value, found := own[tree.Text(ref, "name")+" "+tree.Text(ref, "key")]; found && ref != nil {
+				delete(e, "valueFrom")
+				e["value"] = value
+			}
+		}
+	}
+}
+
+// left reports whether a draft leaves the chart's hashes to Helm.
+func left(c candidate.Candidate) bool {
+	for _, conflict := range c.Doc.Config.Kubernetes.Conflicts {
+		if conflict.Field == hashes+"*" {
+			return true
+		}
+	}
+	return false
+}
+
+// hashes are the chart's annotations of pods with a hash of passwords and of configuration. Their values must not get into a config.
+const hashes = "spec.template.metadata.annotations.checksum/"
+
+// leave gives an object of ours the hashes that theirs has.
+func (k *known) leave(ours adopt.Objects, key string) {
+	path := []string{"spec", "template", "metadata", "annotations"}
+	mine, theirs := tree.Branch(ours[key], path...), tree.Branch(k.source.Objects[key], path...)
+	for name := range maps.Clone(mine) {
+		if strings.HasPrefix(name, "checksum/") && theirs[name] != nil {
+			mine[name] = theirs[name]
+		}
+	}
+}
+
+// Known is what is wrong with an installation, before anything is compared.
+func Known(base adopt.Base, s *Source) diag.List {
+	subject := "Helm release " + s.Helm.Name
+	if base.Release != "" && 2*(base.ByDigest+base.ByTag) >= base.Of {
+		return s.selectors(subject)
+	}
+	tags := adopt.Tags(s.Images)
+	if len(tags) == 0 {
+		return diag.List{{Code: "BERTH4304", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("none of its %d images is of a release of Sourcegraph, by digest or by tag", len(s.Images)),
+			Hint: "name the release of Sourcegraph's chart; images of your own registry need the digests or the tags of Sourcegraph's"}}
+	}
+	p := diag.Diagnostic{Code: "BERTH4305", Severity: diag.Error, Subject: subject, Summary: "it runs Sourcegraph " + tags[0] + ", which berth's catalogue does not have",
+		Hint: "berth catalogue list shows the releases that it has"}
+	if catalogue.CompareVersions(tags[0], "5.0.0") < 0 {
+		p.Hint = "upgrade it to 5.0.6 or later by its own chart first; the way from there: berth upgrade path --from " + tags[0] + " --to 5.0.6"
+	}
+	return diag.List{p}
+}
+
+// selectors refuses an installation whose selectors have another name of a release in them than those of berth's objects.
+func (s *Source) selectors(subject string) diag.List {
+	const instance = "app.kubernetes.io/instance"
+	for _, object := range tree.Keys(s.raw) {
+		if name := tree.Text(s.raw[object], "spec", "selector", "matchLabels", instance); name != "" && name != stack.DefaultName {
+			return diag.List{{Code: "BERTH4313", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("the selector of %s has the name %s, and Kubernetes never changes a selector; nothing was touched", object, name),
+				Hint: "berth takes over a release with the name " + stack.DefaultName + " in place; see: berth explain BERTH4313"}}
+		}
+	}
+	return nil
+}

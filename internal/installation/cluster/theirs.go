@@ -1,0 +1,135 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	theirs "berth/internal/adopt/kubernetes"
+	"berth/internal/diag"
+	"berth/internal/installation"
+	"berth/internal/target/kubernetes"
+	"berth/internal/tree"
+	"golang.org/x/sync/errgroup"
+)
+
+// parallel is how many objects are read at once.
+const parallel = 16
+
+// Theirs reads what a Helm release is in the cluster now. It changes nothing.
+func Theirs(ctx context.Context, e *installation.Environment, at installation.Place, release string) (*theirs.Source, error) {
+	client, err := kubernetes.Connect(ctx, e.Getenv, at.Context)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	namespace := cmp.Or(at.Namespace, client.Namespace())
+	h, err := record(ctx, client, namespace, release)
+	if err != nil {
+		return nil, err
+	}
+	live, err := liveObjects(ctx, client, namespace, h.Objects)
+	if err != nil {
+		return nil, err
+	}
+	return theirs.Read(h, live, at.Context, namespace), nil
+}
+
+// helmSecrets selects the Secrets with Helm's records.
+const helmSecrets = "owner=helm"
+
+// record is Helm's newest record of a release. One that Helm is at work on, or that failed, has no state that could be taken over.
+func record(ctx context.Context, client *kubernetes.Client, namespace, release string) (*theirs.Helm, error) {
+	subject := "Helm release " + release
+	all, err := client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Secret", Namespace: namespace, Labels: helmSecrets})
+	if kubernetes.Forbidden(err) {
+		return nil, unread(subject, namespace, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for Helm's records: %w", err)
+	}
+	var newest *theirs.Helm
+	var names []string
+	for _, secret := range all {
+		name := tree.Text(secret, "metadata", "labels", "name")
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if name != release {
+			continue
+		}
+		h, err := theirs.Decode(secret)
+		if err != nil {
+			return nil, diag.List{{Code: "BERTH4301", Severity: diag.Error, Subject: subject, Summary: err.Error(), Hint: "see what Helm itself says: helm get manifest " + release}}
+		}
+		if newest == nil || h.Version > newest.Version {
+			newest = h
+		}
+	}
+	if newest == nil {
+		p := diag.Diagnostic{Code: "BERTH4310", Severity: diag.Error, Subject: subject, Summary: "namespace " + namespace + " has no record of it",
+			Hint: "find its name and its namespace with: helm list --all-namespaces"}
+		if len(names) > 0 {
+			slices.Sort(names)
+			p.Hint = "the releases there are " + strings.Join(names, ", ") + "; name another namespace with: --namespace NAMESPACE"
+		}
+		return nil, diag.List{p}
+	}
+	if newest.Status != "deployed" {
+		return nil, diag.List{{Code: "BERTH4311", Severity: diag.Error, Subject: subject, Summary: "Helm did not finish its last change: its status is " + newest.Status + "; nothing was touched",
+			Hint: "finish it with helm upgrade, or go back with: helm rollback " + release}}
+	}
+	return newest, nil
+}
+
+func unread(subject, namespace string, err error) diag.List {
+	return diag.List{{Code: "BERTH4312", Severity: diag.Error, Subject: subject, Summary: "you may not read all of its objects in namespace " + namespace + "; nothing was touched",
+		Detail: []string{err.Error()}, Hint: "ask the cluster's admin for the rights in this namespace; Kubernetes' own role \"admin\" has them"}}
+}
+
+// liveObjects are objects as they are in the cluster, by "Kind/name". Those that are not there are left out.
+func liveObjects(ctx context.Context, client *kubernetes.Client, namespace string, bodies []map[string]any) (map[string]map[string]any, error) {
+	out := map[string]map[string]any{}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for _, body := range bodies {
+		g.Go(func() error {
+			live, err := liveObject(ctx, client, namespace, body)
+			if err != nil || live == nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out[kubernetes.RefOf(live).String()] = live
+			return nil
+		})
+	}
+	return out, g.Wait()
+}
+
+func liveObject(ctx context.Context, client *kubernetes.Client, namespace string, body map[string]any) (map[string]any, error) {
+	ref := kubernetes.RefOf(body)
+	kind, err := client.Resource(ctx, ref.APIVersion, ref.Kind)
+	switch {
+	case kubernetes.NotFound(err):
+		return nil, nil // a kind that the cluster no longer has
+	case err != nil:
+		return nil, err
+	case !kind.Namespaced:
+		ref.Namespace = ""
+	case ref.Namespace == "":
+		ref.Namespace = namespace
+	}
+	live, err := client.Get(ctx, ref)
+	switch {
+	case kubernetes.NotFound(err):
+		return nil, nil
+	case kubernetes.Forbidden(err):
+		return nil, unread(ref.String(), cmp.Or(ref.Namespace, namespace), err)
+	}
+	return live, err
+}

@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"berth/internal/diag"
+	"berth/internal/installation"
+	"berth/internal/target/kubernetes/kubetest"
+)
+
+// TestTheirs reads the newest record of a release with its live objects, and says what is wrong where it can't.
+func TestTheirs(t *testing.T) {
+	s := kubetest.New(t)
+	record := func(name string, version int, status string) {
+		text, err := json.Marshal(map[string]any{"name": name, "version": version, "info": map[string]any{"status": status}, "manifest": fmt.Sprintf(
+			"kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\ndata: {version: \"%d\"}\n---\nkind: ConfigMap\napiVersion: v1\nmetadata: {name: gone}\n", version)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		twice := base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString(text)))
+		secret := fmt.Sprintf("sh.helm.release.v1.%s.v%d", name, version)
+		s.Put("/api/v1/namespaces/sg/secrets/"+secret, map[string]any{"apiVersion": "v1", "kind": "Secret", "data": map[string]any{"release": twice},
+			"metadata": map[string]any{"name": secret, "namespace": "sg", "labels": map[string]any{"owner": "helm", "name": name}}})
+	}
+	record("sourcegraph", 9, "superseded")
+	record("sourcegraph", 10, "deployed")
+	record("half", 1, "pending-upgrade")
+	s.Put("/api/v1/namespaces/sg/configmaps/a", map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a", "namespace": "sg"},
+		"data": map[string]any{"version": "by hand"}})
+	e := &installation.Environment{Getenv: s.Getenv(t)}
+	at := installation.Place{Namespace: "sg"}
+
+	found, err := Theirs(t.Context(), e, at, "sourcegraph")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Helm.Version != 10 || fmt.Sprint(found.Objects["ConfigMap/a"]["data"]) != "map[version:by hand]" || found.Objects["ConfigMap/gone"] != nil {
+		t.Errorf("%+v", found)
+	}
+	if len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "ConfigMap/gone is in Helm's record and not in the cluster") {
+		t.Error(found.Notes)
+	}
+	for release, code := range map[string]string{"other": "BERTH4310", "half": "BERTH4311"} {
+		_, err := Theirs(t.Context(), e, at, release)
+		if problems := (diag.List{}); !errors.As(err, &problems) || problems[0].Code != code {
+			t.Errorf("%s: want %s: %v", release, code, err)
+		}
+	}
+	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/configmaps/a") {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "no"}`)
+		return true
+	}
+	_, err = Theirs(t.Context(), e, at, "sourcegraph")
+	if problems := (diag.List{}); !errors.As(err, &problems) || problems[0].Code != "BERTH4312" {
+		t.Errorf("want BERTH4312: %v", err)
+	}
+	for _, request := range s.Requests() {
+		if !strings.HasPrefix(request, "GET ") {
+			t.Error("it changes something: " + request)
+		}
+	}
+}
