@@ -59,7 +59,7 @@ PGHOST and PGPASSFILE, work too.`,
 	case errors.Is(err, errRefused):
 		return 3
 	case errors.As(err, &problems):
-		problems.WriteText(e.stderr, false)
+		problems.WriteText(e.stderr, diag.Paper{})
 	default:
 		fmt.Fprintln(e.stderr, "berth-hq:", err)
 	}

@@ -125,7 +125,7 @@ func (i *importer) refuse(ctx context.Context, where string, problems diag.List)
 		i.Refused[problems[n].Code]++
 	}
 	i.refused++
-	problems.WriteText(i.stderr, false)
+	problems.WriteText(i.stderr, diag.Paper{})
 	return i.store.Refuse(ctx, i.now(), problems[0].Code)
 }
 

@@ -49,15 +49,21 @@ func (s *sight) externalDatabase(ctx context.Context, name string, e *config.Ext
 
 // externalRedis asks a Redis of the admin's own from this machine.
 func (s *sight) externalRedis(ctx context.Context, name string, r config.Redis) (take, error) {
-	address, err := s.Env.Secret(s.Want, r.External)
-	if err != nil {
-		return nil, err
+	address := r.External.Text
+	if !r.External.Literal() {
+		kept, err := s.Env.Secret(s.Want, r.External.Secret)
+		if err != nil {
+			return nil, err
+		}
+		address = kept
 	}
 	var authority []byte
 	if r.CA != "" {
-		if authority, err = s.file(r.CA); err != nil {
+		content, err := s.file(r.CA)
+		if err != nil {
 			return nil, err
 		}
+		authority = content
 	}
 	said, err := redisInfo(ctx, address, authority)
 	if err != nil {
