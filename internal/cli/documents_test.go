@@ -54,7 +54,7 @@ var results = map[string]any{
 	"berth upgrade path": upgrade.Way{}, "berth catalogue list": []catalogue.Version{}, "berth catalogue show": catalogue.Summary{},
 	"berth top": status.Top{}, "berth restart": state.Record{}, "berth verify": status.Verification{}, "berth open": Opened{},
 	"berth doctor": doctor.Report{}, "berth explain": config.Explanation{}, "berth explain (code)": diag.Code{}, "berth lock": registry.Lock{}, "berth version": Version{},
-	"berth size": Sized{}, "berth exception list": []exception.Standing{}, "berth exception show": []exception.Standing{}, "berth exception check": []exception.Standing{},
+	"berth size": Sized{}, "berth size (measured)": Measured{}, "berth exception list": []exception.Standing{}, "berth exception show": []exception.Standing{}, "berth exception check": []exception.Standing{},
 	"berth exception new": Written{}, "berth exception renew": Written{}, "berth exception revoke": Written{}, "berth support ask": support.Answer{}, "berth support check": []support.Answer{}, "berth support show": []support.Subject{},
 	"berth support options": []support.Finding{}, "berth support diff": []support.Change{},
 	"berth report": Reported{}, "berth bundle": Bundled{}, "berth bundle analyze": bundle.Analysis{}, "berth bundle diff": bundle.Difference{}, "berth bundle verify": bundle.Checked{},
@@ -267,6 +267,7 @@ func TestDocuments(t *testing.T) {
 	run(0, "status")
 	run(0, "doctor")
 	run(3, "doctor", "nothing")
+	run(0, "size", "--measured")
 	run(2, "upgrade", "--plan", "--to", "7.5")
 	run(3, "upgrade", "--to", "7.5")
 	run(0, "rehearse", "--to", "7.5")

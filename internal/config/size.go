@@ -22,7 +22,7 @@ func Lacking(r *catalogue.Release, size catalogue.Size, on catalogue.Target) map
 
 // lacking is what of a need a release does not give to a service.
 func lacking(r *catalogue.Release, name string, need catalogue.Need) catalogue.Need {
-	shipped := func(key string) Quantity { return Quantity(Facts{Release: r}.shipped("services." + name + "." + key)) }
+	shipped := func(key string) Quantity { return Shipped(r, name, key) }
 	if cores, err := Cores(shipped("cpu")); err != nil || cores >= float64(need.CPU) {
 		need.CPU = 0 // without a limit there is enough
 	}
@@ -36,4 +36,9 @@ func lacking(r *catalogue.Release, name string, need catalogue.Need) catalogue.N
 		need.Replicas = 0 // it is in the pods of another service, which has the number
 	}
 	return need
+}
+
+// Shipped is the value of a service's key as a release ships it: "8Gi" of memory; "" where it sets none.
+func Shipped(r *catalogue.Release, service, key string) Quantity {
+	return Quantity(Facts{Release: r}.shipped("services." + service + "." + key))
 }

@@ -97,6 +97,7 @@ var faults = []fault{
 		e.breaks("unhealthy", "redis-store")
 		e.Redis[1].Saves = false
 	}, "BERTH5012", nil, []string{"BERTH5060", "BERTH5042", "BERTH5001"}, "make room"},
+	{"a disk fills", func(e *Evidence) { e.Volumes[0].PerDay, e.Volumes[0].Full = 1<<30, 12 }, "BERTH5013", nil, nil, "berth size --measured"},
 	{"pgsql is stopped by hand", func(e *Evidence) {
 		e.breaks("stopped", "pgsql")
 		e.breaks("unhealthy", "sourcegraph-frontend-0", "worker", "gitserver-0")

@@ -26,6 +26,7 @@ const (
 	FromInodes       Source = "inodes"       // of these file systems
 	FromMemory       Source = "memory"       // that instances use
 	FromPlan         Source = "plan"         // what would make what runs match the config
+	FromPace         Source = "pace"         // by how much disks fill, as Prometheus has it
 	FromDatabases    Source = "databases"    // SQL
 	FromRedis        Source = "redis"        // INFO of the two stores
 	FromObjects      Source = "objects"      // object storage of the admin's own
@@ -136,6 +137,9 @@ type Volume struct {
 	Free       int64  `json:"free"`
 	Inodes     int64  `json:"inodes,omitempty"`
 	InodesFree int64  `json:"inodesFree,omitempty"`
+	// PerDay is by how many bytes it fills in a day, as the last days show, and Full in how many days it is full at that pace; 0: not known, or never.
+	PerDay float64 `json:"perDay,omitempty"`
+	Full   float64 `json:"fullInDays,omitempty"`
 }
 
 // Used is how much of it is used, in percent.

@@ -13,6 +13,7 @@ import (
 	"berth/internal/doctor"
 	"berth/internal/installation"
 	"berth/internal/plan"
+	"berth/internal/size"
 	"berth/internal/state"
 	"berth/internal/upgrade/stages"
 	"berth/internal/upgrade/survey"
@@ -39,6 +40,7 @@ type Status struct {
 	Doctor       string                 `json:"doctor,omitempty"`   // what the doctor said when berth agent ran last
 	Examined     *doctor.Summary        `json:"examined,omitempty"` // the same for programs; nil: the agent never ran
 	Newest       *survey.Newest         `json:"newest,omitempty"`   // what an upgrade to the newest release would cost; nil: it runs, or one is under way
+	Size         string                 `json:"size,omitempty"`     // what berth size --measured saw last
 	Backup       string                 `json:"backup,omitempty"`   // when one was made and proven last, where the config says where they are
 	Problems     diag.List              `json:"problems,omitempty"` // what of its release is not as it should be
 }
@@ -91,6 +93,13 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	old, err := s.backups(ctx, e, i, records)
 	if err != nil {
 		return nil, err
+	}
+	var measured size.Noted
+	if err := i.Store.Note(ctx, size.Note, &measured); err != nil {
+		return nil, err
+	}
+	if measured.Line != "" {
+		s.Size = fmt.Sprintf("%s (berth size --measured, %s)", measured.Line, measured.On.Format(time.DateOnly))
 	}
 	if u := stages.Last(records); u.Open() {
 		s.underway(u)

@@ -47,6 +47,9 @@ func runs(w io.Writer, s *status.Status) {
 	if s.Newest != nil {
 		fmt.Fprintf(w, "newest    %s\n", newest(s.Newest))
 	}
+	if s.Size != "" {
+		Fit(w, "size      ", s.Size)
+	}
 	if s.Backup != "" {
 		fmt.Fprintf(w, "backup    %s\n", s.Backup)
 	}

@@ -21,6 +21,22 @@ const sizesHead = `# How large it has to be
 shows what each service needs, the machine or the nodes by name, the disks, the lines for sourcegraph.yaml, and how much the answer depends on each
 number. ` + "`--target kubernetes`" + ` does it for a cluster, ` + "`--release`" + ` for another release, ` + "`--json`" + ` for programs. Leave out what you don't know.
 
+## What runs already
+
+    berth size --measured
+
+asks the installation of your config: its database for people and repositories, its Prometheus for the most that services and disks used in the last 14 days, and
+its instances for what they use now. It says
+
+- the size that its people and repositories ask for;
+- which limit is met first, and when, if everything goes on as in the last days: a disk that fills, people or repositories that outgrow the size;
+- memory limits that are too small (more than nine tenths were used), or larger than needed (less than a third in a week, and above what the release ships), with the edit;
+- what it could not see, and why: an external database is not asked, and less than two days of history make no pace.
+
+Nothing of the installation is touched. berth status shows the result in a line, berth doctor warns of a disk that is full in less than 30 days (BERTH5013).
+A disk is found in Prometheus by its size, since containers and the host know it by different names; in a cluster, volumes that the node exporter does not see
+have no pace.
+
 The tables are those of Sourcegraph's [resource estimator](%s), read %s. They are its experience, not a measurement of ours.
 
 ## Sizes

@@ -56,7 +56,7 @@ func (l *Look) Nothing(problems diag.List) *doctor.Evidence {
 func unseen(why string) map[doctor.Source]doctor.Unseen {
 	out := map[doctor.Source]doctor.Unseen{}
 	for _, s := range []doctor.Source{doctor.FromPlace, doctor.FromRelease, doctor.FromHistory, doctor.FromServices, doctor.FromInstances, doctor.FromLogs,
-		doctor.FromVolumes, doctor.FromInodes, doctor.FromMemory, doctor.FromPlan, doctor.FromDatabases, doctor.FromRedis, doctor.FromObjects, doctor.FromFrontProxy} {
+		doctor.FromVolumes, doctor.FromPace, doctor.FromInodes, doctor.FromMemory, doctor.FromPlan, doctor.FromDatabases, doctor.FromRedis, doctor.FromObjects, doctor.FromFrontProxy} {
 		out[s] = doctor.Unseen{Why: why}
 	}
 	return out
@@ -100,7 +100,7 @@ func (l *Look) all(i *installation.Installation) []collector {
 	s := &sight{Look: l, Installation: i, instances: instances, services: services}
 	all := []collector{
 		{doctor.FromServices, s.serviceStates, 0}, {doctor.FromPlace, s.place, 0}, {doctor.FromRelease, s.release, 0}, {doctor.FromHistory, s.history, 0},
-		{doctor.FromInstances, s.instanceStates, 0}, {doctor.FromLogs, s.logs, 0}, {doctor.FromVolumes, s.usage, 0}, {doctor.FromFrontProxy, s.front, 0},
+		{doctor.FromInstances, s.instanceStates, 0}, {doctor.FromLogs, s.logs, 0}, {doctor.FromVolumes, s.usage, 0}, {doctor.FromPace, s.pace, 0}, {doctor.FromFrontProxy, s.front, 0},
 		{doctor.FromObjects, s.objects, 0},
 	}
 	for _, name := range redisStores {

@@ -16,6 +16,8 @@ import (
 	"berth/internal/doctor"
 	"berth/internal/installation"
 	"berth/internal/secret"
+	"berth/internal/size"
+	"berth/internal/size/measure"
 	"berth/internal/upgrade/stages"
 	"berth/internal/upgrade/survey"
 )
@@ -270,6 +272,27 @@ func (s *sight) usage(ctx context.Context) (take, error) {
 		}
 		untold(e, doctor.FromMemory, unmeasured)
 		untold(e, doctor.FromInodes, uncounted)
+	}, nil
+}
+
+// pace asks Prometheus by how much disks fill. It is taken after the volumes, which it is about.
+func (s *sight) pace(ctx context.Context) (take, error) {
+	all, err := s.instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	past, err := measure.Filled(ctx, s.Installation, all, s.Env.Now())
+	if err != nil {
+		return nil, err
+	}
+	return func(e *doctor.Evidence) {
+		for n := range e.Volumes {
+			v := &e.Volumes[n]
+			d := past.Filling(size.Disk{Size: v.Size, Free: v.Free})
+			if days, fills := d.Full(); fills {
+				v.PerDay, v.Full = d.PerDay, days
+			}
+		}
 	}, nil
 }
 
