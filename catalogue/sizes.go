@@ -28,6 +28,7 @@ type Need struct {
 	CPU      int `yaml:"cpu"`    // cores
 	Memory   int `yaml:"memory"` // GiB
 	Replicas int `yaml:"replicas"`
+	Storage  int `yaml:"storage"` // GiB, of its volume; on one machine the disk of all is what counts
 }
 
 // sizesFile is the catalogue's file with the sizes.

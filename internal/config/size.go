@@ -29,6 +29,9 @@ func lacking(r *catalogue.Release, name string, need catalogue.Need) catalogue.N
 	if bytes, err := Bytes(shipped("memory")); err != nil || bytes >= int64(need.Memory)<<30 {
 		need.Memory = 0
 	}
+	if bytes, err := Bytes(shipped("storage")); err != nil || bytes >= int64(need.Storage)<<30 {
+		need.Storage = 0 // without a volume there is nothing to make larger
+	}
 	if n, err := strconv.Atoi(string(shipped("replicas"))); err != nil || n >= need.Replicas {
 		need.Replicas = 0
 	}

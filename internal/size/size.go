@@ -285,10 +285,17 @@ func (e Estimate) Needs() catalogue.Size {
 	out := catalogue.Size{Name: e.Size, Cores: e.Cores, Memory: e.Memory, Services: map[string]catalogue.Need{}}
 	for _, s := range e.Services {
 		n := catalogue.Need{CPU: int(math.Ceil(s.CPU)), Memory: int(math.Ceil(s.Memory))}
+		if e.Target == catalogue.Kubernetes {
+			n.Storage = int(math.Ceil(max(s.Disk, s.Ephemeral)))
+		}
 		if s.Replicas > 1 {
 			n.Replicas = int(s.Replicas)
 		}
 		out.Services[s.Name] = n
+	}
+	if web, indexer := out.Services["zoekt-webserver"], out.Services["zoekt-indexserver"]; indexer.Storage > 0 { // they share a pod, and the volume is the webserver's
+		web.Storage, indexer.Storage = indexer.Storage, 0
+		out.Services["zoekt-webserver"], out.Services["zoekt-indexserver"] = web, indexer
 	}
 	return out
 }

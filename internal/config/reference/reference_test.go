@@ -3,6 +3,7 @@ package reference
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ func TestFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string][]byte{
+	pages := map[string][]byte{
 		"schema/sourcegraph.schema.json": schema,
 		"docs/config.md":                 configPage(),
 		"docs/settings.md":               settingsPage(t),
@@ -32,7 +33,9 @@ func TestFresh(t *testing.T) {
 		"docs/sizes.md":                  sizesPage(t),
 		"docs/support.md":                supportPage(catalogue.Embedded().SupportRecord()),
 		"docs/upgrade-rules.md":          rulesPage(catalogue.Embedded().Upgrades()),
-	} {
+	}
+	maps.Copy(pages, architecturePages(t))
+	for name, want := range pages {
 		file := filepath.Join("../../..", name)
 		if *update {
 			if err := os.WriteFile(file, want, 0o644); err != nil {

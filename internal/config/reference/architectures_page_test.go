@@ -1,0 +1,257 @@
+package reference
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/catalogue"
+	"berth/internal/config"
+	"berth/internal/size"
+	"go.yaml.in/yaml/v4"
+)
+
+//go:embed architectures.yaml
+var architecturesFile []byte
+
+// architectures is what the pages say beside the catalogue's tables.
+type architectures struct {
+	Changes []string `yaml:"changes"`
+	Beside  []string `yaml:"beside"`
+	Tested  []struct {
+		Size     string           `yaml:"size"`
+		Target   catalogue.Target `yaml:"target"`
+		When     string           `yaml:"when"`
+		Load     string           `yaml:"load"`
+		What     string           `yaml:"what"`
+		Evidence string           `yaml:"evidence"`
+	} `yaml:"tested"`
+	History []struct {
+		Date string `yaml:"date"`
+		What string `yaml:"what"`
+	} `yaml:"history"`
+}
+
+// architecture is a size on a target.
+type architecture struct {
+	size   catalogue.Size
+	target catalogue.Target
+	size.Estimate
+	config string // the sourcegraph.yaml for it
+}
+
+const architectureFolder = "docs/reference-architectures/"
+
+func (a architecture) file() string {
+	return string(a.target) + "-" + strings.ToLower(a.size.Name) + ".md"
+}
+
+// allArchitectures are those of one machine, and those of a cluster.
+func allArchitectures(t *testing.T) (out []architecture) {
+	c := catalogue.Embedded()
+	tables := size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}
+	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
+		release, err := c.Release("7.5.4453", target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes := tables.Sizing.Sizes
+		if target == catalogue.Kubernetes {
+			sizes = slices.Concat(sizes, tables.Scaling.Larger)
+		}
+		for _, s := range sizes {
+			load := size.Load{People: s.People, Repositories: s.Repositories, LargestRepository: 5, LargestIndex: 1, Insights: true}
+			if s.People == 0 { // the largest has no limit: the double of the one before stands for it
+				load.People, load.Repositories = 80000, 1000000
+			}
+			load.Total = float64(load.Repositories) / 30
+			a := architecture{size: s, target: target, Estimate: tables.For(load, release, target)}
+			a.config = fmt.Sprintf("target: %s\nrelease: %s\nurl: https://sourcegraph.example.com\n", target, release.Version)
+			if lacking := config.Lacking(release, a.Needs(), target); len(lacking) > 0 {
+				a.config += "services:\n"
+				for _, v := range a.Services {
+					if need, ok := lacking[v.Name]; ok {
+						a.config += "  " + v.Name + ": " + config.NeedText(need) + "\n"
+					}
+				}
+			}
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// architecturePages are the pages, by their files.
+func architecturePages(t *testing.T) map[string][]byte {
+	var says architectures
+	if err := yaml.Load(architecturesFile, &says, yaml.WithKnownFields()); err != nil {
+		t.Fatal(err)
+	}
+	pages := map[string][]byte{}
+	var index strings.Builder
+	index.WriteString(`# Reference architectures
+
+<!-- Generated from catalogue/ and internal/config/reference/architectures.yaml. Regenerate with: make gen -->
+
+One page for each size and target: the load that it is for, what it consists of, what it asks for, what may be changed and what not, and how it was tested.
+The numbers are those of Sourcegraph's resource estimator, with [its faults fixed](../sizes.md); what is supported is quoted from [the support record](../support.md).
+**None of them ran under the load of people yet**: each page says what was tried. For other numbers than these, ask ` + "`berth size`" + `.
+
+| size | people up to | repositories up to | on one machine | in a cluster |
+|---|---|---|---|---|
+`)
+	all := allArchitectures(t)
+	for _, a := range all {
+		pages[architectureFolder+a.file()] = says.page(t, a)
+		if a.target == catalogue.Kubernetes {
+			machine := "one machine ends before"
+			if slices.ContainsFunc(all, func(b architecture) bool { return b.size.Name == a.size.Name && b.target == catalogue.Compose }) {
+				machine = fmt.Sprintf("[Docker Compose](compose-%s.md)", strings.ToLower(a.size.Name))
+			}
+			fmt.Fprintf(&index, "| %s | %s | %s | %s | [Kubernetes](%s) |\n", a.size.Name, upTo(a.size.People), upTo(a.size.Repositories), machine, a.file())
+		}
+	}
+	pages[architectureFolder+"README.md"] = []byte(index.String())
+	return pages
+}
+
+// page is one page.
+func (says architectures) page(t *testing.T, a architecture) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Size %s on %s\n\n<!-- Generated from catalogue/ and internal/config/reference/architectures.yaml. Regenerate with: make gen -->\n\n", a.size.Name, config.Title(a.target))
+	fmt.Fprintf(&b, "For up to %s people and %s repositories; the larger of the two decides. [All sizes](README.md).\n\n## Load\n\n", upTo(a.size.People), upTo(a.size.Repositories))
+	fmt.Fprintf(&b, "| people | repositories | all repositories | largest repository | largest index of precise code navigation |\n|---|---|---|---|---|\n| %d | %d | %.0f GB | %g GB | %g GB |\n\n",
+		a.Load.People, a.Load.Repositories, a.Load.Total, a.Load.LargestRepository, a.Load.LargestIndex)
+	b.WriteString("How much each number decides: `berth size` shows what is needed in addition if it is twice as large.\n\n## What it consists of\n\nFor Sourcegraph " + a.Release + "; cores, memory and disk of one instance, in GB.\n\n")
+	b.WriteString("| service | instances | cores | memory | disk |\n|---|---|---|---|---|\n")
+	for _, v := range a.Services {
+		disk := "-"
+		if v.Disk > 0 {
+			disk = fmt.Sprintf("%g", v.Disk)
+		}
+		if v.Ephemeral > 0 {
+			disk = fmt.Sprintf("%g, a cache", v.Ephemeral)
+		}
+		fmt.Fprintf(&b, "| %s | %g | %g | %g | %s |\n", v.Name, v.Replicas, v.CPU, v.Memory, disk)
+	}
+	b.WriteString("\n```\n" + a.diagram() + "```\n\n## What it asks for\n\n")
+	a.asks(t, &b)
+	b.WriteString("\nThe config, with what the release does not ship:\n\n```yaml\n" + a.config + "```\n\n## What may be changed\n\n")
+	for _, c := range says.Changes {
+		fmt.Fprintf(&b, "- %s\n", c)
+	}
+	b.WriteString("\n## What is no part of it\n\n")
+	for _, id := range says.Beside {
+		s, st := statement(t, id)
+		fmt.Fprintf(&b, "- %s: **%s**. %s ([source](%s), read %s)\n", s.Title, st.Status, st.Says, st.Source, st.Read)
+	}
+	fmt.Fprintf(&b, "- Changes by patches, containers and objects of your own need [an exception](../exceptions.md).\n\n## How it was tested\n\n")
+	tested := false
+	for _, x := range says.Tested {
+		if x.Size == a.size.Name && x.Target == a.target {
+			tested = true
+			fmt.Fprintf(&b, "%s: %s (%s). Under the load of people: **%s**.\n", x.When, x.What, x.Evidence, x.Load)
+		}
+	}
+	if !tested {
+		b.WriteString("**It never ran, and never under load.** A test proves that berth accepts the config above. The numbers are those of Sourcegraph's estimator.\n")
+	}
+	b.WriteString("\n## History\n\n")
+	for _, h := range says.History {
+		fmt.Fprintf(&b, "- %s: %s\n", h.Date, h.What)
+	}
+	return []byte(b.String())
+}
+
+// statement is what the record says of a subject in the newest release.
+func statement(t *testing.T, id string) (catalogue.SupportSubject, catalogue.SupportStatement) {
+	record := catalogue.Embedded().SupportRecord()
+	i := slices.IndexFunc(record.Subjects, func(s catalogue.SupportSubject) bool { return s.ID == id })
+	if i < 0 {
+		t.Fatalf("the support record has no subject %s", id)
+	}
+	s := record.Subjects[i]
+	return s, s.Statements[len(s.Statements)-1]
+}
+
+// asks writes the machines, the disks, and what the support record asks for.
+func (a architecture) asks(t *testing.T, b *strings.Builder) {
+	m, what := a.Machine, "One machine"
+	if a.target == catalogue.Kubernetes {
+		what = fmt.Sprintf("%d nodes", a.Nodes)
+	}
+	fmt.Fprintf(b, "- %s with %d cores and %d GB of memory: %s (AWS), %s (GCP), %s (Azure), or bare metal of that size; read %s.\n", what, m.Cores, m.Memory, m.AWS, m.GCP, m.Azure,
+		catalogue.Embedded().Scaling().Read)
+	for _, note := range a.Notes {
+		fmt.Fprintf(b, "- Mind: %s.\n", note)
+	}
+	fmt.Fprintf(b, "- %.0f GB of SSD for volumes, and %.0f GB for caches, which can be lost.\n", a.Disk, a.Ephemeral)
+	for _, id := range map[catalogue.Target][]string{catalogue.Compose: {"docker", "ssd", "ingress"}, catalogue.Kubernetes: {"kubernetes", "ssd", "ingress"}}[a.target] {
+		s, st := statement(t, id)
+		fmt.Fprintf(b, "- %s: %s ([source](%s), read %s)\n", s.Title, st.Says, st.Source, st.Read)
+	}
+}
+
+// diagram is the architecture as text.
+func (a architecture) diagram() string {
+	by := map[string]size.Service{}
+	for _, v := range a.Services {
+		by[v.Name] = v
+	}
+	of := func(name string) string {
+		if v, ok := by[name]; ok && v.Replicas > 1 {
+			return fmt.Sprintf("%s x %g", name, v.Replicas)
+		}
+		return name
+	}
+	front := "caddy"
+	if a.target == catalogue.Kubernetes {
+		front = "Ingress or load balancer"
+	}
+	return fmt.Sprintf(`people
+  |  https
+  v
+%s
+  |
+  v
+%s
+  |-- searches ---> %s (indexes: %g GB each), %s (cache)
+  |-- code -------> %s (repositories: %g GB each) <--- code hosts
+  '-- data -------> pgsql, codeintel-db, codeinsights-db, redis-cache, redis-store, blobstore
+                      ^
+worker, precise-code-intel-worker  (in the background)
+`, front, of("sourcegraph-frontend"), of("zoekt-webserver"), by["zoekt-indexserver"].Disk, of("searcher"), of("gitserver"), by["gitserver"].Disk)
+}
+
+// TestArchitectureConfigs: berth accepts the config of each page, and what it says of tests and of the support record is true to them.
+func TestArchitectureConfigs(t *testing.T) {
+	all := allArchitectures(t)
+	for _, a := range all {
+		doc, problems := config.Load(a.file(), []byte(a.config))
+		if problems.Failed() {
+			t.Errorf("%s: %v\n%s", a.file(), problems, a.config)
+			continue
+		}
+		for _, v := range a.Services {
+			if need := doc.Config.Services[v.Name]; need.Memory != "" {
+				if got, err := config.Bytes(need.Memory); err != nil || float64(got) < v.Memory*1e9 {
+					t.Errorf("%s: %s gets %s, and needs %g GB", a.file(), v.Name, need.Memory, v.Memory)
+				}
+			}
+		}
+	}
+	if !strings.Contains(all[len(all)-1].config, "storage: ") {
+		t.Error("the largest cluster's config asks for no larger volumes")
+	}
+	var says architectures
+	if err := yaml.Load(architecturesFile, &says, yaml.WithKnownFields()); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range says.Tested {
+		if !slices.ContainsFunc(all, func(a architecture) bool { return a.size.Name == x.Size && a.target == x.Target }) {
+			t.Errorf("there is no size %s on %s to have been tested", x.Size, x.Target)
+		}
+	}
+}
