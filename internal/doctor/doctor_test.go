@@ -551,7 +551,7 @@ func TestBlind(t *testing.T) {
 		{"nothing answers at the url", func(e *Evidence) { e.Address = &Address{Host: "sg", Connects: "refused"} }, []string{"BERTH5054", "BERTH5056", "BERTH5057"}},
 		{"the url has no address", func(e *Evidence) { e.Address = &Address{Host: "sg", Resolves: "no such host"} }, []string{"BERTH5054", "BERTH5056", "BERTH5057", "BERTH5058"}},
 		{"an engine elsewhere", func(e *Evidence) { e.FreeBytes = 0 }, []string{"BERTH5012"}},
-		{"nothing was measured", func(e *Evidence) { e.Unseen = map[Source]Unseen{FromVolumes: {Why: "no answer in 4 s"}} }, []string{"BERTH5007", "BERTH5010", "BERTH5011"}},
+		{"nothing was measured", func(e *Evidence) { e.Unseen = map[Source]Unseen{FromVolumes: {Why: "no answer in 4 s"}} }, []string{"BERTH5007", "BERTH5010", "BERTH5011", "BERTH5013"}},
 	} {
 		e := healthy(catalogue.Compose)
 		e.URL = "https://sg.example.com"

@@ -84,22 +84,12 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		return nil, err
 	}
 	s.Upgrades = report.About(s.Release, e.Now())
-	if s.Examined, err = agent.Examined(ctx, i.Store); err != nil {
+	if err := s.noted(ctx, i, e.Now()); err != nil {
 		return nil, err
-	}
-	if s.Examined != nil {
-		s.Doctor = agent.Said(s.Examined, e.Now())
 	}
 	old, err := s.backups(ctx, e, i, records)
 	if err != nil {
 		return nil, err
-	}
-	var measured size.Noted
-	if err := i.Store.Note(ctx, size.Note, &measured); err != nil {
-		return nil, err
-	}
-	if measured.Line != "" {
-		s.Size = fmt.Sprintf("%s (berth size --measured, %s)", measured.Line, measured.On.Format(time.DateOnly))
 	}
 	if u := stages.Last(records); u.Open() {
 		s.underway(u)
@@ -115,6 +105,22 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		s.Newest = survey.NewestFor(e.Catalogue(), i.Want, s.Release, records)
 	}
 	return s, nil
+}
+
+// noted says what the doctor and berth size --measured saw last, as far as somebody asked them.
+func (s *Status) noted(ctx context.Context, i *installation.Installation, now time.Time) (err error) {
+	if s.Examined, err = agent.Examined(ctx, i.Store); err != nil {
+		return err
+	}
+	if s.Examined != nil {
+		s.Doctor = agent.Said(s.Examined, now)
+	}
+	var last size.Noted
+	if err := i.Store.Note(ctx, size.Note, &last); err != nil || last.Line == "" {
+		return err
+	}
+	s.Size = fmt.Sprintf("%s (berth size --measured, %s)", last.Line, last.On.Format(time.DateOnly))
+	return nil
 }
 
 // oldProof is after how long a proof says little of the backups of today.
