@@ -98,7 +98,7 @@ func (e *Env) renderUnits(l *installation.Want, f agentFlags) error {
 	if len(h.Secrets) > 0 {
 		fmt.Fprintf(e.Stdout, "first: put %s into %s, readable only by root\n", strings.Join(h.Secrets, ", "), h.SecretsFile())
 	}
-	fmt.Fprintf(e.Stdout, "next: sudo cp %[1]s/%[2]s.* /etc/systemd/system/ && sudo systemctl daemon-reload && sudo systemctl enable --now %[3]s\n", f.out, h.Unit(), timer)
+	fmt.Fprintf(e.raw(), "next: sudo cp %[1]s/%[2]s.* /etc/systemd/system/ && sudo systemctl daemon-reload && sudo systemctl enable --now %[3]s\n", f.out, h.Unit(), timer)
 	return nil
 }
 
@@ -146,9 +146,9 @@ func (e *Env) renderCronJob(l *installation.Want, f agentFlags) error {
 	}
 	if keys := p.SecretKeys(); len(keys) > 0 {
 		fmt.Fprintf(e.Stdout, "first: create the Secret %s in namespace %s, with the keys %s, and again whenever one of them changes:\n", p.Secret(), p.Namespace, strings.Join(keys, ", "))
-		fmt.Fprintf(e.Stdout, "  %s\n", strings.ReplaceAll(p.SecretCommand(), "\n", "\n  "))
+		fmt.Fprintf(e.raw(), "  %s\n", strings.ReplaceAll(p.SecretCommand(), "\n", "\n  "))
 	}
-	fmt.Fprintf(e.Stdout, "next: kubectl apply --server-side -f %s/%s\n", f.out, name)
+	fmt.Fprintf(e.raw(), "next: kubectl apply --server-side -f %s/%s\n", f.out, name)
 	return nil
 }
 

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"berth/internal/diag"
+	"berth/internal/fold"
 	"berth/internal/plan"
+	"berth/internal/view"
 )
 
 // agree asks for a yes. Where nobody can be asked, it has to be given beforehand.
@@ -21,7 +23,7 @@ func (e *Env) agree(ctx context.Context, yes bool, question string) error {
 		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to ask at; nothing was touched",
 			Hint: "confirm in advance: --yes"}}
 	}
-	fmt.Fprintf(e.Stdout, "\n%s [y/N] ", question)
+	fmt.Fprint(e.raw(), fold.Rows(view.Columns(e.Stdout), "\n"+question+" [y/N]")+" ")
 	answer, err := e.answer(ctx)
 	if err != nil {
 		fmt.Fprintln(e.Stdout)

@@ -82,6 +82,10 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	}
 	result := env.Stdout
 	env.watchOn(env.Stdout, env.Terminal)
+	env.Stdout = view.Fitting(result)
+	if fitted, ok := env.Stdout.(*view.Fitted); ok {
+		defer fitted.Close()
+	}
 	root := newRoot(env)
 	env.out.stdout = result
 	root.SetArgs(args)
@@ -136,6 +140,9 @@ func (e *Env) warn(problems diag.List) {
 	e.out.found = append(e.out.found, problems...)
 	problems.WriteText(e.Stderr, diag.Paper{Columns: view.Columns(e.Stderr), Color: e.ErrColor})
 }
+
+// raw is the standard output without folding: for what is redrawn, for what is copied or read by programs, and for programs that get the terminal.
+func (e *Env) raw() io.Writer { return view.Raw(e.Stdout) }
 
 // paper is what problems are written on that are a part of the result.
 func (e *Env) paper() diag.Paper { return diag.Paper{Columns: view.Columns(e.Stdout), Color: e.Color} }

@@ -13,6 +13,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/exception"
+	"berth/internal/fold"
 	"berth/internal/signed"
 	"berth/internal/view"
 
@@ -160,7 +161,7 @@ func (e *Env) askFor(ctx context.Context, ex *exception.Exception) error {
 		if *q.Answer != "" {
 			continue
 		}
-		fmt.Fprintf(e.Stdout, "%s\n> ", q.Text)
+		fmt.Fprint(e.raw(), fold.Rows(view.Columns(e.Stdout), q.Text)+"\n> ")
 		answer, err := e.answer(ctx)
 		if err != nil {
 			return err

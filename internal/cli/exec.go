@@ -77,7 +77,7 @@ func (e *Env) exec(ctx context.Context, f execFlags, name string, args []string)
 	if len(up) > 1 && terminal {
 		fmt.Fprintf(e.Stderr, "in %s, one of %d instances\n", in.Name, len(up))
 	}
-	c := installation.Command{Args: args, Stdout: e.Stdout, Stderr: e.Stderr}
+	c := installation.Command{Args: args, Stdout: e.raw(), Stderr: e.Stderr}
 	if f.stdin || terminal {
 		c.Stdin = e.Stdin
 	}

@@ -64,7 +64,7 @@ func (e *Env) standardOutput(text []byte) error {
 		e.out.result = Written{Files: []string{}, Text: string(text)}
 		return nil
 	}
-	_, err := e.Stdout.Write(text)
+	_, err := e.raw().Write(text)
 	return err
 }
 

@@ -203,7 +203,7 @@ func (e *Env) paged(text string) error {
 	}
 	if e.Terminal && strings.Count(text, "\n") >= rows {
 		cmd := exec.Command(pager[0], pager[1:]...) // Ctrl-C is the pager's
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), e.Stdout, e.Stderr
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), e.raw(), e.Stderr
 		cmd.Env = os.Environ()
 		if e.Getenv("LESS") == "" {
 			cmd.Env = append(cmd.Env, "LESS=FRX") // as git: colors, and nothing is cleared at the end

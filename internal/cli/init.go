@@ -125,7 +125,7 @@ func (e *Env) existing(ctx context.Context, file string) (done bool, err error) 
 		return false, err
 	}
 	cmd := exec.CommandContext(ctx, editor[0], append(editor[1:], e.Abs(file))...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Dir = e.Stdin, e.Stdout, e.Stderr, e.Dir
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Dir = e.Stdin, e.raw(), e.Stderr, e.Dir
 	if err := cmd.Run(); err != nil {
 		return false, fmt.Errorf("run %s: %w", editor[0], err)
 	}

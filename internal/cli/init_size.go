@@ -70,7 +70,7 @@ func (e *Env) summary(d *draft, text []byte) error {
 	fmt.Fprintf(e.Stdout, "wrote %s\n\n", filepath.ToSlash(d.file))
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "#") {
-			fmt.Fprint(e.Stdout, "  "+line)
+			fmt.Fprint(e.raw(), "  "+line)
 		}
 	}
 	w, problems, err := e.LoadAlone(d.file)

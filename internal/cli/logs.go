@@ -132,7 +132,7 @@ func (e *Env) logs(ctx context.Context, f logsFlags, names []string) error {
 		names = append(names, c.Name)
 	}
 	e.out.streams = e.out.machine()
-	out := e.Stdout
+	out := e.raw()
 	if e.out.streams {
 		out = e.out.stdout
 	}

@@ -166,7 +166,7 @@ func (e *Env) session(ctx context.Context, i installation.Insider, in installati
 				Hint:   "to open it nevertheless: berth psql --write"}}
 		}
 	}
-	c := installation.Command{Args: command(args...), Stdout: e.Stdout, Stderr: e.Stderr}
+	c := installation.Command{Args: command(args...), Stdout: e.raw(), Stderr: e.Stderr}
 	if e.Interactive || len(args) == 0 {
 		c.Stdin = e.Stdin
 	}

@@ -126,7 +126,7 @@ func (e *Env) renderProject(ctx context.Context, l *installation.Want, out strin
 	}
 	e.out.result = filesWritten(out, rendered.Files)
 	fmt.Fprintf(e.Stdout, "wrote %d files to %s\n", len(rendered.Files)+1, out)
-	fmt.Fprintf(e.Stdout, "next: docker compose --project-directory %s up -d\n", out)
+	fmt.Fprintf(e.raw(), "next: docker compose --project-directory %s up -d\n", out)
 	return nil
 }
 

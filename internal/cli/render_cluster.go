@@ -84,7 +84,7 @@ func (e *Env) renderFolder(ctx context.Context, l *installation.Want, in *forms.
 	if n := len(in.Expected()); n > 0 && r.as != "helm" {
 		fmt.Fprintf(e.Stdout, "%d Secrets are left out; %s/README.md says how to create them\n", n, r.out)
 	}
-	fmt.Fprintln(e.Stdout, "next: "+strings.ReplaceAll(clusterForms[r.as], "DIR", r.out))
+	fmt.Fprintln(e.raw(), "next: "+strings.ReplaceAll(clusterForms[r.as], "DIR", r.out))
 	return nil
 }
 

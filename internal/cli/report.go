@@ -97,7 +97,7 @@ func (e *Env) report(ctx context.Context, f reportFlags) error {
 	}
 	first := f.send && before.To != to
 	if !e.out.machine() && (f.show || first || !f.send && f.out == "") {
-		fmt.Fprintf(e.Stdout, "%s", text)
+		fmt.Fprintf(e.raw(), "%s", text)
 	}
 	if f.out != "" {
 		if err := os.WriteFile(e.Abs(f.out), text, 0o644); err != nil {

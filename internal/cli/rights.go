@@ -25,13 +25,14 @@ func (e *Env) explainRights(file string) error {
 	if problems.Failed() {
 		return problems
 	}
+	out := e.raw() // kubectl reads it
 	for i, o := range rbac.Objects(cluster.Rights(set), set.Namespace, set.Name) {
 		comment := "What berth does in the cluster for this config. Bind it to the account that runs berth."
 		if i > 0 {
-			fmt.Fprintln(e.Stdout, "---")
+			fmt.Fprintln(out, "---")
 			comment = "What is outside the namespace. Without it:  kubernetes: {clusterScoped: false}"
 		}
-		if _, err := e.Stdout.Write(yaml.Encode(comment, o)); err != nil {
+		if _, err := out.Write(yaml.Encode(comment, o)); err != nil {
 			return err
 		}
 	}

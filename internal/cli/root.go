@@ -84,7 +84,7 @@ func newRoot(env *Env) *cobra.Command {
 	}
 	env.out = &output{format: view.Text, command: root.Name()}
 	root.SetIn(env.Stdin)
-	root.SetOut(env.Stdout)
+	root.SetOut(env.raw()) // scripts for completion
 	root.SetErr(env.Stderr)
 	for _, group := range groups(env) {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})

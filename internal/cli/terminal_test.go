@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"berth/internal/fold"
+	"berth/internal/installation/fake"
 	"github.com/creack/pty"
 	"github.com/spf13/cobra"
 )
@@ -45,6 +46,7 @@ func inTerminal(t *testing.T, e *Env, columns int, args ...string) string {
 func narrow(t *testing.T, what, text string, columns int) {
 	t.Helper()
 	for line := range strings.SplitSeq(text, "\n") {
+		line = line[strings.LastIndex(line, "\x1b[J")+1:] // what was redrawn is gone
 		if fold.Width(line) > columns && strings.Contains(strings.TrimLeft(line, " |"), " ") {
 			t.Errorf("%s in %d columns: %q", what, columns, line)
 		}
@@ -80,6 +82,35 @@ func TestMessagesInATerminal(t *testing.T) {
 			if !strings.Contains(out, "^^^^^^^^") {
 				t.Errorf("nothing is marked:\n%s", out)
 			}
+		}
+	}
+}
+
+// TestResultsInATerminal: plans, reports and lists fit the window, and a question stays at the end of its line.
+func TestResultsInATerminal(t *testing.T) {
+	for _, columns := range []int{60, 80, 100, 200} {
+		w, dir := fake.New(), t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte("target: compose\nrelease: 7.4.0\nurl: http://localhost\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range []string{"plan", "plan --all", "up --yes", "status", "doctor", "history", "backup --plan --out b", "upgrade --plan --to 7.5.4453", "report", "verify", "support show postgres",
+			"support check", "size --users 100", "catalogue list", "bundle --preview", "check", "explain services"} {
+			w.Process(0)
+			e := &Env{Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed}}
+			e.Dir, e.Stdin = dir, strings.NewReader("")
+			out := inTerminal(t, e, columns, strings.Fields(args)...)
+			if len(out) < 20 {
+				t.Errorf("berth %s: %q", args, out)
+			}
+			if args != "report" { // which is what would be sent, byte by byte
+				narrow(t, "berth "+args, out, columns)
+			}
+		}
+		w.Process(0)
+		e := &Env{Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed}}
+		e.Dir, e.Stdin, e.Interactive = dir, strings.NewReader("n\n"), true
+		if out := inTerminal(t, e, columns, "down"); !strings.Contains(out, "[y/N] nothing was touched\n") {
+			t.Errorf("berth down:\n%s", out)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/diag"
+	"berth/internal/fold"
 	"berth/internal/status"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -80,7 +81,7 @@ func (e *Env) watching(ctx context.Context, look func(context.Context, io.Writer
 		}
 		switch {
 		case e.Terminal:
-			fmt.Fprintf(e.Stdout, "\x1b[H\x1b[2J%s\n%s, every %s; Ctrl-C ends it\n", now.Bytes(), e.Now().Format(time.DateTime), lookAgain)
+			fmt.Fprintf(e.raw(), "\x1b[H\x1b[2J%s\n%s, every %s; Ctrl-C ends it\n", fold.Rows(view.Columns(e.Stdout), now.String()), e.Now().Format(time.DateTime), lookAgain)
 		case !bytes.Equal(now.Bytes(), before):
 			fmt.Fprintf(e.Stdout, "%s\n%s\n", e.Now().Format(time.DateTime), now.Bytes())
 		}

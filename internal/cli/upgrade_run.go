@@ -78,7 +78,7 @@ func (e *Env) show(p *plan.Plan, f upgradeFlags) error {
 			e.out.found = append(e.out.found, p.Problems...)
 		}
 	case f.ticket:
-		view.Ticket(e.Stdout, p)
+		view.Ticket(e.raw(), p)
 	default:
 		view.Upgrade(e.Stdout, p)
 		if len(p.Problems) > 0 && !p.Problems.Failed() {

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	unit    = regexp.MustCompile(`: berth [^,;:()]*[,;:)]?|  [^ ].*?(?:  |$)`)
+	unit    = regexp.MustCompile(`: berth [^,;:()]*[^ ]*|  [^ ].*?(?:  |$)`)
 	spaced  = regexp.MustCompile(` *[^ ]+`)
 	escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
@@ -56,9 +56,8 @@ func Line(columns int, first, rest, text string) []string {
 // words are the words of a text, each with the spaces before it. A unit is one word if it fits in so many columns.
 func words(text string, columns int) []string {
 	text = unit.ReplaceAllStringFunc(text, func(found string) string {
-		end := len(strings.TrimRight(found, " "))
-		begin := strings.IndexFunc(found, func(r rune) bool { return r != ' ' && r != ':' })
-		if begin < 0 || begin >= end || Width(found[begin:end]) > columns {
+		begin, end := len(": "), len(strings.TrimRight(found, " "))
+		if begin >= end || Width(found[begin:end]) > columns {
 			return found
 		}
 		return found[:begin] + strings.ReplaceAll(found[begin:end], " ", hold) + found[end:]

@@ -179,7 +179,7 @@ func together(w io.Writer, p *plan.Plan, steps []plan.Step) {
 		text += ": " + steps[0].Why[0].Text
 	}
 	fmt.Fprintf(w, "  %s %s\n", symbols[steps[0].Verb], text)
-	wrapped(w, "      ", what)
+	Fit(w, "      ", what)
 }
 
 // thing is what a plan's steps are about.

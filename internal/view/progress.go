@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/diag"
+	"berth/internal/fold"
 	"berth/internal/plan"
 	"berth/internal/run"
 	"golang.org/x/term"
@@ -52,7 +53,7 @@ func size(out io.Writer) (width, height int) {
 }
 
 func terminal(out io.Writer) (width, height int, ok bool) {
-	f, ok := out.(interface{ Fd() uintptr })
+	f, ok := Raw(out).(interface{ Fd() uintptr })
 	if !ok {
 		return 0, 0, false
 	}
@@ -240,7 +241,7 @@ func (p *Progress) listed() string {
 
 func (p *Progress) line(text string) {
 	p.clear()
-	fmt.Fprintln(p.Out, text)
+	fmt.Fprintln(p.Out, fold.Rows(Columns(p.Out), text))
 	p.last = p.Now()
 }
 

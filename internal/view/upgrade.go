@@ -48,8 +48,8 @@ func hop(w io.Writer, p *plan.Plan, i int) {
 		}
 		if s.NoReturn {
 			noReturn = true
-			wrapped(w, "   ▌ ", "point of no return: until here "+h.Before)
-			wrapped(w, "   ▌ ", "from here: "+h.After)
+			Fit(w, "   ▌ ", "point of no return: until here "+h.Before)
+			Fit(w, "   ▌ ", "from here: "+h.After)
 		}
 		item(w, s.Name, s.Text)
 		if s.Seconds > 15 {
@@ -84,7 +84,7 @@ func advice(w io.Writer, h *plan.Hop) {
 }
 
 // item writes a text beside its label.
-func item(w io.Writer, label, text string) { wrapped(w, fmt.Sprintf("     %-9s ", label), text) }
+func item(w io.Writer, label, text string) { Fit(w, fmt.Sprintf("     %-9s ", label), text) }
 
 // usualColumns is the width of a usual terminal.
 const usualColumns = 80
@@ -92,18 +92,11 @@ const usualColumns = 80
 // Fit writes a text after what stands before it, in lines that fit the terminal, and are no longer than a usual one has them.
 func Fit(w io.Writer, before, text string) {
 	width, _ := size(w)
-	fitted(w, min(width, usualColumns), before, text)
-}
-
-// wrapped writes a text after what stands before it, in lines that fit a usual terminal.
-func wrapped(w io.Writer, before, text string) { fitted(w, usualColumns, before, text) }
-
-func fitted(w io.Writer, columns int, before, text string) {
 	rest := strings.Repeat(" ", fold.Width(before))
 	if strings.Contains(before, "▌") {
 		rest = before
 	}
-	fmt.Fprintln(w, strings.Join(fold.Line(columns, before, rest, text), "\n"))
+	fmt.Fprintln(w, strings.Join(fold.Line(min(width, usualColumns), before, rest, text), "\n"))
 }
 
 // About is a number of seconds, as people say it.
@@ -224,7 +217,7 @@ func Way(w io.Writer, j upgrade.Way) {
 			item(w, "migrator", h.Migrator)
 		}
 		for _, text := range h.Irreversible {
-			wrapped(w, "   ▌ ", "only a backup can undo this: "+text)
+			Fit(w, "   ▌ ", "only a backup can undo this: "+text)
 		}
 		advice(w, h)
 	}
