@@ -39,7 +39,7 @@ func newBackupCmd(env *Env) *cobra.Command {
 		Use:   "backup",
 		Short: "Back up databases, config and secrets",
 		Long: `Dump all databases as of one moment, compress and encrypt the dumps, and write them with the config and its secrets to where  backup.to  says. The
-manifest is written last: what has none is not a backup. Sourcegraph answers meanwhile.
+manifest is written last: a folder without one is not a backup. Sourcegraph answers meanwhile.
 
   berth backup                     to where the config says
   berth backup --out FOLDER        to another folder

@@ -103,7 +103,7 @@ func newExceptionCmd(env *Env) *cobra.Command {
 		Use:   "exception",
 		Short: "Exceptions from what is officially supported: ask for one, list, check, renew, revoke",
 		Long: `Exceptions from what is officially supported. Each is a file that says what, why, for which releases, until when, and who decided. It holds when somebody
-who may decide signed it; the support record names who. berth support check accepts what a granted exception covers, and nothing beside it.`,
+who may decide signed it; the support record names who. berth support check accepts what a granted exception covers, and nothing else.`,
 		Args: cobra.NoArgs,
 	}
 	f.flags(cmd)

@@ -17,7 +17,7 @@ const long = `Run self-hosted Sourcegraph from one short file.
   berth plan      what would change, why, and what it costs
   berth up        carry the plan out, and wait until everything is healthy
 
-berth help concepts lists what berth help explains beside commands.
+berth help concepts lists what else berth help explains.
 
 Exit codes: 0 done or nothing to do, 1 error, 2 a plan has changes, 3 checks failed and nothing was touched, 130 interrupted.`
 

@@ -36,7 +36,7 @@ type Config struct {
 	Size            string  `yaml:"size" doc:"How many resources the services may use. demo: for a laptop, no limits." default:"as Sourcegraph ships them" enum:"demo" example:"demo"`
 
 	TLS      TLS                `yaml:"tls" doc:"The certificate of the front page. Without it: plain HTTP, for a trial or behind your own load balancer."`
-	Front    Front              `yaml:"front" doc:"What answers people, beside url and tls: further host names, headers, and who may reach it."`
+	Front    Front              `yaml:"front" doc:"What answers people, besides url and tls: further host names, headers, and who may reach it."`
 	Ports    Ports              `yaml:"ports" doc:"Ports of the host that are opened." on:"compose"`
 	Network  *Network           `yaml:"network" doc:"Sourcegraph's network on this engine." on:"compose"`
 	Services map[string]Service `yaml:"services" each:"SERVICE" doc:"Settings of single services, by the service's name (berth catalogue show RELEASE lists them)."`

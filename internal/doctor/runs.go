@@ -68,7 +68,7 @@ func mutesWithoutEffect(e *Evidence, c *Check) (out []*Finding) {
 		case strict:
 			f.Problem.Summary = m.Code + " can't be muted: it means that data is in danger"
 		case !e.Taken.Before(m.Until):
-			f.Problem.Summary = fmt.Sprintf("the mute of %s is over: %s", m.Code, m.Reason)
+			f.Problem.Summary = fmt.Sprintf("the mute of %s has expired: %s", m.Code, m.Reason)
 			f.Problem.Hint = "fix what it was for and remove it from  doctor.mute,  or set another day"
 		default:
 			continue
