@@ -109,7 +109,7 @@ func judged(w io.Writer, support []plan.Judged, label string) {
 		if i > 0 {
 			label = strings.Repeat(" ", len(label))
 		}
-		wrapped(w, label, j.Text)
+		Fit(w, label, j.Text)
 	}
 	if len(support) > 0 {
 		fmt.Fprintf(w, "%smore: berth support check\n", strings.Repeat(" ", len(label)))
