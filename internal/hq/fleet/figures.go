@@ -32,7 +32,7 @@ const (
 var kinds = []kind{
 	{"adoption", "New releases within a month", isActive + "Of those that were active 30 days after a release came out for their target: how many ran it, or a newer one.", (*Fleet).adoption},
 	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the day on which the running release came out, and the day on which the newest one did.", (*Fleet).behind},
-	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Rare and older releases are one column.", (*Fleet).versions},
+	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Only the newest releases have a column of their own.", (*Fleet).versions},
 	{"upgrades", "Upgrades", isTried + "The time is the median of those that were done.", (*Fleet).upgrades},
 	{"stops", "Where upgrades stop", isTried + "Of those that were not done: the stage that they did not get through.", (*Fleet).stops},
 	{"targets", "By target", isActive + isBehind + isTried, by(func(s *Facts) string { return string(s.Target) })},
@@ -72,47 +72,107 @@ func (f *Fleet) active(q Query, t time.Time, each func(*Installation, *Facts)) {
 	}
 }
 
-// listed is an installation in a list, with one more cell.
-func listed(i *Installation, s *Facts, more any) Row {
-	return Row{Key: i.Name, Cells: []any{i.Name, s.Release, string(s.Target), s.Option, s.Size, string(s.Use), more}}
+// during says the same as active does for each of some times, which are in order: it calls with what an installation was at times[from:to]. Going through
+// the stays once is much less work than asking each installation how it was at each time.
+func (f *Fleet) during(q Query, times []time.Time, each func(s *Facts, from, to int)) {
+	for n := range f.Installations {
+		stays := f.Installations[n].Stays
+		for k, stay := range stays {
+			if stay.Said.Release == "" || !q.wants(stay.Said) {
+				continue
+			}
+			from, _ := slices.BinarySearchFunc(times, stay.First, time.Time.Compare)
+			to := from
+			for to < len(times) && times[to].Sub(stay.Last) <= Silence && (k+1 == len(stays) || times[to].Before(stays[k+1].First)) {
+				to++
+			}
+			if from < to {
+				each(stay.Said, from, to)
+			}
+		}
+	}
 }
 
-func list(more string, rows []Row) Table {
-	return Table{Columns: []string{"installation", "release", "target", "option", "size", "use", more}, Rows: rows}
+// list gives, when it is asked for, the active installations that pick wants, with one more cell.
+func (f *Fleet) list(q Query, t time.Time, more string, pick func(*Installation, *Facts) (cell any, wanted bool)) func() Table {
+	return func() Table {
+		rows := []Row{}
+		f.active(q, t, func(i *Installation, s *Facts) {
+			if cell, wanted := pick(i, s); wanted {
+				rows = append(rows, Row{Key: i.Name, Cells: []any{i.Name, s.Release, string(s.Target), s.Option, s.Size, string(s.Use), cell}})
+			}
+		})
+		return Table{Columns: []string{"installation", "release", "target", "option", "size", "use", more}, Rows: rows}
+	}
+}
+
+// due is a release whose first month is over for a target.
+type due struct {
+	*Release
+	target catalogue.Target
+	share  Share
+}
+
+// at is the day on which its month was over.
+func (d *due) at() time.Time { return d.Published[d.target].Add(month) }
+
+// adopted reports whether what runs is the release or a newer one.
+func (d *due) adopted(s *Facts) bool {
+	return s.Release != report.Other && catalogue.CompareVersions(catalogue.Minor(s.Release), d.Minor) >= 0
 }
 
 // adoption counts, for each release of the time asked for, who ran it a month after it came out.
 func (f *Fleet) adoption(q Query, out *Figure) {
 	out.Columns = []string{"release", "came out", "active", "within a month", "share"}
-	for _, r := range slices.Backward(f.Releases) {
-		share, rows, over := Share{}, []Row{}, false
-		for _, target := range slices.Sorted(maps.Keys(r.Published)) {
-			then := r.Published[target].Add(month)
-			if then.After(q.end()) || r.Published[target].Before(q.from()) {
+	var dues []*due
+	for n := range f.Releases {
+		for target, at := range f.Releases[n].Published {
+			if !at.Add(month).After(q.end()) && !at.Before(q.from()) {
+				dues = append(dues, &due{&f.Releases[n], target, Share{}})
+			}
+		}
+	}
+	slices.SortFunc(dues, func(a, b *due) int { return cmp.Or(a.at().Compare(b.at()), cmp.Compare(a.target, b.target)) })
+	times := make([]time.Time, len(dues))
+	for n, d := range dues {
+		times[n] = d.at()
+	}
+	f.during(q, times, func(s *Facts, from, to int) {
+		for _, d := range dues[from:to] {
+			if d.target != s.Target {
 				continue
 			}
-			over = true
-			f.active(q, then, func(i *Installation, s *Facts) {
-				if s.Target != target {
-					return
-				}
-				share.Of++
-				adopted := s.Release != report.Other && catalogue.CompareVersions(catalogue.Minor(s.Release), r.Minor) >= 0
-				if adopted {
-					share.Part++
-				}
-				rows = append(rows, listed(i, s, yes(adopted)))
-			})
+			d.share.Of++
+			if d.adopted(s) {
+				d.share.Part++
+			}
 		}
-		if over {
-			out.Rows = append(out.Rows, Row{r.Minor, []any{r.Minor, Day{r.first()}, share.Of, share.Part, share}, func() Table { return list("within a month", rows) }})
-		}
-	}
+	})
 	out.Headline = "No release has been out for a month."
-	if len(out.Rows) > 0 {
-		newest := out.Rows[0]
-		out.Headline = fmt.Sprintf("%v of the active installations ran %s within a month.", newest.Cells[4], newest.Key)
+	for _, r := range slices.Backward(f.Releases) {
+		of := slices.DeleteFunc(slices.Clone(dues), func(d *due) bool { return d.Minor != r.Minor })
+		if len(of) == 0 {
+			continue
+		}
+		share := Share{}
+		for _, d := range of {
+			share.Of += d.share.Of
+			share.Part += d.share.Part
+		}
+		if len(out.Rows) == 0 {
+			out.Headline = fmt.Sprintf("%v of the active installations ran %s within a month.", share, r.Minor)
+		}
+		out.Rows = append(out.Rows, Row{r.Minor, []any{r.Minor, Day{r.first()}, share.Of, share.Part, share}, func() Table { return f.adopters(q, of) }})
 	}
+}
+
+// adopters lists who was active when the first month of a release was over, for each of its targets.
+func (f *Fleet) adopters(q Query, of []*due) (all Table) {
+	for _, d := range of {
+		one := f.list(q, d.at(), "within a month", func(_ *Installation, s *Facts) (any, bool) { return yes(d.adopted(s)), s.Target == d.target })()
+		all.Columns, all.Rows = one.Columns, append(all.Rows, one.Rows...)
+	}
+	return all
 }
 
 func yes(is bool) string {
@@ -122,31 +182,45 @@ func yes(is bool) string {
 	return "no"
 }
 
+// distances are the rows of releases behind: the last but one is open, and the last one is for releases that nobody published.
+var distances = []string{"0", "1", "2", "3", "4 or more", "not known"}
+
+// distance is the row that an installation is in.
+func (f *Fleet) distance(s *Facts, t time.Time) int {
+	n, known := f.Behind(s, t)
+	if !known {
+		return len(distances) - 1
+	}
+	return min(n, len(distances)-2)
+}
+
 // behind counts the active installations by the number of releases that they are behind.
 func (f *Fleet) behind(q Query, out *Figure) {
 	out.Columns = []string{"releases behind", "installations", "share"}
-	const most = 4
-	names := []string{"0", "1", "2", "3", "4 or more", "not known"}
-	found := make([][]Row, len(names))
-	ages, all := []time.Duration{}, 0
-	f.active(q, q.end(), func(i *Installation, s *Facts) {
-		n, known := f.Behind(s, q.end())
-		at := min(n, most)
-		if !known {
-			at = most + 1
-		}
+	counts, ages, all := make([]int, len(distances)), []time.Duration{}, 0
+	f.active(q, q.end(), func(_ *Installation, s *Facts) {
+		counts[f.distance(s, q.end())]++
 		all++
-		found[at] = append(found[at], listed(i, s, names[at]))
 		if age, ok := f.age(s, q.end()); ok {
 			ages = append(ages, age)
 		}
 	})
-	for n, name := range names {
-		rows := found[n]
-		out.Rows = append(out.Rows, Row{strconv.Itoa(n), []any{name, len(rows), Share{len(rows), all}}, func() Table { return list("releases behind", rows) }})
+	for n, name := range distances {
+		out.Rows = append(out.Rows, Row{strconv.Itoa(n), []any{name, counts[n], Share{counts[n], all}},
+			f.list(q, q.end(), "releases behind", func(_ *Installation, s *Facts) (any, bool) {
+				return f.distanceText(s, q.end()), f.distance(s, q.end()) == n
+			})})
 	}
-	out.Headline = fmt.Sprintf("%v of the active installations are at most one release behind. Their median age is %s.", Share{len(found[0]) + len(found[1]), all},
-		days(median(ages)))
+	out.Headline = fmt.Sprintf("%v of the active installations are at most one release behind. Their median age is %s.", Share{counts[0] + counts[1], all}, days(median(ages)))
+}
+
+// distanceText is the number of releases behind, for a list.
+func (f *Fleet) distanceText(s *Facts, t time.Time) string {
+	n, known := f.Behind(s, t)
+	if !known {
+		return "not known"
+	}
+	return strconv.Itoa(n)
 }
 
 func days(d time.Duration) string { return counted(int(d/day), "day") }
@@ -166,79 +240,75 @@ const columns = 8
 // versions counts the active installations by week and release.
 func (f *Fleet) versions(q Query, out *Figure) {
 	const older, other = "older", "other"
-	type week struct {
-		end    time.Time
-		counts map[string]int
-	}
-	var weeks []week
-	ran := map[string]bool{}
+	var weeks []time.Time
 	for end := q.end(); end.After(q.from()); end = end.Add(-7 * day) {
-		w := week{end, map[string]int{}}
-		f.active(q, end, func(_ *Installation, s *Facts) {
-			name := catalogue.Minor(s.Release)
-			if s.Release == report.Other {
-				name = other
-			}
-			w.counts[name]++
-			ran[name] = ran[name] || name != other
-		})
-		weeks = append(weeks, w)
+		weeks = append(weeks, end)
 	}
-	delete(ran, other)
-	newest := slices.SortedFunc(maps.Keys(ran), func(a, b string) int { return catalogue.CompareVersions(b, a) })
+	slices.Reverse(weeks)
+	counts := map[string][]int{} // of each week, by release
+	f.during(q, weeks, func(s *Facts, from, to int) {
+		name := other
+		if s.Release != report.Other {
+			name = catalogue.Minor(s.Release)
+		}
+		if counts[name] == nil {
+			counts[name] = make([]int, len(weeks))
+		}
+		for n := range counts[name][from:to] {
+			counts[name][from+n]++
+		}
+	})
+	newest := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return catalogue.CompareVersions(b, a) })
+	newest = slices.DeleteFunc(newest, func(name string) bool { return name == other })
 	newest = newest[:min(len(newest), columns)]
 	out.Stacked, out.Columns = true, slices.Concat([]string{"week to", "active"}, newest, []string{older, other})
-	for _, w := range slices.Backward(weeks) {
-		all, rest := 0, 0
-		for name, n := range w.counts {
-			all += n
+	for n, end := range weeks {
+		all, rest, run := 0, 0, 0
+		for name, of := range counts {
+			all += of[n]
+			if of[n] > 0 {
+				run++
+			}
 			if name != other && !slices.Contains(newest, name) {
-				rest += n
+				rest += of[n]
 			}
 		}
-		cells := []any{Day{w.end}, all}
+		cells := []any{Day{end}, all}
 		for _, name := range newest {
-			cells = append(cells, w.counts[name])
+			cells = append(cells, counts[name][n])
 		}
-		out.Rows = append(out.Rows, Row{Day{w.end}.String(), append(cells, rest, w.counts[other]), func() Table { return f.ranAt(q, w.end) }})
-	}
-	if n := len(weeks); n > 0 {
-		out.Headline = fmt.Sprintf("%d active installations, %s.", out.Rows[n-1].Cells[1], counted(len(weeks[0].counts), "release"))
-	}
-}
-
-// ranAt lists the installations that were active at a time.
-func (f *Fleet) ranAt(q Query, t time.Time) Table {
-	rows := []Row{}
-	f.active(q, t, func(i *Installation, s *Facts) {
-		n, known := f.Behind(s, t)
-		behind := strconv.Itoa(n)
-		if !known {
-			behind = "not known"
+		last := 0
+		if of := counts[other]; of != nil {
+			last = of[n]
 		}
-		rows = append(rows, listed(i, s, behind))
-	})
-	return list("releases behind", rows)
+		out.Rows = append(out.Rows, Row{Day{end}.String(), append(cells, rest, last), f.list(q, end, "releases behind", func(_ *Installation, s *Facts) (any, bool) { return f.distanceText(s, end), true })})
+		out.Headline = fmt.Sprintf("%s, %s.", counted(all, "active installation"), counted(run, "release"))
+	}
 }
 
 // findings counts the installations by what the doctor finds in them.
 func (f *Fleet) findings(q Query, out *Figure) {
 	out.Columns = []string{"code", "title", "installations", "share"}
-	found, all := map[string][]Row{}, 0
-	f.active(q, q.end(), func(i *Installation, s *Facts) {
+	found, all := map[string]int{}, 0
+	f.active(q, q.end(), func(i *Installation, _ *Facts) {
 		all++
-		counts := map[string]int{}
-		for _, d := range i.Doctor {
-			counts[d.Code] += d.Count
-		}
-		for code, n := range counts {
-			found[code] = append(found[code], listed(i, s, n))
+		for n, d := range i.Doctor {
+			if !slices.ContainsFunc(i.Doctor[:n], func(before report.Found) bool { return before.Code == d.Code }) {
+				found[d.Code]++
+			}
 		}
 	})
-	for _, code := range slices.SortedFunc(maps.Keys(found), func(a, b string) int { return cmp.Or(cmp.Compare(len(found[b]), len(found[a])), cmp.Compare(a, b)) }) {
-		rows := found[code]
+	for _, code := range slices.SortedFunc(maps.Keys(found), func(a, b string) int { return cmp.Or(cmp.Compare(found[b], found[a]), cmp.Compare(a, b)) }) {
 		known, _ := diag.Explain(code) // a newer berth has codes that have no title here
-		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, len(rows), Share{len(rows), all}}, func() Table { return list("findings", rows) }})
+		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, found[code], Share{found[code], all}}, f.list(q, q.end(), "findings", func(i *Installation, _ *Facts) (any, bool) {
+			n := 0
+			for _, d := range i.Doctor {
+				if d.Code == code {
+					n += d.Count
+				}
+			}
+			return n, n > 0
+		})})
 	}
 	out.Headline = fmt.Sprintf("%s in %s.", counted(len(found), "code"), counted(all, "active installation"))
 }

@@ -36,8 +36,9 @@ func FactsOf(r *report.Report) Facts {
 
 // Span is a time in which all reports of an installation said the same, and none was late by more than Silence. K names what they said.
 type Span[K comparable] struct {
-	First, Last time.Time // of its reports
-	Said        K
+	First time.Time `json:"first"` // of its reports
+	Last  time.Time `json:"last"`
+	Said  K         `json:"said"`
 }
 
 // Extend adds a report to spans of earlier ones.
@@ -54,10 +55,10 @@ type Stay = Span[*Facts]
 
 // Installation is all that is known of an installation.
 type Installation struct {
-	Name     string
-	Stays    []Stay         // by time
-	Upgrades []report.Run   // by number
-	Doctor   []report.Found // of its newest report
+	Name     string         `json:"name"`
+	Stays    []Stay         `json:"stays"`    // by time
+	Upgrades []report.Run   `json:"upgrades"` // by number
+	Doctor   []report.Found `json:"doctor"`   // of its newest report
 }
 
 // At is how an installation was at a time; nil: it was not active, or nothing ran there.

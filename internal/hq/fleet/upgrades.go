@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"berth/internal/report"
 	"berth/internal/state"
@@ -120,7 +119,6 @@ func most(counts map[string]int) (word string) {
 // group is what is counted of installations that are alike.
 type group struct {
 	newest, near Share // on the newest release; at most one behind
-	rows         []Row
 	tried        []tried
 }
 
@@ -128,43 +126,35 @@ type group struct {
 func by(name func(*Facts) string) func(*Fleet, Query, *Figure) {
 	return func(f *Fleet, q Query, out *Figure) {
 		groups := map[string]*group{}
+		key := func(s *Facts) string { return cmp.Or(name(s), "not known") }
 		of := func(s *Facts) *group {
-			key := cmp.Or(name(s), "not known")
-			if groups[key] == nil {
-				groups[key] = &group{}
+			if groups[key(s)] == nil {
+				groups[key(s)] = &group{}
 			}
-			return groups[key]
+			return groups[key(s)]
 		}
-		f.active(q, q.end(), func(i *Installation, s *Facts) { of(s).count(f, q.end(), i, s) })
+		f.active(q, q.end(), func(_ *Installation, s *Facts) {
+			g, behind := of(s), f.distance(s, q.end())
+			g.newest.Of++
+			g.near.Of++
+			if behind == 0 {
+				g.newest.Part++
+			}
+			if behind <= 1 {
+				g.near.Part++
+			}
+		})
 		for _, t := range f.tries(q) {
 			g := of(t.facts)
 			g.tried = append(g.tried, t)
 		}
 		out.Columns = []string{"group", "active", "on the newest", "share", "at most one behind", "share", "upgrades tried", "done", "share"}
-		for _, key := range slices.Sorted(maps.Keys(groups)) {
-			g := groups[key]
+		for _, alike := range slices.Sorted(maps.Keys(groups)) {
+			g := groups[alike]
 			share := done(g.tried)
-			out.Rows = append(out.Rows, Row{key, []any{key, g.newest.Of, g.newest.Part, g.newest, g.near.Part, g.near, share.Of, share.Part, share},
-				func() Table { return list("releases behind", g.rows) }})
+			out.Rows = append(out.Rows, Row{alike, []any{alike, g.newest.Of, g.newest.Part, g.newest, g.near.Part, g.near, share.Of, share.Part, share},
+				f.list(q, q.end(), "releases behind", func(_ *Installation, s *Facts) (any, bool) { return f.distanceText(s, q.end()), key(s) == alike })})
 		}
 		out.Headline = counted(len(groups), "group") + "."
 	}
-}
-
-// count adds an active installation to its group.
-func (g *group) count(f *Fleet, t time.Time, i *Installation, s *Facts) {
-	n, known := f.Behind(s, t)
-	g.newest.Of++
-	g.near.Of++
-	behind := any("not known")
-	if known {
-		behind = n
-		if n == 0 {
-			g.newest.Part++
-		}
-		if n <= 1 {
-			g.near.Part++
-		}
-	}
-	g.rows = append(g.rows, listed(i, s, behind))
 }

@@ -406,3 +406,15 @@ func (w *truth) findings() map[string][]string {
 	}
 	return map[string][]string{"BERTH5010": {"Volume nearly full", fmt.Sprint(found), percent(found, all)}}
 }
+
+// BenchmarkFigures counts each figure of 100,000 installations over 18 months, as a page does.
+func BenchmarkFigures(b *testing.B) {
+	f := joined(Fleet(shape(1, 100_000, 28*day), catalogue.Embedded()))
+	for _, id := range fleet.IDs() {
+		b.Run(id, func(b *testing.B) {
+			for b.Loop() {
+				f.Figure(id, fleet.Query{Day: to, Months: 18})
+			}
+		})
+	}
+}

@@ -43,7 +43,7 @@ type chart struct {
 
 // stack draws a stacked figure: a column a row, the newest release at the bottom.
 func stack(f *fleet.Figure) chart {
-	const left, top, width, height = 40.0, 10.0, 900.0, 260.0
+	const left, top, width, height = 60.0, 10.0, 890.0, 260.0
 	c := chart{Width: 960, Height: 310, Series: f.Columns[2:]}
 	highest := 1
 	for _, r := range f.Rows {
@@ -70,7 +70,7 @@ func stack(f *fleet.Figure) chart {
 			y -= tall
 			c.Bars = append(c.Bars, bar{x, y, wide * 0.9, tall, series, fmt.Sprintf("%v: %v on %s", r.Cells[0], r.Cells[2+series], name)})
 		}
-		if n%max(1, len(f.Rows)/6) == 0 {
+		if n%max(1, len(f.Rows)/6) == 0 && x < left+0.9*width { // a later one would be cut
 			c.Days = append(c.Days, label{x, top + height + 20, fmt.Sprint(r.Cells[0])})
 		}
 	}

@@ -168,8 +168,13 @@ func choices(f *fleet.Fleet, q query) []choice {
 	for n := range out {
 		found[n] = map[string]bool{out[n].Chosen: true}
 	}
+	known := map[*fleet.Facts]bool{} // installations share them
 	for _, i := range f.Installations {
 		for _, s := range i.Stays {
+			if known[s.Said] {
+				continue
+			}
+			known[s.Said] = true
 			for n, value := range []string{string(s.Said.Target), s.Said.Option, s.Said.Size, string(s.Said.Use)} {
 				found[n][value] = true
 			}
@@ -187,7 +192,7 @@ func choices(f *fleet.Fleet, q query) []choice {
 }
 
 // asked is the query of a request, with the fleet; ok is false when the answer was given.
-func (s *Site) asked(w http.ResponseWriter, r *http.Request) (f *fleet.Fleet, q query, ok bool) {
+func (s *Site) asked(w http.ResponseWriter, r *http.Request) (f *seen, q query, ok bool) {
 	q, err := read(r.URL.Query(), s.Now())
 	if err != nil {
 		s.fail(w, r, http.StatusBadRequest, err.Error()+".")
@@ -198,7 +203,7 @@ func (s *Site) asked(w http.ResponseWriter, r *http.Request) (f *fleet.Fleet, q 
 		s.fail(w, r, http.StatusServiceUnavailable, "The figures were not read yet.")
 		return nil, q, false
 	}
-	return seen.fleet, q, true
+	return seen, q, true
 }
 
 type dashboardData struct {
@@ -212,9 +217,9 @@ func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	d := dashboardData{Query: q, Choices: choices(f, q)}
+	d := dashboardData{Query: q, Choices: choices(f.fleet, q)}
 	for _, id := range fleet.IDs() {
-		figure, _ := f.Figure(id, q.Query) // it is one of them
+		figure, _ := f.figure(id, q) // it is one of them
 		d.Figures = append(d.Figures, figure)
 	}
 	if r.URL.Query().Get("format") == "json" {
@@ -240,7 +245,7 @@ func (s *Site) figure(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, key := r.PathValue("id"), r.URL.Query().Get("row")
-	figure, ok := f.Figure(id, q.Query)
+	figure, ok := f.figure(id, q)
 	if !ok {
 		s.fail(w, r, http.StatusNotFound, "There is no such figure.")
 		return
@@ -284,7 +289,7 @@ func (s *Site) installation(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	i, ok := f.Find(r.PathValue("name"))
+	i, ok := f.fleet.Find(r.PathValue("name"))
 	if !ok {
 		s.fail(w, r, http.StatusNotFound, "No installation of this name reported.")
 		return

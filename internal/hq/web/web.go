@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,10 +32,38 @@ type Site struct {
 	attempts *limiter
 }
 
-// seen is the fleet as it was read once. Pages share it.
+// seen is the fleet as it was read once. Pages share it, and what was counted of it.
 type seen struct {
 	fleet *fleet.Fleet
 	at    time.Time
+
+	mu      sync.Mutex
+	counted map[string]*fleet.Figure // by address
+}
+
+// manyFigures is how many figures are kept. Then all are counted again: nobody fills the memory by asking for many days.
+const manyFigures = 1000
+
+// figure counts a figure, or gives it as it was counted before; false: there is none of that name.
+func (s *seen) figure(id string, q query) (*fleet.Figure, bool) {
+	key := q.DayText() + q.address(id, "", "")
+	s.mu.Lock()
+	f := s.counted[key]
+	s.mu.Unlock()
+	if f != nil {
+		return f, true
+	}
+	f, ok := s.fleet.Figure(id, q.Query)
+	if !ok {
+		return nil, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.counted) >= manyFigures {
+		clear(s.counted)
+	}
+	s.counted[key] = f
+	return f, true
 }
 
 // How often one client may do something: at once, and then in a second.
@@ -46,14 +75,20 @@ const (
 // refresh is how old the figures of a page may be, at the least.
 const refresh = 15 * time.Second
 
-// Read reads the fleet for all pages.
+// Read reads the fleet for all pages, and counts the figures of the first one.
 func (s *Site) Read(ctx context.Context) error {
 	at := s.Now()
 	f, err := s.Store.Fleet(ctx, catalogue.Embedded())
-	if err == nil {
-		s.seen.Store(&seen{f, at})
+	if err != nil {
+		return err
 	}
-	return err
+	next := &seen{fleet: f, at: at, counted: map[string]*fleet.Figure{}}
+	q, _ := read(nil, at) // nothing is asked for, so nothing is wrong
+	for _, id := range fleet.IDs() {
+		next.figure(id, q)
+	}
+	s.seen.Store(next)
+	return nil
 }
 
 // Follow reads the fleet again and again, until the context ends. A large fleet is read less often, so that reading takes a tenth of the time.

@@ -337,6 +337,17 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
+	// What is counted once is counted again when there is more to count, and by day.
+	before := v.gets(200, "/figures/refused?format=csv")
+	if err := v.site.Store.Refuse(t.Context(), now, "BERTH4912"); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.site.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := v.gets(200, "/figures/refused?format=csv"); after == before || v.gets(200, "/figures/refused?format=csv&day=2026-11-01") == after {
+		t.Error("an old figure is shown")
+	}
 	if text := v.gets(200, "/installations/"+name); !strings.Contains(text, name) || !strings.Contains(text, "What ran") {
 		t.Error(text)
 	}
