@@ -16,7 +16,7 @@ import (
 
 // TestMove moves an installation to another one beside it on the same engine while somebody writes, back again, and to its end.
 func TestMove(t *testing.T) {
-	needs(t, engine, images(release))
+	needs(t, long, engine, images(release))
 	s, d := newSite(t, "mova"), newSite(t, "movb")
 	to := filepath.Join(d.dir, "sourcegraph.yaml")
 	d.must(0, "lock")

@@ -179,7 +179,8 @@ func grouped(files []data.File) (groups []backup.Group, bytes int64) {
 func (j *Job) mark(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
 	here, there := j.At.Store, j.There.At.Store
 	source := &state.Move{Name: j.id(), Other: *j.record.Plan.Destination}
-	destination := &state.Move{Name: j.id(), Other: plan.Destination{File: j.At.File, Installation: j.At.Stack.Name, Target: j.At.Stack.Target, URL: j.At.Stack.URL}}
+	source.Other.File = j.There.Env.Abs(source.Other.File) // the next command may be given elsewhere
+	destination := &state.Move{Name: j.id(), Other: plan.Destination{File: j.Env.Abs(j.At.File), Installation: j.At.Stack.Name, Target: j.At.Stack.Target, URL: j.At.Stack.URL}}
 	switch step.Object {
 	case stages.MarkCarried:
 		source.Phase, destination.Phase = state.Carried, state.Filled

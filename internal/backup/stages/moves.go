@@ -41,8 +41,10 @@ var moves = []stage{
 	{name: "start", of: plan.Move, closed: true, opens: true, text: say("everything starts there, behind the maintenance page"),
 		steps: onTo(paged(plan.MovePage, reach(stack.BehindPage)))},
 	{name: "prove", of: plan.Move, closed: true, opens: true, text: say("proves that a search is answered there"), steps: onTo(behind(one(plan.Prove, "search")))},
-	{name: "open", of: plan.Move, closed: true,
-		text:  func(r *Request) string { return "people can work at " + r.To.URL },
+	{name: "open", of: plan.Move, rate: countRate, closed: true,
+		text: func(r *Request) string {
+			return "counts all tables once more, for the way back; then people can work at " + r.To.URL
+		},
 		steps: slices.Concat(mark(MarkOpened), onTo(paged("", reach(stack.Open))))},
 	{name: "leave", of: plan.Move, text: say("the page here says where Sourcegraph is now; the databases here stay as they are"),
 		steps: paged(plan.MovedPage, reach(stack.Closed))},

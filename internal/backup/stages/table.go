@@ -62,6 +62,7 @@ const (
 	copyRate    = 15.0
 	restoreRate = 40.0
 	indexRate   = 20.0
+	countRate   = 5.0
 	aMoment     = 5.0
 )
 
