@@ -44,6 +44,10 @@ func (d *decoder) document(n *yaml.Node) {
 		d.errorf("BERTH1105", d.src.node(n), "begin with  target: compose", "the file must have keys, got %s", describe(n))
 		return
 	}
+	if what, hint := foreign(n); what != "" {
+		d.errorf("BERTH1175", d.src.node(n.Content[0]), hint, "this is %s, and no config of berth", what)
+		return
+	}
 	d.object(Root(), n, "", reflect.ValueOf(d.doc.Config).Elem())
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -56,6 +57,35 @@ func (d *decoder) unknown(k *Key, name, path string, key, value *yaml.Node) {
 		in = " under " + path
 	}
 	d.errorf("BERTH1102", d.src.node(key), hint, "unknown key %q%s", name, in)
+}
+
+// foreign says which file of Sourcegraph's own this is, and what to do; "" for a config, also for one with keys of such a file in it.
+func foreign(n *yaml.Node) (what, hint string) {
+	top := below(n)
+	for _, key := range []string{"target", "on", "url", "release"} {
+		if top[key] != nil {
+			return "", ""
+		}
+	}
+	for _, service := range below(top["services"]) {
+		if image := below(service)["image"]; image != nil {
+			return "a Compose file", "to take over what runs from it:  berth adopt DIR;  for a new installation:  berth init"
+		}
+	}
+	chart := func(name string) bool { return strings.HasPrefix(theirs(name, ""), "the chart's") }
+	if top["sourcegraph"] != nil || len(top) > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(top)), func(name string) bool { return !chart(name) }) {
+		return "a file of values for Sourcegraph's Helm chart", "write each value as docs/kubernetes.md shows; berth init writes the file to begin with"
+	}
+	return "", ""
+}
+
+// below are the values of a map by their names; none for anything else.
+func below(n *yaml.Node) map[string]*yaml.Node {
+	out := map[string]*yaml.Node{}
+	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		out[n.Content[i].Value] = n.Content[i+1]
+	}
+	return out
 }
 
 // other is the target that is not this one.
