@@ -550,6 +550,7 @@ func TestBlind(t *testing.T) {
 		{"a search fails", func(e *Evidence) { e.Front.SearchSaid = "HTTP status 500" }, []string{"BERTH5052"}},
 		{"nothing answers at the url", func(e *Evidence) { e.Address = &Address{Host: "sg", Connects: "refused"} }, []string{"BERTH5054", "BERTH5056", "BERTH5057"}},
 		{"the url has no address", func(e *Evidence) { e.Address = &Address{Host: "sg", Resolves: "no such host"} }, []string{"BERTH5054", "BERTH5056", "BERTH5057", "BERTH5058"}},
+		{"a database elsewhere", func(e *Evidence) { e.Databases[0].External = true }, []string{"BERTH5036"}},
 		{"an engine elsewhere", func(e *Evidence) { e.FreeBytes = 0 }, []string{"BERTH5012"}},
 		{"nothing was measured", func(e *Evidence) { e.Unseen = map[Source]Unseen{FromVolumes: {Why: "no answer in 4 s"}} }, []string{"BERTH5007", "BERTH5010", "BERTH5011", "BERTH5013"}},
 	} {
