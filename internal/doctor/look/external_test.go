@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"berth/internal/config"
 	"berth/internal/doctor"
 )
 
@@ -24,7 +25,6 @@ func TestExternalStores(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := moved(t, target, `databases:
   pgsql: {external: {host: pg.example.com, user: sg, password: {env: PW}, database: sg}}
-  codeintel-db: {external: {host: 127.0.0.1, user: sg, password: {env: PW}, database: codeintel}}
 redis:
   redis-cache: {external: {env: CACHE}}
   redis-store: {external: {env: STORE}}
@@ -34,9 +34,6 @@ redis:
 			if n < 0 || !e.Databases[n].External || e.Databases[n].Server != 160004 {
 				t.Errorf("databases: %+v, unseen %v", e.Databases, e.Unseen)
 			}
-			if why := e.Unseen[doctor.FromDatabases.Of("codeintel-db")]; why.Refuses || !strings.Contains(why.Why, "beside each service") {
-				t.Errorf("codeintel-db: %+v", why)
-			}
 			if len(e.Redis) != 1 || e.Redis[0].Name != "redis-cache" || !e.Redis[0].External || e.Redis[0].Version != "7.2.4" {
 				t.Errorf("Redis: %+v", e.Redis)
 			}
@@ -44,10 +41,20 @@ redis:
 			if len(r.Findings) != 1 || r.Findings[0].Service != "redis-store" || !slices.Contains(r.Findings[0].Problem.Detail, "WRONGPASS invalid password") {
 				t.Errorf("found %+v", r.Findings)
 			}
-			if r.Checks[0].Verdict != doctor.Unknown || r.Checks[1].Verdict != doctor.Fail {
+			if r.Checks[0].Verdict != doctor.Pass || r.Checks[1].Verdict != doctor.Fail {
 				t.Errorf("checks: %+v", r.Checks)
 			}
 		})
+	}
+}
+
+// TestBesideEachService: what a container beside each service leads to is reached by nobody else.
+func TestBesideEachService(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1", "localhost"} {
+		_, err := (&sight{}).externalDatabase(t.Context(), "pgsql", &config.ExternalDatabase{Host: host})
+		if err == nil || errors.As(err, new(*refusal)) || !strings.Contains(err.Error(), "beside each service") {
+			t.Errorf("%s: %v", host, err)
+		}
 	}
 }
 
@@ -97,7 +104,7 @@ func TestObjects(t *testing.T) {
 			if c.more != "" {
 				keys = ""
 			}
-			a := moved(t, compose, "objectStorage: {backend: s3, bucket: uploads, region: us-east-1, endpoint: '"+server.URL+"'"+keys+c.more+"}\n", map[string]string{"KEY": "a", "SECRET": "b"})
+			a := moved(t, compose, "objectStorage: {backend: s3, bucket: uploads, region: us-east-1, endpoint: '"+elsewhere(server.URL)+"'"+keys+c.more+"}\n", map[string]string{"KEY": "a", "SECRET": "b"})
 			r := doctor.Examine(a.look(), doctor.Request{Only: []string{"BERTH5044"}})
 			if said := fmt.Sprint(r.Checks[0].Why, r.Do, r.Summary().Causes); r.Checks[0].Verdict != c.verdict || !strings.Contains(said, c.says) {
 				t.Errorf("%s: %s", r.Checks[0].Verdict, said)
@@ -158,8 +165,11 @@ func redisServer(t *testing.T, password string) string {
 			go serveRedis(conn, password)
 		}
 	}()
-	return listener.Addr().String()
+	return elsewhere(listener.Addr().String())
 }
+
+// elsewhere is an address of this machine that does not look like one: a config may not name the address of a container itself.
+func elsewhere(address string) string { return strings.Replace(address, "127.0.0.1", "0.0.0.0", 1) }
 
 func serveRedis(conn net.Conn, password string) {
 	defer conn.Close()
