@@ -289,22 +289,22 @@ func newAdoptUndoCmd(env *Env) *cobra.Command {
 		Use:   "undo",
 		Short: "Give an installation back to the files that it was started from",
 		Long: `Forget that berth took an installation over, and remove the files that berth adopt wrote, unless you changed them. No container is touched: what
-berth made again since goes on running, and docker compose up in your folder makes it as it was.`,
+berth made again since goes on running, and docker compose up in your folder makes it as it was.
+
+In a cluster, make the objects Helm's again, with all their fields, and forget the installation. No pod restarts, and helm upgrade works as before. The
+files that berth adopt wrote stay.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.adoptUndo(cmd.Context(), file, yes) },
 	}
 	configFlag(cmd, &file)
 	yesFlag(cmd, &yes)
+	placeFlags(env, cmd, &file)
 	return cmd
 }
 
-// taken is an installation that was taken over; the error says that it was not.
-func (e *Env) taken(ctx context.Context, file string) (*installation.Want, store.Dir, adopt.Takeover, error) {
+// taken is an installation on an engine that was taken over; the error says that it was not.
+func (e *Env) taken(ctx context.Context, w *installation.Want, file string) (*installation.Want, store.Dir, adopt.Takeover, error) {
 	var t adopt.Takeover
-	w, err := e.LoadNamed(file)
-	if err != nil {
-		return nil, store.Dir{}, t, err
-	}
 	d := store.At(w.Dir, w.Stack.Name)
 	if err := d.Note(ctx, adopt.TakeoverNote, &t); err != nil {
 		return nil, d, t, err
@@ -317,7 +317,14 @@ func (e *Env) taken(ctx context.Context, file string) (*installation.Want, store
 }
 
 func (e *Env) adoptUndo(ctx context.Context, file string, yes bool) error {
-	w, d, t, err := e.taken(ctx, file)
+	w, err := e.LoadNamed(file)
+	if err != nil {
+		return err
+	}
+	if w.Stack.Target == catalogue.Kubernetes {
+		return e.giveBack(ctx, w, yes)
+	}
+	w, d, t, err := e.taken(ctx, w, file)
 	if err != nil {
 		return err
 	}
@@ -369,14 +376,19 @@ type Returned struct {
 
 func newAdoptFinishCmd(env *Env) *cobra.Command {
 	var file string
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "finish",
 		Short: "Say that the takeover is final",
-		Long:  `Say that the takeover is final: berth adopt undo is refused from now on. It lists what of your folder is still in use; the rest of it can go.`,
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return env.adoptFinish(cmd.Context(), file) },
+		Long: `Say that the takeover is final: berth adopt undo is refused from now on. It lists what of your folder is still in use; the rest of it can go.
+
+In a cluster it deletes Helm's records of the release, after it asked: helm does not know the installation any more.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.adoptFinish(cmd.Context(), file, yes) },
 	}
 	configFlag(cmd, &file)
+	yesFlag(cmd, &yes)
+	placeFlags(env, cmd, &file)
 	return cmd
 }
 
@@ -386,8 +398,15 @@ type Finished struct {
 	InUse []string `json:"inUse"` // paths of the folder that containers still mount
 }
 
-func (e *Env) adoptFinish(ctx context.Context, file string) error {
-	_, d, t, err := e.taken(ctx, file)
+func (e *Env) adoptFinish(ctx context.Context, file string, yes bool) error {
+	w, err := e.LoadNamed(file)
+	if err != nil {
+		return err
+	}
+	if w.Stack.Target == catalogue.Kubernetes {
+		return e.finishHelm(ctx, w, yes)
+	}
+	_, d, t, err := e.taken(ctx, w, file)
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,18 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"berth/catalogue"
 	"berth/internal/adopt"
 	theirs "berth/internal/adopt/kubernetes"
+	"berth/internal/installation"
 	"berth/internal/installation/cluster"
+	"berth/internal/plan"
+	"berth/internal/run"
+	"berth/internal/state"
+	"berth/internal/view"
 )
 
 // helmRelease reads a Helm release, and finds the config for it. Nothing is written.
@@ -31,4 +37,86 @@ func (e *Env) helmRelease(ctx context.Context, f *adoptFlags) (taking, error) {
 	r.Report.Source = "Helm release " + f.helm
 	t.result, t.guessed = r, s.Guessed
 	return t, nil
+}
+
+// ending is how a takeover from Helm ends.
+type ending struct {
+	question string
+	plan     func(context.Context, *installation.Installation) (*plan.Plan, error)
+	then     func(context.Context, *installation.Installation) error
+}
+
+// end ends a takeover from Helm by a plan.
+func (e *Env) end(ctx context.Context, w *installation.Want, yes bool, how ending) error {
+	i, err := e.Targets.Named(ctx, &e.Environment, w)
+	if err != nil {
+		return err
+	}
+	defer i.Close()
+	if i.GiveBack == nil {
+		return fmt.Errorf("the target %s keeps no trace of a takeover", i.Stack.Target)
+	}
+	s := &seen{Installation: i}
+	if err := s.remember(ctx); err != nil {
+		return err
+	}
+	if err := s.idle(); err != nil {
+		return err
+	}
+	ctx, release, err := i.Store.Lock(ctx, "adopt", e.Now)
+	if err != nil {
+		return err
+	}
+	defer release()
+	p, err := how.plan(ctx, i)
+	if err != nil {
+		return err
+	}
+	view.Plan(e.Stdout, p, view.Folded)
+	if err := e.agree(ctx, yes, how.question); err != nil {
+		return err
+	}
+	if !p.Empty() {
+		fmt.Fprintln(e.Stdout)
+		r := state.NewRecord(p.Action, p.Release, string(i.Text), e.Now())
+		r.Plan = p
+		if err := e.execute(ctx, i, r, 0, func(runner *installation.Runner) (*run.Run, error) { return runner.Run(ctx, i, p, 0) }); err != nil {
+			return err
+		}
+	}
+	return how.then(ctx, i)
+}
+
+// giveBack makes the objects of a cluster Helm's again, and forgets the installation.
+func (e *Env) giveBack(ctx context.Context, w *installation.Want, yes bool) error {
+	next := ""
+	return e.end(ctx, w, yes, ending{
+		question: "Give everything back to Helm, and forget the installation?",
+		plan: func(ctx context.Context, i *installation.Installation) (p *plan.Plan, err error) {
+			p, next, err = i.GiveBack(ctx)
+			return p, err
+		},
+		then: func(ctx context.Context, i *installation.Installation) error {
+			if err := i.Store.Forget(ctx); err != nil {
+				return err
+			}
+			return e.give(Returned{Removed: []string{}, Kept: []string{i.File}, Next: next}, func() {
+				fmt.Fprintln(e.Stdout, "the objects are Helm's again, and berth has forgotten the installation; no pod was touched")
+				fmt.Fprintln(e.Stdout, "kept      "+i.File+" and the files that it names: remove them when you don't need them")
+				fmt.Fprintln(e.Stdout, "next: "+next)
+			})
+		}})
+}
+
+// finishHelm removes Helm's records of an installation that berth has taken over.
+func (e *Env) finishHelm(ctx context.Context, w *installation.Want, yes bool) error {
+	return e.end(ctx, w, yes, ending{
+		question: "Delete Helm's records? helm does not know the installation any more then.",
+		plan:     func(ctx context.Context, i *installation.Installation) (*plan.Plan, error) { return i.Finish(ctx) },
+		then: func(_ context.Context, i *installation.Installation) error {
+			return e.give(Finished{Dir: i.Dir, InUse: []string{}}, func() {
+				fmt.Fprintln(e.Stdout, "the takeover is final: Helm does not know the installation any more")
+				fmt.Fprintln(e.Stdout, "next: berth status"+naming(i.File))
+			})
+		}})
 }

@@ -39,8 +39,9 @@ type Installation struct {
 	// Explain says why services are not ready, where the target knows more than Services: see doctor. nil: it does not.
 	Explain func(ctx context.Context) (diag.List, error)
 	// Forward connects to the page of a frontend from wherever berth runs; nil: there is no other way than the front proxy.
-	Forward func(ctx context.Context) (io.ReadWriteCloser, error)
-
+	Forward  func(ctx context.Context) (io.ReadWriteCloser, error)
+	GiveBack func(ctx context.Context) (p *plan.Plan, next string, err error) // to who deployed it before, whose command is next; nil: the target keeps no trace
+	Finish   func(ctx context.Context) (*plan.Plan, error)                    // removes their records; nil like GiveBack
 	// Images proves that the images of a whole release are available; nil: only the target itself can tell.
 	Images func(ctx context.Context, w *Want) diag.List
 }

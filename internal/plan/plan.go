@@ -78,6 +78,9 @@ const (
 
 	Move     Action = "move"
 	MoveBack Action = "move back"
+
+	AdoptUndo   Action = "adopt undo"
+	AdoptFinish Action = "adopt finish"
 )
 
 // Basis is what a plan was made from. A saved plan is stale when one of them is another now.
@@ -110,6 +113,9 @@ const (
 
 	// TakeOver makes what another tool deployed ours, and then is Update.
 	TakeOver Verb = "take over"
+
+	// GiveBack makes an object that was taken over the other tool's again. What it is stays as it is.
+	GiveBack Verb = "give back"
 
 	// Grow makes a claim larger: to the size that the step's change of SizeField has.
 	Grow Verb = "grow"
@@ -219,7 +225,7 @@ const (
 // Single reports whether the step is a change of one object. The others lead to several, and find out which when their turn comes.
 func (v Verb) Single() bool {
 	switch v {
-	case Pull, Write, Create, Update, Start, Restart, Recreate, Execute, Wait, Remove, Delete, RemoveNetwork, TakeOver, Grow, Orphan:
+	case Pull, Write, Create, Update, Start, Restart, Recreate, Execute, Wait, Remove, Delete, RemoveNetwork, TakeOver, GiveBack, Grow, Orphan:
 		return true
 	}
 	return false

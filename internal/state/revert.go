@@ -35,8 +35,8 @@ func (r *Record) GoesOn() string {
 		return string(plan.Down)
 	case r.Action == plan.RestartOnly && r.Plan != nil:
 		return strings.Join(append([]string{string(r.Action)}, r.Plan.Services()...), " ")
-	case r.Action == plan.Backup:
-		return string(plan.Backup)
+	case r.Action == plan.Backup, r.Action == plan.AdoptUndo, r.Action == plan.AdoptFinish:
+		return string(r.Action)
 	case r.Plan != nil && r.Plan.Destination != nil && r.Action == plan.Move:
 		return r.Plan.Destination.Command()
 	case r.Action == plan.MoveBack:

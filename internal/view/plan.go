@@ -19,7 +19,7 @@ import (
 var symbols = map[plan.Verb]string{
 	plan.Pull: "+", plan.Write: "~", plan.Create: "+", plan.Execute: "+", plan.Update: "~", plan.Start: "~", plan.Restart: "~",
 	plan.Recreate: "~", plan.Wait: ".", plan.Remove: "-", plan.RemoveNetwork: "-", plan.Delete: "!",
-	plan.Grow: "~", plan.Orphan: "~", plan.TakeOver: "~",
+	plan.Grow: "~", plan.Orphan: "~", plan.TakeOver: "~", plan.GiveBack: "~",
 }
 
 var words = map[plan.Verb]string{plan.Update: "in place", plan.TakeOver: "in place", plan.Recreate: "recreate", plan.Delete: "DELETE"}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 
+	"berth/catalogue"
+	"berth/internal/adopt"
 	"berth/internal/tree"
 
 	"go.yaml.in/yaml/v4"
@@ -23,7 +25,19 @@ type Helm struct {
 	ChartVersion,
 	AppVersion string
 	Status  string // "deployed", "failed", "pending-upgrade"
+	Applies bool   // it was installed by server-side apply, as Helm 4 does
 	Objects []map[string]any
+}
+
+// Base is the release of Sourcegraph that the record is of.
+func (h *Helm) Base(cat *catalogue.Catalogue) (adopt.Base, error) {
+	images := map[string]string{}
+	for _, body := range h.Objects {
+		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+			images[keyOf(body)+" "+tree.Text(c, "name")] = tree.Text(c, "image")
+		}
+	}
+	return adopt.FindBase(cat, catalogue.Kubernetes, images)
 }
 
 // mostRecord is how large a record may be. Kubernetes keeps Secrets of 1 MiB at most, and text compresses to a tenth.
@@ -58,7 +72,8 @@ func Decode(secret map[string]any) (*Helm, error) {
 		Chart     struct {
 			Metadata struct{ Name, Version, AppVersion string }
 		}
-		Manifest string
+		Manifest    string
+		ApplyMethod string `json:"apply_method"`
 	}
 	if err := json.Unmarshal(encoded, &record); err != nil {
 		return nil, fmt.Errorf("read Helm's record: %w", err)
@@ -69,7 +84,7 @@ func Decode(secret map[string]any) (*Helm, error) {
 	}
 	m := record.Chart.Metadata
 	return &Helm{Name: record.Name, Namespace: record.Namespace, Version: record.Version, Chart: m.Name, ChartVersion: m.Version, AppVersion: m.AppVersion,
-		Status: record.Info.Status, Objects: objects}, nil
+		Status: record.Info.Status, Applies: record.ApplyMethod == "ssa", Objects: objects}, nil
 }
 
 // Manifest reads objects as YAML, with --- between them. Where a map has a key twice, the last one counts, as for Helm: its chart has such maps.

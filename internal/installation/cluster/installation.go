@@ -48,7 +48,8 @@ type inCluster struct {
 	caddy     string      // the image of what stands in front; "" when nothing does
 	values    installation.Values
 	client    *kubernetes.Client
-	hold      *run.Hold // of the last run; nil: requests do not wait
+	hold      *run.Hold                 // of the last run; nil: requests do not wait
+	returns   map[string]execute.Return // of the plan that gives objects back
 }
 
 // Open finds the cluster of an installation, and renders what the config asks for.
@@ -81,7 +82,7 @@ func OpenNamed(ctx context.Context, e *installation.Environment, w *installation
 }
 
 func (c *inCluster) installation() *installation.Installation {
-	return &installation.Installation{Want: c.Want, Store: c.state.State(), Planner: c, Host: c, Prober: c, Insider: c, Witness: c, Data: c, Secrets: c, Tasks: c, Clone: c,
+	return &installation.Installation{Want: c.Want, Store: c.state.State(), Planner: c, Host: c, Prober: c, Insider: c, Witness: c, Data: c, Secrets: c, Tasks: c, Clone: c, GiveBack: c.giveBack, Finish: c.finish,
 		Backups: "berth-" + c.Stack.Name + "-" + data.Backups + " of namespace " + c.namespace,
 		Hint:    "kubectl --namespace " + c.namespace + " logs deployment/sourcegraph-frontend",
 		Explain: c.explain, Close: c.close, Forward: c.forward}
@@ -244,7 +245,7 @@ func (c *inCluster) Executor(p *plan.Plan, timeout time.Duration) run.Target {
 		}
 	}
 	t := &execute.Target{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Timeout: timeout, Now: c.env.Now,
-		Secrets: slices.Collect(maps.Values(c.values))}
+		Secrets: slices.Collect(maps.Values(c.values)), Returns: c.returns}
 	if proxy := bodies[render.HoldingProxy]; proxy != nil {
 		t.Hold = &run.Hold{Awaited: c.set.Awaited(), Spreading: execute.Spreading, Longest: stack.LongestWait, Pass: func(ctx context.Context, on bool) error {
 			body := proxy

@@ -99,6 +99,37 @@ func TakenOver(live map[string]any, yields []string) []any {
 	return append(out, entry)
 }
 
+// Ours reports whether we applied an object: whoever deployed it before, it was taken over.
+func Ours(live map[string]any) bool {
+	return slices.ContainsFunc(Managers(live), func(m Manager) bool { return m.Name == plan.Manager && m.operation == "Apply" })
+}
+
+// GivenBack returns the managedFields of an object in which what we applied is another manager's, so that its next change treats all of that as its own. It
+// is nil for an object that we did not apply.
+func GivenBack(live map[string]any, manager, operation string) []any {
+	if !Ours(live) {
+		return nil
+	}
+	theirs, newest := map[string]any{}, ""
+	var out []any
+	entries, _ := tree.Branch(live, "metadata")["managedFields"].([]any)
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		name, how := tree.Text(entry, "manager"), tree.Text(entry, "operation")
+		if tree.Text(entry, "subresource") != "" || name != plan.Manager && (name != manager || how != operation) {
+			out = append(out, e)
+			continue
+		}
+		unite(theirs, tree.Branch(entry, "fieldsV1"))
+		newest = max(newest, tree.Text(entry, "time"))
+	}
+	entry := map[string]any{"manager": manager, "operation": operation, "apiVersion": tree.Text(live, "apiVersion"), "fieldsType": "FieldsV1", "fieldsV1": theirs}
+	if newest != "" {
+		entry["time"] = newest
+	}
+	return append(out, entry)
+}
+
 // hold removes a field from a set of fields, and returns it as its own set; nil when it is not there. list is the name of the list that the
 // set is in, which identifies its items.
 func hold(fields map[string]any, list, field string) map[string]any {

@@ -119,3 +119,23 @@ func TestSurplus(t *testing.T) {
 		}
 	}
 }
+
+// TestGivenBack: what was taken over and is given back belongs to who had it before, yielded fields included, and to nobody of us.
+func TestGivenBack(t *testing.T) {
+	helmSet := strings.ReplaceAll(helmSet, `\'`, `\"`)
+	for _, operation := range []string{"Update", "Apply"} {
+		live := deployed(t, "Deployment", "helm "+operation+" apps/v1", helmSet, "keda Update apps/v1", `{'f:spec': {'f:replicas': {}}}`)
+		if GivenBack(live, "helm", operation) != nil {
+			t.Error("what was never taken over is given back")
+		}
+		books := TakenOver(live, []string{"spec.paused"})
+		live["metadata"].(map[string]any)["managedFields"] = books
+		if !Ours(live) {
+			t.Fatalf("%v", managed(books))
+		}
+		want := map[string]any{"helm " + operation: parsed(t, helmSet), "keda Update": parsed(t, `{'f:spec': {'f:replicas': {}}}`)}
+		if d := cmp.Diff(want, managed(GivenBack(live, "helm", operation))); d != "" {
+			t.Error(d)
+		}
+	}
+}

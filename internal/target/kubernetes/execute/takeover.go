@@ -35,3 +35,40 @@ func (t *Target) takeOver(ctx context.Context, s plan.Step) error {
 	}
 	return fmt.Errorf("%s changes constantly, so it can't be taken over", ref)
 }
+
+// Return is what makes an object another tool's again.
+type Return struct {
+	Ref       kubernetes.Ref
+	Manager   string // the tool's name in managedFields
+	Operation string // how it writes: "Update", "Apply"
+	// Labels and Annotations are those by which the tool knows its objects; null takes away.
+	Labels, Annotations map[string]any
+}
+
+// giveBack makes an object the other tool's again. Labels and the API server's books change, and no pod notices.
+func (t *Target) giveBack(ctx context.Context, s plan.Step) error {
+	r := t.Returns[s.Object]
+	_, err := t.Client.Patch(ctx, r.Ref, map[string]any{"metadata": map[string]any{"labels": r.Labels, "annotations": r.Annotations}}, r.Manager)
+	if kubernetes.NotFound(err) {
+		return nil
+	}
+	for range attempts {
+		if err != nil {
+			return err
+		}
+		live, getErr := t.Client.Get(ctx, r.Ref)
+		if getErr != nil {
+			return getErr
+		}
+		books := fields.GivenBack(live, r.Manager, r.Operation)
+		if books == nil {
+			return nil
+		}
+		_, err = t.Client.Patch(ctx, r.Ref, map[string]any{"metadata": map[string]any{"managedFields": books, "resourceVersion": tree.Text(live, "metadata", "resourceVersion")}}, plan.Manager)
+		if !kubernetes.Conflict(err) {
+			return err
+		}
+		err = nil
+	}
+	return fmt.Errorf("%s changes constantly, so it can't be given back", r.Ref)
+}

@@ -32,6 +32,7 @@ type Target struct {
 	Now       func() time.Time
 	Secrets   []string  // values that are not to be shown
 	Hold      *run.Hold // nil: requests are not held
+	Returns   map[string]Return
 
 	began    time.Time
 	intend   sync.Once
@@ -104,6 +105,8 @@ func (t *Target) one(ctx context.Context, verb plan.Verb, s plan.Step) error {
 		return t.apply(ctx, body)
 	case plan.Restart:
 		return t.restart(ctx, s)
+	case plan.GiveBack:
+		return t.giveBack(ctx, s)
 	case plan.Orphan:
 		return t.remove(ctx, kubernetes.RefOf(body), kubernetes.Orphan)
 	case plan.Grow:
