@@ -112,6 +112,7 @@ var (
 	column     = regexp.MustCompile(` {2,}TIME\b`) // as wide as the longest time needs
 	ports      = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 	workFolder = regexp.MustCompile(`/\S*/script-[a-z-]+/`)
+	examined   = regexp.MustCompile(`\b[0-9]+ checks, nothing found`) // a new check is none of these scripts' business
 	taken      = regexp.MustCompile(`  TIME  \S+\n`)
 )
 
@@ -127,7 +128,7 @@ var (
 func steady(text string) string {
 	text = newest.ReplaceAllString(planName.ReplaceAllString(offered.ReplaceAllString(text, ""), "plan NAME"), "${1}NEWEST$3")
 	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
-	text = workFolder.ReplaceAllString(text, "DIR/")
+	text = examined.ReplaceAllString(workFolder.ReplaceAllString(text, "DIR/"), "N checks, nothing found")
 	text = ports.ReplaceAllString(text, "REGISTRY")
 	text = taken.ReplaceAllString(column.ReplaceAllString(text, "  TIME"), "  TIME  WHO\n")
 	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
