@@ -189,7 +189,7 @@ func (k *known) made(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	if len(d.Path) > 0 || d.Theirs != nil {
 		return nil
 	}
-	return &adopt.Answer{Fate: adopt.Lost, Why: "the release has it, and no key leaves it out: berth makes it"}
+	return &adopt.Answer{Fate: adopt.Lost, Why: "the release has it, and no key leaves it out, so it is made"}
 }
 
 // size: most containers have no limits.
