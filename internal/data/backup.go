@@ -96,6 +96,9 @@ func (w *Worker) Dumps(ctx context.Context, image Image) ([]Dumped, error) {
   echo "BACKUP $(du -sk "$d" | cut -f1) $d"
   [ ! -f "$d/facts" ] || cat "$d/facts"
 done`, nil)
+	if errors.Is(err, run.ErrNoVolume) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -193,9 +196,21 @@ func (w *Worker) Whole(ctx context.Context, image Image, backup string) error {
 	return w.pipe(ctx, image, "whole", `[ -d "$DIR/$BACKUP" ] || { sync; mv "$DIR/$BACKUP.part" "$DIR/$BACKUP"; }`, map[string]string{"BACKUP": backup}, nil, io.Discard)
 }
 
+// Clear makes the volume of backups ready for a backup of some bytes, with room to restore it once: it makes the volume where it is not there, and deletes what an earlier try left.
+func (w *Worker) Clear(ctx context.Context, image Image, backup string, size int64) error {
+	return w.piped(ctx, image, "clear", dropped, map[string]string{"BACKUP": backup}, room(size), nil, io.Discard)
+}
+
+// dropped is the script that deletes a backup.
+const dropped = `rm -rf "$DIR/$BACKUP" "$DIR/$BACKUP.part"`
+
 // Drop deletes a backup from the volume, whole or not.
 func (w *Worker) Drop(ctx context.Context, image Image, backup string) error {
-	return w.pipe(ctx, image, "drop", `rm -rf "$DIR/$BACKUP" "$DIR/$BACKUP.part"`, map[string]string{"BACKUP": backup}, nil, io.Discard)
+	err := w.pipe(ctx, image, "drop", dropped, map[string]string{"BACKUP": backup}, nil, io.Discard)
+	if errors.Is(err, run.ErrNoVolume) {
+		return nil
+	}
+	return err
 }
 
 // within makes a part of a task's name from the first of some files.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -24,13 +25,16 @@ type Task struct {
 // LabelKept is on volumes that outlive an installation.
 const LabelKept = "dev.berth.kept-of"
 
+// ErrNoVolume says that the volume of a task is not there, and that the task does not say how large it should be.
+var ErrNoVolume = errors.New("the volume is not there")
+
 // Tasks runs tasks.
 type Tasks interface {
 	// Task starts a task, or takes up one that was started before, and gives every line that it writes until it ends, and its exit code.
 	// Cancelling ctx leaves it running.
 	Task(ctx context.Context, t Task, line func(string)) (exit int, err error)
 	// Pipe runs a task whose input and output are bytes, from its begin, and leaves nothing of it. in is read to its end; nil: there is none.
-	// said is what it wrote for people. Cancelling ctx ends it.
+	// said is what it wrote for people. Cancelling ctx ends it. Without a size, a volume that is not there may be ErrNoVolume.
 	Pipe(ctx context.Context, t Task, in io.Reader, out io.Writer) (exit int, said string, err error)
 	// Forget removes what is left of a task.
 	Forget(ctx context.Context, name string) error

@@ -101,11 +101,11 @@ func Occupied(file, name, what string) diag.List {
 // dumpClosed dumps the databases of the source. Nobody writes there, so a dump of an earlier try is only deleted to be sure that this one is whole.
 func (j *Job) dumpClosed(ctx context.Context, step plan.Step) (made run.Readiness, err error) {
 	w := j.worker(step)
-	if err := w.Drop(ctx, j.image(), j.id()); err != nil {
-		return made, err
-	}
 	facts, err := w.Inspect(ctx, j.image())
 	if err != nil {
+		return made, err
+	}
+	if err := w.Clear(ctx, j.image(), j.id(), facts.Bytes()); err != nil {
 		return made, err
 	}
 	err = w.Dump(ctx, j.image(), data.Dump{Name: j.id(), Bytes: facts.Bytes(), Sums: j.sums(), Keep: true})
@@ -115,14 +115,14 @@ func (j *Job) dumpClosed(ctx context.Context, step plan.Step) (made run.Readines
 // across copies the dumps to the destination's volume of backups, and compares the names and sizes of all files.
 func (j *Job) across(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
 	from, to, image := j.worker(plan.Step{}), j.worker(step), j.There.image()
-	if err := to.Drop(ctx, image, j.id()); err != nil { // what an earlier try left, of which nobody knows how much
-		return done, err
-	}
 	files, err := from.Files(ctx, j.image(), j.id())
 	if err != nil {
 		return done, err
 	}
 	groups, bytes := grouped(files)
+	if err := to.Clear(ctx, image, j.id(), bytes); err != nil { // of what an earlier try left, nobody knows how much it is
+		return done, err
+	}
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for _, group := range groups {

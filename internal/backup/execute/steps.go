@@ -468,7 +468,7 @@ func (j *Job) bring(ctx context.Context, step plan.Step) (done run.Readiness, er
 	w := j.worker(step)
 	var g errgroup.Group
 	g.SetLimit(atOnce)
-	if err := w.Drop(ctx, j.image(), j.id()); err != nil { // what an earlier try left, of which nobody knows how much
+	if err := w.Clear(ctx, j.image(), j.id(), j.Manifest.Holds()); err != nil { // of what an earlier try left, nobody knows how much it is
 		return done, err
 	}
 	for _, p := range j.Manifest.Dumps() {

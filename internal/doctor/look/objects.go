@@ -22,7 +22,7 @@ func (s *sight) objects(ctx context.Context) (take, error) {
 	case o.Backend != "s3":
 		return nil, fmt.Errorf("berth can't ask %s", o.Backend)
 	case o.ByIdentity():
-		return nil, errors.New("Sourcegraph signs in there with its own identity, which berth does not have")
+		return nil, errors.New("it takes the identity of Sourcegraph, which berth does not have")
 	}
 	b, err := s.bucket(o)
 	if err != nil {

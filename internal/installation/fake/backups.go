@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/catalogue"
 	"berth/internal/run"
 	"berth/internal/stack"
 )
@@ -22,6 +23,10 @@ const dumpFile = "pgsql/toc.dat"
 func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (exit int, said string, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, "", err
+	}
+	p.kept = p.kept || t.Size > 0 || p.target == catalogue.Compose || len(p.backups) > 0
+	if !p.kept {
+		return 0, "", run.ErrNoVolume // a cluster makes no claim by itself
 	}
 	backup := t.Env["BACKUP"]
 	verb, _, _ := strings.Cut(strings.TrimPrefix(t.Name, "backup-"), "-")
@@ -43,7 +48,7 @@ func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Write
 				p.backups[backup] = part
 			}
 			return nil
-		case "drop":
+		case "clear", "drop":
 			delete(p.backups, backup)
 			delete(p.backups, backup+".part")
 			return nil

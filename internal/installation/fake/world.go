@@ -115,6 +115,7 @@ type place struct {
 	namespace bool
 	data      *databases // nil: there are no volumes
 	backups   map[string]databases
+	kept      bool // the volume of backups is there
 	tasks     map[string]*atWork
 	original  string // of a clone: the installation that it is one of
 

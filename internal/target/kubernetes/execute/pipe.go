@@ -28,10 +28,8 @@ func (t *Tasks) Pipe(ctx context.Context, task run.Task, in io.Reader, out io.Wr
 	if err := t.Forget(ctx, task.Name); err != nil {
 		return 0, "", err
 	}
-	if task.Size > 0 {
-		if err := t.claim(ctx, task); err != nil {
-			return 0, "", err
-		}
+	if err := t.bound(ctx, task); err != nil {
+		return 0, "", err
 	}
 	waits := task
 	waits.Entry, waits.Command = []string{"/bin/sh", "-c", "trap 'exit 0' TERM; sleep " + longest + " & wait"}, nil
@@ -57,6 +55,18 @@ func (t *Tasks) Pipe(ctx context.Context, task run.Task, in io.Reader, out io.Wr
 		return 0, text.String(), err // the program took what came so far for the whole
 	}
 	return exit, text.String(), err
+}
+
+// bound makes the claim of a task that says its size. A pod whose claim is not there would wait for ever.
+func (t *Tasks) bound(ctx context.Context, task run.Task) error {
+	if task.Size > 0 {
+		return t.claim(ctx, task)
+	}
+	_, err := t.Client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: t.Namespace, Name: t.volume(task)})
+	if kubernetes.NotFound(err) {
+		return run.ErrNoVolume
+	}
+	return err
 }
 
 // source remembers why it can't be read.
