@@ -57,7 +57,7 @@ func (t *Tasks) Pipe(ctx context.Context, task run.Task, in io.Reader, out io.Wr
 	return exit, text.String(), err
 }
 
-// bound makes the claim of a task that says its size. A pod whose claim is not there would wait for ever.
+// bound makes the claim of a task that says its size. A pod whose claim is not there would wait forever.
 func (t *Tasks) bound(ctx context.Context, task run.Task) error {
 	if task.Size > 0 {
 		return t.claim(ctx, task)
