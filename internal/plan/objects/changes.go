@@ -130,10 +130,14 @@ func (c *comparison) lists(live, want []any) bool {
 	if keys == nil {
 		return c.byIndex(live, want)
 	}
-	matched := make([]bool, len(live))
+	matched, last := make([]bool, len(live)), -1
 	for i, w := range want {
 		item := w.(map[string]any)
 		at := find(live, item, keys, i)
+		if at >= 0 && at < last && !c.partial && c.inTemplate() {
+			c.reordered()
+		}
+		last = max(last, at)
 		c.path = append(c.path, fields.Segment{Item: item, Keys: keys})
 		if at < 0 {
 			c.values(nil, item)
@@ -154,6 +158,19 @@ func (c *comparison) lists(live, want []any) bool {
 		c.path = c.path[:len(c.path)-1]
 	}
 	return true
+}
+
+// inTemplate reports whether a path is in a pod template, in which also the order of a list counts: another order replaces pods.
+func (c *comparison) inTemplate() bool {
+	return len(c.path) > 2 && c.path[0].Name == "spec" && c.path[1].Name == "template"
+}
+
+// reordered adds that the items of a list will have another order, once.
+func (c *comparison) reordered() {
+	field := c.path.String()
+	if !slices.ContainsFunc(c.out, func(x plan.Change) bool { return x.Field == field }) {
+		c.out = append(c.out, plan.Change{Field: field, From: "the order that it has", To: "another order"})
+	}
 }
 
 // find is the index of the item with the same keys, most often the same index; or -1.

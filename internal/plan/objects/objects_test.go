@@ -297,6 +297,15 @@ func TestDifference(t *testing.T) {
 1 [] update StatefulSet/gitserver [restart]: memory 16Gi @9:13
     spec.template.spec.containers[name=gitserver].resources.limits.memory  8G -> 16Gi  (berth)
 `},
+		{"variables in another order replace pods", []change{see("StatefulSet/gitserver", func(s *Seen) {
+			s.Applied = clone(s.Live)
+			for order, body := range map[string]map[string]any{"BA": s.Live, "AB": s.Applied} {
+				tree.Items(podsOf(body)["containers"])[0]["env"] = []any{map[string]any{"name": order[:1], "value": "x"}, map[string]any{"name": order[1:], "value": "x"}}
+			}
+		})}, `
+1 [] update StatefulSet/gitserver [restart]
+    spec.template.spec.containers[name=gitserver].env  the order that it has -> another order  ()
+`},
 		{"quantities in another form", []change{want("StatefulSet/gitserver", limit("cpu", "4000m")), see("StatefulSet/gitserver", func(s *Seen) { s.Applied = nil })}, ""},
 		{"an image of the frontend, which rolls", []change{want("Deployment/sourcegraph-frontend", func(o *Object) {
 			put(o.Body, "r/frontend:7.6.0@sha256:1", append(slices.Clone(toContainer), "image")...)
