@@ -187,7 +187,7 @@ type Step struct {
 	// APIVersion is that of an object that is removed; Clusterwide says that it is in no namespace.
 	APIVersion  string `json:"apiVersion,omitempty"`
 	Clusterwide bool   `json:"clusterwide,omitempty"`
-	// Beside are steps that what the step makes waits for by itself. So it begins beside them, and is not given up before they are done.
+	// Beside are steps that this one does not wait for: what it creates waits for them by itself. It is not given up before they are done.
 	Beside []int `json:"beside,omitempty"`
 	// Changes are the fields of an object that differ.
 	Changes []Change `json:"changes,omitempty"`

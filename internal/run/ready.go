@@ -83,7 +83,7 @@ func (r *Run) judge(ctx context.Context, l look) {
 	r.finished(l.how, ready...)
 }
 
-// inHand says what is done to an object by a step of which nothing else is known yet.
+// inHand describes steps that have started and reported nothing yet.
 var inHand = map[plan.Verb]string{plan.Write: "being written", plan.Create: "being made", plan.Execute: "being started", plan.Update: "being changed", plan.TakeOver: "being taken over", plan.GiveBack: "being given back",
 	plan.Start: "being started", plan.Restart: "being restarted", plan.Recreate: "being replaced", plan.Remove: "being removed",
 	plan.RemoveNetwork: "being removed", plan.Delete: "being deleted"}

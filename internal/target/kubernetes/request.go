@@ -129,7 +129,7 @@ const mishaps = 3
 const recovering = 10
 
 // again reports whether a request that failed is worth another try, and after what pause. away is that the API server was gone before in
-// the same request: one that comes back knows nobody's rights for a moment, and has no addresses for Services.
+// the same request: one that restarts denies everything for a moment, and has no addresses for Services.
 func (c *Client) again(r request, err error, try int, away bool) (time.Duration, bool) {
 	pause := min(firstPause<<min(try, 10), mostPause)
 	pause += time.Duration(rand.Int64N(int64(pause / 4))) // so that parallel requests do not all come back at once

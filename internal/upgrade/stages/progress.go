@@ -31,7 +31,7 @@ type Progress struct {
 	Previous *Progress
 }
 
-// Made is a backup of the databases that can be gone back to. Going back to it loses what was written since.
+// Made is a backup of the databases to which a rollback can restore them. That loses what was written since.
 type Made struct {
 	Hop     int
 	Name    string
