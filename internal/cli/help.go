@@ -86,17 +86,16 @@ func newDocsCmd(env *Env) *cobra.Command {
 		Example: "  berth docs\n  berth docs first-trial",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				args = []string{everyConcept}
-			}
 			all := concepts(cmd.Root())
-			file := strings.TrimSuffix(args[0], ".md") + ".md"
-			for name := range all {
-				if all[name] == file {
-					args[0] = name
+			if len(args) == 0 {
+				return env.concept(cmd.Root(), everyConcept)
+			}
+			for name, file := range all {
+				if name == strings.ToLower(args[0]) || file == strings.TrimSuffix(args[0], ".md")+".md" {
+					return env.concept(cmd.Root(), name)
 				}
 			}
-			return env.concept(cmd.Root(), args[0])
+			return unknownPage(all, args[0])
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var out []string
@@ -192,6 +191,19 @@ func unknownConcept(root *cobra.Command, all map[string]string, word string) err
 		}
 	}
 	return err
+}
+
+// unknownPage says which page may have been meant.
+func unknownPage(all map[string]string, word string) error {
+	var names []string
+	for _, file := range all {
+		names = append(names, strings.TrimSuffix(file, ".md"))
+	}
+	hint := "see: berth docs"
+	if near := diag.Closest(word, names); near != "" {
+		hint = "did you mean: berth docs " + near
+	}
+	return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "berth docs", Summary: fmt.Sprintf("there is no page %q", word), Hint: hint}}
 }
 
 // paged shows a text, by a pager where it is longer than the terminal.
