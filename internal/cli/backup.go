@@ -265,8 +265,11 @@ func (e *Env) located(ctx context.Context, s *seen, text string) (at *backup.Bac
 			}
 		}
 	}
-	if text == latest {
-		return nil, nil, cmp.Or(err, error(diag.List{{Code: "BERTH4503", Severity: diag.Error, Subject: to.String(), Summary: "there is no backup here", Hint: "to make one: berth backup"}}))
+	switch {
+	case text == latest && err != nil:
+		return nil, nil, err
+	case text == latest:
+		return nil, nil, diag.List{{Code: "BERTH4503", Severity: diag.Error, Subject: to.String(), Summary: "there is no backup here", Hint: "to make one: berth backup"}}
 	}
 	dumps, err := e.dumps(ctx, s)
 	if err != nil {

@@ -35,8 +35,8 @@ func Of(ctx context.Context, i *installation.Installation, now time.Time) (size.
 		return s, err
 	}
 	all = slices.DeleteFunc(slices.Clone(all), func(i installation.Instance) bool { return !i.Up() || i.Once || i.Init || i.Own })
-	if len(all) == 0 {
-		return s, errors.New("nothing runs, so nothing can be measured")
+	if _, problems := i.Choose(all, nil); problems.Failed() {
+		return s, problems
 	}
 	if s.Content, err = content(ctx, i, all); err != nil {
 		s.Unknown = append(s.Unknown, "people and repositories: "+err.Error())
