@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 	"internal/diag":              {"internal/fold", "internal/secret"},
 	"internal/window":            {},
 	"internal/size":              {"catalogue"},
-	"internal/size/measure":      {"internal/installation", "internal/size", "internal/status"},
+	"internal/size/measure":      {"internal/diag", "internal/installation", "internal/size", "internal/status"},
 	"internal/exception":         {"catalogue", "internal/diag", "internal/signed", "internal/support"},
 	"internal/report":            {"catalogue", "internal/backup/stages", "internal/diag", "internal/doctor", "internal/exception", "internal/plan", "internal/state", "internal/upgrade/stages"},
 	"internal/support":           {"catalogue", "internal/config", "internal/diag", "internal/plan"},

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/size"
 	"berth/internal/status"
@@ -35,8 +36,8 @@ func Of(ctx context.Context, i *installation.Installation, now time.Time) (size.
 		return s, err
 	}
 	all = slices.DeleteFunc(slices.Clone(all), func(i installation.Instance) bool { return !i.Up() || i.Once || i.Init || i.Own })
-	if _, problems := i.Choose(all, nil); problems.Failed() {
-		return s, problems
+	if len(all) == 0 {
+		return s, diag.List{{Code: "BERTH4403", Severity: diag.Error, Subject: i.Stack.Name, Summary: "nothing of this installation runs, so nothing can be measured", Hint: "start it with: berth up"}}
 	}
 	if s.Content, err = content(ctx, i, all); err != nil {
 		s.Unknown = append(s.Unknown, "people and repositories: "+err.Error())
