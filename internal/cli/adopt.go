@@ -310,10 +310,14 @@ func (e *Env) taken(ctx context.Context, w *installation.Want, file string) (*in
 		return nil, d, t, err
 	}
 	if t.Project == "" || t.Final {
-		return nil, d, t, diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: file, Summary: "no takeover is open for this installation; nothing was touched",
-			Hint: "berth adopt DIR begins one; to leave berth: berth eject"}}
+		return nil, d, t, noTakeover(file)
 	}
 	return w, d, t, nil
+}
+
+func noTakeover(file string) error {
+	return diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: file, Summary: "no takeover is open for this installation; nothing was touched",
+		Hint: "berth adopt DIR begins one; to leave berth: berth eject"}}
 }
 
 func (e *Env) adoptUndo(ctx context.Context, file string, yes bool) error {

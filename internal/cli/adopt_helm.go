@@ -54,7 +54,7 @@ func (e *Env) end(ctx context.Context, w *installation.Want, yes bool, how endin
 	}
 	defer i.Close()
 	if i.GiveBack == nil {
-		return fmt.Errorf("the target %s keeps no trace of a takeover", i.Stack.Target)
+		return noTakeover(w.File)
 	}
 	s := &seen{Installation: i}
 	if err := s.remember(ctx); err != nil {

@@ -58,6 +58,9 @@ func (e *Env) exec(ctx context.Context, f execFlags, name string, args []string)
 		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--tty", Summary: "there is no terminal to give", Hint: "leave -t out, or run it in a terminal"}}
 	}
 	terminal := (f.tty || e.Interactive) && !f.noTTY
+	if len(args) > 0 && args[0] == "--" { // as hands type it that know kubectl
+		args = args[1:]
+	}
 	if len(args) == 0 {
 		if !terminal && !f.stdin {
 			return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "exec", Summary: "without a terminal it needs a command",

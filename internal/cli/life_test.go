@@ -91,3 +91,30 @@ func TestLife(t *testing.T) {
 		})
 	}
 }
+
+// read is the text of the config; nil: there is none.
+func (l *life) read() []byte {
+	text, err := os.ReadFile(filepath.Join(l.dir, DefaultConfig))
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+// put writes the config as it was; nil: there was none.
+func (l *life) put(text []byte) {
+	l.t.Helper()
+	if text == nil {
+		l.absent()
+		return
+	}
+	l.write(string(text))
+}
+
+// absent deletes the config.
+func (l *life) absent() {
+	l.t.Helper()
+	if err := os.RemoveAll(filepath.Join(l.dir, DefaultConfig)); err != nil {
+		l.t.Fatal(err)
+	}
+}
