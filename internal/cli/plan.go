@@ -51,6 +51,7 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 	if err := s.observe(ctx, e, survey.InDoubt, ""); err != nil {
 		return err
 	}
+	s.Problems = append(s.Problems, s.move.Stands(s.File)...)
 	switch {
 	case s.Problems.Failed():
 		if s.Reached && !e.out.machine() {
