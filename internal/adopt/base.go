@@ -2,11 +2,13 @@ package adopt
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/diag"
 )
 
 // FindBase finds the release that images are of: the one that most of them are of by digest, then by tag; the newest of equal ones. images are
@@ -106,4 +108,23 @@ func split(ref string) (repository, tag, digest string) {
 		return ref[:i], ref[i+1:], digest
 	}
 	return ref, "", digest
+}
+
+// Unknown is what is wrong when most images are of no release of the catalogue; nil when they are of one. what is what to name in place of subject, and
+// own are the files by which such an installation is upgraded.
+func (b Base) Unknown(subject string, images map[string]string, what, own string) diag.List {
+	if b.Release != "" && 2*(b.ByDigest+b.ByTag) >= b.Of {
+		return nil // a few images, such as those of Redis, are the same in many releases
+	}
+	tags := Tags(images)
+	if len(tags) == 0 {
+		return diag.List{{Code: "BERTH4304", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("none of its %d images is of a release of Sourcegraph, by digest or by tag", len(images)),
+			Hint: "name the " + what + "; images of your own registry need the digests or the tags of Sourcegraph's"}}
+	}
+	p := diag.Diagnostic{Code: "BERTH4305", Severity: diag.Error, Subject: subject, Summary: "it runs Sourcegraph " + tags[0] + ", which berth's catalogue does not have",
+		Hint: "berth catalogue list shows the releases that it has"}
+	if catalogue.CompareVersions(tags[0], "5.0.0") < 0 {
+		p.Hint = "upgrade it to 5.0.6 or later by its own " + own + " first; the way from there: berth upgrade path --from " + tags[0] + " --to 5.0.6"
+	}
+	return diag.List{p}
 }

@@ -1,12 +1,10 @@
 package compose
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"berth/catalogue"
 	"berth/internal/adopt"
 	"berth/internal/diag"
 )
@@ -64,18 +62,5 @@ func Known(base adopt.Base, images map[string]string, dir string) diag.List {
 				Hint: "move to Sourcegraph's Compose file first: https://sourcegraph.com/docs/admin/deploy/docker-single-container"}}
 		}
 	}
-	if base.Release != "" && 2*(base.ByDigest+base.ByTag) >= base.Of {
-		return nil // a few images, such as those of Redis, are the same in many releases
-	}
-	tags := adopt.Tags(images)
-	if len(tags) == 0 {
-		return diag.List{{Code: "BERTH4304", Severity: diag.Error, Subject: dir, Summary: fmt.Sprintf("none of its %d images is of a release of Sourcegraph, by digest or by tag", len(images)),
-			Hint: "name the folder of the installation; images of your own registry need the digests or the tags of Sourcegraph's"}}
-	}
-	p := diag.Diagnostic{Code: "BERTH4305", Severity: diag.Error, Subject: dir, Summary: "it runs Sourcegraph " + tags[0] + ", which berth's catalogue does not have",
-		Hint: "berth catalogue list shows the releases that it has"}
-	if catalogue.CompareVersions(tags[0], "5.0.0") < 0 {
-		p.Hint = "upgrade it to 5.0.6 or later by its own files first; the way from there: berth upgrade path --from " + tags[0] + " --to 5.0.6"
-	}
-	return diag.List{p}
+	return base.Unknown(dir, images, "folder of the installation", "files")
 }

@@ -271,20 +271,10 @@ func (k *known) leave(ours adopt.Objects, key string) {
 // Known is what is wrong with an installation, before anything is compared.
 func Known(base adopt.Base, s *Source) diag.List {
 	subject := "Helm release " + s.Helm.Name
-	if base.Release != "" && 2*(base.ByDigest+base.ByTag) >= base.Of {
-		return s.selectors(subject)
+	if unknown := base.Unknown(subject, s.Images, "release of Sourcegraph's chart", "chart"); unknown != nil {
+		return unknown
 	}
-	tags := adopt.Tags(s.Images)
-	if len(tags) == 0 {
-		return diag.List{{Code: "BERTH4304", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("none of its %d images is of a release of Sourcegraph, by digest or by tag", len(s.Images)),
-			Hint: "name the release of Sourcegraph's chart; images of your own registry need the digests or the tags of Sourcegraph's"}}
-	}
-	p := diag.Diagnostic{Code: "BERTH4305", Severity: diag.Error, Subject: subject, Summary: "it runs Sourcegraph " + tags[0] + ", which berth's catalogue does not have",
-		Hint: "berth catalogue list shows the releases that it has"}
-	if catalogue.CompareVersions(tags[0], "5.0.0") < 0 {
-		p.Hint = "upgrade it to 5.0.6 or later by its own chart first; the way from there: berth upgrade path --from " + tags[0] + " --to 5.0.6"
-	}
-	return diag.List{p}
+	return s.selectors(subject)
 }
 
 // selectors refuses an installation whose selectors have another name of a release in them than those of berth's objects.
