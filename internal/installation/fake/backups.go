@@ -24,9 +24,8 @@ func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Write
 	if err := ctx.Err(); err != nil {
 		return 0, "", err
 	}
-	p.kept = p.kept || t.Size > 0 || p.target == catalogue.Compose || len(p.backups) > 0
-	if !p.kept {
-		return 0, "", run.ErrNoVolume // a cluster makes no claim by itself
+	if !p.keeps(t) {
+		return 0, "", run.ErrNoVolume
 	}
 	backup := t.Env["BACKUP"]
 	verb, _, _ := strings.Cut(strings.TrimPrefix(t.Name, "backup-"), "-")
@@ -62,6 +61,14 @@ func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Write
 		return fmt.Errorf("nobody knows %s", t.Name)
 	})
 	return exit, said, err
+}
+
+// keeps reports whether the volume of backups is there for a task. A cluster makes a claim only for a task that says how large it is to be.
+func (p *place) keeps(t run.Task) bool {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	p.kept = p.kept || t.Size > 0 || p.target == catalogue.Compose || len(p.backups) > 0
+	return p.kept
 }
 
 // listed is what the list of backups says.
