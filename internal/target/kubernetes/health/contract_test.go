@@ -57,7 +57,7 @@ func apply(t *testing.T, c *kubernetes.Client, obj map[string]any) {
 // image finds an image with a shell among those of the test bed, which stand for whole services.
 func image(t *testing.T) string {
 	t.Helper()
-	repository := "berth-testbed/postgres"
+	repository := "berth-testbed/postgres-16"
 	resp, err := http.Get("http://" + os.Getenv("BERTH_REGISTRY") + "/v2/" + repository + "/tags/list")
 	if err != nil {
 		t.Fatal(err)
