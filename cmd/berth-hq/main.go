@@ -33,7 +33,7 @@ func main() {
 }
 
 // errRefused ends the program with exit code 3: what was refused is on the screen.
-var errRefused = errors.New("some reports were refused")
+var errRefused = errors.New("some of it was refused")
 
 func run(ctx context.Context, e *env, args []string) int {
 	root := &cobra.Command{
@@ -50,7 +50,7 @@ PGHOST and PGPASSFILE, work too.`,
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e))
+	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e), newIssuesCmd(e))
 	err := root.ExecuteContext(ctx)
 	var problems diag.List
 	switch {

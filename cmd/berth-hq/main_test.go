@@ -68,6 +68,24 @@ func TestLife(t *testing.T) {
 		t.Errorf("%v %s", err, out)
 	}
 
+	issues := filepath.Join(t.TempDir(), "issues.csv")
+	a.types("", 0, "simulate", "--installations", "30", "--months", "6", "--issues", issues)
+	out, _ = a.types("", 0, "import", issues)
+	contains(t, out, "issues: ", " added, 0 changed, 0 as before, 0 refused")
+	out, _ = a.types("", 0, "import", issues)
+	contains(t, out, "issues: 0 added, 0 changed,")
+	if strings.Contains(out, "reports") {
+		t.Error(out)
+	}
+	out, errs = a.types(`[{"title": "Slow", "html_url": "https://github.com/example/deploy/issues/1", "created_at": "2026-11-01T00:00:00Z"}, {"title": "x"}]`, 3, "import", "-")
+	contains(t, out, "issues: 1 added, 0 changed, 0 as before, 1 refused")
+	contains(t, errs, "-, issue 2", "BERTH4930")
+	log, _ := a.types("", 0, "issues", "--csv")
+	out, _ = a.types(log, 0, "import", "-")
+	contains(t, out, "issues: 0 added, 0 changed,")
+	out, _ = a.types("", 0, "export", "causes", "--csv")
+	contains(t, out, "cause,issues,share,hours", "database,")
+
 	first, _, _ := strings.Cut(reports, "\n")
 	forged := strings.Replace(first, `"postgres":16`, `"postgres":12`, 1)
 	out, errs = a.types(first+forged+`{"report": 1}`+`{"cut":`, 3, "import", "-")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,26 +16,34 @@ import (
 	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/hq/fleet"
+	"berth/internal/hq/issue"
 	"berth/internal/hq/simulate"
 	"berth/internal/hq/store"
 	"berth/internal/report"
 )
 
-// Imported is what became of the reports of some files.
+// Imported is what became of the reports and issues of some files.
 type Imported struct {
 	Taken   int            `json:"taken"`
 	Known   int            `json:"known"` // they had arrived before
 	Refused map[string]int `json:"refused,omitempty"`
+
+	Issues *importedIssues `json:"issues,omitempty"` // nil: no file had issues
 }
 
 func newImportCmd(e *env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Take reports from files",
+		Short: "Take reports and issues from files",
 		Long: `Take reports from files, as berth report --out writes them: one in a file, or several behind each other. "-" is the input.
 
-Reports may be old, in any order and there already. Those that are refused are named, and the others are taken. Exit code 3 when some were refused.`,
+A file may also have issues: CSV with the columns title and opened at least, or JSON of issues of GitHub, as its API and gh issue list --json write it.
+berth-hq sees which it is. What it reads of an issue: ` + strings.Join(issue.Columns(), ", ") + `.
+On GitHub these stand in labels, such as cause/configuration, or in lines of the text, such as "Release: 7.5.4453".
+
+Reports and issues may be old, in any order and there already. Those that are refused are named, and the others are taken. Exit code 3 when some were
+refused.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			s, err := e.ready(cmd.Context())
@@ -51,9 +60,9 @@ Reports may be old, in any order and there already. Those that are refused are n
 			if asJSON {
 				err = writeJSON(e.stdout, i.Imported)
 			} else {
-				_, err = fmt.Fprintf(e.stdout, "%d reports taken, %d were there already, %d refused\n", i.Taken, i.Known, i.refused)
+				err = i.WriteText(e.stdout)
 			}
-			if err == nil && i.refused > 0 {
+			if err == nil && (i.refused > 0 || i.Issues != nil && i.Issues.Refused > 0) {
 				return errRefused
 			}
 			return err
@@ -61,6 +70,19 @@ Reports may be old, in any order and there already. Those that are refused are n
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd
+}
+
+// WriteText says what became of them.
+func (i *importer) WriteText(w io.Writer) error {
+	if i.reports {
+		if _, err := fmt.Fprintf(w, "%d reports taken, %d were there already, %d refused\n", i.Taken, i.Known, i.refused); err != nil {
+			return err
+		}
+	}
+	if i.Issues != nil {
+		return i.Issues.WriteText(w)
+	}
+	return nil
 }
 
 // batch is how many reports of a file are taken in one transaction.
@@ -72,7 +94,8 @@ type importer struct {
 	Imported
 	store   *store.Store
 	pending []*report.Received
-	refused int
+	reports bool // a file had reports, or nothing else
+	refused int  // reports
 }
 
 func (i *importer) file(ctx context.Context, name string) error {
@@ -85,8 +108,13 @@ func (i *importer) file(ctx context.Context, name string) error {
 		defer f.Close()
 		in = f
 	}
+	text := bufio.NewReader(in)
+	if read := issuesOf(text); read != nil {
+		return i.log(ctx, read(name, text))
+	}
+	i.reports = true
 	n := 0
-	err := report.All(in, func(text []byte) error {
+	err := report.All(text, func(text []byte) error {
 		n++
 		r, problems := report.Open(text, i.now())
 		if problems.Failed() {
@@ -229,6 +257,7 @@ func exportOne(e *env, f *fleet.Fleet, q fleet.Query, id, key string, asCSV bool
 func newSimulateCmd(e *env) *cobra.Command {
 	var installations, months int
 	var seed uint64
+	var issues string
 	var every time.Duration
 	cmd := &cobra.Command{
 		Use:   "simulate",
@@ -237,7 +266,8 @@ func newSimulateCmd(e *env) *cobra.Command {
 
 Never into the database of real installations: nobody can tell them apart later.
 
-    berth-hq simulate | berth-hq import -`,
+    berth-hq simulate --issues issues.csv | berth-hq import -
+    berth-hq import issues.csv`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			to := e.now().UTC().Truncate(24 * time.Hour)
@@ -245,7 +275,13 @@ Never into the database of real installations: nobody can tell them apart later.
 			if shape.From.Before(report.First) {
 				return fmt.Errorf("--months %d begins before %s; no report is taken that is older", months, report.First.Format(time.DateOnly))
 			}
-			for text, err := range simulate.Arrivals(seed, simulate.Fleet(shape, catalogue.Embedded())) {
+			lives := simulate.Fleet(shape, catalogue.Embedded())
+			if issues != "" {
+				if err := writeIssues(issues, simulate.Issues(seed, lives, to)); err != nil {
+					return err
+				}
+			}
+			for text, err := range simulate.Arrivals(seed, lives) {
 				if err == nil {
 					_, err = fmt.Fprintf(e.stdout, "%s\n", text)
 				}
@@ -259,6 +295,15 @@ Never into the database of real installations: nobody can tell them apart later.
 	cmd.Flags().IntVar(&installations, "installations", 300, "how many installations")
 	cmd.Flags().IntVar(&months, "months", 18, "how many months until today")
 	cmd.Flags().DurationVar(&every, "every", 7*24*time.Hour, "time between two reports of an installation")
+	cmd.Flags().StringVar(&issues, "issues", "", "also write the issues of the fleet to this file, as CSV")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "another fleet")
 	return cmd
+}
+
+func writeIssues(name string, all []issue.Issue) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(issue.WriteCSV(f, all), f.Close())
 }

@@ -112,23 +112,23 @@ func newPeopleCmd(e *env) *cobra.Command {
 	add := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Let somebody in, and print the token",
-		Long:  "Let somebody in, and print the token once. It is kept nowhere; only its hash is. A reader sees the figures, an admin also lets people in.",
+		Long:  "Let somebody in, and print the token once. It is kept nowhere; only its hash is. A reader sees the figures, an engineer also logs issues, an admin also\nlets people in.",
 		Args:  cobra.ExactArgs(1),
 		RunE: e.with(func(ctx context.Context, s *store.Store, args []string) error {
-			token, err := s.AddPerson(ctx, args[0], store.Role(role), e.now())
+			token, err := s.AddPerson(ctx, e.by(), args[0], store.Role(role))
 			if err == nil {
 				_, err = fmt.Fprintln(e.stdout, token)
 			}
 			return err
 		}),
 	}
-	add.Flags().StringVar(&role, "role", string(store.Reader), "reader or admin")
+	add.Flags().StringVar(&role, "role", string(store.Reader), "reader, engineer, reviewer, delivery or admin")
 	remove := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take somebody's right, and end all sessions",
 		Args:  cobra.ExactArgs(1),
 		RunE: e.with(func(ctx context.Context, s *store.Store, args []string) error {
-			return s.RemovePerson(ctx, args[0])
+			return s.RemovePerson(ctx, e.by(), args[0])
 		}),
 	}
 	list := &cobra.Command{
@@ -146,6 +146,9 @@ func newPeopleCmd(e *env) *cobra.Command {
 	cmd.AddCommand(add, list, remove)
 	return cmd
 }
+
+// by is who types commands, for the audit log.
+func (e *env) by() store.By { return store.By{Name: store.CommandLine, At: e.now()} }
 
 // with is a command that needs the database.
 func (e *env) with(do func(context.Context, *store.Store, []string) error) func(*cobra.Command, []string) error {

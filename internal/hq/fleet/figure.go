@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"berth/internal/hq/issue"
 )
 
 // Table is columns and rows: the form of figures and of the lists behind them.
@@ -87,15 +89,15 @@ func (d Day) String() string { return d.Format(time.DateOnly) }
 // MarshalJSON writes the day as a text.
 func (d Day) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// WriteCSV writes a table for spreadsheets. Shares are numbers.
+// WriteCSV writes a table for spreadsheets. Shares and rates are numbers.
 func (t Table) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
 	lines := [][]string{t.Columns}
 	for _, r := range t.Rows {
 		line := make([]string, len(r.Cells))
 		for n, c := range r.Cells {
-			line[n] = fmt.Sprint(c)
-			if s, ok := c.(Share); ok {
+			line[n] = issue.Guarded(fmt.Sprint(c))
+			if s, ok := c.(interface{ Value() (float64, bool) }); ok {
 				v, known := s.Value()
 				line[n] = ""
 				if known {

@@ -25,6 +25,7 @@ type kind struct {
 const (
 	isActive = "An installation is active on a day when it reported in the 30 days before, and Sourcegraph ran there. "
 	isBehind = "Releases are minor ones, such as 7.5, and those that were out for the target of the installation on that day. "
+	isIssue  = "An issue counts in the quarter in which it was opened. Filters look at its installation as it was last, or at the issue itself where that did not report. "
 	isTried  = "An upgrade counts in the month in which it began, once for each run; one that was continued is the same run. Filters look at the installation as it was last. "
 )
 
@@ -39,6 +40,9 @@ var kinds = []kind{
 	{"options", "By deployment option", isActive + isBehind + isTried, by(func(s *Facts) string { return s.Option })},
 	{"sizes", "By size", isActive + isBehind + isTried + "The size is the smallest one whose machine has the memory of all limits; demo has no limits.", by(func(s *Facts) string { return s.Size })},
 	{"findings", "What the doctor finds", isActive + "Of the active ones: in how many the doctor found the code, by the newest report. What an admin muted counts.", (*Fleet).findings},
+	{"issues", "Issues per deployment and per upgrade", isIssue + "A deployment counts in the quarter in which an installation first reported that Sourcegraph ran there; an upgrade in the one in which it began. The baseline is the first whole quarter.", (*Fleet).issues},
+	{"causes", "What causes issues", isIssue + "berth has a check for an issue with a code that it knows.", (*Fleet).causes},
+	{"checks", "Issues by code", isIssue + "An issue with two codes counts for both. The share is that of all issues; most is the quarter in which it was largest.", (*Fleet).checks},
 	{"refused", "Refused reports", "Reports that were not taken, by the reason. They count on the day on which they arrived, and are not kept.", (*Fleet).refused},
 }
 

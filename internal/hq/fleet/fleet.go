@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/hq/issue"
 	"berth/internal/report"
 )
 
@@ -95,7 +96,8 @@ type Refusal struct {
 type Fleet struct {
 	Installations []Installation // by name
 	Refusals      []Refusal
-	Releases      []Release // oldest first
+	Releases      []Release     // oldest first
+	Issues        []issue.Issue // by number
 }
 
 // Find finds an installation by its name.

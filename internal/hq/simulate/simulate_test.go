@@ -192,8 +192,13 @@ func compare(t *testing.T, f *fleet.Fleet, q fleet.Query, id string, want map[st
 			t.Errorf("%s %s: %v, and the truth is %v", id, row.Key, cells, want[row.Key])
 		}
 		count := row.Cells[1]
-		if id == "adoption" || id == "findings" {
+		switch id {
+		case "adoption", "findings":
 			count = row.Cells[2]
+		case "checks":
+			count = row.Cells[3]
+		case "issues":
+			count = row.Cells[9]
 		}
 		if id != "targets" && len(row.List().Rows) != count {
 			t.Errorf("%s %s: the list has %d lines, and the count is %v", id, row.Key, len(row.List().Rows), count)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,17 +15,57 @@ import (
 	"berth/internal/diag"
 )
 
-// Role is what somebody may do. An admin may do what a reader may.
+// Role is what somebody is here.
 type Role string
 
 // The roles.
 const (
-	Reader Role = "reader" // sees figures and what they were counted from
-	Admin  Role = "admin"  // lets people in
+	Reader   Role = "reader"
+	Engineer Role = "engineer" // a customer engineer
+	Reviewer Role = "reviewer"
+	Delivery Role = "delivery"
+	Admin    Role = "admin"
 )
 
-// May reports whether a role is enough where another one is needed.
-func (r Role) May(needed Role) bool { return r == needed || r == Admin }
+// Right is something that not everybody may do.
+type Right string
+
+// The rights.
+const (
+	Read  Right = "read"  // figures, and what they were counted from
+	Write Right = "write" // issues
+	Admit Right = "admit" // people
+)
+
+// rights say what a role may do.
+var rights = []struct {
+	Role Role
+	May  []Right
+}{
+	{Reader, []Right{Read}},
+	{Engineer, []Right{Read, Write}},
+	{Reviewer, []Right{Read, Write}},
+	{Delivery, []Right{Read, Write}},
+	{Admin, []Right{Read, Write, Admit}},
+}
+
+// Roles are all roles, the one with the fewest rights first.
+func Roles() (out []Role) {
+	for _, r := range rights {
+		out = append(out, r.Role)
+	}
+	return out
+}
+
+// May reports whether a role has a right.
+func (r Role) May(right Right) bool {
+	for _, of := range rights {
+		if of.Role == r {
+			return slices.Contains(of.May, right)
+		}
+	}
+	return false
+}
 
 // Person is somebody who may see something.
 type Person struct {
@@ -46,33 +87,35 @@ func hashed(secret string) []byte {
 }
 
 // AddPerson lets somebody in, and gives the token, which is kept nowhere.
-func (s *Store) AddPerson(ctx context.Context, name string, role Role, now time.Time) (token string, err error) {
-	if !personForm.MatchString(name) || role != Reader && role != Admin {
+func (s *Store) AddPerson(ctx context.Context, by By, name string, role Role) (token string, err error) {
+	if !personForm.MatchString(name) || !slices.Contains(Roles(), role) {
 		return "", diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: fmt.Sprintf("%q can't be added as %q", name, role),
-			Hint: "names have letters, digits and .@_- only, and the roles are reader and admin"}}
+			Hint: "names have letters, digits and .@_- only, and the roles are reader, engineer, reviewer, delivery and admin"}}
 	}
 	token = "hq_" + rand.Text()
-	done, err := s.pool.Exec(ctx, `INSERT INTO people (name, role, token, made) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, name, role, hashed(token), now)
+	err = s.change(ctx, by, "let in as "+string(role), func(tx pgx.Tx) (string, error) {
+		done, err := tx.Exec(ctx, `INSERT INTO people (name, role, token, made) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, name, role, hashed(token), by.At)
+		if err == nil && done.RowsAffected() == 0 {
+			err = diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: name + " is there already",
+				Hint: "for a new token, first: berth-hq people remove " + name}}
+		}
+		return name, err
+	})
 	if err != nil {
-		return "", fmt.Errorf("add %s: %w", name, err)
-	}
-	if done.RowsAffected() == 0 {
-		return "", diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: name + " is there already",
-			Hint: "for a new token, first: berth-hq people remove " + name}}
+		return "", err
 	}
 	return token, nil
 }
 
 // RemovePerson takes somebody's right, and ends all sessions.
-func (s *Store) RemovePerson(ctx context.Context, name string) error {
-	done, err := s.pool.Exec(ctx, `DELETE FROM people WHERE name = $1`, name)
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", name, err)
-	}
-	if done.RowsAffected() == 0 {
-		return diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: fmt.Sprintf("there is nobody named %q", name), Hint: "see who there is: berth-hq people list"}}
-	}
-	return nil
+func (s *Store) RemovePerson(ctx context.Context, by By, name string) error {
+	return s.change(ctx, by, "removed a person", func(tx pgx.Tx) (string, error) {
+		done, err := tx.Exec(ctx, `DELETE FROM people WHERE name = $1`, name)
+		if err == nil && done.RowsAffected() == 0 {
+			err = diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: fmt.Sprintf("there is nobody named %q", name), Hint: "see who there is: berth-hq people list"}}
+		}
+		return name, err
+	})
 }
 
 // People are all who may see something, by name.

@@ -1,4 +1,4 @@
-// Package store keeps what installations reported, in PostgreSQL. A report is taken whole, in one transaction, or not at all; what was acknowledged is on
+// Package store keeps what installations reported, and what people wrote of them, in PostgreSQL. A report is taken whole, in one transaction, or not at all; what was acknowledged is on
 // disk. Reports may arrive late, twice and in any order: what is kept is the same in the end. It holds no figures: those are counted from what Fleet reads.
 package store
 
@@ -293,6 +293,19 @@ func read(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
 		i := &out.Installations[at[id]]
 		err := json.Unmarshal(text, &r)
 		i.Upgrades = append(i.Upgrades, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return readBeside(ctx, tx, out)
+}
+
+// readBeside reads what is no report: what was refused, and what people wrote.
+func readBeside(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
+	err := each(ctx, tx, `SELECT number, issue FROM issues ORDER BY number`, func(row pgx.Rows) error {
+		i, err := scanIssue(row)
+		out.Issues = append(out.Issues, i)
 		return err
 	})
 	if err != nil {

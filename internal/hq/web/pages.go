@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/hq/fleet"
+	"berth/internal/hq/issue"
 	"berth/internal/hq/store"
 	"berth/internal/report"
 )
@@ -284,6 +286,11 @@ func writeJSON(w http.ResponseWriter, document any) {
 	_ = out.Encode(document) // the reader is gone, or has it
 }
 
+type installationData struct {
+	*fleet.Installation
+	Issues []issue.Issue
+}
+
 func (s *Site) installation(w http.ResponseWriter, r *http.Request) {
 	f, _, ok := s.asked(w, r)
 	if !ok {
@@ -298,10 +305,41 @@ func (s *Site) installation(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, i)
 		return
 	}
-	s.show(w, r, "installation", i)
+	issues := slices.DeleteFunc(slices.Clone(f.fleet.Issues), func(of issue.Issue) bool { return of.Installation != i.Name })
+	s.show(w, r, "installation", installationData{i, issues})
+}
+
+// auditLines is how many lines of the audit log a page has.
+const auditLines = 200
+
+type auditData struct {
+	Entries []store.Entry
+	Next    int64 // the page after this one begins before it; 0: there is none
+}
+
+func (s *Site) audit(w http.ResponseWriter, r *http.Request) {
+	before, err := strconv.ParseInt(cmp.Or(r.URL.Query().Get("before"), "0"), 10, 64)
+	if err != nil {
+		s.fail(w, r, http.StatusBadRequest, "A line of the log has a number.")
+		return
+	}
+	d := auditData{}
+	if d.Entries, err = s.Store.Audit(r.Context(), before, auditLines); err != nil {
+		s.troubled(w, r, err)
+		return
+	}
+	if r.URL.Query().Get("format") == "json" {
+		writeJSON(w, d.Entries)
+		return
+	}
+	if len(d.Entries) == auditLines {
+		d.Next = d.Entries[auditLines-1].Number
+	}
+	s.show(w, r, "audit", d)
 }
 
 type peopleData struct {
+	Roles        []store.Role
 	People       []store.Person
 	Added, Token string
 	Problem      string
@@ -311,9 +349,9 @@ func (s *Site) people(w http.ResponseWriter, r *http.Request) { s.showPeople(w, 
 
 func (s *Site) showPeople(w http.ResponseWriter, r *http.Request, d peopleData) {
 	var err error
+	d.Roles = store.Roles()
 	if d.People, err = s.Store.People(r.Context()); err != nil {
-		s.Log.Error("people were not read", "error", err)
-		s.fail(w, r, http.StatusServiceUnavailable, "The database does not answer.")
+		s.troubled(w, r, err)
 		return
 	}
 	s.show(w, r, "people", d)
@@ -322,7 +360,7 @@ func (s *Site) showPeople(w http.ResponseWriter, r *http.Request, d peopleData) 
 func (s *Site) addPerson(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	d := peopleData{Added: r.PostFormValue("name")}
-	token, err := s.Store.AddPerson(r.Context(), d.Added, store.Role(r.PostFormValue("role")), s.Now())
+	token, err := s.Store.AddPerson(r.Context(), s.by(r), d.Added, store.Role(r.PostFormValue("role")))
 	if d.Token = token; err != nil {
 		d.Problem = err.Error()
 	}
@@ -332,7 +370,7 @@ func (s *Site) addPerson(w http.ResponseWriter, r *http.Request) {
 func (s *Site) removePerson(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	d := peopleData{}
-	if err := s.Store.RemovePerson(r.Context(), r.PostFormValue("name")); err != nil {
+	if err := s.Store.RemovePerson(r.Context(), s.by(r), r.PostFormValue("name")); err != nil {
 		d.Problem = err.Error()
 	}
 	s.showPeople(w, r, d)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -66,8 +67,8 @@ func (s *Site) who(r *http.Request) (*store.Person, error) {
 	return s.Store.BySession(r.Context(), c.Value, s.Now())
 }
 
-// only lets those in who have a role.
-func (s *Site) only(role store.Role, serve http.HandlerFunc) http.HandlerFunc {
+// only lets those in who have a right.
+func (s *Site) only(right store.Right, serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.requests.allow(s.client(r)) {
 			w.Header().Set("Retry-After", "10")
@@ -79,10 +80,10 @@ func (s *Site) only(role store.Role, serve http.HandlerFunc) http.HandlerFunc {
 		case err != nil:
 			s.Log.Error("nobody was let in", "error", err)
 			s.fail(w, r, http.StatusServiceUnavailable, "The database does not answer.")
-		case p != nil && p.Role.May(role):
+		case p != nil && p.Role.May(right):
 			serve(w, r.WithContext(withPerson(r.Context(), p)))
 		case p != nil:
-			s.fail(w, r, http.StatusForbidden, "This page is for admins.")
+			s.fail(w, r, http.StatusForbidden, fmt.Sprintf("You are here as %s. This needs the right %q, which an admin can give.", p.Role, right))
 		case wantsData(r) || r.Method != http.MethodGet:
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			s.fail(w, r, http.StatusUnauthorized, "Sign in, or send a token.")

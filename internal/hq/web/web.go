@@ -110,7 +110,7 @@ func (s *Site) Follow(ctx context.Context) {
 // route is an address, and who may go there.
 type route struct {
 	pattern string
-	role    store.Role // "": everybody
+	right   store.Right // that it takes; "": none
 	serve   http.HandlerFunc
 }
 
@@ -121,12 +121,19 @@ func (s *Site) routes() []route {
 		{"GET /sign-in", "", s.signInPage},
 		{"POST /sign-in", "", s.signIn},
 		{"POST /sign-out", "", s.signOut},
-		{"GET /{$}", store.Reader, s.dashboard},
-		{"GET /figures/{id}", store.Reader, s.figure},
-		{"GET /installations/{name}", store.Reader, s.installation},
-		{"GET /people", store.Admin, s.people},
-		{"POST /people", store.Admin, s.addPerson},
-		{"POST /people/remove", store.Admin, s.removePerson},
+		{"GET /{$}", store.Read, s.dashboard},
+		{"GET /figures/{id}", store.Read, s.figure},
+		{"GET /installations/{name}", store.Read, s.installation},
+		{"GET /issues", store.Read, s.issues},
+		{"POST /issues", store.Write, s.addIssue},
+		{"GET /issues/new", store.Write, s.newIssue},
+		{"GET /issues/{number}", store.Read, s.issue},
+		{"POST /issues/{number}", store.Write, s.editIssue},
+		{"POST /issues/{number}/remove", store.Write, s.removeIssue},
+		{"GET /audit", store.Admit, s.audit},
+		{"GET /people", store.Admit, s.people},
+		{"POST /people", store.Admit, s.addPerson},
+		{"POST /people/remove", store.Admit, s.removePerson},
 	}
 }
 
@@ -136,8 +143,8 @@ func (s *Site) Handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		serve := r.serve
-		if r.role != "" {
-			serve = s.only(r.role, serve)
+		if r.right != "" {
+			serve = s.only(r.right, serve)
 		}
 		mux.HandleFunc(r.pattern, serve)
 	}
