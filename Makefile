@@ -176,8 +176,12 @@ hq-browser: bin/axe/node_modules/axe-core demo-hq ## the pages of berth-hq in a 
 	cd site && HQ=/tmp/berth-demo-hq AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestHQInABrowser .
 	testbed/demo-hq down
 
+console-browser: bin/axe/node_modules/axe-core ## the pages of berth console in a real Chromium: desk, dark, phone, keyboard, accessibility
+	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestConsoleInABrowser .
+
 demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser demo-down
+.PHONY: help build man docs docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser console-browser demo-down

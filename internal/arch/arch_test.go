@@ -96,6 +96,8 @@ var rooms = map[string][]string{
 	"internal/view":                      {"catalogue", "internal/adopt", "internal/backup", "internal/bundle", "internal/diag", "internal/doctor", "internal/exception", "internal/fold", "internal/logs", "internal/plan", "internal/rehearse", "internal/run", "internal/size", "internal/status", "internal/support", "internal/upgrade", "internal/upgrade/stages", "internal/upgrade/survey"},
 	"internal/runbook":                   {"catalogue", "internal/address", "internal/config", "internal/stack"},
 	"internal/logs":                      {"internal/installation"},
+	"internal/browser":                   {},
+	"internal/console":                   {"internal/browser", "internal/plan", "internal/size", "internal/state", "internal/view"},
 	"docs":                               {},
 	"internal/manual":                    {"internal/fold"},
 	"internal/doctor":                    {"catalogue", "internal/diag"},
@@ -118,7 +120,7 @@ var rooms = map[string][]string{
 	"internal/hq/simulate":               {"catalogue", "internal/diag", "internal/hq/issue", "internal/plan", "internal/report", "internal/state", "internal/upgrade/stages"},
 	"internal/hq/store":                  {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/plan", "internal/report"},
 	"internal/hq/store/pgtest":           {},
-	"internal/hq/web":                    {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/hq/store", "internal/report"},
+	"internal/hq/web":                    {"catalogue", "internal/browser", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/hq/store", "internal/report"},
 	"internal/cli":                       {anything},
 }
 

@@ -45,7 +45,7 @@ func writeHistory(w io.Writer, records []state.Record) {
 			took = r.Ended.Sub(r.Started).Round(time.Second).String()
 		}
 		fmt.Fprintf(w, "%-3d  %-16s  %-30s  %-11s  %6s  %s\n", r.Number, r.Started.Format(minute), r.What(), r.Result, took, r.Who.User)
-		if text := waited(r); text != "" {
+		if text := r.Pause(); text != "" {
 			fmt.Fprintf(w, "%-3s  %-16s    %s\n", "", "", text)
 		}
 		for _, t := range r.Stages() {
@@ -57,18 +57,6 @@ func writeHistory(w io.Writer, records []state.Record) {
 			fmt.Fprintf(w, "%-3s  %-16s    %-41s  %6s\n", "", t.Ended.Format(minute), name, time.Duration(t.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 		}
 	}
-}
-
-// waited says for how long requests waited, beside what was foreseen; "" when they did not.
-func waited(r *state.Record) string {
-	if r.Waited == 0 {
-		return ""
-	}
-	text := fmt.Sprintf("requests waited, %.0f s at most", r.Waited)
-	if r.Plan != nil && r.Plan.Notice != nil {
-		text += fmt.Sprintf("; %.0f s were foreseen", r.Plan.Notice.Waits)
-	}
-	return text
 }
 
 // history reads what was done.

@@ -37,6 +37,7 @@ func groups(env *Env) []group {
 			newUpCmd(env),
 			newStatusCmd(env),
 			newDoctorCmd(env),
+			newConsoleCmd(env),
 			newDownCmd(env),
 			newHistoryCmd(env),
 			newUpgradeCmd(env),

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -140,6 +141,18 @@ func (r *Record) HasBegun(step int) (begun, failed bool) {
 		}
 	}
 	return begun, failed
+}
+
+// Pause says for how long requests waited, beside what was foreseen; "" when they did not.
+func (r *Record) Pause() string {
+	if r.Waited == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("requests waited, %.0f s at most", r.Waited)
+	if r.Plan != nil && r.Plan.Notice != nil {
+		text += fmt.Sprintf("; %.0f s were foreseen", r.Plan.Notice.Waits)
+	}
+	return text
 }
 
 // StageTime is how long a stage of a plan took.

@@ -69,20 +69,11 @@ func Backups(w io.Writer, all []backup.Listed, now time.Time) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "BACKUP\tRELEASE\tSIZE\tPROVEN\tWHERE")
 	for _, l := range all {
-		var proven string
-		switch {
-		case !l.Whole:
-			proven = "not whole"
-		case l.Upgrades:
-			proven = "when made"
-		default:
-			proven = backup.Ago(l.Proven, now)
-		}
 		release := l.Release
 		if release == "" {
 			release = "?"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", l.ID, release, bytes(l.Bytes), proven, l.Where)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", l.ID, release, bytes(l.Bytes), proven(l, now), l.Where)
 	}
 	_ = t.Flush() // w reports it, if it minds
 }

@@ -10,11 +10,7 @@ import (
 
 // Measured writes what an installation uses, what is met first, and the lines of the config that follow from it.
 func Measured(w io.Writer, m sizing.Measured, edit []string) {
-	past := "as it is now; Prometheus has no history yet"
-	if m.History > 0 {
-		past = fmt.Sprintf("the most of the last %.0f days", max(m.History, 1))
-	}
-	fmt.Fprintf(w, "Sourcegraph %s · installation %s on %s, %s\n\n", m.Release, m.Installation, m.Target, past)
+	fmt.Fprintf(w, "Sourcegraph %s · installation %s on %s, %s\n\n", m.Release, m.Installation, m.Target, past(m))
 	if c := m.Content; c != nil {
 		fmt.Fprintf(w, "size      %s, for up to %s\n", m.Size, m.For)
 		fmt.Fprintf(w, "has       %d people (%d new in 30 days), %d repositories (%d new)\n", c.People, c.NewPeople, c.Repositories, c.NewRepositories)
@@ -22,16 +18,7 @@ func Measured(w io.Writer, m sizing.Measured, edit []string) {
 	}
 	peaks(w, m.Services)
 	for _, d := range m.Disks {
-		text := fmt.Sprintf("%s: %s", d.Name, ofBytes(d.Size-d.Free, d.Size))
-		switch days, fills := d.Full(); {
-		case fills:
-			text += fmt.Sprintf(", +%s a day, full in %.0f days", ofBytes(int64(d.PerDay), 0), days)
-		case d.Days == 0:
-			text += ", no pace yet"
-		default:
-			text += ", does not fill"
-		}
-		Fit(w, "disk      ", text)
+		Fit(w, "disk      ", filling(d))
 	}
 	fmt.Fprintln(w)
 	if len(m.Limits) == 0 {
@@ -61,20 +48,41 @@ func peaks(w io.Writer, all []sizing.Peak) {
 	}
 	fmt.Fprintf(w, "  %-*s  %-9s  %-12s  %s\n", width, "service", "instances", "cpu", "memory")
 	for _, p := range all {
-		cpu, memory, mark := "-", "-", " "
-		if p.CPU >= 0 {
-			cpu = fmt.Sprintf("%.2f", p.CPU)
-			if p.CPULimit > 0 {
-				cpu += fmt.Sprintf(" of %g", p.CPULimit)
-			}
-		}
-		if p.Memory >= 0 {
-			memory = ofBytes(int64(p.Memory), int64(p.MemoryLimit))
-		}
+		mark := " "
 		if p.MemoryLimit > 0 && p.Memory > muchMemory*p.MemoryLimit {
 			mark = "!"
 		}
-		fmt.Fprintf(w, "%s %-*s  %-9d  %-12s  %s\n", mark, width, p.Service, p.Instances, cpu, memory)
+		fmt.Fprintf(w, "%s %-*s  %-9d  %-12s  %s\n", mark, width, p.Service, p.Instances, cpu(p), memory(p))
 	}
 	fmt.Fprintln(w)
+}
+
+// cpu is the most that a service used of its processors; memory is the same of its memory.
+func cpu(p sizing.Peak) string {
+	switch {
+	case p.CPU < 0:
+		return "-"
+	case p.CPULimit > 0:
+		return fmt.Sprintf("%.2f of %g", p.CPU, p.CPULimit)
+	}
+	return fmt.Sprintf("%.2f", p.CPU)
+}
+
+func memory(p sizing.Peak) string {
+	if p.Memory < 0 {
+		return "-"
+	}
+	return ofBytes(int64(p.Memory), int64(p.MemoryLimit))
+}
+
+// filling says how full a disk is, and when it is full.
+func filling(d sizing.Disk) string {
+	text := fmt.Sprintf("%s: %s", d.Name, ofBytes(d.Size-d.Free, d.Size))
+	switch days, fills := d.Full(); {
+	case fills:
+		return text + fmt.Sprintf(", +%s a day, full in %.0f days", ofBytes(int64(d.PerDay), 0), days)
+	case d.Days == 0:
+		return text + ", no pace yet"
+	}
+	return text + ", does not fill"
 }

@@ -21,8 +21,11 @@ import (
 	"berth/internal/report"
 )
 
-//go:embed pages
+//go:embed pages/*.html
 var files embed.FS
+
+//go:embed pages/style.css
+var style []byte
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{"percent": percent, "stack": stack, "day": fleetDay, "link": func(q query, id, key string) string { return q.address(id, key, "") }}).
 	ParseFS(files, "pages/*.html"))
@@ -74,10 +77,6 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, status int, why stri
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	s.show(w, r, "failed", why)
-}
-
-func (s *Site) style(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, files, "pages/style.css")
 }
 
 type signInData struct{ To, Problem string }

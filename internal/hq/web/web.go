@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/browser"
 	"berth/internal/diag"
 	"berth/internal/hq/fleet"
 	"berth/internal/hq/store"
@@ -117,7 +118,7 @@ type route struct {
 func (s *Site) routes() []route {
 	return []route{
 		{"POST " + report.Path, "", s.receive},
-		{"GET /style.css", "", s.style},
+		{"GET /style.css", "", browser.Style(style)},
 		{"GET /sign-in", "", s.signInPage},
 		{"POST /sign-in", "", s.signIn},
 		{"POST /sign-out", "", s.signOut},
@@ -155,19 +156,7 @@ func (s *Site) Handler() (http.Handler, error) {
 			return nil, err
 		}
 	}
-	return headers(own.Handler(mux)), nil
-}
-
-// headers forbid a page all that it does not need.
-func headers(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+	return browser.Strict(browser.Plain, own.Handler(mux)), nil
 }
 
 // receive takes a report. It is on disk when it is acknowledged.

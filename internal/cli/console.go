@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/internal/console"
+	"berth/internal/diag"
+	"berth/internal/view"
+	"github.com/spf13/cobra"
+)
+
+// consoleFlags are what berth console can be told.
+type consoleFlags struct {
+	file, listen string
+	noOpen       bool
+}
+
+func newConsoleCmd(env *Env) *cobra.Command {
+	var f consoleFlags
+	cmd := &cobra.Command{
+		Use:   "console",
+		Short: "Show the installation in a browser of this machine",
+		Long: `Serve pages about the installation of your config until Ctrl-C: how everything is, what the doctor finds, the plan with its differences, the way of
+an upgrade as a picture, backups, sizes and history. They say what the commands of the same names say, and name these.
+
+It listens on this machine alone. The address that it prints has a token, which lets in one browser, once. To use it from another machine, forward
+the port: ssh -L 7473:127.0.0.1:7473 HOST, and there berth console --listen 127.0.0.1:7473.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.console(cmd.Context(), f) },
+	}
+	ownConfigFlag(cmd, &f.file)
+	cmd.Flags().StringVar(&f.listen, "listen", "127.0.0.1:0", "the address of this machine to listen at; port 0 is a free one")
+	cmd.Flags().BoolVar(&f.noOpen, "no-open", false, "only print the address")
+	placeFlags(env, cmd, &f.file)
+	return cmd
+}
+
+func (e *Env) console(ctx context.Context, f consoleFlags) error {
+	if e.out.machine() {
+		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "berth console", Summary: "it has pages for people, and no document",
+			Hint: "use the commands, such as: berth status --json"}}
+	}
+	listener, err := listening(ctx, f.listen)
+	if err != nil {
+		return err
+	}
+	var about []string
+	if f.file != DefaultConfig {
+		about = []string{"--config=" + f.file}
+	}
+	c := console.New(e.ask, e.Now, version, f.file, about...)
+	server := &http.Server{Handler: c.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	at := "http://" + listener.Addr().String() + c.Enter()
+	fmt.Fprintf(e.raw(), "%s\n", at)
+	fmt.Fprintln(e.Stdout, "the address works once, in one browser of this machine; the console ends with Ctrl-C")
+	if !f.noOpen {
+		defer e.browseInto(ctx, at)()
+	}
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the console: %w", err)
+	}
+	return nil // Ctrl-C is how one ends it
+}
+
+// listening takes a port of this machine. Others can't reach it: whoever is let in may change the installation.
+func listening(ctx context.Context, address string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || !console.Loopback(host) {
+		return nil, diag.List{{Code: "BERTH4412", Severity: diag.Error, Subject: "--listen", Summary: fmt.Sprintf("%q is no address of this machine alone", address),
+			Hint: "write it as 127.0.0.1:7473; from another machine, forward that port with ssh -L"}}
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, diag.List{{Code: "BERTH4410", Severity: diag.Error, Subject: "--listen", Summary: address + " can't be used", Detail: []string{err.Error()},
+			Hint: "leave --listen out, and berth takes a free port"}}
+	}
+	return listener, nil
+}
+
+// browseInto opens the console in a browser by a file that only this user can read: the arguments of a browser, which everybody on this machine can read,
+// must not have the token. What it gives removes the file.
+func (e *Env) browseInto(ctx context.Context, address string) (remove func()) {
+	dir, err := os.MkdirTemp("", "berth-console-")
+	if err != nil {
+		return func() {} // the address was printed
+	}
+	file := filepath.Join(dir, "console.html")
+	text := "<!doctype html><title>berth</title><meta http-equiv=\"refresh\" content=\"0;url=" + address + "\"><a href=\"" + address + "\">To the console</a>\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err == nil {
+		_ = e.browse(ctx, file) // the address was printed
+	}
+	return func() { os.RemoveAll(dir) }
+}
+
+// ask types a command for the console: nobody can be asked there, and what it prints is kept.
+func (e *Env) ask(ctx context.Context, words []string) console.Answer {
+	var printed lines
+	child := &Env{Environment: e.Environment, Stdout: &printed, Targets: e.Targets}
+	child.Stdin, child.Stderr, child.Interactive = strings.NewReader(""), &printed, false
+	code := Run(ctx, child, words)
+	return console.Answer{Text: printed.String(),
+		Document: view.Document{Version: view.DocumentVersion, Command: child.out.command, ExitCode: code, Result: child.out.result, Problems: child.out.found}}
+}
+
+// lines is what a command prints, on either stream. It is safe for concurrent use.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
