@@ -4,6 +4,9 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -99,11 +102,17 @@ var illnesses = []illness{
 	{"the kernel refuses to map files", logged("zoekt-webserver-0", "mmap: cannot allocate memory"), onContainer("zoekt-webserver-0", "restart", "-t", "5"), "BERTH5072", nil},
 }
 
-// muted is what this machine lacks whatever runs on it.
-var muted = []string{"doctor: {mute: [{code: BERTH2113, reason: the machine of the test, until: '2099-01-01'}, {code: BERTH2109, reason: the machine of the test, until: '2099-01-01'}, " +
-	"{code: BERTH2110, reason: the machine of the test, until: '2099-01-01'}, {code: BERTH5012, reason: the machine of the test, until: '2099-01-01'}, " +
-	"{code: BERTH5010, reason: the machine of the test, until: '2099-01-01'}, {code: BERTH5013, reason: the machine of the test, until: '2099-01-01'}, " +
-	"{code: BERTH4822, reason: an engine that starts no privileged containers needs a patch, until: '2099-01-01'}]}"}
+// muted is what this machine lacks whatever runs on it, and what an engine that starts no privileged containers needs.
+var muted = []string{mutes("BERTH2113", "BERTH2109", "BERTH2110", "BERTH5012", "BERTH5010", "BERTH5013", "BERTH4822")}
+
+// mutes is the config's line that mutes codes.
+func mutes(codes ...string) string {
+	var all []string
+	for _, code := range codes {
+		all = append(all, fmt.Sprintf("{code: %s, reason: the machine of the test, until: '2099-01-01'}", code))
+	}
+	return "doctor: {mute: [" + strings.Join(all, ", ") + "]}"
+}
 
 // examined is the doctor's report.
 func (s *site) examined() *doctor.Report {
@@ -145,6 +154,50 @@ func told(r *doctor.Report) string {
 	return b.String()
 }
 
+// well waits until the doctor finds nothing.
+func (s *site) well(after string) {
+	s.t.Helper()
+	var last *doctor.Report
+	await(s.t, 90*time.Second, "the doctor to find nothing after "+after, func() bool {
+		last = s.examined()
+		return len(causes(last)) == 0
+	})
+	s.t.Logf("nothing found after %s, in %d ms", after, last.Milliseconds)
+}
+
+// diagnosed waits until the doctor finds a cause first, and alone, with what has to follow from it.
+func (s *site) diagnosed(cause string, below ...string) *doctor.Report {
+	s.t.Helper()
+	var r *doctor.Report
+	found := func(code string) bool {
+		return slices.ContainsFunc(r.All(), func(f *doctor.Finding) bool { return f.Problem.Code == code })
+	}
+	await(s.t, 60*time.Second, "the doctor to find "+cause+" first", func() bool { // a health check takes a while
+		r = s.examined()
+		all := causes(r)
+		return len(all) > 0 && all[0].Problem.Code == cause && !slices.ContainsFunc(below, func(code string) bool { return !found(code) })
+	})
+	s.t.Log(told(r))
+	if others := causes(r)[1:]; slices.ContainsFunc(others, func(f *doctor.Finding) bool { return !starting(f) }) {
+		s.t.Errorf("more than one cause: %s", told(r))
+	}
+	return r
+}
+
+// obeys runs the command that the doctor named first, as its reader would.
+func (s *site) obeys(r *doctor.Report) {
+	s.t.Helper()
+	at := strings.LastIndex(r.Do, "berth ")
+	if at < 0 {
+		s.t.Fatalf("%q names no command", r.Do)
+	}
+	cmd := exec.Command("sh", "-c", r.Do[at:])
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "PATH="+filepath.Dir(program(s.t))+":"+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", r.Do[at:], err, out)
+	}
+}
+
 // TestDoctor injects faults into a real installation, one after the other. The doctor finds each, names its cause first, and finds nothing before, between
 // and after them. It looks in under five seconds when all is well.
 func TestDoctor(t *testing.T) {
@@ -153,41 +206,16 @@ func TestDoctor(t *testing.T) {
 	s.with(muted...)
 	s.must(0, "lock")
 	s.must(0, "up")
-	well := func(s *site, after string) {
-		s.t.Helper()
-		var last *doctor.Report
-		await(s.t, 90*time.Second, "the doctor to find nothing after "+after, func() bool {
-			last = s.examined()
-			found := causes(last)
-			return len(found) == 0
-		})
-		s.t.Logf("nothing found %s, in %d ms", after, last.Milliseconds)
-	}
-	well(s, "up")
+	s.well("up")
 	for _, w := range illnesses {
 		t.Run(w.name, func(t *testing.T) {
 			s := s.in(t)
 			w.inject(s)
 			defer w.heal(s)
-			var r *doctor.Report
-			await(t, 40*time.Second, "the doctor to find "+w.cause+" first", func() bool { // a health check takes a while
-				r = s.examined()
-				found := causes(r)
-				return len(found) > 0 && found[0].Problem.Code == w.cause
-			})
-			t.Log(told(r))
-			for _, code := range w.below {
-				if !slices.ContainsFunc(r.All(), func(f *doctor.Finding) bool { return f.Problem.Code == code }) {
-					t.Errorf("%s was not found", code)
-				}
-			}
-			if others := causes(r)[1:]; slices.ContainsFunc(others, func(f *doctor.Finding) bool { return !starting(f) }) {
-				t.Errorf("more than one cause: %s", told(r))
-			}
-			if r.Do == "" {
+			if s.diagnosed(w.cause, w.below...).Do == "" {
 				t.Error("nothing to do")
 			}
 		})
-		well(s, w.name)
+		s.well(w.name)
 	}
 }

@@ -21,7 +21,7 @@ type KubernetesOptions struct {
 	Mesh              string            `yaml:"mesh" enum:"istio|linkerd" doc:"A service mesh that adds sidecars to the pods: gRPC ports get the names that it needs, and Jobs finish despite the sidecar." example:"istio"`
 	OpenShift         bool              `yaml:"openshift" doc:"OpenShift: a Route instead of an Ingress, and nothing that its default security refuses." example:"true"`
 	SingleNode        bool              `yaml:"singleNode" doc:"A cluster of one machine, such as k3s: one instance of each service, requests small enough for one machine." example:"true"`
-	Conflicts         []Conflict        `yaml:"conflicts" each:"N" doc:"What to do with fields that another program, such as an operator, sets to other values. Without a decision here, berth leaves replicas to autoscalers and kubectl scale, and resets manual changes of other fields."`
+	Conflicts         []Conflict        `yaml:"conflicts" each:"N" doc:"What to do with fields that another program, such as an operator, sets to other values. Without a decision here, berth leaves replicas to autoscalers and kubectl scale, unless they are 0, and resets manual changes of other fields."`
 	Objects           []string          `yaml:"objects" file:"text" doc:"Files with further objects of yours, applied and removed with the rest." example:"[backend-config.yaml]"`
 }
 

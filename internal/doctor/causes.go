@@ -54,6 +54,13 @@ var edges = []edge{
 	{"BERTH500[12356]", "BERTH502?", sameService},
 	{"BERTH500[12356]", "BERTH504?", sameService},
 
+	// What somebody changed by hand: a Service that leads nowhere.
+	{"BERTH5082", "BERTH34??", needing},
+	{"BERTH5082", "BERTH500[126]", needing},
+	{"BERTH5082", "BERTH505[01]", needing},
+	{"BERTH5082", "BERTH506[25]", needing},
+	{"BERTH5082", "BERTH507[57]", needing},
+
 	// A database that is not as its clients need it.
 	{"BERTH5022", "BERTH5062", anywhere},
 	{"BERTH5025", "BERTH5026", sameService},
@@ -148,7 +155,7 @@ func (d edge) holds(e *Evidence, cause, effect *Finding) bool {
 }
 
 // tellingWarnings are warnings that explain a failure elsewhere.
-var tellingWarnings = []string{"BERTH2113", "BERTH5022", "BERTH5025", "BERTH5080"}
+var tellingWarnings = []string{"BERTH2113", "BERTH5022", "BERTH5025", "BERTH5080", "BERTH5082"}
 
 func matches(pattern, code string) bool {
 	ok, _ := path.Match(pattern, code) // TestEdges proves that patterns have the right form

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"berth/internal/diag"
 )
@@ -66,12 +67,22 @@ func silent(e *Evidence, c *Check, stores Source, hint, external string) (out []
 	return out
 }
 
+// psql is the command that runs statements in a database, one after the other.
+func (d Database) psql(statements ...string) string {
+	command := "berth psql " + d.Name + " --write --"
+	for _, s := range statements {
+		command += " -c '" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return command
+}
+
 func readOnly(c *Check, d Database) *Finding {
 	switch {
 	case d.Recovery:
 		return c.found(d.Name, diag.Error, "it takes no writes: it is a standby, or it recovers", "point the config to the primary server, or wait until it has recovered")
 	case d.ReadOnly:
-		return c.found(d.Name, diag.Error, "it takes no writes: default_transaction_read_only is on", "find out who set it, then: ALTER SYSTEM RESET default_transaction_read_only; SELECT pg_reload_conf()")
+		return c.found(d.Name, diag.Error, "it takes no writes: default_transaction_read_only is on",
+			"find out who set it, then: "+d.psql("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"))
 	}
 	return nil
 }
@@ -101,8 +112,13 @@ func invalidIndexes(c *Check, d Database) *Finding {
 	if len(d.Invalid) == 0 {
 		return nil
 	}
+	const most = 3 // in one command; the next look names the others
+	var statements []string
+	for _, index := range d.Invalid[:min(len(d.Invalid), most)] {
+		statements = append(statements, "REINDEX INDEX CONCURRENTLY "+index)
+	}
 	return c.found(d.Name, diag.Warning, fmt.Sprintf("it has %s that Postgres does not use", counted(len(d.Invalid), "invalid index", "invalid indexes")),
-		"build each one again: REINDEX INDEX CONCURRENTLY NAME", d.Invalid...)
+		"build them again: "+d.psql(statements...), d.Invalid...)
 }
 
 func longTransaction(c *Check, d Database) *Finding {
@@ -111,7 +127,7 @@ func longTransaction(c *Check, d Database) *Finding {
 		return nil
 	}
 	return c.found(d.Name, severity, fmt.Sprintf("a transaction is open for %s; vacuum can't remove rows meanwhile", minutes(d.Longest)),
-		"end it if nobody needs it: SELECT pg_terminate_backend(PID)", d.Query)
+		"end it if nobody needs it, with its pid: "+d.psql("SELECT pg_terminate_backend(PID)"), d.Query)
 }
 
 func lockWait(c *Check, d Database) *Finding {
@@ -120,7 +136,7 @@ func lockWait(c *Check, d Database) *Finding {
 		return nil
 	}
 	return c.found(d.Name, severity, fmt.Sprintf("somebody waits for a lock since %s", minutes(d.Waiting)),
-		"see who holds it: SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+		"see who holds it: berth psql "+d.Name+" -- -c 'SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> array[]::int[]'")
 }
 
 func dirty(c *Check, d Database) *Finding {
@@ -164,7 +180,7 @@ func deadRows(c *Check, d Database) *Finding {
 		return nil
 	}
 	return c.found(d.Name, diag.Warning, fmt.Sprintf("the table %s has %d dead rows beside %d live ones", d.Table, d.Dead, d.Live),
-		fmt.Sprintf("find out what keeps autovacuum from it, or run: VACUUM (ANALYZE) %s", d.Table))
+		"find out what keeps autovacuum from it, then: "+d.psql("VACUUM (ANALYZE) "+d.Table))
 }
 
 func oldTransactions(c *Check, d Database) *Finding {
@@ -173,7 +189,7 @@ func oldTransactions(c *Check, d Database) *Finding {
 	if severity == "" {
 		return nil
 	}
-	return c.found(d.Name, severity, fmt.Sprintf("%.0f %% of the transaction numbers are used; at 100 %% it takes no writes", used), "freeze the oldest tables: VACUUM (FREEZE)")
+	return c.found(d.Name, severity, fmt.Sprintf("%.0f %% of the transaction numbers are used; at 100 %% it takes no writes", used), "freeze the oldest tables: "+d.psql("VACUUM (FREEZE)"))
 }
 
 func checksums(c *Check, d Database) *Finding {

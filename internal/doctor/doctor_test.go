@@ -200,6 +200,24 @@ var faults = []fault{
 		e.Pending = []string{"create worker"}
 	}, "BERTH5080", nil, []string{"BERTH5003", "BERTH5082"}, "berth up"},
 	{"the file was changed", func(e *Evidence) { e.Pending = []string{"update gitserver-0"} }, "BERTH5082", nil, nil, "berth plan"},
+	{"somebody took all pods of pgsql", func(e *Evidence) {
+		e.breaks("scaled to 0", "pgsql")
+		e.breaks("unhealthy", "sourcegraph-frontend-0", "worker")
+		e.dark()
+	}, "BERTH5002", nil, []string{"BERTH5001", "BERTH5050", "BERTH5051"}, "berth up"},
+	{"somebody made the Service of pgsql lead nowhere", func(e *Evidence) {
+		e.Altered = []Altered{{"Service/pgsql", "pgsql", "kubectl-patch changed spec.selector.app by hand: pgsql -> x"}}
+		e.breaks("unhealthy", "sourcegraph-frontend-0", "worker")
+		e.says("worker", strings.Repeat("failed to connect: driver: bad connection\n", 3))
+		e.dark()
+	}, "BERTH5082", nil, []string{"BERTH5001", "BERTH5077", "BERTH5050", "BERTH5051"}, "put it back: berth up"},
+	{"somebody changed an image, which can't be pulled", func(e *Evidence) {
+		e.Target = catalogue.Kubernetes
+		e.Altered = []Altered{{"StatefulSet/searcher", "searcher", "kubectl-set changed image by hand: a -> b"}}
+		e.Explained = diag.List{{Code: "BERTH3422", Severity: diag.Error, Subject: "searcher-0", Summary: "the image is not available", Hint: "to see which images are missing: berth check"}}
+		e.breaks("its image can't be pulled", "searcher-0")
+		e.Front.SearchSaid, e.Front.Searched = "event: error", 200
+	}, "BERTH3422", nil, []string{"BERTH5051"}, "put it back: berth up"},
 	{"the engine is down", func(e *Evidence) {
 		*e = Evidence{Taken: taken, Target: catalogue.Compose, Unseen: map[Source]Unseen{}, Reach: diag.List{{Code: "BERTH2101", Severity: diag.Error, Summary: "no engine", Hint: "start it"}}}
 		for _, s := range []Source{FromTarget, FromPlace, FromRelease, FromServices, FromInstances, FromLogs, FromVolumes, FromDatabases, FromRedis, FromFrontProxy} {

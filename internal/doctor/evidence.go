@@ -68,6 +68,7 @@ type Evidence struct {
 	OwnAbsent []string   `json:"ownAbsent,omitempty"`  // containers of the admin's own
 	Explained diag.List  `json:"explained,omitempty"`  // why services are not ready, as the cluster says it
 	Pending   []string   `json:"pending,omitempty"`    // steps of the plan that would make what runs match the config
+	Altered   []Altered  `json:"altered,omitempty"`    // what others changed of the installation's objects, which the plan would put back
 	LastRun   *LastRun   `json:"lastRun,omitempty"`    // of berth
 	Instances []Instance `json:"instances,omitempty"`  // containers or pods
 	Logs      []Log      `json:"logs,omitempty"`       // their last lines
@@ -93,6 +94,13 @@ type Service struct {
 	Own     bool   `json:"own,omitempty"` // a container of the admin's own
 	Ready   bool   `json:"ready"`
 	Status  string `json:"status"`
+}
+
+// Altered is what somebody beside berth changed of an object.
+type Altered struct {
+	Object  string `json:"object"` // "Service/pgsql"
+	Service string `json:"service"`
+	Said    string `json:"said"` // who changed what: "kubectl-patch changed spec.selector.app by hand: pgsql -> x"
 }
 
 // LastRun is the last run of berth.

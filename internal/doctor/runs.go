@@ -98,11 +98,24 @@ func supported(e *Evidence, c *Check) []*Finding {
 	return []*Finding{c.found("release", diag.Warning, "release "+e.Release+" gets no fixes any more: "+e.Support, "see the releases on the way: berth upgrade path")}
 }
 
-func undeployed(e *Evidence, c *Check) []*Finding {
-	if len(e.Pending) == 0 {
-		return nil
+// putBack is what to do about what somebody changed by hand.
+const putBack = "put it back: berth up"
+
+// undeployed are the changes of the config that nobody deployed, and what others changed of objects. Of a service whose pods do not start the
+// cluster's reason has that already.
+func undeployed(e *Evidence, c *Check) (out []*Finding) {
+	if len(e.Pending) > 0 {
+		out = append(out, c.found("config", diag.Warning, counted(len(e.Pending), "step is", "steps are")+" between what runs and what the config asks for", "see what they do: berth plan", few(e.Pending, 6)...))
 	}
-	return []*Finding{c.found("config", diag.Warning, counted(len(e.Pending), "step is", "steps are")+" between what runs and what the config asks for", "see what they do: berth plan", few(e.Pending, 6)...)}
+	for _, d := range e.Altered {
+		if e.explains(d.Service) {
+			continue
+		}
+		f := c.found(d.Service, diag.Warning, d.Said, putBack)
+		f.Problem.Subject = d.Object
+		out = append(out, f)
+	}
+	return out
 }
 
 func few(lines []string, most int) []string {

@@ -25,11 +25,11 @@ var serviceChecks = []*Check{
 	{Code: "BERTH5006", Looks: "how often instances restarted", Needs: []Source{FromInstances}, Limit: &Limit{Warn: 3, Fail: 10, Unit: "restarts, the last one within an hour"}, Symptoms: []string{"a service restarts again and again"}, find: restarts},
 	{Code: "BERTH5007", Looks: "memory in use against limits", Needs: []Source{FromInstances, FromMemory}, Limit: &Limit{Warn: 92, Fail: 98, Unit: "% of the limit"}, Symptoms: []string{"out of memory"}, find: memoryUse, blind: unmeasured},
 	{Code: "BERTH5008", Looks: "why pods do not start: nodes, volumes, images, quotas, admission, probes", Needs: []Source{FromServices}, Target: catalogue.Kubernetes, Passes: "BERTH34*", Symptoms: []string{"a pod is pending", "an image can't be pulled", "a volume is not bound"},
-		find: func(e *Evidence, c *Check) []*Finding { return c.passed(e, e.Explained) }},
+		find: explained},
 }
 
-// Statuses of Compose that mean that a container does not run.
-var notRunning = []string{"stopped", "created", "paused"}
+// Statuses that mean that a service does not run: those of a container, and that of a workload of which somebody took all pods.
+var notRunning = []string{"stopped", "created", "paused", "scaled to 0"}
 
 func unready(e *Evidence, c *Check) (out []*Finding) {
 	for _, s := range e.Services {
@@ -46,6 +46,20 @@ func unready(e *Evidence, c *Check) (out []*Finding) {
 			f.by(e.hung())
 		}
 		out = append(out, f)
+	}
+	return out
+}
+
+// explained passes on what the cluster says of pods. Where somebody changed the same service's objects by hand, that is put back first.
+func explained(e *Evidence, c *Check) []*Finding {
+	out := c.passed(e, e.Explained)
+	for _, f := range out {
+		for _, d := range e.Altered {
+			if d.Service == f.Service {
+				f.Problem.Detail = append(slices.Clone(f.Problem.Detail), d.Object+": "+d.Said)
+				f.Problem.Hint = putBack
+			}
+		}
 	}
 	return out
 }

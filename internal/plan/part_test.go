@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -37,4 +38,24 @@ func TestPartsOfAPlanAreWhole(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestChanges: what somebody stopped is no change, and what somebody altered is a change that the config does not ask for.
+func TestChanges(t *testing.T) {
+	byHand := Cause{Text: "kubectl-edit changed image by hand: a -> b, put back", Reverts: "kubectl-edit changed image by hand: a -> b"}
+	p := &Plan{Steps: []Step{
+		{Verb: Create, Object: "Deployment/worker"},
+		{Verb: Update, Object: "StatefulSet/pgsql", Changes: []Change{{Field: ReplicasField, From: "0", To: "1"}}},
+		{Verb: Update, Object: "Deployment/worker", Changes: []Change{{Field: ReplicasField, From: "1", To: "2"}}},
+		{Verb: Update, Object: "StatefulSet/searcher", Why: []Cause{byHand, {Text: "image a -> b"}}, Changes: []Change{{Field: "image", Owner: "kubectl-edit"}}},
+		{Verb: Update, Object: "StatefulSet/gitserver", Why: []Cause{byHand, {Text: "memory 4Gi -> 8Gi"}}, Changes: []Change{{Field: "image", Owner: "kubectl-edit"}, {Field: "memory", Owner: Manager}}},
+	}}
+	var got []string
+	for _, s := range p.Changes() {
+		got = append(got, s.Object+": "+s.Reverts())
+	}
+	want := []string{"Deployment/worker: ", "StatefulSet/searcher: " + byHand.Reverts, "StatefulSet/gitserver: "}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

@@ -206,6 +206,9 @@ type Change struct {
 // Hidden stands for a value that is a secret.
 const Hidden = "(secret)"
 
+// ReplicasField is the field with the number of a workload's pods.
+const ReplicasField = "spec.replicas"
+
 // SizeField is the field that a Grow step changes.
 const SizeField = "spec.resources.requests.storage"
 
@@ -255,4 +258,6 @@ type Judged struct {
 type Cause struct {
 	Text  string     `json:"text"`
 	Range diag.Range `json:"range,omitzero"` // the config's line that asks for it
+	// Reverts is what somebody beside berth changed, where that is the reason: "kubectl-patch changed spec.selector.app by hand: pgsql -> x".
+	Reverts string `json:"reverts,omitempty"`
 }

@@ -15,6 +15,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/doctor"
 	"berth/internal/installation"
+	"berth/internal/plan"
 	"berth/internal/secret"
 	"berth/internal/size"
 	"berth/internal/size/measure"
@@ -99,6 +100,7 @@ func (s *sight) release(ctx context.Context) (take, error) {
 		return nil, err
 	}
 	var pending []string
+	var altered []doctor.Altered
 	unplanned := ""
 	p, err := s.Plan(ctx)
 	switch {
@@ -109,16 +111,35 @@ func (s *sight) release(ctx context.Context) (take, error) {
 	case stages.Last(records).Open():
 		unplanned = "an upgrade is not finished"
 	default:
-		for _, step := range p.Changes() { // what is only missing or not ready has findings of its own
-			pending = append(pending, string(step.Verb)+" "+step.Object)
-		}
+		pending, altered = differences(p)
 	}
 	return func(e *doctor.Evidence) {
-		if e.Stands, e.Pending = known.Problems, pending; unplanned != "" {
+		if e.Stands, e.Pending, e.Altered = known.Problems, pending, altered; unplanned != "" {
 			e.Unseen[doctor.FromPlan] = doctor.Unseen{Why: unplanned}
 		}
 	}, nil
 }
+
+// differences are the steps that a config asks for, and what other steps would put back. What is only missing or not ready has findings of its own.
+func differences(p *plan.Plan) (pending []string, altered []doctor.Altered) {
+	for _, step := range p.Changes() {
+		if by := step.Reverts(); by != "" {
+			altered = append(altered, doctor.Altered{Object: step.Object, Service: step.Service, Said: secret.Mask(cut(by))})
+			continue
+		}
+		pending = append(pending, string(step.Verb)+" "+step.Object)
+	}
+	for _, step := range p.Steps {
+		kind, _, object := strings.Cut(step.Object, "/")
+		if step.Verb == plan.Create && p.From != "" && object && !slices.Contains(workloads, kind) {
+			altered = append(altered, doctor.Altered{Object: step.Object, Service: step.Service, Said: "it is not there"})
+		}
+	}
+	return pending, altered
+}
+
+// workloads are the kinds of objects that are services: one that is not there has a finding of its own.
+var workloads = []string{"Deployment", "StatefulSet", "DaemonSet", "Job"}
 
 // history reports berth's last run.
 func (s *sight) history(ctx context.Context) (take, error) {

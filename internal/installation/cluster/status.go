@@ -25,11 +25,15 @@ func (c *inCluster) Services(ctx context.Context) (out installation.Services, er
 		return out, err
 	}
 	for _, ref := range refs {
-		is, own := live[ref], c.set.Find(ref.Kind+"/"+ref.Name).Own
-		if out.Release == "" && !own || ref.Name == "sourcegraph-frontend" {
-			out.Release = is
+		is, o := live[ref], c.set.Find(ref.Kind+"/"+ref.Name)
+		if out.Release == "" && !o.Own || ref.Name == "sourcegraph-frontend" {
+			out.Release = is.release
 		}
-		out.All = append(out.All, installation.Service{Name: ref.Name, Release: is, Own: own, Status: how[ref].How, Ready: how[ref].Ready})
+		s := installation.Service{Name: ref.Name, Release: is.release, Own: o.Own, Status: how[ref].How, Ready: how[ref].Ready}
+		if is.none && !none(o.Body) { // to the cluster that is well: none of none is ready
+			s.Status, s.Ready = "scaled to 0", false
+		}
+		out.All = append(out.All, s)
 	}
 	return out, nil
 }
@@ -53,9 +57,21 @@ func (c *inCluster) explain(ctx context.Context) (out diag.List, err error) {
 	return out, nil
 }
 
-// workloads are those of the config that are there, with the release of each. What is not there is noted in out.
-func (c *inCluster) workloads(ctx context.Context, out *installation.Services) (there []kubernetes.Ref, releases map[kubernetes.Ref]string, err error) {
-	live := map[kubernetes.Ref]string{} // releases
+// workload is what is seen of a workload beside its readiness.
+type workload struct {
+	release string
+	none    bool // it may have no pods
+}
+
+// none reports whether an object asks for no pods.
+func none(body map[string]any) bool {
+	replicas, set := tree.Branch(body, "spec")["replicas"]
+	return set && fmt.Sprint(replicas) == "0"
+}
+
+// workloads are those of the config that are there, with what is seen of each. What is not there is noted in out.
+func (c *inCluster) workloads(ctx context.Context, out *installation.Services) (there []kubernetes.Ref, live map[kubernetes.Ref]workload, err error) {
+	live = map[kubernetes.Ref]workload{}
 	kinds := []string{"Deployment", "StatefulSet", "DaemonSet"}
 	for _, kind := range kinds {
 		// What the config does not ask for need not be allowed to be seen.
@@ -67,7 +83,7 @@ func (c *inCluster) workloads(ctx context.Context, out *installation.Services) (
 			return nil, nil, err
 		}
 		for _, o := range list {
-			live[kubernetes.RefOf(o)] = tree.Text(o, "metadata", "labels", render.LabelRelease)
+			live[kubernetes.RefOf(o)] = workload{tree.Text(o, "metadata", "labels", render.LabelRelease), none(o)}
 		}
 	}
 	for i := range c.set.Objects {

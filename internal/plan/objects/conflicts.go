@@ -41,7 +41,8 @@ func conflicts(o *Object, seen *Seen, rules []Rule) []plan.Conflict {
 }
 
 // decision is the admin's where there is one. By default berth reverts what people changed by hand, and takes over what earlier deployments
-// set. The number of pods stays with whoever changed it, person or autoscaler: two managers that fight over it help nobody.
+// set. The number of pods stays with whoever changed it, person or autoscaler: two managers that fight over it help nobody. None at all is no such
+// number: the service was stopped, and the config asks for it.
 func decision(c plan.Conflict, rules []Rule) plan.Choice {
 	for _, r := range rules {
 		if matches(r.Object, c.Object) && matches(r.Field, c.Field) {
@@ -51,7 +52,7 @@ func decision(c plan.Conflict, rules []Rule) plan.Choice {
 	switch {
 	case fields.Deployer(c.Manager):
 		return plan.Take
-	case c.Field == "spec.replicas":
+	case c.Field == plan.ReplicasField && c.Theirs != "0":
 		return plan.Yield
 	case slices.ContainsFunc(people, func(prefix string) bool { return strings.HasPrefix(c.Manager, prefix) }):
 		return plan.Take
@@ -110,26 +111,28 @@ func drift(seen *Seen, all []plan.Change, conflicts []plan.Conflict) []plan.Caus
 	}
 	var out []plan.Cause
 	for _, name := range names {
-		out = append(out, plan.Cause{Text: drifted(name, byManager[name], known, conflicts)})
+		out = append(out, drifted(name, byManager[name], known, conflicts))
 	}
 	return out
 }
 
-func drifted(name string, changed []plan.Change, known bool, conflicts []plan.Conflict) string {
+func drifted(name string, changed []plan.Change, known bool, conflicts []plan.Conflict) plan.Cause {
 	byHand := ""
 	if slices.ContainsFunc(people, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) && !fields.Deployer(name) {
 		byHand = " by hand"
 	}
 	switch first := changed[0]; {
 	case slices.ContainsFunc(conflicts, func(c plan.Conflict) bool { return c.Manager == name && c.Decision == "" }):
-		return fmt.Sprintf("%s set %s; who owns it?", name, changedFields(changed))
+		return plan.Cause{Text: fmt.Sprintf("%s set %s; who owns it?", name, changedFields(changed))}
 	case !known || fields.Deployer(name):
-		return "so far set by " + name + ", taken over"
+		return plan.Cause{Text: "so far set by " + name + ", taken over"}
 	case len(changed) == 1:
-		return fmt.Sprintf("%s changed %s%s: %s -> %s, put back", name, last(first.Field), byHand, orNone(first.To), orNone(first.From))
+		return revert(fmt.Sprintf("%s changed %s%s: %s -> %s", name, last(first.Field), byHand, orNone(first.To), orNone(first.From)))
 	}
-	return fmt.Sprintf("%s changed %s%s, put back", name, changedFields(changed), byHand)
+	return revert(fmt.Sprintf("%s changed %s%s", name, changedFields(changed), byHand))
 }
+
+func revert(what string) plan.Cause { return plan.Cause{Text: what + ", put back", Reverts: what} }
 
 func changedFields(changed []plan.Change) string {
 	if len(changed) == 1 {

@@ -26,7 +26,7 @@ func (b *differ) effectOf(o *Object, seen *Seen, verb plan.Verb, all []plan.Chan
 		return plan.Data
 	}
 	stops := verb == plan.Recreate && (podsOf(o.Body) != nil || kind == "Service") ||
-		slices.ContainsFunc(all, func(c plan.Change) bool { return c.Field == "spec.replicas" && c.To == "0" }) ||
+		slices.ContainsFunc(all, func(c plan.Change) bool { return c.Field == plan.ReplicasField && c.To == "0" }) ||
 		touchesPods(all) && pauses(o, seen)
 	switch {
 	case !stops || kind == "Job":

@@ -321,6 +321,11 @@ conflict Deployment/sourcegraph-frontend spec.template.spec.containers[name=fron
 		{"an autoscaler has the replicas", []change{byHand("Deployment/worker", "kube-controller-manager", 5.0, "spec", "replicas")}, `
 conflict Deployment/worker spec.replicas kube-controller-manager: 5, ours 1: yield
 `},
+		{"somebody took all pods away", []change{byHand("Deployment/worker", "kubectl-edit", 0.0, "spec", "replicas")}, `
+1 [] update Deployment/worker: kubectl-edit changed spec.replicas by hand: 1 -> 0, put back
+    spec.replicas  0 -> 1  (kubectl-edit)
+conflict Deployment/worker spec.replicas kubectl-edit: 0, ours 1: take
+`},
 		{"the admin takes the replicas back", []change{byHand("Deployment/worker", "keda", 5.0, "spec", "replicas"), func(d *Desired, _ *Cluster) {
 			d.Rules = []Rule{{"Deployment/*", "spec.replicas", plan.Take}}
 		}}, `

@@ -145,7 +145,7 @@ func goAlong(key string) diag.Diagnostic {
 func dropsClaims(live map[string]any, all []plan.Change) bool {
 	return tree.Text(live, "spec", "persistentVolumeClaimRetentionPolicy", "whenScaled") == "Delete" &&
 		slices.ContainsFunc(all, func(c plan.Change) bool {
-			return c.Field == "spec.replicas" && fields.Larger(cmp.Or(c.From, "1"), c.To) > 0
+			return c.Field == plan.ReplicasField && fields.Larger(cmp.Or(c.From, "1"), c.To) > 0
 		})
 }
 
