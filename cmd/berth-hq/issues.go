@@ -21,9 +21,12 @@ type importedIssues struct {
 	Skipped int `json:"pullRequests,omitempty"` // they are no issues
 }
 
+// peeked is how much of a file says which form it has.
+const peeked = 4096
+
 // issuesOf reads issues, where a file begins as one of them does; else it gives nil.
 func issuesOf(in *bufio.Reader) func(name string, in io.Reader) issue.Log {
-	begin, _ := in.Peek(4096) // of a shorter file it is all
+	begin, _ := in.Peek(peeked) // of a shorter file it is all
 	switch {
 	case bytes.HasPrefix(bytes.TrimSpace(begin), []byte("[")):
 		return issue.FromGitHub

@@ -137,7 +137,7 @@ func TestKill(t *testing.T) {
 	clean.types(text, 0, "import", "-")
 	killed, _ := a.types("", 0, "export")
 	whole, _ := clean.types("", 0, "export")
-	f, err := s.Fleet(t.Context(), catalogue.Embedded())
+	f, err := s.Fleet(t.Context(), catalogue.Embedded(), nil)
 	if err != nil || killed != whole || len(f.Installations) == 0 {
 		t.Errorf("%v: the figures after the kills differ from those without", err)
 	}

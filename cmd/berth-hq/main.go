@@ -9,12 +9,15 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/hq/fleet"
 	"berth/internal/hq/store"
 )
 
@@ -42,7 +45,7 @@ func run(ctx context.Context, e *env, args []string) int {
 		Long: `Collect reports of installations in PostgreSQL, and count what they say together.
 
 The address of the database is in the variable BERTH_HQ_DATABASE, such as postgres:///hq?host=/run/postgresql. The variables of psql, such as
-PGHOST and PGPASSFILE, work too.`,
+PGHOST and PGPASSFILE, work too. BERTH_HQ_RECORD names the support record whose subjects and deciders count; without it the built-in one does.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -50,7 +53,7 @@ PGHOST and PGPASSFILE, work too.`,
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e), newIssuesCmd(e))
+	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e), newIssuesCmd(e), newExceptionsCmd(e))
 	err := root.ExecuteContext(ctx)
 	var problems diag.List
 	switch {
@@ -82,6 +85,33 @@ func (e *env) ready(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// record is the support record that counts: the one that BERTH_HQ_RECORD names, or the built-in one.
+func (e *env) record() (*catalogue.SupportRecord, error) {
+	name := e.getenv("BERTH_HQ_RECORD")
+	if name == "" {
+		return catalogue.Embedded().SupportRecord(), nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := catalogue.ParseSupportRecord(text)
+	if err != nil {
+		return nil, diag.List{{Code: "BERTH4803", Severity: diag.Error, Subject: name, Summary: name + " is not a support record", Detail: strings.Split(err.Error(), "\n"),
+			Hint: "name a support.yaml in BERTH_HQ_RECORD"}}
+	}
+	return r, nil
+}
+
+// fleet reads all that is counted.
+func (e *env) fleet(ctx context.Context, s *store.Store) (*fleet.Fleet, error) {
+	record, err := e.record()
+	if err != nil {
+		return nil, err
+	}
+	return s.Fleet(ctx, catalogue.Embedded(), record)
 }
 
 func newMigrateCmd(e *env) *cobra.Command {

@@ -86,6 +86,17 @@ func TestLife(t *testing.T) {
 	out, _ = a.types("", 0, "export", "causes", "--csv")
 	contains(t, out, "cause,issues,share,hours", "database,")
 
+	request := "id: podman\nsubject: podman\nreleases: \">=7.0 <8.0\"\nwhat: run on Podman\nwhy: no Docker\nrisk: nobody tested it\naskedBy: jo\naskedOn: \"2026-11-01\"\nexpires: \"2027-06-30\"\nservices: no\nmerged: no\nvalue: a renewal\nfit: no\n"
+	out, _ = a.types(request, 0, "import", "-")
+	contains(t, out, "requests for exceptions: 1 added, 0 refused")
+	out, errs = a.types(request, 3, "import", "-")
+	contains(t, out, "0 added, 1 refused")
+	contains(t, errs, "BERTH4940", "of this name already")
+	out, _ = a.types("", 0, "exceptions", "--csv")
+	contains(t, out, "1,podman,podman,>=7.0 <8.0,asked,2026-11-01,2027-06-30,0,engineering product support services")
+	out, _ = a.types("", 0, "export", "exceptions", "--csv")
+	contains(t, out, "podman,1,1,0,0,0,0,0")
+
 	first, _, _ := strings.Cut(reports, "\n")
 	forged := strings.Replace(first, `"postgres":16`, `"postgres":12`, 1)
 	out, errs = a.types(first+forged+`{"report": 1}`+`{"cut":`, 3, "import", "-")

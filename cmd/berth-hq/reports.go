@@ -17,6 +17,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/hq/fleet"
 	"berth/internal/hq/issue"
+	"berth/internal/hq/review"
 	"berth/internal/hq/simulate"
 	"berth/internal/hq/store"
 	"berth/internal/report"
@@ -28,19 +29,22 @@ type Imported struct {
 	Known   int            `json:"known"` // they had arrived before
 	Refused map[string]int `json:"refused,omitempty"`
 
-	Issues *importedIssues `json:"issues,omitempty"` // nil: no file had issues
+	Issues     *importedIssues   `json:"issues,omitempty"`     // nil: no file had issues
+	Exceptions *importedRequests `json:"exceptions,omitempty"` // nil: no file was a request for one
 }
 
 func newImportCmd(e *env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Take reports and issues from files",
+		Short: "Take reports, issues and requests for exceptions from files",
 		Long: `Take reports from files, as berth report --out writes them: one in a file, or several behind each other. "-" is the input.
 
 A file may also have issues: CSV with the columns title and opened at least, or JSON of issues of GitHub, as its API and gh issue list --json write it.
 berth-hq sees which it is. What it reads of an issue: ` + strings.Join(issue.Columns(), ", ") + `.
 On GitHub these stand in labels, such as cause/configuration, or in lines of the text, such as "Release: 7.5.4453".
+
+A file of berth exception new is a request for an exception, on which people then vote.
 
 Reports and issues may be old, in any order and there already. Those that are refused are named, and the others are taken. Exit code 3 when some were
 refused.`,
@@ -62,7 +66,7 @@ refused.`,
 			} else {
 				err = i.WriteText(e.stdout)
 			}
-			if err == nil && (i.refused > 0 || i.Issues != nil && i.Issues.Refused > 0) {
+			if err == nil && i.someRefused() {
 				return errRefused
 			}
 			return err
@@ -80,9 +84,20 @@ func (i *importer) WriteText(w io.Writer) error {
 		}
 	}
 	if i.Issues != nil {
-		return i.Issues.WriteText(w)
+		if err := i.Issues.WriteText(w); err != nil {
+			return err
+		}
+	}
+	if i.Exceptions != nil {
+		_, err := fmt.Fprintf(w, "requests for exceptions: %d added, %d refused\n", i.Exceptions.Added, i.Exceptions.Refused)
+		return err
 	}
 	return nil
+}
+
+// someRefused reports whether something was not taken.
+func (i *importer) someRefused() bool {
+	return i.refused > 0 || i.Issues != nil && i.Issues.Refused > 0 || i.Exceptions != nil && i.Exceptions.Refused > 0
 }
 
 // batch is how many reports of a file are taken in one transaction.
@@ -111,6 +126,9 @@ func (i *importer) file(ctx context.Context, name string) error {
 	text := bufio.NewReader(in)
 	if read := issuesOf(text); read != nil {
 		return i.log(ctx, read(name, text))
+	}
+	if begin, _ := text.Peek(peeked); review.IsFile(begin) {
+		return i.request(ctx, name, text)
 	}
 	i.reports = true
 	n := 0
@@ -190,7 +208,7 @@ Figures: ` + strings.Join(fleet.IDs(), ", ") + `. With --row it is the list that
 				return err
 			}
 			defer s.Close()
-			f, err := s.Fleet(cmd.Context(), catalogue.Embedded())
+			f, err := e.fleet(cmd.Context(), s)
 			if err != nil {
 				return err
 			}

@@ -64,7 +64,11 @@ func reachable(listen, public string) error {
 
 // serve answers until the context ends, and then finishes what it began.
 func serve(ctx context.Context, e *env, s *store.Store, listen, public string) error {
-	site := &web.Site{Store: s, Now: e.now, Log: slog.New(slog.NewTextHandler(e.stderr, nil)), Public: public}
+	record, err := e.record()
+	if err != nil {
+		return err
+	}
+	site := &web.Site{Store: s, Record: record, Now: e.now, Log: slog.New(slog.NewTextHandler(e.stderr, nil)), Public: public}
 	handler, err := site.Handler()
 	if err != nil {
 		return err
@@ -112,7 +116,7 @@ func newPeopleCmd(e *env) *cobra.Command {
 	add := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Let somebody in, and print the token",
-		Long:  "Let somebody in, and print the token once. It is kept nowhere; only its hash is. A reader sees the figures, an engineer also logs issues, an admin also\nlets people in.",
+		Long:  "Let somebody in, and print the token once. It is kept nowhere; only its hash is. A reader sees the figures, an engineer also logs issues and asks for\nexceptions, a reviewer also votes, Delivery also decides, an admin also lets people in.",
 		Args:  cobra.ExactArgs(1),
 		RunE: e.with(func(ctx context.Context, s *store.Store, args []string) error {
 			token, err := s.AddPerson(ctx, e.by(), args[0], store.Role(role))

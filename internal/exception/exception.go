@@ -45,6 +45,8 @@ type Decision struct {
 	By      string `yaml:"by" json:"by"`
 	On      string `yaml:"on" json:"on"` // yyyy-mm-dd
 	Granted bool   `yaml:"granted" json:"granted"`
+
+	Conditions []string `yaml:"conditions,omitempty" json:"conditions,omitempty"` // on which it was granted; people keep them, berth shows them
 }
 
 // Questions are what must be answered, in the order in which people are asked.

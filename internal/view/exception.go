@@ -46,5 +46,8 @@ func Exception(w io.Writer, s exception.Standing) {
 	}
 	if s.Decision != nil {
 		fmt.Fprintf(w, "\n  decided by %s on %s\n", s.Decision.By, s.Decision.On)
+		for _, c := range s.Decision.Conditions {
+			Fit(w, "    if ", c)
+		}
 	}
 }

@@ -43,6 +43,7 @@ var kinds = []kind{
 	{"issues", "Issues per deployment and per upgrade", isIssue + "A deployment counts in the quarter in which an installation first reported that Sourcegraph ran there; an upgrade in the one in which it began. The baseline is the first whole quarter.", (*Fleet).issues},
 	{"causes", "What causes issues", isIssue + "berth has a check for an issue with a code that it knows.", (*Fleet).causes},
 	{"checks", "Issues by code", isIssue + "An issue with two codes counts for both. The share is that of all issues; most is the quarter in which it was largest.", (*Fleet).checks},
+	{"exceptions", "Exceptions from the support record", "Requests for exceptions that were asked for in this time, by subject. One holds when it is granted, signed and not over. The days are the median. Filters by installation do not apply.", (*Fleet).exceptions},
 	{"refused", "Refused reports", "Reports that were not taken, by the reason. They count on the day on which they arrived, and are not kept.", (*Fleet).refused},
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/hq/issue"
+	"berth/internal/hq/review"
 	"berth/internal/report"
 )
 
@@ -96,8 +97,10 @@ type Refusal struct {
 type Fleet struct {
 	Installations []Installation // by name
 	Refusals      []Refusal
-	Releases      []Release     // oldest first
-	Issues        []issue.Issue // by number
+	Releases      []Release                // oldest first
+	Issues        []issue.Issue            // by number
+	Requests      []review.Request         // for exceptions, by number
+	Record        *catalogue.SupportRecord // that says what needs an exception
 }
 
 // Find finds an installation by its name.

@@ -32,9 +32,11 @@ type Right string
 
 // The rights.
 const (
-	Read  Right = "read"  // figures, and what they were counted from
-	Write Right = "write" // issues
-	Admit Right = "admit" // people
+	Read   Right = "read"   // figures, and what they were counted from
+	Write  Right = "write"  // issues, and requests for exceptions
+	Vote   Right = "vote"   // on requests
+	Decide Right = "decide" // about requests
+	Admit  Right = "admit"  // people
 )
 
 // rights say what a role may do.
@@ -44,9 +46,9 @@ var rights = []struct {
 }{
 	{Reader, []Right{Read}},
 	{Engineer, []Right{Read, Write}},
-	{Reviewer, []Right{Read, Write}},
-	{Delivery, []Right{Read, Write}},
-	{Admin, []Right{Read, Write, Admit}},
+	{Reviewer, []Right{Read, Write, Vote}},
+	{Delivery, []Right{Read, Write, Vote, Decide}},
+	{Admin, []Right{Read, Write, Vote, Decide, Admit}},
 }
 
 // Roles are all roles, the one with the fewest rights first.

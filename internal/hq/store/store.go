@@ -237,9 +237,9 @@ func (s *Store) Refuse(ctx context.Context, now time.Time, code string) error {
 	return nil
 }
 
-// Fleet reads all installations, as of one moment.
-func (s *Store) Fleet(ctx context.Context, cat *catalogue.Catalogue) (*fleet.Fleet, error) {
-	out := &fleet.Fleet{Releases: fleet.Releases(cat)}
+// Fleet reads all installations, as of one moment. record is the support record that counts.
+func (s *Store) Fleet(ctx context.Context, cat *catalogue.Catalogue, record *catalogue.SupportRecord) (*fleet.Fleet, error) {
+	out := &fleet.Fleet{Releases: fleet.Releases(cat), Record: record}
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		return read(ctx, tx, out)
 	})
@@ -306,6 +306,14 @@ func readBeside(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
 	err := each(ctx, tx, `SELECT number, issue FROM issues ORDER BY number`, func(row pgx.Rows) error {
 		i, err := scanIssue(row)
 		out.Issues = append(out.Issues, i)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = each(ctx, tx, `SELECT number, request FROM requests ORDER BY number`, func(row pgx.Rows) error {
+		r, err := scanRequest(row)
+		out.Requests = append(out.Requests, r)
 		return err
 	})
 	if err != nil {

@@ -70,7 +70,7 @@ func arrived(t *testing.T, installations int) (out []*report.Received) {
 
 func fleetOf(t *testing.T, s *Store) *fleet.Fleet {
 	t.Helper()
-	f, err := s.Fleet(t.Context(), catalogue.Embedded())
+	f, err := s.Fleet(t.Context(), catalogue.Embedded(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

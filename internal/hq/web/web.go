@@ -23,8 +23,10 @@ import (
 // Site is berth-hq behind an address.
 type Site struct {
 	Store *store.Store
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Record is the support record that counts: its subjects need exceptions, and its deciders sign them.
+	Record *catalogue.SupportRecord
+	Now    func() time.Time
+	Log    *slog.Logger
 	// Public is the https address that people type, of a proxy in front; "": there is none, and only this machine comes here.
 	Public string
 
@@ -79,7 +81,7 @@ const refresh = 15 * time.Second
 // Read reads the fleet for all pages, and counts the figures of the first one.
 func (s *Site) Read(ctx context.Context) error {
 	at := s.Now()
-	f, err := s.Store.Fleet(ctx, catalogue.Embedded())
+	f, err := s.Store.Fleet(ctx, catalogue.Embedded(), s.Record)
 	if err != nil {
 		return err
 	}
@@ -131,6 +133,16 @@ func (s *Site) routes() []route {
 		{"GET /issues/{number}", store.Read, s.issue},
 		{"POST /issues/{number}", store.Write, s.editIssue},
 		{"POST /issues/{number}/remove", store.Write, s.removeIssue},
+		{"GET /exceptions", store.Read, s.exceptions},
+		{"POST /exceptions", store.Write, s.addException},
+		{"GET /exceptions/new", store.Write, s.newException},
+		{"GET /exceptions/{number}", store.Read, s.exception},
+		{"GET /exceptions/{number}/files/{file}", store.Read, s.exceptionFile},
+		{"POST /exceptions/{number}/vote", store.Vote, s.vote},
+		{"POST /exceptions/{number}/decide", store.Decide, s.decide},
+		{"POST /exceptions/{number}/sign", store.Decide, s.sign},
+		{"POST /exceptions/{number}/revoke", store.Decide, s.revoke},
+		{"POST /exceptions/{number}/statement", store.Decide, s.statement},
 		{"GET /audit", store.Admit, s.audit},
 		{"GET /people", store.Admit, s.people},
 		{"POST /people", store.Admit, s.addPerson},

@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/exception"
 	"berth/internal/hq/fleet"
 	"berth/internal/hq/issue"
+	"berth/internal/hq/review"
 	"berth/internal/hq/simulate"
 	"berth/internal/hq/store"
 	"berth/internal/hq/store/pgtest"
@@ -49,7 +51,7 @@ func start(t *testing.T, server *pgtest.Server) *visitor {
 	if err := st.Migrate(t.Context(), len(all), func(string) {}); err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{Store: st, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	s := &Site{Store: st, Record: catalogue.Embedded().SupportRecord(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 	handler, err := s.Handler()
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +152,7 @@ func TestRights(t *testing.T) {
 	for _, role := range store.Roles() {
 		tokens[role] = v.person(role)
 	}
-	replace := strings.NewReplacer("{$}", "", "{id}", "behind", "{name}", "x", "{number}", "1")
+	replace := strings.NewReplacer("{$}", "", "{id}", "behind", "{name}", "x", "{number}", "1", "{file}", "x.yaml")
 	for _, r := range v.site.routes() {
 		method, path, _ := strings.Cut(replace.Replace(r.pattern), " ")
 		if r.right == "" {
@@ -306,6 +308,9 @@ func TestPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := v.site.Store.LogIssues(t.Context(), store.By{Name: "test", At: now}, issue.Issue{Title: "Slow", Opened: "2026-11-02", Use: report.Production}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.site.Store.AddRequest(t.Context(), store.By{Name: "test", At: now}, review.Request{Exception: exception.Exception{ID: "podman", Subject: "podman", AskedOn: "2026-11-02"}, By: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := v.site.Read(t.Context()); err != nil {
