@@ -9,10 +9,6 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// early is how long a container must run before its health check is asked ahead of time. Postgres answers for a moment while it makes its
-// first database, and is not there for good yet.
-const early = 3 * time.Second
-
 // checked inspects a container. What the engine says of its health is up to an interval old, ten seconds for most: one that is said to be
 // starting, or unhealthy, is asked here, by the same command in the same container, and counts as healthy when it passes. A frontend is
 // unhealthy for the engine until its next check, for one, when the database that it needs is back.
@@ -20,10 +16,6 @@ func (e *Engine) checked(ctx context.Context, name string) (container.InspectRes
 	c, err := e.inspect(ctx, name)
 	if err != nil || c.State.Status != container.StateRunning || c.State.Health == nil || c.State.Health.Status == container.Healthy {
 		return c, err
-	}
-	started, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
-	if err != nil || time.Since(started) < early {
-		return c, nil
 	}
 	if command := check(c.Config); len(command) > 0 && e.passes(ctx, c.ID, command) {
 		c.State.Health.Status = container.Healthy

@@ -157,7 +157,6 @@ func checks(t *testing.T, e *Engine, other *client.Client, image string) {
 	if err := e.Start(ctx, name); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(early + 100*time.Millisecond)
 	if w := looked(t, e, name); w.Status != plan.Starting {
 		t.Fatalf("its check can't pass yet, and it is %s", w.Status)
 	}

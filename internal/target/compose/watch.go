@@ -46,8 +46,17 @@ type look struct {
 	how   Watched
 }
 
-// fresh is how long a close look holds: a container that crashes and comes back between two lists has the same state in both.
+// fresh is how long a close look holds at most: a container that crashes and comes back between two lists has the same state in both.
 const fresh = time.Second
+
+// holds is how long this look holds: for as long as the container had run then, so that what has just started is asked often, and what takes long to
+// get ready is not kept from it by being asked.
+func (l look) holds() time.Duration {
+	if l.how.Status != plan.Starting {
+		return fresh
+	}
+	return min(fresh, l.at.Sub(l.how.Started))
+}
 
 // Watcher makes a watcher of an installation's containers.
 func (e *Engine) Watcher(installation string, now func() time.Time) *Watcher {
@@ -74,7 +83,7 @@ func (w *Watcher) Look(ctx context.Context, names []string) (map[string]Watched,
 			looks[i].how.Missing = true
 			continue
 		}
-		if looks[i] = known; ok && known.state == state && w.now().Sub(known.at) <= fresh {
+		if looks[i] = known; ok && known.state == state && w.now().Sub(known.at) <= known.holds() {
 			continue
 		}
 		g.Go(func() error {

@@ -6,13 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
 	"berth/internal/run"
+	"berth/internal/stack"
 	"berth/internal/target/compose"
 	"berth/internal/target/compose/project"
 	"berth/internal/target/compose/store"
@@ -45,6 +48,10 @@ type sighting struct {
 const (
 	// steady is how long a container without any check must run without a restart to count as ready.
 	steady = 3 * time.Second
+	// settled is how long a database must run to count as there for good where nobody sees whether it answers others.
+	settled = 3 * time.Second
+	// postgres is the port that databases answer others at.
+	postgres = 5432
 	// fallen is how long a container may have ended that should run. An engine that was restarted itself needs a while to start all.
 	fallen = 30 * time.Second
 	// crashes is how many restarts are reported as a crash loop rather than waited for.
@@ -244,6 +251,8 @@ func (t *Target) judge(ctx context.Context, s plan.Step, w compose.Watched, know
 		return run.Readiness{Failed: true, How: fmt.Sprintf("crashed %d times, %s", restarted, ended(w.Exit))}, known
 	case w.Status == plan.Stopped && now.Sub(known.since) >= fallen:
 		return run.Readiness{Failed: true, How: ended(w.Exit)}, known
+	case w.Status == plan.Healthy && t.passing(ctx, u, w):
+		return run.Readiness{How: "starting"}, known
 	case w.Status == plan.Healthy:
 		return run.Readiness{Ready: true, How: "healthy"}, known
 	case w.Status != plan.Running:
@@ -259,6 +268,15 @@ func (t *Target) judge(ctx context.Context, s plan.Step, w compose.Watched, know
 		return run.Readiness{Ready: true, How: "running"}, known
 	}
 	return run.Readiness{How: "starting"}, known
+}
+
+// passing reports whether what is healthy may not be there for good. While Postgres makes its first database, or converts its data, a server answers in its
+// container, but not to others.
+func (t *Target) passing(ctx context.Context, u render.Unit, w compose.Watched) bool {
+	if !slices.Contains(stack.Databases(), u.Service) || t.Now().Sub(w.Started) >= settled {
+		return false
+	}
+	return w.Address == "" || !t.Engine.Local() || compose.Probe(ctx, w.Address, catalogue.Probe{Port: postgres}) != compose.Ready
 }
 
 // ask asks a container itself, where the release says how.
