@@ -108,8 +108,8 @@ var (
 	duration   = regexp.MustCompile(`\b[0-9]+(\.[0-9]+)? ?(ms|s|min)\b`)
 	moment     = regexp.MustCompile(`\b2026-[0-9]{2}-[0-9]{2} [0-9:]+|\b2026[0-9]{4}-[0-9]{6}`)
 	meanwhile  = regexp.MustCompile(`(?m)^(pulling|waiting) .*\n`)
-	stepLines  = regexp.MustCompile(`(?m)(^[-+~.!] .*\n)+`)
-	column     = regexp.MustCompile(` {2,}TIME\b`) // as wide as the longest time needs
+	stepLines  = regexp.MustCompile(`(?m)(^([-+~.!]|  \|) .*\n)+`) // and what a task says beside them
+	column     = regexp.MustCompile(` {2,}TIME\b`)                 // as wide as the longest time needs
 	ports      = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 	workFolder = regexp.MustCompile(`/\S*/script-[a-z-]+/`)
 	examined   = regexp.MustCompile(`\b[0-9]+ checks, nothing found`) // a new check is none of these scripts' business
@@ -132,7 +132,18 @@ func steady(text string) string {
 	text = ports.ReplaceAllString(text, "REGISTRY")
 	text = taken.ReplaceAllString(column.ReplaceAllString(text, "  TIME"), "  TIME  WHO\n")
 	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
-		lines := slices.Sorted(strings.Lines(block))
+		lines := slices.Collect(strings.Lines(block))
+		slices.SortStableFunc(lines, func(a, b string) int {
+			switch said := []bool{strings.HasPrefix(a, " "), strings.HasPrefix(b, " ")}; {
+			case said[0] && said[1]:
+				return 0 // in the order of the task
+			case said[0]:
+				return -1
+			case said[1]:
+				return 1
+			}
+			return strings.Compare(a, b)
+		})
 		return strings.Join(lines, "")
 	})
 }

@@ -3,6 +3,7 @@ package installation
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"berth/internal/diag"
@@ -21,6 +22,8 @@ type Runner struct {
 	Watch   func(run.Event)
 	Usual   map[string]float64
 	Timeout time.Duration // how long a service may take to be ready; 0: as the release says
+
+	book *sync.Mutex // held while Record and Journal change: runs may go on at the same time
 }
 
 // Recorded adds what somebody asks for to the history, does it with a Runner, and writes down how it ended.
@@ -29,7 +32,7 @@ func Recorded(ctx context.Context, i *Installation, r Runner, do func(*Runner) e
 	if err != nil {
 		return err
 	}
-	r.Usual = run.Usually(records)
+	r.Usual, r.book = run.Usually(records), &sync.Mutex{}
 	return run.Recorded(ctx, i.Store, r.Record, r.Now, func() error {
 		journal, err := i.Store.Journal(ctx, r.Record.Number)
 		if err != nil {
@@ -43,13 +46,19 @@ func Recorded(ctx context.Context, i *Installation, r Runner, do func(*Runner) e
 
 // Run carries out a plan of an installation. in is the step of another plan that it is a part of; 0: none.
 func (r *Runner) Run(ctx context.Context, i *Installation, p *plan.Plan, in int) (*run.Run, error) {
+	return r.run(ctx, i, p, in, nil)
+}
+
+func (r *Runner) run(ctx context.Context, i *Installation, p *plan.Plan, in int, until <-chan struct{}) (*run.Run, error) {
 	target := i.Executor(p, r.Timeout)
 	one := r.New(p, target, in)
+	one.Until = until
 	err := one.Execute(ctx)
 	if err == nil {
 		err = i.Conclude(ctx, p)
 	}
 	if h, holds := target.(interface{ Waited() time.Duration }); holds {
+		defer r.booking()()
 		r.Record.Waited = max(r.Record.Waited, h.Waited().Seconds())
 	}
 	return one, err
@@ -57,17 +66,38 @@ func (r *Runner) Run(ctx context.Context, i *Installation, p *plan.Plan, in int)
 
 // New is a run of a plan that somebody else does the steps of.
 func (r *Runner) New(p *plan.Plan, target run.Target, in int) *run.Run {
-	return &run.Run{Plan: p, Target: target, Journal: r.Journal, Record: r.Record, In: in, Now: r.Now, Watch: r.Watch, Usual: r.Usual}
+	return &run.Run{Plan: p, Target: target, Journal: r.Journal, Record: r.Record, In: in, Now: r.Now, Watch: r.Watch, Usual: r.Usual, Book: r.book}
+}
+
+// HasBegun reports whether a step was begun before, and was seen to fail.
+func (r *Runner) HasBegun(step int) (begun, failed bool) {
+	defer r.booking()()
+	return r.Record.HasBegun(step)
+}
+
+// booking holds the record for whoever reads or changes it, and gives what lets go of it.
+func (r *Runner) booking() (done func()) {
+	if r.book == nil {
+		return func() {} // there is no other run
+	}
+	r.book.Lock()
+	return r.book.Unlock
 }
 
 // Reach makes what runs what a config asks for, and waits until it is ready.
 func (r *Runner) Reach(ctx context.Context, w *Want, in int) error {
-	_, err := r.reach(ctx, w, in)
+	_, err := r.reach(ctx, w, in, nil)
+	return err
+}
+
+// Begin is Reach that waits only until until is closed: what is not ready then is left as it is.
+func (r *Runner) Begin(ctx context.Context, w *Want, in int, until <-chan struct{}) error {
+	_, err := r.reach(ctx, w, in, until)
 	return err
 }
 
 // reach also gives the run; nil when none was begun.
-func (r *Runner) reach(ctx context.Context, w *Want, in int) (*run.Run, error) {
+func (r *Runner) reach(ctx context.Context, w *Want, in int, until <-chan struct{}) (*run.Run, error) {
 	i, err := r.Open(ctx, w)
 	if err != nil {
 		return nil, err
@@ -83,14 +113,14 @@ func (r *Runner) reach(ctx context.Context, w *Want, in int) (*run.Run, error) {
 	if p.Empty() {
 		return nil, i.Conclude(ctx, p)
 	}
-	return r.Run(ctx, i, p, in)
+	return r.run(ctx, i, p, in, until)
 }
 
 // Roll is Reach while people work with it. In a cluster requests go through a holding proxy meanwhile, where they wait for what exists once. Where
 // that can't be made, they don't wait, and fail. On an engine the front proxy is there already.
 func (r *Runner) Roll(ctx context.Context, w *Want, in int) error {
 	if w.Stack.Cluster != nil && w.Doc.Config.HoldsRequests() {
-		one, err := r.reach(ctx, w.With(stack.HoldsRequests, ""), in)
+		one, err := r.reach(ctx, w.With(stack.HoldsRequests, ""), in, nil)
 		var why diag.List
 		switch {
 		case errors.As(err, &why) && one.OnlyFailed(stack.HoldingProxy): // nothing else was touched then: all waits for it

@@ -128,6 +128,7 @@ const (
 	Dump      Verb = "dump"      // back the databases up
 	Convert   Verb = "convert"   // wait until the databases answer, which may convert their data first
 	Index     Verb = "index"     // check the databases' indexes, and rebuild the invalid ones
+	Begin     Verb = "begin"     // beside other steps, make what a later step leads to; what is not ready then is left to that
 	Migrate   Verb = "migrate"   // the migrator's upgrade
 	Prove     Verb = "prove"     // prove that there is no drift, and that a search is answered
 	Save      Verb = "save"      // write a config into the admin's file

@@ -52,5 +52,13 @@ func (p *Plan) Append(stage Stage, steps []Step) {
 	}
 }
 
+// Beside adds steps to the last stage that are done beside its others.
+func (p *Plan) Beside(steps []Step) {
+	for _, s := range steps {
+		s.ID, s.Stage = len(p.Steps)+1, len(p.Stages)-1
+		p.Steps = append(p.Steps, s)
+	}
+}
+
 // Pulls is the part of a plan that pulls images.
 func (p *Plan) Pulls() *Plan { return p.part(func(s Step) bool { return s.Verb == Pull }) }

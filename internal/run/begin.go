@@ -52,8 +52,8 @@ func endless(p *plan.Plan) diag.List {
 
 // begin starts all steps whose needs are met, those of one verb together: a call of Docker Compose costs as much for one as for ten.
 // Containers that others wait for are made first, and the rest while those get ready: that is a tenth of a first start. What people wait for has the
-// machine for itself until it is ready.
-func (r *Run) begin(ctx context.Context) {
+// machine for itself until it is ready. asked ends when whoever asked for the run wants it to stop, and ctx also when a step failed.
+func (r *Run) begin(asked, ctx context.Context) {
 	free := r.those(func(w *work) bool {
 		return w.began.IsZero() && !w.ready && w.step.Stage == r.stage && r.allReady(w.step.After)
 	})
@@ -63,6 +63,9 @@ func (r *Run) begin(ctx context.Context) {
 	for _, w := range free {
 		v := w.step.Verb
 		switch {
+		case v == plan.Begin:
+			r.batch(asked, v, []*work{w}) // it ends with the step that it is beside, and is whole then
+			continue
 		case v == plan.Pull && r.pulling < pulls, !v.Single():
 			r.batch(ctx, v, []*work{w}) // it can be stopped in the middle, and goes on from there
 			continue

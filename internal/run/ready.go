@@ -26,7 +26,7 @@ func (r *Run) look(ctx context.Context) {
 	}
 	// What is made new can be looked at while it is made. What is replaced can't: it would be the old one that looks ready.
 	works := r.those(func(w *work) bool { return w.waiting() && (w.applied || w.step.Verb == plan.Create) })
-	r.due = false
+	r.due, r.looked = false, true
 	if len(works) == 0 {
 		return
 	}

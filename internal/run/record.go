@@ -63,6 +63,8 @@ func (r *Run) finished(how map[int]Readiness, works ...*work) {
 		return
 	}
 	r.note(state.Finished, how, works...)
+	r.Book.Lock()
+	defer r.Book.Unlock()
 	for _, w := range works {
 		w.ready = true
 		t := r.timed(w)
@@ -81,6 +83,8 @@ func (r *Run) failed(works ...*work) {
 		return
 	}
 	r.note(state.Broke, nil, works...)
+	r.Book.Lock()
+	defer r.Book.Unlock()
 	for _, w := range works {
 		w.failed = true
 		t := r.timed(w)
@@ -91,6 +95,8 @@ func (r *Run) failed(works ...*work) {
 
 // keep notes steps that were begun, and of which nobody knows how they end.
 func (r *Run) keep(works []*work) {
+	r.Book.Lock()
+	defer r.Book.Unlock()
 	for _, w := range works {
 		r.Record.Steps = append(r.Record.Steps, r.timed(w))
 	}
@@ -110,7 +116,9 @@ func (r *Run) note(event string, how map[int]Readiness, works ...*work) {
 			entries[i].Note, entries[i].Made = how[w.step.ID].How, how[w.step.ID].Made
 		}
 	}
+	r.Book.Lock()
 	err := r.Journal.Add(entries...)
+	r.Book.Unlock()
 	var known diag.List
 	switch {
 	case err == nil || len(r.problems) > 0:

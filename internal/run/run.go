@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"berth/internal/diag"
@@ -58,6 +59,9 @@ type Run struct {
 	Now     func() time.Time
 	Watch   func(Event)        // called from several goroutines
 	Usual   map[string]float64 // seconds that objects usually take, for who watches
+	Book    *sync.Mutex        // held while record and journal change; runs at the same time have the same one. nil: it is alone
+	// Until is closed when nobody waits any more until all is ready: then the run ends as soon as it has begun all that it can. nil: it waits.
+	Until <-chan struct{}
 
 	works    []*work // in the order of the plan's steps
 	byID     map[int]*work
@@ -71,6 +75,7 @@ type Run struct {
 	looks    chan look
 	looking  bool      // a look is under way
 	due      bool      // it is time for the next one
+	looked   bool      // one was begun since the last step was done
 	lost     time.Time // since when the engine does not answer; zero: it does
 }
 
@@ -114,6 +119,9 @@ func (r *Run) Execute(ctx context.Context) error {
 	defer r.Watch(Event{Kind: Ended, In: r.In})
 	said := false
 	for r.busy > 0 || r.left() {
+		if r.idle() {
+			return r.end(ctx)
+		}
 		switch {
 		case len(r.problems) > 0:
 			cancel()
@@ -123,7 +131,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		}
 		if work.Err() == nil {
 			r.enter()
-			r.begin(work)
+			r.begin(ctx, work)
 			r.resume(work)
 			r.look(work)
 		} else if r.busy == 0 {
@@ -133,7 +141,7 @@ func (r *Run) Execute(ctx context.Context) error {
 		select {
 		case o := <-r.results:
 			r.take(o)
-			r.due = true
+			r.due, r.looked = true, false
 		case l := <-r.looks:
 			r.looking = false
 			if work.Err() == nil {
@@ -150,10 +158,24 @@ func (r *Run) Execute(ctx context.Context) error {
 	return r.problems.Err()
 }
 
+// idle reports whether nobody waits for what is not ready, and all has been begun that could be: the last look came after the last step.
+func (r *Run) idle() bool {
+	select {
+	case <-r.Until:
+	default:
+		return false
+	}
+	begins := slices.ContainsFunc(r.works, func(w *work) bool { return w.began.IsZero() && !w.ready && r.allReady(w.step.After) })
+	return r.busy == 0 && !begins && r.looked && !r.looking
+}
+
 // begins prepares a run. Stages that the record has done are left out.
 func (r *Run) begins() {
 	urgent := waitedFor(r.Plan)
 	r.byID = map[int]*work{}
+	if r.Book == nil {
+		r.Book = &sync.Mutex{}
+	}
 	for _, s := range r.Plan.Steps {
 		w := &work{step: s, urgent: urgent[s.ID], ready: r.In == 0 && stageDone(r.Plan, r.Record, s.Stage)}
 		r.works, r.byID[s.ID] = append(r.works, w), w

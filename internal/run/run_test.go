@@ -458,3 +458,25 @@ func TestNoStepBeforeItsNeeds(t *testing.T) {
 		})
 	})
 }
+
+// TestUntil: when nobody waits any more, a run begins what it can, leaves what is not ready, and what waits for that; and it ends well.
+func TestUntil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.never["gitserver"] = true
+		r, _ := newRun(t, f, planOf(step(plan.Write, "files"), step(plan.Create, "redis", 1), step(plan.Create, "gitserver", 1), step(plan.Create, "searcher", 2), step(plan.Create, "symbols", 3)))
+		until := make(chan struct{})
+		time.AfterFunc(7*time.Second, func() { close(until) })
+		r.Until = until
+		if err := r.Execute(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"write files", "create redis gitserver"}, f.log[:min(2, len(f.log))]); diff != "" {
+			t.Error(diff)
+		}
+		done, undone := r.Undone()
+		if diff := cmp.Diff([]string{"create gitserver (not ready yet)", "create symbols"}, undone); diff != "" || len(done) != 3 {
+			t.Errorf("done %v: %s", done, diff)
+		}
+	})
+}

@@ -17,6 +17,7 @@ const (
 	HoldsRequests Front = "held"   // everything runs; in a cluster the holding proxy holds requests while services with one instance restart
 	BehindPage    Front = "behind" // everything runs, but the page answers: an upgrade is checked before people use it
 	Closed        Front = "closed" // the page answers, and only databases run: nothing else may write
+	Ahead         Front = "ahead"  // the page answers, and beside the databases runs what never asks them: it is there when the rest starts
 	DatabasesOnly Front = "bare"   // only databases run, and nothing answers: a clone for a rehearsal
 
 	// Stopped means that the page answers, and nothing else runs: files in the databases' volumes can be moved.
@@ -36,6 +37,14 @@ func Awaited() []string {
 
 // Databases are the services that keep running while everything else is stopped.
 func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsights-db"} }
+
+// Aheads are the services that run before the databases have the schema of their release: none of them reads it. Those that ask the frontend where the
+// databases are wait for it. What is not known here may read it.
+func Aheads() []string {
+	return []string{"redis-cache", "redis-store", "gitserver", "searcher", "symbols", "zoekt-webserver", "zoekt-indexserver", "indexed-search", "syntect-server",
+		"blobstore", "prometheus", "grafana", "jaeger", "cadvisor", "node-exporter", "otel-agent", "otel-collector", "pgsql-exporter", "codeintel-db-exporter",
+		"codeinsights-db-exporter"}
+}
 
 // PageOf is a page that people see while Sourcegraph does not answer: title and text are HTML. It asks again by itself.
 func PageOf(title, text string) string {
@@ -80,6 +89,8 @@ func (i *Instance) runsBehind(front Front) bool {
 	switch front {
 	case Closed:
 		return database || i.Service == address.FrontProxy
+	case Ahead:
+		return database || i.Service == address.FrontProxy || slices.Contains(Aheads(), i.Service)
 	case Stopped:
 		return i.Service == address.FrontProxy
 	case DatabasesOnly:

@@ -161,6 +161,8 @@ func (s *Stack) Serving(front Front) map[string]bool {
 	switch front {
 	case Closed:
 		served = append(Databases(), migratorService)
+	case Ahead:
+		served = slices.Concat(Databases(), Aheads(), []string{migratorService})
 	case DatabasesOnly:
 		served = Databases()
 	case Stopped:

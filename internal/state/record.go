@@ -170,23 +170,38 @@ func (r *Record) Stages() []StageTime {
 	}
 	var out []StageTime
 	for i := range r.Plan.Stages {
-		t, done := StageTime{Stage: i, Note: r.Notes(r.Plan, i)}, true
+		var steps []StepTime
 		for _, s := range r.Plan.Of(i) {
 			k := slices.IndexFunc(r.Steps, func(t StepTime) bool { return t.Step == s.ID && t.In == 0 && t.Done && !t.Undone })
 			if k < 0 {
-				done = false
+				steps = nil
 				break
 			}
-			t.Seconds += r.Steps[k].Seconds
-			if r.Steps[k].Ended.After(t.Ended) {
-				t.Ended = r.Steps[k].Ended
-			}
+			steps = append(steps, r.Steps[k])
 		}
-		if done {
+		if len(steps) > 0 {
+			t := StageTime{Stage: i, Note: r.Notes(r.Plan, i)}
+			t.Seconds, t.Ended = took(steps)
 			out = append(out, t)
 		}
 	}
 	return out
+}
+
+// took is how long steps took together, and when the last one ended. Time in which several were done counts once, and a pause between two does not.
+func took(steps []StepTime) (seconds float64, ended time.Time) {
+	slices.SortStableFunc(steps, func(a, b StepTime) int { return a.Ended.Compare(b.Ended) })
+	for i := len(steps) - 1; i >= 0; i-- {
+		began := steps[i].Ended.Add(-time.Duration(steps[i].Seconds * float64(time.Second)))
+		for ; i > 0 && !steps[i-1].Ended.Before(began); i-- { // it ran beside this one
+			if other := steps[i-1].Ended.Add(-time.Duration(steps[i-1].Seconds * float64(time.Second))); other.Before(began) {
+				began = other
+			}
+			steps[i-1].Ended = steps[i].Ended
+		}
+		seconds += steps[i].Ended.Sub(began).Seconds()
+	}
+	return seconds, steps[len(steps)-1].Ended
 }
 
 // Notes are what was found in a stage, in a few words.

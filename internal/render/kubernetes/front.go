@@ -63,7 +63,15 @@ func (s *Set) databasesOnly() *Set {
 // DaemonSets observe nodes, and don't use the databases.
 func (o *Object) Stops(front stack.Front) bool {
 	workload := o.Kind() == "Deployment" || o.Kind() == "StatefulSet"
-	return workload && (front == stack.Stopped || front == stack.Closed && !slices.Contains(stack.Databases(), o.Service))
+	switch front {
+	case stack.Stopped:
+		return workload
+	case stack.Closed:
+		return workload && !slices.Contains(stack.Databases(), o.Service)
+	case stack.Ahead:
+		return workload && !slices.Contains(stack.Databases(), o.Service) && !slices.Contains(stack.Aheads(), o.Service)
+	}
+	return false
 }
 
 // page are the objects of the page.

@@ -51,7 +51,7 @@ func (r *renderer) own(inst stack.Instance) {
 	for _, o := range r.objects {
 		if o.Service == inst.Name {
 			o.Origins = inst.Origins
-			for _, front := range []stack.Front{stack.Closed, stack.Stopped, stack.DatabasesOnly} {
+			for _, front := range []stack.Front{stack.Closed, stack.Ahead, stack.Stopped, stack.DatabasesOnly} {
 				if r.stack.Serving(front)[inst.Name] {
 					o.Behind = append(o.Behind, front)
 				}

@@ -164,10 +164,11 @@ func migration(h *plan.Hop) []string {
 
 // migrate brings the schemas to the hop's release.
 func (s *Steps) migrate(ctx context.Context, step plan.Step) (found run.Readiness, err error) {
+	defer close(s.over(step))
 	h := s.hop(step)
 	m := data.Migration{From: h.From, To: h.To, Command: migration(h)}
 	if s.Clone == nil {
-		m.Begun, m.Failed = s.Runner.Record.HasBegun(step.ID)
+		m.Begun, m.Failed = s.Runner.HasBegun(step.ID)
 	}
 	if m.Migrator, err = s.migrator(step, h.Migrator); err != nil {
 		return found, err

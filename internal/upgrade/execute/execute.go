@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"berth/internal/config"
@@ -31,7 +32,9 @@ type Steps struct {
 	// Reasons are why the run stops, for the maintenance page.
 	Reasons diag.List
 
+	mu    sync.Mutex                    // steps may be done beside each other
 	wants map[string]*installation.Want // by the text that they were made of
+	ends  map[int]chan struct{}         // by stage: closed when what others are done beside is over
 	at    string                        // the config that the clone has
 }
 
@@ -54,6 +57,7 @@ var actions = map[plan.Verb]action{
 	plan.Dump:      (*Steps).dump,
 	plan.Convert:   (*Steps).convert,
 	plan.Index:     (*Steps).index,
+	plan.Begin:     (*Steps).begin,
 	plan.Migrate:   (*Steps).migrate,
 	plan.Prove:     (*Steps).prove,
 	plan.Save:      (*Steps).save,
@@ -82,6 +86,8 @@ func (s *Steps) want(name string) (*installation.Want, error) {
 	if !known {
 		return nil, fmt.Errorf("the plan has no config %q", name)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if w := s.wants[text]; w != nil {
 		return w, nil
 	}
@@ -169,6 +175,35 @@ func (s *Steps) reach(ctx context.Context, step plan.Step) (none run.Readiness, 
 	}
 	s.at = step.Config
 	return none, s.Runner.Reach(ctx, w.With(s.front(step)), step.ID)
+}
+
+// begin makes what runs what a config asks for, beside the step that its stage is about, and for as long as that takes. It never fails an upgrade: a later
+// stage leads to the same, and says what is missing then.
+func (s *Steps) begin(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
+	w, err := s.want(step.Config)
+	if err != nil {
+		return none, err
+	}
+	err = s.Runner.Begin(ctx, w.With(s.front(step)), step.ID, s.over(step))
+	var problems diag.List
+	if errors.As(err, &problems) {
+		s.Runner.Watch(run.Event{Kind: run.Warned, Text: "not all could be started ahead, so it starts later", Problems: problems})
+		return none, nil
+	}
+	return none, err
+}
+
+// over is closed when what the steps of a stage are done beside is over.
+func (s *Steps) over(step plan.Step) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ends == nil {
+		s.ends = map[int]chan struct{}{}
+	}
+	if s.ends[step.Stage] == nil {
+		s.ends[step.Stage] = make(chan struct{})
+	}
+	return s.ends[step.Stage]
 }
 
 // roll makes what runs what a config asks for while people work with it. Nobody works with a clone.

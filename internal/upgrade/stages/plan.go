@@ -65,6 +65,9 @@ func Upgrade(r Request) *plan.Plan {
 				h.Downtime += made.Seconds
 			}
 			p.Append(made, s.steps(c))
+			if s.beside != nil {
+				p.Beside(s.beside(c))
+			}
 		}
 		p.Downtime += h.Downtime
 	}

@@ -51,6 +51,7 @@ convert [6.0.0 to 6.12.5040], else reach 6.12.5040
   convert databases 6.12.5040
 migrate [6.0.0 to 6.12.5040] no return, else reach 6.12.5040
   migrate schemas 6.12.5040
+  begin 6.12.5040 ahead 6.12.5040 (page: upgrade)
 deploy [6.0.0 to 6.12.5040], else reach 6.12.5040
   reach 6.12.5040 behind 6.12.5040 (page: upgrade)
 prove [6.0.0 to 6.12.5040], else reach 6.12.5040
@@ -168,6 +169,7 @@ func record(p *plan.Plan, stages int, begun bool) state.Record {
 	r := state.Record{Number: 1, Action: plan.Upgrade, Plan: p, Result: state.Failed, Problems: diag.List{{Code: "BERTH3705"}}}
 	at := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
 	for _, s := range p.Steps {
+		at = at.Add(time.Duration(s.ID) * time.Second)
 		t := state.StepTime{Step: s.ID, Ended: at, Seconds: float64(s.ID), Done: true}
 		if s.Verb == plan.Dump {
 			t.Made = "20261101-020000"

@@ -47,6 +47,8 @@ type stage struct {
 	text func(c *hop) string
 	// steps are what it does.
 	steps func(c *hop) []plan.Step
+	// beside are steps that are done beside those; nil: there are none. A clone does not do them.
+	beside func(c *hop) []plan.Step
 	// estimate is how long it takes where nobody has measured it here, in seconds, and where that is from.
 	estimate func(c *hop) (seconds float64, source string)
 	// closed says that Sourcegraph does not answer meanwhile, where the hop does not roll.
@@ -142,11 +144,20 @@ var table = []stage{
 	{name: Migrate, closed: true, rehearsed: true, fails: shows,
 		when: func(c *hop) bool { return c.restarts() && (!c.SameMinor() || c.rehearsal) },
 		text: func(c *hop) string {
-			return fmt.Sprintf("migrator %s: upgrade --from=v%s --to=v%s", c.Migrator, c.From, c.To)
+			text := fmt.Sprintf("migrator %s: upgrade --from=v%s --to=v%s", c.Migrator, c.From, c.To)
+			if !c.rehearsal {
+				text += "; meanwhile what reads no schema starts"
+			}
+			return text
 		},
 		estimate: func(*hop) (float64, string) { return migration, "Sourcegraph's guide; a rehearsal measures it" },
 		noReturn: func(c *hop) bool { return !(!c.Undoable() && c.ConvertsPostgres) },
-		steps:    one(plan.Migrate, "schemas", to)},
+		steps:    one(plan.Migrate, "schemas", to),
+		beside: func(c *hop) []plan.Step {
+			s := reach(c.To, stack.Ahead, plan.UpgradePage)
+			s.Verb = plan.Begin
+			return []plan.Step{s}
+		}},
 	{name: Deploy, closed: true, fails: rolls,
 		when: always,
 		text: func(c *hop) string {
