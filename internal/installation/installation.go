@@ -1,5 +1,6 @@
 // Package installation is one Sourcegraph at its target: what its config asks for, and the few things that are asked of its target and done
-// there. It knows what targets have in common; what they do differently is in engine and cluster, which give an Installation.
+// there. It knows what targets have in common; what they do differently is in engine and cluster, which give an Installation. One package because
+// an installation is one value: each file is what one kind of caller asks of it.
 package installation
 
 import (

@@ -49,8 +49,8 @@ type look struct {
 // fresh is how long a close look holds at most: a container that crashes and comes back between two lists has the same state in both.
 const fresh = time.Second
 
-// holds is how long this look holds: for as long as the container had run then, so that what has just started is asked often, and what takes long to
-// get ready is not kept from it by being asked.
+// holds is how long this look holds: for as long as the container had run then. So what has just started is asked often. What takes long to get ready
+// is not slowed down by questions.
 func (l look) holds() time.Duration {
 	if l.how.Status != plan.Starting {
 		return fresh

@@ -48,8 +48,8 @@ type sighting struct {
 const (
 	// steady is how long a container without any check must run without a restart to count as ready.
 	steady = 3 * time.Second
-	// settled is how long a database must run to count as there for good where nobody sees whether it answers others.
-	settled = 3 * time.Second
+	// lasting is how long a database must run to count as there for good where nobody sees whether it answers others.
+	lasting = 3 * time.Second
 	// postgres is the port that databases answer others at.
 	postgres = 5432
 	// fallen is how long a container may have ended that should run. An engine that was restarted itself needs a while to start all.
@@ -273,7 +273,7 @@ func (t *Target) judge(ctx context.Context, s plan.Step, w compose.Watched, know
 // passing reports whether what is healthy may not be there for good. While Postgres makes its first database, or converts its data, a server answers in its
 // container, but not to others.
 func (t *Target) passing(ctx context.Context, u render.Unit, w compose.Watched) bool {
-	if !slices.Contains(stack.Databases(), u.Service) || t.Now().Sub(w.Started) >= settled {
+	if !slices.Contains(stack.Databases(), u.Service) || t.Now().Sub(w.Started) >= lasting {
 		return false
 	}
 	return w.Address == "" || !t.Engine.Local() || compose.Probe(ctx, w.Address, catalogue.Probe{Port: postgres}) != compose.Ready
