@@ -28,6 +28,7 @@ var (
 	engine  = part{name: "engine", up: []string{"testbed/engine", "up"}, env: []string{"testbed/engine", "env"}}
 	control = part{name: "control", up: []string{"testbed/kubernetes", "up", "control"}, env: []string{"testbed/kubernetes", "env", "control"}}
 	node    = part{name: "node", up: []string{"testbed/kubernetes", "up", "node"}, env: []string{"testbed/kubernetes", "env", "node"}}
+	ssh     = part{name: "ssh", up: []string{"testbed/ssh"}}
 	helm    = part{name: "helm", up: []string{"make", "bin/helm"}, path: "bin"}
 )
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -104,27 +105,44 @@ func each(refs []string, f func(int, string)) {
 }
 
 // compact leaves out images without a problem, and reports images that have the same problem together: with a mirror it is mostly all
-// of them.
+// of them. A reason that all share is said once.
 func compact(l diag.List) diag.List {
 	var out diag.List
+	alike := map[string]diag.List{}
 	for _, d := range l {
 		if d.Code == "" {
 			continue
 		}
-		i := slices.IndexFunc(out, func(o diag.Diagnostic) bool { return o.Code == d.Code })
-		if i < 0 {
+		if alike[d.Code] == nil {
 			out = append(out, d)
-			i = len(out) - 1
-			out[i].Detail = nil
 		}
-		out[i].Detail = append(out[i].Detail, strings.Join(append([]string{d.Subject}, d.Detail...), "  "))
+		alike[d.Code] = append(alike[d.Code], d)
 	}
 	for i := range out {
-		if n := len(out[i].Detail); n > 1 {
-			registry, _, _ := strings.Cut(out[i].Subject, "/")
-			out[i].Subject = registry
-			out[i].Summary = fmt.Sprintf("%s (%d images)", out[i].Summary, n)
+		same := alike[out[i].Code]
+		out[i].Detail = details(same)
+		if len(same) > 1 {
+			out[i].Subject, _, _ = strings.Cut(out[i].Subject, "/")
+			out[i].Summary = fmt.Sprintf("%s (%d images)", out[i].Summary, len(same))
 		}
+	}
+	return out
+}
+
+// details are a line for each image with its reason, or the reason that all share and the images.
+func details(same diag.List) []string {
+	shared := !slices.ContainsFunc(same, func(d diag.Diagnostic) bool { return !slices.Equal(d.Detail, same[0].Detail) })
+	if reason := same[0].Detail; shared && len(reason) > 0 && len(same) > 1 {
+		names := make([]string, len(same))
+		for i, d := range same {
+			repository, _, _ := Split(d.Subject)
+			names[i] = path.Base(repository)
+		}
+		return append(slices.Clone(reason), "images: "+strings.Join(names, ", "))
+	}
+	var out []string
+	for _, d := range same {
+		out = append(out, strings.Join(append([]string{d.Subject}, d.Detail...), "  "))
 	}
 	return out
 }

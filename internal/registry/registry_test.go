@@ -88,8 +88,13 @@ func TestCheckOfARegistryThatIsNotThere(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	address := strings.TrimPrefix(srv.URL, "http://")
 	srv.Close()
-	got := codes(Check(context.Background(), Login{}, []string{address + "/sourcegraph/frontend:1@sha256:" + strings.Repeat("a", 64)}))
-	if diff := cmp.Diff([]string{"BERTH1212"}, got); diff != "" {
-		t.Error(diff)
+	digest := "@sha256:" + strings.Repeat("a", 64)
+	got := Check(context.Background(), Login{}, []string{address + "/sourcegraph/frontend:1" + digest, address + "/sourcegraph/worker:1" + digest})
+	if diff := cmp.Diff([]string{"BERTH1212"}, codes(got)); diff != "" {
+		t.Fatal(diff)
+	}
+	// The reason is the same for both, and said once.
+	if d := got[0]; len(d.Detail) != 2 || !strings.Contains(d.Detail[0], "connection refused") || d.Detail[1] != "images: frontend, worker" || d.Subject != address {
+		t.Errorf("%+v", d)
 	}
 }

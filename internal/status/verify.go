@@ -2,6 +2,7 @@ package status
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -132,7 +133,11 @@ func uploads(ctx context.Context, i *installation.Installation) Leg {
 	var said, complaint bytes.Buffer
 	exit, err := i.Exec(ctx, all[at], installation.Command{Args: data.Session{Database: "pgsql"}.Inside("-XAtqc", uploadsQuery), Stdout: &said, Stderr: &complaint})
 	if err != nil || exit != 0 {
-		l.Detail = fmt.Sprintf("pgsql can't be asked: %.300s", strings.TrimSpace(fmt.Sprint(complaint.String(), err)))
+		why, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n") // psql shows the query below
+		if why == "" {
+			why = fmt.Sprint(cmp.Or(err, fmt.Errorf("exit code %d", exit)))
+		}
+		l.Detail = fmt.Sprintf("pgsql can't be asked: %.300s", why)
 		return l
 	}
 	var n [3]int

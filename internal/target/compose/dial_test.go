@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,8 +143,24 @@ func TestOverSSH(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	if _, err := e.api.ImageInspect(t.Context(), "one"); err != nil || e.Local() {
+	if _, err := e.api.ImageInspect(t.Context(), "one"); err != nil || e.Local() || !e.Elsewhere() {
 		t.Errorf("%v, and it counts as this host: %t", err, e.Local())
+	}
+	// Docker Compose gets there by a socket, which is this user's alone, and goes with the connection.
+	other, err := client.New(client.WithHost(strings.TrimPrefix(e.env[len(e.env)-2], "DOCKER_HOST=")), client.WithAPIVersion("1.41"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ImageInspect(t.Context(), "one"); err != nil {
+		t.Errorf("through the socket: %v", err)
+	}
+	info, err := os.Stat(e.tunnel.folder)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the socket's folder: %v, %v", info.Mode(), err)
+	}
+	e.Close()
+	if _, err := os.Stat(e.tunnel.folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket's folder after the end: %v", err)
 	}
 	arguments, err := os.ReadFile(filepath.Join(dir, "arguments"))
 	for _, want := range []string{"-l admin", "-p 2222", "far", "docker system dial-stdio"} {
@@ -151,6 +168,59 @@ func TestOverSSH(t *testing.T) {
 			t.Errorf("ssh %s lacks %q: %v", arguments, want, err)
 		}
 	}
+}
+
+// slow counts connections that began and said nothing yet.
+type slow struct {
+	sync.Mutex
+	now, most int
+}
+
+func (s *slow) count(n int) {
+	s.Lock()
+	defer s.Unlock()
+	s.now += n
+	s.most = max(s.most, s.now)
+}
+
+func (s *slow) dial(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	go func() {
+		s.count(1)
+		time.Sleep(time.Second)
+		s.count(-1)
+		_, _ = far.Write([]byte("hello"))
+	}()
+	return near, nil
+}
+
+// TestFewConnectionsBeginAtOnce: a server of ssh refuses many that have not signed in. One that nobody uses holds none up.
+func TestFewConnectionsBeginAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &slow{}
+		tunnel := &tunnel{to: server.dial, begin: make(chan struct{}, dials)}
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				conn, err := tunnel.dial(t.Context(), "", "")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if i%4 == 0 {
+					time.Sleep(time.Minute) // nobody reads
+				}
+				if _, err := conn.Read(make([]byte, 5)); err != nil {
+					t.Error(err)
+				}
+				conn.Close()
+			})
+		}
+		all.Wait()
+		if server.most != dials {
+			t.Errorf("%d connections began at the same time, want %d", server.most, dials)
+		}
+	})
 }
 
 // TestMain lets this program be the far end of TestOverSSH's ssh program.

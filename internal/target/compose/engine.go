@@ -29,6 +29,7 @@ type Engine struct {
 	host    string         // its address; "" is the default one
 	env     []string       // of docker compose, so that it talks to the same engine
 	compose []string       // the program that is Docker Compose
+	tunnel  *tunnel        // to an engine that is reached over ssh; nil: it is not
 	// Adopted are containers without berth's labels that are the installation's all the same; nil: there are none.
 	Adopted *Adopted
 	one     sync.Mutex // held while Compose runs: two at the same time would each make the project's network
@@ -48,10 +49,20 @@ func Connect(ctx context.Context, getenv func(string) string) (*Engine, error) {
 	}
 	options, err := at.ClientOpts()
 	if err == nil {
+		e.tunnel, err = throughSSH(at.Host)
+	}
+	if e.tunnel != nil {
+		options = append(options, e.tunnel.options()...)
+		e.env = append(e.env, "DOCKER_HOST="+e.tunnel.address(), "DOCKER_CONTEXT=default")
+	}
+	if err == nil {
 		err = e.dial(options...)
 	}
 	if err == nil {
 		err = e.greet(ctx)
+	}
+	if err != nil {
+		e.Close()
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -81,7 +92,16 @@ func program(getenv func(string) string) []string {
 }
 
 // Close ends the connections.
-func (e *Engine) Close() { _, _ = e.api.Close(), e.slow.Close() } // idle connections close without errors
+func (e *Engine) Close() {
+	for _, c := range []*client.Client{e.api, e.slow} {
+		if c != nil {
+			_ = c.Close() // idle connections close without errors
+		}
+	}
+	if e.tunnel != nil {
+		e.tunnel.close()
+	}
+}
 
 // run runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a step in hand is to be
 // finished; and it dies with berth, since nobody would watch over it any more.

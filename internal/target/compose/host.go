@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,7 @@ type Facts struct {
 	Running      bool            // containers of the installation run already
 	Own          map[string]bool // what these publish: "443/tcp"
 	Elsewhere    string          // the engine's address, when it may be on another host; "" otherwise
+	System       string          // of the host that berth runs on: "linux"
 	Found        Found
 }
 
@@ -69,7 +71,7 @@ func (e *Engine) Facts(ctx context.Context, composeVersion, installation string)
 		return Facts{}, err
 	}
 	f := Facts{Engine: info.ServerVersion, Compose: composeVersion, Architecture: info.Architecture, CPUs: info.NCPU,
-		Memory: info.MemTotal, FreeMemory: -1, FreeDisk: -1, Taken: taken, Running: len(running) > 0, Own: map[string]bool{}}
+		Memory: info.MemTotal, FreeMemory: -1, FreeDisk: -1, Taken: taken, Running: len(running) > 0, Own: map[string]bool{}, System: runtime.GOOS}
 	for _, c := range running {
 		for _, p := range c.Ports {
 			f.Own[fmt.Sprintf("%d/%s", p.PublicPort, p.Type)] = true
@@ -165,13 +167,13 @@ func problem(code string, severity diag.Severity, summary, hint string) diag.Lis
 	return diag.List{{Code: code, Severity: severity, Subject: "host", Summary: summary, Hint: hint}}
 }
 
-// elsewhere: containers mount files of the project by their paths on the engine's host.
+// elsewhere: berth puts the project's files on the engine's host, at the path that they have here, and a path of Windows is none there.
 func elsewhere(f Facts, _ Needs) diag.List {
-	if f.Elsewhere == "" {
+	if f.Elsewhere == "" || f.System != "windows" || strings.HasPrefix(f.Elsewhere, "npipe://") {
 		return nil
 	}
-	return problem("BERTH2115", diag.Warning, "the Docker Engine is at "+f.Elsewhere+"; containers need the project's files there",
-		"work on the engine's host itself, or share this folder with it at the same path")
+	return problem("BERTH2115", diag.Error, "the Docker Engine is at "+f.Elsewhere+", and this folder has no path that exists there",
+		"run berth on Linux or macOS, or in WSL")
 }
 
 func engineVersion(f Facts, _ Needs) diag.List {

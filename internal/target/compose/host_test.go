@@ -54,7 +54,9 @@ func TestCheck(t *testing.T) {
 			n.Ports = append(n.Ports, render.Port{Service: "worker", Host: "7000", Inside: "7000", Protocol: "tcp", Patched: diag.Range{Line: 3}})
 			f.Taken = func(a string) (string, bool) { return "", a == ":7000" }
 		}, []string{"BERTH2112 error in the patch"}},
-		{"an engine on another host", func(f *Facts, _ *Needs) { f.Elsewhere = "ssh://far" }, []string{"BERTH2115 warning ssh://far"}},
+		{"an engine on another host", func(f *Facts, _ *Needs) { f.Elsewhere, f.System = "ssh://far", "linux" }, nil},
+		{"an engine on another host than Windows", func(f *Facts, _ *Needs) { f.Elsewhere, f.System = "ssh://far", "windows" }, []string{"BERTH2115 error ssh://far"}},
+		{"Docker Desktop", func(f *Facts, _ *Needs) { f.Elsewhere, f.System = "npipe:////./pipe/docker_engine", "windows" }, nil},
 		{"a folder that is not there", folder("/mnt/gone", Folder{User: "100:101"}), []string{"BERTH1662 error chown 100:101 /mnt/gone"}},
 		{"a folder that belongs to the image's user", folder("/mnt/100", Folder{User: "100:101"}), nil},
 		{"a folder whose group may write", folder("/mnt/group", Folder{User: "100:101"}), nil},
@@ -103,7 +105,7 @@ func TestCheck(t *testing.T) {
 func TestCodesAreExplained(t *testing.T) {
 	f, n := good(), needs()
 	f.Engine, f.Compose, f.Architecture, f.CPUs, f.Memory, f.FreeDisk, f.MapCount = "1.0", "1.0", "s390x", 1, 1<<30, 0, 1
-	f.Taken, f.Elsewhere = func(string) (string, bool) { return "", true }, "ssh://far"
+	f.Taken, f.Elsewhere, f.System = func(string) (string, bool) { return "", true }, "ssh://far", "windows"
 	n.Storage = []Storage{{Bytes: 1}}
 	problems := Check(f, n)
 	if len(problems) < 9 {

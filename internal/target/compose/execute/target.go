@@ -31,11 +31,13 @@ type Target struct {
 	Values  map[string]string // of all secrets, for the .env file, and to keep them out of messages
 	Timeout time.Duration     // how long every service may take to be ready; 0: as the release says
 	Now     func() time.Time
-	AsIs    bool      // a restart leaves limits and files as they are, whatever the project has
-	Hold    *run.Hold // nil: requests are not held
+	AsIs    bool          // a restart leaves limits and files as they are, whatever the project has
+	Hold    *run.Hold     // nil: requests are not held
+	Tools   func() string // an image with a shell and tar, for an engine on another host
 
 	watcher *compose.Watcher
 	seen    map[string]sighting
+	sent    bool // the project's files are on the engine's host
 }
 
 // sighting is when a container was first seen running without a pause since.
@@ -85,14 +87,23 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 	case plan.Wait:
 		return nil
 	case plan.Write:
-		return t.write()
+		if err := t.write(); err != nil {
+			return err
+		}
+		return t.send(ctx)
 	case plan.Pull:
 		return run.Each(ctx, len(steps), steps, func(ctx context.Context, s plan.Step) error {
 			return t.Engine.Pull(ctx, t.Login, s.Object, func(done, total int64) { progress(s, done, total) })
 		})
 	case plan.Create:
+		if err := t.send(ctx); err != nil {
+			return err
+		}
 		return t.Engine.Up(t.place(), objects(steps))
 	case plan.Recreate, plan.Execute:
+		if err := t.send(ctx); err != nil {
+			return err
+		}
 		return t.Engine.Replace(t.place(), objects(steps))
 	case plan.Start, plan.Restart:
 		if t.AsIs {
@@ -138,6 +149,23 @@ func objects(steps []plan.Step) []string {
 // write writes the rendered project.
 func (t *Target) write() error {
 	return project.Replace(project.Folder(t.State), t.Project, func(name string) string { return t.Values[name] })
+}
+
+// send brings the project's files to the engine's host, where containers mount them, once in a run. The one with secret values stays: only Docker
+// Compose reads it, here.
+func (t *Target) send(ctx context.Context) error {
+	if t.sent || !t.Engine.Elsewhere() {
+		return nil
+	}
+	files := map[string][]byte{}
+	for _, f := range t.Project.Files {
+		files[f.Path] = f.Content
+	}
+	if err := t.Engine.Send(ctx, t.Project.Name, t.Login, t.Tools(), project.Folder(t.State), files); err != nil {
+		return err
+	}
+	t.sent = true
+	return nil
 }
 
 // saw records which file contents the last start of some containers saw.
