@@ -16,7 +16,7 @@ type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCo
 // completions adds to all commands what their flags and arguments may be.
 func completions(root *cobra.Command, env *Env) {
 	flags := map[string]completer{
-		"to":      env.releases,
+		"to":      env.newer,
 		"release": env.releases,
 		"from":    env.releases,
 		"against": env.releases,
@@ -29,10 +29,17 @@ func completions(root *cobra.Command, env *Env) {
 		"databases": cobra.FixedCompletions([]string{bundledDatabases, ownDatabases}, cobra.ShellCompDirectiveNoFileComp),
 		"size":      cobra.FixedCompletions([]string{"demo"}, cobra.ShellCompDirectiveNoFileComp),
 	}
+	exceptions := map[string]completer{
+		"berth lock --to": env.releases, // also the one that runs
+		"berth move --to": cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
+	}
 	arguments := map[string]completer{"berth explain": env.topics, "berth catalogue show": env.releases, "berth doctor": env.checkCodes, "berth logs": env.services, "berth exec": env.service, "berth psql": databases, "berth top": env.services, "berth restart": env.services}
 	var visit func(*cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		for name, complete := range flags {
+			if own := exceptions[cmd.CommandPath()+" --"+name]; own != nil {
+				complete = own
+			}
 			if f := cmd.Flags().Lookup(name); f != nil && f.Value.Type() == "string" {
 				_ = cmd.RegisterFlagCompletionFunc(name, complete) // the flag exists
 			}
@@ -50,13 +57,31 @@ func completions(root *cobra.Command, env *Env) {
 	visit(root)
 }
 
+// newer are the releases after that of the config; all, where there is no config.
+func (e *Env) newer(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	all := e.Catalogue().Versions("")
+	if f := cmd.Flags().Lookup("config"); f != nil {
+		if w, problems, err := e.LoadReferring(f.Value.String()); err == nil && !problems.Failed() && w != nil {
+			all = slices.DeleteFunc(e.Catalogue().Versions(w.Stack.Target), func(v catalogue.Version) bool {
+				return catalogue.CompareVersions(v.Version, w.Release.Version) <= 0
+			})
+		}
+	}
+	return among(all, typed)
+}
+
 // releases are those that begin with what was typed: minor releases first.
 func (e *Env) releases(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return among(e.Catalogue().Versions(""), typed)
+}
+
+// among are the minor releases, and with two points typed the releases, that begin with what was typed.
+func among(all []catalogue.Version, typed string) ([]string, cobra.ShellCompDirective) {
 	var minors, patches []string
-	for _, v := range e.Catalogue().Versions("") {
+	for _, v := range all {
 		if minor := catalogue.Minor(v.Version); !slices.Contains(minors, minor) && strings.HasPrefix(minor, typed) {
 			minors = append(minors, minor)
 		}
