@@ -49,6 +49,10 @@ testbed: ## Docker Engine, registry and stand-in images on this machine
 bin/helm:
 	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath helm.sh/helm/v3/cmd/helm@v3.19.0
 
+# A folder of its own, since the program has the name of the one above.
+bin/helm4:
+	GOBIN=$(CURDIR)/bin/helm4 CGO_ENABLED=0 $(GO) install -trimpath helm.sh/helm/v4/cmd/helm@v4.3.2
+
 bin/kustomize:
 	GOBIN=$(CURDIR)/bin CGO_ENABLED=0 $(GO) install -trimpath sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 

@@ -30,6 +30,7 @@ var (
 	node    = part{name: "node", up: []string{"testbed/kubernetes", "up", "node"}, env: []string{"testbed/kubernetes", "env", "node"}}
 	ssh     = part{name: "ssh", up: []string{"testbed/ssh"}}
 	helm    = part{name: "helm", up: []string{"make", "bin/helm"}, path: "bin"}
+	helm4   = part{name: "helm4", up: []string{"make", "bin/helm4"}, path: "bin/helm4"}
 )
 
 // images are the stand-in images of releases, in the registry of the test bed. With REAL=1 tests run on Sourcegraph's own images, and nothing is

@@ -26,7 +26,10 @@ type Edit struct {
 }
 
 // Draft is a config in the making: a list of edits.
-type Draft struct{ edits []*Edit }
+type Draft struct {
+	edits []*Edit
+	built map[string]any // the config as a tree; nil after an edit
+}
 
 // do adds an edit, unless it contradicts one that is there: then it reports false.
 func (d *Draft) do(e *Edit) bool {
@@ -40,13 +43,13 @@ func (d *Draft) do(e *Edit) bool {
 			return false
 		}
 	}
-	d.edits = append(d.edits, e)
+	d.edits, d.built = append(d.edits, e), nil
 	return true
 }
 
 // undo takes an edit back.
 func (d *Draft) undo(e *Edit) {
-	d.edits = slices.DeleteFunc(d.edits, func(there *Edit) bool { return there == e })
+	d.edits, d.built = slices.DeleteFunc(d.edits, func(there *Edit) bool { return there == e }), nil
 }
 
 // Set sets a key from the beginning, before any rule.
@@ -85,8 +88,11 @@ func (d *Draft) Generated() map[string]string {
 	return out
 }
 
-// tree is the config as a tree.
+// tree is the config as a tree, to be read only.
 func (d *Draft) tree() map[string]any {
+	if d.built != nil {
+		return d.built
+	}
 	root := map[string]any{}
 	for _, e := range d.edits {
 		if len(e.Path) == 0 {
@@ -109,6 +115,7 @@ func (d *Draft) tree() map[string]any {
 		list, _ := at[last].([]any)
 		at[last] = added(list, e.Value)
 	}
+	d.built = root
 	return root
 }
 

@@ -85,7 +85,19 @@ func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string
 		return adopt.Result{}, problems
 	}
 	return adopt.Result{Text: d.Text(header), Files: d.Files(),
-		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: s.Notes}}, nil
+		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: append(s.Notes, k.hashed()...)}}, nil
+}
+
+// hashed says which pods get a hash of berth's, of files that the config changes: theirs have none, so they are replaced once.
+func (k *known) hashed() (notes []string) {
+	for _, object := range tree.Keys(k.raw) {
+		path := []string{"spec", "template", "metadata", "annotations"}
+		hash := tree.Text(tree.Branch(k.raw[object], path...), render.AnnotationConfig)
+		if k.source.raw[object] != nil && hash != tree.Text(tree.Branch(k.source.raw[object], path...), render.AnnotationConfig) {
+			notes = append(notes, object+" gets a hash of the files that your settings change, so that a later change reaches its pods: they are replaced once")
+		}
+	}
+	return notes
 }
 
 const header = "What you want of Sourcegraph; everything else has Sourcegraph's default. Made by berth adopt. See: berth explain, berth plan"

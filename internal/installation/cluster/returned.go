@@ -77,6 +77,9 @@ func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
 		p.Steps = append(p.Steps, plan.Step{ID: len(p.Steps) + 1, Verb: plan.GiveBack, Object: key, Service: tree.Text(live[key], "metadata", "labels", render.LabelService),
 			Effect: plan.None, Why: []plan.Cause{{Text: "given back to Helm"}}})
 	}
+	if err := c.freeClaims(ctx, p); err != nil {
+		return nil, "", err
+	}
 	for _, ref := range inventory.All() {
 		if ref.Kind == "Job" {
 			p.Steps = append(p.Steps, plan.Step{ID: len(p.Steps) + 1, Verb: plan.Remove, Object: ref.String(), APIVersion: ref.APIVersion, Effect: plan.None,
@@ -84,6 +87,23 @@ func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
 		}
 	}
 	return p, fmt.Sprintf("helm upgrade %s sourcegraph/%s --version %s --namespace %s --reuse-values", h.Name, h.Chart, h.ChartVersion, c.namespace), nil
+}
+
+// freeClaims takes berth's label off the claims that StatefulSets made: they are in nobody's record.
+func (c *inCluster) freeClaims(ctx context.Context, p *plan.Plan) error {
+	claims, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Labels: render.LabelInstallation + "=" + c.Stack.Name})
+	if err != nil {
+		return fmt.Errorf("look for the claims of StatefulSets: %w", err)
+	}
+	for _, live := range claims {
+		ref := kubernetes.RefOf(live)
+		if fields.Ours(live) {
+			continue
+		}
+		c.returns[ref.String()] = execute.Return{Ref: ref, Manager: plan.Manager, Labels: map[string]any{render.LabelInstallation: nil}}
+		p.Steps = append(p.Steps, plan.Step{ID: len(p.Steps) + 1, Verb: plan.GiveBack, Object: ref.String(), Effect: plan.None, Why: []plan.Cause{{Text: "without berth's label"}}})
+	}
+	return nil
 }
 
 // ending is a plan that ends a takeover.

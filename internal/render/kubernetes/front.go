@@ -123,7 +123,7 @@ func (s *Set) web(name, caddyfile, caddy string, replicas, seconds int64, l limi
 			}
 		}
 	}
-	template := map[string]any{"metadata": map[string]any{"labels": labels, "annotations": map[string]any{annotationConfig: shortHash([]byte(caddyfile))}}, "spec": pod}
+	template := map[string]any{"metadata": map[string]any{"labels": labels, "annotations": map[string]any{AnnotationConfig: shortHash([]byte(caddyfile))}}, "spec": pod}
 	return []Object{
 		{Service: name, Body: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": s.metadata(name), "data": map[string]any{"Caddyfile": caddyfile}}},
 		{Service: name, Needs: []string{"ConfigMap/" + name}, Body: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": s.metadata(name),

@@ -25,8 +25,8 @@ const (
 	LabelChart        = "helm.sh/chart"
 )
 
-// annotationConfig is a hash of what the config changes and a pod reads at its start, so that a change replaces the pod.
-const annotationConfig = "dev.berth/config"
+// AnnotationConfig is a hash of what the config changes and a pod reads at its start, so that a change replaces the pod.
+const AnnotationConfig = "dev.berth/config"
 
 // Render renders the objects of a stack. fingerprints are short hashes of the secrets that the admin keeps, by name, so that a changed
 // password replaces the pod. A patch that changes nothing is a problem.
@@ -182,7 +182,7 @@ func (r *renderer) checksums() {
 			text, _ := json.Marshal([]any{key, r.objects[key].Body["data"], r.valuesOf(r.objects[key])}) // maps of texts always marshal
 			sum.Write(text)
 		}
-		tree.At(template, "metadata", "annotations")[annotationConfig] = hex.EncodeToString(sum.Sum(nil))[:16]
+		tree.At(template, "metadata", "annotations")[AnnotationConfig] = hex.EncodeToString(sum.Sum(nil))[:16]
 	}
 }
 

@@ -1,0 +1,143 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/internal/tree"
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v4"
+)
+
+// TestClusterAdoptHelm takes over a release that the real Helm installed, with what somebody changed by hand since: no pod is replaced. It gives
+// everything back, Helm goes on as before, and at last berth takes over for good.
+func TestClusterAdoptHelm(t *testing.T) {
+	needs(t, long, control, helm, helm4)
+	for _, program := range []part{helm, helm4} {
+		t.Run(program.name, func(t *testing.T) {
+			bring(t, program)
+			adoptHelm(t, "adopt-"+program.name)
+		})
+	}
+}
+
+func adoptHelm(t *testing.T, name string) {
+	s := newReleased(t, name)
+	runHelm(t, "upgrade", "--install", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name, "--create-namespace", "--wait", "--timeout", "3m")
+	s.kubectl("set", "resources", "deployment/worker", "--limits=memory=5Gi")
+	s.kubectl("rollout", "status", "deployment/worker", "--timeout=2m")
+	before := s.unhashed()
+
+	says(t, s.must(0, "adopt", "--helm", "sourcegraph", "--namespace", s.name, "--url", "http://localhost"), "Sourcegraph "+release, "nothing that runs was touched", "Deployment/prometheus gets a hash")
+	says(t, s.read("sourcegraph.yaml"), `memory: "5Gi"`)
+	plan := s.must(2, "plan")
+	says(t, plan, "taken over from helm")
+	says(t, s.must(3, "adopt", "finish", "--yes"), "BERTH4314")
+	s.must(0, "up")
+	s.must(0, "plan")
+	s.kept(before, "berth up")
+
+	says(t, s.must(0, "adopt", "undo", "--yes"), "helm upgrade sourcegraph")
+	all := s.kubectl("get", "all,secret,configmap,persistentvolumeclaim,serviceaccount,role,rolebinding,ingress,lease", "--show-managed-fields", "-o=yaml")
+	for _, left := range []string{"manager: berth\n", "dev.berth.", "name: berth-sourcegraph"} {
+		if i := strings.Index(all, left); i >= 0 {
+			t.Errorf("after undo, %q is left:\n%s", left, all[max(i-2000, 0):i+100])
+		}
+	}
+	upgrade := func(own string) {
+		t.Helper()
+		runHelm(t, "upgrade", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name, "--set", "own="+own, "--wait", "--timeout", "3m")
+	}
+	upgrade("theirs")
+	s.kept(before, "helm upgrade")
+	upgrade("later")
+	if got := s.kubectl("get", "deployment", "worker", `-o=jsonpath={.spec.template.spec.containers[0].env[?(@.name=="OWN")].value} {.spec.template.spec.containers[0].resources.limits.memory}`); got != "later 5Gi" {
+		t.Errorf("helm upgrade made of the worker: %s", got)
+	}
+
+	for _, name := range []string{"sourcegraph.yaml", "adopt-report.md"} {
+		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before = s.unhashed()
+	s.must(0, "adopt", "--helm", "sourcegraph", "--namespace", s.name, "--url", "http://localhost")
+	s.must(0, "up")
+	says(t, s.must(0, "adopt", "finish", "--yes"), "Helm does not know the installation any more")
+	s.kept(before, "berth adopt finish")
+	if left := runHelm(t, "list", "--short", "--namespace", s.name); strings.TrimSpace(left) != "" {
+		t.Errorf("Helm knows %s", left)
+	}
+	says(t, s.must(3, "adopt", "undo", "--yes"), "BERTH4308")
+	s.must(0, "plan")
+}
+
+// newReleased is a namespace for an installation that somebody else deploys, and the folder chart with what they deploy: a stand-in for Sourcegraph's
+// own chart. What berth makes by default has been proven to be equal to that. It has nothing that only berth's files have, and there is no config.
+func newReleased(t *testing.T, namespace string) *site {
+	t.Helper()
+	s := newCluster(t, control, namespace)
+	t.Cleanup(func() { s.with() }) // what is there goes with its namespace
+	s.write("target: kubernetes", "release: "+release, "url: http://localhost", "size: demo", namespaced(namespace, ", clusterScoped: false, podSecurity: baseline"),
+		"services: {worker: {env: {OWN: theirs}}}")
+	s.must(0, "render", "--as", "helm", "--out", "rendered")
+	if err := os.Remove(filepath.Join(s.dir, "sourcegraph.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	text := official(t, runHelm(t, "template", "sourcegraph", filepath.Join(s.dir, "rendered"), "--namespace", namespace, "--no-hooks"))
+	s.writeFile("chart/Chart.yaml", "apiVersion: v2\nname: sourcegraph\nversion: "+release+"\n")
+	s.writeFile("chart/values.yaml", "own: theirs\n")
+	template := strings.ReplaceAll(text, "{{", `{{"{{"}}`)
+	s.writeFile("chart/templates/all.yaml", strings.Replace(template, "value: theirs", "value: {{.Values.own}}", 1))
+	return s
+}
+
+// official are rendered objects without what only berth's files have: its labels, and the containers that guard against a wrong release.
+func official(t *testing.T, text string) string {
+	t.Helper()
+	var out strings.Builder
+	objects := yaml.NewEncoder(&out)
+	for rendered := yaml.NewDecoder(strings.NewReader(text)); ; {
+		var body map[string]any
+		if err := rendered.Decode(&body); errors.Is(err, io.EOF) {
+			return out.String()
+		} else if err != nil {
+			t.Fatal(err)
+		} else if body == nil {
+			continue // a comment
+		}
+		labels := tree.Branch(body, "metadata", "labels")
+		maps.DeleteFunc(labels, func(name string, _ any) bool { return strings.HasPrefix(name, "dev.berth.") })
+		delete(tree.Branch(tree.Pods(body), "metadata", "annotations"), "dev.berth/config")
+		if pods := tree.Branch(tree.Pods(body), "spec"); pods["initContainers"] != nil {
+			pods["initContainers"] = slices.DeleteFunc(tree.List(pods["initContainers"]), func(c any) bool { return tree.Text(c.(map[string]any), "name") == "guard" })
+		}
+		if err := objects.Encode(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// unhashed are the pods that run, but for those of Prometheus: without rights in the whole cluster it has other files than the release ships.
+func (s *site) unhashed() map[string]string {
+	s.t.Helper()
+	pods := s.running()
+	maps.DeleteFunc(pods, func(name, _ string) bool { return strings.HasPrefix(name, "prometheus-") })
+	return pods
+}
+
+// kept fails the test when other pods run than before.
+func (s *site) kept(before map[string]string, after string) {
+	s.t.Helper()
+	if d := cmp.Diff(before, s.unhashed()); d != "" || len(before) < 10 {
+		s.t.Errorf("%s replaces some of %d pods:\n%s", after, len(before), d)
+	}
+}
