@@ -114,6 +114,9 @@ walks: ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
 redact: ## hide a million secrets in forms within forms, and find none (about 15 minutes)
 	BERTH_TRIES=1000000 $(GO) test -count=1 -timeout 2h -run TestHiddenSecrets ./internal/bundle/redact
 
+move-pause: ## how long nothing can be written during a move, with and without a short downtime (SIZES='500MB 1500MB 3GB')
+	SIZES='$(SIZES)' $(MAKE) e2e RUN=TestMovePause
+
 bundle-bench: ## 500 MB of logs into a bundle: the time beside that of tar --zstd, and the memory
 	BERTH_THROUGHPUT=1 $(GO) test -count=1 -v -run TestThroughput ./internal/bundle
 
@@ -188,4 +191,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser console-browser demo-down
+.PHONY: help build man docs move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser console-browser demo-down

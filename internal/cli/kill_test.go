@@ -94,6 +94,13 @@ var killedCommands = []killed{
 	{name: "restore into nothing", release: "7.5.4453", command: "restore latest",
 		before: func(l *life) { keepsBackups(l); l.must(0, "backup"); l.must(0, "down", "--delete-data", "sourcegraph") }},
 	{name: "move", release: "7.5.4453", command: "move --to there.yaml --yes", before: hasDestination},
+	{name: "move with a short downtime", release: "7.5.4453", command: "move --to there.yaml --short-downtime --yes", before: hasDestination},
+	{name: "way back of a move with a short downtime", release: "7.5.4453", command: "move back --yes", again: returns, after: func(l *life) { l.must(0, "plan") },
+		before: func(l *life) {
+			hasDestination(l)
+			l.world.Write("sourcegraph", "alice;")
+			l.run(120, "move", "--to", "there.yaml", "--short-downtime", "--yes")
+		}},
 	{name: "way back of a move", release: "7.5.4453", command: "move back --yes", again: returns, after: func(l *life) { l.must(0, "plan") },
 		before: func(l *life) {
 			hasDestination(l)

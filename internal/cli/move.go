@@ -26,6 +26,7 @@ import (
 type moveFlags struct {
 	file, to, toContext string
 	plan, yes           bool
+	short               bool // the databases are copied while Sourcegraph answers
 
 	// getenv is the environment before --context chose another engine for the source.
 	getenv func(string) string
@@ -41,6 +42,8 @@ or namespace, or to other databases. Both sides have the same release.
 
   berth move --to FILE --plan      what it would do, how long that takes, and what is not carried
   berth move --to FILE             close the source, carry the databases, compare every table, open the destination
+  berth move --to FILE --short-downtime
+                                   copy the databases while people work, then close, carry what was written last, open
   berth move back                  return to the source, after berth said what was written on the other side since
   berth move finish                delete the source, once you are sure
 
@@ -55,6 +58,7 @@ source answers again. A move that was stopped or killed goes on when you run it 
 	cmd.Flags().StringVar(&f.toContext, "to-context", "", "the kube context or the Docker context of the destination")
 	_ = cmd.RegisterFlagCompletionFunc("to", yamlFiles) // the flags exist
 	_ = cmd.RegisterFlagCompletionFunc("to-context", env.contexts)
+	cmd.Flags().BoolVar(&f.short, "short-downtime", false, "copy the databases while Sourcegraph answers, and close it only for what was written last")
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show what would be done")
 	yesFlag(cmd, &f.yes)
 	placeFlags(env, cmd, &f.file)
@@ -190,13 +194,15 @@ func (e *Env) planMove(ctx context.Context, s, d *seen, f moveFlags) (*state.Rec
 	}
 	now := e.Now()
 	request := stages.Request{Action: plan.Move, Installation: s.Stack.Name, Target: s.Stack.Target, Release: s.Stack.Release, Config: string(s.Text), Backup: data.Stamp(now),
-		Bytes: facts.Bytes(), Runs: true, ToConfig: string(d.Text),
+		Bytes: facts.Bytes(), Runs: true, Short: f.short, ToConfig: string(d.Text),
 		To: &plan.Destination{File: f.to, Context: f.toContext, Installation: d.Stack.Name, Target: d.Stack.Target, URL: d.Stack.URL}}
 	for _, name := range stack.Databases() {
 		request.Rebuild = request.Rebuild || d.Doc.Config.Databases[name].External != nil
 	}
 	r := state.NewRecord(plan.Move, s.Stack.Release, string(s.Text), now)
 	r.Plan = stages.Plan(request)
+	request.Short = !request.Short
+	r.Plan.Otherwise = stages.Plan(request).Downtime
 	return r, nil
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"berth/internal/backup/stages"
 	"berth/internal/data"
@@ -79,7 +80,7 @@ func (e *Env) moveBack(ctx context.Context, f moveFlags) error {
 	defer s.Close()
 	defer d.Close()
 	p := stages.Plan(stages.Request{Action: plan.MoveBack, Installation: s.Stack.Name, Target: s.Stack.Target, Release: s.Stack.Release, Config: string(s.Text), Backup: s.move.Name,
-		To: &s.move.Other, ToConfig: string(d.Text)})
+		Short: s.movesShort(), To: &s.move.Other, ToConfig: string(d.Text)})
 	r := s.unfinished(p, e.Now())
 	if f.plan {
 		return e.give(p, func() { view.MoveBack(e.Stdout, p) })
@@ -102,6 +103,13 @@ func (e *Env) moveBack(ctx context.Context, f moveFlags) error {
 	}
 	return e.give(r, func() {
 		fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs here again; what was moved is left as it was\nnext      to delete it for good: berth down --config %s --delete-data %s\n", r.Release, d.File, d.Stack.Name)
+	})
+}
+
+// movesShort reports whether the move in hand notes which rows are written.
+func (s *seen) movesShort() bool {
+	return slices.ContainsFunc(s.records, func(r state.Record) bool {
+		return r.Action == plan.Move && r.Plan != nil && r.Plan.Backup == s.move.Name && r.Plan.Has(plan.Watch)
 	})
 }
 

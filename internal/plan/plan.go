@@ -43,9 +43,11 @@ type Plan struct {
 	Notice *Notice `json:"notice,omitempty"`
 	// Downtime is how long Sourcegraph does not answer, in seconds, estimated for upgrades.
 	Downtime float64 `json:"downtimeSeconds,omitempty"`
-	Bytes    int64   `json:"dataBytes,omitempty"`     // of the databases, when an upgrade was planned
-	Trusted  string  `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
-	Backup   string  `json:"backup,omitempty"`        // that is restored, or where one is made; of a move, the name of its dump
+	// Otherwise is how long that would be with, or without, the short downtime of a move.
+	Otherwise float64 `json:"otherwiseSeconds,omitempty"`
+	Bytes     int64   `json:"dataBytes,omitempty"`     // of the databases, when an upgrade was planned
+	Trusted   string  `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
+	Backup    string  `json:"backup,omitempty"`        // that is restored, or where one is made; of a move, the name of its dump
 	// Destination is the other installation of a move.
 	Destination *Destination `json:"destination,omitempty"`
 	Problems    diag.List    `json:"problems,omitempty"` // what stands in the way now, or has to be known first
@@ -146,6 +148,9 @@ const (
 	Bring    Verb = "bring"    // copy the dumps of a backup into the volume of backups
 	Try      Verb = "try"      // restore a backup into a scratch server
 	Mark     Verb = "mark"     // note the parts that both sides have in a move
+	Watch    Verb = "watch"    // note which rows are written from now on
+	Sync     Verb = "sync"     // carry the rows that were written
+	Unwatch  Verb = "unwatch"  // note no more rows, and delete the notes
 
 	// Orphan deletes a StatefulSet alone. Its pods run on and its claims stay; the next step makes it again, and that takes them back.
 	Orphan Verb = "orphan"

@@ -39,6 +39,11 @@ func (p *Plan) Find(hop int, name string) int {
 	return slices.IndexFunc(p.Stages, func(s Stage) bool { return s.Hop == hop && s.Name == name })
 }
 
+// Has reports whether a step of the plan does something.
+func (p *Plan) Has(v Verb) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Verb == v })
+}
+
 // Append adds a stage with its steps, one after the other.
 func (p *Plan) Append(stage Stage, steps []Step) {
 	at := len(p.Stages)

@@ -19,6 +19,7 @@ type Task struct {
 	Path     string            // where it is mounted
 	Own      bool              // the volume is one of the installation's own, which is down; the task needs no network
 	Alone    bool              // it asks databases outside the installation, of which nothing need be there yet
+	Asks     bool              // of a pipe: it asks databases, so it has their network and their passwords
 	Size     int64             // bytes that the volume is to hold, when it is made
 }
 

@@ -31,6 +31,9 @@ func Move(w io.Writer, p *plan.Plan, stores map[string]catalogue.Stored) {
 	item(w, "later", "repositories are cloned and indexed there again; until then a search finds only a part")
 	item(w, "back", "the data here stays as it is until berth move finish; until then: berth move back")
 	closedFor(w, p)
+	if p.Otherwise > 0 {
+		fmt.Fprintf(w, "          about %s %s --short-downtime\n", About(p.Otherwise), map[bool]string{true: "without", false: "with"}[p.Has(plan.Watch)])
+	}
 }
 
 // MoveBack writes the plan of the way back.

@@ -64,6 +64,11 @@ func (j *Job) empty(ctx context.Context, step plan.Step) (found run.Readiness, e
 	if err := j.roomThere(ctx, here); err != nil {
 		return found, err
 	}
+	if j.short() {
+		if err := j.able(ctx, w); err != nil {
+			return found, err
+		}
+	}
 	note, err := state.MoveOf(ctx, j.There.At.Store)
 	if err != nil || note != nil && note.Phase == state.Filled && note.Name == j.id() {
 		return found, err
@@ -98,8 +103,9 @@ func Occupied(file, name, what string) diag.List {
 		Hint: "name a config of an installation that is not there yet; to delete this one for good: berth down --config " + file + " --delete-data " + name}}
 }
 
-// dumpClosed dumps the databases of the source. Nobody writes there, so a dump of an earlier try is only deleted to be sure that this one is whole.
-func (j *Job) dumpClosed(ctx context.Context, step plan.Step) (made run.Readiness, err error) {
+// dumpSource dumps the databases of the source. Nobody writes there, or what is written is noted, so a dump of an earlier try is only deleted to be sure that
+// this one is whole.
+func (j *Job) dumpSource(ctx context.Context, step plan.Step) (made run.Readiness, err error) {
 	w := j.worker(step)
 	facts, err := w.Inspect(ctx, j.image())
 	if err != nil {
@@ -186,7 +192,7 @@ func (j *Job) mark(ctx context.Context, step plan.Step) (none run.Readiness, err
 		source.Phase, destination.Phase = state.Carried, state.Filled
 	case stages.MarkOpened:
 		// What the databases there hold before people can work there is what a move back compares with.
-		c, err := j.worker(plan.Step{Config: plan.ConfigTo}).Contents(ctx, j.There.image(), j.sums())
+		c, err := j.filled(ctx)
 		if err != nil {
 			return none, err
 		}

@@ -60,6 +60,8 @@ type Job struct {
 
 	runner *installation.Runner
 	record *state.Record
+	// applied is the last round of a move that the destination has; "": this process knows of none.
+	applied string
 }
 
 // most is how many bytes of a dump's files are in one part, if the files are not larger themselves: what a killed berth wrote of a part is written again.
@@ -79,7 +81,11 @@ func (j *Job) Carry(ctx context.Context, r *state.Record) error {
 			plan.Bring: j.bring, plan.Reach: j.reach, plan.Restore: j.restore, plan.Index: j.index, plan.Prove: j.prove, plan.Try: j.try,
 		}
 		if j.There != nil {
-			acts[plan.Check], acts[plan.Dump], acts[plan.Bring], acts[plan.Mark] = j.checkMove, j.dumpClosed, j.across, j.mark
+			acts[plan.Check], acts[plan.Dump], acts[plan.Bring], acts[plan.Mark] = j.checkMove, j.dumpSource, j.across, j.mark
+			acts[plan.Watch], acts[plan.Sync], acts[plan.Unwatch] = j.watch, j.sync, j.unwatch
+			for _, v := range []plan.Verb{plan.Dump, plan.Bring, plan.Restore, plan.Index} {
+				acts[v] = j.guarded(acts[v])
+			}
 		}
 		one := runner.New(r.Plan, &run.Acts{By: acts}, 0)
 		err := one.Execute(ctx)

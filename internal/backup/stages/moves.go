@@ -19,6 +19,13 @@ const (
 	MarkReturned = "returned"
 )
 
+// What a sync carries.
+const (
+	SyncRows    = "rows that were written"
+	SyncCompare = "rows that were written, and compare all tables"
+	SyncLast    = "what was written last"
+)
+
 // moves are the stages of a move and of the way back, in their order. Steps with the destination's config are done there.
 var moves = []stage{
 	{name: Check, of: plan.Move, text: say("checks both sides, the release, and room; nothing is touched"), steps: one(plan.Check, "both sides")},
@@ -27,34 +34,86 @@ var moves = []stage{
 			return "the databases of " + r.To.String() + " start, with a maintenance page; they have to be empty"
 		},
 		steps: slices.Concat(onTo(paged(plan.MovePage, reach(stack.Closed))), onTo(one(plan.Check, "empty databases")), mark(MarkCarried))},
-	{name: "close", of: plan.Move, closed: true, opens: true, text: say("everything here but the databases stops; people see a maintenance page"),
-		steps: paged(plan.MovePage, reach(stack.Closed))},
-	{name: "dump", of: plan.Move, rate: copyRate, closed: true, opens: true, text: say("dumps all databases, to which nobody writes any more, and counts their rows"),
+	closing(long),
+	{name: "dump", of: plan.Move, when: long, rate: copyRate, closed: true, opens: true,
+		text:  say("dumps all databases, to which nobody writes any more, and counts their rows"),
 		steps: one(plan.Dump, "databases")},
-	{name: "carry", of: plan.Move, rate: copyRate, closed: true, opens: true, text: say("copies the dumps to the other side, through this machine, and compares the sizes of all files"),
-		steps: onTo(one(plan.Bring, "dumps"))},
-	{name: Restore, of: plan.Move, rate: restoreRate, closed: true, opens: true,
-		text:  say("restores the databases there and compares every table: the number of rows, and for what people made its contents"),
-		steps: onTo(one(plan.Restore, "databases"))},
-	{name: "index", of: plan.Move, rate: indexRate, closed: true, opens: true, when: func(r *Request) bool { return r.Rebuild },
-		text: say("checks the indexes there with amcheck"), steps: onTo(one(plan.Index, "indexes"))},
+	{name: "watch", of: plan.Move, when: short, text: say("triggers in the databases here note which rows are written from now on; Sourcegraph answers meanwhile"),
+		steps: one(plan.Watch, "written rows")},
+	{name: "dump", of: plan.Move, when: short, rate: copyRate, text: say("dumps all databases as of one moment and counts their rows; Sourcegraph answers meanwhile"),
+		steps: one(plan.Dump, "databases")},
+	carrying, serving(carrying),
+	restoring, serving(restoring),
+	indexing, serving(indexing),
+	{name: "sync", of: plan.Move, when: short, rate: countRate,
+		text:  say("carries the rows that were written since, until few are left, and compares every table as of one moment on both sides; Sourcegraph answers meanwhile"),
+		steps: slices.Concat(one(plan.Sync, SyncRows), one(plan.Sync, SyncCompare))},
+	closing(short),
+	{name: "catch up", of: plan.Move, when: short, closed: true, opens: true,
+		text:  say("carries the rows that were written last, compares each of them, and carries sequences and large objects"),
+		steps: one(plan.Sync, SyncLast)},
 	{name: "start", of: plan.Move, closed: true, opens: true, text: say("everything starts there, behind the maintenance page"),
 		steps: onTo(paged(plan.MovePage, reach(stack.BehindPage)))},
 	{name: "prove", of: plan.Move, closed: true, opens: true, text: say("proves that a search is answered there"), steps: onTo(behind(one(plan.Prove, "search")))},
-	{name: "open", of: plan.Move, rate: countRate, closed: true,
+	{name: "open", of: plan.Move, when: long, rate: countRate, closed: true,
 		text: func(r *Request) string {
 			return "counts all tables once more, for the way back; then people can work at " + r.To.URL
 		},
 		steps: slices.Concat(mark(MarkOpened), onTo(paged("", reach(stack.Open))))},
+	{name: "open", of: plan.Move, when: short, closed: true, text: func(r *Request) string { return "people can work at " + r.To.URL },
+		steps: slices.Concat(mark(MarkOpened), onTo(paged("", reach(stack.Open))))},
 	{name: "leave", of: plan.Move, text: say("the page here says where Sourcegraph is now; the databases here stay as they are"),
 		steps: paged(plan.MovedPage, reach(stack.Closed))},
-	{name: "clean up", of: plan.Move, text: say("deletes the dumps on both sides"), steps: slices.Concat(one(plan.Prune, "dumps"), onTo(one(plan.Prune, "dumps")), mark(MarkMoved))},
+	{name: "clean up", of: plan.Move, when: long, text: say("deletes the dumps on both sides"), steps: slices.Concat(pruned(), mark(MarkMoved))},
+	{name: "clean up", of: plan.Move, when: short, text: say("deletes the dumps, the triggers and their notes on both sides"), steps: slices.Concat(pruned(), unwatched(), mark(MarkMoved))},
 
 	{name: "close", of: plan.MoveBack, text: say("everything but the databases stops there, and stays there until you delete it"),
 		steps: slices.Concat(mark(MarkLeft), onTo(paged(plan.MovePage, reach(stack.Closed))))},
 	{name: "open", of: plan.MoveBack, text: say("everything starts here, with the data that is here"), steps: paged("", reach(stack.Open))},
 	{name: "prove", of: plan.MoveBack, text: say("proves that a search is answered here"), steps: one(plan.Prove, "search")},
-	{name: "clean up", of: plan.MoveBack, text: say("deletes the dumps on both sides"), steps: slices.Concat(one(plan.Prune, "dumps"), onTo(one(plan.Prune, "dumps")), mark(MarkReturned))},
+	{name: "clean up", of: plan.MoveBack, when: long, text: say("deletes the dumps on both sides"), steps: slices.Concat(pruned(), mark(MarkReturned))},
+	{name: "clean up", of: plan.MoveBack, when: short, text: say("deletes the dumps, the triggers and their notes on both sides"),
+		steps: slices.Concat(pruned(), unwatched(), mark(MarkReturned))},
+}
+
+// The stages that carry the databases of the source.
+var (
+	carrying = stage{name: "carry", of: plan.Move, when: long, rate: copyRate, closed: true, opens: true,
+		text: say("copies the dumps to the other side, through this machine, and compares the sizes of all files"), steps: onTo(one(plan.Bring, "dumps"))}
+	restoring = stage{name: Restore, of: plan.Move, when: long, rate: restoreRate, closed: true, opens: true,
+		text: say("restores the databases there and compares every table: the number of rows, and for what people made its contents"), steps: onTo(one(plan.Restore, "databases"))}
+	indexing = stage{name: "index", of: plan.Move, when: func(r *Request) bool { return r.Rebuild && !r.Short }, rate: indexRate, closed: true, opens: true,
+		text: say("checks the indexes there with amcheck"), steps: onTo(one(plan.Index, "indexes"))}
+)
+
+// long and short say which moves a stage is part of: of those that close the source before they copy, or after.
+func long(r *Request) bool  { return !r.Short }
+func short(r *Request) bool { return r.Short }
+
+// closing is the stage from which on nobody writes.
+func closing(when func(*Request) bool) stage {
+	return stage{name: "close", of: plan.Move, when: when, closed: true, opens: true, text: say("everything here but the databases stops; people see a maintenance page"),
+		steps: paged(plan.MovePage, reach(stack.Closed))}
+}
+
+// serving is the stage of a short move that does while Sourcegraph answers what another one does while it is closed.
+func serving(s stage) stage {
+	when := s.when
+	s.closed, s.opens = false, false
+	s.when = func(r *Request) bool {
+		closed := *r
+		closed.Short = false
+		return r.Short && when(&closed)
+	}
+	return s
+}
+
+// pruned are the steps that delete the dumps, and unwatched those that end the noting of rows and delete the notes, on both sides.
+func pruned() []plan.Step {
+	return slices.Concat(one(plan.Prune, "dumps"), onTo(one(plan.Prune, "dumps")))
+}
+func unwatched() []plan.Step {
+	return slices.Concat(one(plan.Unwatch, "written rows"), onTo(one(plan.Unwatch, "written rows")))
 }
 
 // behind are steps that are done while the page answers.

@@ -10,8 +10,12 @@ import (
 // TestMoves holds what a move and the way back consist of.
 func TestMoves(t *testing.T) {
 	to := &plan.Destination{File: "there.yaml", Installation: "there", Target: "kubernetes", URL: "http://there.example.com"}
-	for action, want := range map[plan.Action]string{
-		plan.Move: `check
+	for _, test := range []struct {
+		action plan.Action
+		short  bool
+		want   string
+	}{
+		{plan.Move, false, `check
   check both sides file
 prepare
   reach destination closed to (page: move)
@@ -38,8 +42,45 @@ clean up
   prune dumps file
   prune dumps to
   mark moved file
-`,
-		plan.MoveBack: `close
+`},
+		{plan.Move, true, `check
+  check both sides file
+prepare
+  reach destination closed to (page: move)
+  check empty databases to
+  mark data is carried file
+watch
+  watch written rows file
+dump
+  dump databases file
+carry
+  bring dumps to
+restore
+  restore databases to
+sync
+  sync rows that were written file
+  sync rows that were written, and compare all tables file
+close, else reach file again
+  reach sourcegraph closed file (page: move)
+catch up, else reach file again
+  sync what was written last file
+start, else reach file again
+  reach destination behind to (page: move)
+prove, else reach file again
+  prove search to
+open
+  mark the destination opens file
+  reach destination  to
+leave
+  reach sourcegraph closed file (page: moved)
+clean up
+  prune dumps file
+  prune dumps to
+  unwatch written rows file
+  unwatch written rows to
+  mark moved file
+`},
+		{plan.MoveBack, false, `close
   mark the destination is left file
   reach destination closed to (page: move)
 open
@@ -50,11 +91,11 @@ clean up
   prune dumps file
   prune dumps to
   mark returned file
-`,
+`},
 	} {
-		p := Plan(Request{Action: action, Installation: "sourcegraph", Target: "compose", Release: "7.5.4453", Config: "here", To: to, ToConfig: "there", Runs: true})
-		if diff := cmp.Diff(want, p.String()); diff != "" {
-			t.Errorf("%s:\n%s", action, diff)
+		p := Plan(Request{Action: test.action, Short: test.short, Installation: "sourcegraph", Target: "compose", Release: "7.5.4453", Config: "here", To: to, ToConfig: "there", Runs: true})
+		if diff := cmp.Diff(test.want, p.String()); diff != "" {
+			t.Errorf("%s, short %v:\n%s", test.action, test.short, diff)
 		}
 	}
 }

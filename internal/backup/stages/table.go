@@ -34,6 +34,7 @@ type Request struct {
 	ToConfig     string // the text of its config
 	Runs         bool   // Sourcegraph runs here, so that a restore closes it
 	Proves       bool   // the dump is restored once before it is stored
+	Short        bool   // a move copies the databases while Sourcegraph answers
 }
 
 // Names are the names of all stages.

@@ -75,7 +75,7 @@ has() { [ "$(ask --command "SELECT to_regclass('$1') IS NOT NULL")" = t ]; }
 # holds says how many tables and views the database in use has, but for those of extensions, and of a restore that was not complete.
 holds() {
   ask --command "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm')
-    AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+    AND n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'berth_moving')
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
     AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'berth_restoring')"
 }
@@ -108,7 +108,7 @@ SELECT format('SELECT %L || count(*) || %s FROM %I.%I t', n.nspname || '.' || c.
     CASE WHEN strpos(:'sums', ' ' || :'db' || '.' || c.relname || ' ') > 0
       THEN $$' ' || coalesce(sum(('x' || substr(md5(t::text), 1, 16))::bit(64)::bigint), 0)$$ ELSE $$' -'$$ END, n.nspname, c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'berth_restoring') AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1 \gexec
+  WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'berth_restoring', 'berth_moving') AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1 \gexec
 COMMIT;
 SQL
 }

@@ -50,7 +50,7 @@ for database in $databases; do
   every du -sh "$part/$database"
   count "$database" "$part/$database.rows" "$snapshot" &
   counting=$!
-  pg_dump --format=directory --jobs=2 --compress="$COMPRESS" --no-owner --no-acl --no-sync --snapshot="$snapshot" --file="$part/$database" ||
+  pg_dump --format=directory --jobs=2 --compress="$COMPRESS" --no-owner --no-acl --no-sync --exclude-schema=berth_moving --snapshot="$snapshot" --file="$part/$database" ||
     { echo "pg_dump of $database failed"; exit 1; }
   wait "$counting" || { echo "the rows of $database could not be counted"; exit 1; }
   kill "$ticker"

@@ -8,18 +8,20 @@ export PGOPTIONS="$PGOPTIONS -c synchronous_commit=off -c maintenance_work_mem=1
 rm -rf "$now" && mkdir -p "$now"
 for database in $databases; do
   archive=$(archive "$from" "$database") || continue
+  pg_restore --list "$archive" | grep -v ' 00_berth_' >"$now/list" # triggers of a move, which lead to what is in no dump
   use "$database"
   every ask --command "SELECT 'so far ' || pg_size_pretty(pg_database_size(current_database()))"
   ask --command "SELECT format('DROP SCHEMA %I CASCADE;', nspname) $schemas" >"$now/text.sql"
   echo 'CREATE SCHEMA public;' >>"$now/text.sql"
+  echo 'SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;' >>"$now/text.sql"
   if [ "$(holds)" = 0 ]; then
     echo "restoring $database, which is empty"
     ask --command 'CREATE SCHEMA IF NOT EXISTS berth_restoring'
     ask --single-transaction --output=/dev/null --file="$now/text.sql"
-    pg_restore --jobs=2 --exit-on-error --no-owner --no-acl --dbname="$PGDATABASE" "$archive"
+    pg_restore --use-list="$now/list" --jobs=2 --exit-on-error --no-owner --no-acl --dbname="$PGDATABASE" "$archive"
   else
     echo "restoring $database in place of what it holds"
-    pg_restore --no-owner --no-acl --file=- "$archive" >>"$now/text.sql"
+    pg_restore --use-list="$now/list" --no-owner --no-acl --file=- "$archive" >>"$now/text.sql"
     ask --single-transaction --output=/dev/null --file="$now/text.sql"
   fi
   kill "$ticker"

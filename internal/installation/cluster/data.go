@@ -71,7 +71,15 @@ func (c *inCluster) alone(t *execute.Tasks) {
 
 // Pipe runs a task whose input and output are bytes.
 func (c *inCluster) Pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (int, string, error) {
-	return c.tasks().Pipe(ctx, t, in, out)
+	tasks := c.tasks()
+	if t.Asks {
+		var err error
+		if tasks.Tokens, err = c.env.SignIn(c.Want); err != nil {
+			return 0, "", err
+		}
+		tasks.Secrets = slices.AppendSeq(tasks.Secrets, maps.Values(tasks.Tokens))
+	}
+	return tasks.Pipe(ctx, t, in, out)
 }
 
 // Forget removes what is left of a task.

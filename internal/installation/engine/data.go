@@ -24,18 +24,29 @@ import (
 func (i *onEngine) Task(ctx context.Context, t run.Task, line func(string)) (int, error) {
 	tasks := i.tasks()
 	if len(t.Entry) > 0 && !t.Own {
-		tokens, err := i.env.SignIn(i.Want)
-		if err != nil {
+		if err := i.signIn(tasks); err != nil {
 			return 0, err
 		}
-		maps.Copy(tasks.Env, tokens)
 	}
 	return tasks.Task(ctx, t, line)
 }
 
+// signIn gives tasks the tokens that stand for passwords.
+func (i *onEngine) signIn(t *execute.Tasks) error {
+	tokens, err := i.env.SignIn(i.Want)
+	maps.Copy(t.Env, tokens)
+	return err
+}
+
 // Pipe runs a task whose input and output are bytes.
 func (i *onEngine) Pipe(ctx context.Context, t run.Task, in io.Reader, out io.Writer) (int, string, error) {
-	return i.tasks().Pipe(ctx, t, in, out)
+	tasks := i.tasks()
+	if t.Asks {
+		if err := i.signIn(tasks); err != nil {
+			return 0, "", err
+		}
+	}
+	return tasks.Pipe(ctx, t, in, out)
 }
 
 // Forget removes what is left of a task.

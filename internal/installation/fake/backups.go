@@ -24,6 +24,9 @@ func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Write
 	if err := ctx.Err(); err != nil {
 		return 0, "", err
 	}
+	if t.Asks {
+		return p.round(t, in, out)
+	}
 	backup := t.Env["BACKUP"]
 	verb, _, _ := strings.Cut(strings.TrimPrefix(t.Name, "backup-"), "-")
 	if verb == "put" { // it says a size, and reads what another task may be writing now, which holds the world
@@ -155,4 +158,33 @@ func (p *place) put(backup string, in io.Reader) (exit int, said string, err err
 		p.backups[backup+".part"] = d
 		return nil
 	})
+}
+
+// round carries what was written at the source of a move: all of it, with pgsql.
+func (p *place) round(t run.Task, in io.Reader, out io.Writer) (exit int, said string, err error) {
+	var lines []string
+	if in != nil { // it comes from a task that needs the world meanwhile
+		text, err := io.ReadAll(in)
+		if err != nil {
+			return 0, "", err
+		}
+		lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+	}
+	err = p.world.effect(func() error {
+		switch {
+		case p.data == nil || p.world.Failing["pipe"]:
+			exit, said = 2, "connection refused"
+		case in == nil && !p.data.Watched:
+			exit, said = 5, "nothing notes any more which rows of pgsql are written"
+		case in == nil:
+			fmt.Fprintf(out, "%s\nAPPLIED %s\n", p.data.Rows, t.Env["ROUND"])
+		default:
+			if t.Env["DATABASE"] == "pgsql" && len(lines) == 2 && !strings.HasPrefix(lines[0], "ROLLBACK") {
+				p.data.Rows = lines[0]
+			}
+			fmt.Fprintln(out, strings.TrimPrefix(lines[len(lines)-1], "\\echo "))
+		}
+		return nil
+	})
+	return exit, said, err
 }

@@ -184,8 +184,17 @@ func (p *place) perform(name string, databases *place, t run.Task) (said []strin
 		return []string{fmt.Sprintf(`{"server":160004,"bytes":1048576,"now":%d,"connections":5,"maxConnections":100,"age":1000}`, p.world.clock.Unix())}, 0
 	case "contents":
 		return d.contents(), 0
+	case "watch", "unwatch":
+		d.Watched = name == "watch"
+	case "noted":
+		return []string{"FACT noted 0", "FACTS END"}, 0
+	case "kept":
+		return d.contents()[1:], 0
 	case "backup":
 		p.backups[t.Env["BACKUP"]] = *d
+		if d.Watched && !strings.Contains(d.Rows, duringDump) {
+			d.Rows += duringDump // people write on
+		}
 	case "prove":
 		if _, there := p.backups[t.Env["BACKUP"]]; !there {
 			return []string{"there is no such backup"}, 1
@@ -210,6 +219,9 @@ func (p *place) perform(name string, databases *place, t run.Task) (said []strin
 	}
 	return nil, 0
 }
+
+// duringDump is what people write while Sourcegraph answers and is dumped.
+const duringDump = "during;"
 
 // facts are the lines that the inspection prints.
 func facts(p *place) []string {

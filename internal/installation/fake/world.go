@@ -146,6 +146,7 @@ type databases struct {
 	Between  bool   // a migrator was stopped in the middle
 	Stale    bool   // indexes are not valid for the database's C library
 	Aside    string // rows that were moved out of the way
+	Watched  bool   // which rows are written is noted, for a move
 }
 
 // place is the place of an installation, which is made when it is not there.
@@ -277,7 +278,11 @@ func (w *World) Left(name string) string {
 	if len(p.runs) == 0 && p.data == nil && tasks == 0 && len(p.secrets) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d running, data %v, %d tasks, %d secrets", len(p.runs), p.data != nil, tasks, len(p.secrets))
+	watched := ""
+	if p.data != nil && p.data.Watched {
+		watched = ", rows are noted"
+	}
+	return fmt.Sprintf("%d running, data %v%s, %d tasks, %d secrets", len(p.runs), p.data != nil, watched, tasks, len(p.secrets))
 }
 
 // asks are the names of tasks that only ask: a process that is killed leaves them, and down takes them away. See Environment.Tag.

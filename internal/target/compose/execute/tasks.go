@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"strings"
 
 	"berth/internal/registry"
 	"berth/internal/run"
@@ -45,11 +46,14 @@ func (t *Tasks) Task(ctx context.Context, task run.Task, line func(string)) (int
 	return t.Engine.Follow(ctx, c.Container, func(text string) { line(hide([]string{text})[0]) })
 }
 
-// Pipe runs a task as a container. It asks no database, and gets none of their passwords.
+// Pipe runs a task as a container. One that asks no database gets none of their passwords.
 func (t *Tasks) Pipe(ctx context.Context, task run.Task, in io.Reader, out io.Writer) (int, string, error) {
 	c := t.of(task)
-	c.Env, c.Files, c.Network, c.Names = task.Env, nil, "none", compose.Names{}
-	return t.Engine.Pipe(ctx, t.Installation, t.Login, c, in, out)
+	if !task.Asks {
+		c.Env, c.Files, c.Network, c.Names = task.Env, nil, "none", compose.Names{}
+	}
+	exit, said, err := t.Engine.Pipe(ctx, t.Installation, t.Login, c, in, out)
+	return exit, strings.Join(secret.Hide(t.secrets())(strings.Split(said, "\n")), "\n"), err
 }
 
 // of is the container of a task.

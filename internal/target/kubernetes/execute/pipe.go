@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/run"
+	"berth/internal/secret"
 	"berth/internal/target/inside"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/health"
@@ -28,17 +30,28 @@ func (t *Tasks) Pipe(ctx context.Context, task run.Task, in io.Reader, out io.Wr
 	if err := t.Forget(ctx, task.Name); err != nil {
 		return 0, "", err
 	}
-	if err := t.bound(ctx, task); err != nil {
-		return 0, "", err
+	if task.Volume != "" {
+		if err := t.bound(ctx, task); err != nil {
+			return 0, "", err
+		}
 	}
 	waits := task
 	waits.Entry, waits.Command = []string{"/bin/sh", "-c", "trap 'exit 0' TERM; sleep " + longest + " & wait"}, nil
 	body := t.body(ref, waits)
-	plain(body)
+	if !task.Asks {
+		plain(body)
+	} else if err := t.keep(ctx, ref); err != nil {
+		return 0, "", err
+	}
 	if _, err := t.Client.Create(ctx, body, plan.Manager); err != nil && !kubernetes.Exists(err) {
 		return 0, "", err
 	}
-	defer func() { _ = t.Forget(context.WithoutCancel(ctx), task.Name) }() // the next one of this name removes it, too
+	defer func() { // the next one of this name removes it, too
+		_ = t.Forget(context.WithoutCancel(ctx), task.Name)
+		if task.Asks && len(t.Tokens) > 0 {
+			_ = t.Client.Delete(context.WithoutCancel(ctx), tokensOf(ref), kubernetes.DeleteOptions{})
+		}
+	}()
 	pod, err := t.running(ctx, ref)
 	if err != nil {
 		return 0, "", err
@@ -51,10 +64,11 @@ func (t *Tasks) Pipe(ctx context.Context, task run.Task, in io.Reader, out io.Wr
 		terminal.In = source
 	}
 	exit, err = t.Client.Attach(ctx, kubernetes.LogQuery{Namespace: t.Namespace, Pod: pod, Container: container}, append(task.Entry, task.Command...), terminal)
+	said = strings.Join(secret.Hide(t.Secrets)(strings.Split(text.String(), "\n")), "\n")
 	if err := source.failed(); err != nil {
-		return 0, text.String(), err // the program took what came so far for the whole
+		return 0, said, err // the program took what came so far for the whole
 	}
-	return exit, text.String(), err
+	return exit, said, err
 }
 
 // bound makes the claim of a task that says its size. A pod whose claim is not there would wait forever.

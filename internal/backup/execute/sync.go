@@ -1,0 +1,166 @@
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"berth/internal/backup/stages"
+	"berth/internal/data"
+	"berth/internal/diag"
+	"berth/internal/plan"
+	"berth/internal/run"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A move with a short downtime goes on with rounds until one takes less than quick: then about as much is left as is written in that time. It gives up
+// to wait for that after some rounds, and is as short as it can be.
+const (
+	quick      = 5 * time.Second
+	mostRounds = 20
+)
+
+// lookEvery is how often the size of the notes is looked at while the databases are copied.
+const lookEvery = time.Minute
+
+// act is what does a step.
+type act = func(context.Context, plan.Step) (run.Readiness, error)
+
+// short reports whether the source answers while its databases are copied.
+func (j *Job) short() bool { return j.record.Plan.Has(plan.Watch) }
+
+// limit is how many bytes notes may take: a tenth of the databases, and a bit.
+func (j *Job) limit() int64 { return j.record.Plan.Bytes/10 + 256<<20 }
+
+// watch begins to note which rows are written. What an earlier try noted is gone then, so that all is dumped after it.
+func (j *Job) watch(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
+	w := j.worker(step)
+	facts, err := w.Inspect(ctx, j.image())
+	if err != nil {
+		return done, err
+	}
+	if len(facts.Unfinished) > 0 {
+		u := facts.Unfinished[0]
+		return done, diag.List{{Code: "BERTH4618", Severity: diag.Error, Subject: u.Database, Summary: "the schema migration " + u.Migration + " is not finished, so tables may change during the move",
+			Hint: "see: berth doctor   and return with: berth move back"}}
+	}
+	if err := w.Watch(ctx, j.image()); err != nil {
+		return done, errors.Join(err, w.Unwatch(context.WithoutCancel(ctx), j.image()))
+	}
+	j.applied = ""
+	return run.Readiness{How: "rows that are written are noted"}, nil
+}
+
+func (j *Job) unwatch(ctx context.Context, step plan.Step) (run.Readiness, error) {
+	return run.Readiness{}, j.worker(step).Unwatch(ctx, j.side(step).image())
+}
+
+// sync carries what was written, in rounds.
+func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
+	mode := map[string]data.Mode{stages.SyncCompare: data.AndCompare, stages.SyncLast: data.TheLast}[step.Object]
+	for n := 1; ; n++ {
+		began := j.Env.Now()
+		if err := j.round(ctx, step, mode); err != nil {
+			return done, err
+		}
+		took := j.Env.Now().Sub(began)
+		if mode == data.TheLast {
+			return run.Readiness{How: fmt.Sprintf("all is there, and what was written last is equal, after %.1f s", took.Seconds())}, nil
+		}
+		if took < quick || n == mostRounds {
+			how := map[string]string{stages.SyncCompare: "every table is equal to the source; "}[step.Object]
+			return run.Readiness{How: fmt.Sprintf("%s%d rounds, the last one in %.1f s", how, n, took.Seconds())}, nil
+		}
+		mode = data.OnlyRows
+	}
+}
+
+// round carries what was written since the last round, of all databases at once.
+func (j *Job) round(ctx context.Context, step plan.Step, mode data.Mode) error {
+	if mode == "" {
+		mode = data.OnlyRows
+	}
+	r := data.Round{Name: strconv.FormatInt(j.Env.Now().UnixNano(), 10), Applied: j.applied, Mode: mode, Sums: j.sums(), Limit: j.limit()}
+	from, to := j.worker(step), j.worker(plan.Step{ID: step.ID, Config: plan.ConfigTo})
+	var g errgroup.Group
+	for _, database := range j.At.Stack.Databases {
+		g.Go(func() error { return from.Carry(ctx, j.image(), to, j.There.image(), database, r) })
+	}
+	err := g.Wait()
+	if err == nil {
+		j.applied = r.Name
+	}
+	return err
+}
+
+// able proves that the destination takes what is written at the source.
+func (j *Job) able(ctx context.Context, w *data.Worker) error {
+	var problems diag.List
+	for _, database := range j.There.At.Stack.Databases {
+		var why diag.List
+		err := w.Able(ctx, j.There.image(), database)
+		if errors.As(err, &why) {
+			why[0].Code, why[0].Summary = "BERTH4619", "the user of "+database+" there may not switch triggers off, which --short-downtime needs; nothing was touched"
+			why[0].Hint = "grant it: GRANT SET ON PARAMETER session_replication_role TO that user   or return with: berth move back   and move without --short-downtime"
+			problems = append(problems, why...)
+		} else if err != nil {
+			return err
+		}
+	}
+	return problems.Err()
+}
+
+// filled is what the databases of the destination hold before people can work there.
+func (j *Job) filled(ctx context.Context) (*data.Contents, error) {
+	w := j.worker(plan.Step{Config: plan.ConfigTo})
+	if j.short() {
+		return w.Kept(ctx, j.There.image())
+	}
+	return w.Contents(ctx, j.There.image(), j.sums())
+}
+
+// guarded does a step while rows are noted, and stops it when the notes take too much room. The source is left without notes then: a full disk would
+// stop it.
+func (j *Job) guarded(do act) act {
+	return func(ctx context.Context, step plan.Step) (run.Readiness, error) {
+		if !j.short() {
+			return do(ctx, step)
+		}
+		ctx, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(lookEvery):
+				}
+				if err := j.roomForNotes(ctx); err != nil {
+					stop(err)
+				}
+			}
+		}()
+		found, err := do(ctx, step)
+		var full diag.List
+		if cause := context.Cause(ctx); err != nil && errors.As(cause, &full) {
+			return found, cause
+		}
+		return found, err
+	}
+}
+
+// roomForNotes ends the noting of rows when the notes are too large.
+func (j *Job) roomForNotes(ctx context.Context) error {
+	w := j.worker(plan.Step{})
+	noted, err := w.Noted(ctx, j.image())
+	if err != nil || noted <= j.limit() {
+		return nil // a database that does not answer is for the step to report
+	}
+	err = diag.List{{Code: "BERTH4617", Severity: diag.Error, Subject: j.At.Stack.Name,
+		Summary: fmt.Sprintf("the notes about rows that were written take %s, and %s are allowed; they were deleted, and Sourcegraph answers as before", data.Size(noted), data.Size(j.limit())),
+		Hint:    "return with: berth move back   and move when less is written, or without --short-downtime"}}
+	return errors.Join(err, w.Unwatch(ctx, j.image()))
+}

@@ -1,0 +1,157 @@
+package data
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // the scripts
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"berth/internal/diag"
+	"berth/internal/run"
+)
+
+// What is written at the source of a move while its databases are copied is carried in rounds. Triggers note the keys of the rows that are touched; a round
+// reads these rows as they are at one moment, and puts them in place of those at the destination, in one transaction a database.
+var (
+	//go:embed scripts/moving.sh
+	movingScript string
+	//go:embed scripts/watch.sh
+	watchScript string
+	//go:embed scripts/changes.sh
+	changesScript string
+	//go:embed scripts/apply.sh
+	applyScript string
+)
+
+// Mode is what a round does beside carrying the rows that were written.
+type Mode string
+
+// The modes.
+const (
+	OnlyRows   Mode = "changes"
+	AndCompare Mode = "compare" // counts all tables on both sides as of that moment, and compares
+	TheLast    Mode = "last"    // nobody writes any more: it carries sequences, large objects and materialized views as well
+)
+
+// Round is one of the rounds in which a move carries what is written.
+type Round struct {
+	Name    string // that no other round has
+	Applied string // the round before, whose rows are not carried again; "": nobody knows
+	Mode    Mode
+	Sums    []string // tables whose contents are added up when all are compared
+	Limit   int64    // bytes that the notes about a database may take
+}
+
+// Watch begins to note which rows are written, from nothing. The rows that are noted are there for the rounds.
+func (w *Worker) Watch(ctx context.Context, image Image) error {
+	return w.do(ctx, run.Task{Name: "watch", Identity: w.identity("watch"), Image: image, As: "pgsql", Entry: script(movingScript + watchScript)},
+		"BERTH4615", "the source could not begin to note which rows are written; Sourcegraph answers there as before", w.fix())
+}
+
+// Unwatch ends the noting of rows, and deletes the notes. It may be done where nothing was noted.
+func (w *Worker) Unwatch(ctx context.Context, image Image) error {
+	return w.do(ctx, run.Task{Name: "unwatch", Identity: w.identity("unwatch"), Image: image, As: "pgsql",
+		Entry: script(movingScript + "for database in $databases; do\n  use \"$database\" || continue\n  unwatch\ndone\n")},
+		"BERTH4615", "the notes about rows that were written could not be deleted", w.fix())
+}
+
+// Noted is how many bytes the notes take.
+func (w *Worker) Noted(ctx context.Context, image Image) (total int64, err error) {
+	err = w.ask(ctx, image, "noted", `for database in $databases; do
+  use "$database" || continue
+  echo "FACT noted $(ask --command "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'berth_moving' AND relkind = 'r'")"
+done
+echo FACTS END
+`, time.Minute, func(string) {}, func(_, text string) error {
+		n, err := strconv.ParseInt(text, 10, 64)
+		total += n
+		return err
+	})
+	return total, err
+}
+
+// Kept are the rows of the destination's tables, as the rounds counted them: all of them once, and since then what was added and what went.
+func (w *Worker) Kept(ctx context.Context, image Image) (*Contents, error) {
+	c := &Contents{Tables: map[string]string{}}
+	return c, w.ask(ctx, image, "kept", `for database in $databases; do
+  use "$database" || continue
+  ask --command "SELECT 'FACT rows ' || name || ' ' || n || ' ' || coalesce(s::text, '-') FROM berth_moving.tables"
+done
+echo FACTS END
+`, time.Minute, func(string) {}, c.take)
+}
+
+// Carry carries a round of one database from the worker's side to another one.
+func (w *Worker) Carry(ctx context.Context, image Image, to *Worker, there Image, database string, r Round) error {
+	in, out := io.Pipe()
+	read := make(chan error, 1)
+	go func() {
+		err := w.changes(ctx, image, database, r, out)
+		out.CloseWithError(err)
+		read <- err
+	}()
+	err := to.apply(ctx, there, database, r.Name, in)
+	in.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever reads for it stops
+	var why diag.List
+	if broken := <-read; errors.As(broken, &why) {
+		return broken // the other side only says that there was no more
+	} else if err == nil {
+		err = broken
+	}
+	return err
+}
+
+// Able proves that what is written elsewhere can be applied to a database.
+func (w *Worker) Able(ctx context.Context, image Image, database string) error {
+	return w.apply(ctx, image, database, "nothing", strings.NewReader("ROLLBACK;\n\\echo APPLIED nothing\n"))
+}
+
+// changes writes the statements of a round.
+func (w *Worker) changes(ctx context.Context, image Image, database string, r Round, out io.Writer) error {
+	t := w.round("changes-"+database, database, image, changesScript)
+	for name, value := range map[string]string{"ROUND": r.Name, "APPLIED": r.Applied, "MODE": string(r.Mode), "SUMS": strings.Join(r.Sums, " "), "LIMIT": fmt.Sprint(r.Limit)} {
+		t.Env[name] = value
+	}
+	exit, said, err := w.Tasks.Pipe(ctx, t, nil, out)
+	if err != nil || exit == 0 {
+		return err
+	}
+	d := unsynced(t.Name, said)
+	switch exit {
+	case 5:
+		d.Code, d.Hint = "BERTH4618", "return with: berth move back   and begin again when nothing changes tables"
+	case 7:
+		d.Code, d.Hint = "BERTH4617", "return with: berth move back   and move when less is written, or without --short-downtime"
+	}
+	return diag.List{d}
+}
+
+// apply does the statements of a round.
+func (w *Worker) apply(ctx context.Context, image Image, database, round string, in io.Reader) error {
+	t := w.round("apply-"+database, database, image, applyScript)
+	var done bytes.Buffer
+	exit, said, err := w.Tasks.Pipe(ctx, t, in, &done)
+	if err != nil {
+		return err
+	}
+	if exit != 0 || strings.TrimSpace(done.String()) != "APPLIED "+round {
+		return diag.List{unsynced(t.Name, said)}
+	}
+	return nil
+}
+
+// unsynced says that a round was not carried, in the last words of who failed.
+func unsynced(subject, said string) diag.Diagnostic {
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	return diag.Diagnostic{Code: "BERTH4616", Severity: diag.Error, Subject: subject, Summary: "what was written at the source could not be carried; nothing was lost",
+		Detail: lines[max(0, len(lines)-mostLines):], Hint: "fix the cause shown above"}
+}
+
+func (w *Worker) round(name, database string, image Image, text string) run.Task {
+	return run.Task{Name: name, Identity: w.identity(name), Image: image, As: "pgsql", Entry: script(movingScript + text), Env: map[string]string{"DATABASE": database, "WAIT": "60"}, Asks: true}
+}
