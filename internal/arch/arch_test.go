@@ -97,7 +97,7 @@ var rooms = map[string][]string{
 	"internal/runbook":                   {"catalogue", "internal/address", "internal/config", "internal/stack"},
 	"internal/logs":                      {"internal/installation"},
 	"internal/browser":                   {},
-	"internal/console":                   {"internal/browser", "internal/plan", "internal/size", "internal/state", "internal/view"},
+	"internal/console":                   {"internal/browser", "internal/diag", "internal/plan", "internal/run", "internal/size", "internal/state", "internal/view"},
 	"docs":                               {},
 	"internal/manual":                    {"internal/fold"},
 	"internal/doctor":                    {"catalogue", "internal/diag"},

@@ -36,6 +36,19 @@ func (e *Env) agree(ctx context.Context, yes bool, question string) error {
 	return nil
 }
 
+// sameAsAgreed refuses a plan that is another one than somebody said yes to in the console, where a plan is shown before the command begins that makes it.
+func (e *Env) sameAsAgreed(p *plan.Plan) error {
+	if e.saidYes == "" || e.saidYes == p.ID() {
+		return nil
+	}
+	return becameAnother(e.saidYes)
+}
+
+func becameAnother(plan string) error {
+	return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: "plan " + plan, Summary: "since the plan was shown, it became another one; nothing was touched",
+		Hint: "look at the plan as it is now, and say yes to it"}}
+}
+
 // answer reads a line that a person types. Ctrl-C ends it at once; the end of input is an empty answer.
 func (e *Env) answer(ctx context.Context) (string, error) {
 	text, err := e.line(ctx)

@@ -88,6 +88,9 @@ func (e *Env) backup(ctx context.Context, f backupFlags) error {
 	if f.plan {
 		return e.give(p, func() { view.Stages(e.Stdout, p) })
 	}
+	if err := e.sameAsAgreed(p); err != nil {
+		return err
+	}
 	e.warn(unencrypted(s.Want))
 	r := s.unfinished(p, e.Now())
 	if r == nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -29,9 +30,10 @@ func newConsoleCmd(env *Env) *cobra.Command {
 	var f consoleFlags
 	cmd := &cobra.Command{
 		Use:   "console",
-		Short: "Show the installation in a browser of this machine",
+		Short: "Show the installation in a browser of this machine, and start its plans there",
 		Long: `Serve pages about the installation of your config until Ctrl-C: how everything is, what the doctor finds, the plan with its differences, the way of
-an upgrade as a picture, backups, sizes and history. They say what the commands of the same names say, and name these.
+an upgrade as a picture, backups, sizes and history. They say what the commands of the same names say, and name these. The pages with plans start
+them after the same yes, which names the plan: one that became another meanwhile is shown again. Ctrl-C finishes the current step first.
 
 It listens on this machine alone. The address that it prints has a token, which lets in one browser, once. To use it from another machine, forward
 the port: ssh -L 7473:127.0.0.1:7473 HOST, and there berth console --listen 127.0.0.1:7473.`,
@@ -59,8 +61,14 @@ func (e *Env) console(ctx context.Context, f consoleFlags) error {
 		about = []string{"--config=" + f.file}
 	}
 	c := console.New(e.ask, e.Now, version, f.file, about...)
-	server := &http.Server{Handler: c.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	defer context.AfterFunc(ctx, func() { server.Close() })()
+	server := &http.Server{Handler: c.Handler(ctx), ReadHeaderTimeout: 10 * time.Second}
+	defer context.AfterFunc(ctx, func() {
+		if c.Busy() {
+			fmt.Fprintln(e.Stdout, "stopping: the current step is finished first")
+			c.Wait()
+		}
+		server.Close()
+	})()
 	at := "http://" + listener.Addr().String() + c.Enter()
 	fmt.Fprintf(e.raw(), "%s\n", at)
 	fmt.Fprintln(e.Stdout, "the address works once, in one browser of this machine; the console ends with Ctrl-C")
@@ -104,17 +112,19 @@ func (e *Env) browseInto(ctx context.Context, address string) (remove func()) {
 }
 
 // ask types a command for the console: nobody can be asked there, and what it prints is kept.
-func (e *Env) ask(ctx context.Context, words []string) console.Answer {
-	var printed lines
-	child := &Env{Environment: e.Environment, Stdout: &printed, Targets: e.Targets}
+func (e *Env) ask(ctx context.Context, c console.Command) console.Answer {
+	printed := lines{also: c.Out}
+	child := &Env{Environment: e.Environment, Stdout: &printed, Targets: e.Targets, saidYes: c.SaidYes, also: c.Watch}
 	child.Stdin, child.Stderr, child.Interactive = strings.NewReader(""), &printed, false
-	code := Run(ctx, child, words)
+	code := Run(ctx, child, c.Words)
 	return console.Answer{Text: printed.String(),
 		Document: view.Document{Version: view.DocumentVersion, Command: child.out.command, ExitCode: code, Result: child.out.result, Problems: child.out.found}}
 }
 
 // lines is what a command prints, on either stream. It is safe for concurrent use.
 type lines struct {
+	also io.Writer // takes the same at once; nil: nobody does
+
 	mu   sync.Mutex
 	text bytes.Buffer
 }
@@ -122,6 +132,9 @@ type lines struct {
 func (l *lines) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.also != nil {
+		_, _ = l.also.Write(text) // it keeps it, too
+	}
 	return l.text.Write(text)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"berth/internal/installation/fake"
@@ -17,24 +16,17 @@ func TestConsolesStand(t *testing.T) {
 	for _, target := range []string{"compose", "kubernetes"} {
 		w, dir := fake.New(), t.TempDir()
 		config := "target: " + target + "\nrelease: 6.4.0\nurl: http://localhost:7080\nbackup: {to: backups}\n"
-		write(t, dir, config)
+		writeConfig(t, dir, config)
 		v := &visitor{t: t, world: w, dir: dir}
 		v.types(0, "up", "--yes")
 		v.types(0, "backup")
 		v.types(0, "backup", "prove", "latest")
 		w.Delete("sourcegraph", map[string]string{"compose": "searcher-0", "kubernetes": "Deployment/worker"}[target])
-		write(t, dir, config+"services: {gitserver: {memory: 9Gi}}\n")
+		writeConfig(t, dir, config+"services: {gitserver: {memory: 9Gi}}\n")
 		fmt.Printf("console %s %s\n", target, inConsole(t, w, dir).address)
 	}
 	wrong := t.TempDir()
-	write(t, wrong, "target: compose\nrelease: 7.4\nurl: nowhere\nservices: {gitservr: {}}\n")
+	writeConfig(t, wrong, "target: compose\nrelease: 7.4\nurl: nowhere\nservices: {gitservr: {}}\n")
 	fmt.Printf("console wrong %s\n", inConsole(t, fake.New(), wrong).address)
 	_, _ = io.ReadAll(os.Stdin) // it ends when who started this ends
-}
-
-func write(t *testing.T, dir, config string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

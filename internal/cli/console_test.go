@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -118,13 +116,7 @@ func TestConsole(t *testing.T) {
 	for _, target := range []string{"compose", "kubernetes"} {
 		t.Run(target, func(t *testing.T) {
 			w, dir := fake.New(), t.TempDir()
-			config := filepath.Join(dir, DefaultConfig)
-			write := func(text string) {
-				t.Helper()
-				if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
+			write := func(text string) { writeConfig(t, dir, text) }
 			v := inConsole(t, w, dir)
 			v.asks(http.MethodGet, v.address, "")
 			asTyped(v, "there is no config") // berth console itself starts without one

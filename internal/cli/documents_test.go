@@ -46,7 +46,7 @@ var results = map[string]any{
 	"berth adopt": Adopted{}, "berth adopt undo": Returned{}, "berth adopt finish": Finished{},
 	"berth eject": Ejected{},
 	"berth plan":  plan.Plan{}, "berth upgrade": plan.Plan{}, "berth upgrade (done)": state.Record{},
-	"berth up": state.Record{}, "berth down": state.Record{}, "berth revert": state.Record{}, "berth rollback": state.Record{}, "berth upgrade finish": state.Record{},
+	"berth up": state.Record{}, "berth down": state.Record{}, "berth revert": state.Record{}, "berth rollback": state.Record{}, "berth rollback (plan)": plan.Plan{}, "berth upgrade finish": state.Record{},
 	"berth backup": backup.Manifest{}, "berth backup list": []backup.Listed{}, "berth backup verify": Verified{}, "berth backup prove": state.Record{}, "berth restore": state.Record{},
 	"berth backup (plan)": plan.Plan{}, "berth backup (stopped)": state.Record{}, "berth backup prove (plan)": plan.Plan{}, "berth restore (plan)": plan.Plan{},
 	"berth restore (files)": Written{}, "berth move": state.Record{}, "berth move (plan)": plan.Plan{}, "berth move back": state.Record{}, "berth move back (plan)": plan.Plan{}, "berth move finish": state.Record{},
@@ -273,6 +273,7 @@ func TestDocuments(t *testing.T) {
 	run(0, "rehearse", "--to", "7.5")
 	run(2, "agent")
 	run(0, "upgrade", "--to", "7.5", "--yes")
+	run(2, "rollback", "--plan")
 	run(0, "rollback", "--yes")
 	run(0, "upgrade", "--to", "7.5", "--yes")
 	run(0, "upgrade", "finish", "--yes")

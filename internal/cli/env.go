@@ -17,6 +17,7 @@ import (
 	"berth/internal/installation"
 	"berth/internal/installation/cluster"
 	"berth/internal/installation/engine"
+	"berth/internal/run"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
@@ -29,6 +30,9 @@ type Env struct {
 	Color    bool    // of Stdout
 	ErrColor bool    // of Stderr
 	Targets  Targets // the zero Targets are the real ones
+
+	saidYes string          // the ID of the plan that somebody said yes to in the console; "": whoever is asked says it
+	also    func(run.Event) // takes what happens, too; nil: nobody
 
 	out   *output       // shared by all copies of an Env
 	lines *bufio.Reader // of Stdin, once somebody is asked
@@ -149,7 +153,13 @@ func (e *Env) paper() diag.Paper { return diag.Paper{Columns: view.Columns(e.Std
 
 // watchOn shows what happens.
 func (e *Env) watchOn(out io.Writer, terminal bool) {
-	e.Watch = (&view.Progress{Out: out, Asked: e.Stderr, Terminal: terminal, Color: e.Color, Now: e.Now}).Show
+	show := (&view.Progress{Out: out, Asked: e.Stderr, Terminal: terminal, Color: e.Color, Now: e.Now}).Show
+	if e.Watch = show; e.also != nil {
+		e.Watch = func(event run.Event) {
+			show(event)
+			e.also(event)
+		}
+	}
 }
 
 // exit says what an error is, and gives the exit code for it.

@@ -20,9 +20,7 @@ import (
 )
 
 func newRollbackCmd(env *Env) *cobra.Command {
-	var file string
-	var yes bool
-	var timeout time.Duration
+	var f rollbackFlags
 	cmd := &cobra.Command{
 		Use:   "rollback",
 		Short: "Roll back the last upgrade, to the release before it",
@@ -33,29 +31,37 @@ asks:
   several releases   the migrator takes the databases back, or, if that is impossible, berth restores the backup that it made before
 
 Changes that you made in your file since the upgrade are kept, if the release before allows them. To revert such a change instead, with the
-same release: berth revert.`,
+same release: berth revert. Exit code 2 with --plan: there is something to roll back.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return env.rollback(cmd.Context(), file, yes, timeout) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.rollback(cmd.Context(), f) },
 	}
-	ownConfigFlag(cmd, &file)
-	yesFlag(cmd, &yes)
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
-	placeFlags(env, cmd, &file)
+	ownConfigFlag(cmd, &f.file)
+	yesFlag(cmd, &f.yes)
+	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show what would be done, and what is lost")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")
+	placeFlags(env, cmd, &f.file)
 	return cmd
 }
 
-func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.Duration) error {
-	s, err := e.look(ctx, file)
+// rollbackFlags are what berth rollback can be told.
+type rollbackFlags struct {
+	file      string
+	plan, yes bool
+	timeout   time.Duration
+}
+
+func (e *Env) rollback(ctx context.Context, f rollbackFlags) error {
+	s, err := e.look(ctx, f.file)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.move.Stands(file).Err(); err != nil {
+	if err := s.move.Stands(f.file).Err(); err != nil {
 		return err
 	}
 	u := s.Upgrade
 	if !u.Holds() {
-		return noUpgrade(u, file)
+		return noUpgrade(u, f.file)
 	}
 	way, problems := u.Back()
 	if problems.Failed() {
@@ -68,7 +74,7 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	if err != nil {
 		return err
 	}
-	conductor := e.conductor(s, upgradeFlags{timeout: timeout})
+	conductor := e.conductor(s, upgradeFlags{timeout: f.timeout})
 	if len(way.Stages) > 0 {
 		// The release before has to be there still: its images, its secrets, room on the host.
 		if err := conductor.Verified(ctx, record.Plan, plan.ConfigBack); err != nil {
@@ -79,7 +85,14 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 	if note != "" {
 		fmt.Fprintf(e.Stdout, "file     %s\n", note)
 	}
-	if err := e.agree(ctx, yes, "go back to "+way.To+"?"); err != nil {
+	if f.plan {
+		e.out.result = record.Plan
+		return exit(ExitChanges)
+	}
+	if err := e.sameAsAgreed(record.Plan); err != nil {
+		return err
+	}
+	if err := e.agree(ctx, f.yes, "go back to "+way.To+"?"); err != nil {
 		return err
 	}
 	ctx, release, err := e.lockAsSeen(ctx, s, "rollback")
@@ -87,11 +100,16 @@ func (e *Env) rollback(ctx context.Context, file string, yes bool, timeout time.
 		return err
 	}
 	defer release()
+	return e.carryBack(ctx, s, conductor, record)
+}
+
+// carryBack carries a rollback out, and says how it ended. The lock is held.
+func (e *Env) carryBack(ctx context.Context, s *seen, conductor *execute.Conductor, record *state.Record) error {
 	e.out.result = record
 	if err := conductor.Carry(ctx, record); err != nil {
 		return ended(e.stopped(ctx, s, err))
 	}
-	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", way.To)
+	fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs again\n", record.Release)
 	if err := s.remember(ctx); err != nil || !s.Upgrade.Holds() {
 		return err
 	}

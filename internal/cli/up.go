@@ -85,10 +85,14 @@ func (e *Env) upon(ctx context.Context, f upFlags, command string, do func(ctx c
 		return err
 	}
 	defer i.Close()
+	s := &seen{Installation: i}
+	if err := e.agreedTo(ctx, s, f); err != nil {
+		return err
+	}
+	runs := len(s.records)
 	if err := i.Prepare(ctx); err != nil {
 		return err
 	}
-	s := &seen{Installation: i}
 	if err := s.remember(ctx); err != nil {
 		return err
 	}
@@ -103,6 +107,9 @@ func (e *Env) upon(ctx context.Context, f upFlags, command string, do func(ctx c
 	if err := s.remember(ctx); err != nil { // others may have been at work until now
 		return err
 	}
+	if e.saidYes != "" && len(s.records) != runs {
+		return becameAnother(e.saidYes)
+	}
 	if err := s.move.Stands(s.File).Err(); err != nil {
 		return err
 	}
@@ -110,6 +117,21 @@ func (e *Env) upon(ctx context.Context, f upFlags, command string, do func(ctx c
 		return err
 	}
 	return do(ctx, s)
+}
+
+// agreedTo refuses a plan that is another one than somebody said yes to in the console. It looks before anything is prepared: in a cluster that makes the
+// namespace, which the plan of an empty cluster has as a step. The plan of an upgrade is made later, and held against the yes there.
+func (e *Env) agreedTo(ctx context.Context, s *seen, f upFlags) error {
+	if e.saidYes == "" {
+		return nil
+	}
+	if err := s.remember(ctx); err != nil {
+		return err
+	}
+	if err := s.observe(ctx, e, survey.IfQuick, f.dataOf); err != nil || !s.Reached {
+		return err
+	}
+	return e.sameAsAgreed(s.plan)
 }
 
 // deploy carries out the plan of what a config asks for, if somebody approves it. The lock is held.
@@ -224,6 +246,9 @@ func (e *Env) roll(ctx context.Context, s *seen, f upgradeFlags) error {
 		return p.Problems
 	}
 	e.warn(p.Problems)
+	if err := e.sameAsAgreed(p); err != nil {
+		return err
+	}
 	if e.Interactive {
 		if err := e.agree(ctx, f.yes, "upgrade from "+p.From+" to "+p.Release+"?"); err != nil {
 			return err

@@ -36,6 +36,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 	}
 	switch {
 	case s.Upgrade.Open() && f.plan:
+		e.out.result = s.Upgrade.Plan
 		return diag.List{underway(s.Upgrade, f.file)}
 	case s.Upgrade.Open():
 		return e.goOn(ctx, s, f)
@@ -57,6 +58,9 @@ func (e *Env) upgradeFrom(ctx context.Context, s *seen, f upgradeFlags) error {
 	}
 	if f.plan || f.ticket {
 		return exit(ExitChanges)
+	}
+	if err := e.sameAsAgreed(p); err != nil {
+		return err
 	}
 	if err := e.agree(ctx, f.yes, "upgrade from "+p.From+" to "+p.Release+"?"); err != nil {
 		return err
@@ -116,6 +120,9 @@ func (e *Env) conductor(s *seen, f upgradeFlags) *execute.Conductor {
 func (e *Env) goOn(ctx context.Context, s *seen, f upgradeFlags) error {
 	u := s.Upgrade
 	if err := resumable(u, string(s.Text), f); err != nil {
+		return err
+	}
+	if err := e.sameAsAgreed(u.Plan); err != nil {
 		return err
 	}
 	ctx, release, err := e.lockAsSeen(ctx, s, "upgrade")

@@ -3,6 +3,8 @@
 package plan
 
 import (
+	"slices"
+
 	"berth/catalogue"
 	"berth/internal/diag"
 )
@@ -243,10 +245,18 @@ func (v Verb) Single() bool {
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 
-// ID is a short name for the plan: the same work from the same state has the same one.
+// ID is a short name for the plan: the same work from the same state has the same one. What is only estimated or measured is no part of it, since it is
+// another one at each look.
 func (p *Plan) ID() string {
 	work := *p
-	work.Notice, work.Support = nil, nil
+	work.Notice, work.Support, work.Downtime, work.Bytes = nil, nil, 0, 0
+	work.Hops, work.Stages = slices.Clone(p.Hops), slices.Clone(p.Stages)
+	for i := range work.Hops {
+		work.Hops[i].Found, work.Hops[i].Downtime = nil, 0
+	}
+	for i := range work.Stages {
+		work.Stages[i].Seconds, work.Stages[i].Source = 0, ""
+	}
 	return Hash(&work)[:6]
 }
 
