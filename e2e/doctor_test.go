@@ -157,12 +157,16 @@ func told(r *doctor.Report) string {
 // well waits until the doctor finds nothing.
 func (s *site) well(after string) {
 	s.t.Helper()
-	var last *doctor.Report
-	await(s.t, 90*time.Second, "the doctor to find nothing after "+after, func() bool {
-		last = s.examined()
-		return len(causes(last)) == 0
-	})
-	s.t.Logf("nothing found after %s, in %d ms", after, last.Milliseconds)
+	for begun := time.Now(); ; time.Sleep(time.Second) { // the doctor itself takes longer
+		last := s.examined()
+		if len(causes(last)) == 0 {
+			s.t.Logf("nothing found after %s, in %d ms", after, last.Milliseconds)
+			return
+		}
+		if time.Since(begun) > 90*time.Second {
+			s.t.Fatalf("after %s the doctor finds:\n%s", after, told(last))
+		}
+	}
 }
 
 // diagnosed waits until the doctor finds a cause first, and alone, with what has to follow from it.
@@ -172,11 +176,16 @@ func (s *site) diagnosed(cause string, below ...string) *doctor.Report {
 	found := func(code string) bool {
 		return slices.ContainsFunc(r.All(), func(f *doctor.Finding) bool { return f.Problem.Code == code })
 	}
-	await(s.t, 60*time.Second, "the doctor to find "+cause+" first", func() bool { // a health check takes a while
+	for begun := time.Now(); ; time.Sleep(time.Second) { // a health check takes a while
 		r = s.examined()
 		all := causes(r)
-		return len(all) > 0 && all[0].Problem.Code == cause && !slices.ContainsFunc(below, func(code string) bool { return !found(code) })
-	})
+		if len(all) > 0 && all[0].Problem.Code == cause && !slices.ContainsFunc(below, func(code string) bool { return !found(code) }) {
+			break
+		}
+		if time.Since(begun) > time.Minute {
+			s.t.Fatalf("the doctor does not find %s first, with %v below, but:\n%s", cause, below, told(r))
+		}
+	}
 	s.t.Log(told(r))
 	if others := causes(r)[1:]; slices.ContainsFunc(others, func(f *doctor.Finding) bool { return !starting(f) }) {
 		s.t.Errorf("more than one cause: %s", told(r))
@@ -191,10 +200,15 @@ func (s *site) obeys(r *doctor.Report) {
 	if at < 0 {
 		s.t.Fatalf("%q names no command", r.Do)
 	}
-	cmd := exec.Command("sh", "-c", r.Do[at:])
+	command, _, _ := strings.Cut(r.Do[at:], "   ") // after it stands what else could be done
+	command, _, _ = strings.Cut(command, " (")
+	if strings.HasPrefix(command, "berth upgrade") || strings.HasPrefix(command, "berth rollback") {
+		command += " --yes" // there is no terminal to ask at
+	}
+	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "PATH="+filepath.Dir(program(s.t))+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("%s: %v\n%s", r.Do[at:], err, out)
+		s.t.Fatalf("%s: %v\n%s", command, err, out)
 	}
 }
 

@@ -55,7 +55,7 @@ var results = map[string]any{
 	"berth top": status.Top{}, "berth restart": state.Record{}, "berth verify": status.Verification{}, "berth open": Opened{},
 	"berth doctor": doctor.Report{}, "berth explain": config.Explanation{}, "berth explain (code)": diag.Code{}, "berth lock": registry.Lock{}, "berth version": Version{},
 	"berth size": Sized{}, "berth size (measured)": Measured{}, "berth exception list": []exception.Standing{}, "berth exception show": []exception.Standing{}, "berth exception check": []exception.Standing{},
-	"berth exception new": Written{}, "berth exception renew": Written{}, "berth exception revoke": Written{}, "berth support ask": support.Answer{}, "berth support check": []support.Answer{}, "berth support show": []support.Subject{},
+	"berth exception new": Written{}, "berth exception renew": Written{}, "berth exception revoke": Written{}, "berth support ask": support.Answer{}, "berth support check": []support.Answer{}, "berth support check (proposed)": Proposed{}, "berth support show": []support.Subject{},
 	"berth support options": []support.Finding{}, "berth support diff": []support.Change{},
 	"berth report": Reported{}, "berth bundle": Bundled{}, "berth bundle analyze": bundle.Analysis{}, "berth bundle diff": bundle.Difference{}, "berth bundle verify": bundle.Checked{},
 }

@@ -153,23 +153,36 @@ func newSupportAskCmd(env *Env, f *recordFlags) *cobra.Command {
 }
 
 func newSupportCheckCmd(env *Env, f *recordFlags) *cobra.Command {
-	var release string
+	var release, folder string
 	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check a config, or a list of requirements line by line",
 		Long: `Check a config, or a list of requirements line by line. FILE is a sourcegraph.yaml (the default), or a text with one requirement a line, as people
-write them; - reads standard input. Exit code 3: something is not supported, or needs an exception.`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+write them; - reads standard input. Exit code 3: something is not supported, or needs an exception.
+
+--propose makes a proposal of a list: a config that meets what can be met and that berth check --offline accepts, and a page for the customer, as Markdown and
+HTML, with size, machine, diagram, each answer with its source, the exceptions that are needed, and open points. Nothing is guessed in silence.`,
+		Example: "  berth support check\n  berth support check requirements.txt\n  berth support check requirements.txt --propose bank",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file := append(args, DefaultConfig)[0]
+			if folder != "" && isConfig(file) {
+				return misuse(cmd, "--propose makes a config of a list of requirements, and "+file+" is a config")
+			}
 			r, err := env.record(*f, release)
 			if err != nil {
 				return err
 			}
-			answers, err := env.supportOf(r, append(args, DefaultConfig)[0], release)
+			answers, err := env.supportOf(r, file, release)
 			if err != nil {
 				return err
 			}
-			if err := env.give(answers, func() { view.SupportLines(env.Stdout, answers) }); err != nil {
+			if folder != "" {
+				err = env.propose(answers, file, folder, release)
+			} else {
+				err = env.give(answers, func() { view.SupportLines(env.Stdout, answers) })
+			}
+			if err != nil {
 				return err
 			}
 			for _, a := range answers {
@@ -181,7 +194,13 @@ write them; - reads standard input. Exit code 3: something is not supported, or 
 		},
 	}
 	cmd.Flags().StringVar(&release, "release", "", "of Sourcegraph, where a line names none (default: the config's, or the newest)")
+	cmd.Flags().StringVar(&folder, "propose", "", "the `FOLDER` to write a config and a page for the customer to")
 	return cmd
+}
+
+// isConfig reports whether a file is a config, by its name.
+func isConfig(file string) bool {
+	return strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml")
 }
 
 // known refuses a release that the catalogue does not have.
@@ -195,7 +214,7 @@ func (e *Env) known(release string) error {
 
 // supportOf answers for each line of a list of requirements, or for what a config needs.
 func (e *Env) supportOf(r *support.Reader, file, release string) ([]support.Answer, error) {
-	if strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml") {
+	if isConfig(file) {
 		w, err := e.LoadUsable(file)
 		if err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ const (
 	anywhere    relation = "anywhere"     // whatever they are about
 	sameService relation = "same service" // both are about one service
 	needing     relation = "needing"      // the effect is about a service that needs the cause's service
+	upgrading   relation = "upgrading"    // the last run is an upgrade that did not come to its end
 )
 
 // edge says that a finding can be the cause of another one.
@@ -87,6 +88,10 @@ var edges = []edge{
 	{"BERTH5050", "BERTH505[1278]", anywhere},
 	{"BERTH5080", "BERTH500[123]", anywhere}, // a run that did not come to its end
 	{"BERTH5080", "BERTH5082", anywhere},
+	{"BERTH5080", "BERTH37??", upgrading},
+	{"BERTH5080", "BERTH5027", upgrading},
+	{"BERTH5080", "BERTH5063", upgrading},
+	{"BERTH5080", "BERTH50[45][01]", upgrading},
 }
 
 // caused puts each finding below its first cause, and orders the causes: failures first, then by how much follows from them, then as the list
@@ -148,6 +153,8 @@ func (d edge) holds(e *Evidence, cause, effect *Finding) bool {
 	switch d.between {
 	case sameService:
 		return same
+	case upgrading:
+		return e.LastRun != nil && e.LastRun.Upgrade
 	case needing:
 		return !same && e.needs(effect.Service, cause.Service)
 	}

@@ -199,6 +199,13 @@ var faults = []fault{
 		e.Missing = []string{"worker"}
 		e.Pending = []string{"create worker"}
 	}, "BERTH5080", nil, []string{"BERTH5003", "BERTH5082"}, "berth up"},
+	{"an upgrade failed in the middle of a migration", func(e *Evidence) {
+		e.LastRun = &LastRun{What: "upgrade 6.0.0", Result: "failed", Started: taken, Next: "upgrade", Upgrade: true}
+		e.Missing = []string{"worker", "redis-store"}
+		e.database("codeintel-db").Unfinished = []string{"1692700000"}
+		e.Stands = diag.List{{Code: "BERTH3740", Severity: diag.Error, Subject: "sourcegraph.yaml", Summary: "it asks for another release", Hint: "berth upgrade --to 7.0.2852"}}
+		e.dark()
+	}, "BERTH5080", nil, []string{"BERTH5003", "BERTH5027", "BERTH3740", "BERTH5050", "BERTH5051"}, "berth upgrade"},
 	{"the file was changed", func(e *Evidence) { e.Pending = []string{"update gitserver-0"} }, "BERTH5082", nil, nil, "berth plan"},
 	{"somebody took all pods of pgsql", func(e *Evidence) {
 		e.breaks("scaled to 0", "pgsql")

@@ -18,8 +18,11 @@ type Answer struct {
 	Verdict  Verdict   `json:"verdict"`        // of all findings: the worst
 	Findings []Finding `json:"findings,omitempty"`
 	Ignored  []string  `json:"notUnderstood,omitempty"` // words that the record does not know; what they ask is not answered
-	Release  string    `json:"release"`                 // of Sourcegraph, that the answer is for
-	Assumed  bool      `json:"releaseAssumed,omitempty"`
+	// How many there are, where the question says so.
+	People       int    `json:"people,omitempty"`
+	Repositories int    `json:"repositories,omitempty"`
+	Release      string `json:"release"` // of Sourcegraph, that the answer is for
+	Assumed      bool   `json:"releaseAssumed,omitempty"`
 }
 
 // Finding is what the record says about one subject.
@@ -116,7 +119,7 @@ func (r *Reader) granted(f Finding, release string) string {
 // Ask answers a question. release is the one of Sourcegraph that it is about, where the question itself names none; "": the newest.
 func (r *Reader) Ask(question, release string) Answer {
 	q := r.parse(question)
-	a := Answer{Question: strings.TrimSpace(question), Ignored: q.ignored, Release: cmp.Or(q.release, release, r.newest)}
+	a := Answer{Question: strings.TrimSpace(question), Ignored: q.ignored, People: q.people, Repositories: q.repositories, Release: cmp.Or(q.release, release, r.newest)}
 	a.Assumed = q.release == "" && release == ""
 	seen := map[string]bool{}
 	for _, n := range q.named {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"berth/catalogue"
+	"berth/internal/proposal"
 	"berth/internal/support"
 )
 
@@ -115,3 +117,17 @@ func SupportDifference(w io.Writer, changes []support.Change, from, to string) {
 
 // sentence begins with a capital.
 func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// Proposal writes what a proposal comes to; the page has all of it.
+func Proposal(w io.Writer, p *proposal.Proposal) {
+	m, what := p.Estimate.Machine, "1 machine"
+	if p.Target == catalogue.Kubernetes {
+		what = count(p.Estimate.Nodes, "node")
+	}
+	Fit(w, "target    ", fmt.Sprintf("%s: %s", p.Target, p.Why))
+	Fit(w, "size      ", fmt.Sprintf("%s: %s with %d cores and %d GB: %s (AWS), %s (GCP), %s (Azure)", p.Estimate.Size, what, m.Cores, m.Memory, m.AWS, m.GCP, m.Azure))
+	for _, f := range p.Needs {
+		Fit(w, "exception ", strings.TrimSpace(f.Title+" "+f.Version))
+	}
+	fmt.Fprintf(w, "open      %s\n", count(len(p.Open), "point"))
+}

@@ -15,6 +15,7 @@ Each statement has its source, and the day on which the source was read. Ask it 
 
     berth support ask "postgres 15 external on 7.4"
     berth support check requirements.txt      # a list of requirements, one a line, as people write them
+    berth support check requirements.txt --propose bank      # and of it a config, and a page for the customer
     berth support check sourcegraph.yaml      # what a config needs
     berth support options                     # ways to deploy, and which are on their way out
     berth support diff 5.11 7.5               # what is supported otherwise in another release
@@ -31,6 +32,11 @@ No model and no network is involved.
 | needs an exception | ask Sourcegraph before |
 | the record does not know | no source says; ask Sourcegraph |
 | no | a source says so |
+
+With --propose FOLDER it writes a sourcegraph.yaml that meets what can be met, with the line that asks for each part above it, and a page as Markdown and as HTML:
+the answer to each line with its source, the size with the machine by name, a diagram, the exceptions that are needed with the command that asks for each, and the
+open points. The config passes berth check --offline as it is. Names such as postgres.example.com and values of variables are for the customer to fill in; the open
+points ask for each. What no line says, such as the size of all repositories, is assumed and named. Files that are there already are not replaced.
 
 *Shown by* names a test of berth that runs it on a real engine or cluster. Where it is missing, nobody's test did.
 `
