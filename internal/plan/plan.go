@@ -134,7 +134,8 @@ const (
 	Index     Verb = "index"     // check the databases' indexes, and rebuild the invalid ones
 	Begin     Verb = "begin"     // beside other steps, make what a later step leads to; what is not ready then is left to that
 	Migrate   Verb = "migrate"   // the migrator's upgrade
-	Prove     Verb = "prove"     // prove that there is no drift, and that a search is answered
+	Compare   Verb = "compare"   // prove that the databases have the schema of a release
+	Prove     Verb = "prove"     // prove that a search is answered
 	Save      Verb = "save"      // write a config into the admin's file
 	Await     Verb = "await"     // wait until background migrations are finished
 	Halt      Verb = "halt"      // stop the tasks that an upgrade left at work

@@ -13,12 +13,13 @@ type Front string
 
 // The fronts.
 const (
-	Open          Front = ""       // Sourcegraph answers, as the config asks for
-	HoldsRequests Front = "held"   // everything runs; in a cluster the holding proxy holds requests while services with one instance restart
-	BehindPage    Front = "behind" // everything runs, but the page answers: an upgrade is checked before people use it
-	Closed        Front = "closed" // the page answers, and only databases run: nothing else may write
-	Ahead         Front = "ahead"  // the page answers, and beside the databases runs what never asks them: it is there when the rest starts
-	DatabasesOnly Front = "bare"   // only databases run, and nothing answers: a clone for a rehearsal
+	Open          Front = ""          // Sourcegraph answers, as the config asks for
+	HoldsRequests Front = "held"      // everything runs; in a cluster the holding proxy holds requests while services with one instance restart
+	BehindPage    Front = "behind"    // everything runs, but the page answers
+	Answering     Front = "answering" // everything runs that answers people, but the page answers: an upgrade is checked before people use it
+	Closed        Front = "closed"    // the page answers, and only databases run: nothing else may write
+	Ahead         Front = "ahead"     // the page answers, and beside the databases runs what never asks them: it is there when the rest starts
+	DatabasesOnly Front = "bare"      // only databases run, and nothing answers: a clone for a rehearsal
 
 	// Stopped means that the page answers, and nothing else runs: files in the databases' volumes can be moved.
 	Stopped Front = "stopped"
@@ -44,6 +45,11 @@ func Aheads() []string {
 	return []string{"redis-cache", "redis-store", "gitserver", "searcher", "symbols", "zoekt-webserver", "zoekt-indexserver", "indexed-search", "syntect-server",
 		"blobstore", "prometheus", "grafana", "jaeger", "cadvisor", "node-exporter", "otel-agent", "otel-collector", "pgsql-exporter", "codeintel-db-exporter",
 		"codeinsights-db-exporter"}
+}
+
+// Afterwards are the services that only work in the background: nobody waits for them, so they start when the page is gone.
+func Afterwards() []string {
+	return []string{"worker", "precise-code-intel-worker", "syntactic-code-intel-worker"}
 }
 
 // PageOf is a page that people see while Sourcegraph does not answer: title and text are HTML. It asks again by itself.
@@ -91,6 +97,8 @@ func (i *Instance) runsBehind(front Front) bool {
 		return database || i.Service == address.FrontProxy
 	case Ahead:
 		return database || i.Service == address.FrontProxy || slices.Contains(Aheads(), i.Service)
+	case Answering:
+		return !slices.Contains(Afterwards(), i.Service)
 	case Stopped:
 		return i.Service == address.FrontProxy
 	case DatabasesOnly:

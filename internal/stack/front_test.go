@@ -83,6 +83,14 @@ func TestClosedLeavesDatabasesAndTheFrontProxy(t *testing.T) {
 	if got := names(s.With(BehindPage, "x")); len(got) != 4 {
 		t.Errorf("behind: %v", got)
 	}
+	s.Instances = append(s.Instances, Instance{Name: "sourcegraph-frontend-0", Service: "sourcegraph-frontend"}, Instance{Name: "worker-own", Service: "worker"},
+		Instance{Name: "next-year", Service: "next-year"})
+	if got := names(s.With(Ahead, "x")); !slices.Equal(got, []string{"pgsql", "gitserver-0", "caddy"}) {
+		t.Errorf("ahead of the migrator there run %v", got)
+	}
+	if got := names(s.With(Answering, "x")); len(got) != 6 || slices.Contains(got, "worker-own") {
+		t.Errorf("before the release is proved there run %v", got)
+	}
 	if s.Instances[2].DependsOn == nil {
 		t.Error("the stack itself was changed")
 	}

@@ -26,15 +26,16 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	}
 	out := *s
 	out.Objects = nil
+	starts := front == stack.BehindPage || front == stack.Answering // the release, and not only what it needs
 	for _, o := range s.Objects {
 		switch {
-		case front != stack.BehindPage && o.OneShot:
+		case !starts && o.OneShot:
 			continue
 		case slices.Contains(o.Behind, front):
 		case o.Stops(front):
 			o.Body = withSpec(o.Body, "replicas", int64(0))
 			o.Needs = nil
-		case o.Kind() == "HorizontalPodAutoscaler" && front != stack.BehindPage:
+		case o.Kind() == "HorizontalPodAutoscaler" && !starts:
 			continue // it would start again what was stopped
 		case o.Key() == "Service/"+frontend:
 			o.Body = withSpec(o.Body, "selector", map[string]any{"app": pageName})
@@ -68,6 +69,8 @@ func (o *Object) Stops(front stack.Front) bool {
 		return workload
 	case stack.Closed:
 		return workload && !slices.Contains(stack.Databases(), o.Service)
+	case stack.Answering:
+		return workload && slices.Contains(stack.Afterwards(), o.Service)
 	case stack.Ahead:
 		return workload && !slices.Contains(stack.Databases(), o.Service) && !slices.Contains(stack.Aheads(), o.Service)
 	}

@@ -18,7 +18,7 @@ func frontSet() *Set {
 		"spec": map[string]any{"selector": map[string]any{"app": frontend}}}}
 	job := Object{Service: "migrator", OneShot: true, Body: map[string]any{"kind": "Job", "metadata": map[string]any{"name": "migrator"}}}
 	return &Set{Name: "s", Namespace: "n", Release: "7.5.4453", Objects: []Object{workload("StatefulSet", "pgsql", 1), workload("Deployment", frontend, 2),
-		workload("StatefulSet", "gitserver", 3), workload("DaemonSet", "node-exporter", 0), service, job}}
+		workload("StatefulSet", "gitserver", 3), workload("Deployment", "worker", 2), workload("DaemonSet", "node-exporter", 0), service, job}}
 }
 
 func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
@@ -55,10 +55,27 @@ func TestClosedStopsWhatWritesAndPointsTheServiceToThePage(t *testing.T) {
 	}
 }
 
+// TestAhead: what never asks the databases runs before they have the schema of its release, and nothing else but them.
+func TestAhead(t *testing.T) {
+	ahead := frontSet().With(stack.Ahead, "back soon", "caddy:1")
+	for key, want := range map[string]int64{"StatefulSet/pgsql": 1, "StatefulSet/gitserver": 3, "Deployment/" + frontend: 0, "Deployment/worker": 0} {
+		if got := tree.At(ahead.Find(key).Body, "spec")["replicas"]; got != want {
+			t.Errorf("%s has %v replicas", key, got)
+		}
+	}
+	if ahead.Find("Job/migrator") != nil || ahead.Find("Deployment/"+pageName) == nil {
+		t.Error("the release's own migrator would run, or there is no page")
+	}
+}
+
 func TestBehindRunsEverything(t *testing.T) {
 	behind := frontSet().With(stack.BehindPage, "back soon", "caddy:1")
 	if tree.At(behind.Find("StatefulSet/gitserver").Body, "spec")["replicas"] != int64(3) || behind.Find("Job/migrator") == nil {
 		t.Error("not everything runs behind the page")
+	}
+	almost := frontSet().With(stack.Answering, "back soon", "caddy:1")
+	if got := tree.At(almost.Find("Deployment/worker").Body, "spec")["replicas"]; got != int64(0) || almost.Find("Job/migrator") == nil {
+		t.Errorf("%v workers run before the release is proved", got)
 	}
 	if frontSet().With(stack.Open, "", "").Find("Deployment/"+pageName) != nil {
 		t.Error("an open front has a page")

@@ -59,6 +59,7 @@ var actions = map[plan.Verb]action{
 	plan.Index:     (*Steps).index,
 	plan.Begin:     (*Steps).begin,
 	plan.Migrate:   (*Steps).migrate,
+	plan.Compare:   (*Steps).compare,
 	plan.Prove:     (*Steps).prove,
 	plan.Save:      (*Steps).save,
 	plan.Await:     (*Steps).await,

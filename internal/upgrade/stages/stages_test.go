@@ -53,9 +53,10 @@ migrate [6.0.0 to 6.12.5040] no return, else reach 6.12.5040
   migrate schemas 6.12.5040
   begin 6.12.5040 ahead 6.12.5040 (page: upgrade)
 deploy [6.0.0 to 6.12.5040], else reach 6.12.5040
-  reach 6.12.5040 behind 6.12.5040 (page: upgrade)
+  reach 6.12.5040 answering 6.12.5040 (page: upgrade)
+  compare schema 6.12.5040
 prove [6.0.0 to 6.12.5040], else reach 6.12.5040
-  prove schema and search 6.12.5040
+  prove search 6.12.5040
 open [6.0.0 to 6.12.5040], else reach 6.12.5040
   reach 6.12.5040
 save [6.0.0 to 6.12.5040]
@@ -68,7 +69,8 @@ check [6.12.5040 to 7.0.2852]
 deploy [6.12.5040 to 7.0.2852], else roll 6.12.5040 again
   roll 7.0.2852
 prove [6.12.5040 to 7.0.2852], else roll 6.12.5040 again
-  prove schema and search 7.0.2852
+  compare schema 7.0.2852
+  prove search 7.0.2852
 save [6.12.5040 to 7.0.2852]
   save release 7.0.2852
 finish [6.12.5040 to 7.0.2852]
@@ -87,9 +89,10 @@ convert [6.0.0 to 6.0.12741], else reach 6.0.12741
   convert databases 6.0.12741
   index indexes 6.0.12741
 deploy [6.0.0 to 6.0.12741], else reach 6.0.12741
-  reach 6.0.12741 behind 6.0.12741 (page: upgrade)
+  reach 6.0.12741 answering 6.0.12741 (page: upgrade)
 prove [6.0.0 to 6.0.12741], else reach 6.0.12741
-  prove schema and search 6.0.12741
+  compare schema 6.0.12741
+  prove search 6.0.12741
 open [6.0.0 to 6.0.12741], else reach 6.0.12741
   reach 6.0.12741
 save [6.0.0 to 6.0.12741]
@@ -111,7 +114,8 @@ convert [6.12.5040 to 7.0.2852]
 migrate [6.12.5040 to 7.0.2852] no return
   migrate schemas 7.0.2852
 prove [6.12.5040 to 7.0.2852]
-  prove schema and search 7.0.2852
+  compare schema 7.0.2852
+  prove search 7.0.2852
 finish [6.12.5040 to 7.0.2852]
   await background migrations 7.0.2852
 `},

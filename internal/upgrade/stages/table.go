@@ -90,6 +90,14 @@ type hop struct {
 // restarts reports whether the databases are started with the release's images, behind the page, before anything else.
 func (c *hop) restarts() bool { return !c.Rolls() || c.rehearsal }
 
+// migrates reports whether a migrator changes the schemas before anything else of the release starts.
+func (c *hop) migrates() bool { return c.restarts() && (!c.SameMinor() || c.rehearsal) }
+
+// compare is the step that looks for drift.
+func (c *hop) compare() plan.Step {
+	return plan.Step{Verb: plan.Compare, Object: "schema", Config: c.To}
+}
+
 // table are the stages of an upgrade step in their order. A new stage is an entry here, with steps that upgrade/execute can do.
 var table = []stage{
 	{name: Check, rehearsed: true,
@@ -142,7 +150,7 @@ var table = []stage{
 			return s
 		}},
 	{name: Migrate, closed: true, rehearsed: true, fails: shows,
-		when: func(c *hop) bool { return c.restarts() && (!c.SameMinor() || c.rehearsal) },
+		when: (*hop).migrates,
 		text: func(c *hop) string {
 			text := fmt.Sprintf("migrator %s: upgrade --from=v%s --to=v%s", c.Migrator, c.From, c.To)
 			if !c.rehearsal {
@@ -163,7 +171,7 @@ var table = []stage{
 		text: func(c *hop) string {
 			switch {
 			case !c.Rolls():
-				return "everything of " + c.To + " starts, behind the maintenance page"
+				return c.To + " starts, behind the maintenance page; meanwhile its schema is checked for drift"
 			case c.held:
 				return fmt.Sprintf(rollText, c.To, c.waits())
 			}
@@ -180,18 +188,33 @@ var table = []stage{
 			if c.Rolls() {
 				return []plan.Step{{Verb: plan.Roll, Object: c.To, Config: c.To}}
 			}
-			return []plan.Step{reach(c.To, stack.BehindPage, plan.UpgradePage)}
+			return []plan.Step{reach(c.To, stack.Answering, plan.UpgradePage)}
+		},
+		beside: func(c *hop) []plan.Step {
+			if !c.migrates() {
+				return nil // the schema changes while the release starts
+			}
+			return []plan.Step{c.compare()}
 		}},
 	{name: Prove, closed: true, rehearsed: true, fails: behind,
-		when:     always,
-		text:     say("checks that there is no drift and that a search works"),
+		when: always,
+		text: func(c *hop) string {
+			if c.migrates() && !c.rehearsal {
+				return "checks that a search works"
+			}
+			return "checks that there is no drift and that a search works"
+		},
 		estimate: short,
 		steps: func(c *hop) []plan.Step {
-			return []plan.Step{{Verb: plan.Prove, Object: "schema and search", Config: c.To, Front: front(c)}}
+			search := plan.Step{Verb: plan.Prove, Object: "search", Config: c.To, Front: front(c)}
+			if c.migrates() && !c.rehearsal {
+				return []plan.Step{search}
+			}
+			return []plan.Step{c.compare(), search}
 		}},
 	{name: Open, closed: true, fails: behind,
 		when:     func(c *hop) bool { return !c.Rolls() },
-		text:     say("the maintenance page is removed"),
+		text:     say("the maintenance page is removed, and what works in the background starts"),
 		estimate: short,
 		steps:    func(c *hop) []plan.Step { return []plan.Step{reach(c.To, stack.Open, "")} }},
 	{name: Save,
