@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,8 +115,8 @@ func (r *Record) Replay(entries []Entry) {
 			delete(began, e.Step)
 		}
 	}
-	for step, at := range began {
-		r.Steps = append(r.Steps, StepTime{Step: step, Ended: at})
+	for _, step := range slices.Sorted(maps.Keys(began)) { // the same journal gives the same record
+		r.Steps = append(r.Steps, StepTime{Step: step, Ended: began[step]})
 	}
 }
 

@@ -41,3 +41,16 @@ func TestStagesCountTimeOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestReplayIsSteady: a run that was killed while two steps were done beside each other leaves one record, however often it is read.
+func TestReplayIsSteady(t *testing.T) {
+	start := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
+	entries := []Entry{{Time: start.Add(time.Second), Run: 1, Event: Began, Step: 9}, {Time: start.Add(2 * time.Second), Run: 1, Event: Began, Step: 8}}
+	for range 20 { // the order of a map differs from time to time
+		r := &Record{Number: 1, Started: start}
+		r.Replay(entries)
+		if len(r.Steps) != 2 || r.Steps[0].Step != 8 || r.Steps[1].Step != 9 {
+			t.Fatalf("read as %+v", r.Steps)
+		}
+	}
+}
