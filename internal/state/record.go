@@ -130,8 +130,13 @@ func (r *Record) TakeBack(step int) {
 }
 
 // HasDone reports whether a step of the plan came to its end.
-func (r *Record) HasDone(step int) bool {
-	return slices.ContainsFunc(r.Steps, func(s StepTime) bool { return s.Step == step && s.In == 0 && s.Done && !s.Undone })
+func (r *Record) HasDone(step int) (done bool) {
+	for _, s := range r.Steps {
+		if s.Step == step && s.In == 0 && !s.Undone {
+			done = s.Done // the last time counts: it may have been begun again beside another one
+		}
+	}
+	return done
 }
 
 // HasBegun reports whether a step of the plan was begun, and whether it was seen to fail the last time.
@@ -173,11 +178,11 @@ func (r *Record) Stages() []StageTime {
 	for i := range r.Plan.Stages {
 		var steps []StepTime
 		for _, s := range r.Plan.Of(i) {
-			k := slices.IndexFunc(r.Steps, func(t StepTime) bool { return t.Step == s.ID && t.In == 0 && t.Done && !t.Undone })
-			if k < 0 {
+			if !r.HasDone(s.ID) {
 				steps = nil
 				break
 			}
+			k := slices.IndexFunc(r.Steps, func(t StepTime) bool { return t.Step == s.ID && t.In == 0 && t.Done && !t.Undone })
 			steps = append(steps, r.Steps[k])
 		}
 		if len(steps) > 0 {

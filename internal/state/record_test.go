@@ -54,3 +54,19 @@ func TestReplayIsSteady(t *testing.T) {
 		}
 	}
 }
+
+// TestBegunAgainIsNotDone: of two steps beside each other, one was done before a kill. The next run does both again, and is killed after the other one: what
+// the first one has in hand is not left behind.
+func TestBegunAgainIsNotDone(t *testing.T) {
+	start := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
+	r := &Record{Number: 1, Started: start}
+	var entries []Entry
+	for i, e := range []Entry{{Event: Began, Step: 1}, {Event: Began, Step: 2}, {Event: Finished, Step: 2}, {Event: Began, Step: 1}, {Event: Began, Step: 2}, {Event: Finished, Step: 1}} {
+		e.Time, e.Run = start.Add(time.Duration(i+1)*time.Second), 1
+		entries = append(entries, e)
+	}
+	r.Replay(entries)
+	if !r.HasDone(1) || r.HasDone(2) {
+		t.Errorf("step 1 done: %v, step 2 done: %v", r.HasDone(1), r.HasDone(2))
+	}
+}
