@@ -104,6 +104,9 @@ func (e *Env) move(ctx context.Context, f moveFlags) error {
 	}
 	if !fresh {
 		fmt.Fprintln(e.Stdout, "continuing the move that was stopped")
+		if f.short && !r.Plan.Has(plan.Watch) {
+			fmt.Fprintln(e.Stdout, "it goes on as it began, without --short-downtime; to begin again: berth move back")
+		}
 	} else if err := e.agreeToMove(ctx, r.Plan, f); err != nil {
 		return err
 	}

@@ -142,7 +142,11 @@ func (r *rounds) refusals() {
 	if out, _ := r.apply(); strings.Contains(out, "APPLIED") || r.query("empty1", "SELECT count(*) FROM hot WHERE n = -1") != "0" {
 		r.t.Errorf("a stream that was cut is applied:\n%s", out)
 	}
-	r.query("pgsql", "ALTER TABLE hot ADD more int")
+	r.query("pgsql", "ALTER TABLE hot DISABLE TRIGGER ALL")
+	if _, out, err := r.read(OnlyRows); err == nil || !strings.Contains(out, "no trigger any more") {
+		r.t.Errorf("triggers that are switched off are not found: %v\n%s", err, out)
+	}
+	r.query("pgsql", "ALTER TABLE hot ENABLE ALWAYS TRIGGER \"00_berth_moving\", ENABLE ALWAYS TRIGGER \"00_berth_emptied\"; ALTER TABLE hot ADD more int")
 	if _, out, err := r.read(OnlyRows); err == nil || !strings.Contains(out, "the tables of pgsql were changed") {
 		r.t.Errorf("another column is not found: %v\n%s", err, out)
 	}

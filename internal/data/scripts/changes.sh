@@ -4,6 +4,8 @@
 use "$DATABASE"
 echo "$forms"
 has berth_moving.shape || { echo "nothing notes any more which rows of $DATABASE are written" >&2; exit 5; }
+noting=$(ask --command "SELECT count(*) = 2 * (SELECT count(*) FROM berth_moving.watched) FROM pg_trigger WHERE tgname IN ('00_berth_moving', '00_berth_emptied') AND tgenabled = 'A'")
+[ "$noting" = t ] || { echo "some tables of $DATABASE have no trigger any more that notes which rows are written" >&2; exit 5; }
 [ "$(shape)" = "$(ask --command 'SELECT shape FROM berth_moving.shape')" ] || { echo "the tables of $DATABASE were changed since the move began: columns, indexes or constraints" >&2; exit 5; }
 noted=$(ask --command "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class WHERE relnamespace = 'berth_moving'::regnamespace AND relkind = 'r'")
 [ "$noted" -le "$LIMIT" ] || { echo "the notes about $DATABASE have $((noted >> 20)) MiB" >&2; exit 7; }
@@ -13,9 +15,10 @@ SELECT format('DELETE FROM berth_moving.%s WHERE txid_visible_in_snapshot(%s, (S
 SQL
 ask --command "SELECT format('ANALYZE berth_moving.rows_%s;', id) FROM berth_moving.touched()" | ask
 if [ "$MODE" = last ]; then
-  # Connections of programs that were stopped end by themselves, or wait to be told.
+  # A statement of a program that was stopped comes to its end, and may write.
   waited=0
-  while [ "$(ask --command "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL")" != 0 ]; do
+  while [ "$(ask --command "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND (backend_xid IS NOT NULL OR usename = current_user AND state LIKE ANY (ARRAY['active', 'idle in transaction%']))")" != 0 ]; do
     [ "$waited" -lt 100 ] || { echo "somebody still writes to $DATABASE" >&2; exit 6; }
     waited=$((waited + 1))
     sleep 0.1
@@ -56,11 +59,11 @@ SELECT concat_ws(E'\n', pg_temp.say(format('COPY %s (%s) FROM stdin;', name, col
 \if :comparing
 \echo DELETE FROM berth_moving.tables;
 \o :script
-SELECT concat_ws(E'\n', format('SELECT n || '' '' || coalesce(s::text, ''-'') AS found FROM (SELECT %s FROM %s t) d (n, s) \gset', measure, name),
-    pg_temp.say(format('WITH d (n, s) AS MATERIALIZED (SELECT %s FROM %s t), kept AS (INSERT INTO berth_moving.tables SELECT %L, n, s FROM d) SELECT pg_temp.same(%3$L, n || '' '' || coalesce(s::text, ''-''),', measure, name, plain)),
+SELECT concat_ws(E'\n', format('SELECT n || '' '' || coalesce(s::text, ''-'') AS found FROM (SELECT %s FROM %s berth_t) d (n, s) \gset', measure, name),
+    pg_temp.say(format('WITH d (n, s) AS MATERIALIZED (SELECT %s FROM %s berth_t), kept AS (INSERT INTO berth_moving.tables SELECT %L, n, s FROM d) SELECT pg_temp.same(%3$L, n || '' '' || coalesce(s::text, ''-''),', measure, name, plain)),
     '\echo :''found''', pg_temp.say(') FROM d;'))
   FROM (SELECT name, :'db' || '.' || plain AS plain, 'count(*), ' || CASE WHEN strpos(:'sums', ' ' || :'db' || '.' || relname || ' ') > 0
-      THEN $$coalesce(sum(('x' || substr(md5(t::text), 1, 16))::bit(64)::bigint), 0)$$ ELSE 'NULL::numeric' END AS measure FROM berth_moving.watched) w ORDER BY name;
+      THEN $$coalesce(sum(('x' || substr(md5(berth_t::text), 1, 16))::bit(64)::bigint), 0)$$ ELSE 'NULL::numeric' END AS measure FROM berth_moving.watched) w ORDER BY name;
 \o
 \i :script
 \endif
