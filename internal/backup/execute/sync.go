@@ -16,12 +16,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A move with a short downtime goes on with rounds until one takes less than quick: then about as much is left as is written in that time. It gives up
-// to wait for that after some rounds, and is as short as it can be.
-const (
-	quick      = 5 * time.Second
-	mostRounds = 20
-)
+// A move with a short downtime goes on with rounds until one takes less than quick, or is hardly shorter than the one before: what is left then is what is
+// written in the time of a round, which is never shorter than its tasks take to start.
+const quick = 5 * time.Second
 
 // lookEvery is how often the size of the notes is looked at while the databases are copied.
 const lookEvery = time.Minute
@@ -60,8 +57,8 @@ func (j *Job) unwatch(ctx context.Context, step plan.Step) (run.Readiness, error
 
 // sync carries what was written, in rounds.
 func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
-	mode := map[string]data.Mode{stages.SyncCompare: data.AndCompare, stages.SyncLast: data.TheLast}[step.Object]
-	for n := 1; ; n++ {
+	mode := map[string]data.Mode{stages.SyncRows: data.OnlyRows, stages.SyncCompare: data.AndCompare, stages.SyncLast: data.TheLast}[step.Object]
+	for n, before := 1, time.Duration(0); ; n++ {
 		began := j.Env.Now()
 		if err := j.round(ctx, step, mode); err != nil {
 			return done, err
@@ -70,19 +67,16 @@ func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err
 		if mode == data.TheLast {
 			return run.Readiness{How: fmt.Sprintf("all is there, and what was written last is equal, after %.1f s", took.Seconds())}, nil
 		}
-		if took < quick || n == mostRounds {
+		if took < quick || n > 1 && mode == data.OnlyRows && took > before*3/4 {
 			how := map[string]string{stages.SyncCompare: "every table is equal to the source; "}[step.Object]
-			return run.Readiness{How: fmt.Sprintf("%s%d rounds, the last one in %.1f s", how, n, took.Seconds())}, nil
+			return run.Readiness{How: fmt.Sprintf("%srounds: %d, the last one in %.1f s", how, n, took.Seconds())}, nil
 		}
-		mode = data.OnlyRows
+		mode, before = data.OnlyRows, took
 	}
 }
 
 // round carries what was written since the last round, of all databases at once.
 func (j *Job) round(ctx context.Context, step plan.Step, mode data.Mode) error {
-	if mode == "" {
-		mode = data.OnlyRows
-	}
 	r := data.Round{Name: strconv.FormatInt(j.Env.Now().UnixNano(), 10), Applied: j.applied, Mode: mode, Sums: j.sums(), Limit: j.limit()}
 	from, to := j.worker(step), j.worker(plan.Step{ID: step.ID, Config: plan.ConfigTo})
 	var g errgroup.Group
