@@ -1,20 +1,37 @@
 # What the scripts of a move share that carries what is written while Sourcegraph answers.
 
-# patiently reads statements that lock tables, and tries each until nobody is in its way, so that writers never wait long behind it.
+# patiently QUERY does the statements that a query gives, each in a transaction of its own. They lock tables: each is tried until nobody is in its way, so that
+# writers never wait long behind it.
 patiently() {
-  while IFS= read -r statement; do
-    tries=0
-    until why=$(ask --command "SET lock_timeout = '2s'" --command "$statement" 2>&1); do
-      tries=$((tries + 1))
-      case $why in *"lock timeout"*) [ "$tries" -lt 30 ] || { echo "$database: somebody holds the table: $statement"; exit 1; } ;; *) echo "$database: $why"; exit 1 ;; esac
-      sleep 1
-    done
-  done
+  ask <<SQL
+SET lock_timeout = '2s';
+DO \$do\$
+DECLARE
+  statement text;
+  tries int;
+BEGIN
+  FOR statement IN $1 LOOP
+    tries := 0;
+    LOOP
+      BEGIN
+        EXECUTE statement;
+        EXIT;
+      EXCEPTION WHEN lock_not_available THEN
+        tries := tries + 1;
+        IF tries >= 30 THEN RAISE EXCEPTION 'somebody holds the table: %', statement; END IF;
+      END;
+      COMMIT;
+      PERFORM pg_sleep(1);
+    END LOOP;
+    COMMIT;
+  END LOOP;
+END \$do\$;
+SQL
 }
 
 # unwatch ends the noting of rows in the database in use, and leaves nothing of it.
 unwatch() {
-  ask --command "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname IN ('00_berth_moving', '00_berth_emptied')" | patiently
+  patiently "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname IN ('00_berth_moving', '00_berth_emptied')"
   ask --command 'DROP SCHEMA IF EXISTS berth_moving CASCADE'
 }
 

@@ -55,10 +55,8 @@ END $note$$f$, id, coalesce('OLD.' || array_to_string(keys, ', OLD.'), 'OLD::tex
   coalesce('NEW.' || array_to_string(keys, ', NEW.'), 'NEW::text')) FROM berth_moving.watched \gexec
 SQL
   ask --command "CREATE TABLE berth_moving.shape AS SELECT '$(shape)' AS shape"
-  # Each in a transaction of its own: a trigger waits for those who write to its table, and those who come later wait for it.
-  ask --command "SELECT format('CREATE TRIGGER \"00_berth_moving\" AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION berth_moving.note_%s()', name, id) FROM berth_moving.watched
-    UNION ALL SELECT format('CREATE TRIGGER \"00_berth_emptied\" AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION berth_moving.emptied()', name) FROM berth_moving.watched
-    UNION ALL SELECT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER \"00_berth_moving\"', name) FROM berth_moving.watched
-    UNION ALL SELECT format('ALTER TABLE %s ENABLE ALWAYS TRIGGER \"00_berth_emptied\"', name) FROM berth_moving.watched" | patiently
+  patiently "SELECT format('CREATE TRIGGER \"00_berth_moving\" AFTER INSERT OR UPDATE OR DELETE ON %1\$s FOR EACH ROW EXECUTE FUNCTION berth_moving.note_%2\$s();
+      CREATE TRIGGER \"00_berth_emptied\" AFTER TRUNCATE ON %1\$s FOR EACH STATEMENT EXECUTE FUNCTION berth_moving.emptied();
+      ALTER TABLE %1\$s ENABLE ALWAYS TRIGGER \"00_berth_moving\", ENABLE ALWAYS TRIGGER \"00_berth_emptied\"', name, id) FROM berth_moving.watched"
   echo "$database: $(ask --command "SELECT count(*) || ' tables, ' || count(*) FILTER (WHERE keys IS NULL) || ' of them without a key' FROM berth_moving.watched")"
 done
