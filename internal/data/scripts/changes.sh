@@ -36,21 +36,23 @@ CREATE TEMP TABLE berth_work ON COMMIT DROP AS
     EXISTS (SELECT FROM berth_moving.emptied e WHERE e.id = w.id) AS whole,
     coalesce(array_to_string(keys, ', '), 'berth_row') AS keys,
     coalesce((SELECT string_agg(format('berth_t.%s = berth_k.%1$s', k), ' AND ') FROM unnest(keys) k), 'berth_t::text = berth_k.berth_row') AS same,
-    keys IS NULL AS keyless, $$count(*), coalesce(sum(('x' || substr(md5(berth_t::text), 1, 16))::bit(64)::bigint), 0)$$ AS measure FROM berth_moving.touched() w;
+    keys IS NULL AS keyless,
+    -- A planner that sees many keys reads the whole table, in a time that grows with it. Only a table without a key has to be read as a whole.
+    format('SET LOCAL enable_hashjoin = %s; SET LOCAL enable_mergejoin = %1$s;', keys IS NULL) AS by_key, $$count(*), coalesce(sum(('x' || substr(md5(berth_t::text), 1, 16))::bit(64)::bigint), 0)$$ AS measure FROM berth_moving.touched() w;
 ALTER TABLE berth_work ADD here text, ADD there text;
 UPDATE berth_work SET
   here = CASE WHEN whole THEN format('%s berth_t', name) ELSE format('%s berth_t JOIN (SELECT DISTINCT %s FROM berth_moving.rows_%s) berth_k ON %s', name, keys, id, same) END,
   there = CASE WHEN whole THEN format('%s berth_t', name) ELSE format('%s berth_t JOIN berth_k_%s berth_k ON %s', name, id, same) END;
 \o :script
 -- First all that was touched goes, then it comes as it is now: no two rows of different moments meet.
-SELECT concat_ws(E'\n', CASE WHEN NOT whole THEN concat_ws(E'\n',
+SELECT concat_ws(E'\n', pg_temp.say(by_key), CASE WHEN NOT whole THEN concat_ws(E'\n',
     pg_temp.say(CASE WHEN keyless THEN format('CREATE TEMP TABLE berth_k_%s (berth_row text) ON COMMIT DROP;', id)
       ELSE format('CREATE TEMP TABLE berth_k_%s ON COMMIT DROP AS SELECT %s FROM %s WITH NO DATA;', id, keys, name) END),
     pg_temp.say(format('COPY berth_k_%s FROM stdin;', id)),
     format('COPY (SELECT DISTINCT %s FROM berth_moving.rows_%s) TO STDOUT;', keys, id), pg_temp.say('\.'), pg_temp.say(format('ANALYZE berth_k_%s;', id))) END,
     pg_temp.say(format('WITH gone AS (DELETE FROM %s berth_t%s RETURNING berth_t), d (n, s) AS (SELECT %s FROM gone) UPDATE berth_moving.tables t SET n = t.n - d.n, s = t.s - d.s FROM d WHERE name = %L;',
       name, CASE WHEN NOT whole THEN format(' USING berth_k_%s berth_k WHERE %s', id, same) ELSE '' END, measure, plain))) FROM berth_work ORDER BY id;
-SELECT concat_ws(E'\n', pg_temp.say(format('COPY %s (%s) FROM stdin;', name, columns)), format('COPY (SELECT %s FROM %s) TO STDOUT;', of_table, here), pg_temp.say('\.'),
+SELECT concat_ws(E'\n', by_key, pg_temp.say(by_key), pg_temp.say(format('COPY %s (%s) FROM stdin;', name, columns)), format('COPY (SELECT %s FROM %s) TO STDOUT;', of_table, here), pg_temp.say('\.'),
     format('SELECT n || '' '' || s AS found FROM (SELECT %s FROM %s) d (n, s) \gset', measure, here),
     pg_temp.say(format('WITH d (n, s) AS MATERIALIZED (SELECT %s FROM %s), kept AS (UPDATE berth_moving.tables t SET n = t.n + d.n, s = t.s + d.s FROM d WHERE name = %L) SELECT pg_temp.same(%3$L, n || '' '' || s,',
       measure, there, plain)), '\echo :''found''', pg_temp.say(') FROM d;')) FROM berth_work ORDER BY id;
