@@ -124,6 +124,11 @@ func TestLife(t *testing.T) {
 		a.types("", 1, wrong...)
 	}
 
+	for _, wrong := range [][]string{{"--oidc-issuer", "http://id.example.com"}, {"--oidc-client", "hq"}, {"--oidc-issuer", "https://id.example.com", "--oidc-client", "hq"}} {
+		_, errs = a.types("", 1, append([]string{"serve"}, wrong...)...)
+		contains(t, errs, "BERTH4927")
+	}
+
 	_, errs = a.types("", 1, "migrate", "--to", "0")
 	contains(t, errs, "BERTH4922", "berth-hq migrate --to 0 --yes")
 	a.types("", 0, "export")

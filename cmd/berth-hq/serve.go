@@ -19,16 +19,24 @@ import (
 
 func newServeCmd(e *env) *cobra.Command {
 	var listen, public string
+	var provider web.Provider
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Take reports by POST, and show the figures in a browser",
 		Long: `Take reports by POST at /v1/reports, and show the figures in a browser.
 
 It listens on this machine alone. For others put a proxy with TLS in front, and name its address with --url; then it may listen elsewhere, too. The
-proxy has to set X-Forwarded-For. Who may see the figures: berth-hq people add NAME.`,
+proxy has to set X-Forwarded-For. Who may see the figures: berth-hq people add NAME.
+
+With --oidc-issuer people also sign in at a provider of OpenID Connect. It has to lead back to the address of --url, with /sign-in/callback behind it. The
+client's secret is in the variable BERTH_HQ_OIDC_SECRET. Somebody gets in whose verified e-mail address is the name of a person: berth-hq people add jo@example.com.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := reachable(listen, public); err != nil {
+				return err
+			}
+			provider.Secret = e.getenv("BERTH_HQ_OIDC_SECRET")
+			if err := identifies(&provider, public); err != nil {
 				return err
 			}
 			s, err := e.ready(cmd.Context())
@@ -36,11 +44,13 @@ proxy has to set X-Forwarded-For. Who may see the figures: berth-hq people add N
 				return err
 			}
 			defer s.Close()
-			return serve(cmd.Context(), e, s, listen, public)
+			return serve(cmd.Context(), e, s, listen, public, &provider)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:7474", "the address to listen on")
 	cmd.Flags().StringVar(&public, "url", "", "the https address that people type, of a proxy in front")
+	cmd.Flags().StringVar(&provider.Issuer, "oidc-issuer", "", "the https address of a provider of OpenID Connect")
+	cmd.Flags().StringVar(&provider.Client, "oidc-client", "", "the name that the provider knows berth-hq by")
 	return cmd
 }
 
@@ -62,13 +72,35 @@ func reachable(listen, public string) error {
 	return nil
 }
 
+// identifies refuses a provider that nobody could sign in at.
+func identifies(p *web.Provider, public string) error {
+	wrong := func(summary, hint string) error {
+		return diag.List{{Code: "BERTH4927", Severity: diag.Error, Subject: "serve", Summary: summary, Hint: hint}}
+	}
+	u, err := url.Parse(p.Issuer)
+	switch {
+	case p.Issuer == "" && p.Client == "":
+		return nil
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		return wrong("--oidc-issuer is no address that begins with https://", "name the issuer as the provider's own page does")
+	case p.Client == "" || p.Secret == "":
+		return wrong("--oidc-client or BERTH_HQ_OIDC_SECRET is missing", "make a client at the provider, and name both")
+	case public == "":
+		return wrong("the provider can't lead back without --url", "put a proxy with TLS in front, and name it with --url")
+	}
+	return nil
+}
+
 // serve answers until the context ends, and then finishes what it began.
-func serve(ctx context.Context, e *env, s *store.Store, listen, public string) error {
+func serve(ctx context.Context, e *env, s *store.Store, listen, public string, provider *web.Provider) error {
 	record, err := e.record()
 	if err != nil {
 		return err
 	}
 	site := &web.Site{Store: s, Record: record, Now: e.now, Log: slog.New(slog.NewTextHandler(e.stderr, nil)), Public: public}
+	if provider.Issuer != "" {
+		site.Provider = provider
+	}
 	handler, err := site.Handler()
 	if err != nil {
 		return err

@@ -79,13 +79,21 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, status int, why stri
 	s.show(w, r, "failed", why)
 }
 
-type signInData struct{ To, Problem string }
+type signInData struct {
+	To, Problem string
+	Provider    bool // people may sign in there
+}
 
 func (s *Site) signInPage(w http.ResponseWriter, r *http.Request) {
-	s.show(w, r, "sign-in", signInData{To: local(r.URL.Query().Get("to"))})
+	s.show(w, r, "sign-in", signInData{To: local(r.URL.Query().Get("to")), Provider: s.Provider != nil})
 }
 
 func escaped(address string) string { return url.QueryEscape(address) }
+
+func unescaped(text string) string {
+	address, _ := url.QueryUnescape(text) // local makes the first page of what can't be read
+	return address
+}
 
 // query is which figures are wanted, as it stands in addresses.
 type query struct {

@@ -105,7 +105,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	if !s.attempts.allow(s.client(r)) {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(http.StatusTooManyRequests)
-		s.show(w, r, "sign-in", signInData{to, "Too many attempts. Try again in a minute."})
+		s.show(w, r, "sign-in", signInData{to, "Too many attempts. Try again in a minute.", s.Provider != nil})
 		return
 	}
 	session, err := s.Store.SignIn(r.Context(), strings.TrimSpace(r.PostFormValue("token")), s.Now())
@@ -115,7 +115,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusServiceUnavailable, "The database does not answer.")
 	case session == "":
 		w.WriteHeader(http.StatusForbidden)
-		s.show(w, r, "sign-in", signInData{to, "Nobody has this token. It may have been removed, or a part of it is missing."})
+		s.show(w, r, "sign-in", signInData{to, "Nobody has this token. It may have been removed, or a part of it is missing.", s.Provider != nil})
 	default:
 		http.SetCookie(w, s.session(session, int(store.SessionLife.Seconds())))
 		http.Redirect(w, r, to, http.StatusSeeOther)

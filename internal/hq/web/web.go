@@ -29,6 +29,8 @@ type Site struct {
 	Log    *slog.Logger
 	// Public is the https address that people type, of a proxy in front; "": there is none, and only this machine comes here.
 	Public string
+	// Provider says who somebody is; nil: people sign in with tokens alone.
+	Provider *Provider
 
 	seen     atomic.Pointer[seen]
 	requests *limiter
@@ -118,7 +120,11 @@ type route struct {
 }
 
 func (s *Site) routes() []route {
-	return []route{
+	var signIn []route
+	if s.Provider != nil {
+		signIn = []route{{"GET /sign-in/begin", "", s.begin}, {"GET " + callbackPath, "", s.callback}}
+	}
+	return append(signIn, []route{
 		{"POST " + report.Path, "", s.receive},
 		{"GET /style.css", "", browser.Style(style)},
 		{"GET /sign-in", "", s.signInPage},
@@ -147,7 +153,7 @@ func (s *Site) routes() []route {
 		{"GET /people", store.Admit, s.people},
 		{"POST /people", store.Admit, s.addPerson},
 		{"POST /people/remove", store.Admit, s.removePerson},
-	}
+	}...)
 }
 
 // Handler answers all requests.
