@@ -93,9 +93,13 @@ func TestLife(t *testing.T) {
 	contains(t, out, "0 added, 1 refused")
 	contains(t, errs, "BERTH4940", "of this name already")
 	out, _ = a.types("", 0, "exceptions", "--csv")
-	contains(t, out, "1,podman,podman,>=7.0 <8.0,asked,2026-11-01,2027-06-30,0,engineering product support services")
+	contains(t, out, "1,podman,podman,>=7.0 <8.0,asked,2026-11-01,2027-06-30,0,\"engineering, product, support, services\"")
 	out, _ = a.types("", 0, "export", "exceptions", "--csv")
 	contains(t, out, "podman,1,1,0,0,0,0,0")
+
+	out, _ = a.types("", 0, "digest", "--day", "2026-11-20")
+	contains(t, out, "# Week to 2026-11-20", "- **Who leaves support.** 8.0 is expected on", "## Issues of this week: ", "- podman waits for the votes of")
+	a.types("", 1, "digest", "--day", "soon")
 
 	first, _, _ := strings.Cut(reports, "\n")
 	forged := strings.Replace(first, `"postgres":16`, `"postgres":12`, 1)

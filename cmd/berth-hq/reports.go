@@ -272,6 +272,36 @@ func exportOne(e *env, f *fleet.Fleet, q fleet.Query, id, key string, asCSV bool
 	return writeJSON(e.stdout, document)
 }
 
+func newDigestCmd(e *env) *cobra.Command {
+	var q query
+	cmd := &cobra.Command{
+		Use:   "digest",
+		Short: "Write what the week brought, as Markdown",
+		Long: `Write what the week brought, as Markdown for a message or a page: each figure beside that of the week before where it differs, the new issues, and the
+exceptions that need somebody.
+
+    berth-hq digest --day 2026-11-29 > week.md`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := q.read(e.now()); err != nil {
+				return err
+			}
+			s, err := e.ready(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			f, err := e.fleet(cmd.Context(), s)
+			if err == nil {
+				_, err = io.WriteString(e.stdout, f.Digest(q.Query))
+			}
+			return err
+		},
+	}
+	q.flags(cmd)
+	return cmd
+}
+
 func newSimulateCmd(e *env) *cobra.Command {
 	var installations, months int
 	var seed uint64

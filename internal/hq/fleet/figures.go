@@ -33,6 +33,7 @@ const (
 var kinds = []kind{
 	{"adoption", "New releases within a month", isActive + "Of those that were active 30 days after a release came out for their target: how many ran it, or a newer one.", (*Fleet).adoption},
 	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the day on which the running release came out, and the day on which the newest one did.", (*Fleet).behind},
+	{"forecast", "Who leaves support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. Who is known for less than 90 days has none.", (*Fleet).forecast},
 	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Only the newest releases have a column of their own.", (*Fleet).versions},
 	{"upgrades", "Upgrades", isTried + "The time is the median of those that were done.", (*Fleet).upgrades},
 	{"stops", "Where upgrades stop", isTried + "Of those that were not done: the stage that they did not get through.", (*Fleet).stops},

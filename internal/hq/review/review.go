@@ -119,12 +119,13 @@ func (r *Request) Missing() (out []Side) {
 	return out
 }
 
-func list(sides []Side) string {
+// List writes sides in one line.
+func List(sides []Side) string {
 	words := make([]string, len(sides))
 	for n, s := range sides {
 		words[n] = string(s)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, ", ")
 }
 
 // Vote takes the answer of a side. A later one replaces it, until there is a decision.
@@ -165,7 +166,7 @@ func (r *Request) Decide(by, reason string, granted bool, now time.Time) error {
 	case by == r.By:
 		return wrong(r.Exception.ID, "who asked for it can't decide it", "let somebody else decide")
 	case len(missing) > 0:
-		return wrong(r.Exception.ID, fmt.Sprintf("%d sides have not voted", len(missing)), "wait for each side, since each has to support what is decided", list(missing))
+		return wrong(r.Exception.ID, fmt.Sprintf("%d sides have not voted", len(missing)), "wait for each side, since each has to support what is decided", List(missing))
 	case strings.TrimSpace(reason) == "":
 		return wrong(r.Exception.ID, "the reason is missing", "write why, for who asks for the same later")
 	}
@@ -278,7 +279,7 @@ func WriteCSV(w io.Writer, all []Standing) error {
 	lines := [][]string{{"request", "exception", "subject", "releases", "status", "asked", "until", "days left", "not voted"}}
 	for _, s := range all {
 		e := s.Exception
-		lines = append(lines, []string{strconv.Itoa(s.Number), e.ID, e.Subject, issue.Guarded(e.Releases), string(s.Status), e.AskedOn, e.Expires, strconv.Itoa(s.Days), list(s.Missing)})
+		lines = append(lines, []string{strconv.Itoa(s.Number), e.ID, e.Subject, issue.Guarded(e.Releases), string(s.Status), e.AskedOn, e.Expires, strconv.Itoa(s.Days), List(s.Missing)})
 	}
 	return csv.NewWriter(w).WriteAll(lines)
 }

@@ -154,7 +154,7 @@ func TestOrder(t *testing.T) {
 		t.Errorf("%+v", before)
 	}
 	var out strings.Builder
-	if err := WriteCSV(&out, Standings(all, record, now)); err != nil || !strings.Contains(out.String(), "4,d,podman,>=7.0 <8.0,asked,2026-11-20,2027-01-15,0,engineering product support services") {
+	if err := WriteCSV(&out, Standings(all, record, now)); err != nil || !strings.Contains(out.String(), "4,d,podman,>=7.0 <8.0,asked,2026-11-20,2027-01-15,0,\"engineering, product, support, services\"") {
 		t.Errorf("%v %s", err, out.String())
 	}
 }

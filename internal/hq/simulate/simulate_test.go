@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,7 +167,7 @@ func TestFiguresAreTheTruth(t *testing.T) {
 			q.Day, q.Months = to, 18
 			w := truthOf(lives, q)
 			t.Run(fmt.Sprintf("%d %s%s%s%s", of.Seed, q.Target, q.Use, q.Size, q.Option), func(t *testing.T) {
-				for id, want := range map[string]map[string][]string{"adoption": w.adoption(), "behind": w.behindAll(), "versions": w.versions(), "upgrades": w.upgrades(), "stops": w.stops(), "targets": w.targets(), "findings": w.findings()} {
+				for id, want := range map[string]map[string][]string{"adoption": w.adoption(), "behind": w.behindAll(), "forecast": w.forecast(), "versions": w.versions(), "upgrades": w.upgrades(), "stops": w.stops(), "targets": w.targets(), "findings": w.findings()} {
 					compare(t, f, q, id, want)
 				}
 			})
@@ -261,6 +262,62 @@ func (w *truth) behindAll() map[string][]string {
 			counts[min(4, w.behind(&w.lives[n], last, w.end()))]++
 			all++
 		}
+	}
+	out := map[string][]string{}
+	for n, c := range counts {
+		out[fmt.Sprint(n)] = []string{fmt.Sprint(c), percent(c, all)}
+	}
+	return out
+}
+
+// forecast says the same as the definition of the figure, of each life alone.
+func (w *truth) forecast() map[string][]string {
+	came := func(minor string) time.Time {
+		one, other := w.out[catalogue.Compose][minor], w.out[catalogue.Kubernetes][minor]
+		if other.Before(one) {
+			return other
+		}
+		return one
+	}
+	next := came("7.0").Add(came("7.0").Sub(came("6.0")))
+	minors := map[string]bool{}
+	for _, of := range w.out {
+		for minor, at := range of {
+			minors[minor] = minors[minor] || !at.After(w.end())
+		}
+	}
+	between := func(from, to string) (n int) {
+		for minor, out := range minors {
+			if out && catalogue.CompareVersions(minor, catalogue.Minor(from)) > 0 && catalogue.CompareVersions(minor, catalogue.Minor(to)) <= 0 {
+				n++
+			}
+		}
+		return n
+	}
+	counts, all := [6]int{}, 0
+	for n := range w.lives {
+		l := &w.lives[n]
+		last, ok := w.told(l, w.end())
+		if !ok {
+			continue
+		}
+		all++
+		row, runs := 4, l.Running(last)
+		switch {
+		case strings.HasPrefix(runs, "5."):
+			row = 0
+		case strings.HasPrefix(runs, "6."):
+			row = 1
+			begins := l.Tells[0] // every life begins after the time that is asked for does
+			steps := between(l.Running(begins), runs)
+			switch known := w.end().Sub(begins); {
+			case known < 90*24*time.Hour:
+				row = 2
+			case steps > 0 && !w.end().Add(known/time.Duration(steps)*time.Duration(between(runs, "7.0"))).After(next):
+				row = 3
+			}
+		}
+		counts[row]++
 	}
 	out := map[string][]string{}
 	for n, c := range counts {

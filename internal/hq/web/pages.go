@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -236,6 +237,16 @@ func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.show(w, r, "dashboard", d)
+}
+
+// digest is what the week brought, as Markdown.
+func (s *Site) digest(w http.ResponseWriter, r *http.Request) {
+	f, q, ok := s.asked(w, r)
+	if !ok {
+		return
+	}
+	w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+	_, _ = io.WriteString(w, f.fleet.Digest(q.Query)) // the reader is gone, or has it
 }
 
 type figureData struct {

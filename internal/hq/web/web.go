@@ -132,6 +132,7 @@ func (s *Site) routes() []route {
 		{"POST /sign-out", "", s.signOut},
 		{"GET /{$}", store.Read, s.dashboard},
 		{"GET /figures/{id}", store.Read, s.figure},
+		{"GET /digest", store.Read, s.digest},
 		{"GET /installations/{name}", store.Read, s.installation},
 		{"GET /issues", store.Read, s.issues},
 		{"POST /issues", store.Write, s.addIssue},
