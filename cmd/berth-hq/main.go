@@ -53,7 +53,7 @@ PGHOST and PGPASSFILE, work too. BERTH_HQ_RECORD names the support record whose 
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e), newIssuesCmd(e), newExceptionsCmd(e), newDigestCmd(e))
+	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e), newIssuesCmd(e), newExceptionsCmd(e), newDigestCmd(e), newOptionsCmd(e))
 	err := root.ExecuteContext(ctx)
 	var problems diag.List
 	switch {

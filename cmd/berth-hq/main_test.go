@@ -97,6 +97,24 @@ func TestLife(t *testing.T) {
 	out, _ = a.types("", 0, "export", "exceptions", "--csv")
 	contains(t, out, "podman,1,1,0,0,0,0,0")
 
+	_, errs = a.types("", 1, "options")
+	contains(t, errs, "BERTH4952", "then: berth-hq import options.yaml")
+	sheet, _ := a.types("", 0, "options", "--example")
+	out, _ = a.types(sheet, 0, "import", "-")
+	contains(t, out, "sheet of options: kept")
+	out, errs = a.types(strings.Replace(sheet, "score: 5", "score: 7", 1), 3, "import", "-")
+	contains(t, out, "sheet of options: refused")
+	contains(t, errs, "BERTH4950", "a score is from 0 to 5")
+	if again, _ := a.types("", 0, "options", "--sheet"); again != sheet {
+		t.Error("the sheet is not as it was written")
+	}
+	out, _ = a.types("", 0, "options")
+	contains(t, out, `"version": 1`, "stays first unless Cost of support weighs more than 0.56")
+	out, _ = a.types("", 0, "options", "--csv")
+	contains(t, out, "compose,Docker Compose on one machine,3.40,launched,true")
+	out, _ = a.types("", 0, "options", "--record")
+	contains(t, out, "status: unsupported", "Its end of life was on 2026-02-25.")
+
 	out, _ = a.types("", 0, "digest", "--day", "2026-11-20")
 	contains(t, out, "# Week to 2026-11-20", "- **Who leaves support.** 8.0 is expected on", "## Issues of this week: ", "- podman waits for the votes of")
 	a.types("", 1, "digest", "--day", "soon")

@@ -17,6 +17,7 @@ import (
 	"berth/internal/diag"
 	"berth/internal/hq/fleet"
 	"berth/internal/hq/issue"
+	"berth/internal/hq/option"
 	"berth/internal/hq/review"
 	"berth/internal/hq/simulate"
 	"berth/internal/hq/store"
@@ -31,20 +32,22 @@ type Imported struct {
 
 	Issues     *importedIssues   `json:"issues,omitempty"`     // nil: no file had issues
 	Exceptions *importedRequests `json:"exceptions,omitempty"` // nil: no file was a request for one
+	Sheet      string            `json:"sheet,omitempty"`      // of options: kept or refused; "": no file was one
 }
 
 func newImportCmd(e *env) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Take reports, issues and requests for exceptions from files",
+		Short: "Take reports, issues, requests for exceptions and options from files",
 		Long: `Take reports from files, as berth report --out writes them: one in a file, or several behind each other. "-" is the input.
 
 A file may also have issues: CSV with the columns title and opened at least, or JSON of issues of GitHub, as its API and gh issue list --json write it.
 berth-hq sees which it is. What it reads of an issue: ` + strings.Join(issue.Columns(), ", ") + `.
 On GitHub these stand in labels, such as cause/configuration, or in lines of the text, such as "Release: 7.5.4453".
 
-A file of berth exception new is a request for an exception, on which people then vote.
+A file of berth exception new is a request for an exception, on which people then vote. One with criteria is the
+sheet of options: a new version of it.
 
 Reports and issues may be old, in any order and there already. Those that are refused are named, and the others are taken. Exit code 3 when some were
 refused.`,
@@ -89,7 +92,12 @@ func (i *importer) WriteText(w io.Writer) error {
 		}
 	}
 	if i.Exceptions != nil {
-		_, err := fmt.Fprintf(w, "requests for exceptions: %d added, %d refused\n", i.Exceptions.Added, i.Exceptions.Refused)
+		if _, err := fmt.Fprintf(w, "requests for exceptions: %d added, %d refused\n", i.Exceptions.Added, i.Exceptions.Refused); err != nil {
+			return err
+		}
+	}
+	if i.Sheet != "" {
+		_, err := fmt.Fprintf(w, "sheet of options: %s\n", i.Sheet)
 		return err
 	}
 	return nil
@@ -97,7 +105,7 @@ func (i *importer) WriteText(w io.Writer) error {
 
 // someRefused reports whether something was not taken.
 func (i *importer) someRefused() bool {
-	return i.refused > 0 || i.Issues != nil && i.Issues.Refused > 0 || i.Exceptions != nil && i.Exceptions.Refused > 0
+	return i.refused > 0 || i.Issues != nil && i.Issues.Refused > 0 || i.Exceptions != nil && i.Exceptions.Refused > 0 || i.Sheet == refusedSheet
 }
 
 // batch is how many reports of a file are taken in one transaction.
@@ -127,7 +135,10 @@ func (i *importer) file(ctx context.Context, name string) error {
 	if read := issuesOf(text); read != nil {
 		return i.log(ctx, read(name, text))
 	}
-	if begin, _ := text.Peek(peeked); review.IsFile(begin) {
+	switch begin, _ := text.Peek(peeked); {
+	case option.IsSheet(begin):
+		return i.sheet(ctx, name, text)
+	case review.IsFile(begin):
 		return i.request(ctx, name, text)
 	}
 	i.reports = true

@@ -115,14 +115,15 @@ var rooms = map[string][]string{
 	"internal/registry":                  {"internal/diag"},
 	"cmd/berth":                          {"internal/cli", "internal/installation", "internal/view"},
 	"cmd/berth-catalogue":                {"catalogue", "internal/catalogue/maintain", "internal/catalogue/rendered"},
-	"cmd/berth-hq":                       {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/hq/review", "internal/hq/simulate", "internal/hq/store", "internal/hq/web", "internal/report"},
+	"cmd/berth-hq":                       {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/hq/option", "internal/hq/review", "internal/hq/simulate", "internal/hq/store", "internal/hq/web", "internal/report"},
 	"internal/hq/issue":                  {"catalogue", "internal/diag", "internal/report", "internal/upgrade/stages"},
+	"internal/hq/option":                 {"catalogue", "internal/diag", "internal/hq/issue"},
 	"internal/hq/review":                 {"catalogue", "internal/diag", "internal/exception", "internal/hq/issue"},
 	"internal/hq/fleet":                  {"catalogue", "internal/diag", "internal/exception", "internal/hq/issue", "internal/hq/review", "internal/report", "internal/state"},
 	"internal/hq/simulate":               {"catalogue", "internal/diag", "internal/hq/issue", "internal/plan", "internal/report", "internal/state", "internal/upgrade/stages"},
 	"internal/hq/store":                  {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/hq/review", "internal/plan", "internal/report"},
 	"internal/hq/store/pgtest":           {},
-	"internal/hq/web":                    {"catalogue", "internal/browser", "internal/diag", "internal/exception", "internal/hq/fleet", "internal/hq/issue", "internal/hq/review", "internal/hq/store", "internal/report"},
+	"internal/hq/web":                    {"catalogue", "internal/browser", "internal/diag", "internal/exception", "internal/hq/fleet", "internal/hq/issue", "internal/hq/option", "internal/hq/review", "internal/hq/store", "internal/report"},
 	"internal/cli":                       {anything},
 }
 
@@ -130,7 +131,7 @@ var rooms = map[string][]string{
 const anything = "all of them"
 
 // pure rooms have no effects: no files, no network, no processes, no clock of their own.
-var pure = []string{"internal/fold", "internal/address", "internal/report", "internal/hq/fleet", "internal/hq/issue", "internal/hq/review", "internal/hq/simulate", "internal/adopt", "internal/manual", "internal/eject", "internal/signed", "internal/release", "internal/support", "internal/size", "internal/exception", "internal/window", "internal/jsonc", "internal/config/contents", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/upgrade", "internal/upgrade/stages", "internal/backup/stages", "internal/secret", "internal/bundle/redact", "internal/render/yaml",
+var pure = []string{"internal/fold", "internal/address", "internal/report", "internal/hq/fleet", "internal/hq/issue", "internal/hq/option", "internal/hq/review", "internal/hq/simulate", "internal/adopt", "internal/manual", "internal/eject", "internal/signed", "internal/release", "internal/support", "internal/size", "internal/exception", "internal/window", "internal/jsonc", "internal/config/contents", "internal/policy", "internal/stack", "internal/plan", "internal/plan/fields", "internal/plan/objects", "internal/upgrade", "internal/upgrade/stages", "internal/backup/stages", "internal/secret", "internal/bundle/redact", "internal/render/yaml",
 	"internal/render/compose", "internal/render/compose/spec", "internal/render/kubernetes", "internal/render/kubernetes/api", "internal/render/kubernetes/forms", "internal/runbook", "internal/tree", "internal/render/agent", "internal/doctor"}
 
 // ofCompose is Compose's own code for its format, with what that needs. It is given texts, and reads nothing.

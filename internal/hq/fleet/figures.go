@@ -78,6 +78,13 @@ func (f *Fleet) active(q Query, t time.Time, each func(*Installation, *Facts)) {
 	}
 }
 
+// Running counts the active installations by deployment option.
+func (f *Fleet) Running(q Query) map[string]int {
+	out := map[string]int{}
+	f.active(q, q.end(), func(_ *Installation, s *Facts) { out[s.Option]++ })
+	return out
+}
+
 // during says the same as active does for each of some times, which are in order: it calls with what an installation was at times[from:to]. Going through
 // the stays once is much less work than asking each installation how it was at each time.
 func (f *Fleet) during(q Query, times []time.Time, each func(s *Facts, from, to int)) {

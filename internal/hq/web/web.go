@@ -1,5 +1,7 @@
 // Package web is berth-hq in a browser: reports come in, and figures go out as pages, JSON and CSV. Pages are made here, have no script, and load nothing from
 // elsewhere. Who asks for a page or for data has a right to it, from a session or from a token; only reports need none, since each proves itself.
+//
+// One package because all pages share who may see them, the fleet that was read for them, and the table of addresses that a test holds against the rights.
 package web
 
 import (
@@ -150,6 +152,10 @@ func (s *Site) routes() []route {
 		{"POST /exceptions/{number}/sign", store.Decide, s.sign},
 		{"POST /exceptions/{number}/revoke", store.Decide, s.revoke},
 		{"POST /exceptions/{number}/statement", store.Decide, s.statement},
+		{"GET /options", store.Read, s.options},
+		{"POST /options", store.Decide, s.keepOptions},
+		{"GET /options/edit", store.Decide, s.editOptions},
+		{"GET /options/{id}", store.Read, s.option},
 		{"GET /audit", store.Admit, s.audit},
 		{"GET /people", store.Admit, s.people},
 		{"POST /people", store.Admit, s.addPerson},
