@@ -17,7 +17,6 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
-	"berth/internal/hq/fleet"
 	"berth/internal/hq/store"
 )
 
@@ -103,15 +102,6 @@ func (e *env) record() (*catalogue.SupportRecord, error) {
 			Hint: "name a support.yaml in BERTH_HQ_RECORD"}}
 	}
 	return r, nil
-}
-
-// fleet reads all that is counted.
-func (e *env) fleet(ctx context.Context, s *store.Store) (*fleet.Fleet, error) {
-	record, err := e.record()
-	if err != nil {
-		return nil, err
-	}
-	return s.Fleet(ctx, catalogue.Embedded(), record)
 }
 
 func newMigrateCmd(e *env) *cobra.Command {

@@ -210,24 +210,12 @@ func newExportCmd(e *env) *cobra.Command {
 Figures: ` + strings.Join(fleet.IDs(), ", ") + `. With --row it is the list that a row was counted from; the key of each row is in the JSON.`,
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: fleet.IDs(),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			if err := q.read(e.now()); err != nil {
-				return err
-			}
-			s, err := e.ready(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			f, err := e.fleet(cmd.Context(), s)
-			if err != nil {
-				return err
-			}
+		RunE: q.counts(e, func(f *fleet.Fleet, names []string) error {
 			if len(names) == 0 {
 				return exportAll(e, f, q.Query)
 			}
 			return exportOne(e, f, q.Query, names[0], row, asCSV)
-		},
+		}),
 	}
 	q.flags(cmd)
 	cmd.Flags().StringVar(&row, "row", "", "the list behind the row with this key")
@@ -252,6 +240,26 @@ func (q *query) read(now time.Time) (err error) {
 		}
 	}
 	return nil
+}
+
+// counts is a command that counts figures for the query.
+func (q *query) counts(e *env, do func(*fleet.Fleet, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := q.read(e.now()); err != nil {
+			return err
+		}
+		return e.with(func(ctx context.Context, s *store.Store, args []string) error {
+			record, err := e.record()
+			if err != nil {
+				return err
+			}
+			f, err := s.Fleet(ctx, catalogue.Embedded(), record)
+			if err != nil {
+				return err
+			}
+			return do(f, args)
+		})(cmd, args)
+	}
 }
 
 func exportAll(e *env, f *fleet.Fleet, q fleet.Query) error {
@@ -293,21 +301,10 @@ exceptions that need somebody.
 
     berth-hq digest --day 2026-11-29 > week.md`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := q.read(e.now()); err != nil {
-				return err
-			}
-			s, err := e.ready(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			f, err := e.fleet(cmd.Context(), s)
-			if err == nil {
-				_, err = io.WriteString(e.stdout, f.Digest(q.Query))
-			}
+		RunE: q.counts(e, func(f *fleet.Fleet, _ []string) error {
+			_, err := io.WriteString(e.stdout, f.Digest(q.Query))
 			return err
-		},
+		}),
 	}
 	q.flags(cmd)
 	return cmd

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -37,9 +38,7 @@ func (s *Site) exceptions(w http.ResponseWriter, r *http.Request) {
 	case "json":
 		writeJSON(w, all)
 	case "csv":
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		w.Header().Set("Content-Disposition", `attachment; filename="exceptions.csv"`)
-		_ = review.WriteCSV(w, all) // the reader is gone, or has it
+		writeCSV(w, "exceptions", func(w io.Writer) error { return review.WriteCSV(w, all) })
 	case "":
 		s.show(w, r, "exceptions", exceptionsData{all, person(r).Role.May(store.Write), len(s.Record.Deciders) == 0})
 	default:

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -27,6 +29,9 @@ func (s *Site) troubled(w http.ResponseWriter, r *http.Request, err error) {
 	s.Log.Error("the database was asked in vain", "path", r.URL.Path, "error", err)
 	s.fail(w, r, http.StatusServiceUnavailable, "The database does not answer.")
 }
+
+// mostIssues is how many issues a page shows. A longer table is no help to who reads it, and slow for who hears it.
+const mostIssues = 200
 
 type issuesData struct {
 	Issues    []issue.Issue // newest first
@@ -76,9 +81,7 @@ func (s *Site) issues(w http.ResponseWriter, r *http.Request) {
 	case "json":
 		writeJSON(w, all)
 	case "csv":
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		w.Header().Set("Content-Disposition", `attachment; filename="issues.csv"`)
-		_ = issue.WriteCSV(w, all) // the reader is gone, or has it
+		writeCSV(w, "issues", func(w io.Writer) error { return issue.WriteCSV(w, all) })
 	case "":
 		d := issuesData{All: len(all), MayWrite: person(r).Role.May(store.Write)}
 		for n := range all {
@@ -86,8 +89,8 @@ func (s *Site) issues(w http.ResponseWriter, r *http.Request) {
 				d.Unchecked++
 			}
 		}
-		slices.Reverse(all)
-		d.Issues = all[:min(len(all), most)]
+		slices.SortFunc(all, func(a, b issue.Issue) int { return cmp.Or(cmp.Compare(b.Opened, a.Opened), b.Number-a.Number) })
+		d.Issues = all[:min(len(all), mostIssues)]
 		s.show(w, r, "issues", d)
 	default:
 		s.fail(w, r, http.StatusBadRequest, "The formats are json and csv.")

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -81,9 +82,7 @@ func (s *Site) options(w http.ResponseWriter, r *http.Request) {
 	case "json":
 		writeJSON(w, map[string]any{"version": d.Version.Number, "criteria": d.Criteria, "options": d.Options, "sensitivities": d.Sensitivities})
 	case "csv":
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		w.Header().Set("Content-Disposition", `attachment; filename="options.csv"`)
-		_ = sheet.WriteCSV(w, s.Now()) // the reader is gone, or has it
+		writeCSV(w, "options", func(w io.Writer) error { return sheet.WriteCSV(w, s.Now()) })
 	case "record":
 		text, err := sheet.Record(s.Now())
 		if err != nil {

@@ -285,9 +285,7 @@ func (s *Site) figure(w http.ResponseWriter, r *http.Request) {
 	case "json":
 		writeJSON(w, document)
 	case "csv":
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		w.Header().Set("Content-Disposition", `attachment; filename="`+id+`.csv"`)
-		_ = d.Table.WriteCSV(w) // the reader is gone, or has it
+		writeCSV(w, id, d.Table.WriteCSV)
 	case "":
 		d.All = len(d.Table.Rows)
 		d.Table.Rows = d.Table.Rows[:min(d.All, most)]
@@ -295,6 +293,12 @@ func (s *Site) figure(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.fail(w, r, http.StatusBadRequest, "The formats are json and csv.")
 	}
+}
+
+func writeCSV(w http.ResponseWriter, name string, write func(io.Writer) error) {
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
+	_ = write(w) // the reader is gone, or has it
 }
 
 func writeJSON(w http.ResponseWriter, document any) {
