@@ -60,8 +60,7 @@ func (s *Site) pending(value string, life time.Duration) *http.Cookie {
 
 // begin leads to the provider.
 func (s *Site) begin(w http.ResponseWriter, r *http.Request) {
-	if !s.attempts.allow(s.client(r)) {
-		s.notSignedIn(w, r, http.StatusTooManyRequests, "Too many attempts. Try again in a minute.")
+	if s.tooMany(w, r) {
 		return
 	}
 	of, err := s.Provider.discover(r.Context())
@@ -75,6 +74,16 @@ func (s *Site) begin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, s.oauth(of).AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
 
+// tooMany refuses who tries too often: each attempt asks the provider something.
+func (s *Site) tooMany(w http.ResponseWriter, r *http.Request) bool {
+	if s.attempts.allow(s.client(r)) {
+		return false
+	}
+	w.Header().Set("Retry-After", "60")
+	s.notSignedIn(w, r, http.StatusTooManyRequests, "Too many attempts. Try again in a minute.")
+	return true
+}
+
 func (s *Site) notSignedIn(w http.ResponseWriter, r *http.Request, status int, why string) {
 	w.WriteHeader(status)
 	s.show(w, r, "sign-in", signInData{To: "/", Problem: why, Provider: s.Provider != nil})
@@ -82,6 +91,9 @@ func (s *Site) notSignedIn(w http.ResponseWriter, r *http.Request, status int, w
 
 // callback is where the provider leads back to.
 func (s *Site) callback(w http.ResponseWriter, r *http.Request) {
+	if s.tooMany(w, r) {
+		return
+	}
 	http.SetCookie(w, s.pending("", -time.Second))
 	c, err := r.Cookie(pendingCookie)
 	parts := []string{}

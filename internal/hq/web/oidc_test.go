@@ -155,6 +155,13 @@ func TestOpenIDConnect(t *testing.T) {
 	if resp, _ := v.asks("GET", "/sign-in/callback?code=good&state=x", ""); resp.StatusCode != http.StatusForbidden {
 		t.Error(resp.Status)
 	}
+	for range attemptsAtOnce {
+		resp, _ = v.asks("GET", "/sign-in/callback?code=good&state=x", "")
+	}
+	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("an attempt too many: %s", resp.Status)
+	}
+	v.site.attempts = newLimiter(attemptsPerSecond, attemptsAtOnce)
 	// A provider that is away keeps nobody with a token out.
 	v.site.Provider = &Provider{Issuer: "http://127.0.0.1:1", Client: "hq", Secret: "secret"}
 	if resp, text := v.asks("GET", "/sign-in/begin", ""); resp.StatusCode != http.StatusBadGateway || !strings.Contains(text, "A token works without it") {
