@@ -17,7 +17,8 @@ import (
 )
 
 // TestConsoleInABrowser goes through the pages of berth console, of installations in memory on both targets and with a wrong config, on a desk, in the dark
-// and on a phone: axe finds nothing, and nothing is wider than the window. make console-browser runs it.
+// and on a phone: axe finds nothing, and nothing is wider than the window. Then a plan is carried out, which ends on its page without a reload by
+// hand. make console-browser runs it.
 func TestConsoleInABrowser(t *testing.T) {
 	text, err := os.ReadFile(os.Getenv("AXE"))
 	if err != nil {
@@ -41,6 +42,14 @@ func TestConsoleInABrowser(t *testing.T) {
 				look(t, browser, checker, strings.Join([]string{"console", name, page, screen.name}, "-"), at+path)
 			}
 		}
+		if name == "wrong" {
+			continue // there is no plan
+		}
+		run(t, browser, chromedp.Navigate(at+"/plan"), chromedp.Click(".yes button"), chromedp.WaitReady(`main a[href="/history"]`), chromedp.Text(".headline", &text))
+		if !strings.Contains(text, "done") {
+			t.Errorf("%s: the run ends with %q", name, text)
+		}
+		look(t, browser, checker, "console-"+name+"-run", at+"/run")
 	}
 }
 
