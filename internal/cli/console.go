@@ -71,7 +71,7 @@ func (e *Env) console(ctx context.Context, f consoleFlags) error {
 	})()
 	at := "http://" + listener.Addr().String() + c.Enter()
 	fmt.Fprintf(e.raw(), "%s\n", at)
-	fmt.Fprintln(e.Stdout, "the address works once, in one browser of this machine; the console ends with Ctrl-C")
+	fmt.Fprintln(e.Stdout, "the address works once, in one browser; the console ends with Ctrl-C")
 	if !f.noOpen {
 		defer e.browseInto(ctx, at)()
 	}

@@ -158,13 +158,16 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// link is one of the navigation.
-var link = regexp.MustCompile(`(?s)<nav.*?</nav>`)
+// jsonLink leads to the document of a page.
+var jsonLink = regexp.MustCompile(`<a href="([^"]*)">JSON</a>`)
+
+// navigation leads to all pages.
+var navigation = regexp.MustCompile(`(?s)<nav.*?</nav>`)
 
 // asTyped holds all pages of the navigation against their commands.
 func asTyped(v *visitor, when string) {
 	v.t.Helper()
-	paths := regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(link.FindString(v.page("/")), -1)
+	paths := regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(navigation.FindString(v.page("/")), -1)
 	if len(paths) < 8 {
 		v.t.Fatalf("%s: the navigation has %d pages", when, len(paths))
 	}
@@ -184,7 +187,12 @@ func asTyped(v *visitor, when string) {
 			v.t.Errorf("%s, %s: it says\n%s\nand berth %s\n%s", when, p[1], got, m[1], text)
 		}
 		_, result, _ = onWorld(v.world, 0, environment{dir: v.dir, getenv: func(string) string { return "" }}, append(words, "--json"))
-		_, document := v.asks(http.MethodGet, v.at+p[1]+"?format=json", "")
+		address := jsonLink.FindStringSubmatch(page)
+		if address == nil {
+			v.t.Errorf("%s, %s: it does not lead to its document", when, p[1])
+			continue
+		}
+		_, document := v.asks(http.MethodGet, v.at+html.UnescapeString(address[1]), "")
 		if err := valid([]byte(document)); err != nil {
 			v.t.Errorf("%s, %s: %v", when, p[1], err)
 		}

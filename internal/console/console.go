@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -125,6 +126,7 @@ type page struct {
 	Looks         []look
 	At            time.Time
 	Command       string // that a terminal shows the same with
+	JSON          string // the address of its document; "": there is none
 	Answer        Answer
 	Chosen        string // the release that an upgrade is to lead to; "": as berth chooses
 	Run           *seen  // what was started here; nil: the page is about something else
@@ -146,12 +148,15 @@ func (c *Console) look(w http.ResponseWriter, r *http.Request, l look) {
 
 // looked is the page of a look. to is the release that an upgrade is to lead to; "": as berth chooses.
 func (c *Console) looked(ctx context.Context, l look, to string) page {
+	document := url.Values{"format": {"json"}}
 	p := page{Title: l.Title, Path: l.Path}
 	words := append(strings.Fields(l.command), c.flags...)
 	if to != "" && l.starts == plan.Upgrade {
 		p.Chosen = to
 		words = append(words, "--to="+to) // one word, whatever is in it
+		document.Set("to", to)
 	}
+	p.JSON = l.Path + "?" + document.Encode()
 	p.Command, p.Answer = "berth "+strings.Join(words, " "), c.Ask(ctx, Command{Words: words})
 	return p
 }
