@@ -196,7 +196,7 @@ func (s *site) diagnosed(cause string, below ...string) *doctor.Report {
 // obeys runs the command that the doctor named first, as its reader would.
 func (s *site) obeys(r *doctor.Report) {
 	s.t.Helper()
-	at := strings.LastIndex(r.Do, "berth ")
+	at := max(strings.LastIndex(r.Do, "berth "), strings.LastIndex(r.Do, "docker run "))
 	if at < 0 {
 		s.t.Fatalf("%q names no command", r.Do)
 	}

@@ -88,6 +88,8 @@ var edges = []edge{
 	{"BERTH5050", "BERTH505[1278]", anywhere},
 	{"BERTH5080", "BERTH500[123]", anywhere}, // a run that did not come to its end
 	{"BERTH5080", "BERTH5082", anywhere},
+	{"BERTH374?", "BERTH5082", anywhere}, // what runs is of another release than the config
+	{"BERTH374?", "BERTH5003", anywhere},
 	{"BERTH5080", "BERTH37??", upgrading},
 	{"BERTH5080", "BERTH5027", upgrading},
 	{"BERTH5080", "BERTH5063", upgrading},

@@ -199,6 +199,14 @@ var faults = []fault{
 		e.Missing = []string{"worker"}
 		e.Pending = []string{"create worker"}
 	}, "BERTH5080", nil, []string{"BERTH5003", "BERTH5082"}, "berth up"},
+	{"a pipeline deployed another release beside berth", func(e *Evidence) {
+		e.Stands = diag.List{{Code: "BERTH3743", Severity: diag.Warning, Subject: "sourcegraph.yaml", Summary: "containers of several releases exist", Hint: "berth up brings all of them to 7.5.4453"}}
+		e.Pending = []string{"recreate worker"}
+	}, "BERTH3743", nil, []string{"BERTH5082"}, "berth up"},
+	{"the release in the file is another major", func(e *Evidence) {
+		e.Stands = diag.List{{Code: "BERTH3740", Severity: diag.Error, Subject: "sourcegraph.yaml", Summary: "it asks for another release", Hint: "berth upgrade --to 7.5.4453"}}
+		e.Pending, e.Missing = []string{"recreate worker"}, []string{"syntactic-code-intel-worker"}
+	}, "BERTH3740", nil, []string{"BERTH5082", "BERTH5003"}, "berth upgrade"},
 	{"an upgrade failed in the middle of a migration", func(e *Evidence) {
 		e.LastRun = &LastRun{What: "upgrade 6.0.0", Result: "failed", Started: taken, Next: "upgrade", Upgrade: true}
 		e.Missing = []string{"worker", "redis-store"}
@@ -354,6 +362,30 @@ func TestOldLines(t *testing.T) {
 	e.Logs[7].Lines, e.Logs[7].Starting = append(e.Logs[7].Lines, "lookup sourcegraph-frontend-internal on 127.0.0.11:53: no such host"), 3
 	if r := Examine(e, Request{}); r.Verdict != Pass {
 		t.Errorf("%s: %+v", r.Verdict, r.Findings)
+	}
+}
+
+// TestOutlived: that the kernel ended an instance once counts while it is news, and until somebody did something about it.
+func TestOutlived(t *testing.T) {
+	for name, c := range map[string]struct {
+		state    string
+		started  time.Duration // ago
+		run      time.Duration // ago
+		expected bool
+	}{
+		"it does not run":                   {"stopped", 2 * time.Hour, 3 * time.Hour, true},
+		"it restarted a moment ago":         {"healthy", time.Minute, time.Hour, true},
+		"it has run for hours since":        {"healthy", 2 * time.Hour, 3 * time.Hour, false},
+		"somebody gave it more memory":      {"healthy", 10 * time.Minute, time.Minute, false},
+		"somebody did, and it ended again":  {"healthy", time.Minute, 10 * time.Minute, true},
+		"somebody did, and it does not run": {"stopped", 10 * time.Minute, time.Minute, true},
+	} {
+		e := healthy(catalogue.Compose)
+		e.Instances[8].OOMKilled, e.Instances[8].State, e.Instances[8].Started = true, c.state, taken.Add(-c.started)
+		e.LastRun.Started = taken.Add(-c.run)
+		if got := len(Examine(e, Request{Only: []string{"BERTH5005"}}).Findings) > 0; got != c.expected {
+			t.Errorf("%s: found %v", name, got)
+		}
 	}
 }
 

@@ -125,6 +125,8 @@ type Instance struct {
 	Memory     int64     `json:"memory,omitempty"`     // limit in bytes; 0: none
 	MemoryUsed int64     `json:"memoryUsed,omitempty"` // bytes; 0: not known
 	Node       string    `json:"node,omitempty"`
+	// Chown is the command that gives the files of its data to the user that it runs as; "" where none is known.
+	Chown string `json:"chown,omitempty"`
 }
 
 // Log is the last lines of an instance, masked.

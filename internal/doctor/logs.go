@@ -31,6 +31,9 @@ var (
 	ofRedis    = []string{"redis-cache", "redis-store"}
 )
 
+// foreignData is the code of data that belongs to another user.
+const foreignData = "BERTH5066"
+
 // signatures are lines that tell one cause for sure. Each has its reason and its remedy at length with its code.
 //
 // Source: https://sourcegraph.com/docs/self-hosted/how-to and the threads that docs/troubleshooting.md names; the messages of Postgres, Redis and Linux
@@ -47,7 +50,7 @@ var signatures = []signature{
 		summary: "a migration needs a superuser of the database", hint: "apply it as a superuser: https://sourcegraph.com/docs/admin/how-to/privileged_migrations"},
 	{code: "BERTH5065", pattern: `password authentication failed for user|SASL authentication failed`, severity: diag.Error,
 		summary: "a database refuses the password", hint: "give the config the password that the database has"},
-	{code: "BERTH5066", pattern: `has wrong ownership|initdb: error: could not (change permissions|access directory)|could not open file .*: Permission denied|Can't open the append-only file: Permission denied`, severity: diag.Error,
+	{code: foreignData, pattern: `has wrong ownership|Can't open or create append-only dir .*: Permission denied|initdb: error: could not (change permissions|access directory)|could not open file .*: Permission denied|Can't open the append-only file: Permission denied`, severity: diag.Error,
 		summary: "its data belongs to another user", hint: "give the files of its volume the user that berth catalogue show RELEASE lists for the service"},
 	{code: "BERTH5067", pattern: `database files are incompatible with server|was initialized by PostgreSQL version`, services: ofPostgres, severity: diag.Error, strict: true,
 		summary: "its data is of another major release of Postgres than its image", hint: "see how release and data stand: berth upgrade path"},
@@ -121,6 +124,9 @@ func (s signature) find(e *Evidence, c *Check) (out []*Finding) {
 		}
 		f := c.found(l.Service, s.severity, s.summary, s.hint, fmt.Sprintf("%s in its last lines, such as:", counted(times, "time", "times")), "  "+last)
 		f.Problem.Subject = l.Instance
+		if i := e.instance(l.Instance); s.code == foreignData && i != nil && i.Chown != "" {
+			f.Problem.Hint = "give its files back to the user that it runs as: " + i.Chown
+		}
 		out = append(out, f)
 	}
 	return out

@@ -135,7 +135,7 @@ func ownContainers(e *Evidence, c *Check) (out []*Finding) {
 
 func outOfMemory(e *Evidence, c *Check) (out []*Finding) {
 	for _, i := range e.Instances {
-		if !i.OOMKilled {
+		if !i.OOMKilled || e.outlived(i) {
 			continue
 		}
 		limit := "it has no limit of its own, so the host ran out of memory"
@@ -149,6 +149,13 @@ func outOfMemory(e *Evidence, c *Check) (out []*Finding) {
 		out = append(out, f)
 	}
 	return out
+}
+
+// outlived reports whether an instance runs although the kernel ended it once: for an hour, or since somebody did something about it. Engines and clusters
+// keep saying it of an instance for as long as that exists.
+func (e *Evidence) outlived(i Instance) bool {
+	since := e.LastRun != nil && e.LastRun.Well && e.LastRun.Started.After(i.Started)
+	return !slices.Contains(notRunning, i.State) && (since || e.Taken.Sub(i.Started) > time.Hour)
 }
 
 func restarts(e *Evidence, c *Check) (out []*Finding) {

@@ -343,3 +343,38 @@ func TestReadRedis(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDifferences: what a config asks for is one thing, what others changed by hand or deleted another. A service that is not there is in neither.
+func TestDifferences(t *testing.T) {
+	byHand := plan.Cause{Text: "kubectl-patch changed a by hand, put back", Reverts: "kubectl-patch changed a by hand"}
+	p := &plan.Plan{From: "7.5.4453", Steps: []plan.Step{
+		{Verb: plan.Update, Object: "StatefulSet/gitserver", Service: "gitserver", Changes: []plan.Change{{Field: "memory", Owner: plan.Manager}}},
+		{Verb: plan.Update, Object: "Service/pgsql", Service: "pgsql", Why: []plan.Cause{byHand}, Changes: []plan.Change{{Field: "spec.selector.app", Owner: "kubectl-patch"}}},
+		{Verb: plan.Create, Object: "Service/searcher", Service: "searcher"}, {Verb: plan.Create, Object: "Deployment/worker", Service: "worker"},
+		{Verb: plan.Create, Object: "searcher-0", Service: "searcher"},
+	}}
+	pending, altered := differences(p)
+	if diff := cmp.Diff([]string{"update StatefulSet/gitserver"}, pending); diff != "" {
+		t.Errorf("pending: -want +got\n%s", diff)
+	}
+	want := []doctor.Altered{{Object: "Service/pgsql", Service: "pgsql", Said: "kubectl-patch changed a by hand"}, {Object: "Service/searcher", Service: "searcher", Said: "it is not there"}}
+	if diff := cmp.Diff(want, altered); diff != "" {
+		t.Errorf("altered: -want +got\n%s", diff)
+	}
+	if p.From = ""; len(p.Steps) > 0 {
+		if _, altered := differences(p); len(altered) != 1 {
+			t.Errorf("before the first deployment: %v", altered)
+		}
+	}
+}
+
+// TestChown: on an engine the command that gives data back to its user is known, in a cluster pods do that.
+func TestChown(t *testing.T) {
+	for config, want := range map[string]string{compose: " -R 999:999 /data/pgdata-16", cluster: ""} {
+		for _, i := range deployed(t, config).look().Instances {
+			if i.Service == "pgsql" && ((want == "") != (i.Chown == "") || !strings.HasSuffix(i.Chown, want)) {
+				t.Errorf("%s: %q", i.Name, i.Chown)
+			}
+		}
+	}
+}

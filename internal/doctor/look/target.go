@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/doctor"
 	"berth/internal/installation"
@@ -163,10 +164,23 @@ func (s *sight) instanceStates(ctx context.Context) (take, error) {
 	all, err := s.instances(ctx)
 	var out []doctor.Instance
 	for _, i := range all {
-		out = append(out, doctor.Instance{Name: i.Name, Service: i.Service, State: string(i.State), Exit: i.Exit, Restarts: i.Restarts, OOMKilled: i.OOMKilled && (!i.Up() || i.Restarts > 0),
+		out = append(out, doctor.Instance{Chown: s.chown(i), Name: i.Name, Service: i.Service, State: string(i.State), Exit: i.Exit, Restarts: i.Restarts, OOMKilled: i.OOMKilled && (!i.Up() || i.Restarts > 0),
 			Started: i.Started, Memory: i.Memory, Node: i.Node})
 	}
 	return func(e *doctor.Evidence) { e.Instances = out }, err
+}
+
+// chown is the command that gives the data of a container to the user that it runs as. A cluster does that by itself, by the fsGroup of pods.
+func (s *sight) chown(i installation.Instance) string {
+	user := s.Env.Catalogue().Describe()[i.Service].User
+	if s.Stack.Target != catalogue.Compose || user == "" || i.Own || len(i.Mounts) == 0 {
+		return ""
+	}
+	command := fmt.Sprintf("docker run --rm --user 0 --volumes-from %s --entrypoint chown %s -R %s", i.Container, i.Image, user)
+	for _, m := range i.Mounts {
+		command += " " + m.Path
+	}
+	return command
 }
 
 const (
