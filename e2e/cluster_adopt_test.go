@@ -92,7 +92,7 @@ func newReleased(t *testing.T, namespace string) *site {
 	if err := os.Remove(filepath.Join(s.dir, "sourcegraph.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	text := official(t, runHelm(t, "template", "sourcegraph", filepath.Join(s.dir, "rendered"), "--namespace", namespace, "--no-hooks"))
+	text := changed(t, runHelm(t, "template", "sourcegraph", filepath.Join(s.dir, "rendered"), "--namespace", namespace, "--no-hooks"), official)
 	s.writeFile("chart/Chart.yaml", "apiVersion: v2\nname: sourcegraph\nversion: "+release+"\n")
 	s.writeFile("chart/values.yaml", "own: theirs\n")
 	template := strings.ReplaceAll(text, "{{", `{{"{{"}}`)
@@ -100,8 +100,17 @@ func newReleased(t *testing.T, namespace string) *site {
 	return s
 }
 
-// official are rendered objects without what only berth's files have: its labels, and the containers that guard against a wrong release.
-func official(t *testing.T, text string) string {
+// official takes out of an object what only berth's files have: its labels, and the containers that guard against a wrong release.
+func official(body map[string]any) {
+	maps.DeleteFunc(tree.Branch(body, "metadata", "labels"), func(name string, _ any) bool { return strings.HasPrefix(name, "dev.berth.") })
+	delete(tree.Branch(tree.Pods(body), "metadata", "annotations"), "dev.berth/config")
+	if pods := tree.Branch(tree.Pods(body), "spec"); pods["initContainers"] != nil {
+		pods["initContainers"] = slices.DeleteFunc(tree.List(pods["initContainers"]), func(c any) bool { return tree.Text(c.(map[string]any), "name") == "guard" })
+	}
+}
+
+// changed are objects as YAML, each changed.
+func changed(t *testing.T, text string, change func(body map[string]any)) string {
 	t.Helper()
 	var out strings.Builder
 	objects := yaml.NewEncoder(&out)
@@ -114,16 +123,48 @@ func official(t *testing.T, text string) string {
 		} else if body == nil {
 			continue // a comment
 		}
-		labels := tree.Branch(body, "metadata", "labels")
-		maps.DeleteFunc(labels, func(name string, _ any) bool { return strings.HasPrefix(name, "dev.berth.") })
-		delete(tree.Branch(tree.Pods(body), "metadata", "annotations"), "dev.berth/config")
-		if pods := tree.Branch(tree.Pods(body), "spec"); pods["initContainers"] != nil {
-			pods["initContainers"] = slices.DeleteFunc(tree.List(pods["initContainers"]), func(c any) bool { return tree.Text(c.(map[string]any), "name") == "guard" })
-		}
+		change(body)
 		if err := objects.Encode(body); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestClusterAdoptKustomize takes over what kubectl applied from an overlay whose selectors are other ones than berth's, as those of Sourcegraph's Kustomize
+// repository are: the objects are made again, and claims, passwords and what somebody changed by hand stay.
+func TestClusterAdoptKustomize(t *testing.T) {
+	needs(t, long, control, helm)
+	s := newReleased(t, "adopt-kustomize")
+	s.writeFile("overlay/objects.yaml", changed(t, runHelm(t, "template", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name), func(body map[string]any) {
+		for _, labels := range []map[string]any{tree.Branch(body, "spec", "selector", "matchLabels"), tree.Branch(tree.Pods(body), "metadata", "labels")} {
+			delete(labels, "app.kubernetes.io/instance")
+			delete(labels, "app.kubernetes.io/name")
+		}
+		if tree.Text(body, "kind") == "Service" {
+			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/instance")
+			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/name")
+		}
+	}))
+	s.writeFile("overlay/kustomization.yaml", "namespace: "+s.name+"\nresources: [objects.yaml]\n")
+	kubectl(t, "create", "namespace", s.name)
+	kubectl(t, "apply", "-k", filepath.Join(s.dir, "overlay"))
+	s.kubectl("set", "resources", "deployment/worker", "--limits=memory=5Gi")
+	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=2m")
+	kept := func() string {
+		return s.kubectl("get", "persistentvolumeclaims", `-o=jsonpath={range .items[*]}{.metadata.name} {.metadata.uid}{"\n"}{end}`) + s.kubectl("get", "secret", "pgsql-auth", "-o=jsonpath={.data.password}")
+	}
+	before := kept()
+
+	says(t, s.must(3, "adopt", "overlay", "--url", "http://localhost"), "StatefulSet/gitserver", "its selector is another one", "BERTH3733")
+	s.must(0, "adopt", "overlay", "--url", "http://localhost", "--yes")
+	says(t, s.read("sourcegraph.yaml"), `memory: "5Gi"`)
+	says(t, s.must(2, "plan"), "taken over from kubectl-client-side-apply", "Sourcegraph does not answer for a while", "volumes are kept")
+	s.must(0, "up")
+	s.must(0, "plan")
+	if after := kept(); after != before {
+		t.Errorf("claims or passwords changed; before:\n%s\nafter:\n%s", before, after)
+	}
+	says(t, s.must(3, "adopt", "overlay", "--out", "again.yaml"), "BERTH4319")
 }
 
 // unhashed are the pods that run, but for those of Prometheus: without rights in the whole cluster it has other files than the release ships.

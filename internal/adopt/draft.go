@@ -258,6 +258,53 @@ func (d *Draft) paths(e *Edit) []string {
 	return []string{path}
 }
 
+// places are the keys of an edit down to its values: an item that was added may have become one with others, of which a problem is not about all.
+func (d *Draft) places(e *Edit) []string {
+	if !e.Add {
+		return d.paths(e)
+	}
+	var out []string
+	for _, path := range d.paths(e) {
+		list, _ := d.Value(e.Path...).([]any)
+		n, err := strconv.Atoi(path[strings.LastIndexByte(path, '.')+1:])
+		if err != nil || n >= len(list) {
+			out = append(out, path)
+			continue
+		}
+		out = append(out, within(path, list[n], e.Value)...)
+	}
+	return out
+}
+
+// within are the paths of a part's values in all of what it is a part of.
+func within(path string, all, part any) []string {
+	var out []string
+	switch p := part.(type) {
+	case map[string]any:
+		a, _ := all.(map[string]any)
+		for _, key := range tree.Keys(p) {
+			if isText(p[key]) && isText(a[key]) && (key == "service" || key == "kind" || key == "reason") {
+				continue // what several edits have in common
+			}
+			out = append(out, within(path+"."+key, a[key], p[key])...)
+		}
+	case []any:
+		a, _ := all.([]any)
+		by := tree.MergeKey(a, p)
+		for _, item := range p {
+			for i, there := range a {
+				if contains(there, item) || by != "" && fmt.Sprint(tree.Name(there, by)) == fmt.Sprint(tree.Name(item, by)) {
+					out = append(out, within(path+"."+strconv.Itoa(i), there, item)...)
+				}
+			}
+		}
+	}
+	if out == nil {
+		return []string{path}
+	}
+	return out
+}
+
 // contains reports whether everything of a value is in another one.
 func contains(all, part any) bool {
 	switch p := part.(type) {
@@ -278,7 +325,7 @@ func contains(all, part any) bool {
 			return false
 		}
 		for _, v := range p {
-			if !slices.ContainsFunc(a, func(x any) bool { return reflect.DeepEqual(x, v) }) {
+			if !slices.ContainsFunc(a, func(x any) bool { return contains(x, v) }) {
 				return false
 			}
 		}
@@ -286,3 +333,5 @@ func contains(all, part any) bool {
 	}
 	return fmt.Sprint(all) == fmt.Sprint(part)
 }
+
+func isText(v any) bool { _, is := v.(string); return is }

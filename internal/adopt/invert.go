@@ -229,12 +229,12 @@ func (i *inverter) takeBack(problems diag.List, at func(string) diag.Range) bool
 	if at == nil {
 		return false
 	}
-	found := false
+	lines, found := i.lines(at), false
 	for _, p := range problems {
 		if p.Severity != diag.Error {
 			continue
 		}
-		if m := i.responsible(p, at); m != nil {
+		for _, m := range responsible(lines, p.Range.Line) {
 			m.why = p.Summary
 			found = i.withdraw(m) || found
 		}
@@ -242,21 +242,30 @@ func (i *inverter) takeBack(problems diag.List, at func(string) diag.Range) bool
 	return found
 }
 
-// responsible is the matter whose edit is closest above the place of a problem.
-func (i *inverter) responsible(p diag.Diagnostic, at func(string) diag.Range) *matter {
-	var best *matter
-	line := 0
+// lines are the matters by the lines of the draft's text that their edits have.
+func (i *inverter) lines(at func(string) diag.Range) map[int][]*matter {
+	out := map[int][]*matter{}
 	for _, id := range i.order {
 		m := i.matters[id]
 		for _, e := range m.edits {
-			for _, path := range i.draft.paths(e) {
-				if l := at(path).Line; l > 0 && l <= p.Range.Line && l >= line {
-					best, line = m, l
+			for _, path := range i.draft.places(e) {
+				if l := at(path).Line; l > 0 {
+					out[l] = append(out[l], m)
 				}
 			}
 		}
 	}
-	return best
+	return out
+}
+
+// responsible are the matters whose edits are closest above a line.
+func responsible(lines map[int][]*matter, line int) []*matter {
+	for ; line > 0; line-- {
+		if m := lines[line]; m != nil {
+			return m
+		}
+	}
+	return nil
 }
 
 // items are the lines of the report: everything of theirs, and what they took away.
@@ -318,7 +327,7 @@ func (i *inverter) item(m *matter, left bool) Item {
 	default:
 		item.Fate, item.Why = Lost, cmp.Or(m.why, "no key and no patch of sourcegraph.yaml says it")
 	}
-	item.Undone = item.Fate == Lost
+	item.Undone = item.Fate == Lost || item.Fate == Again
 	return item
 }
 

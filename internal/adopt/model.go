@@ -43,6 +43,7 @@ const (
 	Patch   Fate = "patch"      // a patch of sourcegraph.yaml says it
 	Secret  Fate = "secret"     // it is kept where secrets are kept
 	Alone   Fate = "left alone" // berth does not manage it, and does not touch it
+	Again   Fate = "made again" // its object is made again, as the release has it
 	Lost    Fate = "not kept"   // it can't be kept, and Why says why
 )
 

@@ -57,8 +57,6 @@ func (f *adoptFlags) oneSource(args []string) error {
 	switch {
 	case f.helm != "" && len(args) > 0:
 		p.Summary, p.Hint = "it takes a folder or a Helm release, not both", "leave "+args[0]+" out, or leave --helm out"
-	case f.helm == "" && f.at != (installation.Place{}):
-		p.Summary, p.Hint = "--context and --namespace say where a Helm release is", "name the release with: --helm RELEASE"
 	default:
 		return nil
 	}
@@ -72,11 +70,14 @@ func newAdoptCmd(env *Env) *cobra.Command {
 	var f adoptFlags
 	cmd := &cobra.Command{
 		Use:   "adopt [DIR]",
-		Short: "Take over a Sourcegraph that runs from Sourcegraph's Compose repository or Helm chart",
+		Short: "Take over a Sourcegraph that runs from Sourcegraph's Compose repository, Helm chart or Kustomize repository",
 		Long: `Read a folder with a fork of Sourcegraph's Compose repository, and write the sourcegraph.yaml that gives the same installation. It is read as docker
 compose reads it, without DIR the folder that you are in: with docker-compose.override.yaml, .env, profiles, extends and includes. Nothing that runs is touched.
 
 With --helm, read a release of Sourcegraph's Helm chart instead: Helm's record of it, and its objects as they are in the cluster now.
+
+Where DIR is an overlay of Sourcegraph's Kustomize repository, or a folder of manifests, read the objects of these files as they are in the cluster now. The
+program kustomize, or else kubectl, makes the objects of an overlay.
 
   berth adopt DIR     writes sourcegraph.yaml and a report of what became of each line of yours
   berth plan          what taking over would change: normally nothing
@@ -97,8 +98,8 @@ listed, and asked about.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.helm, "helm", "", "the name of a Helm release, in place of a folder")
-	flags.StringVar(&f.at.Context, "context", "", "with --helm, the kube context (default the current one)")
-	flags.StringVarP(&f.at.Namespace, "namespace", "n", "", "with --helm, the namespace (default the context's)")
+	flags.StringVar(&f.at.Context, "context", "", "in a cluster, the kube context (default the current one)")
+	flags.StringVarP(&f.at.Namespace, "namespace", "n", "", "in a cluster, the namespace (default that of the files, else the context's)")
 	_ = cmd.RegisterFlagCompletionFunc("context", env.contexts) // the flags exist
 	_ = cmd.RegisterFlagCompletionFunc("namespace", env.namespaces)
 	flags.StringArrayVarP(&f.read.Files, "file", "f", nil, "a Compose file, as docker compose has it (default as docker compose finds them)")
@@ -120,11 +121,7 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 	if _, err := os.Lstat(e.Abs(f.out)); !errors.Is(err, fs.ErrNotExist) {
 		return exists(f.out)
 	}
-	read := func(ctx context.Context, f *adoptFlags) (taking, error) { return e.fork(ctx, dir, f) }
-	if f.helm != "" {
-		read = e.helmRelease
-	}
-	t, err := read(ctx, &f)
+	t, err := e.read(ctx, dir, &f)
 	if err != nil {
 		return err
 	}
@@ -162,6 +159,24 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 		view.Judged(e.Stdout, support)
 		fmt.Fprintln(e.Stdout, "next: berth plan"+naming(f.out))
 	})
+}
+
+// read reads an installation of theirs, and finds the config for it. Nothing is written.
+func (e *Env) read(ctx context.Context, dir string, f *adoptFlags) (taking, error) {
+	if f.helm != "" {
+		return e.helmRelease(ctx, f)
+	}
+	objects, err := e.objects(ctx, dir, f)
+	switch {
+	case err != nil:
+		return taking{}, err
+	case objects != nil:
+		return e.applied(ctx, dir, objects, f)
+	case f.at != (installation.Place{}):
+		return taking{}, &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--helm", Summary: "--context and --namespace say where an installation is in a cluster, and " + dir + " has no files of one",
+			Hint: "name the release with: --helm RELEASE   or the folder that kubectl applied: berth adopt DIR"}}
+	}
+	return e.fork(ctx, dir, f)
 }
 
 // fork reads a fork of Sourcegraph's Compose repository, and finds the config for it. Nothing is written.

@@ -18,11 +18,16 @@ import (
 
 // helmRelease reads a Helm release, and finds the config for it. Nothing is written.
 func (e *Env) helmRelease(ctx context.Context, f *adoptFlags) (taking, error) {
-	t := taking{target: catalogue.Kubernetes}
 	s, err := cluster.Theirs(ctx, &e.Environment, f.at, f.helm)
 	if err != nil {
-		return t, err
+		return taking{}, err
 	}
+	return e.inCluster(s, f)
+}
+
+// inCluster finds the config for an installation in a cluster.
+func (e *Env) inCluster(s *theirs.Source, f *adoptFlags) (taking, error) {
+	t := taking{target: catalogue.Kubernetes}
 	base, err := adopt.FindBase(e.Catalogue(), catalogue.Kubernetes, s.Images)
 	if err != nil {
 		return t, err
@@ -34,7 +39,7 @@ func (e *Env) helmRelease(ctx context.Context, f *adoptFlags) (taking, error) {
 	if problems.Failed() {
 		return t, problems
 	}
-	r.Report.Source = "Helm release " + f.helm
+	r.Report.Source = s.Origin.Name
 	t.result, t.guessed = r, s.Guessed
 	return t, nil
 }

@@ -15,6 +15,7 @@ var fates = []struct {
 	title string
 }{
 	{adopt.Lost, "can't be kept"},
+	{adopt.Again, "made again, as Sourcegraph ships it, with what keys say"},
 	{adopt.Alone, "left alone: berth does not touch it"},
 	{adopt.Patch, "kept by a patch"},
 	{adopt.Secret, "kept as a secret, in a file"},
@@ -30,6 +31,10 @@ func Adoption(w io.Writer, r adopt.Report, all bool) {
 			continue
 		}
 		fmt.Fprintf(w, "\n%s:\n", f.title)
+		if f.fate == adopt.Again && !all {
+			again(w, items)
+			continue
+		}
 		follow := 0
 		for _, i := range items {
 			if !all && i.Fate == adopt.Key && len(i.Keys) == 0 {
@@ -57,6 +62,18 @@ func Adoption(w io.Writer, r adopt.Report, all bool) {
 	fmt.Fprintf(w, "\n%s as Sourcegraph %s ships it, and berth as well\n", counted(same, "line is", "lines are"), r.Base.Release)
 	for _, note := range r.Notes {
 		fmt.Fprintf(w, "note      %s\n", note)
+	}
+}
+
+// again writes which objects are made again, and how many of their lines that changes: each of them is in the file with the report.
+func again(w io.Writer, items []adopt.Item) {
+	for len(items) > 0 {
+		n := 1
+		for n < len(items) && items[n].Object == items[0].Object {
+			n++
+		}
+		fmt.Fprintf(w, "  %s: %s, since %s\n", items[0].Object, counted(n, "line of it changes", "lines of it change"), items[0].Why)
+		items = items[n:]
 	}
 }
 

@@ -225,7 +225,7 @@ func effect(p *plan.Plan) string {
 		return noticed(p)
 	case p.Action == plan.Down:
 		return "Sourcegraph stops"
-	case p.From == "":
+	case p.From == "" && !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return len(s.Changes) > 0 }): // else it takes over what somebody else started
 		return "Sourcegraph starts; nothing runs yet"
 	case down != "":
 		return "Sourcegraph does not answer for a while: " + down

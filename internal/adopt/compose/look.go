@@ -39,7 +39,8 @@ func Look(o *Options) diag.List {
 		o.Dir = filepath.Join(o.Dir, "docker-compose")
 		return nil
 	case exists("kustomization.yaml", "kustomization.yml", "values.yaml", "override.yaml", "base/*"):
-		p.Summary, p.Hint = "it has no Compose file; it looks like an installation on Kubernetes", "name the folder of a Compose file; files of Kubernetes are not read here"
+		p.Summary = "it has no Compose file; it looks like an installation on Kubernetes"
+		p.Hint = "name the folder that you give kubectl apply, or the Helm release: berth adopt --helm RELEASE"
 	case exists("deploy-frontend.sh", "pure-docker/deploy-frontend.sh"):
 		p.Summary = "it has scripts that call docker run, and no Compose file"
 		p.Hint = "move to Sourcegraph's Compose file of the same release first: its volumes can have the same folders; then: berth adopt DIR"

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +86,7 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, live := release(t, rendertest.Cases[name])
-			r := adopted(t, Read(h, live, "", "sg"))
+			r := adopted(t, Read(OfHelm(h.Name), h.Objects, live, "", "sg"))
 			for _, line := range want {
 				if !strings.Contains(string(r.Text), line) {
 					t.Errorf("the config lacks %q", line)
@@ -113,7 +115,7 @@ func TestNothingSecret(t *testing.T) {
 	for _, body := range live {
 		h.Objects = append(h.Objects, body)
 	}
-	r := adopted(t, Read(h, live, "", "sg"))
+	r := adopted(t, Read(OfHelm(h.Name), h.Objects, live, "", "sg"))
 	report, err := json.Marshal(r.Report)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +152,7 @@ func TestDeployed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d := &deployed{}
+	d := &deployed{deployers: []string{"helm"}}
 	got, err := json.Marshal(d.object(manifest, live))
 	if err != nil {
 		t.Fatal(err)
@@ -165,12 +167,86 @@ func TestDeployed(t *testing.T) {
 	}
 }
 
+// TestOtherSelectors: objects of Sourcegraph's Kustomize repository have other selectors. They are made again as the release has them, with what keys say and
+// without a patch, and each of their lines is listed.
+func TestOtherSelectors(t *testing.T) {
+	h, live := release(t, "services: {worker: {memory: 5Gi}, gitserver: {replicas: 2}}")
+	for _, bodies := range [][]map[string]any{h.Objects, slices.Collect(maps.Values(live))} {
+		for _, body := range bodies {
+			if labels := tree.Branch(body, "spec", "selector", "matchLabels"); labels["app.kubernetes.io/instance"] != nil && tree.Pods(body) != nil {
+				delete(labels, "app.kubernetes.io/instance")
+				delete(tree.Branch(tree.Pods(body), "metadata", "labels"), "app.kubernetes.io/instance")
+				tree.At(tree.Pods(body), "metadata", "annotations")["own"] = "yes"
+				tree.At(tree.Pods(body), "spec")["hostNetwork"] = true
+			}
+		}
+	}
+	h.Objects = slices.DeleteFunc(h.Objects, func(body map[string]any) bool { return keyOf(body) == "Secret/pgsql-auth" })
+	r := adopted(t, Read(OfFiles("overlay"), h.Objects, live, "", "sg"))
+	for _, want := range []string{"memory: \"5Gi\"", "replicas: 2", "own: \"yes\""} {
+		if !strings.Contains(string(r.Text), want) {
+			t.Errorf("the config lacks %q:\n%s", want, r.Text)
+		}
+	}
+	if strings.Contains(string(r.Text), "hostNetwork") {
+		t.Errorf("what is made again is patched:\n%s", r.Text)
+	}
+	again := map[string]bool{}
+	for _, i := range r.Report.Items {
+		if i.Fate == adopt.Again {
+			again[i.Object+" "+i.Path] = i.Undone
+		}
+	}
+	for _, line := range []string{"StatefulSet/gitserver spec.selector.matchLabels.app.kubernetes.io/instance", "Deployment/worker spec.template.spec.hostNetwork"} {
+		if !again[line] {
+			t.Errorf("%s is not among what is made again, and asked about", line)
+		}
+	}
+	if notes := strings.Join(r.Report.Notes, "\n"); !strings.Contains(notes, "Secret/pgsql-auth is made with a new password") {
+		t.Errorf("the new password is not said: %s", notes)
+	}
+}
+
+// TestRefusedLine: where a patch can't have one of its lines, it keeps the others.
+func TestRefusedLine(t *testing.T) {
+	h, live := release(t, "")
+	c := tree.Named(tree.Branch(tree.Pods(live["Deployment/sourcegraph-frontend"]), "spec")["containers"], "frontend")
+	c["workingDir"], c["tty"] = "/tmp", true
+	c["env"] = slices.DeleteFunc(slices.Clone(tree.List(c["env"])), func(e any) bool { return tree.Text(e.(map[string]any), "name") == "PGHOST" })
+	h.Objects = slices.Collect(maps.Values(live))
+	r := adopted(t, Read(OfHelm(h.Name), h.Objects, live, "", "sg"))
+	for _, want := range []string{"workingDir: /tmp", "tty: true"} {
+		if !strings.Contains(string(r.Text), want) {
+			t.Errorf("the config lacks %q:\n%s", want, r.Text)
+		}
+	}
+	undone := r.Report.Undone()
+	if len(undone) == 0 {
+		t.Error("a variable that berth needs was taken away")
+	}
+	for _, i := range undone {
+		if !strings.Contains(i.Path, "env.PGHOST") || !strings.HasPrefix(i.Why, "PGHOST can't be set here") {
+			t.Errorf("lost with it: %+v", i)
+		}
+	}
+}
+
 // TestRefused: what can't be taken over in place, and what is no Sourcegraph, is refused before anything is compared.
 func TestRefused(t *testing.T) {
 	for code, change := range map[string]func(body map[string]any){
 		"BERTH4313": func(body map[string]any) {
 			if labels := tree.Branch(body, "spec", "selector", "matchLabels"); labels != nil {
 				labels["app.kubernetes.io/instance"] = "other"
+			}
+		},
+		"BERTH4315": func(body map[string]any) {
+			if keyOf(body) == "Deployment/worker" {
+				images(body, "sourcegraph/worker:7.4.0")
+			}
+		},
+		"BERTH4316": func(body map[string]any) {
+			if keyOf(body) == "Deployment/worker" {
+				tree.Containers(tree.Branch(tree.Pods(body), "spec"))[0]["image"] = "index.docker.io/sourcegraph/frontend:" + tested
 			}
 		},
 		"BERTH4304": func(body map[string]any) { images(body, "nginx:1.27") },
@@ -180,7 +256,7 @@ func TestRefused(t *testing.T) {
 		for _, body := range live {
 			change(body)
 		}
-		s := Read(h, live, "", "sg")
+		s := Read(OfHelm(h.Name), h.Objects, live, "", "sg")
 		base, err := adopt.FindBase(catalogue.Embedded(), catalogue.Kubernetes, s.Images)
 		if err != nil {
 			t.Fatal(err)

@@ -17,8 +17,9 @@ var controllers = []string{"kube-controller-manager", "kube-scheduler", "kube-ap
 
 // deployed reads what is wanted of a live object from what was deployed.
 type deployed struct {
-	managers []fields.Manager
-	scaled   string // who else sets the number of pods; "": nobody
+	deployers []string // names in managedFields
+	managers  []fields.Manager
+	scaled    string // who else sets the number of pods; "": nobody
 }
 
 // object is what is wanted of a live object.
@@ -33,7 +34,8 @@ func (d *deployed) others(path fields.Path) bool { return d.who(path) != "" }
 
 func (d *deployed) who(path fields.Path) string {
 	for _, name := range fields.Owners(d.managers, path) {
-		if name != "helm" && !strings.HasPrefix(name, "terraform-provider-helm") && !slices.Contains(controllers, name) {
+		deploys := slices.ContainsFunc(d.deployers, func(deployer string) bool { return strings.HasPrefix(name, deployer) })
+		if !deploys && !slices.Contains(controllers, name) {
 			return name
 		}
 	}

@@ -31,7 +31,6 @@ func (k *known) rules() []adopt.Rule {
 		{Name: "tracing", Answer: k.tracing},
 		{Name: "not managed", Last: true, Answer: k.alone},
 		{Name: "size", Answer: k.size},
-		{Name: "selector", Answer: k.selector},
 		{Name: "hash", Answer: k.hash},
 		{Name: "no container", Answer: k.noContainer},
 		{Name: "own Secret", Answer: k.ownSecret},
@@ -45,6 +44,7 @@ func (k *known) rules() []adopt.Rule {
 		{Name: "settings of Postgres", Answer: k.settings},
 		{Name: "image", Answer: k.image},
 		{Name: "made", Last: true, Answer: k.made},
+		{Name: "made again", Last: true, Answer: k.again},
 		{Name: "patch", Last: true, Answer: k.patch},
 	}
 }
@@ -213,12 +213,15 @@ func (k *known) size(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	return key(adopt.Key, "demo", "size")
 }
 
-// selector: nothing can change it in an object that exists.
-func (k *known) selector(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
-	if _, is := under(d.Path, "spec", "selector"); !is || tree.Pods(k.source.raw[d.Object]) == nil {
+// again: nothing can change the selector of an object that exists, so one with another selector is made again. Then it is as the release has it, with
+// what keys say: patches that make it what it was, place by place, could make what Kubernetes refuses, when it is deleted already.
+func (k *known) again(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
+	selector := []string{"spec", "selector"}
+	theirs, ours := k.source.raw[d.Object], k.raw[d.Object]
+	if len(d.Path) == 0 || tree.Pods(theirs) == nil || tree.Pods(ours) == nil || tree.Same(tree.Branch(theirs, selector...), tree.Branch(ours, selector...)) {
 		return nil
 	}
-	return &adopt.Answer{Fate: adopt.Lost, Why: "selectors can't be changed, so berth would make the object again"}
+	return &adopt.Answer{Fate: adopt.Again, Why: "its selector is another one, which can't be changed"}
 }
 
 // hash: a hash of passwords or of configuration, by which the chart restarts pods. It stays what it is, and is not written down.

@@ -1,4 +1,4 @@
-// Package kubernetes reads objects of a cluster for package adopt: those that Helm deployed, and those that berth renders. Pure.
+// Package kubernetes reads objects of a cluster for package adopt: those that Helm or kubectl deployed, and those that berth renders. Pure.
 //
 // Theirs are objects as they are in the cluster now, without what the API server and controllers wrote into them: see deployed. So what somebody changed
 // by hand counts, and what Helm only planned does not.
@@ -26,7 +26,7 @@ import (
 
 // Source is an installation of theirs.
 type Source struct {
-	Helm      *Helm
+	Origin    Origin
 	Context   string // the kube context, where it was named
 	Namespace string
 
@@ -39,16 +39,35 @@ type Source struct {
 	former *former
 }
 
-// Read reads what Helm deployed, with the live objects of its manifest by their keys.
-func Read(h *Helm, live map[string]map[string]any, context, namespace string) *Source {
-	s := &Source{Helm: h, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}}
-	for _, manifest := range h.Objects {
+// Origin is where an installation of theirs comes from.
+type Origin struct {
+	Name   string // "Helm release sourcegraph"
+	Record string // what says what was wanted: "Helm's record"
+	Own    string // what it is upgraded by: "chart"
+	// Deployers are the names under which it is deployed. What they set beside the record is a default.
+	Deployers []string
+}
+
+// OfHelm is the origin of a Helm release.
+func OfHelm(release string) Origin {
+	return Origin{Name: "Helm release " + release, Record: "Helm's record", Own: "chart", Deployers: []string{"helm", "terraform-provider-helm"}}
+}
+
+// OfFiles is the origin of what kubectl applied from a folder.
+func OfFiles(dir string) Origin {
+	return Origin{Name: dir, Record: "your files", Own: "files", Deployers: []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply"}}
+}
+
+// Read reads what was deployed: the objects of a record, each as it is in the cluster. live are these by their keys.
+func Read(from Origin, record []map[string]any, live map[string]map[string]any, context, namespace string) *Source {
+	s := &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}}
+	for _, manifest := range record {
 		key := keyOf(manifest)
 		if live[key] == nil {
-			s.Notes = append(s.Notes, key+" is in Helm's record and not in the cluster; what is in the cluster counts")
+			s.Notes = append(s.Notes, key+" is in "+from.Record+" and not in the cluster; what is in the cluster counts")
 			continue
 		}
-		d := &deployed{}
+		d := &deployed{deployers: from.Deployers}
 		body := d.object(manifest, live[key])
 		if d.scaled != "" {
 			s.Notes = append(s.Notes, key+" has the number of pods that "+d.scaled+" set; berth leaves it to that")
@@ -85,7 +104,20 @@ func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string
 		return adopt.Result{}, problems
 	}
 	return adopt.Result{Text: d.Text(header), Files: d.Files(),
-		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: append(s.Notes, k.hashed()...)}}, nil
+		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: slices.Concat(s.Notes, k.hashed(), k.unlocked())}}, nil
+}
+
+// unlocked says which databases of theirs have no Secret with a password: berth makes one, and a database that asks for another would let nobody in.
+func (k *known) unlocked() (notes []string) {
+	for _, object := range tree.Keys(k.source.raw) {
+		name := stores[object]
+		if kindOf(object) != "StatefulSet" || name == "" || k.source.raw["Secret/"+name] != nil || k.raw["Secret/"+name] == nil {
+			continue
+		}
+		notes = append(notes, "Secret/"+name+" is made with a new password, since you have none: Sourcegraph's own files let everybody in the namespace into "+nameOf(object)+
+			". If yours asks for a password, make this Secret with it before berth up")
+	}
+	return notes
 }
 
 // hashed says which pods get a hash of berth's, of files that the config changes: theirs have none, so they are replaced once.
@@ -282,11 +314,45 @@ func (k *known) leave(ours adopt.Objects, key string) {
 
 // Known is what is wrong with an installation, before anything is compared.
 func Known(base adopt.Base, s *Source) diag.List {
-	subject := "Helm release " + s.Helm.Name
-	if unknown := base.Unknown(subject, s.Images, "release of Sourcegraph's chart", "chart"); unknown != nil {
+	what := "release of Sourcegraph's chart"
+	if s.Origin.Own != "chart" {
+		what = "folder of your overlay or of your manifests"
+	}
+	if unknown := base.Unknown(s.Origin.Name, s.Images, what, s.Origin.Own); unknown != nil {
 		return unknown
 	}
-	return s.selectors(subject)
+	return slices.Concat(s.half(base), s.several(), s.selectors(s.Origin.Name))
+}
+
+// half refuses an installation that runs images of two releases: somebody is at an upgrade, or one stopped half way.
+func (s *Source) half(base adopt.Base) diag.List {
+	others := adopt.Tags(base.Others)
+	if len(others) == 0 {
+		return nil
+	}
+	var who []string
+	for _, name := range slices.Sorted(maps.Keys(base.Others)) {
+		who = append(who, name+"  "+base.Others[name])
+	}
+	return diag.List{{Code: "BERTH4315", Severity: diag.Error, Subject: s.Origin.Name, Summary: fmt.Sprintf("images of %s run beside those of %s; nothing was touched", others[0], base.Release),
+		Detail: who, Hint: "finish your upgrade by your own " + s.Origin.Own + ", or go back, until all images are of one release"}}
+}
+
+// several refuses objects of more than one Sourcegraph.
+func (s *Source) several() diag.List {
+	var frontends []string
+	for _, who := range slices.Sorted(maps.Keys(s.Images)) {
+		tagged, _, _ := strings.Cut(s.Images[who], "@")
+		_, name := cut(tagged)
+		if name, _, _ = strings.Cut(name, ":"); name == "frontend" {
+			frontends = append(frontends, strings.Fields(who)[0])
+		}
+	}
+	if len(frontends) < 2 {
+		return nil
+	}
+	return diag.List{{Code: "BERTH4316", Severity: diag.Error, Subject: s.Origin.Name, Summary: "it has more than one Sourcegraph: " + strings.Join(frontends, ", ") + "; nothing was touched",
+		Hint: "name the folder of the one that you mean: berth adopt DIR"}}
 }
 
 // selectors refuses an installation whose selectors have another name of a release in them than those of berth's objects.

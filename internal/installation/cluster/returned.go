@@ -42,7 +42,7 @@ func (c *inCluster) taken(ctx context.Context) (*theirs.Helm, map[string]map[str
 	}
 	if newest == nil {
 		return nil, nil, diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: c.File, Summary: "no takeover is open: namespace " + c.namespace + " has no record of Helm's for Sourcegraph; nothing was touched",
-			Hint: "to leave berth: berth eject --as helm"}}
+			Hint: "to leave berth: berth eject --as helm, or --as kustomize"}}
 	}
 	live, err := liveObjects(ctx, c.client, c.namespace, newest.Objects)
 	return newest, live, err

@@ -11,6 +11,7 @@ import (
 	theirs "berth/internal/adopt/kubernetes"
 	"berth/internal/diag"
 	"berth/internal/installation"
+	"berth/internal/plan/fields"
 	"berth/internal/target/kubernetes"
 	"berth/internal/tree"
 	"golang.org/x/sync/errgroup"
@@ -35,7 +36,56 @@ func Theirs(ctx context.Context, e *installation.Environment, at installation.Pl
 	if err != nil {
 		return nil, err
 	}
-	return theirs.Read(h, live, at.Context, namespace), nil
+	return theirs.Read(theirs.OfHelm(release), h.Objects, live, at.Context, namespace), nil
+}
+
+// TheirFiles reads what kubectl applied from a folder: its objects as they are in the cluster now. It changes nothing.
+func TheirFiles(ctx context.Context, e *installation.Environment, at installation.Place, dir string, objects []map[string]any) (*theirs.Source, error) {
+	client, err := kubernetes.Connect(ctx, e.Getenv, at.Context)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	var named []string
+	for _, body := range objects {
+		if name := tree.Text(body, "metadata", "namespace"); name != "" && !slices.Contains(named, name) {
+			named = append(named, name)
+		}
+	}
+	slices.Sort(named)
+	namespace := cmp.Or(at.Namespace, append(named, "")[0], client.Namespace())
+	if len(named) > 1 || len(named) == 1 && named[0] != namespace {
+		return nil, diag.List{{Code: "BERTH4317", Severity: diag.Error, Subject: dir, Summary: "its objects are in " + strings.Join(named, ", ") + ", and berth looks for one installation in one namespace; nothing was touched",
+			Hint: "name the overlay of one namespace, and leave --namespace out"}}
+	}
+	live, err := liveObjects(ctx, client, namespace, objects)
+	if err != nil {
+		return nil, err
+	}
+	for object, body := range live {
+		if p := deployedOtherwise(dir, object, body); p != nil {
+			return nil, p
+		}
+	}
+	if live[frontendPods] == nil {
+		return nil, diag.List{{Code: "BERTH4318", Severity: diag.Error, Subject: dir, Summary: fmt.Sprintf("%d of its %d objects are in namespace %s, and %s is not; nothing was touched", len(live), len(objects), namespace, frontendPods),
+			Hint: "name the cluster and the namespace in which it runs: --context NAME --namespace NAMESPACE"}}
+	}
+	return theirs.Read(theirs.OfFiles(dir), objects, live, at.Context, namespace), nil
+}
+
+// deployedOtherwise refuses an object that is berth's or Helm's by now.
+func deployedOtherwise(dir, object string, live map[string]any) diag.List {
+	p := diag.Diagnostic{Code: "BERTH4319", Severity: diag.Error, Subject: dir}
+	switch release := tree.Text(live, "metadata", "annotations", "meta.helm.sh/release-name"); {
+	case fields.Ours(live):
+		p.Summary, p.Hint = object+" is berth's already; nothing was touched", "go on with the config that made it; its text is in: berth history"
+	case release != "":
+		p.Summary, p.Hint = object+" is of the Helm release "+release+"; nothing was touched", "read that in place of the files: berth adopt --helm "+release
+	default:
+		return nil
+	}
+	return diag.List{p}
 }
 
 // helmSecrets selects the Secrets with Helm's records.

@@ -40,7 +40,7 @@ func TestTheirs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.Helm.Version != 10 || fmt.Sprint(found.Objects["ConfigMap/a"]["data"]) != "map[version:by hand]" || found.Objects["ConfigMap/gone"] != nil {
+	if fmt.Sprint(found.Objects["ConfigMap/a"]["data"]) != "map[version:by hand]" || found.Objects["ConfigMap/gone"] != nil {
 		t.Errorf("%+v", found)
 	}
 	if len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "ConfigMap/gone is in Helm's record and not in the cluster") {
@@ -70,4 +70,44 @@ func TestTheirs(t *testing.T) {
 			t.Error("it changes something: " + request)
 		}
 	}
+}
+
+// TestTheirFiles reads the objects of files as they are in the cluster, and refuses what is not there, is elsewhere, or is somebody else's.
+func TestTheirFiles(t *testing.T) {
+	s := kubetest.New(t)
+	s.Put("/apis/apps/v1/namespaces/sg/deployments/sourcegraph-frontend", deployment("sg", nil))
+	s.Put("/apis/apps/v1/namespaces/helm/deployments/sourcegraph-frontend", deployment("helm", map[string]any{"meta.helm.sh/release-name": "sg"}))
+	secret := map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": "a", "namespace": "locked"}}
+	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/namespaces/locked/secrets/a") {
+			return false
+		}
+		kubetest.Refuse(w, http.StatusForbidden, "Forbidden", "no")
+		return true
+	}
+	e := &installation.Environment{Getenv: s.Getenv(t)}
+	found, err := TheirFiles(t.Context(), e, installation.Place{}, "overlay", []map[string]any{deployment("sg", nil)})
+	if err != nil || found.Namespace != "sg" || found.Objects[frontendPods] == nil {
+		t.Errorf("%+v %v", found, err)
+	}
+	for code, objects := range map[string][]map[string]any{
+		"BERTH4312": {deployment("locked", nil), secret},
+		"BERTH4317": {deployment("sg", nil), deployment("other", nil)},
+		"BERTH4318": {deployment("nowhere", nil)},
+		"BERTH4319": {deployment("helm", nil)},
+	} {
+		_, err := TheirFiles(t.Context(), e, installation.Place{}, "overlay", objects)
+		if problems := (diag.List{}); !errors.As(err, &problems) || problems[0].Code != code {
+			t.Errorf("want %s: %v", code, err)
+		}
+	}
+	for _, request := range s.Requests() {
+		if !strings.HasPrefix(request, "GET ") {
+			t.Error("it changes something: " + request)
+		}
+	}
+}
+
+func deployment(namespace string, annotations map[string]any) map[string]any {
+	return map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "sourcegraph-frontend", "namespace": namespace, "annotations": annotations}}
 }
