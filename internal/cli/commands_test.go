@@ -83,7 +83,7 @@ func TestCommandsThatAreNotThere(t *testing.T) {
 var command = regexp.MustCompile(`(: +|[Rr]un +|[Ss]ee +|\b)berth +([a-z][a-z-]*)([^\n]*)`)
 
 // sentence are words that follow the name of the program in a sentence.
-var sentence = []string{"again", "as", "does", "in", "made", "where"}
+var sentence = []string{"again", "as", "does", "in", "made", "on", "where"}
 
 // commands are the words after "berth" of each command in a text.
 func (m mention) commands() (all [][]string) {
