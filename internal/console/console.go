@@ -94,7 +94,11 @@ var files embed.FS
 //go:embed pages/style.css
 var style []byte
 
-var templates = template.Must(template.New("").Funcs(view.Words).Funcs(template.FuncMap{"picture": draw, "of": stagesOf, "part": part, "full": full, "newestFirst": newestFirst}).ParseFS(files, "pages/*.html"))
+// templates are read by the first page: every command of berth would pay for them otherwise.
+var templates = sync.OnceValue(func() *template.Template {
+	words := template.FuncMap{"picture": draw, "of": stagesOf, "part": part, "full": full, "newestFirst": newestFirst}
+	return template.Must(template.New("").Funcs(view.Words).Funcs(words).ParseFS(files, "pages/*.html"))
+})
 
 // Handler answers all requests. What is started goes on until the context ends, also when its browser is gone.
 func (c *Console) Handler(ctx context.Context) http.Handler {
@@ -175,7 +179,7 @@ func (c *Console) code(w http.ResponseWriter, r *http.Request) {
 func (c *Console) show(w http.ResponseWriter, status int, name string, p page) {
 	p.Config, p.Berth, p.Looks, p.At, p.Started = c.Config, c.Version, looks, c.Now(), c.last() != nil
 	var text bytes.Buffer
-	if err := templates.ExecuteTemplate(&text, name, p); err != nil {
+	if err := templates().ExecuteTemplate(&text, name, p); err != nil {
 		http.Error(w, "This page could not be made: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
