@@ -65,7 +65,7 @@ ask() { psql --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 
 
 # every COMMAND tells what it prints, every half a minute until: kill "$ticker"
 every() {
-  while sleep 30; do echo "$("$@")"; done &
+  while sleep 30; do echo "$("$@")"; done 7>&- 8>&- 9>&- & # the snapshots of a dump end with the dump
   ticker=$!
 }
 
