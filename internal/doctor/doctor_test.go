@@ -342,6 +342,17 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestDataOfAnotherUserInRedis: it says so in two lines, of which the second one names no file.
+func TestDataOfAnotherUserInRedis(t *testing.T) {
+	e := healthy(catalogue.Compose)
+	for _, line := range []string{"*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***", "Reading the configuration file, at line 2", ">>> 'dir /redis-data'", "Permission denied"} {
+		e.says("redis-store", line)
+	}
+	if all := Examine(e, Request{}).All(); len(all) != 1 || all[0].Problem.Code != foreignData {
+		t.Errorf("%+v", all)
+	}
+}
+
 // TestOwnHosts: a host of the installation that is not found is not there, which is a finding of its own.
 func TestOwnHosts(t *testing.T) {
 	for _, host := range []string{"pgsql", "gitserver-1", "redis-store", "sourcegraph-frontend-internal", "pgsql.sourcegraph.svc"} {
