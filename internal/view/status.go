@@ -69,10 +69,10 @@ func runs(w io.Writer, s *status.Status) {
 
 // newest says what an upgrade to the newest release would cost.
 func newest(n *survey.Newest) string {
-	text := fmt.Sprintf("%s: %s, about %s", n.Release, count(n.Steps, "upgrade step"), took(n.Seconds))
+	text := fmt.Sprintf("%s: %s, about %s", n.Release, count(n.Steps, "upgrade step"), About(n.Seconds))
 	switch {
 	case n.Page > 0:
-		text += fmt.Sprintf(", %s of it behind a maintenance page", took(n.Page))
+		text += fmt.Sprintf(", %s of it behind a maintenance page", About(n.Page))
 	case n.Fails:
 		text += "; requests fail for some seconds"
 	case n.Waits > 0:
