@@ -182,11 +182,11 @@ func asTyped(v *visitor, when string) {
 			continue
 		}
 		words := strings.Fields(m[1])
-		text, result, _ := onWorld(v.world, 0, environment{dir: v.dir, getenv: func(string) string { return "" }}, words)
+		text, _, _ := onWorld(v.world, 0, environment{dir: v.dir, getenv: func(string) string { return "" }}, words)
 		if got := html.UnescapeString(m[2]); steady(got) != steady(text) {
 			v.t.Errorf("%s, %s: it says\n%s\nand berth %s\n%s", when, p[1], got, m[1], text)
 		}
-		_, result, _ = onWorld(v.world, 0, environment{dir: v.dir, getenv: func(string) string { return "" }}, append(words, "--json"))
+		_, result, _ := onWorld(v.world, 0, environment{dir: v.dir, getenv: func(string) string { return "" }}, append(words, "--json"))
 		address := jsonLink.FindStringSubmatch(page)
 		if address == nil {
 			v.t.Errorf("%s, %s: it does not lead to its document", when, p[1])

@@ -1,6 +1,9 @@
 package console
 
 import (
+	"bufio"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -41,5 +44,42 @@ func TestPart(t *testing.T) {
 		if got := part(c.of, c.whole); got != c.want {
 			t.Errorf("%v of %v is %v", c.of, c.whole, got)
 		}
+	}
+}
+
+// TestEventsWhileItGoesOn: what a command prints is sent when it is printed, each text once.
+func TestEventsWhileItGoesOn(t *testing.T) {
+	s := &started{changed: make(chan struct{})}
+	c := &Console{current: s}
+	server := httptest.NewServer(http.HandlerFunc(c.events))
+	defer server.Close()
+	_, _ = s.Write([]byte("one\n")) // it takes everything
+	resp, err := http.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	event := func() (kind, data string) {
+		for lines.Scan() && lines.Text() != "" {
+			switch key, value, _ := strings.Cut(lines.Text(), ": "); key {
+			case "event":
+				kind = value
+			case "data":
+				data = value
+			}
+		}
+		return kind, data
+	}
+	if kind, data := event(); kind != "progress" || !strings.Contains(data, `"text":"one\n"`) {
+		t.Errorf("%s %s", kind, data)
+	}
+	_, _ = s.Write([]byte("two\n"))
+	if kind, data := event(); kind != "progress" || !strings.Contains(data, `"text":"two\n"`) {
+		t.Errorf("%s %s", kind, data)
+	}
+	s.change(func() { s.answer = &Answer{} })
+	if kind, data := event(); kind != "end" || !strings.Contains(data, `"text":""`) {
+		t.Errorf("%s %s", kind, data)
 	}
 }
