@@ -114,6 +114,7 @@ var (
 	workFolder = regexp.MustCompile(`/\S*/script-[a-z-]+/`)
 	examined   = regexp.MustCompile(`\b[0-9]+ checks, nothing found`) // a new check is none of these scripts' business
 	taken      = regexp.MustCompile(`  TIME  \S+\n`)
+	packed     = regexp.MustCompile(`\b[1-9][0-9]* kB\b`) // with the times that are in it
 )
 
 // A new release in the catalogue changes these: names of plans, and what is about the newest release.
@@ -129,7 +130,7 @@ func steady(text string) string {
 	text = newest.ReplaceAllString(planName.ReplaceAllString(offered.ReplaceAllString(text, ""), "plan NAME"), "${1}NEWEST$3")
 	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
 	text = examined.ReplaceAllString(workFolder.ReplaceAllString(text, "DIR/"), "N checks, nothing found")
-	text = ports.ReplaceAllString(text, "REGISTRY")
+	text = packed.ReplaceAllString(ports.ReplaceAllString(text, "REGISTRY"), "SIZE")
 	text = taken.ReplaceAllString(column.ReplaceAllString(text, "  TIME"), "  TIME  WHO\n")
 	return stepLines.ReplaceAllStringFunc(text, func(block string) string {
 		lines := slices.Collect(strings.Lines(block))
