@@ -51,7 +51,7 @@ func (b *bench) upgrade() ([]contest, error) {
 	}
 	var ours, theirs outage
 	return []contest{{
-		what: "downtime of an upgrade from " + older + " to " + release, rounds: 3, goal: 1 / 1.1,
+		what: "downtime of an upgrade from " + older + " to " + release, rounds: 3, goal: 2,
 		ours: command{name: "berth upgrade", before: before, takes: &ours.lasted, do: func() error {
 			return ours.during(shell(site, b.berth, "upgrade", "--yes", "--to", release).do)
 		}},
