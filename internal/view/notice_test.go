@@ -37,7 +37,7 @@ func TestNewest(t *testing.T) {
 	for want, n := range map[string]*survey.Newest{
 		"newest    7.6.0: 1 upgrade step, about 4 min; requests wait, 12 s at most the last time; the port is closed for about 1 s\n": {Release: "7.6.0", Steps: 1, Seconds: 240, Waits: 12, Refused: true},
 		"newest    7.6.0: 1 upgrade step, about 4 min; requests wait for some seconds\n":                                              {Release: "7.6.0", Steps: 1, Seconds: 240},
-		"newest    7.6.0: 3 upgrade steps, about 20 min, 14 min of it behind a maintenance page\n":                                     {Release: "7.6.0", Steps: 3, Seconds: 1200, Page: 840, Refused: true},
+		"newest    7.6.0: 3 upgrade steps, about 20 min, 14 min of it behind a maintenance page\n":                                    {Release: "7.6.0", Steps: 3, Seconds: 1200, Page: 840, Refused: true},
 		"newest    7.6.0: 1 upgrade step, about 4 min; requests fail for some seconds\n":                                              {Release: "7.6.0", Steps: 1, Seconds: 240, Fails: true},
 	} {
 		var b strings.Builder
