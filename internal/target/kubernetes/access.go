@@ -107,7 +107,7 @@ func (a *access) chosen(all *api.Config, files []string) error {
 	c := all.Contexts[a.context]
 	if c == nil {
 		return problem("BERTH3403", "context "+a.context, fmt.Sprintf("there is no context %s in %s", a.context, strings.Join(files, ", ")),
-			"set  kubernetes: {context: NAME}  in sourcegraph.yaml to one that exists, or point KUBECONFIG at the file that has it", offer...)
+			"name one that exists, by --context or  kubernetes: {context: NAME}  in sourcegraph.yaml, or point KUBECONFIG at the file that has it", offer...)
 	}
 	a.file = c.LocationOfOrigin
 	if cluster := all.Clusters[c.Cluster]; cluster == nil || cluster.Server == "" {
