@@ -181,7 +181,15 @@ func TestOtherSelectors(t *testing.T) {
 			}
 		}
 	}
-	h.Objects = slices.DeleteFunc(h.Objects, func(body map[string]any) bool { return keyOf(body) == "Secret/pgsql-auth" })
+	h.Objects = slices.DeleteFunc(h.Objects, func(body map[string]any) bool { return keyOf(body) == "Secret/pgsql-auth" || keyOf(body) == "Secret/codeinsights-db-auth" })
+	for _, body := range append(slices.Clone(h.Objects), live["StatefulSet/codeinsights-db"]) {
+		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+			if v := tree.Named(c["env"], "POSTGRES_PASSWORD"); v != nil && keyOf(body) == "StatefulSet/codeinsights-db" {
+				delete(v, "valueFrom")
+				v["value"] = "theirs"
+			}
+		}
+	}
 	r := adopted(t, Read(OfFiles("overlay"), h.Objects, live, "", "sg"))
 	for _, want := range []string{"memory: \"5Gi\"", "replicas: 2", "own: \"yes\""} {
 		if !strings.Contains(string(r.Text), want) {
@@ -204,6 +212,11 @@ func TestOtherSelectors(t *testing.T) {
 	}
 	if notes := strings.Join(r.Report.Notes, "\n"); !strings.Contains(notes, "Secret/pgsql-auth is made with a new password") {
 		t.Errorf("the new password is not said: %s", notes)
+	} else if !strings.Contains(notes, "Secret/codeinsights-db-auth is made with the password that StatefulSet/codeinsights-db has") || strings.Contains(notes, "theirs") {
+		t.Errorf("the password that stays is not said, or shown: %s", notes)
+	}
+	if strings.Contains(string(r.Text), "theirs") {
+		t.Errorf("the password is in the config:\n%s", r.Text)
 	}
 }
 

@@ -107,11 +107,16 @@ func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string
 		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: slices.Concat(s.Notes, k.hashed(), k.unlocked())}}, nil
 }
 
-// unlocked says which databases of theirs have no Secret with a password: berth makes one, and a database that asks for another would let nobody in.
+// unlocked says which databases of theirs have no Secret with a password: berth makes one. A database that asks for another would let nobody in, so a password
+// that stands in a variable of theirs is kept.
 func (k *known) unlocked() (notes []string) {
 	for _, object := range tree.Keys(k.source.raw) {
 		name := stores[object]
 		if kindOf(object) != "StatefulSet" || name == "" || k.source.raw["Secret/"+name] != nil || k.raw["Secret/"+name] == nil {
+			continue
+		}
+		if render.Plain(k.raw[object], k.source.raw[object], name, "password") != "" {
+			notes = append(notes, "Secret/"+name+" is made with the password that "+object+" has in a variable now")
 			continue
 		}
 		notes = append(notes, "Secret/"+name+" is made with a new password, since you have none: Sourcegraph's own files let everybody in the namespace into "+nameOf(object)+

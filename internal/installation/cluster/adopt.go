@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"berth/internal/installation"
+	render "berth/internal/render/kubernetes"
 	"berth/internal/target/kubernetes"
 	"berth/internal/tree"
 )
 
 // adopt gives the generated secrets, with those that an installation which another tool made has already: a new password would not open
-// a database that is there. The installation's own Secrets tell them. generated are those that berth keeps.
+// a database that is there. The installation's own Secrets tell them, or a variable of its pods where it has no Secret. generated are those that berth keeps.
 func (c *inCluster) adopt(ctx context.Context, generated map[string]string) (map[string]string, error) {
 	missing := slices.DeleteFunc(installation.GeneratedNames(c.Stack.Secrets), func(name string) bool { return generated[name] != "" })
 	if len(missing) == 0 {
@@ -28,8 +29,18 @@ func (c *inCluster) adopt(ctx context.Context, generated map[string]string) (map
 				continue
 			}
 			live, err := c.client.Get(ctx, kubernetes.RefOf(o.Body))
-			if kubernetes.NotFound(err) || kubernetes.Forbidden(err) {
-				continue // what is forbidden is reported with all other missing rights
+			if kubernetes.Forbidden(err) {
+				continue // it is reported with all other missing rights
+			}
+			if kubernetes.NotFound(err) {
+				value, err := c.plain(ctx, o.Name(), key)
+				if err != nil {
+					return nil, err
+				}
+				if value != "" {
+					found[parts[0].Secret] = value
+				}
+				continue
 			}
 			if err != nil {
 				return nil, err
@@ -41,4 +52,25 @@ func (c *inCluster) adopt(ctx context.Context, generated map[string]string) (map
 	}
 	c.state.Adopt(found)
 	return c.state.Generated(ctx)
+}
+
+// plain is the value of a Secret that is not there, as a StatefulSet that is there has it in a variable; "" when none has it.
+func (c *inCluster) plain(ctx context.Context, secret, key string) (string, error) {
+	for i := range c.set.Objects {
+		o := &c.set.Objects[i]
+		if o.Kind() != "StatefulSet" {
+			continue
+		}
+		live, err := c.client.Get(ctx, kubernetes.RefOf(o.Body))
+		if kubernetes.NotFound(err) || kubernetes.Forbidden(err) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if value := render.Plain(o.Body, live, secret, key); value != "" {
+			return value, nil
+		}
+	}
+	return "", nil
 }

@@ -91,6 +91,25 @@ func (o *Object) Whole(value func(secret stack.Part) string) map[string]any {
 	return body
 }
 
+// Plain is the value that somebody else's object has as it is in a variable for which ours refers to a key of a Secret; "" when it has none. An object that
+// is not there is nil.
+func Plain(ours, theirs map[string]any, secret, key string) string {
+	for _, mine := range tree.Containers(tree.Branch(tree.Pods(ours), "spec")) {
+		for _, variable := range tree.Items(mine["env"]) {
+			ref := tree.Branch(variable, "valueFrom", "secretKeyRef")
+			if tree.Text(ref, "name") != secret || tree.Text(ref, "key") != key {
+				continue
+			}
+			for _, other := range tree.Containers(tree.Branch(tree.Pods(theirs), "spec")) {
+				if value := tree.Text(tree.Named(other["env"], tree.Text(variable, "name")), "value"); value != "" {
+					return value
+				}
+			}
+		}
+	}
+	return ""
+}
+
 // clusterScoped are the kinds without a namespace: Kubernetes' own, and those of operators whose objects admins add.
 var clusterScoped = map[string]bool{"Namespace": true, "ClusterRole": true, "ClusterRoleBinding": true, "StorageClass": true, "PersistentVolume": true,
 	"PriorityClass": true, "CustomResourceDefinition": true, "IngressClass": true, "RuntimeClass": true, "APIService": true, "CSIDriver": true,
