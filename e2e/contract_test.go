@@ -46,11 +46,11 @@ func TestStandIns(t *testing.T) {
 	packageTests(t, "../testbed", nil, append([]string{"-tags", "engine", "-p", "1"}, slices.Sorted(maps.Keys(tagged))...)...)
 }
 
-// TestClusterContract runs the tests of berth's packages that need an API server.
+// TestClusterContract runs the tests of berth's packages that need an API server, one package after the other: one of them restarts it.
 func TestClusterContract(t *testing.T) {
 	needs(t, control)
 	packageTests(t, "..", []string{"BERTH_E2E_KUBERNETES=1", "BERTH_E2E_RESTART_API=" + absolute(t, "../testbed/kubernetes") + " restart-api control"},
-		"./internal/target/kubernetes", "./internal/target/kubernetes/observe", "./internal/target/kubernetes/store")
+		"-p", "1", "./internal/target/kubernetes", "./internal/target/kubernetes/observe", "./internal/target/kubernetes/store")
 }
 
 // TestClusterContractNode runs the tests of berth's packages that need a node with real containers.
