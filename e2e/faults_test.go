@@ -164,8 +164,11 @@ func TestDatabaseStopped(t *testing.T) {
 	s := newSite(t, "away")
 	s.must(0, "lock")
 	s.must(0, "up")
-	docker(t, "stop", s.name+"-pgsql")
 	const frontend = "sourcegraph-frontend-internal"
+	await(t, time.Minute, "the engine to see that it is healthy: until then it counts no failure, and up asks the check itself", func() bool {
+		return docker(t, "inspect", "-f", "{{.State.Health.Status}}", s.name+"-"+frontend) == "healthy"
+	})
+	docker(t, "stop", s.name+"-pgsql")
 	await(t, 2*time.Minute, "its check to fail four times of five", func() bool {
 		return docker(t, "inspect", "-f", "{{.State.Health.FailingStreak}}", s.name+"-"+frontend) == "4"
 	})
