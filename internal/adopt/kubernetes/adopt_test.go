@@ -181,7 +181,9 @@ func TestOtherSelectors(t *testing.T) {
 			}
 		}
 	}
-	h.Objects = slices.DeleteFunc(h.Objects, func(body map[string]any) bool { return keyOf(body) == "Secret/pgsql-auth" || keyOf(body) == "Secret/codeinsights-db-auth" })
+	h.Objects = slices.DeleteFunc(h.Objects, func(body map[string]any) bool {
+		return keyOf(body) == "Secret/pgsql-auth" || keyOf(body) == "Secret/codeinsights-db-auth"
+	})
 	for _, body := range append(slices.Clone(h.Objects), live["StatefulSet/codeinsights-db"]) {
 		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
 			if v := tree.Named(c["env"], "POSTGRES_PASSWORD"); v != nil && keyOf(body) == "StatefulSet/codeinsights-db" {
