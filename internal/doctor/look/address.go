@@ -9,18 +9,17 @@ import (
 	"strconv"
 
 	"berth/internal/doctor"
-	"berth/internal/installation"
 )
 
 // address connects to the url that people use, and looks at its certificate. It asks without a proxy, as most of their machines do.
-func (l *Look) address(ctx context.Context, w *installation.Want) (take, error) {
-	u, err := url.Parse(w.Stack.URL)
+func (l *Look) address(ctx context.Context, at string, number int) (take, error) {
+	u, err := url.Parse(at)
 	if err != nil {
 		return nil, err
 	}
 	a := &doctor.Address{Host: u.Hostname()}
 	seen := func(e *doctor.Evidence) { e.Address = a }
-	port := strconv.Itoa(w.Stack.Address.Port)
+	port := strconv.Itoa(number)
 	if _, err := net.DefaultResolver.LookupHost(ctx, a.Host); err != nil {
 		a.Resolves = err.Error()
 		return seen, nil

@@ -69,7 +69,8 @@ func (l *Look) Evidence(ctx context.Context, w *installation.Want, problems diag
 	if l.Judge != nil {
 		e.Beside = l.Judge(w)
 	}
-	address := collector{source: doctor.FromCertificates, ask: func(ctx context.Context) (take, error) { return l.address(ctx, w) }}
+	at, port := w.Stack.URL, w.Stack.Address.Port // read before the target is opened, which resolves w again
+	address := collector{source: doctor.FromCertificates, ask: func(ctx context.Context) (take, error) { return l.address(ctx, at, port) }}
 	var i *installation.Installation
 	open := collector{source: doctor.FromTarget, ask: func(ctx context.Context) (take, error) {
 		opened, err := l.Open(ctx, w)
