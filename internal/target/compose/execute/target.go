@@ -37,7 +37,8 @@ type Target struct {
 
 	watcher *compose.Watcher
 	seen    map[string]sighting
-	sent    bool // the project's files are on the engine's host
+	sending sync.Mutex // steps of several kinds are done at the same time
+	sent    bool       // the project's files are on the engine's host
 }
 
 // sighting is when a container was first seen running without a pause since.
@@ -83,6 +84,11 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 	if verb == plan.Recreate || verb == plan.Restart {
 		t.Hold.Before(ctx, steps)
 	}
+	if verb == plan.Create || verb == plan.Recreate || verb == plan.Execute { // what is made mounts them
+		if err := t.send(ctx); err != nil {
+			return err
+		}
+	}
 	switch verb {
 	case plan.Wait:
 		return nil
@@ -96,14 +102,8 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 			return t.Engine.Pull(ctx, t.Login, s.Object, func(done, total int64) { progress(s, done, total) })
 		})
 	case plan.Create:
-		if err := t.send(ctx); err != nil {
-			return err
-		}
 		return t.Engine.Up(t.place(), objects(steps))
 	case plan.Recreate, plan.Execute:
-		if err := t.send(ctx); err != nil {
-			return err
-		}
 		return t.Engine.Replace(t.place(), objects(steps))
 	case plan.Start, plan.Restart:
 		if t.AsIs {
@@ -154,7 +154,12 @@ func (t *Target) write() error {
 // send brings the project's files to the engine's host, where containers mount them, once in a run. The one with secret values stays: only Docker
 // Compose reads it, here.
 func (t *Target) send(ctx context.Context) error {
-	if t.sent || !t.Engine.Elsewhere() {
+	if !t.Engine.Elsewhere() {
+		return nil
+	}
+	t.sending.Lock()
+	defer t.sending.Unlock()
+	if t.sent {
 		return nil
 	}
 	files := map[string][]byte{}
