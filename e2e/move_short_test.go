@@ -19,12 +19,7 @@ import (
 // acknowledged is lost or there twice, and the source is left without triggers.
 func TestMoveShort(t *testing.T) {
 	needs(t, long, engine, images(release))
-	s, d := newSite(t, "mosa"), newSite(t, "mosb")
-	to := filepath.Join(d.dir, "sourcegraph.yaml")
-	d.must(0, "lock")
-	s.must(0, "lock")
-	s.must(0, "up")
-	s.seed()
+	s, d, to := twoSites(t, "mosa", "mosb")
 	s.sql(`CREATE TABLE keyless (n int, what text); INSERT INTO keyless VALUES (0, 'twice'), (0, 'twice'); CREATE TABLE counted (id serial PRIMARY KEY, n int NOT NULL DEFAULT 0);
 		INSERT INTO counted DEFAULT VALUES; SELECT lo_from_bytea(4711, 'hello')`)
 	move := []string{"move", "--to", to, "--short-downtime", "--yes"}

@@ -17,12 +17,7 @@ import (
 // TestMove moves an installation to another one beside it on the same engine while somebody writes, back again, and to its end.
 func TestMove(t *testing.T) {
 	needs(t, long, engine, images(release))
-	s, d := newSite(t, "mova"), newSite(t, "movb")
-	to := filepath.Join(d.dir, "sourcegraph.yaml")
-	d.must(0, "lock")
-	s.must(0, "lock")
-	s.must(0, "up")
-	s.seed()
+	s, d, to := twoSites(t, "mova", "movb")
 	story(s,
 		step{"a move that is killed goes on, and what was acknowledged is there", func(s *site) {
 			w := s.writing()
@@ -126,4 +121,15 @@ func (w *writer) all(there *site) {
 		}
 	}
 	there.t.Logf("%d writes were acknowledged", len(w.acknowledged))
+}
+
+// twoSites are an installation with data, and the place beside it that it is to move to, with that one's config.
+func twoSites(t *testing.T, from, to string) (s, d *site, config string) {
+	t.Helper()
+	s, d = newSite(t, from), newSite(t, to)
+	d.must(0, "lock")
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.seed()
+	return s, d, filepath.Join(d.dir, "sourcegraph.yaml")
 }

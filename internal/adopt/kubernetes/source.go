@@ -115,7 +115,7 @@ func (k *known) unlocked() (notes []string) {
 		if kindOf(object) != "StatefulSet" || name == "" || k.source.raw["Secret/"+name] != nil || k.raw["Secret/"+name] == nil {
 			continue
 		}
-		if render.Plain(k.raw[object], k.source.raw[object], name, "password") != "" {
+		if render.Plain(k.source.raw[object], render.Referring(k.raw[object], name, "password")) != "" {
 			notes = append(notes, "Secret/"+name+" is made with the password that "+object+" has in a variable now")
 			continue
 		}

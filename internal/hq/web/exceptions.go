@@ -34,16 +34,9 @@ func (s *Site) exceptions(w http.ResponseWriter, r *http.Request) {
 		s.troubled(w, r, err)
 		return
 	}
-	switch r.URL.Query().Get("format") {
-	case "json":
-		writeJSON(w, all)
-	case "csv":
-		writeCSV(w, "exceptions", func(w io.Writer) error { return review.WriteCSV(w, all) })
-	case "":
+	s.inItsFormat(w, r, "exceptions", all, func(w io.Writer) error { return review.WriteCSV(w, all) }, func() {
 		s.show(w, r, "exceptions", exceptionsData{all, person(r).Role.May(store.Write), len(s.Record.Deciders) == 0})
-	default:
-		s.fail(w, r, http.StatusBadRequest, "The formats are json and csv.")
-	}
+	})
 }
 
 type newExceptionData struct {

@@ -77,12 +77,7 @@ func (s *Site) issues(w http.ResponseWriter, r *http.Request) {
 		s.troubled(w, r, err)
 		return
 	}
-	switch r.URL.Query().Get("format") {
-	case "json":
-		writeJSON(w, all)
-	case "csv":
-		writeCSV(w, "issues", func(w io.Writer) error { return issue.WriteCSV(w, all) })
-	case "":
+	s.inItsFormat(w, r, "issues", all, func(w io.Writer) error { return issue.WriteCSV(w, all) }, func() {
 		d := issuesData{All: len(all), MayWrite: person(r).Role.May(store.Write)}
 		for n := range all {
 			if !all[n].Checked() {
@@ -92,9 +87,7 @@ func (s *Site) issues(w http.ResponseWriter, r *http.Request) {
 		slices.SortFunc(all, func(a, b issue.Issue) int { return cmp.Or(cmp.Compare(b.Opened, a.Opened), b.Number-a.Number) })
 		d.Issues = all[:min(len(all), mostIssues)]
 		s.show(w, r, "issues", d)
-	default:
-		s.fail(w, r, http.StatusBadRequest, "The formats are json and csv.")
-	}
+	})
 }
 
 type issueData struct {
@@ -152,11 +145,8 @@ func (s *Site) addIssue(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if _, err := s.Store.LogIssues(r.Context(), s.by(r), i); err != nil {
-		s.troubled(w, r, err)
-		return
-	}
-	http.Redirect(w, r, "/issues", http.StatusSeeOther)
+	_, err := s.Store.LogIssues(r.Context(), s.by(r), i)
+	s.toIssues(w, r, err)
 }
 
 func (s *Site) editIssue(w http.ResponseWriter, r *http.Request) {
@@ -168,11 +158,7 @@ func (s *Site) editIssue(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := s.Store.EditIssue(r.Context(), s.by(r), i); err != nil {
-		s.troubled(w, r, err)
-		return
-	}
-	http.Redirect(w, r, "/issues", http.StatusSeeOther)
+	s.toIssues(w, r, s.Store.EditIssue(r.Context(), s.by(r), i))
 }
 
 func (s *Site) removeIssue(w http.ResponseWriter, r *http.Request) {
@@ -180,7 +166,12 @@ func (s *Site) removeIssue(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := s.Store.RemoveIssue(r.Context(), s.by(r), n); err != nil {
+	s.toIssues(w, r, s.Store.RemoveIssue(r.Context(), s.by(r), n))
+}
+
+// toIssues leads to the log after a change of it, or says what was wrong with the change.
+func (s *Site) toIssues(w http.ResponseWriter, r *http.Request, err error) {
+	if err != nil {
 		s.troubled(w, r, err)
 		return
 	}

@@ -281,15 +281,22 @@ func (s *Site) figure(w http.ResponseWriter, r *http.Request) {
 		d.Table = row.List()
 		document = d.Table
 	}
+	s.inItsFormat(w, r, id, document, d.Table.WriteCSV, func() {
+		d.All = len(d.Table.Rows)
+		d.Table.Rows = d.Table.Rows[:min(d.All, most)]
+		s.show(w, r, "figure", d)
+	})
+}
+
+// inItsFormat answers in the format that the address names: a document, a table for downloads under a name, or, where it names none, a page.
+func (s *Site) inItsFormat(w http.ResponseWriter, r *http.Request, name string, document any, table func(io.Writer) error, page func()) {
 	switch r.URL.Query().Get("format") {
 	case "json":
 		writeJSON(w, document)
 	case "csv":
-		writeCSV(w, id, d.Table.WriteCSV)
+		writeCSV(w, name, table)
 	case "":
-		d.All = len(d.Table.Rows)
-		d.Table.Rows = d.Table.Rows[:min(d.All, most)]
-		s.show(w, r, "figure", d)
+		page()
 	default:
 		s.fail(w, r, http.StatusBadRequest, "The formats are json and csv.")
 	}

@@ -58,7 +58,8 @@ func (c *inCluster) adopt(ctx context.Context, generated map[string]string) (map
 func (c *inCluster) plain(ctx context.Context, secret, key string) (string, error) {
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
-		if o.Kind() != "StatefulSet" {
+		variables := render.Referring(o.Body, secret, key)
+		if o.Kind() != "StatefulSet" || len(variables) == 0 {
 			continue
 		}
 		live, err := c.client.Get(ctx, kubernetes.RefOf(o.Body))
@@ -68,7 +69,7 @@ func (c *inCluster) plain(ctx context.Context, secret, key string) (string, erro
 		if err != nil {
 			return "", err
 		}
-		if value := render.Plain(o.Body, live, secret, key); value != "" {
+		if value := render.Plain(live, variables); value != "" {
 			return value, nil
 		}
 	}

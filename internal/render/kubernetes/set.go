@@ -91,19 +91,24 @@ func (o *Object) Whole(value func(secret stack.Part) string) map[string]any {
 	return body
 }
 
-// Plain is the value that somebody else's object has as it is in a variable for which ours refers to a key of a Secret; "" when it has none. An object that
-// is not there is nil.
-func Plain(ours, theirs map[string]any, secret, key string) string {
-	for _, mine := range tree.Containers(tree.Branch(tree.Pods(ours), "spec")) {
-		for _, variable := range tree.Items(mine["env"]) {
-			ref := tree.Branch(variable, "valueFrom", "secretKeyRef")
-			if tree.Text(ref, "name") != secret || tree.Text(ref, "key") != key {
-				continue
+// Referring are the variables of an object's containers that refer to a key of a Secret, by name.
+func Referring(object map[string]any, secret, key string) (names []string) {
+	for _, c := range tree.Containers(tree.Branch(tree.Pods(object), "spec")) {
+		for _, variable := range tree.Items(c["env"]) {
+			if ref := tree.Branch(variable, "valueFrom", "secretKeyRef"); tree.Text(ref, "name") == secret && tree.Text(ref, "key") == key {
+				names = append(names, tree.Text(variable, "name"))
 			}
-			for _, other := range tree.Containers(tree.Branch(tree.Pods(theirs), "spec")) {
-				if value := tree.Text(tree.Named(other["env"], tree.Text(variable, "name")), "value"); value != "" {
-					return value
-				}
+		}
+	}
+	return names
+}
+
+// Plain is the first value that an object's containers have as it is in one of some variables; "" when they have none. An object that is not there is nil.
+func Plain(object map[string]any, variables []string) string {
+	for _, name := range variables {
+		for _, c := range tree.Containers(tree.Branch(tree.Pods(object), "spec")) {
+			if value := tree.Text(tree.Named(c["env"], name), "value"); value != "" {
+				return value
 			}
 		}
 	}
