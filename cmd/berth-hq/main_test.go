@@ -131,7 +131,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("%v: %d figures", err, len(all))
 	}
 	out, _ = a.types("", 0, "export", "refused", "--csv")
-	contains(t, out, "BERTH4911,Not a report,1", "BERTH4912,Report is not what was signed,2")
+	contains(t, out, "BERTH4911,Not a report,1", "BERTH4912,Report's signature does not match,2")
 	whole, _ := a.types("", 0, "export", "behind", "--csv")
 	some, _ := a.types("", 0, "export", "behind", "--csv", "--target", "kubernetes", "--day", "2026-09-01")
 	if whole == some {

@@ -110,7 +110,7 @@ func TestRefused(t *testing.T) {
 	if err := got.WriteCSV(&csv); err != nil {
 		t.Fatal(err)
 	}
-	if want := "code,title,reports\nBERTH4911,Not a report,5\nBERTH4912,Report is not what was signed,1\n"; csv.String() != want || got.Headline != "6 reports refused." {
+	if want := "code,title,reports\nBERTH4911,Not a report,5\nBERTH4912,Report's signature does not match,1\n"; csv.String() != want || got.Headline != "6 reports refused." {
 		t.Errorf("%s\n%s", got.Headline, csv.String())
 	}
 	if row, _ := got.Row("BERTH4911"); len(row.List().Rows) != 2 {

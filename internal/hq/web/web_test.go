@@ -268,7 +268,7 @@ func TestReports(t *testing.T) {
 	}
 	v.token = v.person(store.Reader)
 	text := v.gets(200, "/figures/refused?format=csv")
-	if want := "code,title,reports\nBERTH4910,Report is too large,2\nBERTH4911,Not a report,2\nBERTH4912,Report is not what was signed,1\n"; text != want {
+	if want := "code,title,reports\nBERTH4910,Report is too large,2\nBERTH4911,Not a report,2\nBERTH4912,Report's signature does not match,1\n"; text != want {
 		t.Errorf("%s", text)
 	}
 	v.token = ""
