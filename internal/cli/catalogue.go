@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -30,7 +31,7 @@ func newCatalogueListCmd(env *Env) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			target := catalogue.Target(on)
 			if target != "" && target != catalogue.Compose && target != catalogue.Kubernetes {
-				return fmt.Errorf("--target %s: can be compose or kubernetes", on)
+				return usageError("--target", fmt.Sprintf("%q is no target", on), "it can be compose or kubernetes")
 			}
 			versions := env.Catalogue().Versions(target)
 			return env.give(versions, func() { listReleases(env.Stdout, versions) })
@@ -48,6 +49,9 @@ func newCatalogueShowCmd(env *Env) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			summary, err := env.Catalogue().Summarise(args[0])
+			if unknown := (*catalogue.UnknownError)(nil); errors.As(err, &unknown) {
+				return usageError("berth catalogue show", unknown.Error(), "see all releases: berth catalogue list")
+			}
 			if err != nil {
 				return err
 			}

@@ -49,8 +49,7 @@ the port: ssh -L 7473:127.0.0.1:7473 HOST, and there berth console --listen 127.
 
 func (e *Env) console(ctx context.Context, f consoleFlags) error {
 	if e.out.machine() {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "berth console", Summary: "it has pages for people, and no document",
-			Hint: "use the commands, such as: berth status --json"}}
+		return usageError("berth console", "it has pages for people, and no document", "use the commands, such as: berth status --json")
 	}
 	listener, err := listening(ctx, f.listen)
 	if err != nil {

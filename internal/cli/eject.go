@@ -148,19 +148,16 @@ var official = map[string]struct {
 
 // fits refuses official files for the other target, and flags for other files.
 func (f ejectFlags) fits(w *installation.Want) error {
-	refuse := func(subject, summary, hint string) error {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: subject, Summary: summary, Hint: hint}}
-	}
 	switch of, known := official[f.as]; {
 	case !known:
-		return refuse("--as", fmt.Sprintf("there are no official files %q", f.as), "name compose, helm or kustomize")
+		return usageError("--as", fmt.Sprintf("there are no official files %q", f.as), "name compose, helm or kustomize")
 	case w.Stack.Target != of.target:
-		return refuse("--as", fmt.Sprintf("%s is for another target: the installation runs on %s", f.as, w.Stack.Target), "for compose: --as compose   for kubernetes: --as helm, or --as kustomize")
+		return usageError("--as", fmt.Sprintf("%s is for another target: the installation runs on %s", f.as, w.Stack.Target), "for compose: --as compose   for kubernetes: --as helm, or --as kustomize")
 	case of.repository != "" && f.official == "":
-		return refuse("--official", "it is missing: the files of Sourcegraph's own repository",
+		return usageError("--official", "it is missing: the files of Sourcegraph's own repository",
 			fmt.Sprintf("add --official with a clone of github.com/sourcegraph/%s, at v%s", of.repository, w.Release.Version))
 	case of.repository == "" && f.official != "":
-		return refuse("--official", "not with --as helm: Helm fetches the chart itself", "leave it out")
+		return usageError("--official", "not with --as helm: Helm fetches the chart itself", "leave it out")
 	}
 	return nil
 }

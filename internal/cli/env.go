@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
+	"strings"
+	"syscall"
 
 	"berth/catalogue"
 	"berth/internal/diag"
@@ -98,7 +101,7 @@ func Run(ctx context.Context, env *Env, args []string) int {
 		env.out.asked(args)
 	}
 	if err != nil && !env.out.begun && !errors.As(err, new(*usage)) {
-		err = &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: env.out.command, Summary: err.Error(), Hint: "see: " + env.out.command + " --help"}}
+		err = usageError(env.out.command, err.Error(), "see: "+env.out.command+" --help")
 	}
 	code := env.exit(err)
 	if report, ok := env.out.result.(*doctor.Report); ok && slices.Contains(view.Doctors, env.out.format) {
@@ -125,8 +128,7 @@ func (e *Env) prepare(cmd *cobra.Command) error {
 		e.watchOn(e.Stdout, false)
 	}
 	if slices.Contains(view.Doctors, e.out.format) && cmd.Annotations[reports] == "" {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: fmt.Sprintf("its result can't be written as %s", e.out.format),
-			Hint: "use text, json or yaml"}}
+		return usageError(cmd.CommandPath(), fmt.Sprintf("its result can't be written as %s", e.out.format), "use text, json or yaml")
 	}
 	return nil
 }
@@ -181,9 +183,40 @@ func (e *Env) exit(err error) int {
 	case errors.Is(err, context.Canceled):
 		return ExitStopped
 	}
+	if problem, ok := unusable(err); ok {
+		e.warn(diag.List{problem})
+		return ExitError
+	}
 	e.out.found = append(e.out.found, diag.Diagnostic{Code: "BERTH4102", Severity: diag.Error, Summary: err.Error()})
 	fmt.Fprintln(e.Stderr, fold.Rows(view.Columns(e.Stderr), fmt.Sprintf("berth: %v", err)))
 	return ExitError
+}
+
+// unusable says why a file or a folder that somebody named can't be read or written, and what to do.
+func unusable(err error) (diag.Diagnostic, bool) {
+	var at *fs.PathError
+	if !errors.As(err, &at) {
+		return diag.Diagnostic{}, false
+	}
+	p := diag.Diagnostic{Code: "BERTH4103", Severity: diag.Error, Subject: at.Path, Summary: at.Op + ": " + at.Err.Error(), Hint: "name another file or folder"}
+	if context, _, wrapped := strings.Cut(err.Error(), ": "+at.Error()); wrapped {
+		p.Detail = []string{context}
+	}
+	switch {
+	case errors.Is(at, fs.ErrNotExist):
+		p.Summary, p.Hint = "there is no such file or folder", "correct the name, or make the folder first"
+	case errors.Is(at, syscall.EISDIR):
+		p.Summary, p.Hint = "this is a folder, and a file is needed", "name a file in it"
+	case errors.Is(at, syscall.ENOTDIR):
+		p.Summary, p.Hint = "a part of the path is a file, and a folder is needed", "correct the name"
+	case errors.Is(at, fs.ErrPermission):
+		p.Summary, p.Hint = "you have no permission for it", "run berth as the owner of the file, or change its permissions"
+	case errors.Is(at, syscall.EROFS):
+		p.Summary, p.Hint = "it is on a file system that can't be written to", "name another folder"
+	case errors.Is(at, syscall.ENOSPC):
+		p.Summary, p.Hint = "the disk is full", "make room, and give the command again"
+	}
+	return p, true
 }
 
 // LoadUsable loads a config. Problems of the file are an error; warnings are printed.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 
-	"berth/internal/diag"
 	"berth/internal/installation"
 	"github.com/spf13/cobra"
 )
@@ -35,8 +34,7 @@ On a terminal, the command gets it, as with -it; without one, its input is empty
 Flags of berth stand before the name of the service. What is changed inside a container is lost when it is replaced.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: "it needs the name of a service",
-					Hint: "see the services: berth status"}}
+				return usageError(cmd.CommandPath(), "it needs the name of a service", "see the services: berth status")
 			}
 			return nil
 		},
@@ -52,10 +50,10 @@ Flags of berth stand before the name of the service. What is changed inside a co
 
 func (e *Env) exec(ctx context.Context, f execFlags, name string, args []string) error {
 	if e.out.machine() {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--output", Summary: "the output is the command's own", Hint: "leave --output and --json out"}}
+		return usageError("--output", "the output is the command's own", "leave --output and --json out")
 	}
 	if f.tty && !e.Interactive {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--tty", Summary: "there is no terminal to give", Hint: "leave -t out, or run it in a terminal"}}
+		return usageError("--tty", "there is no terminal to give", "leave -t out, or run it in a terminal")
 	}
 	terminal := (f.tty || e.Interactive) && !f.noTTY
 	if len(args) > 0 && args[0] == "--" { // as hands type it that know kubectl
@@ -63,8 +61,7 @@ func (e *Env) exec(ctx context.Context, f execFlags, name string, args []string)
 	}
 	if len(args) == 0 {
 		if !terminal && !f.stdin {
-			return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "exec", Summary: "without a terminal it needs a command",
-				Hint: "such as: berth exec " + name + " ls   or give the shell its input with: berth exec -i " + name}}
+			return usageError("exec", "without a terminal it needs a command", "such as: berth exec "+name+" ls   or give the shell its input with: berth exec -i "+name)
 		}
 		args = shell
 	}

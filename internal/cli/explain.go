@@ -44,7 +44,7 @@ With rbac: the rights in a Kubernetes cluster that berth needs for this config, 
 func (e *Env) explainCode(code string) error {
 	c, ok := diag.Explain(code)
 	if !ok {
-		return fmt.Errorf("there is no code %s; docs/codes.md lists all", code)
+		return usageError("berth explain", "there is no code "+code, "see all codes: berth docs codes")
 	}
 	return e.give(c, func() { c.WriteText(e.Stdout, e.paper()) })
 }
@@ -56,7 +56,7 @@ func (e *Env) explainKey(key, file string) error {
 	}
 	x, err := config.Explain(key, facts)
 	if err != nil {
-		return err
+		return usageError("berth explain", err.Error(), "see all keys: berth explain")
 	}
 	return e.give(x, func() { x.WriteText(e.Stdout, e.paper()) })
 }

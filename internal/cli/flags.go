@@ -29,8 +29,7 @@ func ownConfigFlag(c *cobra.Command, file *string) {
 	configFlag(c, file)
 	c.PreRunE = func(*cobra.Command, []string) error {
 		if *file == installation.StandardInput {
-			return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: c.CommandPath(), Summary: "it writes into the config, so it can't read it from standard input",
-				Hint: "name the file: " + c.CommandPath() + " --config FILE"}}
+			return usageError(c.CommandPath(), "it writes into the config, so it can't read it from standard input", "name the file: "+c.CommandPath()+" --config FILE")
 		}
 		return nil
 	}
@@ -146,6 +145,11 @@ type usage struct{ problem diag.Diagnostic }
 
 func (u *usage) Error() string { return diag.List{u.problem}.Error() }
 
+// usageError says what of a command line is wrong: which command or flag, why, and what to write instead.
+func usageError(subject, summary, hint string) error {
+	return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: subject, Summary: summary, Hint: hint}}
+}
+
 // habits are flags of other programs, by what to do here.
 var habits = map[string]string{
 	"dry-run":        "berth plan shows what berth up would do",
@@ -171,6 +175,10 @@ var habits = map[string]string{
 // misused says what was meant by flags that a command does not have.
 func misused(cmd *cobra.Command, err error) error {
 	problem := diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: err.Error(), Hint: "see: " + cmd.CommandPath() + " --help"}
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		problem.Subject, problem.Summary = cmd.CommandPath()+" --"+wrong.GetFlag().Name, invalid(wrong)
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return &usage{problem}
@@ -192,6 +200,19 @@ func misused(cmd *cobra.Command, err error) error {
 		problem.Hint = habit + "; " + problem.Hint
 	}
 	return &usage{problem}
+}
+
+// invalid says why a flag can't have a value. Values of Go's own types say it by the name of a function.
+func invalid(wrong *pflag.InvalidValueError) string {
+	switch typ := wrong.GetFlag().Value.Type(); {
+	case strings.HasPrefix(typ, "int"), strings.HasPrefix(typ, "uint"):
+		return fmt.Sprintf("%q is no whole number", wrong.GetValue())
+	case typ == "bool":
+		return fmt.Sprintf("%q is neither true nor false", wrong.GetValue())
+	case typ == "duration":
+		return fmt.Sprintf("%q is no duration such as 90s, 15m or 2h", wrong.GetValue())
+	}
+	return fmt.Sprintf("%q: %v", wrong.GetValue(), errors.Unwrap(wrong))
 }
 
 // commandHabits are commands of other programs, by ours.
@@ -264,8 +285,7 @@ func missing(cmd *cobra.Command) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: "it needs " + diag.Listed(names, "and"),
-		Hint: "see: " + cmd.CommandPath() + " --help"}}
+	return usageError(cmd.CommandPath(), "it needs "+diag.Listed(names, "and"), "see: "+cmd.CommandPath()+" --help")
 }
 
 // takesWord marks a command whose first word need not name a command below it.

@@ -203,7 +203,7 @@ func unknownPage(all map[string]string, word string) error {
 	if near := diag.Closest(word, names); near != "" {
 		hint = "did you mean: berth docs " + near
 	}
-	return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "berth docs", Summary: fmt.Sprintf("there is no page %q", word), Hint: hint}}
+	return usageError("berth docs", fmt.Sprintf("there is no page %q", word), hint)
 }
 
 // paged shows a text, by a pager where it is longer than the terminal.

@@ -64,20 +64,17 @@ With --output json, each line is one JSON object.`, tailOfAll),
 
 // query reads the flags.
 func (f logsFlags) query(now time.Time) (q logs.Query, err error) {
-	wrong := func(flag, why, hint string) error {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: flag, Summary: why, Hint: hint}}
-	}
 	q.Follow, q.Previous, q.Tail, q.Level = f.follow, f.previous, f.tail, logs.Level(strings.ToLower(f.level))
 	switch {
 	case f.tail < 0:
-		return q, wrong("--tail", "it can't be negative", "0 is all lines")
+		return q, usageError("--tail", "it can't be negative", "0 is all lines")
 	case f.follow && f.previous:
-		return q, wrong("--previous", "a run that ended has no new lines to follow", "leave one of --previous and --follow out")
+		return q, usageError("--previous", "a run that ended has no new lines to follow", "leave one of --previous and --follow out")
 	case f.level != "" && !slices.Contains(logs.Levels, string(q.Level)):
-		return q, wrong("--level", fmt.Sprintf("there is no level %q", f.level), "choose one of "+strings.Join(logs.Levels, ", "))
+		return q, usageError("--level", fmt.Sprintf("there is no level %q", f.level), "choose one of "+strings.Join(logs.Levels, ", "))
 	}
 	if q.Since, err = sinceWhen(f.since, now); err != nil {
-		return q, wrong("--since", fmt.Sprintf("%q is no time", f.since), "write 10m, 2h, 3d, or a time such as 2026-11-28T10:00:00Z")
+		return q, usageError("--since", fmt.Sprintf("%q is no time", f.since), "write 10m, 2h, 3d, or a time such as 2026-11-28T10:00:00Z")
 	}
 	return q, nil
 }
@@ -111,7 +108,7 @@ func (e *Env) logs(ctx context.Context, f logsFlags, names []string) error {
 		return err
 	}
 	if e.out.format == view.YAML {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--output", Summary: "logs have no YAML form", Hint: "berth logs --output json gives one JSON object a line"}}
+		return usageError("--output", "logs have no YAML form", "berth logs --output json gives one JSON object a line")
 	}
 	i, err := e.inside(ctx, f.file)
 	if err != nil {

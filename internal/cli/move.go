@@ -77,7 +77,7 @@ func (e *Env) toward(ctx context.Context, f moveFlags, to plan.Destination) (*En
 
 func (e *Env) move(ctx context.Context, f moveFlags) error {
 	if f.to == "" {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "berth move", Summary: "it needs --to", Hint: "see: berth move --help"}}
+		return usageError("berth move", "it needs --to", "see: berth move --help")
 	}
 	s, err := e.look(ctx, f.file)
 	if err != nil {

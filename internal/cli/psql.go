@@ -46,8 +46,7 @@ write in every transaction of the session, unless a statement switches that off.
 				before = at
 			}
 			if before > 1 {
-				return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: "it takes one database",
-					Hint: "arguments of psql stand after --, such as: berth psql -- -l"}}
+				return usageError(cmd.CommandPath(), "it takes one database", "arguments of psql stand after --, such as: berth psql -- -l")
 			}
 			return nil
 		},
@@ -66,7 +65,7 @@ write in every transaction of the session, unless a statement switches that off.
 
 func (e *Env) psql(ctx context.Context, f psqlFlags, name string, args []string) error {
 	if e.out.machine() {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--output", Summary: "the output is psql's own", Hint: "such as: berth psql -- --csv"}}
+		return usageError("--output", "the output is psql's own", "such as: berth psql -- --csv")
 	}
 	database := databaseNames[name]
 	if database == "" {

@@ -77,7 +77,7 @@ func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 	if l.Stack.Target == catalogue.Kubernetes {
 		r.as = cmp.Or(r.as, "manifests")
 		if clusterForms[r.as] == "" {
-			return fmt.Errorf("--as %s: with target: kubernetes, the forms are manifests, kustomize, helm or helm-values", r.as)
+			return usageError("--as", fmt.Sprintf("%q is no form for target: kubernetes", r.as), "it can be manifests, kustomize, helm or helm-values")
 		}
 		if err := r.checkSecrets(); err != nil {
 			return err
@@ -85,7 +85,7 @@ func (e *Env) render(ctx context.Context, file string, r renderFlags) error {
 		return e.renderCluster(ctx, l, r)
 	}
 	if as := cmp.Or(r.as, "compose"); as != "compose" {
-		return fmt.Errorf("--as %s: with target: compose, the only form is compose", as)
+		return usageError("--as", fmt.Sprintf("%q is no form for target: compose", as), "leave --as out")
 	}
 	if r.out == standardOutput {
 		return notOneFile("a Compose project is several files: the services read their configuration and passwords from those beside " + compose.ComposeFile)

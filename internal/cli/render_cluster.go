@@ -108,13 +108,13 @@ func (r renderFlags) checkSecrets() error {
 	case r.out == standardOutput && r.secrets == "age":
 		return notOneFile("--secrets age keeps what is encrypted already, and reads it from the folder")
 	case r.secrets != "reference" && r.secrets != "age":
-		return fmt.Errorf("--secrets %s: can be reference or age", r.secrets)
+		return usageError("--secrets", fmt.Sprintf("%q is no way to write Secrets", r.secrets), "it can be reference or age")
 	case r.secrets == "age" && r.as != "manifests" && r.as != "kustomize":
-		return fmt.Errorf("--secrets age: only --as manifests and --as kustomize contain Secrets")
+		return usageError("--secrets", "only --as manifests and --as kustomize contain Secrets", "leave --secrets out, or change --as")
 	case r.secrets == "age" && len(r.recipients) == 0:
-		return fmt.Errorf("--secrets age: add --recipient with the key of who can read them")
+		return usageError("--secrets", "encrypted Secrets need somebody who can read them", "add --recipient with their age public key")
 	case r.secrets != "age" && len(r.recipients) > 0:
-		return fmt.Errorf("--recipient: only with --secrets age")
+		return usageError("--recipient", "Secrets are encrypted only with --secrets age", "add --secrets age, or leave --recipient out")
 	}
 	return nil
 }

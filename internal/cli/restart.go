@@ -35,8 +35,7 @@ that is berth up. It shows what people notice, asks on a terminal, holds the loc
 On Docker Compose a name can be that of one instance. On Kubernetes the pods of a service are replaced, as kubectl rollout restart does it.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: "it needs the name of a service",
-					Hint: "see the services: berth status"}}
+				return usageError(cmd.CommandPath(), "it needs the name of a service", "see the services: berth status")
 			}
 			return nil
 		},

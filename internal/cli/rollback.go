@@ -61,7 +61,7 @@ func (e *Env) rollback(ctx context.Context, f rollbackFlags) error {
 	}
 	u := s.Upgrade
 	if !u.Holds() {
-		return noUpgrade(u, f.file)
+		return noUpgrade(u, "to roll back", f.file)
 	}
 	way, problems := u.Back()
 	if problems.Failed() {
@@ -132,8 +132,8 @@ func (e *Env) back(s *seen, way stages.WayBack) (r *state.Record, note string, e
 	return execute.Return(u, way, back, now, e.Now()), note, nil
 }
 
-// noUpgrade says why there is no upgrade to roll back.
-func noUpgrade(u *stages.Progress, file string) error {
+// noUpgrade says why there is nothing "to roll back", or "to finish".
+func noUpgrade(u *stages.Progress, to, file string) error {
 	why := "no upgrade was made here"
 	if u != nil {
 		switch u.Status {
@@ -143,7 +143,7 @@ func noUpgrade(u *stages.Progress, file string) error {
 			why = fmt.Sprintf("the rollback from %s to %s was given up with berth upgrade finish", u.Plan.Release, u.Plan.From)
 		}
 	}
-	return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: file, Summary: "there is no upgrade to roll back: " + why,
+	return diag.List{{Code: "BERTH3735", Severity: diag.Error, Subject: file, Summary: "there is no upgrade " + to + ": " + why,
 		Hint: "to revert a change of your file: berth revert   to see what was done: berth history"}}
 }
 

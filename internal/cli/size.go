@@ -7,7 +7,6 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/config"
-	"berth/internal/diag"
 	"berth/internal/size"
 	"berth/internal/view"
 	"github.com/spf13/cobra"
@@ -108,7 +107,7 @@ func (a loadAmounts) into(cmd *cobra.Command, l *size.Load) error {
 
 // misuse says that a flag's value is wrong.
 func misuse(cmd *cobra.Command, what string) error {
-	return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: cmd.CommandPath(), Summary: what, Hint: cmd.CommandPath() + " --help"}}
+	return usageError(cmd.CommandPath(), what, "see: "+cmd.CommandPath()+" --help")
 }
 
 // gigabytes reads an amount such as 20GB, 1.5TB, 800 or 500MB: GB where no unit stands behind it.

@@ -67,7 +67,7 @@ const lookAgain = 2 * time.Second
 // is shown, and the next one may not fail.
 func (e *Env) watching(ctx context.Context, look func(context.Context, io.Writer) error) error {
 	if e.out.machine() {
-		return &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--watch", Summary: "a program gets one document", Hint: "leave --watch out, and call berth again"}}
+		return usageError("--watch", "a program gets one document", "leave --watch out, and call berth again")
 	}
 	var before []byte
 	for {

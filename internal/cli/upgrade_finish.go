@@ -36,7 +36,7 @@ func (e *Env) finishUpgrade(ctx context.Context, file string, yes bool) error {
 	defer s.Close()
 	u := s.Upgrade
 	if !u.Holds() {
-		return noUpgrade(u, file)
+		return noUpgrade(u, "to finish", file)
 	}
 	fmt.Fprintf(e.Stdout, "the rollback from %s to %s is given up; nothing that runs is touched\n", u.Plan.Release, u.Plan.From)
 	if err := e.agree(ctx, yes, "give it up?"); err != nil {

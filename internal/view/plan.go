@@ -232,6 +232,9 @@ func effect(p *plan.Plan) string {
 	case brief != "":
 		return "a short pause of " + brief + "; the rest answers"
 	}
+	if starts := servicesOf(p, func(s plan.Step) bool { return s.Service != "" && (s.Verb == plan.Create || s.Verb == plan.Start) }); starts != "" {
+		return "services start that do not run now: " + starts
+	}
 	return "none"
 }
 
