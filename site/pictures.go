@@ -2,8 +2,9 @@ package main
 
 import (
 	"fmt"
-	"html"
 	"strings"
+
+	drawn "berth/internal/picture"
 )
 
 // picture is one of docs/pictures.md: boxes on a grid, and arrows between them.
@@ -48,7 +49,7 @@ const (
 func (b box) x() int { return margin + b.col*(boxWidth+gapX) }
 func (b box) y() int { return margin + b.row*(boxHeight+gapY) }
 
-// svg draws a picture. It takes the colors of the reader's system, light or dark, and needs no font of its own.
+// svg draws a picture.
 func (p *picture) svg() string {
 	width, height := 0, 0
 	at := map[string]box{}
@@ -56,49 +57,35 @@ func (p *picture) svg() string {
 		at[b.id] = b
 		width, height = max(width, b.x()+boxWidth+margin), max(height, b.y()+boxHeight+margin)
 	}
-	var out strings.Builder
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" role="img" aria-labelledby="title says">
-<title id="title">%[3]s</title>
-<desc id="says">%[4]s</desc>
-<style>
-svg { --ink: #1b1f24; --paper: #fff; background: var(--paper); font: 14px system-ui, sans-serif }
-@media (prefers-color-scheme: dark) { svg { --ink: #e6e8eb; --paper: #15181c } }
-rect, path { stroke: var(--ink); stroke-width: 1.5; fill: var(--paper) }
-text { fill: var(--ink) }
-.name { font-weight: 700 }
-.stop { stroke-dasharray: 7 4 }
-.head { fill: var(--ink) }
-</style>
-`, width, height, html.EscapeString(p.title), html.EscapeString(p.says))
+	c := drawn.New(width, height, p.title, p.says)
 	for _, a := range p.arrows {
-		a.draw(&out, at[a.from], at[a.to])
+		a.draw(c, at[a.from], at[a.to])
 	}
 	for _, b := range p.boxes {
-		b.draw(&out)
+		b.draw(c)
 	}
-	out.WriteString("</svg>\n")
-	return out.String()
+	return c.File()
 }
 
-func (b box) draw(out *strings.Builder) {
+func (b box) draw(c *drawn.Canvas) {
 	round := 2
 	if b.form == yours {
 		round = 22
 	}
-	fmt.Fprintf(out, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="%d"/>`+"\n", b.form, b.x(), b.y(), boxWidth, boxHeight, round)
+	c.Box(string(b.form), b.x(), b.y(), boxWidth, boxHeight, round)
 	if b.form == keeps {
-		fmt.Fprintf(out, `<rect x="%d" y="%d" width="%d" height="%d" rx="2"/>`+"\n", b.x()+4, b.y()+4, boxWidth-8, boxHeight-8)
+		c.Box("", b.x()+4, b.y()+4, boxWidth-8, boxHeight-8, 2)
 	}
 	lines := wrapped(b.note)
 	y := b.y() + (boxHeight-lineHeight*len(lines))/2 + 4
-	fmt.Fprintf(out, `<text class="name" x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", b.x()+boxWidth/2, y, html.EscapeString(b.name))
+	c.Text("name", b.x()+boxWidth/2, y, "middle", b.name)
 	for i, line := range lines {
-		fmt.Fprintf(out, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", b.x()+boxWidth/2, y+lineHeight*(i+1), html.EscapeString(line))
+		c.Text("", b.x()+boxWidth/2, y+lineHeight*(i+1), "middle", line)
 	}
 }
 
 // draw is a straight line with a head, and its text beside it.
-func (a arrow) draw(out *strings.Builder, from, to box) {
+func (a arrow) draw(c *drawn.Canvas, from, to box) {
 	const head = 7
 	x1, y1, x2, y2 := from.x()+boxWidth/2, from.y()+boxHeight/2, to.x()+boxWidth/2, to.y()+boxHeight/2
 	tip := ""
@@ -116,12 +103,13 @@ func (a arrow) draw(out *strings.Builder, from, to box) {
 		y1, y2 = from.y(), to.y()+boxHeight
 		tip = fmt.Sprintf("M%d,%d l%d,%d h%d z", x2, y2, -head/2-1, head, head+2)
 	}
-	fmt.Fprintf(out, `<path d="M%d,%d L%d,%d"/><path class="head" d="%s"/>`+"\n", x1, y1, x2, y2, tip)
+	c.Line("", fmt.Sprintf("M%d,%d L%d,%d", x1, y1, x2, y2))
+	c.Line("head", tip)
 	x, y, anchor := (x1+x2)/2, y1-8, "middle"
 	if to.row != from.row {
 		x, y, anchor = x1+8, (y1+y2)/2+4, "start"
 	}
-	fmt.Fprintf(out, `<text x="%d" y="%d" text-anchor="%s">%s</text>`+"\n", x, y, anchor, html.EscapeString(a.text))
+	c.Text("", x, y, anchor, a.text)
 }
 
 // wrapped is a note in lines.

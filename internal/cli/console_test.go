@@ -136,7 +136,7 @@ func TestConsole(t *testing.T) {
 				t.Errorf("the plan has no reason:\n%s", page)
 			}
 			v.types(0, "up", "--yes")
-			if page := v.page("/upgrade?to=7.5"); !strings.Contains(page, "7.4.0") || !strings.Contains(page, "<svg class=\"way\"") {
+			if page := v.page("/upgrade?to=7.5"); !strings.Contains(page, "7.4.0") || !strings.Contains(page, "class=\"picture\"") {
 				t.Errorf("the upgrade has no picture:\n%s", page)
 			}
 			write("target: " + target + "\nrelease: 7.4\nurl: nowhere\nservices: {gitservr: {}}\n")

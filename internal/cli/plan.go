@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
+	"berth/internal/run"
 	"berth/internal/state"
 	"berth/internal/upgrade/survey"
 	"berth/internal/view"
@@ -30,15 +31,16 @@ Exit codes: 2 there is work to do, 0 there is none.`,
 	}
 	configFlag(cmd, &f.file)
 	allFlag(cmd, &f.all)
-	cmd.Flags().StringVar(&f.out, "out", "", "also save the plan, for: berth up --plan FILE")
+	graphFlag(cmd, &f.graph)
+	cmd.Flags().StringVar(&f.out, "out", "", "also save the plan, for: berth up --plan FILE; with --graph, only write that into the file, as SVG")
 	placeFlags(env, cmd, &f.file)
 	return cmd
 }
 
 // planFlags are what berth plan can be told.
 type planFlags struct {
-	file, out string
-	all       bool
+	file, out  string
+	all, graph bool
 }
 
 // plan shows what up would do; the plan of an upgrade where that is what the file asks for.
@@ -58,13 +60,13 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 			view.Plan(e.Stdout, s.plan, view.Detail(f.all)) // what stands in its way is said below
 		}
 		return s.Problems
-	case !s.Reached && f.out != "":
+	case !s.Reached && f.out != "" && !f.graph:
 		return notSaved(f.out, s.From, s.To)
 	case !s.Reached:
-		return e.upgradeFrom(ctx, s, upgradeFlags{file: f.file, to: s.To, plan: true})
+		return e.upgradeFrom(ctx, s, upgradeFlags{file: f.file, to: s.To, plan: true, graph: f.graph, out: f.out})
 	}
 	e.warn(s.Problems)
-	if f.out != "" {
+	if f.out != "" && !f.graph {
 		text, err := json.MarshalIndent(s.plan, "", "  ")
 		if err != nil {
 			return fmt.Errorf("write the plan: %w", err)
@@ -73,7 +75,12 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 			return err
 		}
 	}
-	if e.out.result = s.plan; !e.out.machine() {
+	switch e.out.result = s.plan; {
+	case f.graph && !s.plan.Empty():
+		if err := e.graph(s.plan, run.Usually(s.records), f.out); err != nil {
+			return err
+		}
+	case !e.out.machine():
 		view.Plan(e.Stdout, s.plan, view.Detail(f.all))
 	}
 	if !s.plan.Empty() {

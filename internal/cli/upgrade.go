@@ -26,15 +26,22 @@ complete, or with berth upgrade finish.
   berth upgrade                    to the release in your file, if it is newer, or to the newest available
   berth upgrade --to 7.5           to the newest patch of 7.5
   berth upgrade --to 7.5 --plan    only the plan; with --json for machines, with --ticket as a change ticket in Markdown
+  berth upgrade --to 7.5 --graph   only what of it waits for what, and how long each step takes; with --out FILE as a picture (SVG)
 
 Exit codes: 2 the plan has work to do; 3 a problem was found and nothing was touched.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return env.upgrade(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.graph = f.graph || f.out != ""
+			return env.upgrade(cmd.Context(), f)
+		},
 	}
 	ownConfigFlag(cmd, &f.file)
 	cmd.Flags().StringVar(&f.to, "to", "", "the release to upgrade to, or a minor release (default: the newest available)")
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show the plan")
 	cmd.Flags().BoolVar(&f.ticket, "ticket", false, "print the plan as a change ticket in Markdown, and only that")
+	graphFlag(cmd, &f.graph)
+	cmd.Flags().StringVar(&f.out, "out", "", "write what waits for what into this file, as a picture (SVG)")
+	cmd.MarkFlagsMutuallyExclusive("graph", "ticket")
 	yesFlag(cmd, &f.yes)
 	cmd.Flags().StringVar(&f.trust, "trust-backup", "", "make no backup, because you have one: say where it is")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready (default: as the release says)")

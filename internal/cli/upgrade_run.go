@@ -18,11 +18,15 @@ import (
 
 // upgradeFlags are what berth upgrade can be told.
 type upgradeFlags struct {
-	file, to, trust   string
-	plan, ticket      bool
-	yes               bool
-	timeout, patience time.Duration
+	file, to, trust     string
+	plan, ticket, graph bool
+	out                 string // the file that the graph is written into; "": it is shown
+	yes                 bool
+	timeout, patience   time.Duration
 }
+
+// looks reports whether nothing is to be done but to look.
+func (f upgradeFlags) looks() bool { return f.plan || f.ticket || f.graph }
 
 // upgrade plans an upgrade, asks, and carries it out; or continues the one that is under way.
 func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
@@ -35,7 +39,7 @@ func (e *Env) upgrade(ctx context.Context, f upgradeFlags) error {
 		return err
 	}
 	switch {
-	case s.Upgrade.Open() && f.plan:
+	case s.Upgrade.Open() && f.looks():
 		e.out.result = s.Upgrade.Plan
 		return diag.List{underway(s.Upgrade, f.file)}
 	case s.Upgrade.Open():
@@ -56,7 +60,7 @@ func (e *Env) upgradeFrom(ctx context.Context, s *seen, f upgradeFlags) error {
 	if len(p.Hops) == 0 {
 		return nil
 	}
-	if f.plan || f.ticket {
+	if f.looks() {
 		return exit(ExitChanges)
 	}
 	if err := e.sameAsAgreed(p); err != nil {
@@ -76,6 +80,11 @@ func (e *Env) upgradeFrom(ctx context.Context, s *seen, f upgradeFlags) error {
 // show writes the plan of an upgrade. Problems that stop it are the error.
 func (e *Env) show(p *plan.Plan, f upgradeFlags) error {
 	e.out.result = p
+	if f.graph && len(p.Hops) > 0 {
+		if err := e.graph(p, nil, f.out); err != nil {
+			return err
+		}
+	}
 	switch {
 	case e.out.machine():
 		if !p.Problems.Failed() { // else they are the error
@@ -83,6 +92,7 @@ func (e *Env) show(p *plan.Plan, f upgradeFlags) error {
 		}
 	case f.ticket:
 		view.Ticket(e.raw(), p)
+	case f.graph && len(p.Hops) > 0: // it is shown
 	default:
 		view.Upgrade(e.Stdout, p)
 		if len(p.Problems) > 0 && !p.Problems.Failed() {

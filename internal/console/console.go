@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"berth/internal/browser"
+	"berth/internal/picture"
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/view"
@@ -96,14 +97,14 @@ var style []byte
 
 // templates are read by the first page: every command of berth would pay for them otherwise.
 var templates = sync.OnceValue(func() *template.Template {
-	words := template.FuncMap{"picture": draw, "of": stagesOf, "part": part, "full": full, "newestFirst": newestFirst}
+	words := template.FuncMap{"picture": drawn, "of": stagesOf, "part": part, "full": full, "newestFirst": newestFirst}
 	return template.Must(template.New("").Funcs(view.Words).Funcs(words).ParseFS(files, "pages/*.html"))
 })
 
 // Handler answers all requests. What is started goes on until the context ends, also when its browser is gone.
 func (c *Console) Handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /style.css", browser.Style(style))
+	mux.HandleFunc("GET /style.css", browser.Style(slices.Concat(style, picture.Style)))
 	mux.HandleFunc("GET /live.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "pages/live.js") })
 	mux.HandleFunc("POST /start", func(w http.ResponseWriter, r *http.Request) { c.start(ctx, w, r) })
 	mux.HandleFunc("POST /stop", c.stop)

@@ -202,6 +202,8 @@ type Step struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Yields are fields that stay with who deployed an object that is taken over.
 	Yields []string `json:"yields,omitempty"`
+	// Seconds is how long it took when it was measured, as long as it would take now; 0: it was not, or how long is known of its object.
+	Seconds float64 `json:"seconds,omitempty"`
 }
 
 // Change is a field of an object that gets another value. Secrets are never in it: such values are Hidden.
@@ -251,12 +253,15 @@ func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 func (p *Plan) ID() string {
 	work := *p
 	work.Notice, work.Support, work.Downtime, work.Bytes = nil, nil, 0, 0
-	work.Hops, work.Stages = slices.Clone(p.Hops), slices.Clone(p.Stages)
+	work.Hops, work.Stages, work.Steps = slices.Clone(p.Hops), slices.Clone(p.Stages), slices.Clone(p.Steps)
 	for i := range work.Hops {
 		work.Hops[i].Found, work.Hops[i].Downtime = nil, 0
 	}
 	for i := range work.Stages {
 		work.Stages[i].Seconds, work.Stages[i].Source = 0, ""
+	}
+	for i := range work.Steps {
+		work.Steps[i].Seconds = 0
 	}
 	return Hash(&work)[:6]
 }

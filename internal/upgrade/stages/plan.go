@@ -2,13 +2,11 @@ package stages
 
 import (
 	"slices"
-	"time"
 
 	"berth/catalogue"
 	"berth/internal/data"
 	"berth/internal/plan"
 	"berth/internal/stack"
-	"berth/internal/state"
 )
 
 // Figures for what nobody has measured here yet.
@@ -60,14 +58,12 @@ func Upgrade(r Request) *plan.Plan {
 			if !s.when(c) {
 				continue
 			}
-			made := s.planned(c)
+			made, steps, beside := s.planned(c)
 			if made.Effect == plan.Downtime {
 				h.Downtime += made.Seconds
 			}
-			p.Append(made, s.steps(c))
-			if s.beside != nil {
-				p.Beside(s.beside(c))
-			}
+			p.Append(made, steps)
+			p.Beside(beside)
 		}
 		p.Downtime += h.Downtime
 	}
@@ -89,7 +85,8 @@ func Rehearsal(r Request) *plan.Plan {
 		c.rehearsal = true
 		for _, s := range table {
 			if s.rehearsed && s.when(c) {
-				p.Append(s.planned(c), s.steps(c))
+				made, steps, _ := s.planned(c)
+				p.Append(made, steps)
 			}
 		}
 	}
@@ -117,16 +114,20 @@ func (r *Request) hop(i int) *hop {
 	return c
 }
 
-// planned is a stage as a plan has it.
-func (s *stage) planned(c *hop) plan.Stage {
-	out := plan.Stage{Name: s.name, Hop: c.index, Text: s.text(c), Effect: plan.None}
-	out.Seconds, out.Source = c.estimate(s)
+// planned is a stage as a plan has it, with its steps, and those that are done beside them.
+func (s *stage) planned(c *hop) (out plan.Stage, steps, beside []plan.Step) {
+	out = plan.Stage{Name: s.name, Hop: c.index, Text: s.text(c), Effect: plan.None}
+	steps = s.steps(c)
+	if s.beside != nil {
+		beside = s.beside(c)
+	}
+	out.Seconds, out.Source = c.estimate(s, steps, beside)
 	if s.closed && !c.Rolls() {
 		out.Effect = plan.Downtime
 	}
 	out.NoReturn = s.noReturn != nil && s.noReturn(c)
 	out.Fallback, out.Again = s.fallback(c)
-	return out
+	return out, steps, beside
 }
 
 // after is what going back costs after the point of no return.
@@ -150,73 +151,4 @@ func (c *hop) gib() float64 {
 		return 0
 	}
 	return float64(c.facts.Bytes()) / (1 << 30)
-}
-
-// estimate is how long a stage may take, in seconds: as it took in a rehearsal, or the last time here, or as the documents say.
-func (c *hop) estimate(s *stage) (seconds float64, source string) {
-	if seconds, source, known := c.latest(s.name); known {
-		return seconds, source
-	}
-	return s.estimate(c)
-}
-
-// Time is how long a stage took once.
-type Time struct {
-	Stage     string
-	From, To  string // of its upgrade step
-	Seconds   float64
-	Bytes     int64 // of the databases then
-	When      time.Time
-	Rehearsal bool
-}
-
-// Waited is for how many seconds requests waited at most in the last upgrade or rollback that let them; 0: there was none.
-func Waited(records []state.Record) float64 {
-	for _, r := range slices.Backward(records) {
-		if r.Waited > 0 && (r.Action == plan.Upgrade || r.Action == plan.Rollback) {
-			return r.Waited
-		}
-	}
-	return 0
-}
-
-// Times are how long stages took, as the history tells.
-func Times(records []state.Record) (times []Time) {
-	for _, r := range records {
-		if r.Plan == nil || r.Action != plan.Upgrade && r.Action != plan.Rehearse {
-			continue
-		}
-		for _, t := range r.Stages() {
-			s := r.Plan.Stages[t.Stage]
-			h := r.Plan.Hops[s.Hop]
-			times = append(times, Time{Stage: s.Name, From: h.From, To: h.To, Seconds: t.Seconds, Bytes: r.Plan.Bytes, When: t.Ended, Rehearsal: r.Action == plan.Rehearse})
-		}
-	}
-	return times
-}
-
-// throughAll are the stages that go through all data: with more data they take longer.
-var throughAll = []string{Backup, Convert, Migrate}
-
-// latest is how long a stage of the hop took the last time, as long as it would take today; known says whether anybody measured it. A backup
-// takes as long wherever the hop leads.
-func (c *hop) latest(name string) (seconds float64, source string, known bool) {
-	var last *Time
-	for i := range c.measured {
-		t := &c.measured[i]
-		if t.Stage == name && (name == Backup || t.From == c.From && t.To == c.To) && (last == nil || t.When.After(last.When)) {
-			last = t
-		}
-	}
-	if last == nil {
-		return 0, "", false
-	}
-	seconds, source = last.Seconds, "measured here "+last.When.Format(time.DateOnly)
-	if last.Rehearsal {
-		source = "rehearsed " + last.When.Format(time.DateOnly)
-	}
-	if c.facts != nil && last.Bytes > 0 && slices.Contains(throughAll, name) {
-		seconds *= max(1, float64(c.facts.Bytes())/float64(last.Bytes))
-	}
-	return seconds, source, true
 }

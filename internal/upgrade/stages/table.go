@@ -178,7 +178,7 @@ var table = []stage{
 			return fmt.Sprintf(rollText, c.To, "requests fail for some seconds while services with one instance restart")
 		},
 		estimate: func(c *hop) (float64, string) {
-			if seconds, source, known := c.latest(Migrate); known && c.Rolls() {
+			if seconds, source, known := c.latest(Migrate, plan.Migrate); known && c.Rolls() {
 				return deployment + seconds, standard + ", with the migrator as " + source
 			}
 			return deployment, standard
