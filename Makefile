@@ -29,7 +29,7 @@ bin/axe/node_modules/axe-core:
 # SCREENS names a folder for pictures of all pages.
 docs-browser: bin/axe/node_modules/axe-core ## the site page by page in a real Chromium: desk, dark, phone, accessibility (four minutes)
 	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
-	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestInABrowser .
+	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run '^Test(Slides)?InABrowser$$' .
 
 postgres: # the programs of a server, for tests of the stand-in migrator; no server is started
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { mkdir -p /etc/postgresql-common; \

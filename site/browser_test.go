@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	print "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // screens are what people read the pages on.
@@ -69,6 +72,74 @@ func TestInABrowser(t *testing.T) {
 	}
 	t.Run("search", func(t *testing.T) { searched(t, browser, folder) })
 }
+
+// TestSlidesInABrowser opens the slides of each page that has some, from a folder. make docs-browser runs it.
+func TestSlidesInABrowser(t *testing.T) {
+	s, files := made(t)
+	folder := t.TempDir()
+	if err := write(filepath.Join(folder, "site"), files); err != nil {
+		t.Fatal(err)
+	}
+	checker, err := os.ReadFile(os.Getenv("AXE"))
+	if err != nil {
+		t.Fatalf("AXE must be the path of axe.min.js: %v", err)
+	}
+	browser, decks := start(t), 0
+	for _, p := range s.pages {
+		if p.slides != nil {
+			decks++
+			shown(t, browser, "file://"+filepath.Join(folder, "site", p.Deck()), string(checker))
+		}
+	}
+	if decks == 0 {
+		t.Error("no page has slides")
+	}
+}
+
+// shown goes through slides by keys, on all screens: each fits on that of a desk, axe finds nothing, and on paper each has a page of its own.
+func shown(t *testing.T, browser context.Context, address, checker string) {
+	for _, screen := range screens {
+		run(t, browser, chromedp.EmulateViewport(screen.width, screen.height), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: screen.scheme}}))
+		var at, faults string
+		var slides int
+		run(t, browser, chromedp.Navigate("about:blank"), chromedp.Navigate(address), chromedp.WaitVisible("#at"), chromedp.Evaluate(`document.querySelectorAll("section").length`, &slides),
+			chromedp.Evaluate(checker+";0", nil))
+		for n := 1; n <= slides; n++ {
+			var visible []string
+			var below, over float64
+			var picture []byte
+			run(t, browser, chromedp.Evaluate(`[...document.querySelectorAll("section")].filter(s => s.checkVisibility()).map(s => s.id)`, &visible), chromedp.Text("#at", &at),
+				chromedp.Evaluate(`(m => m.scrollHeight - m.clientHeight)(document.querySelector("main"))`, &below), chromedp.Evaluate(wider, &over),
+				chromedp.Evaluate(axe, &faults, awaited), chromedp.CaptureScreenshot(&picture), chromedp.KeyEvent(kb.ArrowRight))
+			if name := fmt.Sprintf("slide-%d", n); len(visible) != 1 || visible[0] != name || at != fmt.Sprintf("%d of %d", n, slides) {
+				t.Errorf("slide %d, %s: %v is shown as %q", n, screen.name, visible, at)
+			}
+			if faults != "" {
+				t.Errorf("slide %d, %s:\n%s", n, screen.name, faults)
+			}
+			if over > 0 || below > 0 && screen.name != "phone" {
+				t.Errorf("slide %d, %s: it is %v pixels wider and %v pixels higher than the window", n, screen.name, over, below)
+			}
+			keep(t, fmt.Sprintf("slide-%02d-%s", n, screen.name), picture)
+		}
+		var end string
+		run(t, browser, chromedp.KeyEvent(kb.Home), chromedp.Location(&at), chromedp.KeyEvent(kb.End), chromedp.Location(&end))
+		if at != address+"#slide-1" || end != fmt.Sprintf("%s#slide-%d", address, slides) {
+			t.Errorf("Home leads to %s, End to %s", at, end)
+		}
+		var paper []byte
+		run(t, browser, chromedp.ActionFunc(func(ctx context.Context) (err error) {
+			paper, _, err = print.PrintToPDF().WithPreferCSSPageSize(true).Do(ctx)
+			return err
+		}))
+		if pages := len(onPaper.FindAll(paper, -1)); pages < slides {
+			t.Errorf("%d slides are %d pages on paper", slides, pages)
+		}
+	}
+}
+
+// onPaper is a page of a PDF.
+var onPaper = regexp.MustCompile(`/Type\s*/Page\b`)
 
 // searched types words into the search, and follows the first hit.
 func searched(t *testing.T, browser context.Context, folder string) {

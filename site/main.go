@@ -1,5 +1,5 @@
-// Program site makes a static site of the pages in docs/: HTML that works from a folder without a server, without scripts or fonts from elsewhere, and
-// usable without JavaScript. It is a module of its own, so that berth has no Markdown library in it.
+// Program site makes a static site of the pages in docs/, and slides of those that lines "---" divide: HTML that works from a folder without a server,
+// without scripts or fonts from elsewhere, and usable without JavaScript. It is a module of its own, so that berth has no Markdown library in it.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed page.html style.css search.js
+//go:embed page.html style.css search.js slides.html slides.css slides.js
 var assets embed.FS
 
 func main() {

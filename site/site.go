@@ -37,6 +37,7 @@ type page struct {
 	tree     ast.Node
 	Headings []heading // of the second level
 	sections []section
+	slides   []slide // where lines "---" divide it
 }
 
 // heading leads to a part of a page.
@@ -94,6 +95,7 @@ func read(source string) (*site, error) {
 func parse(file string, content []byte) *page {
 	p := &page{File: file, source: content}
 	p.tree = markdown.Parser().Parse(text.NewReader(content), parser.WithContext(parser.NewContext(parser.WithIDs(anchors{manual.NewAnchors()}))))
+	p.slides = divide(p.tree, content)
 	current := section{To: p.To("")}
 	for n := p.tree.FirstChild(); n != nil; n = n.NextSibling() {
 		h, ok := n.(*ast.Heading)
@@ -215,7 +217,7 @@ func link(from, to string) string {
 
 // files are the files of the site.
 func (s *site) files() (map[string][]byte, error) {
-	shell, err := template.New("page.html").Funcs(template.FuncMap{"link": link}).ParseFS(assets, "page.html")
+	shell, err := template.New("page.html").Funcs(template.FuncMap{"link": link, "next": func(i int) int { return i + 1 }}).ParseFS(assets, "page.html", "slides.html")
 	if err != nil {
 		return nil, err
 	}
@@ -232,6 +234,11 @@ func (s *site) files() (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", p.File, err)
 		}
 		out[p.To("")] = whole.Bytes()
+		if p.slides != nil {
+			if out[p.Deck()], err = s.deck(p, shell); err != nil {
+				return nil, err
+			}
+		}
 		all = append(all, p.sections...)
 	}
 	index, err := json.Marshal(all)
@@ -242,7 +249,7 @@ func (s *site) files() (map[string][]byte, error) {
 	for _, p := range pictures {
 		out["pictures/"+p.name+".svg"] = []byte(p.svg())
 	}
-	for _, name := range []string{"style.css", "search.js"} {
+	for _, name := range []string{"style.css", "search.js", "slides.css", "slides.js"} {
 		if out[name], err = assets.ReadFile(name); err != nil {
 			return nil, err
 		}

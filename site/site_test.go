@@ -35,19 +35,25 @@ func made(t *testing.T) (*site, map[string][]byte) {
 
 // TestLinks: every link of the site leads to a page of it and to an element there, or out of it; nothing is loaded from elsewhere.
 func TestLinks(t *testing.T) {
-	s, files := made(t)
+	_, files := made(t)
+	var all []string
+	for at := range files {
+		if strings.HasSuffix(at, ".html") {
+			all = append(all, at)
+		}
+	}
 	anchors := map[string]bool{}
-	for _, p := range s.pages {
-		for _, id := range ids.FindAllSubmatch(files[p.To("")], -1) {
-			if anchors[p.To(string(id[1]))] {
-				t.Errorf("%s has two elements %s", p.To(""), id[1])
+	for _, at := range all {
+		for _, id := range ids.FindAllSubmatch(files[at], -1) {
+			to := at + "#" + string(id[1])
+			if anchors[to] {
+				t.Errorf("%s has two elements %s", at, id[1])
 			}
-			anchors[p.To(string(id[1]))] = true
+			anchors[to] = true
 		}
 	}
 	links := 0
-	for _, p := range s.pages {
-		at := p.To("")
+	for _, at := range all {
 		for _, found := range hrefs.FindAllSubmatch(files[at], -1) {
 			to := string(found[1])
 			if strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "http://") {
@@ -74,7 +80,7 @@ func TestLinks(t *testing.T) {
 	if links < 1500 {
 		t.Errorf("only %d links were read", links)
 	}
-	for _, name := range []string{"style.css", "search.js"} {
+	for _, name := range []string{"style.css", "search.js", "slides.css", "slides.js"} {
 		if found := another.Find(files[name]); found != nil {
 			t.Errorf("%s names something elsewhere: %s", name, found)
 		}
@@ -141,5 +147,24 @@ func TestWithoutSource(t *testing.T) {
 	s.pages[2].source = []byte("**Begin**\n\n- [x](docs/x.md)\n")
 	if err := s.navigate(); err == nil {
 		t.Error("a link of the README that leads nowhere is no error")
+	}
+}
+
+// TestSlides: lines "---" of a page stand between slides, which say below which heading they are; the page itself shows no line and leads to them.
+func TestSlides(t *testing.T) {
+	s := &site{pages: []*page{parse("docs/a.md", []byte("# A\n\nOne.\n\n---\n\n## B\n\nTwo, [c](c.md).\n\n---\n\n<!-- play: new -->\n\n    $ three\n")), parse("docs/c.md", []byte("# C\n"))}}
+	files, err := s.files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deck, page := string(files["a-slides.html"]), string(files["a.html"])
+	for _, want := range []string{`<section id="slide-1" tabindex="-1" aria-label="Slide 1 of 3">` + "\n<h1 id=\"a\">A</h1>", `aria-label="Slide 2 of 3">` + "\n<h2 id=\"b\">B</h2>\n<p>Two, <a href=\"c.html\">c</a>",
+		`aria-label="Slide 3 of 3">` + "\n<p class=\"of\">B</p>\n<pre tabindex=\"0\"><code>$ three"} {
+		if !strings.Contains(deck, want) {
+			t.Errorf("the slides do not have %s:\n%s", want, deck)
+		}
+	}
+	if strings.Contains(page, "<hr") || !strings.Contains(page, `<a href="a-slides.html">`) || files["c-slides.html"] != nil {
+		t.Errorf("a page without slides has some, or this shows a line, or no link to its slides:\n%s", page)
 	}
 }

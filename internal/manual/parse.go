@@ -52,7 +52,7 @@ func parse(page string, refer func(target string) string) []block {
 				i++
 			}
 			open = false
-		case trimmed == "":
+		case trimmed == "" || trimmed == "---": // a line between slides
 			open = false
 		case image.MatchString(trimmed):
 			out, open = append(out, block{kind: paragraph, text: "Picture: " + image.FindStringSubmatch(trimmed)[1]}), false
