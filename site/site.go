@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -23,10 +24,11 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// site is all pages, in the order of their names.
+// site is all pages, in the order of their names, and the pictures in them.
 type site struct {
 	pages      []*page
 	navigation []part
+	pictures   map[string][]byte // the files of docs/pictures, by their names in the site
 }
 
 // page is a Markdown file of the source.
@@ -62,7 +64,7 @@ var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.W
 
 // read reads the pages of a source: those of docs/, and those at the top.
 func read(source string) (*site, error) {
-	s := &site{}
+	s := &site{pictures: map[string][]byte{}}
 	names, err := filepath.Glob(filepath.Join(source, "*.md"))
 	if err != nil {
 		return nil, err
@@ -88,6 +90,15 @@ func read(source string) (*site, error) {
 		s.pages = append(s.pages, parse(filepath.ToSlash(file), content))
 	}
 	slices.SortFunc(s.pages, func(a, b *page) int { return cmp.Compare(a.File, b.File) })
+	drawn, err := filepath.Glob(filepath.Join(source, "docs", "pictures", "*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range drawn {
+		if s.pictures["pictures/"+filepath.Base(name)], err = os.ReadFile(name); err != nil {
+			return nil, err
+		}
+	}
 	return s, s.navigate()
 }
 
@@ -246,9 +257,7 @@ func (s *site) files() (map[string][]byte, error) {
 		return nil, err
 	}
 	out["index.js"] = slices.Concat([]byte("window.berthSections = "), index, []byte(";\n"))
-	for _, p := range pictures {
-		out["pictures/"+p.name+".svg"] = []byte(p.svg())
-	}
+	maps.Copy(out, s.pictures)
 	for _, name := range []string{"style.css", "search.js", "slides.css", "slides.js"} {
 		if out[name], err = assets.ReadFile(name); err != nil {
 			return nil, err

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -20,17 +22,17 @@ type Sized struct {
 
 const sizeHelp = `Estimate how large an installation has to be, from the tables of Sourcegraph's resource estimator with its known faults fixed (docs/sizes.md).
 
-What you don't know, leave out. The last table says how much the answer depends on each number: it shows what is needed in addition if the number is twice as
-large.
+What you don't know, leave out, or give as a range: --users 1000-5000 --total 300GB-2TB. The estimate is for the most, and says what the least needs. The last
+table says how much the answer depends on each number: what is needed in addition at the end of its range, or if it is twice as large. --plot draws that
+table as a picture.
 
 --measured shows what the installation of your config uses: the size that its people and repositories ask for, the most that services and disks used in the last
 14 days as its Prometheus has it, which limit is met first and when, limits that are too small or larger than needed, and the edit. Nothing of the installation
 is touched; berth status shows the result in a line.`
 
 func newSizeCmd(env *Env) *cobra.Command {
-	l := size.Load{People: 300, Repositories: 3000, LargestRepository: 5, Total: 100, LargestIndex: 1}
-	var target, release string
-	var amounts loadAmounts
+	var texts loadTexts
+	var target, release, plot string
 	var noInsights, measured bool
 	var file string
 	cmd := &cobra.Command{
@@ -38,6 +40,7 @@ func newSizeCmd(env *Env) *cobra.Command {
 		Short: "Estimate how large an installation has to be: services, machine, disks, and the edit",
 		Long:  sizeHelp,
 		Example: `  berth size --users 3000 --repositories 40000 --largest-repo 20GB
+  berth size --users 1000-5000 --total 300GB-2TB --plot size.svg
   berth size --measured
   berth size --users 500 --repositories 2000 --total 300GB --target kubernetes`,
 		Args: cobra.NoArgs,
@@ -49,60 +52,99 @@ func newSizeCmd(env *Env) *cobra.Command {
 			if on != catalogue.Compose && on != catalogue.Kubernetes {
 				return misuse(cmd, fmt.Sprintf("--target %s: can be compose or kubernetes", target))
 			}
-			if err := amounts.into(cmd, &l); err != nil {
-				return err
-			}
-			if l.People < 1 || l.Repositories < 1 {
-				return misuse(cmd, "--users and --repositories are at least 1")
-			}
-			l.Insights = !noInsights
-			sized, err := env.sized(l, release, on)
+			least, most, err := texts.loads(cmd)
 			if err != nil {
 				return err
+			}
+			least.Insights, most.Insights = !noInsights, !noInsights
+			sized, err := env.sized(least, most, release, on)
+			if err != nil {
+				return err
+			}
+			if plot != "" {
+				if err := os.WriteFile(env.Abs(plot), []byte(sized.Plot()), 0o644); err != nil {
+					return fmt.Errorf("write the picture: %w", err)
+				}
 			}
 			return env.give(sized, func() { view.Size(env.Stdout, sized.Estimate, sized.Edit) })
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&l.People, "users", l.People, "how many people use it")
-	f.IntVar(&l.Repositories, "repositories", l.Repositories, "how many repositories it has")
-	f.StringVar(&amounts.largest, "largest-repo", "", "the largest repository, such as 20GB (default 5GB)")
-	f.StringVar(&amounts.total, "total", "", "all repositories together, such as 800GB (default: 100 GB for 3,000)")
-	f.StringVar(&amounts.index, "index", "", "the largest index of precise code navigation, such as 3GB; 0: it is not used (default 1GB)")
+	f.StringVar(&texts.users, "users", "300", "how many people use it, such as 3000, or 1000-5000 where nobody knows")
+	f.StringVar(&texts.repositories, "repositories", "3000", "how many repositories it has; a range as above")
+	f.StringVar(&texts.largest, "largest-repo", "5GB", "the largest repository, such as 20GB or 5GB-50GB")
+	f.StringVar(&texts.total, "total", "", "all repositories together, such as 800GB or 300GB-2TB (default: 100 GB for 3,000)")
+	f.StringVar(&texts.index, "index", "1GB", "the largest index of precise code navigation, such as 3GB or 0-3GB; 0: it is not used")
 	f.BoolVar(&noInsights, "no-insights", false, "without Code Insights")
 	f.StringVar(&target, "target", string(catalogue.Compose), "where it runs: compose or kubernetes")
 	f.StringVar(&release, "release", "", "of Sourcegraph (default: the newest for the target)")
+	f.StringVar(&plot, "plot", "", "also draw how much the answer depends on each number, as an SVG file")
 	f.BoolVar(&measured, "measured", false, "show what the installation of your config uses")
 	configFlag(cmd, &file)
 	placeFlags(env, cmd, &file)
-	for _, alone := range []string{"users", "repositories", "largest-repo", "total", "index", "no-insights", "target", "release"} {
+	for _, alone := range []string{"users", "repositories", "largest-repo", "total", "index", "no-insights", "target", "release", "plot"} {
 		cmd.MarkFlagsMutuallyExclusive("measured", alone)
 	}
 	return cmd
 }
 
-// loadAmounts are the amounts of a load as people write them; "": not said.
-type loadAmounts struct{ largest, total, index string }
+// loadTexts are the numbers of a load as people write them.
+type loadTexts struct{ users, repositories, largest, total, index string }
 
-// into reads them.
-func (a loadAmounts) into(cmd *cobra.Command, l *size.Load) error {
-	if !cmd.Flags().Changed("total") {
-		l.Total = float64(l.Repositories) / 30 // the estimator's own defaults: 100 GB for 3,000
-	}
-	for _, amount := range []struct {
+// loads reads the least and the most of it; they are equal where no number is a range.
+func (x loadTexts) loads(cmd *cobra.Command) (least, most size.Load, err error) {
+	for _, of := range []struct {
 		flag, text string
-		to         *float64
-	}{{"largest-repo", a.largest, &l.LargestRepository}, {"total", a.total, &l.Total}, {"index", a.index, &l.LargestIndex}} {
-		if amount.text == "" {
+		read       func(string) (float64, error)
+		set        func(*size.Load, float64)
+	}{
+		{"users", x.users, counting, func(l *size.Load, n float64) { l.People = int(n) }},
+		{"repositories", x.repositories, counting, func(l *size.Load, n float64) { // without --total, the estimator's own: 100 GB for 3,000
+			l.Repositories, l.Total = int(n), n/30
+		}},
+		{"largest-repo", x.largest, gigabytes, func(l *size.Load, n float64) { l.LargestRepository = n }},
+		{"total", x.total, gigabytes, func(l *size.Load, n float64) { l.Total = n }},
+		{"index", x.index, gigabytes, func(l *size.Load, n float64) { l.LargestIndex = n }},
+	} {
+		if of.text == "" {
 			continue
 		}
-		gb, err := gigabytes(amount.text)
+		low, high, err := rangeOf(of.text, of.read)
 		if err != nil {
-			return misuse(cmd, fmt.Sprintf("--%s %s: %v", amount.flag, amount.text, err))
+			return least, most, misuse(cmd, fmt.Sprintf("--%s %s: %v", of.flag, of.text, err))
 		}
-		*amount.to = gb
+		of.set(&least, low)
+		of.set(&most, high)
 	}
-	return nil
+	return least, most, nil
+}
+
+// rangeOf reads "20GB" or "20GB-1TB". A first number without a unit has that of the second: 300-500GB.
+func rangeOf(text string, read func(string) (float64, error)) (low, high float64, err error) {
+	first, second, is := strings.Cut(text, "-")
+	if !is {
+		low, err = read(text)
+		return low, low, err
+	}
+	if high, err = read(second); err != nil {
+		return 0, 0, err
+	}
+	if _, err := strconv.ParseFloat(strings.TrimSpace(first), 64); err == nil {
+		first += strings.TrimLeft(strings.TrimSpace(second), "0123456789.")
+	}
+	if low, err = read(first); err == nil && low > high {
+		err = errors.New("write the least first, as in 20GB-1TB")
+	}
+	return low, high, err
+}
+
+// counting reads a number of people or repositories.
+func counting(text string) (float64, error) {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 1 {
+		return 0, errors.New("write a number of at least 1, such as 3000, or a range such as 1000-5000")
+	}
+	return float64(n), nil
 }
 
 // misuse says that a flag's value is wrong.
@@ -125,13 +167,13 @@ func gigabytes(text string) (float64, error) {
 	}
 	n, err := strconv.ParseFloat(t, 64)
 	if err != nil || n < 0 || n > 1e8 {
-		return 0, fmt.Errorf("write an amount such as 20GB or 1.5TB")
+		return 0, errors.New("write an amount such as 20GB or 1.5TB")
 	}
 	return n * factor, nil
 }
 
 // sized estimates, and makes the edit of what the release does not ship.
-func (e *Env) sized(l size.Load, release string, on catalogue.Target) (*Sized, error) {
+func (e *Env) sized(least, most size.Load, release string, on catalogue.Target) (*Sized, error) {
 	c := e.Catalogue()
 	if release == "" {
 		release = c.Versions(on)[0].Version
@@ -144,7 +186,7 @@ func (e *Env) sized(l size.Load, release string, on catalogue.Target) (*Sized, e
 	if err != nil {
 		return nil, err
 	}
-	s := &Sized{Estimate: size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}.For(l, r, on)}
+	s := &Sized{Estimate: size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}.Between(least, most, r, on)}
 	lacking := config.Lacking(r, s.Needs(), on)
 	for _, service := range s.Services {
 		if need, ok := lacking[service.Name]; ok {

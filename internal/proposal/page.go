@@ -80,7 +80,7 @@ func (p *Proposal) size(say func(string, ...any)) {
 		say("- %s", n)
 	}
 	say("\nWhat is needed in addition if a number is twice as large:\n\n| number | cores | memory | disk |\n|---|---|---|---|")
-	for _, d := range e.Twice {
+	for _, d := range e.Depends {
 		say("| %s | %d | %s GB | %s GB |", d.Input, d.Cores, gb(max(float64(d.Memory), d.Limits)), gb(d.Disk))
 	}
 	say("")

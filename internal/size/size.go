@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"berth/catalogue"
 )
@@ -35,9 +36,11 @@ type Estimate struct {
 	Machine   catalogue.Machine `json:"machine"` // one machine, or a node of the cluster
 	Nodes     int               `json:"nodes"`   // of that kind
 	// Beyond says that a number is larger than any that Sourcegraph has figures for: this is the largest that it has.
-	Beyond bool      `json:"beyond,omitempty"`
-	Notes  []string  `json:"notes,omitempty"`
-	Twice  []Depends `json:"ifTwice"` // what each input decides
+	Beyond  bool      `json:"beyond,omitempty"`
+	Notes   []string  `json:"notes,omitempty"`
+	Depends []Depends `json:"depends"` // what each number decides
+	// Least is what the least load of a range needs; everything else is about the most.
+	Least *Estimate `json:"least,omitempty"`
 }
 
 // Service is what a service needs. On one machine it has one instance, which is as large as all of them.
@@ -46,13 +49,25 @@ type Service struct {
 	catalogue.ScalingPoint
 }
 
-// Depends is how much more is needed when one input is twice as large.
+// Depends is how much more is needed at the second of two values of a number than at the first. Where the number was given as a range these are its ends;
+// else the second is twice the first.
 type Depends struct {
 	Input  string  `json:"input"`
+	From   float64 `json:"from"`
+	To     float64 `json:"to"`
 	Cores  int     `json:"cores"`
 	Memory int     `json:"memoryGB"`
 	Limits float64 `json:"limitsGB"` // memory limits of all services together
 	Disk   float64 `json:"diskGB"`
+}
+
+// Amount is a value of the number as people write it.
+func (d Depends) Amount(value float64) string {
+	text := strconv.FormatFloat(math.Round(value*100)/100, 'f', -1, 64)
+	if d.Input != "users" && d.Input != "repositories" {
+		text += " GB"
+	}
+	return text
 }
 
 // Tables are what estimates are made from.
@@ -63,21 +78,42 @@ type Tables struct {
 
 // For estimates what a load needs of a release on a target.
 func (t Tables) For(l Load, r *catalogue.Release, on catalogue.Target) Estimate {
-	e := t.estimate(l, r, on)
-	for _, input := range []struct {
-		name string
-		with func(*Load)
-	}{
-		{"users", func(l *Load) { l.People *= 2 }},
-		{"repositories", func(l *Load) { l.Repositories *= 2 }},
-		{"total", func(l *Load) { l.Total *= 2 }},
-		{"largest-repo", func(l *Load) { l.LargestRepository *= 2 }},
-		{"index", func(l *Load) { l.LargestIndex *= 2 }},
-	} {
-		twice := l
-		input.with(&twice)
-		other := t.estimate(twice, r, on)
-		e.Twice = append(e.Twice, Depends{input.name, other.Cores - e.Cores, other.Memory - e.Memory, other.limits() - e.limits(), other.Disk - e.Disk})
+	return t.Between(l, l, r, on)
+}
+
+// inputs are the numbers of a load, by the names that berth size has for them.
+var inputs = []struct {
+	name string
+	of   func(*Load) float64
+	set  func(*Load, float64)
+}{
+	{"users", func(l *Load) float64 { return float64(l.People) }, func(l *Load, n float64) { l.People = int(n) }},
+	{"repositories", func(l *Load) float64 { return float64(l.Repositories) }, func(l *Load, n float64) { l.Repositories = int(n) }},
+	{"total", func(l *Load) float64 { return l.Total }, func(l *Load, n float64) { l.Total = n }},
+	{"largest-repo", func(l *Load) float64 { return l.LargestRepository }, func(l *Load, n float64) { l.LargestRepository = n }},
+	{"index", func(l *Load) float64 { return l.LargestIndex }, func(l *Load, n float64) { l.LargestIndex = n }},
+}
+
+// Between estimates what the most needs of a load that nobody knows exactly, and how much that depends on each number.
+func (t Tables) Between(least, most Load, r *catalogue.Release, on catalogue.Target) Estimate {
+	e := t.estimate(most, r, on)
+	for _, input := range inputs {
+		d := Depends{Input: input.name, From: input.of(&least), To: input.of(&most)}
+		low, high, other := e, e, most
+		if d.From == d.To {
+			d.To *= 2
+			input.set(&other, d.To)
+			high = t.estimate(other, r, on)
+		} else {
+			input.set(&other, d.From)
+			low = t.estimate(other, r, on)
+		}
+		d.Cores, d.Memory, d.Limits, d.Disk = high.Cores-low.Cores, high.Memory-low.Memory, high.limits()-low.limits(), high.Disk-low.Disk
+		e.Depends = append(e.Depends, d)
+	}
+	if least != most {
+		low := t.estimate(least, r, on)
+		e.Least = &low
 	}
 	return e
 }
@@ -269,9 +305,9 @@ func (t Tables) machines(e *Estimate) {
 	}
 }
 
-// First is the input that decides most about memory when it grows, by its name; "" when none does.
+// First is the number that decides most about memory, by its name; "" when none does.
 func (e Estimate) First() string {
-	most := slices.MaxFunc(e.Twice, func(a, b Depends) int {
+	most := slices.MaxFunc(e.Depends, func(a, b Depends) int {
 		return cmp.Or(cmp.Compare(a.Memory, b.Memory), cmp.Compare(a.Limits, b.Limits), cmp.Compare(a.Disk, b.Disk))
 	})
 	if most.Memory == 0 && most.Limits == 0 && most.Disk == 0 {

@@ -127,12 +127,38 @@ func TestEstimates(t *testing.T) {
 				}
 			}
 		}
-		for _, d := range e.Twice {
+		for _, d := range e.Depends {
 			if d.Cores < 0 || d.Memory < 0 || d.Disk < 0 {
-				t.Errorf("twice as many %s need less: %+v", d.Input, d)
+				t.Errorf("more of %s need less: %+v", d.Input, d)
 			}
 		}
 	})
+}
+
+// TestRanges: the estimate of a range is that of the most, a number with a range is compared between its ends and any other with its double, and the
+// least needs no more than the most.
+func TestRanges(t *testing.T) {
+	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Compose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := Load{People: 1000, Repositories: 20000, Total: 300, LargestRepository: 20, LargestIndex: 1, Insights: true}
+	most := least
+	most.People, most.Total = 12000, 2000
+	e, one := tables().Between(least, most, release, catalogue.Compose), tables().For(most, release, catalogue.Compose)
+	if e.Size != "XL" || e.Least == nil || e.Least.Size != "M" || e.Disk != one.Disk || one.Least != nil {
+		t.Errorf("size %s, at least %+v, disk %g", e.Size, e.Least, e.Disk)
+	}
+	for i, want := range []struct {
+		from, to string
+		cores    int
+		disk     float64
+	}{{"1000", "12000", 64, 0}, {"20000", "40000", 0, 0}, {"300 GB", "2000 GB", 0, 3230}, {"20 GB", "40 GB", 0, 0}, {"1 GB", "2 GB", 0, 1}} {
+		d := e.Depends[i]
+		if d.Amount(d.From) != want.from || d.Amount(d.To) != want.to || d.Cores != want.cores || d.Disk != want.disk {
+			t.Errorf("%s from %s to %s: %+v", d.Input, d.Amount(d.From), d.Amount(d.To), d)
+		}
+	}
 }
 
 // TestGoneServices: a service that a release does not have is not estimated.

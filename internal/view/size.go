@@ -22,6 +22,10 @@ func Size(w io.Writer, e sizing.Estimate, edit []string) {
 	}
 	fmt.Fprintf(w, "  %-8s  %d cores, %d GB of memory: %s (AWS), %s (GCP), %s (Azure)\n", what, m.Cores, m.Memory, m.AWS, m.GCP, m.Azure)
 	fmt.Fprintf(w, "  %-8s  %s GB of SSD for volumes, and %s GB for caches\n", "disk", amount(e.Disk), amount(e.Ephemeral))
+	if l := e.Least; l != nil {
+		Fit(w, "  at least  ", fmt.Sprintf("size %s: %s %d cores and %d GB of memory, %s GB of SSD. That is for the least of each range; all else here is for the most", l.Size,
+			map[bool]string{true: strconv.Itoa(l.Nodes) + " nodes of", false: "a machine of"}[l.Target == catalogue.Kubernetes], l.Machine.Cores, l.Machine.Memory, amount(l.Disk)))
+	}
 	if e.Beyond {
 		fmt.Fprintf(w, "  %-8s  more than Sourcegraph has figures for: ask it for advice\n", "beyond")
 	}
@@ -51,11 +55,11 @@ func serviceTable(w io.Writer, e sizing.Estimate) {
 }
 
 func depends(w io.Writer, e sizing.Estimate) {
-	fmt.Fprintf(w, "\nIf a number is twice as large, in addition:\n\n")
+	fmt.Fprintf(w, "\nHow much depends on each number, in addition at the second value:\n\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "NUMBER\tCORES\tMEMORY\tDISK\t")
-	for _, d := range e.Twice {
-		fmt.Fprintf(t, "--%s\t%d\t%s\t%s\t\n", d.Input, d.Cores, gb(max(float64(d.Memory), d.Limits)), gb(d.Disk))
+	fmt.Fprintln(t, "NUMBER\tFROM\tTO\tCORES\tMEMORY\tLIMITS\tDISK\t")
+	for _, d := range e.Depends {
+		fmt.Fprintf(t, "--%s\t%s\t%s\t%d\t%s\t%s\t%s\t\n", d.Input, d.Amount(d.From), d.Amount(d.To), d.Cores, gb(float64(d.Memory)), gb(d.Limits), gb(d.Disk))
 	}
 	_ = t.Flush() // a closed pipe is nobody's fault
 	if first := e.First(); first != "" {

@@ -31,6 +31,7 @@ func TestFresh(t *testing.T) {
 		"docs/settings.md":               settingsPage(t),
 		"docs/codes.md":                  codesPage(t),
 		"docs/sizes.md":                  sizesPage(t),
+		"docs/pictures/sizes.svg":        []byte(unknownNumbers(t).Plot()),
 		"docs/support.md":                supportPage(catalogue.Embedded().SupportRecord()),
 		"docs/upgrade-rules.md":          rulesPage(catalogue.Embedded().Upgrades()),
 	}

@@ -19,7 +19,21 @@ const sizesHead = `# How large it has to be
     berth size --users 3000 --repositories 40000 --largest-repo 20GB --total 800GB
 
 shows what each service needs, the machine or the nodes by name, the disks, the lines for sourcegraph.yaml, and how much the answer depends on each
-number. ` + "`--target kubernetes`" + ` does it for a cluster, ` + "`--release`" + ` for another release, ` + "`--json`" + ` for programs. Leave out what you don't know.
+number. ` + "`--target kubernetes`" + ` does it for a cluster, ` + "`--release`" + ` for another release, ` + "`--json`" + ` for programs.
+
+## When nobody knows the numbers
+
+Give a range, or leave a number out:
+
+    %s
+
+The estimate is for the most of each range, and one line says what the least needs. How much the answer depends on each number, in addition at the second value:
+
+%s
+![How much depends on each number](pictures/sizes.svg)
+
+A bar goes from what is needed at the first value to what is needed at the second one; the broken line is the estimate. What has a long bar is worth a question to somebody
+who knows. A number that was given exactly is compared with its double, so its bar begins at the estimate. ` + "`--plot`" + ` draws the picture for your numbers.
 
 ## What runs already
 
@@ -47,12 +61,35 @@ The larger of the two numbers decides. Up to XL one machine is enough; above it 
 |---|---|---|---|---|---|---|---|
 `
 
+// The example of docs/sizes.md for numbers that nobody knows; TestScripts types the command.
+const unknownCommand = "berth size --users 1000-12000 --repositories 20000 --total 300GB-2TB --largest-repo 5-50GB --index 0-3GB --plot sizes.svg"
+
+func unknownNumbers(t *testing.T) size.Estimate {
+	c := catalogue.Embedded()
+	release, err := c.Release("7.5.4453", catalogue.Compose)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := size.Load{People: 1000, Repositories: 20000, Total: 300, LargestRepository: 5, Insights: true}
+	most := size.Load{People: 12000, Repositories: 20000, Total: 2000, LargestRepository: 50, LargestIndex: 3, Insights: true}
+	return size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}.Between(least, most, release, catalogue.Compose)
+}
+
+func dependsTable(e size.Estimate) string {
+	var b strings.Builder
+	b.WriteString("| number | from | to | cores | memory of the machine | memory limits of services | disks |\n|---|---|---|---|---|---|---|\n")
+	for _, d := range e.Depends {
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d GB | %.0f GB | %.0f GB |\n", d.Input, d.Amount(d.From), d.Amount(d.To), d.Cores, d.Memory, d.Limits, d.Disk)
+	}
+	return b.String()
+}
+
 // sizesPage is docs/sizes.md.
 func sizesPage(t *testing.T) []byte {
 	c := catalogue.Embedded()
 	tables := size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}
 	var b strings.Builder
-	fmt.Fprintf(&b, sizesHead, tables.Scaling.Source, tables.Scaling.Read)
+	fmt.Fprintf(&b, sizesHead, unknownCommand, dependsTable(unknownNumbers(t)), tables.Scaling.Source, tables.Scaling.Read)
 	for i, s := range slices.Concat(tables.Sizing.Sizes, tables.Scaling.Larger) {
 		m := catalogue.Machine{AWS: "several", GCP: "several", Azure: "several"}
 		if i < len(tables.Scaling.Machines) {
