@@ -111,6 +111,12 @@ ON ?= compose
 walks: ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
 	SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' WALK='$(WALK)' SHRINK='$(SHRINK)' $(MAKE) e2e RUN=Test$(if $(filter kubernetes,$(ON)),Cluster)Walks
 
+# What came of it stands in internal/config/reference/loads.yaml, and on the page of the size: sizes above XL are for clusters alone.
+load: ## the load of a size, as far as this machine goes, and its nodes simulated (SIZE=M, SECONDS=120)
+	set -e; export SIZE='$(or $(SIZE),XS)' SECONDS='$(SECONDS)' LOADS='$(CURDIR)/internal/config/reference/loads.yaml'; \
+	  case $$SIZE in 2XL|3XL) ;; *) $(MAKE) e2e RUN=TestLoad ;; esac; $(MAKE) e2e RUN=TestClusterLoad
+	$(MAKE) gen
+
 redact: ## hide a million secrets in forms within forms, and find none (about 15 minutes)
 	BERTH_TRIES=1000000 $(GO) test -count=1 -timeout 2h -run TestHiddenSecrets ./internal/bundle/redact
 
@@ -191,4 +197,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser console-browser demo-down
+.PHONY: help build man docs load move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser console-browser demo-down

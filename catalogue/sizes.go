@@ -29,6 +29,9 @@ type Need struct {
 	Memory   int `yaml:"memory"` // GiB
 	Replicas int `yaml:"replicas"`
 	Storage  int `yaml:"storage"` // GiB, of its volume; on one machine the disk of all is what counts
+	// What a node has to have free for an instance, in cores and GiB: only a cluster asks. Sizes by name say nothing of it, estimates do.
+	CPURequest    int `yaml:"-"`
+	MemoryRequest int `yaml:"-"`
 }
 
 // sizesFile is the catalogue's file with the sizes.

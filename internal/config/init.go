@@ -139,7 +139,7 @@ func NeedText(n catalogue.Need) string {
 		key    string
 		amount int
 		unit   string
-	}{{"replicas", n.Replicas, ""}, {"cpu", n.CPU, ""}, {"memory", n.Memory, "Gi"}, {"storage", n.Storage, "Gi"}} {
+	}{{"replicas", n.Replicas, ""}, {"cpu", n.CPU, ""}, {"memory", n.Memory, "Gi"}, {"cpuRequest", n.CPURequest, ""}, {"memoryRequest", n.MemoryRequest, "Gi"}, {"storage", n.Storage, "Gi"}} {
 		if f.amount > 0 {
 			fields = append(fields, fmt.Sprintf("%s: %d%s", f.key, f.amount, f.unit))
 		}

@@ -286,7 +286,7 @@ func (t Tables) machines(e *Estimate) {
 		e.Nodes = int(max(math.Ceil(float64(e.Cores)/float64(e.Machine.Cores)), math.Ceil(float64(e.Memory)/float64(e.Machine.Memory))))
 		for _, s := range e.Services {
 			if s.Memory > float64(e.Machine.Memory) || s.CPU > float64(e.Machine.Cores) {
-				e.Notes = append(e.Notes, fmt.Sprintf("%s needs a node of its own with %.0f cores and %.0f GB", s.Name, s.CPU, s.Memory))
+				e.Notes = append(e.Notes, fmt.Sprintf("%s needs a node of its own with %.0f cores and %.0f GB", s.Name, s.CPU, ownNode(s.Memory)))
 			}
 		}
 		return
@@ -305,6 +305,9 @@ func (t Tables) machines(e *Estimate) {
 	}
 }
 
+// ownNode is the memory of a node for one instance, in GB: a config counts in GiB, and each node has some pods of its own.
+func ownNode(memory float64) float64 { return math.Ceil(memory*(1<<30)/1e9) + 2 }
+
 // First is the number that decides most about memory, by its name; "" when none does.
 func (e Estimate) First() string {
 	most := slices.MaxFunc(e.Depends, func(a, b Depends) int {
@@ -320,9 +323,10 @@ func (e Estimate) First() string {
 func (e Estimate) Needs() catalogue.Size {
 	out := catalogue.Size{Name: e.Size, Cores: e.Cores, Memory: e.Memory, Services: map[string]catalogue.Need{}}
 	for _, s := range e.Services {
-		n := catalogue.Need{CPU: int(math.Ceil(s.CPU)), Memory: int(math.Ceil(s.Memory))}
+		n := catalogue.Need{CPU: whole(s.CPU), Memory: whole(s.Memory)}
 		if e.Target == catalogue.Kubernetes {
 			n.Storage = int(math.Ceil(max(s.Disk, s.Ephemeral)))
+			n.CPURequest, n.MemoryRequest = whole(s.CPURequest), whole(s.MemoryRequest) // so that a node has room for it
 		}
 		if s.Replicas > 1 {
 			n.Replicas = int(s.Replicas)
@@ -334,4 +338,12 @@ func (e Estimate) Needs() catalogue.Size {
 		out.Services["zoekt-webserver"], out.Services["zoekt-indexserver"] = web, indexer
 	}
 	return out
+}
+
+// whole is an amount of cores or GB for a config. Below 1, what the release ships is enough.
+func whole(n float64) int {
+	if n < 1 {
+		return 0
+	}
+	return int(math.Ceil(n))
 }

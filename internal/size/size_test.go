@@ -135,8 +135,8 @@ func TestEstimates(t *testing.T) {
 	})
 }
 
-// TestRanges: the estimate of a range is that of the most, a number with a range is compared between its ends and any other with its double, and the
-// least needs no more than the most.
+// TestRanges: the estimate of a range is that of the most, and says what the least needs. A number with a range is compared between its ends, any other
+// one with its double.
 func TestRanges(t *testing.T) {
 	release, err := catalogue.Embedded().Release("7.5.4453", catalogue.Compose)
 	if err != nil {

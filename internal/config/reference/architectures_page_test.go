@@ -16,6 +16,11 @@ import (
 //go:embed architectures.yaml
 var architecturesFile []byte
 
+// loadsFile is what make load found.
+//
+//go:embed loads.yaml
+var loadsFile []byte
+
 // architectures is what the pages say beside the catalogue's tables.
 type architectures struct {
 	Changes []string `yaml:"changes"`
@@ -24,7 +29,6 @@ type architectures struct {
 		Size     string           `yaml:"size"`
 		Target   catalogue.Target `yaml:"target"`
 		When     string           `yaml:"when"`
-		Load     string           `yaml:"load"`
 		What     string           `yaml:"what"`
 		Evidence string           `yaml:"evidence"`
 	} `yaml:"tested"`
@@ -32,6 +36,50 @@ type architectures struct {
 		Date string `yaml:"date"`
 		What string `yaml:"what"`
 	} `yaml:"history"`
+}
+
+// loaded is what came of the load of a size; e2e/load_test.go writes it.
+type loaded struct {
+	Size    string           `yaml:"size"`
+	Target  catalogue.Target `yaml:"target"`
+	When    string           `yaml:"when"`
+	Release string           `yaml:"release"`
+	Machine string           `yaml:"machine"`
+	Seconds int              `yaml:"seconds"` // that people worked
+	Did     []struct {
+		What    string  `yaml:"what"`
+		Of      int     `yaml:"of"`
+		Done    int     `yaml:"done"`
+		Failed  int     `yaml:"failed"`
+		Median  float64 `yaml:"median"`
+		Slowest float64 `yaml:"slowest"`
+	} `yaml:"did"`
+	Nodes string `yaml:"nodes"` // simulated ones
+	Pods  int    `yaml:"pods"`  // that found a node
+}
+
+func loads(t *testing.T) (all []loaded) {
+	t.Helper()
+	if err := yaml.Load(loadsFile, &all, yaml.WithKnownFields()); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// write says what a load showed, and what it can't show.
+func (l loaded) write(b *strings.Builder) {
+	if l.Nodes != "" {
+		fmt.Fprintf(b, "%s, by `make load SIZE=%s` on a machine with %s: berth deployed the config above to simulated nodes, %s. Kubernetes' own scheduler found a node for each of the %d pods. "+
+			"**No container ran, so nobody's load was on it.**\n", l.When, l.Size, l.Machine, l.Nodes, l.Pods)
+		return
+	}
+	fmt.Fprintf(b, "%s, by `make load SIZE=%s` on a machine with %s: berth deployed the config above, of Sourcegraph %s, and people worked with it for %d seconds.\n\n", l.When, l.Size, l.Machine, l.Release, l.Seconds)
+	b.WriteString("| what | done | as the size asks | failed | median | slowest |\n|---|---|---|---|---|---|\n")
+	for _, d := range l.Did {
+		fmt.Fprintf(b, "| %s | %d | %d | %d | %g s | %g s |\n", d.What, d.Done, d.Of, d.Failed, d.Median, d.Slowest)
+	}
+	b.WriteString("\n**The images stand in for Sourcegraph's.** So this shows that the parts work together under many requests, and nothing of Sourcegraph's speed. " +
+		"Each person searches once in ten minutes, which is a choice of our own; repositories are small, and as many as there was time for.\n")
 }
 
 // architecture is a size on a target.
@@ -152,11 +200,20 @@ func (says architectures) page(t *testing.T, a architecture) []byte {
 	for _, x := range says.Tested {
 		if x.Size == a.size.Name && x.Target == a.target {
 			tested = true
-			fmt.Fprintf(&b, "%s: %s (%s). Under the load of people: **%s**.\n", x.When, x.What, x.Evidence, x.Load)
+			fmt.Fprintf(&b, "%s: %s (%s).\n", x.When, x.What, x.Evidence)
+		}
+	}
+	for _, l := range loads(t) {
+		if l.Size == a.size.Name && l.Target == a.target {
+			b.WriteString(map[bool]string{true: "\n"}[tested])
+			tested = true
+			l.write(&b)
 		}
 	}
 	if !tested {
 		b.WriteString("**It never ran, and never under load.** A test proves that berth accepts the config above. The numbers are those of Sourcegraph's estimator.\n")
+	} else {
+		b.WriteString("\n**It never ran under the load of people with Sourcegraph's own images.** The numbers are those of Sourcegraph's estimator.\n")
 	}
 	b.WriteString("\n## History\n\n")
 	for _, h := range says.History {
@@ -252,6 +309,11 @@ func TestArchitectureConfigs(t *testing.T) {
 	for _, x := range says.Tested {
 		if !slices.ContainsFunc(all, func(a architecture) bool { return a.size.Name == x.Size && a.target == x.Target }) {
 			t.Errorf("there is no size %s on %s to have been tested", x.Size, x.Target)
+		}
+	}
+	for _, l := range loads(t) {
+		if !slices.ContainsFunc(all, func(a architecture) bool { return a.size.Name == l.Size && a.target == l.Target }) || l.When == "" || l.Machine == "" || (l.Nodes == "") == (len(l.Did) == 0) {
+			t.Errorf("loads.yaml has what is no load of a size: %+v", l)
 		}
 	}
 }
