@@ -85,7 +85,7 @@ func run(w io.Writer) error {
 		if is > l.most {
 			verdict, failed = " **missed**", true
 		}
-		fmt.Fprintf(w, "| %s | %.0f %s | | | | under %.0f%s |\n", l.what, is, l.unit, l.most, verdict)
+		fmt.Fprintf(w, "| %s | %s %s | | | | under %.0f%s |\n", l.what, number(is), l.unit, l.most, verdict)
 	}
 	if failed {
 		return errors.New("a goal was missed")
@@ -135,6 +135,14 @@ func race(c contest) (ours, theirs time.Duration, err error) {
 func median(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
+}
+
+// number shows what is small with one decimal.
+func number(is float64) string {
+	if is < 10 {
+		return fmt.Sprintf("%.1f", is)
+	}
+	return fmt.Sprintf("%.0f", is)
 }
 
 func show(d time.Duration) string {

@@ -115,7 +115,7 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 		}
 		s.Problems = append(s.Problems, s.plan.Problems...)
 	}
-	s.plan.Notice = plan.Forecast(s.plan, run.Usually(s.records))
+	s.plan.Notice = plan.Forecast(s.plan, state.Usually(s.records))
 	s.plan.Support, err = e.judged(s.Want, s.plan.From, s.plan.Release)
 	return err
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"berth/internal/state"
+	"berth/internal/upgrade/stages"
+	"berth/internal/view"
 	"github.com/spf13/cobra"
 )
 
@@ -48,15 +50,39 @@ func writeHistory(w io.Writer, records []state.Record) {
 		if text := r.Pause(); text != "" {
 			fmt.Fprintf(w, "%-3s  %-16s    %s\n", "", "", text)
 		}
+		if c := stages.Compared(r); c != nil {
+			writeCompared(w, c)
+		}
 		for _, t := range r.Stages() {
 			stage := r.Plan.Stages[t.Stage]
 			name := stage.Name
 			if len(r.Plan.Hops) > 1 { // an upgrade step alone is in the line above
 				name = r.Plan.Hops[stage.Hop].From + " to " + r.Plan.Hops[stage.Hop].To + ": " + name
 			}
-			fmt.Fprintf(w, "%-3s  %-16s    %-41s  %6s\n", "", t.Ended.Format(minute), name, time.Duration(t.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+			foreseen := ""
+			if stage.Seconds > 0 {
+				foreseen = "about " + view.About(stage.Seconds)
+			}
+			fmt.Fprintf(w, "%-3s  %-16s    %-27s  %12s  %6s\n", "", t.Ended.Format(minute), name, foreseen, measured(t.Seconds))
 		}
 	}
+}
+
+// writeCompared writes what an upgrade took beside what was foreseen.
+func writeCompared(w io.Writer, c *stages.Comparison) {
+	say := func(what string, p stages.Pair) {
+		if p.Took > 0 {
+			fmt.Fprintf(w, "%-3s  %-16s    %s %s; about %s were foreseen\n", "", "", what, measured(p.Took), view.About(p.Foreseen))
+		}
+	}
+	say("all stages took", c.Duration)
+	say("the downtime was", c.Downtime)
+	say("of that the migrator", c.Migrator)
+}
+
+// measured is how long something took.
+func measured(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second)).Round(100 * time.Millisecond)
 }
 
 // history reads what was done.

@@ -11,7 +11,6 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/plan"
-	"berth/internal/run"
 	"berth/internal/state"
 	"berth/internal/upgrade/survey"
 	"berth/internal/view"
@@ -77,7 +76,7 @@ func (e *Env) plan(ctx context.Context, f planFlags) error {
 	}
 	switch e.out.result = s.plan; {
 	case f.graph && !s.plan.Empty():
-		if err := e.graph(s.plan, run.Usually(s.records), f.out); err != nil {
+		if err := e.graph(s.plan, state.Usually(s.records), f.out); err != nil {
 			return err
 		}
 	case !e.out.machine():

@@ -64,7 +64,7 @@ func (e *Env) restart(ctx context.Context, f restartFlags, names []string, appro
 	if problems.Failed() {
 		return problems
 	}
-	p, problems := restarts(s.Installation, all, chosen, names, run.Usually(s.records))
+	p, problems := restarts(s.Installation, all, chosen, names, state.Usually(s.records))
 	if problems.Failed() {
 		return problems
 	}

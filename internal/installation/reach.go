@@ -32,7 +32,7 @@ func Recorded(ctx context.Context, i *Installation, r Runner, do func(*Runner) e
 	if err != nil {
 		return err
 	}
-	r.Usual, r.book = run.Usually(records), &sync.Mutex{}
+	r.Usual, r.book = state.Usually(records), &sync.Mutex{}
 	return run.Recorded(ctx, i.Store, r.Record, r.Now, func() error {
 		journal, err := i.Store.Journal(ctx, r.Record.Number)
 		if err != nil {

@@ -41,19 +41,6 @@ func Recorded(ctx context.Context, log state.Log, r *state.Record, now func() ti
 	return errors.Join(err, log.Save(context.WithoutCancel(ctx), r))
 }
 
-// Usually gives how many seconds each object took in the runs before, the last time that counts.
-func Usually(records []state.Record) map[string]float64 {
-	usual := map[string]float64{}
-	for _, r := range records {
-		for _, t := range r.Steps {
-			if t.Done {
-				usual[t.Object] = t.Seconds
-			}
-		}
-	}
-	return usual
-}
-
 // begun notes steps that begin.
 func (r *Run) begun(works ...*work) { r.note(state.Began, nil, works...) }
 

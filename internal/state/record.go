@@ -210,6 +210,19 @@ func took(steps []StepTime) (seconds float64, ended time.Time) {
 	return seconds, steps[len(steps)-1].Ended
 }
 
+// Usually gives how many seconds each object took in the runs before, the last time that counts.
+func Usually(records []Record) map[string]float64 {
+	usual := map[string]float64{}
+	for _, r := range records {
+		for _, t := range r.Steps {
+			if t.Done {
+				usual[t.Object] = t.Seconds
+			}
+		}
+	}
+	return usual
+}
+
 // Notes are what was found in a stage, in a few words.
 func (r *Record) Notes(p *plan.Plan, stage int) string {
 	var notes []string

@@ -72,7 +72,7 @@ func newest(n *survey.Newest) string {
 	text := fmt.Sprintf("%s: %s, about %s", n.Release, count(n.Steps, "upgrade step"), About(n.Seconds))
 	switch {
 	case n.Page > 0:
-		text += fmt.Sprintf(", %s of it behind a maintenance page", About(n.Page))
+		text += fmt.Sprintf(", %s of it behind a maintenance page%s", About(n.Page), migrators(n.Migrator))
 	case n.Fails:
 		text += "; requests fail for some seconds"
 	case n.Waits > 0:

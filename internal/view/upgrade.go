@@ -23,7 +23,7 @@ func Upgrade(w io.Writer, p *plan.Plan) {
 		hop(w, p, i)
 	}
 	if len(p.Hops) > 1 && p.Downtime > 0 {
-		fmt.Fprintf(w, "\ntotal downtime: about %s\n", About(p.Downtime))
+		fmt.Fprintf(w, "\ntotal downtime: about %s%s\n", About(p.Downtime), migrators(stages.MigratorShare(p)))
 	}
 	if len(p.Support) > 0 {
 		fmt.Fprintf(w, "\nWhat the support record says of your file, with %s:\n", p.Release)
@@ -65,9 +65,17 @@ func hop(w io.Writer, p *plan.Plan, i int) {
 	advice(w, h)
 	downtime := "none planned: services are replaced one after the other"
 	if h.Downtime > 0 {
-		downtime = fmt.Sprintf("about %s; people see a maintenance page", About(h.Downtime))
+		downtime = fmt.Sprintf("about %s%s; people see a maintenance page", About(h.Downtime), migrators(stages.MigratorShare(p, i)))
 	}
 	item(w, "downtime", downtime)
+}
+
+// migrators says how much of a downtime is the migrator's.
+func migrators(seconds float64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return " (" + About(seconds) + " the migrator)"
 }
 
 // advice writes what a person meets in an upgrade step.

@@ -28,6 +28,9 @@ const (
 	aMoment    = 5.0
 
 	standard = "default"
+
+	// frontend is the service that starts last of those that answer people.
+	frontend = "sourcegraph-frontend"
 )
 
 // Request is an upgrade that is to be planned.
@@ -41,6 +44,7 @@ type Request struct {
 	Trusted       string       // the admin's own backup, in their words; "": berth makes one
 	Facts         *data.Facts  // nil: the databases did not answer
 	Measured      []Time
+	Usual         map[string]float64 // how many seconds objects took to start here, by their names
 }
 
 // Upgrade is the plan of an upgrade.
@@ -104,7 +108,7 @@ func (r *Request) plan(action plan.Action) *plan.Plan {
 
 // hop is a hop with what its stages depend on.
 func (r *Request) hop(i int) *hop {
-	c := &hop{Hop: r.Hops[i], index: i, held: r.HoldsRequests, proxied: r.Target == catalogue.Compose, waited: r.Waited, start: r.Hops[i].From, facts: r.Facts, measured: r.Measured}
+	c := &hop{Hop: r.Hops[i], index: i, held: r.HoldsRequests, proxied: r.Target == catalogue.Compose, waited: r.Waited, start: r.Hops[i].From, facts: r.Facts, measured: r.Measured, usual: r.Usual}
 	if i == 0 && r.Configs[plan.ConfigStart] != "" {
 		c.start = plan.ConfigStart
 	}

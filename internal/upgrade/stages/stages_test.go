@@ -360,3 +360,42 @@ func TestPreflight(t *testing.T) {
 		t.Errorf("no room for a backup: %v", got)
 	}
 }
+
+// TestEstimatesWithoutARehearsal: what services took to start here counts, and what was measured in another upgrade step of the same kind, but for what
+// the databases go through.
+func TestEstimatesWithoutARehearsal(t *testing.T) {
+	first := request(multi)
+	first.Usual = map[string]float64{"pgsql": 4, "Deployment/codeintel-db": 6, "sourcegraph-frontend-0": 7, "gitserver-0": 30, "migrator": 90}
+	p := Upgrade(first)
+	for stage, want := range map[string]float64{Convert: 6, Migrate: migration, Deploy: 7, Close: aMoment} {
+		if s := p.Stages[p.Find(0, stage)]; s.Seconds != want {
+			t.Errorf("%s: %v s (%s), want %v", stage, s.Seconds, s.Source, want)
+		}
+	}
+	other := with(multi, func(h *plan.Hop) { h.From, h.To = "5.0.0", "6.0.0" })
+	r := record(Upgrade(request(other)), 99, false)
+	first.Measured = Times([]state.Record{r})
+	again := Upgrade(first)
+	for stage, measured := range map[string]bool{Check: true, Backup: true, Close: true, Convert: false, Migrate: false, Deploy: true, Prove: true, Open: true} {
+		if s := again.Stages[again.Find(0, stage)]; strings.HasPrefix(s.Source, "measured here") != measured {
+			t.Errorf("%s: %v s (%s); measured in another upgrade step: %v", stage, s.Seconds, s.Source, measured)
+		}
+	}
+}
+
+// TestCompared: what an upgrade took stands beside what its plan said, with the migrator's share. One that did not arrive has no such comparison.
+func TestCompared(t *testing.T) {
+	p := Upgrade(request(multi))
+	whole := record(p, len(p.Stages), false)
+	c := Compared(&whole)
+	if c == nil || c.Downtime.Foreseen != p.Downtime || c.Migrator.Foreseen != migration || MigratorShare(p) != migration || MigratorShare(p, 1) != 0 {
+		t.Fatalf("%+v beside a downtime of %v", c, p.Downtime)
+	}
+	if c.Migrator.Took <= 0 || c.Downtime.Took <= c.Migrator.Took || c.Duration.Took <= c.Downtime.Took {
+		t.Errorf("%+v", c)
+	}
+	part := record(p, 4, false)
+	if c := Compared(&part); c != nil {
+		t.Errorf("it did not arrive: %+v", c)
+	}
+}

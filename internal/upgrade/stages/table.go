@@ -84,6 +84,7 @@ type hop struct {
 	next      string // the release that the next hop leads to; "": it is the last one
 	facts     *data.Facts
 	measured  []Time
+	usual     map[string]float64
 	rehearsal bool
 }
 
@@ -139,7 +140,7 @@ var table = []stage{
 			case c.Reindexes:
 				return 2*aMoment + c.gib()*indexPerGiB, fmt.Sprintf("%.1f GiB, all indexes rebuilt at 50 MB/s", c.gib())
 			}
-			return 2 * aMoment, standard
+			return c.starts(2*aMoment, stack.Databases()...)
 		},
 		noReturn: func(c *hop) bool { return !c.Undoable() && c.ConvertsPostgres },
 		steps: func(c *hop) []plan.Step {
@@ -178,7 +179,10 @@ var table = []stage{
 			return fmt.Sprintf(rollText, c.To, "requests fail for some seconds while services with one instance restart")
 		},
 		estimate: func(c *hop) (float64, string) {
-			if seconds, source, known := c.latest(Migrate, plan.Migrate); known && c.Rolls() {
+			if !c.Rolls() {
+				return c.starts(deployment, frontend)
+			}
+			if seconds, source, known := c.latest(Migrate, plan.Migrate); known {
 				return deployment + seconds, standard + ", with the migrator as " + source
 			}
 			return deployment, standard

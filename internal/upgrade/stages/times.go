@@ -2,6 +2,7 @@ package stages
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"berth/internal/plan"
@@ -13,6 +14,7 @@ type Time struct {
 	Stage     string
 	Verb      plan.Verb
 	From, To  string // of its upgrade step
+	Rolls     bool   // which replaced services one after the other
 	Seconds   float64
 	Bytes     int64 // of the databases then
 	When      time.Time
@@ -32,7 +34,7 @@ func Times(records []state.Record) (times []Time) {
 			}
 			stage := r.Plan.Stages[s.Stage]
 			h := r.Plan.Hops[stage.Hop]
-			times = append(times, Time{Stage: stage.Name, Verb: s.Verb, From: h.From, To: h.To, Seconds: took[0].Seconds, Bytes: r.Plan.Bytes, When: took[0].Ended,
+			times = append(times, Time{Stage: stage.Name, Verb: s.Verb, From: h.From, To: h.To, Rolls: h.Rolls(), Seconds: took[0].Seconds, Bytes: r.Plan.Bytes, When: took[0].Ended,
 				Rehearsal: r.Action == plan.Rehearse})
 		}
 	}
@@ -52,17 +54,12 @@ func Waited(records []state.Record) float64 {
 // throughAll are the stages that go through all data: with more data they take longer.
 var throughAll = []string{Backup, Convert, Migrate}
 
-// latest is how long a step of a stage took the last time, as long as it would take today; known says whether anybody measured it. A backup takes as
-// long wherever the upgrade step leads, and the schema is compared in one stage of a rehearsal and in another one of the upgrade. In a clone nobody
-// can be asked for a search.
+// latest is how long a step of a stage took the last time, as long as it would take today; known says whether anybody measured it. What the databases go
+// through counts for the upgrade step that it was measured in, and the rest also for others of its kind.
 func (c *hop) latest(stage string, verb plan.Verb) (seconds float64, source string, known bool) {
-	var last *Time
-	for i := range c.measured {
-		t := &c.measured[i]
-		same := t.Verb == verb && (t.Stage == stage || verb == plan.Compare) && (verb == plan.Dump || t.From == c.From && t.To == c.To)
-		if same && !(t.Rehearsal && verb == plan.Prove && !c.rehearsal) && (last == nil || t.When.After(last.When)) {
-			last = t
-		}
+	last := c.last(stage, verb, func(t *Time) bool { return t.From == c.From && t.To == c.To })
+	if last == nil && stage != Convert && stage != Migrate && stage != Finish {
+		last = c.last(stage, verb, func(t *Time) bool { return verb == plan.Dump || t.Rolls == c.Rolls() && !t.Rehearsal })
 	}
 	if last == nil {
 		return 0, "", false
@@ -75,6 +72,37 @@ func (c *hop) latest(stage string, verb plan.Verb) (seconds float64, source stri
 		seconds *= max(1, float64(c.facts.Bytes())/float64(last.Bytes))
 	}
 	return seconds, source, true
+}
+
+// last is the last of the times of a step in a stage of which something is true. The schema is compared in one stage of a rehearsal and in another one
+// of the upgrade. In a clone nobody can be asked for a search.
+func (c *hop) last(stage string, verb plan.Verb, is func(*Time) bool) (last *Time) {
+	for i := range c.measured {
+		t := &c.measured[i]
+		searched := verb != plan.Prove || t.Rehearsal == c.rehearsal
+		if t.Verb == verb && (t.Stage == stage || verb == plan.Compare) && searched && is(t) && (last == nil || t.When.After(last.When)) {
+			last = t
+		}
+	}
+	return last
+}
+
+// starts is how long services take to start, as they did here the last time.
+func (c *hop) starts(otherwise float64, services ...string) (seconds float64, source string) {
+	for object, took := range c.usual {
+		_, name, inCluster := strings.Cut(object, "/")
+		if !inCluster {
+			name = object
+		}
+		name = strings.TrimRight(strings.TrimRight(name, "0123456789"), "-")
+		if slices.Contains(services, name) {
+			seconds = max(seconds, took)
+		}
+	}
+	if seconds == 0 {
+		return otherwise, standard
+	}
+	return seconds, "as its services started here"
 }
 
 // estimate is how long a stage may take, in seconds: as its steps took in a rehearsal, or the last time here, or as the documents say. It notes in the
@@ -98,4 +126,52 @@ func (c *hop) estimate(s *stage, steps, beside []plan.Step) (seconds float64, so
 		return seconds, source
 	}
 	return s.estimate(c)
+}
+
+// Comparison is how long an upgrade took beside what its plan said.
+type Comparison struct {
+	Duration Pair // of all stages
+	Downtime Pair // of those in which Sourcegraph does not answer
+	Migrator Pair // what of the downtime is the migrator's
+}
+
+// Pair is how many seconds were foreseen, and how many it took.
+type Pair struct{ Foreseen, Took float64 }
+
+func (p *Pair) add(foreseen, took float64) {
+	p.Foreseen += foreseen
+	p.Took += took
+}
+
+// Compared is how long an upgrade took beside what its plan said; nil: the record is of no upgrade that arrived.
+func Compared(r *state.Record) *Comparison {
+	if r.Action != plan.Upgrade || r.Plan == nil {
+		return nil
+	}
+	done := r.Stages()
+	if len(done) == 0 || len(done) < len(r.Plan.Stages) {
+		return nil
+	}
+	c := &Comparison{}
+	for _, t := range done {
+		s := r.Plan.Stages[t.Stage]
+		c.Duration.add(s.Seconds, t.Seconds)
+		if s.Effect == plan.Downtime {
+			c.Downtime.add(s.Seconds, t.Seconds)
+		}
+		if s.Name == Migrate {
+			c.Migrator.add(s.Seconds, t.Seconds)
+		}
+	}
+	return c
+}
+
+// MigratorShare is how many seconds of a plan's downtime are the migrator's, as far as it is foreseen: of one upgrade step, or of all of them.
+func MigratorShare(p *plan.Plan, hops ...int) (seconds float64) {
+	for _, s := range p.Stages {
+		if s.Name == Migrate && (len(hops) == 0 || slices.Contains(hops, s.Hop)) {
+			seconds += s.Seconds
+		}
+	}
+	return seconds
 }

@@ -55,7 +55,7 @@ func Plan(ctx context.Context, e *installation.Environment, i *installation.Inst
 	}
 	configs[plan.ConfigFile] = string(i.Text)
 	r := stages.Request{Installation: w.Stack.Name, Target: w.Stack.Target, Hops: hops, Configs: configs, HoldsRequests: w.Doc.Config.HoldsRequests(), Trusted: wish.Trust,
-		Facts: facts, Measured: stages.Times(records), Waited: stages.Waited(records)}
+		Facts: facts, Measured: stages.Times(records), Usual: state.Usually(records), Waited: stages.Waited(records)}
 	if found.start != nil {
 		configs[plan.ConfigStart] = string(found.start.Text)
 		if upgrade.Converted(e.Catalogue(), found.standing, found.release, Facts(w, facts)) {
