@@ -128,3 +128,17 @@ func (b Base) Unknown(subject string, images map[string]string, what, own string
 	}
 	return diag.List{p}
 }
+
+// Half is what is wrong when images of two releases run: somebody is at an upgrade, or one stopped half way. own is by what the installation is upgraded.
+func (b Base) Half(subject, own string) diag.List {
+	others := Tags(b.Others)
+	if len(others) == 0 {
+		return nil
+	}
+	var who []string
+	for _, name := range slices.Sorted(maps.Keys(b.Others)) {
+		who = append(who, name+"  "+b.Others[name])
+	}
+	return diag.List{{Code: "BERTH4315", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("images of %s run beside those of %s; nothing was touched", others[0], b.Release),
+		Detail: who, Hint: "finish your upgrade by your own " + own + ", or go back, until all images are of one release"}}
+}

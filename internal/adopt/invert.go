@@ -234,7 +234,7 @@ func (i *inverter) takeBack(problems diag.List, at func(string) diag.Range) bool
 		if p.Severity != diag.Error {
 			continue
 		}
-		for _, m := range responsible(lines, p.Range.Line) {
+		for _, m := range lines.responsible(p.Range.Line) {
 			m.why = p.Summary
 			found = i.withdraw(m) || found
 		}
@@ -242,15 +242,25 @@ func (i *inverter) takeBack(problems diag.List, at func(string) diag.Range) bool
 	return found
 }
 
-// lines are the matters by the lines of the draft's text that their edits have.
-func (i *inverter) lines(at func(string) diag.Range) map[int][]*matter {
-	out := map[int][]*matter{}
+// edited are the matters by the lines of the draft's text that their edits have. within has the lines of the keys that these are below.
+type edited struct{ at, within map[int][]*matter }
+
+func (i *inverter) lines(at func(string) diag.Range) edited {
+	out := edited{map[int][]*matter{}, map[int][]*matter{}}
 	for _, id := range i.order {
 		m := i.matters[id]
 		for _, e := range m.edits {
 			for _, path := range i.draft.places(e) {
-				if l := at(path).Line; l > 0 {
-					out[l] = append(out[l], m)
+				l := at(path).Line
+				if l == 0 {
+					continue
+				}
+				out.at[l] = append(out.at[l], m)
+				for cut := strings.LastIndexByte(path, '.'); cut > 0; cut = strings.LastIndexByte(path, '.') {
+					path = path[:cut]
+					if l := at(path).Line; strings.Contains(path, ".") && l > 0 {
+						out.within[l] = append(out.within[l], m)
+					}
 				}
 			}
 		}
@@ -258,10 +268,13 @@ func (i *inverter) lines(at func(string) diag.Range) map[int][]*matter {
 	return out
 }
 
-// responsible are the matters whose edits are closest above a line.
-func responsible(lines map[int][]*matter, line int) []*matter {
+// responsible are the matters whose edits are at a line, or below the key there; else those closest above it.
+func (e edited) responsible(line int) []*matter {
+	if e.at[line] == nil && e.within[line] != nil {
+		return e.within[line]
+	}
 	for ; line > 0; line-- {
-		if m := lines[line]; m != nil {
+		if m := e.at[line]; m != nil {
 			return m
 		}
 	}

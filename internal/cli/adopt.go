@@ -28,6 +28,7 @@ import (
 type adoptFlags struct {
 	read       theirs.Options
 	helm       string // the name of a Helm release
+	live       bool   // what runs in a namespace, without any files
 	at         installation.Place
 	url, out   string
 	yes, whole bool
@@ -93,6 +94,7 @@ listed, and asked about.`,
 			if err := f.oneSource(args); err != nil {
 				return err
 			}
+			f.live = len(args) == 0 && f.helm == "" && f.at != (installation.Place{})
 			return env.adopt(cmd.Context(), append(args, ".")[0], f)
 		},
 	}
@@ -163,8 +165,11 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 
 // read reads an installation of theirs, and finds the config for it. Nothing is written.
 func (e *Env) read(ctx context.Context, dir string, f *adoptFlags) (taking, error) {
-	if f.helm != "" {
+	switch {
+	case f.helm != "":
 		return e.helmRelease(ctx, f)
+	case f.live:
+		return e.inNamespace(ctx, f)
 	}
 	objects, err := e.objects(ctx, dir, f)
 	switch {

@@ -25,6 +25,15 @@ func (e *Env) helmRelease(ctx context.Context, f *adoptFlags) (taking, error) {
 	return e.inCluster(s, f)
 }
 
+// inNamespace reads what runs in a namespace, and finds the config for it. Nothing is written.
+func (e *Env) inNamespace(ctx context.Context, f *adoptFlags) (taking, error) {
+	s, err := cluster.TheirObjects(ctx, &e.Environment, f.at)
+	if err != nil {
+		return taking{}, err
+	}
+	return e.inCluster(s, f)
+}
+
 // inCluster finds the config for an installation in a cluster.
 func (e *Env) inCluster(s *theirs.Source, f *adoptFlags) (taking, error) {
 	t := taking{target: catalogue.Kubernetes}

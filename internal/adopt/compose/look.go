@@ -63,5 +63,11 @@ func Known(base adopt.Base, images map[string]string, dir string) diag.List {
 				Hint: "move to Sourcegraph's Compose file first: https://sourcegraph.com/docs/admin/deploy/docker-single-container"}}
 		}
 	}
-	return base.Unknown(dir, images, "folder of the installation", "files")
+	if unknown := base.Unknown(dir, images, "folder of the installation", "files"); unknown != nil {
+		return unknown
+	}
+	if len(base.Others) == 1 {
+		return nil // somebody named one image by purpose: it is asked about
+	}
+	return base.Half(dir, "files")
 }

@@ -13,9 +13,14 @@ import (
 
 // password: how services sign in to the bundled databases: as Sourcegraph's own files have it, with a well-known password or none, or with one of the
 // admin's own, which then stands where berth keeps those that it makes.
-func (k known) password(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
+func (k known) password(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	name := k.signsIn(d)
-	if name == "" {
+	switch {
+	case name == "":
+		return nil
+	case s.Theirs[service+name] == nil && d.Theirs == "" && mapOf(s.Theirs[d.Object]["environment"])["PG_CONNECTION_UPDATER"] != nil:
+		return &adopt.Answer{Fate: adopt.Default, Why: "an empty value is none: Sourcegraph signs in with its identity"}
+	case s.Theirs[service+name] == nil:
 		return nil
 	}
 	if d.Theirs == k.shippedValue(d) {
@@ -119,15 +124,21 @@ func (k known) database(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 		if port, err := strconv.Atoi(fmt.Sprint(env[db.Prefix+"PORT"])); err == nil && port != 5432 {
 			e["port"] = port
 		}
-		if v := env[db.Prefix+"PASSWORD"]; v != nil {
+		fate, why := adopt.Key, ""
+		if v := env[db.Prefix+"PASSWORD"]; v != nil && v != "" {
 			path := "secrets/" + name + "-password"
 			e["password"] = map[string]any{"file": path}
 			files[path] = []byte(fmt.Sprint(v) + "\n")
+			if d.Path[1] == db.Prefix+"PASSWORD" {
+				fate, why = adopt.Secret, "it is in "+path
+			}
+		} else if env["PG_CONNECTION_UPDATER"] == "EC2_ROLE_CREDENTIALS" {
+			e["auth"] = "aws-iam"
 		}
 		if e["host"] == nil {
 			continue
 		}
-		return &adopt.Answer{Fate: adopt.Key, Edits: []adopt.Edit{{Path: []string{"databases", name, "external"}, Value: e, File: files}}}
+		return &adopt.Answer{Fate: fate, Why: why, Edits: []adopt.Edit{{Path: []string{"databases", name, "external"}, Value: e, File: files}}}
 	}
 	return nil
 }

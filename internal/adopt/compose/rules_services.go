@@ -51,7 +51,7 @@ func (k known) overlay(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	return nil
 }
 
-// size: most services have no limits.
+// size: most services have no limit of a kind. Those of the other kind are keys then.
 func (k known) size(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	if len(d.Path) != 1 || d.Theirs != nil || d.Path[0] != "cpus" && d.Path[0] != "mem_limit" {
 		return nil
@@ -60,7 +60,7 @@ func (k known) size(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	for object, keys := range s.Theirs {
 		if _, _, found := k.place(object); found {
 			services++
-			if keys["cpus"] == nil && keys["mem_limit"] == nil {
+			if keys[d.Path[0]] == nil {
 				unlimited++
 			}
 		}

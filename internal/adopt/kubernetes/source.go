@@ -36,6 +36,7 @@ type Source struct {
 	Notes   []string          // for the report
 
 	raw    map[string]map[string]any // theirs as Kubernetes writes them
+	wishes map[string]Wishes         // of objects without a record
 	former *former
 }
 
@@ -58,9 +59,46 @@ func OfFiles(dir string) Origin {
 	return Origin{Name: dir, Record: "your files", Own: "files", Deployers: []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply"}}
 }
 
+// OfNamespace is the origin of what runs in a namespace, of which nobody has a record.
+func OfNamespace(name string) Origin {
+	return Origin{Name: "namespace " + name, Own: "means"}
+}
+
+// ReadLive reads what runs without any record: what is wanted of each object.
+func ReadLive(from Origin, all []Wishes, context, namespace string) *Source {
+	s := newSource(from, context, namespace)
+	s.wishes = map[string]Wishes{}
+	for _, w := range all {
+		key := keyOf(w.Body)
+		if s.wishes[key] = w; w.scaled {
+			s.scaledBy(key, "an autoscaler")
+		}
+		s.add(key, w.Body)
+	}
+	slices.Sort(s.Notes)
+	return s
+}
+
+func newSource(from Origin, context, namespace string) *Source {
+	return &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}}
+}
+
+// add adds what is wanted of an object.
+func (s *Source) add(key string, body map[string]any) {
+	once(body)
+	s.raw[key], s.Objects[key] = body, s.former.form(body)
+	for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+		s.Images[key+" "+tree.Text(c, "name")] = tree.Text(c, "image")
+	}
+}
+
+func (s *Source) scaledBy(key, who string) {
+	s.Notes = append(s.Notes, key+" has the number of pods that "+who+" set; berth leaves it to that")
+}
+
 // Read reads what was deployed: the objects of a record, each as it is in the cluster. live are these by their keys.
 func Read(from Origin, record []map[string]any, live map[string]map[string]any, context, namespace string) *Source {
-	s := &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}}
+	s := newSource(from, context, namespace)
 	for _, manifest := range record {
 		key := keyOf(manifest)
 		if live[key] == nil {
@@ -70,13 +108,9 @@ func Read(from Origin, record []map[string]any, live map[string]map[string]any, 
 		d := &deployed{deployers: from.Deployers}
 		body := d.object(manifest, live[key])
 		if d.scaled != "" {
-			s.Notes = append(s.Notes, key+" has the number of pods that "+d.scaled+" set; berth leaves it to that")
+			s.scaledBy(key, d.scaled)
 		}
-		once(body)
-		s.raw[key], s.Objects[key] = body, s.former.form(body)
-		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
-			s.Images[key+" "+tree.Text(c, "name")] = tree.Text(c, "image")
-		}
+		s.add(key, body)
 	}
 	slices.Sort(s.Notes)
 	return s
@@ -272,6 +306,9 @@ func (k *known) objects(set *render.Set, c candidate.Candidate, values installat
 		}
 		body := tree.WithoutNulls(o.Whole(func(p stack.Part) string { return installation.Assembled([]stack.Part{p}, values) })).(map[string]any)
 		inline(body, own)
+		if w, found := k.source.wishes[o.Key()]; found {
+			body = w.heard(body)
+		}
 		k.raw[o.Key()], out[o.Key()] = body, k.source.former.form(body)
 		if left(c) {
 			k.leave(out, o.Key())
@@ -320,27 +357,16 @@ func (k *known) leave(ours adopt.Objects, key string) {
 // Known is what is wrong with an installation, before anything is compared.
 func Known(base adopt.Base, s *Source) diag.List {
 	what := "release of Sourcegraph's chart"
-	if s.Origin.Own != "chart" {
+	switch {
+	case s.wishes != nil:
+		what = "namespace in which Sourcegraph runs"
+	case s.Origin.Own != "chart":
 		what = "folder of your overlay or of your manifests"
 	}
 	if unknown := base.Unknown(s.Origin.Name, s.Images, what, s.Origin.Own); unknown != nil {
 		return unknown
 	}
-	return slices.Concat(s.half(base), s.several(), s.selectors(s.Origin.Name))
-}
-
-// half refuses an installation that runs images of two releases: somebody is at an upgrade, or one stopped half way.
-func (s *Source) half(base adopt.Base) diag.List {
-	others := adopt.Tags(base.Others)
-	if len(others) == 0 {
-		return nil
-	}
-	var who []string
-	for _, name := range slices.Sorted(maps.Keys(base.Others)) {
-		who = append(who, name+"  "+base.Others[name])
-	}
-	return diag.List{{Code: "BERTH4315", Severity: diag.Error, Subject: s.Origin.Name, Summary: fmt.Sprintf("images of %s run beside those of %s; nothing was touched", others[0], base.Release),
-		Detail: who, Hint: "finish your upgrade by your own " + s.Origin.Own + ", or go back, until all images are of one release"}}
+	return slices.Concat(base.Half(s.Origin.Name, s.Origin.Own), s.several(), s.selectors(s.Origin.Name))
 }
 
 // several refuses objects of more than one Sourcegraph.

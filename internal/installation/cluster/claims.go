@@ -48,15 +48,22 @@ func (c *inCluster) keepClaims(ctx context.Context) error {
 	return nil
 }
 
-// makes reports whether a claim is one that a StatefulSet of ours makes: "repos-gitserver-0" of the template repos.
+// makes reports whether a claim is one that a StatefulSet of ours makes.
 func (c *inCluster) makes(claim string) bool {
 	for i := range c.set.Objects {
-		o := &c.set.Objects[i]
-		for _, template := range tree.Items(tree.Branch(o.Body, "spec")["volumeClaimTemplates"]) {
-			shard, ok := strings.CutPrefix(claim, kubernetes.RefOf(template).Name+"-"+o.Name()+"-")
-			if _, err := strconv.ParseUint(shard, 10, 16); ok && err == nil {
-				return true
-			}
+		if claims(c.set.Objects[i].Body, claim) {
+			return true
+		}
+	}
+	return false
+}
+
+// claims reports whether an object makes a claim: "repos-gitserver-0" is of the template repos of StatefulSet gitserver.
+func claims(object map[string]any, claim string) bool {
+	for _, template := range tree.Items(tree.Branch(object, "spec")["volumeClaimTemplates"]) {
+		shard, ok := strings.CutPrefix(claim, kubernetes.RefOf(template).Name+"-"+kubernetes.RefOf(object).Name+"-")
+		if _, err := strconv.ParseUint(shard, 10, 16); ok && err == nil {
+			return true
 		}
 	}
 	return false

@@ -119,6 +119,15 @@ func (c *Client) Apply(ctx context.Context, obj map[string]any, o ApplyOptions) 
 
 // Create makes an object that is not there yet; Exists tells that it is.
 func (c *Client) Create(ctx context.Context, obj map[string]any, manager string) (map[string]any, error) {
+	return c.create(ctx, obj, writing(manager, false))
+}
+
+// Rehearsed tells what would come of a Create, and makes nothing.
+func (c *Client) Rehearsed(ctx context.Context, obj map[string]any, manager string) (map[string]any, error) {
+	return c.create(ctx, obj, writing(manager, true))
+}
+
+func (c *Client) create(ctx context.Context, obj map[string]any, query url.Values) (map[string]any, error) {
 	ref := RefOf(obj)
 	r, err := c.Resource(ctx, ref.APIVersion, ref.Kind)
 	if err != nil {
@@ -129,7 +138,7 @@ func (c *Client) Create(ctx context.Context, obj map[string]any, manager string)
 		return nil, err
 	}
 	var out map[string]any
-	err = c.call(ctx, request{method: http.MethodPost, path: path, query: writing(manager, false), body: obj, once: true}, &out)
+	err = c.call(ctx, request{method: http.MethodPost, path: path, query: query, body: obj, once: true}, &out)
 	return out, about("create", ref, err)
 }
 

@@ -60,6 +60,11 @@ func NotFound(err error) bool { return refused(err, http.StatusNotFound, "") }
 // Forbidden reports whether we may not do it, or an admission plugin or quota is against it.
 func Forbidden(err error) bool { return refused(err, http.StatusForbidden, "") }
 
+// Invalid reports whether an object is refused for what is in it.
+func (r *Refusal) Invalid() bool {
+	return r.Status == http.StatusUnprocessableEntity || r.Status == http.StatusBadRequest
+}
+
 // misshapen reports whether an object that was to be applied has fields of a wrong kind, which API servers call an error of theirs.
 func (r *Refusal) misshapen() bool {
 	return r.Status == http.StatusInternalServerError && strings.Contains(r.Message, "typed patch object")

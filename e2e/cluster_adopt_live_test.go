@@ -1,0 +1,53 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"berth/internal/tree"
+)
+
+// TestClusterAdoptLive takes over what kubectl create made, of which nobody has the files: neither a record nor a manager tells a default of the API server from
+// a wish. The config has the wishes alone, and no pod is replaced.
+func TestClusterAdoptLive(t *testing.T) {
+	needs(t, long, control, helm)
+	s := newReleased(t, "adopt-live")
+	kubectl(t, "create", "namespace", s.name)
+	s.writeFile("all.yaml", changed(t, runHelm(t, "template", "sourcegraph", s.dir+"/chart", "--namespace", s.name), func(body map[string]any) {
+		pods := tree.Branch(tree.Pods(body), "spec")
+		switch tree.Text(body, "kind") + "/" + tree.Text(body, "metadata", "name") {
+		case "Deployment/worker":
+			worker := tree.Containers(pods)[0]
+			worker["resources"] = map[string]any{"limits": map[string]any{"cpu": "3000m", "memory": "5Gi"}, "requests": map[string]any{"cpu": "500m", "memory": "2Gi"}}
+			pods["nodeSelector"] = map[string]any{"kubernetes.io/os": "linux"}
+			pods["containers"] = append(tree.List(pods["containers"]), map[string]any{"name": "own-sidecar", "image": worker["image"], "ports": []any{map[string]any{"containerPort": 9999}}})
+			pods["terminationGracePeriodSeconds"] = 45
+		case "Deployment/sourcegraph-frontend":
+			tree.At(body, "spec")["replicas"] = 2
+		case "Service/searcher":
+			tree.At(body, "spec")["sessionAffinity"] = "ClientIP"
+		}
+	}))
+	s.kubectl("create", "--filename", s.dir+"/all.yaml")
+	s.kubectl("create", "configmap", "of-others", "--from-literal=a=b")
+	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=3m")
+	before := s.unhashed()
+
+	said := s.must(0, "adopt", "--namespace", s.name, "--url", "http://localhost")
+	says(t, said, "Sourcegraph "+release, "nothing that runs was touched", "ConfigMap/of-others")
+	config := s.read("sourcegraph.yaml")
+	says(t, config, `memory: "5Gi"`, `cpu: "3"`, `cpuRequest: "500m"`, "own-sidecar", "terminationGracePeriodSeconds: 45", "kubernetes.io/os: linux", "replicas: 2", "ClientIP", "OWN: theirs")
+	for _, default_ := range []string{"terminationMessagePath", "dnsPolicy", "restartPolicy", "progressDeadlineSeconds", "volumeMode", "ipFamilies", "clusterIP:", "schedulerName"} {
+		if strings.Contains(config, default_) {
+			t.Errorf("the config has a default of the API server, %s:\n%s", default_, config)
+		}
+	}
+	says(t, s.must(2, "plan"), "taken over from kubectl-create")
+	s.must(0, "up")
+	s.must(0, "plan")
+	s.kept(before, "berth up")
+	s.kubectl("get", "configmap", "of-others")
+	says(t, s.must(3, "adopt", "--namespace", s.name, "--out", "again.yaml"), "BERTH4319")
+}
