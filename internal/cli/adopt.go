@@ -29,6 +29,7 @@ type adoptFlags struct {
 	read       theirs.Options
 	helm       string // the name of a Helm release
 	live       bool   // what runs in a namespace, without any files
+	chart      chart  // the chart with files of values
 	at         installation.Place
 	url, out   string
 	yes, whole bool
@@ -56,6 +57,10 @@ type Adopted struct {
 func (f *adoptFlags) oneSource(args []string) error {
 	p := diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--helm"}
 	switch {
+	case len(f.chart.values) > 0 && len(args) > 0:
+		p.Subject, p.Summary, p.Hint = "--values", "it takes a folder or values for the chart, not both", "leave "+args[0]+" out, or leave --values out"
+	case len(f.chart.values) == 0 && (f.chart.version != "" || f.chart.name != officialChart):
+		p.Subject, p.Summary, p.Hint = "--chart", "it belongs to the values that you give the chart", "name them with: --values FILE"
 	case f.helm != "" && len(args) > 0:
 		p.Summary, p.Hint = "it takes a folder or a Helm release, not both", "leave "+args[0]+" out, or leave --helm out"
 	default:
@@ -75,10 +80,13 @@ func newAdoptCmd(env *Env) *cobra.Command {
 		Long: `Read a folder with a fork of Sourcegraph's Compose repository, and write the sourcegraph.yaml that gives the same installation. It is read as docker
 compose reads it, without DIR the folder that you are in: with docker-compose.override.yaml, .env, profiles, extends and includes. Nothing that runs is touched.
 
-With --helm, read a release of Sourcegraph's Helm chart instead: Helm's record of it, and its objects as they are in the cluster now.
+With --helm, read a release of Sourcegraph's Helm chart instead: Helm's record of it, and its objects as they are in the cluster now. Where Helm has no record, as
+with Argo CD, --values names your override files; the program helm makes the objects, and they are read as they are in the cluster now.
 
 Where DIR is an overlay of Sourcegraph's Kustomize repository, or a folder of manifests, read the objects of these files as they are in the cluster now. The
 program kustomize, or else kubectl, makes the objects of an overlay.
+
+Without files, --context or --namespace says where it runs. Then the API server is asked which fields it writes by itself; all others are wishes.
 
   berth adopt DIR     writes sourcegraph.yaml and a report of what became of each line of yours
   berth plan          what taking over would change: normally nothing
@@ -94,12 +102,15 @@ listed, and asked about.`,
 			if err := f.oneSource(args); err != nil {
 				return err
 			}
-			f.live = len(args) == 0 && f.helm == "" && f.at != (installation.Place{})
+			f.live = len(args) == 0 && f.helm == "" && len(f.chart.values) == 0 && f.at != (installation.Place{})
 			return env.adopt(cmd.Context(), append(args, ".")[0], f)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.helm, "helm", "", "the name of a Helm release, in place of a folder")
+	flags.StringArrayVar(&f.chart.values, "values", nil, "values for Sourcegraph's Helm chart, as helm has them, in place of a folder")
+	flags.StringVar(&f.chart.name, "chart", officialChart, "with --values, the chart as helm has it: a name, a folder or an archive")
+	flags.StringVar(&f.chart.version, "chart-version", "", "with --values, the chart's version, which is that of Sourcegraph (default the newest of the chart)")
 	flags.StringVar(&f.at.Context, "context", "", "in a cluster, the kube context (default the current one)")
 	flags.StringVarP(&f.at.Namespace, "namespace", "n", "", "in a cluster, the namespace (default that of the files, else the context's)")
 	_ = cmd.RegisterFlagCompletionFunc("context", env.contexts) // the flags exist
@@ -110,7 +121,7 @@ listed, and asked about.`,
 	flags.StringVarP(&f.read.Name, "project-name", "p", "", "the Compose project (default as docker compose finds it: mostly the folder's name)")
 	flags.StringVar(&f.url, "url", "", "the address that people use (default as the front proxy's settings say it)")
 	flags.StringVar(&f.out, "out", DefaultConfig, "where to write the config")
-	for _, ofFolders := range []string{"file", "profile", "env-file", "project-name"} {
+	for _, ofFolders := range []string{"file", "profile", "env-file", "project-name", "values"} {
 		cmd.MarkFlagsMutuallyExclusive("helm", ofFolders)
 	}
 	flags.BoolVar(&f.whole, "all", false, "every line, also those that are as Sourcegraph ships them")
@@ -168,6 +179,8 @@ func (e *Env) read(ctx context.Context, dir string, f *adoptFlags) (taking, erro
 	switch {
 	case f.helm != "":
 		return e.helmRelease(ctx, f)
+	case len(f.chart.values) > 0:
+		return e.valued(ctx, f)
 	case f.live:
 		return e.inNamespace(ctx, f)
 	}

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	theirs "berth/internal/adopt/kubernetes"
 	"berth/internal/diag"
 	"berth/internal/installation/cluster"
+	"berth/internal/stack"
 	"berth/internal/tree"
 )
 
@@ -23,6 +26,50 @@ func (e *Env) applied(ctx context.Context, dir string, objects []map[string]any,
 		return taking{}, err
 	}
 	return e.inCluster(s, f)
+}
+
+// officialChart is Sourcegraph's chart, as Sourcegraph's documentation has it.
+const officialChart = "sourcegraph/sourcegraph"
+
+// chart is a chart, with files of values for it.
+type chart struct {
+	name, version string
+	values        []string
+}
+
+// valued reads what a chart with values made, and finds the config for it. Nothing is written.
+func (e *Env) valued(ctx context.Context, f *adoptFlags) (taking, error) {
+	args := []string{"helm", "template", stack.DefaultName, f.chart.name, "--no-hooks"}
+	if f.chart.version != "" {
+		args = append(args, "--version", f.chart.version)
+	}
+	for _, file := range f.chart.values {
+		args = append(args, "--values", e.Abs(file))
+	}
+	if f.at.Namespace != "" {
+		args = append(args, "--namespace", f.at.Namespace)
+	}
+	text, err := made(ctx, strings.Join(f.chart.values, ", "), args...)
+	if err != nil {
+		return taking{}, err
+	}
+	objects, err := theirs.Manifest(text)
+	if err != nil {
+		return taking{}, fmt.Errorf("read what helm template makes: %w", err)
+	}
+	return e.applied(ctx, strings.Join(f.chart.values, ", "), objects, f)
+}
+
+// made is what a program makes of an admin's files.
+func made(ctx context.Context, subject string, args ...string) ([]byte, error) {
+	var out, problems bytes.Buffer
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		return nil, diag.List{{Code: "BERTH4335", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("%s: %v", strings.Join(args[:2], " "), err),
+			Detail: strings.Split(strings.TrimSpace(problems.String()), "\n"), Hint: "try it: " + strings.Join(args, " ")}}
+	}
+	return out.Bytes(), nil
 }
 
 // objects are those that a folder has files of: an overlay of Kustomize, or manifests; nil where it has none, or files for docker compose.

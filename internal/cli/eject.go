@@ -222,15 +222,12 @@ func (e *Env) kustomized(ctx context.Context, dir string) ([]map[string]any, err
 	if _, err := exec.LookPath(args[0]); err != nil {
 		args = []string{"kubectl", "kustomize", dir}
 	}
-	var out, problems bytes.Buffer
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	if err := cmd.Run(); err != nil {
-		return nil, diag.List{{Code: "BERTH4335", Severity: diag.Error, Subject: dir, Summary: fmt.Sprintf("%s: %v", strings.Join(args[:2], " "), err),
-			Detail: strings.Split(strings.TrimSpace(problems.String()), "\n"), Hint: "try it: " + strings.Join(args, " ")}}
+	text, err := made(ctx, dir, args...)
+	if err != nil {
+		return nil, err
 	}
 	var objects []map[string]any
-	for decoder := yaml.NewDecoder(&out); ; {
+	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
 		var o map[string]any
 		err := decoder.Decode(&o)
 		if errors.Is(err, io.EOF) {

@@ -133,40 +133,6 @@ func TestNothingSecret(t *testing.T) {
 	}
 }
 
-// TestDeployed: of a live object counts what was deployed, as it is now, and what others set. Defaults and records of controllers don't.
-func TestDeployed(t *testing.T) {
-	var manifest, live map[string]any
-	for text, into := range map[string]*map[string]any{
-		`{"kind": "Deployment", "metadata": {"name": "worker"}, "spec": {"replicas": 1, "template": {"spec": {"containers": [
-			{"name": "worker", "image": "worker:1", "resources": {"limits": {"cpu": "2000m", "memory": "4Gi"}}, "env": [{"name": "A", "value": "a"}, {"name": "B", "value": "b"}]}]}}}}`: &manifest,
-		`{"kind": "Deployment", "metadata": {"name": "worker", "uid": "1", "annotations": {"deployment.kubernetes.io/revision": "3"}, "managedFields": [
-			{"manager": "helm", "operation": "Update", "fieldsV1": {"f:spec": {"f:progressDeadlineSeconds": {}}}},
-			{"manager": "keda", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
-			{"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}},
-			{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:paused": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"worker\"}": {"f:env": {"k:{\"name\":\"C\"}": {".": {}}}}}}}}}}]},
-			"spec": {"replicas": 5, "paused": true, "progressDeadlineSeconds": 600, "template": {"spec": {"dnsPolicy": "ClusterFirst", "containers": [
-			{"name": "worker", "image": "worker:1", "imagePullPolicy": "Always", "resources": {"limits": {"cpu": "2", "memory": "8Gi"}}, "env": [{"name": "A", "value": "changed"}, {"name": "C", "value": "c"}]}]}}},
-			"status": {"replicas": 5}}`: &live,
-	} {
-		if err := json.Unmarshal([]byte(text), into); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d := &deployed{deployers: []string{"helm"}}
-	got, err := json.Marshal(d.object(manifest, live))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = `{"kind":"Deployment","metadata":{"name":"worker"},"spec":{"paused":true,"replicas":1,"template":{"spec":{"containers":[` +
-		`{"env":[{"name":"A","value":"changed"},{"name":"C","value":"c"}],"image":"worker:1","name":"worker","resources":{"limits":{"cpu":"2000m","memory":"8Gi"}}}]}}}}`
-	if string(got) != want {
-		t.Errorf("%s\nwant\n%s", got, want)
-	}
-	if d.scaled != "keda" {
-		t.Errorf("scaled by %q", d.scaled)
-	}
-}
-
 // TestOtherSelectors: objects of Sourcegraph's Kustomize repository have other selectors. They are made again as the release has them, with what keys say and
 // without a patch, and each of their lines is listed.
 func TestOtherSelectors(t *testing.T) {

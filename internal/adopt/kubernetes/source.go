@@ -1,6 +1,6 @@
 // Package kubernetes reads objects of a cluster for package adopt: those that Helm or kubectl deployed, and those that berth renders. Pure.
 //
-// Theirs are objects as they are in the cluster now, without what the API server and controllers wrote into them: see deployed. So what somebody changed
+// Theirs are objects as they are in the cluster now, without what the API server and controllers wrote into them: see package wanted. So what somebody changed
 // by hand counts, and what Helm only planned does not.
 package kubernetes
 
@@ -16,6 +16,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/adopt"
 	"berth/internal/adopt/candidate"
+	"berth/internal/adopt/kubernetes/wanted"
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/registry"
@@ -36,8 +37,10 @@ type Source struct {
 	Notes   []string          // for the report
 
 	raw    map[string]map[string]any // theirs as Kubernetes writes them
-	wishes map[string]Wishes         // of objects without a record
+	wishes map[string]wanted.Object  // of objects without a record
 	former *former
+
+	trackers map[string]int // who else maintains the objects, and how many
 }
 
 // Origin is where an installation of theirs comes from.
@@ -54,9 +57,9 @@ func OfHelm(release string) Origin {
 	return Origin{Name: "Helm release " + release, Record: "Helm's record", Own: "chart", Deployers: []string{"helm", "terraform-provider-helm"}}
 }
 
-// OfFiles is the origin of what kubectl applied from a folder.
+// OfFiles is the origin of what kubectl, or a tool that follows a repository, applied from files.
 func OfFiles(dir string) Origin {
-	return Origin{Name: dir, Record: "your files", Own: "files", Deployers: []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply"}}
+	return Origin{Name: dir, Record: "your files", Own: "files", Deployers: []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", argo, "kustomize-controller", "helm-controller"}}
 }
 
 // OfNamespace is the origin of what runs in a namespace, of which nobody has a record.
@@ -65,12 +68,13 @@ func OfNamespace(name string) Origin {
 }
 
 // ReadLive reads what runs without any record: what is wanted of each object.
-func ReadLive(from Origin, all []Wishes, context, namespace string) *Source {
+func ReadLive(from Origin, all []wanted.Object, context, namespace string) *Source {
 	s := newSource(from, context, namespace)
-	s.wishes = map[string]Wishes{}
+	s.wishes = map[string]wanted.Object{}
 	for _, w := range all {
 		key := keyOf(w.Body)
-		if s.wishes[key] = w; w.scaled {
+		s.tracked(w.Live)
+		if s.wishes[key] = w; w.Scaled {
 			s.scaledBy(key, "an autoscaler")
 		}
 		s.add(key, w.Body)
@@ -105,10 +109,10 @@ func Read(from Origin, record []map[string]any, live map[string]map[string]any, 
 			s.Notes = append(s.Notes, key+" is in "+from.Record+" and not in the cluster; what is in the cluster counts")
 			continue
 		}
-		d := &deployed{deployers: from.Deployers}
-		body := d.object(manifest, live[key])
-		if d.scaled != "" {
-			s.scaledBy(key, d.scaled)
+		s.tracked(live[key])
+		body, scaled := wanted.Recorded(manifest, live[key], from.Deployers)
+		if scaled != "" {
+			s.scaledBy(key, scaled)
 		}
 		s.add(key, body)
 	}
@@ -138,7 +142,7 @@ func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string
 		return adopt.Result{}, problems
 	}
 	return adopt.Result{Text: d.Text(header), Files: d.Files(),
-		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: slices.Concat(s.Notes, k.hashed(), k.unlocked())}}, nil
+		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: slices.Concat(s.maintained(), s.Notes, k.hashed(), k.unlocked())}}, nil
 }
 
 // unlocked says which databases of theirs have no Secret with a password: berth makes one. A database that asks for another would let nobody in, so a password
@@ -307,7 +311,7 @@ func (k *known) objects(set *render.Set, c candidate.Candidate, values installat
 		body := tree.WithoutNulls(o.Whole(func(p stack.Part) string { return installation.Assembled([]stack.Part{p}, values) })).(map[string]any)
 		inline(body, own)
 		if w, found := k.source.wishes[o.Key()]; found {
-			body = w.heard(body)
+			body = w.Heard(body)
 		}
 		k.raw[o.Key()], out[o.Key()] = body, k.source.former.form(body)
 		if left(c) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	theirs "berth/internal/adopt/kubernetes"
+	wishes "berth/internal/adopt/kubernetes/wanted"
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/plan"
@@ -57,7 +58,7 @@ func TheirObjects(ctx context.Context, e *installation.Environment, at installat
 			return nil, deployedOtherwise(origin.Name, kubernetes.RefOf(body).String(), body)
 		}
 	}
-	all, err := wishes(ctx, client, namespace, live)
+	all, err := asked(ctx, client, namespace, live)
 	if err != nil {
 		return nil, err
 	}
@@ -160,16 +161,16 @@ func outside(ctx context.Context, client *kubernetes.Client, namespace string, a
 	return out, nil
 }
 
-// wishes asks of each object what of it is wanted.
-func wishes(ctx context.Context, client *kubernetes.Client, namespace string, live []map[string]any) ([]theirs.Wishes, error) {
-	out := make([]theirs.Wishes, len(live))
+// asked asks of each object what of it is wanted.
+func asked(ctx context.Context, client *kubernetes.Client, namespace string, live []map[string]any) ([]wishes.Object, error) {
+	out := make([]wishes.Object, len(live))
 	var mu sync.Mutex
 	var lacks error
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, body := range live {
 		g.Go(func() (err error) {
-			out[i], err = theirs.WishesOf(body, func(body map[string]any) (map[string]any, []string, bool, error) { return ask(ctx, client, body) })
+			out[i], err = wishes.Of(body, func(body map[string]any) (map[string]any, []string, bool, error) { return ask(ctx, client, body) })
 			if kubernetes.Forbidden(err) {
 				mu.Lock()
 				lacks = unread(kubernetes.RefOf(body).String(), namespace, err)
@@ -184,7 +185,7 @@ func wishes(ctx context.Context, client *kubernetes.Client, namespace string, li
 	return out, nil
 }
 
-// ask is a theirs.Write.
+// ask is a wishes.Write.
 func ask(ctx context.Context, client *kubernetes.Client, body map[string]any) (made map[string]any, fields []string, ok bool, err error) {
 	made, err = client.Rehearsed(ctx, body, plan.Manager)
 	var refusal *kubernetes.Refusal

@@ -1,12 +1,9 @@
-package kubernetes
+package wanted
 
 import (
 	"encoding/json"
-	"slices"
-	"strings"
 	"testing"
 
-	"berth/internal/adopt"
 	"berth/internal/tree"
 )
 
@@ -71,7 +68,7 @@ func TestWishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := 0
-	got, err := WishesOf(live, server(&asked))
+	got, err := Of(live, server(&asked))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,31 +88,36 @@ func TestWishes(t *testing.T) {
 	}
 }
 
-// TestLive: what runs without any record is found again like a release that has one: no default of the API server gets into the config, and nothing is lost.
-func TestLive(t *testing.T) {
-	_, live := release(t, "services: {worker: {memory: 5Gi, cpu: 3}, gitserver: {replicas: 2, storage: 1Ti}}")
-	asked := 0
-	worker := tree.Containers(tree.Branch(tree.Pods(live["Deployment/worker"]), "spec"))[0]
-	tree.At(worker, "resources", "limits")["cpu"] = "3000m"
-	tree.At(live["Deployment/worker"], "spec", "template", "spec")["restartPolicy"] = "Always"
-	var all []Wishes
-	for _, body := range live {
-		w, err := WishesOf(body, server(&asked))
-		if err != nil {
+// TestRecorded: of a live object counts what was deployed, as it is now, and what others set. Defaults and records of controllers don't.
+func TestRecorded(t *testing.T) {
+	var manifest, live map[string]any
+	for text, into := range map[string]*map[string]any{
+		`{"kind": "Deployment", "metadata": {"name": "worker"}, "spec": {"replicas": 1, "template": {"spec": {"containers": [
+			{"name": "worker", "image": "worker:1", "resources": {"limits": {"cpu": "2000m", "memory": "4Gi"}}, "env": [{"name": "A", "value": "a"}, {"name": "B", "value": "b"}]}]}}}}`: &manifest,
+		`{"kind": "Deployment", "metadata": {"name": "worker", "uid": "1", "annotations": {"deployment.kubernetes.io/revision": "3"}, "managedFields": [
+			{"manager": "helm", "operation": "Update", "fieldsV1": {"f:spec": {"f:progressDeadlineSeconds": {}}}},
+			{"manager": "keda", "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+			{"manager": "kube-controller-manager", "operation": "Update", "fieldsV1": {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}},
+			{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:paused": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"worker\"}": {"f:env": {"k:{\"name\":\"C\"}": {".": {}}}}}}}}}}]},
+			"spec": {"replicas": 5, "paused": true, "progressDeadlineSeconds": 600, "template": {"spec": {"dnsPolicy": "ClusterFirst", "containers": [
+			{"name": "worker", "image": "worker:1", "imagePullPolicy": "Always", "resources": {"limits": {"cpu": "2", "memory": "8Gi"}}, "env": [{"name": "A", "value": "changed"}, {"name": "C", "value": "c"}]}]}}},
+			"status": {"replicas": 5}}`: &live,
+	} {
+		if err := json.Unmarshal([]byte(text), into); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, w)
 	}
-	r := adopted(t, ReadLive(OfNamespace("sg"), all, "", "sg"))
-	for _, want := range []string{"memory: \"5Gi\"", "replicas: 2", "storage: \"1Ti\""} {
-		if !strings.Contains(string(r.Text), want) {
-			t.Errorf("the config lacks %q:\n%s", want, r.Text)
-		}
+	body, scaled := Recorded(manifest, live, []string{"helm"})
+	got, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if undone := r.Report.Undone(); len(undone) > 0 || strings.Contains(string(r.Text), "patches") {
-		t.Errorf("%+v\n%s", undone, r.Text)
+	const want = `{"kind":"Deployment","metadata":{"name":"worker"},"spec":{"paused":true,"replicas":1,"template":{"spec":{"containers":[` +
+		`{"env":[{"name":"A","value":"changed"},{"name":"C","value":"c"}],"image":"worker:1","name":"worker","resources":{"limits":{"cpu":"2000m","memory":"8Gi"}}}]}}}}`
+	if string(got) != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
-	if !slices.ContainsFunc(r.Report.Items, func(i adopt.Item) bool { return i.Fate == adopt.Key }) {
-		t.Error("no key says anything")
+	if scaled != "keda" {
+		t.Errorf("scaled by %q", scaled)
 	}
 }

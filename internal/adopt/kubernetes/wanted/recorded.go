@@ -1,4 +1,4 @@
-package kubernetes
+package wanted
 
 import (
 	"fmt"
@@ -9,24 +9,22 @@ import (
 	"berth/internal/tree"
 )
 
-// An object in the cluster has more than what somebody wants: the API server writes defaults into it, and controllers write what they find. What
-// somebody wants is what was deployed, with its values as they are now, and what others than the deployer set since: people by hand, and programs.
-
 // controllers are the managers of fields that nobody wants: those of Kubernetes itself.
 var controllers = []string{"kube-controller-manager", "kube-scheduler", "kube-apiserver", "kubelet", "cloud-controller-manager"}
 
-// deployed reads what is wanted of a live object from what was deployed.
-type deployed struct {
-	deployers []string // names in managedFields
-	managers  []fields.Manager
-	scaled    string // who else sets the number of pods; "": nobody
+// Recorded is what is wanted of a live object by what was deployed, with its values as they are now, and with what others than the deployers set since: people by
+// hand, and programs. scaled is who else sets the number of pods; "": nobody. deployers are names in managedFields.
+func Recorded(manifest, live map[string]any, deployers []string) (body map[string]any, scaled string) {
+	d := &deployed{deployers: deployers, managers: fields.Managers(live)}
+	body, _ = d.value(nil, fields.Encoded(manifest), live).(map[string]any)
+	return body, d.scaled
 }
 
-// object is what is wanted of a live object.
-func (d *deployed) object(manifest, live map[string]any) map[string]any {
-	d.managers = fields.Managers(live)
-	out, _ := d.value(nil, fields.Encoded(manifest), live).(map[string]any)
-	return out
+// deployed reads what is wanted of one live object.
+type deployed struct {
+	deployers []string
+	managers  []fields.Manager
+	scaled    string
 }
 
 // others reports whether somebody else than the deployer and Kubernetes itself set a field.

@@ -1,4 +1,9 @@
-package kubernetes
+// Package wanted tells what somebody wants of an object that is in a cluster. The object itself has more: the API server writes defaults into it, and controllers write what
+// they find. Pure.
+//
+// Recorded reads it from what was deployed. Without a record, nothing of the object says what was wanted: the defaults are among its fields under the name of who made it.
+// But the API server can be asked. What it writes by itself, when an object is made without a field, is nobody's wish: see Of.
+package wanted
 
 import (
 	"fmt"
@@ -10,18 +15,15 @@ import (
 	"berth/internal/tree"
 )
 
-// An object without a record says nothing of what was wanted: the API server has written its defaults among it, under the name of who made the object. But the
-// API server can be asked: what it writes by itself, when an object is made without a field, is nobody's wish.
-
 // Write asks the API server what it would make of an object, and makes nothing. refused are the fields that it refuses; ok says that it refuses none.
 type Write func(body map[string]any) (made map[string]any, refused []string, ok bool, err error)
 
-// Wishes are what somebody wants of an object in the cluster.
-type Wishes struct {
-	Body map[string]any
+// Object is an object in the cluster, with what somebody wants of it.
+type Object struct {
+	Live, Body map[string]any
+	Scaled     bool // a controller sets the number of pods
 	// quiet are the fields that the API server writes by itself. An object that says the same says nothing else.
-	quiet  []leaf
-	scaled bool // a controller sets the number of pods
+	quiet []leaf
 }
 
 // leaf is a field whose value is no map.
@@ -35,14 +37,14 @@ type leaf struct {
 // asked is the name of objects that are asked about and not made.
 const asked = "berth-adopt"
 
-// WishesOf finds what is wanted of a live object.
-func WishesOf(live map[string]any, write Write) (Wishes, error) {
-	out := Wishes{}
+// Of finds what is wanted of a live object.
+func Of(live map[string]any, write Write) (Object, error) {
+	out := Object{Live: live}
 	body := tree.WithoutNulls(live).(map[string]any)
 	delete(body, "status")
 	metadata := tree.At(body, "metadata")
 	maps.DeleteFunc(metadata, func(name string, _ any) bool { return fields.Kept(name) })
-	out.scaled = assigned(body, fields.Managers(live))
+	out.Scaled = assigned(body, fields.Managers(live))
 	out.Body = body
 	if kind := tree.Text(body, "kind"); kind == "ConfigMap" || kind == "Secret" && tree.Text(body, "type") != "Opaque" {
 		return out, nil // no field of these has a default
@@ -279,14 +281,14 @@ func take(v any, place []any) {
 	}
 }
 
-// heard is an object of berth's as it is compared with theirs: without what the API server writes by itself, and with quantities in the API server's form.
-func (w Wishes) heard(ours map[string]any) map[string]any {
-	for _, l := range w.quiet {
+// Heard is an object of berth's as it is compared with theirs: without what the API server writes by itself, and with quantities in the API server's form.
+func (o Object) Heard(ours map[string]any) map[string]any {
+	for _, l := range o.quiet {
 		if v, found := fields.Lookup(ours, l.path.String()); found && tree.Same(v, l.value) {
 			ours = fields.Without(ours, l.path.String())
 		}
 	}
-	return inTheirForm("", ours, w.Body).(map[string]any)
+	return inTheirForm("", ours, o.Body).(map[string]any)
 }
 
 // inTheirForm is ours with each quantity as they write it, where both mean the same: the API server writes "2" for "2000m".
