@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -50,4 +51,23 @@ func TestClusterAdoptLive(t *testing.T) {
 	s.kept(before, "berth up")
 	s.kubectl("get", "configmap", "of-others")
 	says(t, s.must(3, "adopt", "--namespace", s.name, "--out", "again.yaml"), "BERTH4319")
+
+	s.must(0, "adopt", "undo", "--yes")
+	s.kept(before, "berth adopt undo")
+	if left := s.ofBerth("deployments,statefulsets,daemonsets,services"); left != "" {
+		t.Errorf("after undo, %s", left)
+	}
+	says(t, s.must(3, "adopt", "undo", "--yes"), "BERTH4308")
+}
+
+// ofBerth tells what of berth is left in objects of some kinds; "": nothing.
+func (s *site) ofBerth(kinds string) string {
+	s.t.Helper()
+	all := s.kubectl("get", kinds, "--show-managed-fields", "-o=yaml")
+	for _, left := range []string{"manager: berth\n", "dev.berth."} {
+		if i := strings.Index(all, left); i >= 0 {
+			return fmt.Sprintf("%q is left:\n%s", left, all[max(i-2000, 0):i+100])
+		}
+	}
+	return ""
 }

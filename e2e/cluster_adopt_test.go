@@ -159,7 +159,11 @@ func TestClusterAdoptKustomize(t *testing.T) {
 	}))
 	s.writeFile("overlay/kustomization.yaml", "namespace: "+s.name+"\nresources: [objects.yaml]\n")
 	kubectl(t, "create", "namespace", s.name)
-	kubectl(t, "apply", "-k", filepath.Join(s.dir, "overlay"))
+	apply := func() {
+		t.Helper()
+		kubectl(t, "apply", "-k", filepath.Join(s.dir, "overlay"), "--prune", "--selector", "deploy=sourcegraph")
+	}
+	apply()
 	s.kubectl("set", "resources", "deployment/worker", "--limits=memory=5Gi")
 	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=2m")
 	kept := func() string {
@@ -180,6 +184,20 @@ func TestClusterAdoptKustomize(t *testing.T) {
 		t.Errorf("the password of codeinsights-db, which stood in a variable, is another one: %s", password)
 	}
 	says(t, s.must(3, "adopt", "overlay", "--out", "again.yaml"), "BERTH4319")
+
+	says(t, s.must(0, "adopt", "undo", "--yes"), "kubectl apply -k overlay")
+	if left := s.ofBerth("deployments,statefulsets,services"); left != "" {
+		t.Errorf("after undo, %s", left)
+	}
+	apply()
+	if after := kept(); after != before {
+		t.Errorf("after undo, claims or passwords changed; before:\n%s\nafter:\n%s", before, after)
+	}
+	if got := s.kubectl("get", "deployment", "worker", `-o=jsonpath={.spec.selector.matchLabels} {.spec.template.spec.containers[0].resources.limits.memory}`); strings.Contains(got, "instance") || !strings.HasSuffix(got, " 5Gi") {
+		t.Errorf("after undo and kubectl apply, the worker has %s", got)
+	}
+	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=2m")
+	says(t, s.must(3, "adopt", "undo", "--yes"), "BERTH4308")
 }
 
 // unhashed are the pods that run, but for those of Prometheus: without rights in the whole cluster it has other files than the release ships.

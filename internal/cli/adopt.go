@@ -189,7 +189,7 @@ func (e *Env) read(ctx context.Context, dir string, f *adoptFlags) (taking, erro
 	case err != nil:
 		return taking{}, err
 	case objects != nil:
-		return e.applied(ctx, dir, objects, f)
+		return e.applied(ctx, dir, e.reapply(dir), objects, f)
 	case f.at != (installation.Place{}):
 		return taking{}, &usage{diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--helm", Summary: "--context and --namespace say where an installation is in a cluster, and " + dir + " has no files of one",
 			Hint: "name the release with: --helm RELEASE   or the folder that kubectl applied: berth adopt DIR"}}
@@ -324,8 +324,8 @@ func newAdoptUndoCmd(env *Env) *cobra.Command {
 		Long: `Forget that berth took an installation over, and remove the files that berth adopt wrote, unless you changed them. No container is touched: what
 berth made again since goes on running, and docker compose up in your folder makes it as it was.
 
-In a cluster, make the objects Helm's again, with all their fields, and forget the installation. No pod restarts, and helm upgrade works as before. The
-files that berth adopt wrote stay.`,
+In a cluster, make the objects those of Helm or kubectl again, with all their fields, and forget the installation. helm upgrade and kubectl apply work as before. No pod
+restarts, but for objects that were made again because of their selectors: these are made again as they were. The config stays.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.adoptUndo(cmd.Context(), file, yes) },
 	}
@@ -419,7 +419,8 @@ func newAdoptFinishCmd(env *Env) *cobra.Command {
 		Short: "Say that the takeover is final",
 		Long: `Say that the takeover is final: berth adopt undo is refused from now on. It lists what of your folder is still in use; the rest of it can go.
 
-In a cluster it deletes Helm's records of the release, after it asked: helm does not know the installation any more.`,
+In a cluster it deletes Helm's records of the release, after it asked: helm does not know the installation any more. Of an overlay or manifests it deletes the file
+adopt-before.json, by which berth adopt undo knows how the objects were.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.adoptFinish(cmd.Context(), file, yes) },
 	}
@@ -441,7 +442,7 @@ func (e *Env) adoptFinish(ctx context.Context, file string, yes bool) error {
 		return err
 	}
 	if w.Stack.Target == catalogue.Kubernetes {
-		return e.finishHelm(ctx, w, yes)
+		return e.finishCluster(ctx, w, yes)
 	}
 	_, d, t, err := e.taken(ctx, w, file)
 	if err != nil {

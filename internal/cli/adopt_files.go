@@ -20,8 +20,8 @@ import (
 )
 
 // applied reads what kubectl applied from a folder, and finds the config for it. Nothing is written.
-func (e *Env) applied(ctx context.Context, dir string, objects []map[string]any, f *adoptFlags) (taking, error) {
-	s, err := cluster.TheirFiles(ctx, &e.Environment, f.at, dir, objects)
+func (e *Env) applied(ctx context.Context, dir, next string, objects []map[string]any, f *adoptFlags) (taking, error) {
+	s, err := cluster.TheirFiles(ctx, &e.Environment, f.at, dir, next, objects)
 	if err != nil {
 		return taking{}, err
 	}
@@ -57,7 +57,7 @@ func (e *Env) valued(ctx context.Context, f *adoptFlags) (taking, error) {
 	if err != nil {
 		return taking{}, fmt.Errorf("read what helm template makes: %w", err)
 	}
-	return e.applied(ctx, strings.Join(f.chart.values, ", "), objects, f)
+	return e.applied(ctx, strings.Join(f.chart.values, ", "), "", objects, f)
 }
 
 // made is what a program makes of an admin's files.
@@ -78,7 +78,7 @@ func (e *Env) objects(ctx context.Context, dir string, f *adoptFlags) ([]map[str
 	if !compose.Look(&look).Failed() {
 		return nil, nil
 	}
-	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+	for _, name := range kustomizations {
 		if _, err := os.Stat(filepath.Join(e.Abs(dir), name)); err != nil {
 			continue
 		}
@@ -90,6 +90,19 @@ func (e *Env) objects(ctx context.Context, dir string, f *adoptFlags) ([]map[str
 	}
 	return e.manifests(dir)
 }
+
+// reapply is the command by which kubectl applies a folder.
+func (e *Env) reapply(dir string) string {
+	for _, name := range kustomizations {
+		if _, err := os.Stat(filepath.Join(e.Abs(dir), name)); err == nil {
+			return "kubectl apply -k " + dir
+		}
+	}
+	return "kubectl apply --recursive -f " + dir
+}
+
+// kustomizations are the names that Kustomize's file may have.
+var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
 // manifests are the objects in the files of a folder, its own folders included; nil where no file has a Deployment.
 func (e *Env) manifests(dir string) (objects []map[string]any, err error) {

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"berth/catalogue"
@@ -47,6 +50,13 @@ func (e *Env) inCluster(s *theirs.Source, f *adoptFlags) (taking, error) {
 	r, problems := theirs.Adopt(s, e.Catalogue(), base, f.url, filepath.Dir(e.Abs(f.out)), e.Now)
 	if problems.Failed() {
 		return t, problems
+	}
+	before, err := s.Before(base.Release)
+	if err != nil {
+		return t, err
+	}
+	if before != nil {
+		r.Files[theirs.BeforeFile] = before
 	}
 	r.Report.Source = s.Origin.Name
 	t.result, t.guessed = r, s.Guessed
@@ -101,11 +111,24 @@ func (e *Env) end(ctx context.Context, w *installation.Want, yes bool, how endin
 	return how.then(ctx, i)
 }
 
-// giveBack makes the objects of a cluster Helm's again, and forgets the installation.
+// forgetBefore removes the file that remembers how the objects were.
+func forgetBefore(dir string) ([]string, error) {
+	name := filepath.Join(dir, theirs.BeforeFile)
+	err := os.Remove(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return []string{}, nil
+	case err != nil:
+		return nil, fmt.Errorf("remove what berth adopt wrote: %w", err)
+	}
+	return []string{name}, nil
+}
+
+// giveBack makes the objects of a cluster those of who deployed them again, and forgets the installation.
 func (e *Env) giveBack(ctx context.Context, w *installation.Want, yes bool) error {
 	next := ""
 	return e.end(ctx, w, yes, ending{
-		question: "Give everything back to Helm, and forget the installation?",
+		question: "Give everything back to who deployed it before, and forget the installation?",
 		plan: func(ctx context.Context, i *installation.Installation) (p *plan.Plan, err error) {
 			p, next, err = i.GiveBack(ctx)
 			return p, err
@@ -114,22 +137,36 @@ func (e *Env) giveBack(ctx context.Context, w *installation.Want, yes bool) erro
 			if err := i.Store.Forget(ctx); err != nil {
 				return err
 			}
-			return e.give(Returned{Removed: []string{}, Kept: []string{i.File}, Next: next}, func() {
-				fmt.Fprintln(e.Stdout, "the objects are Helm's again, and berth has forgotten the installation; no pod was touched")
+			removed, err := forgetBefore(i.Dir)
+			if err != nil {
+				return err
+			}
+			return e.give(Returned{Removed: removed, Kept: []string{i.File}, Next: next}, func() {
+				fmt.Fprintln(e.Stdout, "the objects are of who deployed them before, and berth has forgotten the installation")
 				fmt.Fprintln(e.Stdout, "kept      "+i.File+" and the files that it names: remove them when you don't need them")
-				fmt.Fprintln(e.Stdout, "next: "+next)
+				if next != "" {
+					fmt.Fprintln(e.Stdout, "next: "+next)
+				}
 			})
 		}})
 }
 
-// finishHelm removes Helm's records of an installation that berth has taken over.
-func (e *Env) finishHelm(ctx context.Context, w *installation.Want, yes bool) error {
+// finishCluster makes a takeover in a cluster final.
+func (e *Env) finishCluster(ctx context.Context, w *installation.Want, yes bool) error {
 	return e.end(ctx, w, yes, ending{
-		question: "Delete Helm's records? helm does not know the installation any more then.",
+		question: "Make the takeover final? Helm's records are deleted, and so is what berth adopt undo needs.",
 		plan:     func(ctx context.Context, i *installation.Installation) (*plan.Plan, error) { return i.Finish(ctx) },
 		then: func(_ context.Context, i *installation.Installation) error {
+			removed, err := forgetBefore(i.Dir)
+			if err != nil {
+				return err
+			}
 			return e.give(Finished{Dir: i.Dir, InUse: []string{}}, func() {
-				fmt.Fprintln(e.Stdout, "the takeover is final: Helm does not know the installation any more")
+				if len(removed) > 0 {
+					fmt.Fprintln(e.Stdout, "the takeover is final: your files are not needed any more")
+				} else {
+					fmt.Fprintln(e.Stdout, "the takeover is final: Helm does not know the installation any more")
+				}
 				fmt.Fprintln(e.Stdout, "next: berth status"+naming(i.File))
 			})
 		}})

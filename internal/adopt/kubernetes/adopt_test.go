@@ -158,7 +158,7 @@ func TestOtherSelectors(t *testing.T) {
 			}
 		}
 	}
-	r := adopted(t, Read(OfFiles("overlay"), h.Objects, live, "", "sg"))
+	r := adopted(t, Read(OfFiles("overlay", ""), h.Objects, live, "", "sg"))
 	for _, want := range []string{"memory: \"5Gi\"", "replicas: 2", "own: \"yes\""} {
 		if !strings.Contains(string(r.Text), want) {
 			t.Errorf("the config lacks %q:\n%s", want, r.Text)

@@ -60,7 +60,7 @@ func TestTracked(t *testing.T) {
 	} {
 		h, live := release(t, "")
 		mark(tree.At(live["Deployment/worker"], "metadata"))
-		r := adopted(t, Read(OfFiles("overlay"), h.Objects, live, "", "sg"))
+		r := adopted(t, Read(OfFiles("overlay", ""), h.Objects, live, "", "sg"))
 		if notes := strings.Join(r.Report.Notes, "\n"); !strings.Contains(notes, "maintains 1 of these objects") || !strings.HasSuffix(strings.Split(notes, "\n")[0], want) {
 			t.Errorf("want %q: %s", want, notes)
 		}

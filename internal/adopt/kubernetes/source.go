@@ -40,7 +40,8 @@ type Source struct {
 	wishes map[string]wanted.Object  // of objects without a record
 	former *former
 
-	trackers map[string]int // who else maintains the objects, and how many
+	maintainers map[[2]string]int // who else maintains the objects, with what switches that off, and how many
+	before      []Former
 }
 
 // Origin is where an installation of theirs comes from.
@@ -48,18 +49,22 @@ type Origin struct {
 	Name   string // "Helm release sourcegraph"
 	Record string // what says what was wanted: "Helm's record"
 	Own    string // what it is upgraded by: "chart"
+	Next   string // the command of theirs that goes on without berth; "": there is none, or Helm's record tells it
 	// Deployers are the names under which it is deployed. What they set beside the record is a default.
 	Deployers []string
 }
 
+const helmsRecord = "Helm's record"
+
 // OfHelm is the origin of a Helm release.
 func OfHelm(release string) Origin {
-	return Origin{Name: "Helm release " + release, Record: "Helm's record", Own: "chart", Deployers: []string{"helm", "terraform-provider-helm"}}
+	return Origin{Name: "Helm release " + release, Record: helmsRecord, Own: "chart", Deployers: []string{"helm", "terraform-provider-helm"}}
 }
 
 // OfFiles is the origin of what kubectl, or a tool that follows a repository, applied from files.
-func OfFiles(dir string) Origin {
-	return Origin{Name: dir, Record: "your files", Own: "files", Deployers: []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", argo, "kustomize-controller", "helm-controller"}}
+// next is the command that goes on.
+func OfFiles(dir, next string) Origin {
+	return Origin{Name: dir, Next: next, Record: "your files", Own: "files", Deployers: []string{"kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "before-first-apply", wanted.Argo, "kustomize-controller", "helm-controller"}}
 }
 
 // OfNamespace is the origin of what runs in a namespace, of which nobody has a record.
@@ -73,18 +78,18 @@ func ReadLive(from Origin, all []wanted.Object, context, namespace string) *Sour
 	s.wishes = map[string]wanted.Object{}
 	for _, w := range all {
 		key := keyOf(w.Body)
-		s.tracked(w.Live)
 		if s.wishes[key] = w; w.Scaled {
 			s.scaledBy(key, "an autoscaler")
 		}
 		s.add(key, w.Body)
+		s.remember(w.Body, w.Live)
 	}
 	slices.Sort(s.Notes)
 	return s
 }
 
 func newSource(from Origin, context, namespace string) *Source {
-	return &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}}
+	return &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}, maintainers: map[[2]string]int{}}
 }
 
 // add adds what is wanted of an object.
@@ -94,6 +99,15 @@ func (s *Source) add(key string, body map[string]any) {
 	for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
 		s.Images[key+" "+tree.Text(c, "name")] = tree.Text(c, "image")
 	}
+}
+
+// maintained are the notes on who else maintains the objects.
+func (s *Source) maintained() (notes []string) {
+	for who, n := range s.maintainers {
+		notes = append(notes, fmt.Sprintf("%s maintains %d of these objects, and would change them back after berth up. Switch its automatic sync off before: %s", who[0], n, who[1]))
+	}
+	slices.Sort(notes)
+	return notes
 }
 
 func (s *Source) scaledBy(key, who string) {
@@ -109,12 +123,12 @@ func Read(from Origin, record []map[string]any, live map[string]map[string]any, 
 			s.Notes = append(s.Notes, key+" is in "+from.Record+" and not in the cluster; what is in the cluster counts")
 			continue
 		}
-		s.tracked(live[key])
 		body, scaled := wanted.Recorded(manifest, live[key], from.Deployers)
 		if scaled != "" {
 			s.scaledBy(key, scaled)
 		}
 		s.add(key, body)
+		s.remember(body, live[key])
 	}
 	slices.Sort(s.Notes)
 	return s

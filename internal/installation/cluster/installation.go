@@ -50,6 +50,7 @@ type inCluster struct {
 	client    *kubernetes.Client
 	hold      *run.Hold                 // of the last run; nil: requests do not wait
 	returns   map[string]execute.Return // of the plan that gives objects back
+	formers   map[string]map[string]any // objects as they were, of the same plan: those that are made again
 }
 
 // Open finds the cluster of an installation, and renders what the config asks for.
@@ -244,6 +245,7 @@ func (c *inCluster) Executor(p *plan.Plan, timeout time.Duration) run.Target {
 			bodies[o.Key()] = fields.Without(c.body(o), p.Yielded(o.Key())...)
 		}
 	}
+	maps.Copy(bodies, c.formers)
 	t := &execute.Target{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Timeout: timeout, Now: c.env.Now,
 		Secrets: slices.Collect(maps.Values(c.values)), Returns: c.returns}
 	if proxy := bodies[render.HoldingProxy]; proxy != nil {

@@ -2,8 +2,12 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,7 +22,7 @@ import (
 )
 
 // A takeover from Helm is open as long as Helm's record of the release is there. So nothing has to be remembered, and everybody who may change the
-// installation can end it.
+// installation can end it. Of what kubectl applied, the file that berth adopt wrote beside the config remembers how it was.
 
 // frontendPods are the object by which a release of Sourcegraph is known.
 const frontendPods = "Deployment/sourcegraph-frontend"
@@ -48,34 +52,95 @@ func (c *inCluster) taken(ctx context.Context) (*theirs.Helm, map[string]map[str
 	return newest, live, err
 }
 
-// giveBack is the plan that makes everything Helm's again, as its record has it.
-func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
-	h, live, err := c.taken(ctx)
+// predecessor is who deployed an installation before berth, and how its objects were.
+type predecessor struct {
+	release string
+	next    string // the command of theirs that goes on
+	objects []former
+}
+
+// former is an object that was taken over.
+type former struct {
+	body map[string]any // as it was deployed
+	back func(live map[string]any) execute.Return
+}
+
+// helms is Helm's record of the release that was taken over.
+func (c *inCluster) helms(ctx context.Context) (*predecessor, error) {
+	h, _, err := c.taken(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	base, err := h.Base(c.env.Catalogue())
 	if err != nil {
+		return nil, err
+	}
+	p := &predecessor{release: base.Release, next: fmt.Sprintf("helm upgrade %s sourcegraph/%s --version %s --namespace %s --reuse-values", h.Name, h.Chart, h.ChartVersion, c.namespace)}
+	for _, body := range h.Objects {
+		p.objects = append(p.objects, former{body, func(live map[string]any) execute.Return { return returned(h, body, live) }})
+	}
+	return p, nil
+}
+
+// remembered is what the file of berth adopt has of an installation that kubectl applied; nil without such a file.
+func (c *inCluster) remembered() (*predecessor, error) {
+	text, err := os.ReadFile(filepath.Join(c.Dir, theirs.BeforeFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read how the objects were before berth: %w", err)
+	}
+	b, err := theirs.ReadBefore(text)
+	if err != nil {
+		return nil, err
+	}
+	if b.Namespace != c.namespace {
+		return nil, nil // of another installation in this folder
+	}
+	p := &predecessor{release: b.Release, next: b.Next}
+	for _, f := range b.Objects {
+		p.objects = append(p.objects, former{f.Object, func(live map[string]any) execute.Return {
+			r := unlabelled(live, f.Object)
+			r.Manager, r.Operation = f.Manager, f.Operation
+			return r
+		}})
+	}
+	return p, nil
+}
+
+// giveBack is the plan that makes everything of who deployed it before again. What was made again, since its selector was another one, is made once more as it was.
+func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
+	was, err := c.remembered()
+	if err == nil && was == nil {
+		was, err = c.helms(ctx)
+	}
+	if err != nil {
 		return nil, "", err
 	}
-	if release := c.Doc.Config.Release; release != base.Release {
-		return nil, "", diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: c.File, Summary: "Helm's record is of " + base.Release + ", and the config is of another release; nothing was touched",
-			Hint: "go back first: berth rollback; or leave with values for the chart of that release: berth eject --as helm"}}
+	if release := c.Doc.Config.Release; release != was.release {
+		return nil, "", diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: c.File, Summary: "what was there before is of " + was.release + ", and the config is of another release; nothing was touched",
+			Hint: "go back first: berth rollback; or leave with files for that release: berth eject"}}
 	}
 	inventory, err := c.state.Inventory(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	p := c.ending(plan.AdoptUndo, base.Release)
-	c.returns = map[string]execute.Return{}
-	for _, body := range h.Objects {
-		key := kubernetes.RefOf(body).String()
-		if live[key] == nil || !fields.Ours(live[key]) {
-			continue
+	var bodies []map[string]any
+	for _, f := range was.objects {
+		bodies = append(bodies, f.body)
+	}
+	live, err := liveObjects(ctx, c.client, c.namespace, bodies)
+	if err != nil {
+		return nil, "", err
+	}
+	p := c.ending(plan.AdoptUndo, was.release)
+	c.returns, c.formers = map[string]execute.Return{}, map[string]map[string]any{}
+	for _, f := range was.objects {
+		key := kubernetes.RefOf(f.body).String()
+		if live[key] != nil && fields.Ours(live[key]) {
+			c.giveBackOne(p, f, live[key])
 		}
-		c.returns[key] = returned(h, body, live[key])
-		p.Steps = append(p.Steps, plan.Step{ID: len(p.Steps) + 1, Verb: plan.GiveBack, Object: key, Service: tree.Text(live[key], "metadata", "labels", render.LabelService),
-			Effect: plan.None, Why: []plan.Cause{{Text: "given back to Helm"}}})
 	}
 	if err := c.freeClaims(ctx, p); err != nil {
 		return nil, "", err
@@ -86,7 +151,21 @@ func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
 				Why: []plan.Cause{{Text: "only berth has it"}}})
 		}
 	}
-	return p, fmt.Sprintf("helm upgrade %s sourcegraph/%s --version %s --namespace %s --reuse-values", h.Name, h.Chart, h.ChartVersion, c.namespace), nil
+	return p, was.next, nil
+}
+
+// giveBackOne adds the steps that make a live object who deployed it before.
+func (c *inCluster) giveBackOne(p *plan.Plan, f former, live map[string]any) {
+	key, service := kubernetes.RefOf(f.body).String(), tree.Text(live, "metadata", "labels", render.LabelService)
+	step := plan.Step{ID: len(p.Steps) + 1, Verb: plan.GiveBack, Object: key, Service: service, Effect: plan.None, Why: []plan.Cause{{Text: "given back to who deployed it"}}}
+	selector := []string{"spec", "selector"}
+	if tree.Pods(f.body) != nil && !tree.Same(tree.Branch(f.body, selector...), tree.Branch(live, selector...)) {
+		c.formers[key] = f.body
+		p.Steps = append(p.Steps, plan.Step{ID: step.ID, Verb: plan.Recreate, Object: key, Service: service, Effect: plan.Downtime, Why: []plan.Cause{{Text: "made again as it was: its selector was another one"}}})
+		step.ID, step.After = step.ID+1, []int{step.ID}
+	}
+	c.returns[key] = f.back(live)
+	p.Steps = append(p.Steps, step)
 }
 
 // freeClaims takes berth's label off the claims that StatefulSets made: they are in nobody's record.
@@ -114,11 +193,19 @@ func (c *inCluster) ending(action plan.Action, release string) *plan.Plan {
 
 // returned is what makes a live object Helm's again: its labels and annotations, and who owns its fields. Those of berth go.
 func returned(h *theirs.Helm, body, live map[string]any) execute.Return {
-	r := execute.Return{Ref: kubernetes.RefOf(live), Manager: "helm", Operation: "Update", Labels: map[string]any{}, Annotations: map[string]any{
-		"meta.helm.sh/release-name": h.Name, "meta.helm.sh/release-namespace": h.Namespace}}
+	r := unlabelled(live, body)
+	r.Manager, r.Operation = "helm", "Update"
 	if h.Applies {
 		r.Operation = "Apply"
 	}
+	r.Labels[render.LabelManager] = "Helm"
+	r.Annotations["meta.helm.sh/release-name"], r.Annotations["meta.helm.sh/release-namespace"] = h.Name, h.Namespace
+	return r
+}
+
+// unlabelled is what makes the labels and annotations of a live object what they were. Those of berth go.
+func unlabelled(live, body map[string]any) execute.Return {
+	r := execute.Return{Ref: kubernetes.RefOf(live), Labels: map[string]any{}, Annotations: map[string]any{}}
 	for name := range tree.Branch(live, "metadata", "labels") {
 		if strings.HasPrefix(name, "dev.berth.") {
 			r.Labels[name] = nil
@@ -126,18 +213,20 @@ func returned(h *theirs.Helm, body, live map[string]any) execute.Return {
 	}
 	maps.Copy(r.Labels, tree.Branch(body, "metadata", "labels"))
 	maps.Copy(r.Annotations, tree.Branch(body, "metadata", "annotations"))
-	r.Labels[render.LabelManager] = "Helm"
 	return r
 }
 
-// finish is the plan that removes Helm's records of the release, once berth has taken it over.
+// finish is the plan that removes Helm's records of the release, once berth has taken it over. Of what kubectl applied nothing is in the cluster.
 func (c *inCluster) finish(ctx context.Context) (*plan.Plan, error) {
+	if was, err := c.remembered(); err != nil || was != nil {
+		return c.finishRemembered(ctx, err)
+	}
 	h, live, err := c.taken(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !fields.Ours(live[frontendPods]) {
-		return nil, diag.List{{Code: "BERTH4314", Severity: diag.Error, Subject: "Helm release " + h.Name, Summary: "berth has not taken it over yet; nothing was touched", Hint: "take it over first: berth up"}}
+		return nil, notYet("Helm release " + h.Name)
 	}
 	records, err := c.client.List(ctx, kubernetes.Query{APIVersion: "v1", Kind: "Secret", Namespace: c.namespace, Labels: helmSecrets + ",name=" + h.Name, Metadata: true})
 	if err != nil {
@@ -149,4 +238,23 @@ func (c *inCluster) finish(ctx context.Context) (*plan.Plan, error) {
 			Why: []plan.Cause{{Text: "Helm's own record; berth maintains the installation"}}})
 	}
 	return p, nil
+}
+
+func (c *inCluster) finishRemembered(ctx context.Context, err error) (*plan.Plan, error) {
+	if err != nil {
+		return nil, err
+	}
+	kind, name, _ := strings.Cut(frontendPods, "/")
+	live, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "apps/v1", Kind: kind, Namespace: c.namespace, Name: name})
+	if err != nil && !kubernetes.NotFound(err) {
+		return nil, err
+	}
+	if !fields.Ours(live) {
+		return nil, notYet("namespace " + c.namespace)
+	}
+	return c.ending(plan.AdoptFinish, c.Doc.Config.Release), nil
+}
+
+func notYet(subject string) diag.List {
+	return diag.List{{Code: "BERTH4314", Severity: diag.Error, Subject: subject, Summary: "berth has not taken it over yet; nothing was touched", Hint: "take it over first: berth up"}}
 }

@@ -39,8 +39,8 @@ func Theirs(ctx context.Context, e *installation.Environment, at installation.Pl
 	return theirs.Read(theirs.OfHelm(release), h.Objects, live, at.Context, namespace), nil
 }
 
-// TheirFiles reads what kubectl applied from a folder: its objects as they are in the cluster now. It changes nothing.
-func TheirFiles(ctx context.Context, e *installation.Environment, at installation.Place, dir string, objects []map[string]any) (*theirs.Source, error) {
+// TheirFiles reads what kubectl applied from a folder: its objects as they are in the cluster now. next is the command that goes on without berth. It changes nothing.
+func TheirFiles(ctx context.Context, e *installation.Environment, at installation.Place, dir, next string, objects []map[string]any) (*theirs.Source, error) {
 	client, err := kubernetes.Connect(ctx, e.Getenv, at.Context)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func TheirFiles(ctx context.Context, e *installation.Environment, at installatio
 		return nil, diag.List{{Code: "BERTH4318", Severity: diag.Error, Subject: dir, Summary: fmt.Sprintf("%d of its %d objects are in namespace %s, and %s is not; nothing was touched", len(live), len(objects), namespace, frontendPods),
 			Hint: "name the cluster and the namespace in which it runs: --context NAME --namespace NAMESPACE"}}
 	}
-	return theirs.Read(theirs.OfFiles(dir), objects, live, at.Context, namespace), nil
+	return theirs.Read(theirs.OfFiles(dir, next), objects, live, at.Context, namespace), nil
 }
 
 // deployedOtherwise refuses an object that is berth's or Helm's by now.

@@ -86,7 +86,7 @@ func TestTheirFiles(t *testing.T) {
 		return true
 	}
 	e := &installation.Environment{Getenv: s.Getenv(t)}
-	found, err := TheirFiles(t.Context(), e, installation.Place{}, "overlay", []map[string]any{deployment("sg", nil)})
+	found, err := TheirFiles(t.Context(), e, installation.Place{}, "overlay", "", []map[string]any{deployment("sg", nil)})
 	if err != nil || found.Namespace != "sg" || found.Objects[frontendPods] == nil {
 		t.Errorf("%+v %v", found, err)
 	}
@@ -96,7 +96,7 @@ func TestTheirFiles(t *testing.T) {
 		"BERTH4318": {deployment("nowhere", nil)},
 		"BERTH4319": {deployment("helm", nil)},
 	} {
-		_, err := TheirFiles(t.Context(), e, installation.Place{}, "overlay", objects)
+		_, err := TheirFiles(t.Context(), e, installation.Place{}, "overlay", "", objects)
 		if problems := (diag.List{}); !errors.As(err, &problems) || problems[0].Code != code {
 			t.Errorf("want %s: %v", code, err)
 		}

@@ -18,6 +18,9 @@ type Manager struct {
 	fields      map[string]any // FieldsV1: "f:spec", `k:{"name":"frontend"}`, "i:0", "." for the value itself
 }
 
+// Operation is how it writes: "Apply", "Update".
+func (m Manager) Operation() string { return m.operation }
+
 // is reports whether two entries are the same.
 func (m Manager) is(other Manager) bool {
 	return m.Name == other.Name && m.operation == other.operation && m.subresource == other.subresource
