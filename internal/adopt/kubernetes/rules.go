@@ -216,12 +216,25 @@ func (k *known) size(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 // again: nothing can change the selector of an object that exists, so one with another selector is made again. Then it is as the release has it, with
 // what keys say: patches that make it what it was, place by place, could make what Kubernetes refuses, when it is deleted already.
 func (k *known) again(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
-	selector := []string{"spec", "selector"}
-	theirs, ours := k.source.raw[d.Object], k.raw[d.Object]
-	if len(d.Path) == 0 || tree.Pods(theirs) == nil || tree.Pods(ours) == nil || tree.Same(tree.Branch(theirs, selector...), tree.Branch(ours, selector...)) {
-		return nil
+	switch {
+	case len(d.Path) == 0:
+	case k.reselected(d.Object):
+		return &adopt.Answer{Fate: adopt.Again, Why: "its selector is another one, which can't be changed"}
+	case kindOf(d.Object) == "Service" && len(d.Path) > 1 && d.Path[0] == "spec" && (d.Path[1] == "ports" || d.Path[1] == "selector"):
+		for object, service := range k.owners {
+			if service == k.owners[d.Object] && k.reselected(object) {
+				return &adopt.Answer{Fate: adopt.Again, Why: "its pods are made again, with the labels and the names of ports that the release gives them"}
+			}
+		}
 	}
-	return &adopt.Answer{Fate: adopt.Again, Why: "its selector is another one, which can't be changed"}
+	return nil
+}
+
+// reselected reports whether the pods of an object have another selector than those of berth.
+func (k *known) reselected(object string) bool {
+	selector := []string{"spec", "selector"}
+	theirs, ours := k.source.raw[object], k.raw[object]
+	return tree.Pods(theirs) != nil && tree.Pods(ours) != nil && !tree.Same(tree.Branch(theirs, selector...), tree.Branch(ours, selector...))
 }
 
 // hash: a hash of passwords or of configuration, by which the chart restarts pods. It stays what it is, and is not written down.
