@@ -194,7 +194,10 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, body map[string]an
 	if body["kind"] == "Job" && body["status"] == nil { // nothing runs pods here, so nobody may wait for them
 		body["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Failed", "status": "True", "reason": "NoNode", "message": "this server runs no pods"}}}
 	}
-	answer(w, http.StatusCreated, s.store(path, body))
+	if r.URL.Query().Get("dryRun") == "" {
+		body = s.store(path, body)
+	}
+	answer(w, http.StatusCreated, body)
 }
 
 func (s *Server) write(w http.ResponseWriter, r *http.Request, body map[string]any) {
