@@ -115,20 +115,27 @@ func (w *wisher) try(some []leaf) error {
 		w.gone = append(w.gone, slices.DeleteFunc(some, func(l leaf) bool { return !restored(made, l) })...)
 		return nil
 	}
-	left := slices.DeleteFunc(slices.Clone(some), func(l leaf) bool {
-		return slices.ContainsFunc(refused, func(field string) bool { return names(field, l.field()) })
-	})
-	switch {
-	case len(left) < len(some):
-		return w.try(left)
+	// A field that is refused is needed. What is refused for a field that is missing somewhere in it may be needed for any of these.
+	var rest, unsure []leaf
+	for _, l := range some {
+		switch {
+		case slices.ContainsFunc(refused, func(field string) bool { return fields.Within(field, l.field()) }):
+		case slices.ContainsFunc(refused, func(field string) bool { return field != "" && fields.Within(l.field(), field) }):
+			unsure = append(unsure, l)
+		default:
+			rest = append(rest, l)
+		}
+	}
+	switch half := len(some) / 2; {
 	case len(some) == 1:
 		return nil
+	case len(rest) == len(some) || len(unsure) == len(some):
+		rest, unsure = some[:half:half], some[half:]
 	}
-	half := len(some) / 2
-	if err := w.try(some[:half:half]); err != nil {
+	if err := w.try(rest); err != nil {
 		return err
 	}
-	return w.try(some[half:])
+	return w.try(unsure)
 }
 
 // ask asks about the object without the fields that are gone, and without some more. Secrets' values are not sent, since they are no question.
@@ -186,9 +193,10 @@ func inside(path fields.Path, place []any, name string, v any) []leaf {
 // kept are fields that are wishes even where the API server would write the same: a claim can't get another class later.
 var kept = []string{"storageClassName"}
 
+// ofMap are the fields of a map, but for those that name it among others. A port without a protocol has the API server's.
 func ofMap(path fields.Path, place []any, m map[string]any, keys []string) (out []leaf) {
 	for _, name := range tree.Keys(m) {
-		if !slices.Contains(keys, name) && !slices.Contains(kept, name) && !(name == "metadata" && keys != nil) {
+		if (name == "protocol" || !slices.Contains(keys, name)) && !slices.Contains(kept, name) && !(name == "metadata" && keys != nil) {
 			out = append(out, inside(path, place, name, m[name])...)
 		}
 	}
@@ -223,11 +231,6 @@ func written(place []any) string {
 		}
 	}
 	return b.String()
-}
-
-// names reports whether what the API server refuses is a field, has it in it, or is a part of it.
-func names(refused, field string) bool {
-	return refused != "" && (fields.Within(field, refused) || fields.Within(refused, field))
 }
 
 // restored reports whether an object has a field as it was.

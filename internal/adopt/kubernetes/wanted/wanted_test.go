@@ -78,7 +78,7 @@ func TestWishes(t *testing.T) {
 	}
 	const want = `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"labels":{"app":"worker"},"name":"worker","namespace":"sg"},"spec":{"replicas":2,` +
 		`"template":{"metadata":{"labels":{"app":"worker"}},"spec":{"containers":[{"env":[{"name":"A","value":"a"}],"image":"worker:1",` +
-		`"livenessProbe":{"httpGet":{"path":"/","port":80}},"name":"worker","ports":[{"containerPort":80,"protocol":"TCP"}],"resources":{"limits":{"cpu":"2"}}},` +
+		`"livenessProbe":{"httpGet":{"path":"/","port":80}},"name":"worker","ports":[{"containerPort":80}],"resources":{"limits":{"cpu":"2"}}},` +
 		`{"image":"own:1","imagePullPolicy":"Always","name":"own"}],"serviceAccountName":"own"}}}}`
 	if string(text) != want {
 		t.Errorf("%s\nwant\n%s", text, want)
