@@ -132,8 +132,17 @@ func (r *Runner) Roll(ctx context.Context, w *Want, in int) error {
 	return r.Reach(ctx, w.With(stack.Open, ""), in)
 }
 
-// Fetch brings the images that a plan needs to where they will be needed, and does nothing else of it.
-func (r *Runner) Fetch(ctx context.Context, i *Installation, p *plan.Plan, in int) error {
+// Fetch brings the images that a config asks for to where they will be needed, as far as that is known, and does nothing else.
+func (r *Runner) Fetch(ctx context.Context, w *Want, in int) error {
+	i, err := r.Open(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer i.Close()
+	p, err := i.Plan(ctx)
+	if err != nil {
+		return err
+	}
 	if pulls := p.Pulls(); !pulls.Empty() {
 		if err := r.New(pulls, i.Executor(pulls, r.Timeout), in).Execute(ctx); err != nil {
 			return err

@@ -82,6 +82,7 @@ func (j *Job) Carry(ctx context.Context, r *state.Record) error {
 		}
 		if j.There != nil {
 			acts[plan.Check], acts[plan.Dump], acts[plan.Bring], acts[plan.Mark] = j.checkMove, j.dumpSource, j.across, j.mark
+			acts[plan.Fetch], acts[plan.Begin] = j.fetch, j.begin
 			acts[plan.Watch], acts[plan.Sync], acts[plan.Unwatch] = j.watch, j.sync, j.unwatch
 			for _, v := range []plan.Verb{plan.Dump, plan.Bring, plan.Restore, plan.Index} {
 				acts[v] = j.guarded(acts[v])
@@ -492,10 +493,19 @@ func (j *Job) bring(ctx context.Context, step plan.Step) (done run.Readiness, er
 
 // reach makes what runs what the config asks for, with the front of a step.
 func (j *Job) reach(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
+	runner, w, err := j.toward(step)
+	if err != nil {
+		return none, err
+	}
+	return none, runner.Reach(ctx, w, step.ID)
+}
+
+// toward gives what a step leads to, and a runner on its side.
+func (j *Job) toward(step plan.Step) (*installation.Runner, *installation.Want, error) {
 	side := j.side(step)
 	w, err := side.Env.Accepted(side.At.Want, j.record.Plan.Configs[step.Config], nil)
 	if err != nil {
-		return none, err
+		return nil, nil, err
 	}
 	page := ""
 	if step.Front != string(stack.Open) {
@@ -503,7 +513,7 @@ func (j *Job) reach(ctx context.Context, step plan.Step) (none run.Readiness, er
 	}
 	runner := *j.runner
 	runner.Open = side.Open
-	return none, runner.Reach(ctx, w.With(stack.Front(step.Front), page), step.ID)
+	return &runner, w.With(stack.Front(step.Front), page), nil
 }
 
 // restore puts the backup into the databases.
@@ -522,7 +532,7 @@ func (j *Job) index(ctx context.Context, step plan.Step) (run.Readiness, error) 
 // prove proves that Sourcegraph works with what was restored.
 func (j *Job) prove(ctx context.Context, step plan.Step) (run.Readiness, error) {
 	by := installation.ByFrontProxy
-	if step.Front == string(stack.BehindPage) {
+	if step.Front == string(stack.Answering) {
 		by = installation.Directly
 	}
 	how, err := j.side(step).At.Searched(ctx, by, j.Env.Now)

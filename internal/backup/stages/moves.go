@@ -34,6 +34,7 @@ var moves = []stage{
 			return "the databases of " + r.To.String() + " start, with a maintenance page; they have to be empty"
 		},
 		steps: slices.Concat(onTo(paged(plan.MovePage, reach(stack.Closed))), onTo(one(plan.Check, "empty databases")), mark(MarkCarried))},
+	readying(long),
 	closing(long),
 	{name: "dump", of: plan.Move, when: long, rate: copyRate, closed: true, opens: true,
 		text:  say("dumps all databases, to which nobody writes any more, and counts their rows"),
@@ -48,12 +49,13 @@ var moves = []stage{
 	{name: "sync", of: plan.Move, when: short, rate: countRate,
 		text:  say("carries the rows that were written since, until few are left, and compares every table as of one moment on both sides; Sourcegraph answers meanwhile"),
 		steps: slices.Concat(one(plan.Sync, SyncRows), one(plan.Sync, SyncCompare))},
+	readying(short),
 	closing(short),
 	{name: "catch up", of: plan.Move, when: short, closed: true, opens: true,
 		text:  say("carries the rows that were written last, compares each of them, and carries sequences and large objects"),
 		steps: one(plan.Sync, SyncLast)},
-	{name: "start", of: plan.Move, closed: true, opens: true, text: say("everything starts there, behind the maintenance page"),
-		steps: onTo(paged(plan.MovePage, reach(stack.BehindPage)))},
+	{name: "start", of: plan.Move, closed: true, opens: true, text: say("the rest starts there, behind the maintenance page; workers start when it is gone"),
+		steps: onTo(paged(plan.MovePage, reach(stack.Answering)))},
 	{name: "prove", of: plan.Move, closed: true, opens: true, text: say("proves that a search is answered there"), steps: onTo(behind(one(plan.Prove, "search")))},
 	{name: "open", of: plan.Move, when: long, rate: countRate, closed: true,
 		text: func(r *Request) string {
@@ -90,6 +92,14 @@ var (
 func long(r *Request) bool  { return !r.Short }
 func short(r *Request) bool { return r.Short }
 
+// readying is the stage that does at the destination, while Sourcegraph answers at the source, all that needs no data. What is not ready in time starts later.
+func readying(when func(*Request) bool) stage {
+	ahead := reach(stack.Ahead)
+	ahead[0].Verb = plan.Begin
+	return stage{name: "ready", of: plan.Move, when: when, text: say("all images are brought there, and what reads no database starts; Sourcegraph answers here meanwhile"),
+		steps: onTo(slices.Concat(one(plan.Fetch, "images"), paged(plan.MovePage, ahead)))}
+}
+
 // closing is the stage from which on nobody writes.
 func closing(when func(*Request) bool) stage {
 	return stage{name: "close", of: plan.Move, when: when, closed: true, opens: true, text: say("everything here but the databases stops; people see a maintenance page"),
@@ -119,7 +129,7 @@ func unwatched() []plan.Step {
 // behind are steps that are done while the page answers.
 func behind(steps []plan.Step) []plan.Step {
 	for i := range steps {
-		steps[i].Front = string(stack.BehindPage)
+		steps[i].Front = string(stack.Answering)
 	}
 	return steps
 }

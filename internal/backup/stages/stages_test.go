@@ -21,6 +21,9 @@ prepare
   reach destination closed to (page: move)
   check empty databases to
   mark data is carried file
+ready
+  fetch images to
+  begin destination ahead to (page: move)
 close, else reach file again
   reach sourcegraph closed file (page: move)
 dump, else reach file again
@@ -30,7 +33,7 @@ carry, else reach file again
 restore, else reach file again
   restore databases to
 start, else reach file again
-  reach destination behind to (page: move)
+  reach destination answering to (page: move)
 prove, else reach file again
   prove search to
 open
@@ -60,12 +63,15 @@ restore
 sync
   sync rows that were written file
   sync rows that were written, and compare all tables file
+ready
+  fetch images to
+  begin destination ahead to (page: move)
 close, else reach file again
   reach sourcegraph closed file (page: move)
 catch up, else reach file again
   sync what was written last file
 start, else reach file again
-  reach destination behind to (page: move)
+  reach destination answering to (page: move)
 prove, else reach file again
   prove search to
 open

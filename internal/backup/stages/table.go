@@ -110,7 +110,7 @@ var table = []stage{
 // onTo are the same steps on the destination of a move.
 func onTo(steps []plan.Step) []plan.Step {
 	for i := range steps {
-		if steps[i].Config = plan.ConfigTo; steps[i].Verb == plan.Reach {
+		if steps[i].Config = plan.ConfigTo; steps[i].Verb == plan.Reach || steps[i].Verb == plan.Begin {
 			steps[i].Object = "destination " + steps[i].Front
 		}
 	}

@@ -226,46 +226,39 @@ func (s *Steps) save(_ context.Context, step plan.Step) (none run.Readiness, err
 
 // fetch brings the images of a config's release, and of a front, to where they will be needed, as far as that is known.
 func (s *Steps) fetch(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
-	return none, s.planned(ctx, step, func(i *installation.Installation, p *plan.Plan) error {
-		return s.Runner.Fetch(ctx, i, p, step.ID)
-	})
+	w, err := s.want(step.Config)
+	if err != nil {
+		return none, err
+	}
+	front, _ := s.front(step)
+	return none, s.Runner.Fetch(ctx, w.With(front, ""), step.ID)
 }
 
-// planned finds the installation as a step's config asks for it, and what there is to do for that.
-func (s *Steps) planned(ctx context.Context, step plan.Step, do func(*installation.Installation, *plan.Plan) error) error {
+// ready proves that what a step's config asks for can be had and run here, with its front.
+func (s *Steps) ready(ctx context.Context, step plan.Step) error {
 	w, err := s.want(step.Config)
 	if err != nil {
 		return err
 	}
 	front, _ := s.front(step)
-	i, err := s.Runner.Open(ctx, w.With(front, ""))
+	if err := s.preflight(ctx, w.With(front, "")); err != nil || s.Clone == nil {
+		return err
+	}
+	return s.Clone.Ready(ctx, w)
+}
+
+// preflight finds what would keep an installation from what a config asks for.
+func (s *Steps) preflight(ctx context.Context, w *installation.Want) error {
+	i, err := s.Runner.Open(ctx, w)
 	if err != nil {
 		return err
 	}
 	defer i.Close()
 	p, err := i.Plan(ctx)
-	if err != nil {
+	if err != nil || p.Empty() {
 		return err
 	}
-	return do(i, p)
-}
-
-// ready proves that what a step's config asks for can be had and run here, with its front.
-func (s *Steps) ready(ctx context.Context, step plan.Step) error {
-	err := s.planned(ctx, step, func(i *installation.Installation, p *plan.Plan) error {
-		if p.Empty() {
-			return nil
-		}
-		return i.Preflight(ctx, p).Err()
-	})
-	if err != nil || s.Clone == nil {
-		return err
-	}
-	w, err := s.want(step.Config)
-	if err != nil {
-		return err
-	}
-	return s.Clone.Ready(ctx, w)
+	return i.Preflight(ctx, p).Err()
 }
 
 // collected adds problems to others; any other error ends the step.
