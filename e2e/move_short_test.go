@@ -38,7 +38,7 @@ func TestMoveShort(t *testing.T) {
 					UPDATE counted SET n = n + 1 WHERE id = 1; INSERT INTO counted (n) VALUES (%d); COMMIT`, n+1, n-39, n-19, n+1))
 				rows = append(rows, n)
 			})
-			for _, stage := range []string{"watch", "dump", "sync", "catch up", "open", "clean up"} {
+			for _, stage := range []string{"watch", "dump", "sync", "ready", "catch up", "open", "clean up"} {
 				s.killedIn(stage, move...)
 			}
 			says(s.t, s.must(0, move...), "runs at")
