@@ -26,9 +26,9 @@ func TestMain(m *testing.M) {
 }
 
 // serving starts the program, and gives its address.
-func serving(t *testing.T, address string) (*exec.Cmd, string) {
+func serving(t *testing.T, address string, flags ...string) (*exec.Cmd, string) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), os.Args[0], "serve", "--listen", "127.0.0.1:0")
+	c := exec.CommandContext(t.Context(), os.Args[0], append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)
 	c.Env = append(os.Environ(), "BERTH_HQ_MAIN=1", "BERTH_HQ_DATABASE="+address)
 	out, err := c.StdoutPipe()
 	if err == nil {

@@ -166,7 +166,7 @@ func (i *importer) file(ctx context.Context, name string) error {
 }
 
 func (i *importer) take(ctx context.Context) error {
-	known, err := i.store.Take(ctx, i.now(), i.pending...)
+	known, err := i.store.Take(ctx, i.pending...)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"berth/internal/fold"
 	"go.yaml.in/yaml/v4"
@@ -25,8 +26,10 @@ type Code struct {
 //go:embed codes/*.yaml
 var codeFiles embed.FS
 
-// Codes are all registered codes, in order.
-func Codes() ([]Code, error) {
+// Codes are all registered codes, in order. They are read once: who counts thousands of issues asks for as many.
+var Codes = sync.OnceValues(readCodes)
+
+func readCodes() ([]Code, error) {
 	files, err := codeFiles.ReadDir("codes")
 	if err != nil {
 		return nil, err
@@ -57,8 +60,8 @@ func Explain(code string) (Code, bool) {
 		panic(err) // the files are embedded, and a test reads them
 	}
 	want := "BERTH" + strings.TrimPrefix(strings.ToUpper(code), "BERTH")
-	i := slices.IndexFunc(codes, func(c Code) bool { return c.Code == want })
-	if i < 0 {
+	i, ok := slices.BinarySearchFunc(codes, want, func(c Code, want string) int { return strings.Compare(c.Code, want) })
+	if !ok {
 		return Code{}, false
 	}
 	return codes[i], true

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -111,6 +112,7 @@ func Open(text []byte, now time.Time) (*Received, diag.List) {
 	if err := json.Unmarshal(r.Payload, &r.Report); err != nil {
 		return nil, refused("BERTH4911", "it has a value of another form than a report has", "send reports as berth report writes them")
 	}
+	r.Made = r.Made.UTC().Truncate(time.Second)
 	switch {
 	case r.Version > Version:
 		return nil, refused("BERTH4914", fmt.Sprintf("its form is %d, and the newest that is known here is %d", r.Version, Version), "send it again when this server is newer")
@@ -161,7 +163,7 @@ func (r *Report) unlisted() string {
 	}
 	for _, run := range r.Runs {
 		results := []string{state.Done, state.Failed, state.Interrupted, state.Killed}
-		if run.Number < 1 || !word(string(run.Action)) || !release(run.From) || !release(run.Release) || !slices.Contains(results, run.Result) || !word(run.Stage) ||
+		if run.Number < 1 || run.Number > math.MaxInt32 || run.Seconds > math.MaxInt32 || !word(string(run.Action)) || !release(run.From) || !release(run.Release) || !slices.Contains(results, run.Result) || !word(run.Stage) ||
 			run.Seconds < 0 || run.Started.Before(First.AddDate(-30, 0, 0)) || slices.ContainsFunc(run.Codes, func(c string) bool { return !codeForm.MatchString(c) }) {
 			return "runs"
 		}
@@ -176,17 +178,18 @@ func (r *Report) unlisted() string {
 
 // depth is how deep lists and objects are nested. A text that is no JSON has some depth, too.
 func depth(text []byte) (deepest int) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	for now := 0; deepest <= maxDepth; {
-		token, err := d.Token()
-		if err != nil {
-			return deepest
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
+	now, quoted := 0, false
+	for n := 0; n < len(text); n++ {
+		switch c := text[n]; {
+		case quoted && c == '\\':
+			n++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
 			now++
 			deepest = max(deepest, now)
-		case json.Delim('}'), json.Delim(']'):
+		case c == '}', c == ']':
 			now--
 		}
 	}

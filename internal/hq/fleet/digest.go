@@ -17,12 +17,11 @@ func (f *Fleet) Digest(q Query) string {
 	before := q
 	before.Day = q.Day.AddDate(0, 0, -7)
 	fmt.Fprintf(&out, "# Week to %s\n\n", Day{q.Day})
-	for _, id := range IDs() {
-		now, _ := f.Figure(id, q) // both are figures
-		then, _ := f.Figure(id, before)
+	all, then := f.Figures(q, IDs()...), f.Figures(before, IDs()...)
+	for n, now := range all {
 		fmt.Fprintf(&out, "- **%s.** %s", now.Title, plain.Replace(now.Headline))
-		if then.Headline != now.Headline {
-			fmt.Fprintf(&out, " *The week before:* %s", plain.Replace(then.Headline))
+		if then[n].Headline != now.Headline {
+			fmt.Fprintf(&out, " *The week before:* %s", plain.Replace(then[n].Headline))
 		}
 		out.WriteString("\n")
 	}
@@ -34,7 +33,7 @@ func (f *Fleet) Digest(q Query) string {
 // digestIssues lists the issues that were opened after another day.
 func (f *Fleet) digestIssues(out *strings.Builder, q, before Query) {
 	var fresh []raised
-	for _, i := range f.raised(q) {
+	for _, i := range f.view(q).raised() {
 		if i.Opened > (Day{before.Day}).String() {
 			fresh = append(fresh, i)
 		}

@@ -11,11 +11,11 @@ import (
 )
 
 // exceptions counts the requests for exceptions by subject.
-func (f *Fleet) exceptions(q Query, out *Figure) {
+func (v *view) exceptions(out *Figure) {
 	out.Columns = []string{"subject", "requests", "open", "granted", "refused", "holding", "days to a decision", "led to a statement"}
 	by, all, statements := map[string][]review.Request{}, 0, 0
-	from, to := Day{q.from()}.String(), Day{q.end()}.String()
-	for _, r := range f.Requests {
+	from, to := Day{v.q.from()}.String(), Day{v.q.end()}.String()
+	for _, r := range v.Requests {
 		if on := r.Exception.AskedOn; on >= from && on <= to {
 			by[r.Exception.Subject] = append(by[r.Exception.Subject], r)
 			all++
@@ -24,12 +24,12 @@ func (f *Fleet) exceptions(q Query, out *Figure) {
 	for _, subject := range byMost(by) {
 		of := by[subject]
 		var granted, refused, holding, led int
-		var waits []int
+		waits := map[int]int{}
 		for _, r := range of {
 			if r.Statement != "" {
 				led++
 			}
-			if r.Stands(f.Record, q.end()).Status == exception.Granted {
+			if r.Stands(v.Record, v.q.end()).Status == exception.Granted {
 				holding++
 			}
 			d := r.Exception.Decision
@@ -41,10 +41,10 @@ func (f *Fleet) exceptions(q Query, out *Figure) {
 			} else {
 				refused++
 			}
-			waits = append(waits, daysBetween(r.Exception.AskedOn, d.On))
+			waits[daysBetween(r.Exception.AskedOn, d.On)]++
 		}
 		statements += led
-		out.Rows = append(out.Rows, Row{subject, []any{subject, len(of), len(of) - granted - refused, granted, refused, holding, median(waits), led}, f.requestList(q, of)})
+		out.Rows = append(out.Rows, Row{subject, []any{subject, len(of), len(of) - granted - refused, granted, refused, holding, median(waits), led}, v.requestList(v.q, of)})
 	}
 	out.Headline = fmt.Sprintf("%s on %s. %d led to a statement in the record.", counted(all, "request"), counted(len(by), "subject"), statements)
 }

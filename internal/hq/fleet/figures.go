@@ -19,7 +19,7 @@ const month = 30 * day
 // kind is a figure that can be asked for.
 type kind struct {
 	id, title, definition string
-	count                 func(*Fleet, Query, *Figure)
+	count                 func(*view, *Figure)
 }
 
 const (
@@ -31,21 +31,21 @@ const (
 
 // kinds are all figures, in the order in which they are shown.
 var kinds = []kind{
-	{"adoption", "New releases within a month", isActive + "Of those that were active 30 days after a release came out for their target: how many ran it, or a newer one.", (*Fleet).adoption},
-	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the day on which the running release came out, and the day on which the newest one did.", (*Fleet).behind},
-	{"forecast", "Who leaves support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. Who is known for less than 90 days has none.", (*Fleet).forecast},
-	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Only the newest releases have a column of their own.", (*Fleet).versions},
-	{"upgrades", "Upgrades", isTried + "The time is the median of those that were done.", (*Fleet).upgrades},
-	{"stops", "Where upgrades stop", isTried + "Of those that were not done: the stage that they did not get through.", (*Fleet).stops},
+	{"adoption", "New releases within a month", isActive + "Of those that were active 30 days after a release came out for their target: how many ran it, or a newer one.", (*view).adoption},
+	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the day on which the running release came out, and the day on which the newest one did.", (*view).behind},
+	{"forecast", "Who leaves support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. Who is known for less than 90 days has none.", (*view).forecast},
+	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Only the newest releases have a column of their own.", (*view).versions},
+	{"upgrades", "Upgrades", isTried + "The time is the median of those that were done.", (*view).upgrades},
+	{"stops", "Where upgrades stop", isTried + "Of those that were not done: the stage that they did not get through.", (*view).stops},
 	{"targets", "By target", isActive + isBehind + isTried, by(func(s *Facts) string { return string(s.Target) })},
 	{"options", "By deployment option", isActive + isBehind + isTried, by(func(s *Facts) string { return s.Option })},
 	{"sizes", "By size", isActive + isBehind + isTried + "The size is the smallest one whose machine has the memory of all limits; demo has no limits.", by(func(s *Facts) string { return s.Size })},
-	{"findings", "What the doctor finds", isActive + "Of the active ones: in how many the doctor found the code, by the newest report. What an admin muted counts.", (*Fleet).findings},
-	{"issues", "Issues per deployment and per upgrade", isIssue + "A deployment counts in the quarter in which an installation first reported that Sourcegraph ran there; an upgrade in the one in which it began. The baseline is the first whole quarter.", (*Fleet).issues},
-	{"causes", "What causes issues", isIssue + "berth has a check for an issue with a code that it knows.", (*Fleet).causes},
-	{"checks", "Issues by code", isIssue + "An issue with two codes counts for both. The share is that of all issues; most is the quarter in which it was largest.", (*Fleet).checks},
-	{"exceptions", "Exceptions from the support record", "Requests for exceptions that were asked for in this time, by subject. One holds when it is granted, signed and not over. The days are the median. Filters by installation do not apply.", (*Fleet).exceptions},
-	{"refused", "Refused reports", "Reports that were not taken, by the reason. They count on the day on which they arrived, and are not kept.", (*Fleet).refused},
+	{"findings", "What the doctor finds", isActive + "Of the active ones: in how many the doctor found the code, by the newest report. What an admin muted counts.", (*view).findings},
+	{"issues", "Issues per deployment and per upgrade", isIssue + "A deployment counts in the quarter in which an installation first reported that Sourcegraph ran there; an upgrade in the one in which it began. The baseline is the first whole quarter.", (*view).issues},
+	{"causes", "What causes issues", isIssue + "berth has a check for an issue with a code that it knows.", (*view).causes},
+	{"checks", "Issues by code", isIssue + "An issue with two codes counts for both. The share is that of all issues; most is the quarter in which it was largest.", (*view).checks},
+	{"exceptions", "Exceptions from the support record", "Requests for exceptions that were asked for in this time, by subject. One holds when it is granted, signed and not over. The days are the median. Filters by installation do not apply.", (*view).exceptions},
+	{"refused", "Refused reports", "Reports that were not taken, by the reason. They count on the day on which they arrived, and are not kept.", (*view).refused},
 }
 
 // IDs are the names of all figures.
@@ -58,65 +58,33 @@ func IDs() (out []string) {
 
 // Figure counts a figure; false: there is none of that name.
 func (f *Fleet) Figure(id string, q Query) (*Figure, bool) {
-	at := slices.IndexFunc(kinds, func(k kind) bool { return k.id == id })
-	if at < 0 {
+	if !slices.Contains(IDs(), id) {
 		return nil, false
 	}
-	k := kinds[at]
-	out := &Figure{ID: k.id, Title: k.title, Definition: k.definition, Table: Table{Rows: []Row{}}}
-	k.count(f, q, out)
-	return out, true
+	return f.Figures(q, id)[0], true
 }
 
-// active calls with each installation that a query wants, as it was at a time.
-func (f *Fleet) active(q Query, t time.Time, each func(*Installation, *Facts)) {
-	for n := range f.Installations {
-		i := &f.Installations[n]
-		if s := i.At(t); q.wants(s) {
-			each(i, s)
-		}
+// Figures counts several figures at once, which costs less than one after the other. There are all of them.
+func (f *Fleet) Figures(q Query, ids ...string) (out []*Figure) {
+	v := f.view(q)
+	for _, id := range ids {
+		k := kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.id == id })]
+		one := &Figure{ID: k.id, Title: k.title, Definition: k.definition, Table: Table{Rows: []Row{}}}
+		k.count(v, one)
+		out = append(out, one)
 	}
+	return out
 }
 
 // Running counts the active installations by deployment option.
 func (f *Fleet) Running(q Query) map[string]int {
-	out := map[string]int{}
-	f.active(q, q.end(), func(_ *Installation, s *Facts) { out[s.Option]++ })
-	return out
-}
-
-// during says the same as active does for each of some times, which are in order: it calls with what an installation was at times[from:to]. Going through
-// the stays once is much less work than asking each installation how it was at each time.
-func (f *Fleet) during(q Query, times []time.Time, each func(s *Facts, from, to int)) {
-	for n := range f.Installations {
-		stays := f.Installations[n].Stays
-		for k, stay := range stays {
-			if stay.Said.Release == "" || !q.wants(stay.Said) {
-				continue
-			}
-			from, _ := slices.BinarySearchFunc(times, stay.First, time.Time.Compare)
-			to := from
-			for to < len(times) && times[to].Sub(stay.Last) <= Silence && (k+1 == len(stays) || times[to].Before(stays[k+1].First)) {
-				to++
-			}
-			if from < to {
-				each(stay.Said, from, to)
-			}
+	v, out := f.view(q), map[string]int{}
+	for k, n := range v.active {
+		if n > 0 {
+			out[v.kinds[k].Option] += n
 		}
 	}
-}
-
-// list gives, when it is asked for, the active installations that pick wants, with one more cell.
-func (f *Fleet) list(q Query, t time.Time, more string, pick func(*Installation, *Facts) (cell any, wanted bool)) func() Table {
-	return func() Table {
-		rows := []Row{}
-		f.active(q, t, func(i *Installation, s *Facts) {
-			if cell, wanted := pick(i, s); wanted {
-				rows = append(rows, Row{Key: i.Name, Cells: []any{i.Name, s.Release, string(s.Target), s.Option, s.Size, string(s.Use), cell}})
-			}
-		})
-		return Table{Columns: []string{"installation", "release", "target", "option", "size", "use", more}, Rows: rows}
-	}
+	return out
 }
 
 // due is a release whose first month is over for a target.
@@ -135,13 +103,13 @@ func (d *due) adopted(s *Facts) bool {
 }
 
 // adoption counts, for each release of the time asked for, who ran it a month after it came out.
-func (f *Fleet) adoption(q Query, out *Figure) {
+func (v *view) adoption(out *Figure) {
 	out.Columns = []string{"release", "came out", "active", "within a month", "share"}
 	var dues []*due
-	for n := range f.Releases {
-		for target, at := range f.Releases[n].Published {
-			if !at.Add(month).After(q.end()) && !at.Before(q.from()) {
-				dues = append(dues, &due{&f.Releases[n], target, Share{}})
+	for n := range v.Releases {
+		for target, at := range v.Releases[n].Published {
+			if !at.Add(month).After(v.q.end()) && !at.Before(v.q.from()) {
+				dues = append(dues, &due{&v.Releases[n], target, Share{}})
 			}
 		}
 	}
@@ -150,19 +118,20 @@ func (f *Fleet) adoption(q Query, out *Figure) {
 	for n, d := range dues {
 		times[n] = d.at()
 	}
-	f.during(q, times, func(s *Facts, from, to int) {
-		for _, d := range dues[from:to] {
-			if d.target != s.Target {
+	for k, active := range v.during(times) {
+		for n, d := range dues {
+			if len(active) == 0 || active[n] == 0 || d.target != v.kinds[k].Target {
 				continue
 			}
-			d.share.Of++
-			if d.adopted(s) {
-				d.share.Part++
+			d.share.Of += active[n]
+			if d.adopted(v.kinds[k]) {
+				d.share.Part += active[n]
 			}
 		}
-	})
+	}
+	f, q := v.Fleet, v.q // lists keep no view
 	out.Headline = "No release has been out for a month."
-	for _, r := range slices.Backward(f.Releases) {
+	for _, r := range slices.Backward(v.Releases) {
 		of := slices.DeleteFunc(slices.Clone(dues), func(d *due) bool { return d.Minor != r.Minor })
 		if len(of) == 0 {
 			continue
@@ -182,7 +151,10 @@ func (f *Fleet) adoption(q Query, out *Figure) {
 // adopters lists who was active when the first month of a release was over, for each of its targets.
 func (f *Fleet) adopters(q Query, of []*due) (all Table) {
 	for _, d := range of {
-		one := f.list(q, d.at(), "within a month", func(_ *Installation, s *Facts) (any, bool) { return yes(d.adopted(s)), s.Target == d.target })()
+		v := f.view(q.at(d.at()))
+		one := v.list("within a month", func(_ int, kind int32) (any, bool) {
+			return yes(d.adopted(v.kinds[kind])), v.kinds[kind].Target == d.target
+		})
 		all.Columns, all.Rows = one.Columns, append(all.Rows, one.Rows...)
 	}
 	return all
@@ -196,7 +168,7 @@ func yes(is bool) string {
 }
 
 // distances are the rows of releases behind: the last but one is open, and the last one is for releases that nobody published.
-var distances = []string{"0", "1", "2", "3", "4 or more", "not known"}
+var distances = []string{"0", "1", "2", "3", "4 or more", notKnown}
 
 // distance is the row that an installation is in.
 func (f *Fleet) distance(s *Facts, t time.Time) int {
@@ -208,72 +180,58 @@ func (f *Fleet) distance(s *Facts, t time.Time) int {
 }
 
 // behind counts the active installations by the number of releases that they are behind.
-func (f *Fleet) behind(q Query, out *Figure) {
+func (v *view) behind(out *Figure) {
 	out.Columns = []string{"releases behind", "installations", "share"}
-	counts, ages, all := make([]int, len(distances)), []time.Duration{}, 0
-	f.active(q, q.end(), func(_ *Installation, s *Facts) {
-		counts[f.distance(s, q.end())]++
-		all++
-		if age, ok := f.age(s, q.end()); ok {
-			ages = append(ages, age)
+	counts, ages, all := make([]int, len(distances)), map[time.Duration]int{}, 0
+	for k, active := range v.active {
+		if active == 0 {
+			continue
 		}
-	})
+		counts[v.distances[k]] += active
+		all += active
+		if age, ok := v.age(v.kinds[k], v.q.end()); ok {
+			ages[age] += active
+		}
+	}
 	for n, name := range distances {
-		out.Rows = append(out.Rows, Row{strconv.Itoa(n), []any{name, counts[n], Share{counts[n], all}},
-			f.list(q, q.end(), "releases behind", func(_ *Installation, s *Facts) (any, bool) {
-				return f.distanceText(s, q.end()), f.distance(s, q.end()) == n
-			})})
+		out.Rows = append(out.Rows, Row{strconv.Itoa(n), []any{name, counts[n], Share{counts[n], all}}, v.listBehind(v.q, func(v *view, kind int32) bool { return v.distances[kind] == n })})
 	}
 	out.Headline = fmt.Sprintf("%v of the active installations are at most one release behind. Their median age is %s.", Share{counts[0] + counts[1], all}, days(median(ages)))
 }
 
-// distanceText is the number of releases behind, for a list.
-func (f *Fleet) distanceText(s *Facts, t time.Time) string {
-	n, known := f.Behind(s, t)
-	if !known {
-		return "not known"
-	}
-	return strconv.Itoa(n)
-}
-
 func days(d time.Duration) string { return counted(int(d/day), "day") }
 
-// median is the middle of some numbers, the lower one of two; 0: there are none.
-func median[T cmp.Ordered](all []T) (middle T) {
-	if len(all) == 0 {
-		return middle
-	}
-	slices.Sort(all)
-	return all[(len(all)-1)/2]
-}
-
-// columns is how many releases have a column of their own.
-const columns = 8
+// ownColumns is how many releases have a column of their own.
+const ownColumns = 8
 
 // versions counts the active installations by week and release.
-func (f *Fleet) versions(q Query, out *Figure) {
+func (v *view) versions(out *Figure) {
 	const older, other = "older", "other"
 	var weeks []time.Time
-	for end := q.end(); end.After(q.from()); end = end.Add(-7 * day) {
+	for end := v.q.end(); end.After(v.q.from()); end = end.Add(-7 * day) {
 		weeks = append(weeks, end)
 	}
 	slices.Reverse(weeks)
 	counts := map[string][]int{} // of each week, by release
-	f.during(q, weeks, func(s *Facts, from, to int) {
+	for k, active := range v.during(weeks) {
+		if len(active) == 0 {
+			continue
+		}
 		name := other
-		if s.Release != report.Other {
-			name = catalogue.Minor(s.Release)
+		if v.kinds[k].Release != report.Other {
+			name = catalogue.Minor(v.kinds[k].Release)
 		}
 		if counts[name] == nil {
 			counts[name] = make([]int, len(weeks))
 		}
-		for n := range counts[name][from:to] {
-			counts[name][from+n]++
+		for n := range weeks {
+			counts[name][n] += active[n]
 		}
-	})
+	}
+	f, q := v.Fleet, v.q
 	newest := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return catalogue.CompareVersions(b, a) })
 	newest = slices.DeleteFunc(newest, func(name string) bool { return name == other })
-	newest = newest[:min(len(newest), columns)]
+	newest = newest[:min(len(newest), ownColumns)]
 	out.Stacked, out.Columns = true, slices.Concat([]string{"week to", "active"}, newest, []string{older, other})
 	for n, end := range weeks {
 		all, rest, run := 0, 0, 0
@@ -294,44 +252,49 @@ func (f *Fleet) versions(q Query, out *Figure) {
 		if of := counts[other]; of != nil {
 			last = of[n]
 		}
-		out.Rows = append(out.Rows, Row{Day{end}.String(), append(cells, rest, last), f.list(q, end, "releases behind", func(_ *Installation, s *Facts) (any, bool) { return f.distanceText(s, end), true })})
+		out.Rows = append(out.Rows, Row{Day{end}.String(), append(cells, rest, last), f.listBehind(q.at(end), func(*view, int32) bool { return true })})
 		out.Headline = fmt.Sprintf("%s, %s.", counted(all, "active installation"), counted(run, "release"))
 	}
 }
 
 // findings counts the installations by what the doctor finds in them.
-func (f *Fleet) findings(q Query, out *Figure) {
+func (v *view) findings(out *Figure) {
 	out.Columns = []string{"code", "title", "installations", "share"}
 	found, all := map[string]int{}, 0
-	f.active(q, q.end(), func(i *Installation, _ *Facts) {
+	v.each(func(i int, _ int32) {
 		all++
-		for n, d := range i.Doctor {
-			if !slices.ContainsFunc(i.Doctor[:n], func(before report.Found) bool { return before.Code == d.Code }) {
+		doctor := v.Installations[i].Doctor
+		for n, d := range doctor {
+			if !slices.ContainsFunc(doctor[:n], func(before report.Found) bool { return before.Code == d.Code }) {
 				found[d.Code]++
 			}
 		}
 	})
+	f, q := v.Fleet, v.q // lists keep no view
 	for _, code := range slices.SortedFunc(maps.Keys(found), func(a, b string) int { return cmp.Or(cmp.Compare(found[b], found[a]), cmp.Compare(a, b)) }) {
 		known, _ := diag.Explain(code) // a newer berth has codes that have no title here
-		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, found[code], Share{found[code], all}}, f.list(q, q.end(), "findings", func(i *Installation, _ *Facts) (any, bool) {
-			n := 0
-			for _, d := range i.Doctor {
-				if d.Code == code {
-					n += d.Count
+		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, found[code], Share{found[code], all}}, func() Table {
+			v := f.view(q)
+			return v.list("findings", func(i int, _ int32) (any, bool) {
+				n := 0
+				for _, d := range v.Installations[i].Doctor {
+					if d.Code == code {
+						n += d.Count
+					}
 				}
-			}
-			return n, n > 0
-		})})
+				return n, n > 0
+			})
+		}})
 	}
 	out.Headline = fmt.Sprintf("%s in %s.", counted(len(found), "code"), counted(all, "active installation"))
 }
 
 // refused counts refused reports by their code.
-func (f *Fleet) refused(q Query, out *Figure) {
+func (v *view) refused(out *Figure) {
 	out.Columns = []string{"code", "title", "reports"}
 	counts, perDay, all := map[string]int{}, map[string][]Row{}, 0
-	for _, r := range f.Refusals {
-		if r.Day.Before(q.from()) || r.Day.After(q.end()) {
+	for _, r := range v.Refusals {
+		if r.Day.Before(v.q.from()) || r.Day.After(v.q.end()) {
 			continue
 		}
 		counts[r.Code] += r.Count

@@ -6,6 +6,7 @@ package fleet
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"berth/catalogue"
@@ -50,6 +51,35 @@ func Extend[K comparable](spans []Span[K], made time.Time, said K) []Span[K] {
 		return spans
 	}
 	return append(spans, Span[K]{made, made, said})
+}
+
+// Insert adds a report to spans of others that may be newer or older, as if all had come in order. No other one was made at the same time. between gives the
+// two reports of a span that it lies between, where it breaks the span.
+func Insert[K comparable](spans []Span[K], made time.Time, said K, between func(Span[K]) (before, after time.Time, err error)) ([]Span[K], error) {
+	n := len(spans) // the span after it
+	for n > 0 && spans[n-1].First.After(made) {
+		n--
+	}
+	one := Span[K]{made, made, said}
+	if n > 0 && !spans[n-1].Last.Before(made) { // in the middle of one
+		in := spans[n-1]
+		if in.Said == said {
+			return spans, nil
+		}
+		before, after, err := between(in)
+		if err != nil {
+			return nil, err
+		}
+		return slices.Replace(spans, n-1, n, Span[K]{in.First, before, in.Said}, one, Span[K]{after, in.Last, in.Said}), nil
+	}
+	from, to := n, n // the spans that it joins
+	if n > 0 && spans[n-1].Said == said && made.Sub(spans[n-1].Last) <= Silence {
+		from, one.First = n-1, spans[n-1].First
+	}
+	if n < len(spans) && spans[n].Said == said && spans[n].First.Sub(made) <= Silence {
+		to, one.Last = n+1, spans[n].Last
+	}
+	return slices.Replace(spans, from, to, one), nil
 }
 
 // Stay is a span of an installation. Installations share the facts.
@@ -101,15 +131,22 @@ type Fleet struct {
 	Issues        []issue.Issue            // by number
 	Requests      []review.Request         // for exceptions, by number
 	Record        *catalogue.SupportRecord // that says what needs an exception
+
+	once  sync.Once
+	built *columns
 }
 
 // Find finds an installation by its name.
 func (f *Fleet) Find(name string) (*Installation, bool) {
-	n, ok := slices.BinarySearchFunc(f.Installations, name, func(i Installation, name string) int { return cmp.Compare(i.Name, name) })
+	n, ok := f.find(name)
 	if !ok {
 		return nil, false
 	}
 	return &f.Installations[n], true
+}
+
+func (f *Fleet) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(f.Installations, name, func(i Installation, name string) int { return cmp.Compare(i.Name, name) })
 }
 
 // Release is a minor release, and when its first patch came out for each target.
@@ -188,10 +225,22 @@ type Query struct {
 	Option string
 	Size   string
 	Use    report.Use
+	moment time.Time // instead of the end of the day, for lists; zero: the end of the day
 }
 
 // end is the last moment of the day.
-func (q Query) end() time.Time { return q.Day.Truncate(day).Add(day - time.Second) }
+func (q Query) end() time.Time {
+	if !q.moment.IsZero() {
+		return q.moment
+	}
+	return q.Day.Truncate(day).Add(day - time.Second)
+}
+
+// at is the query for another moment.
+func (q Query) at(moment time.Time) Query {
+	q.moment = moment
+	return q
+}
 
 // from is where figures over time begin.
 func (q Query) from() time.Time { return q.Day.Truncate(day).AddDate(0, -q.Months, 0) }

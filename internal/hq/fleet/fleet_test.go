@@ -2,9 +2,13 @@ package fleet
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"berth/catalogue"
 	"berth/internal/report"
@@ -116,4 +120,45 @@ func TestRefused(t *testing.T) {
 	if row, _ := got.Row("BERTH4911"); len(row.List().Rows) != 2 {
 		t.Errorf("%+v", row.List())
 	}
+}
+
+// TestAnyOrderOfSpans: reports in any order leave the spans of those in order. All of them are known before the first is added, as in a transaction.
+func TestAnyOrderOfSpans(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		days := rapid.SliceOfNDistinct(rapid.IntRange(0, 200), 1, 25, rapid.ID[int]).Draw(t, "days")
+		saids := rapid.SliceOfN(rapid.IntRange(1, 3), len(days), len(days)).Draw(t, "said")
+		said := map[time.Time]int{}
+		var times []time.Time
+		for n, d := range days {
+			at := at("2026-01-01").AddDate(0, 0, d)
+			times, said[at] = append(times, at), saids[n]
+		}
+		var mixed []Span[int]
+		for _, made := range times {
+			var err error
+			mixed, err = Insert(mixed, made, said[made], func(s Span[int]) (before, after time.Time, err error) {
+				for _, other := range times {
+					switch {
+					case said[other] != s.Said || other.Before(s.First) || other.After(s.Last):
+					case other.Before(made) && other.After(before):
+						before = other
+					case other.After(made) && (after.IsZero() || other.Before(after)):
+						after = other
+					}
+				}
+				return before, after, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		slices.SortFunc(times, time.Time.Compare)
+		var want []Span[int]
+		for _, made := range times {
+			want = Extend(want, made, said[made])
+		}
+		if diff := cmp.Diff(want, mixed); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

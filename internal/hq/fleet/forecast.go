@@ -23,6 +23,9 @@ type outlook struct {
 	minors []string // that were out, oldest first
 	newest int      // major release
 	next   time.Time
+	first  int // the step of the newest major release
+	majors []int
+	steps  []int // both by kind
 }
 
 // major is the first number of a release.
@@ -32,11 +35,11 @@ func major(release string) int {
 	return n
 }
 
-// outlookOf expects the next major release as long after the newest one as that came after the one before. ok is false where there is only one.
-func (f *Fleet) outlookOf(q Query) (o outlook, ok bool) {
-	o.end = q.end()
+// outlook expects the next major release as long after the newest one as that came after the one before. ok is false where there is only one.
+func (v *view) outlook() (o outlook, ok bool) {
+	o.end = v.q.end()
 	out := map[int]time.Time{}
-	for _, r := range f.Releases {
+	for _, r := range v.Releases {
 		if r.first().After(o.end) {
 			continue
 		}
@@ -51,6 +54,10 @@ func (f *Fleet) outlookOf(q Query) (o outlook, ok bool) {
 	if o.next.Before(o.end) {
 		o.next = o.end
 	}
+	o.first = o.step(fmt.Sprintf("%d.0", o.newest))
+	for _, k := range v.kinds {
+		o.majors, o.steps = append(o.majors, major(k.Release)), append(o.steps, o.step(k.Release))
+	}
 	return o, !before.IsZero()
 }
 
@@ -60,66 +67,81 @@ func (o *outlook) step(release string) int {
 	return at
 }
 
-// prospect is the row that an installation is in, and when it gets to the newest major release at its pace.
-func (o *outlook) prospect(i *Installation, s *Facts, from time.Time) (row int, there string) {
-	switch m := major(s.Release); {
-	case s.Release == report.Other:
-		return 5, notKnown
+// prospect is the row that an active installation is in, and when it gets to the newest major release at its pace; zero: it is not known, or never.
+func (v *view) prospect(o *outlook, installation int, kind int32) (row int, there time.Time) {
+	switch m := o.majors[kind]; {
+	case v.kinds[kind].Release == report.Other:
+		return 5, there
 	case m < o.newest-1:
-		return 0, "out of support"
+		return 0, there
 	case m >= o.newest:
-		return 4, "is there"
+		return 4, there
 	}
-	start, at := i.since(from)
-	if o.end.Sub(at) < newcomer {
-		return 2, notKnown
+	start, at := v.since(installation, v.q.from().Unix())
+	known := time.Duration(o.end.Unix()-at) * time.Second
+	if known < newcomer {
+		return 2, there
 	}
-	steps := o.step(s.Release) - o.step(start.Release)
-	left := o.step(fmt.Sprintf("%d.0", o.newest)) - o.step(s.Release)
+	steps, left := o.steps[kind]-o.steps[start], o.first-o.steps[kind]
 	if steps <= 0 {
-		return 1, "never"
+		return 1, there
 	}
-	when := o.end.Add(o.end.Sub(at) / time.Duration(steps) * time.Duration(left))
-	if when.After(o.next) {
-		return 1, Day{when}.String()
+	there = o.end.Add(known / time.Duration(steps) * time.Duration(left))
+	if there.After(o.next) {
+		return 1, there
 	}
-	return 3, Day{when}.String()
+	return 3, there
 }
 
-// since is how an installation was at a time, or at its first report after that.
-func (i *Installation) since(from time.Time) (*Facts, time.Time) {
-	for _, s := range i.Stays {
-		if s.Last.Before(from) || s.Said.Release == "" || s.Said.Release == report.Other {
-			continue
-		}
-		if s.First.Before(from) {
-			return s.Said, from
-		}
-		return s.Said, s.First
+// thereText says for a list when an installation gets there.
+func thereText(row int, there time.Time) string {
+	switch {
+	case row == 0:
+		return "out of support"
+	case row == 4:
+		return "is there"
+	case !there.IsZero():
+		return Day{there}.String()
+	case row == 1:
+		return "never"
 	}
-	return &Facts{}, time.Time{}
+	return notKnown
+}
+
+// since is what an installation, which is active now, was at a time, or at its first report after that.
+func (v *view) since(installation int, from int64) (kind int32, at int64) {
+	for _, s := range v.stays[v.begin[installation]:v.begin[installation+1]] {
+		if release := v.kinds[s.kind].Release; s.last >= from && release != "" && release != report.Other {
+			return s.kind, max(s.first, from)
+		}
+	}
+	return 0, v.q.end().Unix()
 }
 
 // forecast counts who leaves support when the next major release comes.
-func (f *Fleet) forecast(q Query, out *Figure) {
+func (v *view) forecast(out *Figure) {
 	out.Columns = []string{"prospect", "installations", "share"}
-	o, ok := f.outlookOf(q)
+	o, ok := v.outlook()
 	if !ok {
 		out.Headline = "There is no major release to forecast from."
 		return
 	}
 	counts, all := make([]int, len(prospects)), 0
-	f.active(q, q.end(), func(i *Installation, s *Facts) {
-		row, _ := o.prospect(i, s, q.from())
+	v.each(func(n int, kind int32) {
+		row, _ := v.prospect(&o, n, kind)
 		counts[row]++
 		all++
 	})
+	f, q := v.Fleet, v.q // lists keep no view
 	for n, name := range prospects {
-		out.Rows = append(out.Rows, Row{strconv.Itoa(n), []any{name, counts[n], Share{counts[n], all}},
-			f.list(q, q.end(), fmt.Sprintf("gets to %d.0", o.newest), func(i *Installation, s *Facts) (any, bool) {
-				row, there := o.prospect(i, s, q.from())
-				return there, row == n
-			})})
+		out.Rows = append(out.Rows, Row{strconv.Itoa(n), []any{name, counts[n], Share{counts[n], all}}, func() Table {
+			v := f.view(q)
+			o, _ := v.outlook() // there is one
+			return v.list(fmt.Sprintf("gets to %d.0", o.newest), func(i int, kind int32) (any, bool) {
+				row, there := v.prospect(&o, i, kind)
+				return thereText(row, there), row == n
+			})
+		}})
 	}
 	out.Headline = fmt.Sprintf("%d.0 is expected on %s. %s then; out of it now: %d.", o.newest+1, Day{o.next}, leaving(counts[1]), counts[0])
 }

@@ -36,41 +36,15 @@ func (r Rate) MarshalJSON() ([]byte, error) { return json.Marshal(Share(r)) }
 // notKnown stands for what nobody said.
 const notKnown = "not known"
 
-// factsOf are the facts of an issue's installation, as it was last; of one that never reported, or that is not named, what the issue says.
-func (f *Fleet) factsOf(i *issue.Issue, t time.Time) *Facts {
-	if of, ok := f.Find(i.Installation); ok {
-		if s := of.before(t); s != nil {
-			return s.Said
-		}
-	}
-	return &Facts{Release: i.Release, Target: i.Target, Use: i.Use}
-}
-
-// raised is an issue with the facts of its installation.
-type raised struct {
-	*issue.Issue
-	facts *Facts
-}
-
-// raised are the issues that a query wants, by number.
-func (f *Fleet) raised(q Query) (out []raised) {
-	from, to := Day{q.from()}.String(), Day{q.end()}.String()
-	for n := range f.Issues {
-		i := &f.Issues[n]
-		if s := f.factsOf(i, q.end()); q.wants(s) && i.Opened >= from && i.Opened <= to {
-			out = append(out, raised{i, s})
-		}
-	}
-	return out
-}
-
-// raisedList lists issues.
-func raisedList(all []raised) func() Table {
+// raisedList lists, when it is asked for, the issues that pick wants.
+func (f *Fleet) raisedList(q Query, pick func(raised) bool) func() Table {
 	return func() Table {
 		rows := []Row{}
-		for _, i := range all {
-			rows = append(rows, Row{Key: strconv.Itoa(i.Number), Cells: []any{i.Number, i.Title, i.Opened, i.Closed, string(i.During), string(i.facts.Use), i.Release, i.Stage, strings.Join(i.Codes, " "), i.Cause, i.Hours,
-				i.Installation, i.Source}})
+		for _, i := range f.view(q).raised() {
+			if pick(i) {
+				rows = append(rows, Row{Key: strconv.Itoa(i.Number), Cells: []any{i.Number, i.Title, i.Opened, i.Closed, string(i.During), string(i.facts.Use), i.Release, i.Stage, strings.Join(i.Codes, " "), i.Cause,
+					i.Hours, i.Installation, i.Source}})
+			}
 		}
 		return Table{[]string{"issue", "title", "opened", "closed", "during", "use", "release", "stage", "codes", "cause", "hours", "installation", "source"}, rows}
 	}
@@ -82,56 +56,69 @@ type quarter struct {
 	use         report.Use
 	deployments int
 	upgrades    int
-	issues      []raised
+	issues      map[issue.During]int
+	all         int
 }
 
-// during counts the issues that came up in something.
-func (c *quarter) during(in issue.During) (n int) {
-	for _, i := range c.issues {
-		if i.During == in {
-			n++
-		}
-	}
-	return n
-}
-
-func (c *quarter) perDeployment() Rate { return Rate{c.during(issue.Deployment), c.deployments} }
-func (c *quarter) perUpgrade() Rate    { return Rate{c.during(issue.Upgrade), c.upgrades} }
+func (c *quarter) perDeployment() Rate { return Rate{c.issues[issue.Deployment], c.deployments} }
+func (c *quarter) perUpgrade() Rate    { return Rate{c.issues[issue.Upgrade], c.upgrades} }
 
 // quarters counts issues, deployments and upgrades by quarter and use, oldest first.
-func (f *Fleet) quarters(q Query) []*quarter {
-	found := map[string]*quarter{}
+func (v *view) quarters() []*quarter {
+	type key struct {
+		name string
+		use  report.Use
+	}
+	found := map[key]*quarter{}
 	of := func(name string, use report.Use) *quarter {
-		key := name + " " + string(use)
-		if found[key] == nil {
-			found[key] = &quarter{name: name, use: use}
+		if found[key{name, use}] == nil {
+			found[key{name, use}] = &quarter{name: name, use: use, issues: map[issue.During]int{}}
 		}
-		return found[key]
+		return found[key{name, use}]
 	}
-	for _, i := range f.raised(q) {
-		of(i.Quarter(), i.facts.Use).issues = append(of(i.Quarter(), i.facts.Use).issues, i)
+	for _, i := range v.raised() {
+		c := of(i.quarter, i.facts.Use)
+		c.issues[i.During]++
+		c.all++
 	}
-	for _, t := range f.tries(q) {
-		of(issue.QuarterOf(Day{t.Started}.String()), t.facts.Use).upgrades++
+	t := v.tallied()
+	for m, month := range t.months {
+		name := issue.QuarterOf(Day{month}.String())
+		for k, u := range t.all[m] {
+			if u.tried > 0 {
+				of(name, v.kinds[k].Use).upgrades += u.tried
+			}
+		}
 	}
-	for n := range f.Installations {
-		i := &f.Installations[n]
-		s, at := i.before(q.end()), i.deployed()
-		if s != nil && q.wants(s.Said) && !at.Before(q.from()) && !at.After(q.end()) {
-			of(issue.QuarterOf(Day{at}.String()), s.Said.Use).deployments++
+	l, deployed := newTimeline(t.months), make([]map[report.Use]int, len(t.months))
+	from, end := v.q.from().Unix(), v.q.end().Unix()
+	for n, s := range v.last {
+		at, ok := v.deployed(n)
+		if s < 0 || !ok || at < from || at > end {
+			continue
+		}
+		m := l.from(at+1) - 1
+		if deployed[m] == nil {
+			deployed[m] = map[report.Use]int{}
+		}
+		deployed[m][v.kinds[v.stays[s].kind].Use]++
+	}
+	for m, by := range deployed {
+		for use, n := range by {
+			of(issue.QuarterOf(Day{t.months[m]}.String()), use).deployments += n
 		}
 	}
 	return slices.SortedFunc(maps.Values(found), func(a, b *quarter) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.use, b.use)) })
 }
 
-// deployed is when an installation first reported that Sourcegraph runs there; zero: it never did.
-func (i *Installation) deployed() time.Time {
-	for _, s := range i.Stays {
-		if s.Said.Release != "" {
-			return s.First
+// deployed is when an installation first reported that Sourcegraph runs there; false: it never did.
+func (c *columns) deployed(installation int) (at int64, ok bool) {
+	for _, s := range c.stays[c.begin[installation]:c.begin[installation+1]] {
+		if c.kinds[s.kind].Release != "" {
+			return s.first, true
 		}
 	}
-	return time.Time{}
+	return 0, false
 }
 
 // whole reports whether a quarter lies in the time asked for as a whole.
@@ -142,19 +129,19 @@ func (q Query) whole(name string) bool {
 }
 
 // issues counts issues per deployment and per upgrade, by quarter.
-func (f *Fleet) issues(q Query, out *Figure) {
+func (v *view) issues(out *Figure) {
 	out.Columns = []string{"quarter", "use", "deployments", "their issues", "per deployment", "upgrades", "their issues", "per upgrade", "other issues", "all"}
 	var whole []*quarter // of production
-	for _, c := range f.quarters(q) {
+	for _, c := range v.quarters() {
 		name := c.name
-		if !q.whole(c.name) {
+		if !v.q.whole(c.name) {
 			name += ", in part"
 		} else if c.use == report.Production {
 			whole = append(whole, c)
 		}
-		in, up := c.during(issue.Deployment), c.during(issue.Upgrade)
+		in, up := c.issues[issue.Deployment], c.issues[issue.Upgrade]
 		out.Rows = append(out.Rows, Row{strings.TrimSpace(c.name + " " + string(c.use)), []any{name, cmp.Or(string(c.use), notKnown), c.deployments, in, c.perDeployment(), c.upgrades, up, c.perUpgrade(),
-			len(c.issues) - in - up, len(c.issues)}, raisedList(c.issues)})
+			c.all - in - up, c.all}, v.raisedList(v.q, func(i raised) bool { return i.quarter == c.name && i.facts.Use == c.use })})
 	}
 	out.Headline = "No whole quarter of production is in this time."
 	if len(whole) > 0 {
@@ -170,9 +157,9 @@ func byMost[T any](groups map[string][]T) []string {
 }
 
 // causes counts issues by their cause, next to how many of them berth has no check for.
-func (f *Fleet) causes(q Query, out *Figure) {
+func (v *view) causes(out *Figure) {
 	out.Columns = []string{"cause", "issues", "share", "hours", "production", "trial", "with a check", "no check yet"}
-	all, by, unchecked := f.raised(q), map[string][]raised{}, 0
+	all, by, unchecked := v.raised(), map[string][]raised{}, 0
 	for _, i := range all {
 		by[cmp.Or(i.Cause, notKnown)] = append(by[cmp.Or(i.Cause, notKnown)], i)
 	}
@@ -188,7 +175,7 @@ func (f *Fleet) causes(q Query, out *Figure) {
 			}
 		}
 		unchecked += len(of) - checked
-		out.Rows = append(out.Rows, Row{cause, []any{cause, len(of), Share{len(of), len(all)}, hours, uses[report.Production], uses[report.Trial], checked, len(of) - checked}, raisedList(of)})
+		out.Rows = append(out.Rows, Row{cause, []any{cause, len(of), Share{len(of), len(all)}, hours, uses[report.Production], uses[report.Trial], checked, len(of) - checked}, v.raisedList(v.q, func(i raised) bool { return cmp.Or(i.Cause, notKnown) == cause })})
 	}
 	out.Headline = "No issues."
 	if len(order) > 0 {
@@ -199,31 +186,35 @@ func (f *Fleet) causes(q Query, out *Figure) {
 // noCode is the row of issues without a code.
 const noCode = "none"
 
+// codesOf are the rows that an issue counts in.
+func codesOf(i raised) []string {
+	if len(i.Codes) == 0 {
+		return []string{noCode}
+	}
+	return i.Codes
+}
+
 // checks counts issues by code, with the quarter in which the code had its largest share.
-func (f *Fleet) checks(q Query, out *Figure) {
+func (v *view) checks(out *Figure) {
 	out.Columns = []string{"code", "title", "check", "issues", "share", "most in", "share then", "share in the newest quarter"}
-	all, by, quarters := f.raised(q), map[string][]raised{}, map[string]int{}
+	all, by, quarters := v.raised(), map[string][]raised{}, map[string]int{}
 	for _, i := range all {
-		quarters[i.Quarter()]++
-		codes := i.Codes
-		if len(codes) == 0 {
-			codes = []string{noCode}
-		}
-		for _, c := range codes {
+		quarters[i.quarter]++
+		for _, c := range codesOf(i) {
 			by[c] = append(by[c], i)
 		}
 	}
-	newest := issue.QuarterOf(Day{q.end()}.String())
+	newest := issue.QuarterOf(Day{v.q.end()}.String())
 	out.Headline = "No issues."
 	for n, code := range byMost(by) {
 		of, in := by[code], map[string]int{}
 		for _, i := range of {
-			in[i.Quarter()]++
+			in[i.quarter]++
 		}
 		name, then := peak(in, quarters)
 		known, ok := diag.Explain(code) // none has no title
 		now := Share{in[newest], quarters[newest]}
-		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, yes(ok), len(of), Share{len(of), len(all)}, name, then, now}, raisedList(of)})
+		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, yes(ok), len(of), Share{len(of), len(all)}, name, then, now}, v.raisedList(v.q, func(i raised) bool { return slices.Contains(codesOf(i), code) })})
 		if n == 0 || out.Headline == "" {
 			out.Headline = ""
 			if code != noCode {

@@ -7,98 +7,79 @@ import (
 	"slices"
 	"strings"
 
-	"berth/internal/report"
 	"berth/internal/state"
 )
 
-// tried is an upgrade of an installation.
-type tried struct {
-	of *Installation
-	*report.Run
-	facts *Facts // of the installation, as it was last
-}
-
-// tries are the upgrades that a query wants, by installation and number.
-func (f *Fleet) tries(q Query) (out []tried) {
-	for n := range f.Installations {
-		i := &f.Installations[n]
-		s := i.before(q.end())
-		if s == nil || !q.wants(s.Said) {
-			continue
-		}
-		for r := range i.Upgrades {
-			if at := i.Upgrades[r].Started; !at.Before(q.from()) && !at.After(q.end()) {
-				out = append(out, tried{i, &i.Upgrades[r], s.Said})
+// triedList lists, when it is asked for, the upgrades that pick wants.
+func (f *Fleet) triedList(q Query, pick func(v *view, a *attempt) bool) func() Table {
+	return func() Table {
+		v, rows := f.view(q), []Row{}
+		v.tries(func(a *attempt, _ int32) {
+			if pick(v, a) {
+				i := &v.Installations[a.of]
+				r := i.Upgrades[a.number]
+				rows = append(rows, Row{Key: i.Name, Cells: []any{i.Name, r.Number, Day{r.Started}, r.From, r.Release, r.Result, r.Stage, strings.Join(r.Codes, " ")}})
 			}
-		}
+		})
+		return Table{[]string{"installation", "run", "began", "from", "to", "result", "stage", "codes"}, rows}
 	}
-	return out
 }
 
-// triedList lists upgrades.
-func triedList(all []tried) Table {
-	rows := []Row{}
-	for _, t := range all {
-		rows = append(rows, Row{Key: t.of.Name, Cells: []any{t.of.Name, t.Number, Day{t.Started}, t.From, t.Release, t.Result, t.Stage, strings.Join(t.Codes, " ")}})
+// sum adds what was counted of kinds.
+func sum(of []upgraded) (all upgraded) {
+	for _, u := range of {
+		all.add(u)
 	}
-	return Table{[]string{"installation", "run", "began", "from", "to", "result", "stage", "codes"}, rows}
+	return all
 }
 
-// done counts the upgrades that were done.
-func done(all []tried) (share Share) {
-	for _, t := range all {
-		share.Of++
-		if t.Result == state.Done {
-			share.Part++
-		}
-	}
-	return share
+func (u *upgraded) add(more upgraded) {
+	u.tried += more.tried
+	u.done += more.done
+	u.failed += more.failed
+	u.interrupted += more.interrupted
 }
 
-// grouped are upgrades by what a function says of them.
-func grouped(all []tried, name func(tried) string) map[string][]tried {
-	out := map[string][]tried{}
-	for _, t := range all {
-		out[name(t)] = append(out[name(t)], t)
-	}
-	return out
-}
+func (u upgraded) share() Share { return Share{u.done, u.tried} }
 
 // upgrades counts upgrades by month.
-func (f *Fleet) upgrades(q Query, out *Figure) {
+func (v *view) upgrades(out *Figure) {
 	out.Columns = []string{"month", "tried", "done", "share", "failed", "interrupted", "minutes"}
-	all := f.tries(q)
-	months := grouped(all, func(t tried) string { return t.Started.Format("2006-01") })
-	for _, name := range slices.Sorted(maps.Keys(months)) {
-		in, counts, minutes := months[name], map[string]int{}, []int{}
-		for _, t := range in {
-			counts[t.Result]++
-			if t.Result == state.Done && t.Seconds > 0 {
-				minutes = append(minutes, t.Seconds/60)
-			}
+	t, all := v.tallied(), upgraded{}
+	for n, first := range t.months {
+		in := sum(t.all[n])
+		if in.tried == 0 {
+			continue
 		}
-		share := done(in)
-		out.Rows = append(out.Rows, Row{name, []any{name, share.Of, share.Part, share, counts[state.Failed], counts[state.Interrupted] + counts[state.Killed], median(minutes)},
-			func() Table { return triedList(in) }})
+		all.add(in)
+		from, to := first.Unix(), first.AddDate(0, 1, 0).Unix()
+		name := first.Format("2006-01")
+		out.Rows = append(out.Rows, Row{name, []any{name, in.tried, in.done, in.share(), in.failed, in.interrupted, median(t.minutes[n])},
+			v.triedList(v.q, func(_ *view, a *attempt) bool { return a.started >= from && a.started < to })})
 	}
-	out.Headline = fmt.Sprintf("%v of %d upgrades were done.", done(all), len(all))
+	out.Headline = fmt.Sprintf("%v of %d upgrades were done.", all.share(), all.tried)
 }
 
 // stops counts the upgrades that were not done by the stage that they did not get through.
-func (f *Fleet) stops(q Query, out *Figure) {
+func (v *view) stops(out *Figure) {
 	out.Columns = []string{"stage", "upgrades", "share", "installations", "most frequent code"}
-	stopped := slices.DeleteFunc(f.tries(q), func(t tried) bool { return t.Result == state.Done })
-	stages := grouped(stopped, func(t tried) string { return cmp.Or(t.Stage, "not known") })
-	order := slices.SortedFunc(maps.Keys(stages), func(a, b string) int { return cmp.Or(cmp.Compare(len(stages[b]), len(stages[a])), cmp.Compare(a, b)) })
+	stopped, stages := v.tallied().stopped, map[string][]*attempt{}
+	for _, a := range stopped {
+		name := cmp.Or(v.words[a.stage], notKnown)
+		stages[name] = append(stages[name], a)
+	}
+	order := byMost(stages)
 	for _, name := range order {
-		at, of, found := stages[name], map[string]bool{}, map[string]int{}
-		for _, t := range at {
-			of[t.of.Name] = true
-			for _, c := range t.Codes {
+		at, of, found := stages[name], map[int32]bool{}, map[string]int{}
+		for _, a := range at {
+			of[a.of] = true
+			for _, c := range strings.Fields(v.words[a.codes]) {
 				found[c]++
 			}
 		}
-		out.Rows = append(out.Rows, Row{name, []any{name, len(at), Share{len(at), len(stopped)}, len(of), most(found)}, func() Table { return triedList(at) }})
+		out.Rows = append(out.Rows, Row{name, []any{name, len(at), Share{len(at), len(stopped)}, len(of), most(found)}, v.triedList(v.q, func(v *view, a *attempt) bool {
+			return v.words[a.result] != state.Done && cmp.Or(v.words[a.stage], notKnown) == name
+		})})
 	}
 	out.Headline = "No upgrade stopped."
 	if len(out.Rows) > 0 {
@@ -119,41 +100,47 @@ func most(counts map[string]int) (word string) {
 // group is what is counted of installations that are alike.
 type group struct {
 	newest, near Share // on the newest release; at most one behind
-	tried        []tried
+	upgraded
 }
 
 // by makes the figure of installations that are alike in one way.
-func by(name func(*Facts) string) func(*Fleet, Query, *Figure) {
-	return func(f *Fleet, q Query, out *Figure) {
+func by(name func(*Facts) string) func(*view, *Figure) {
+	key := func(s *Facts) string { return cmp.Or(name(s), notKnown) }
+	return func(v *view, out *Figure) {
 		groups := map[string]*group{}
-		key := func(s *Facts) string { return cmp.Or(name(s), "not known") }
-		of := func(s *Facts) *group {
-			if groups[key(s)] == nil {
-				groups[key(s)] = &group{}
+		of := func(k int) *group {
+			alike := key(v.kinds[k])
+			if groups[alike] == nil {
+				groups[alike] = &group{}
 			}
-			return groups[key(s)]
+			return groups[alike]
 		}
-		f.active(q, q.end(), func(_ *Installation, s *Facts) {
-			g, behind := of(s), f.distance(s, q.end())
-			g.newest.Of++
-			g.near.Of++
+		for k, active := range v.active {
+			if active == 0 {
+				continue
+			}
+			g, behind := of(k), v.distances[k]
+			g.newest.Of += active
+			g.near.Of += active
 			if behind == 0 {
-				g.newest.Part++
+				g.newest.Part += active
 			}
 			if behind <= 1 {
-				g.near.Part++
+				g.near.Part += active
 			}
-		})
-		for _, t := range f.tries(q) {
-			g := of(t.facts)
-			g.tried = append(g.tried, t)
+		}
+		for _, month := range v.tallied().all {
+			for k, u := range month {
+				if u.tried > 0 {
+					of(k).add(u)
+				}
+			}
 		}
 		out.Columns = []string{"group", "active", "on the newest", "share", "at most one behind", "share", "upgrades tried", "done", "share"}
 		for _, alike := range slices.Sorted(maps.Keys(groups)) {
 			g := groups[alike]
-			share := done(g.tried)
-			out.Rows = append(out.Rows, Row{alike, []any{alike, g.newest.Of, g.newest.Part, g.newest, g.near.Part, g.near, share.Of, share.Part, share},
-				f.list(q, q.end(), "releases behind", func(_ *Installation, s *Facts) (any, bool) { return f.distanceText(s, q.end()), key(s) == alike })})
+			out.Rows = append(out.Rows, Row{alike, []any{alike, g.newest.Of, g.newest.Part, g.newest, g.near.Part, g.near, g.tried, g.done, g.share()},
+				v.listBehind(v.q, func(v *view, kind int32) bool { return key(v.kinds[kind]) == alike })})
 		}
 		out.Headline = counted(len(groups), "group") + "."
 	}

@@ -95,14 +95,19 @@ func releases(cat *catalogue.Catalogue, target catalogue.Target) (out []publishe
 }
 
 // Fleet makes the lives of all installations of a fleet.
-func Fleet(s Shape, cat *catalogue.Catalogue) []Life {
-	out := make([]Life, s.Installations)
+func Fleet(s Shape, cat *catalogue.Catalogue) []Life { return slices.Collect(Lives(s, cat)) }
+
+// Lives makes them one after the other: a large fleet with all its reports does not fit into memory.
+func Lives(s Shape, cat *catalogue.Catalogue) iter.Seq[Life] {
 	all := map[catalogue.Target][]published{catalogue.Compose: releases(cat, catalogue.Compose), catalogue.Kubernetes: releases(cat, catalogue.Kubernetes)}
-	for n := range out {
-		r := rand.New(rand.NewPCG(s.Seed, uint64(n)))
-		out[n] = life(r, s, n, all, cat.Sizing().Sizes)
+	sizes := cat.Sizing().Sizes
+	return func(yield func(Life) bool) {
+		for n := range s.Installations {
+			if !yield(life(rand.New(rand.NewPCG(s.Seed, uint64(n))), s, n, all, sizes)) {
+				return
+			}
+		}
 	}
-	return out
 }
 
 func life(r *rand.Rand, s Shape, n int, all map[catalogue.Target][]published, sizes []catalogue.Size) Life {

@@ -469,14 +469,23 @@ func (w *truth) findings() map[string][]string {
 	return map[string][]string{"BERTH5010": {"Volume nearly full", fmt.Sprint(found), percent(found, all)}}
 }
 
-// BenchmarkFigures counts each figure of 100,000 installations over 18 months, as a page does.
+// BenchmarkFigures counts each figure of 100,000 installations over 18 months, and all of them for a page, with and without a filter.
 func BenchmarkFigures(b *testing.B) {
-	f := joined(Fleet(shape(1, 100_000, 28*day), catalogue.Embedded()))
-	for _, id := range fleet.IDs() {
-		b.Run(id, func(b *testing.B) {
+	lives := Fleet(shape(1, 100_000, 28*day), catalogue.Embedded())
+	f := joined(lives)
+	f.Issues = Issues(1, lives, to)
+	q := fleet.Query{Day: to, Months: 18}
+	f.Figure("behind", q) // what a fleet works out once
+	count := func(name string, q fleet.Query, ids ...string) {
+		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				f.Figure(id, fleet.Query{Day: to, Months: 18})
+				f.Figures(q, ids...)
 			}
 		})
+	}
+	count("page", q, fleet.IDs()...)
+	count("page-compose", fleet.Query{Day: to, Months: 18, Target: catalogue.Compose}, fleet.IDs()...)
+	for _, id := range fleet.IDs() {
+		count(id, q, id)
 	}
 }

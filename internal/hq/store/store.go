@@ -4,11 +4,9 @@ package store
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +25,7 @@ import (
 type Store struct {
 	pool  *pgxpool.Pool
 	kinds sync.Map // fleet.Facts -> int32
+	inbox inbox
 }
 
 // Open connects to a database. An address that is "" leaves all to the variables of libpq, such as PGHOST.
@@ -53,179 +52,9 @@ func unreachable(err error) diag.List {
 // Close ends all connections.
 func (s *Store) Close() { s.pool.Close() }
 
-// Take takes reports, all of them or none, and says which had arrived before. received is now.
-func (s *Store) Take(ctx context.Context, received time.Time, reports ...*report.Received) (known map[*report.Received]bool, err error) {
-	// Whoever takes several installations locks them in the same order, so that nobody waits in a circle.
-	by := map[string][]*report.Received{}
-	var names []string
-	for _, r := range reports {
-		if by[r.Installation] == nil {
-			names = append(names, r.Installation)
-		}
-		by[r.Installation] = append(by[r.Installation], r)
-		if err := s.knowKind(ctx, fleet.FactsOf(&r.Report)); err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(names)
-	known = map[*report.Received]bool{}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		for _, name := range names {
-			if err := s.takeOf(ctx, tx, received, name, by[name], known); err != nil {
-				return fmt.Errorf("take the reports of %s: %w", name, err)
-			}
-		}
-		return nil
-	})
-	return known, err
-}
-
-// knowKind learns the number of a kind. It is written outside of a transaction, so that nobody learns one that is rolled back.
-func (s *Store) knowKind(ctx context.Context, f fleet.Facts) error {
-	if _, ok := s.kinds.Load(f); ok {
-		return nil
-	}
-	if _, err := s.pool.Exec(ctx, `INSERT INTO kinds (facts) VALUES ($1) ON CONFLICT DO NOTHING`, f); err != nil {
-		return fmt.Errorf("add a kind: %w", err)
-	}
-	var id int32
-	if err := s.pool.QueryRow(ctx, `SELECT id FROM kinds WHERE facts = $1`, f).Scan(&id); err != nil {
-		return fmt.Errorf("read a kind: %w", err)
-	}
-	s.kinds.Store(f, id)
-	return nil
-}
-
-func (s *Store) kindOf(r *report.Received) int32 {
-	id, _ := s.kinds.Load(fleet.FactsOf(&r.Report)) // knowKind was called
-	return id.(int32)
-}
-
-// lock makes an installation known, and locks it until the transaction ends.
-func lock(ctx context.Context, tx pgx.Tx, name string) (id int32, newest time.Time, err error) {
-	const find = `SELECT id, CASE WHEN isfinite(newest) THEN newest ELSE 'epoch' END FROM installations WHERE name = $1 FOR UPDATE`
-	err = tx.QueryRow(ctx, find, name).Scan(&id, &newest)
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return id, newest, err
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO installations (name) VALUES ($1) ON CONFLICT DO NOTHING`, name); err != nil {
-		return 0, time.Time{}, err
-	}
-	err = tx.QueryRow(ctx, find, name).Scan(&id, &newest)
-	return id, newest, err
-}
-
-// takeOf takes reports of one installation.
-func (s *Store) takeOf(ctx context.Context, tx pgx.Tx, received time.Time, name string, reports []*report.Received, known map[*report.Received]bool) error {
-	id, newest, err := lock(ctx, tx, name)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(reports, func(a, b *report.Received) int { return a.Made.Compare(b.Made) })
-	late := false
-	for _, r := range reports {
-		hash, err := hex.DecodeString(r.ID)
-		if err != nil {
-			return err
-		}
-		done, err := tx.Exec(ctx, `INSERT INTO reports (installation, kind, made, received, id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`, id, s.kindOf(r), r.Made, received, hash)
-		if err != nil {
-			return err
-		}
-		if done.RowsAffected() == 0 {
-			known[r] = true
-			continue
-		}
-		if r.Made.After(newest) {
-			newest = r.Made
-			err = s.extend(ctx, tx, id, r)
-		} else {
-			late = true
-		}
-		if err == nil {
-			err = takeRuns(ctx, tx, id, r)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if late {
-		return rebuild(ctx, tx, id)
-	}
-	return nil
-}
-
-// extend adds the newest report of an installation to its stays.
-func (s *Store) extend(ctx context.Context, tx pgx.Tx, id int32, r *report.Received) error {
-	_, err := tx.Exec(ctx, `UPDATE installations SET newest = $2, doctor = $3, exceptions = $4 WHERE id = $1`, id, r.Made, listOf(r.Doctor), listOf(r.Exceptions))
-	if err != nil {
-		return err
-	}
-	stays, err := readStays(ctx, tx, `SELECT first, last, kind FROM stays WHERE installation = $1 ORDER BY first DESC, last DESC LIMIT 1`, id)
-	if err != nil {
-		return err
-	}
-	n := len(stays)
-	stays = fleet.Extend(stays, r.Made, s.kindOf(r))
-	last := stays[len(stays)-1]
-	if len(stays) > n {
-		_, err = tx.Exec(ctx, `INSERT INTO stays (installation, first, last, kind) VALUES ($1, $2, $3, $4)`, id, last.First, last.Last, last.Said)
-		return err
-	}
-	_, err = tx.Exec(ctx, `UPDATE stays SET last = $3 WHERE installation = $1 AND first = $2 AND kind = $4`, id, last.First, last.Last, last.Said)
-	return err
-}
-
-// listOf writes no list as an empty one.
-func listOf[T any](all []T) []T {
-	if all == nil {
-		return []T{}
-	}
-	return all
-}
-
-type span = fleet.Span[int32]
-
-func readStays(ctx context.Context, tx pgx.Tx, query string, id int32) ([]span, error) {
-	rows, err := tx.Query(ctx, query, id)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s span, err error) {
-		return s, row.Scan(&s.First, &s.Last, &s.Said)
-	})
-}
-
-// rebuild makes the stays of an installation again, after a report that came late. Two reports of one second have an order, too, so that it is always the same.
-func rebuild(ctx context.Context, tx pgx.Tx, id int32) error {
-	points, err := readStays(ctx, tx, `SELECT made, made, kind FROM reports WHERE installation = $1 ORDER BY made, id`, id)
-	if err != nil {
-		return err
-	}
-	var stays []span
-	for _, p := range points {
-		stays = fleet.Extend(stays, p.First, p.Said)
-	}
-	if _, err := tx.Exec(ctx, `DELETE FROM stays WHERE installation = $1`, id); err != nil {
-		return err
-	}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"stays"}, []string{"installation", "first", "last", "kind"}, pgx.CopyFromSlice(len(stays), func(n int) ([]any, error) {
-		return []any{id, stays[n].First, stays[n].Last, stays[n].Said}, nil
-	}))
-	return err
-}
-
-// takeRuns takes what a report says of runs that no newer one said. A run that was killed may have been continued since.
-func takeRuns(ctx context.Context, tx pgx.Tx, id int32, r *report.Received) error {
-	if len(r.Runs) == 0 {
-		return nil
-	}
-	_, err := tx.Exec(ctx, `
-		INSERT INTO runs (installation, number, seen, run)
-		SELECT $1, (r ->> 'number')::int, $2, r FROM jsonb_array_elements($3::jsonb) r
-		WHERE NOT EXISTS (SELECT FROM runs k WHERE k.installation = $1 AND k.number = (r ->> 'number')::int AND (k.seen >= $2 OR k.run = r))
-		ON CONFLICT (installation, number) DO UPDATE SET seen = excluded.seen, run = excluded.run`, id, r.Made, r.Runs)
-	return err
+// Size is how many bytes the database has on disk.
+func (s *Store) Size(ctx context.Context) (bytes int64, err error) {
+	return bytes, s.pool.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&bytes)
 }
 
 // Refuse counts a report that was refused.
@@ -283,6 +112,13 @@ func read(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
 	if err != nil {
 		return err
 	}
+	words := map[string]string{} // runs share them
+	word := func(w *string) {
+		if words[*w] == "" {
+			words[*w] = *w
+		}
+		*w = words[*w]
+	}
 	err = each(ctx, tx, `SELECT installation, run FROM runs WHERE run ->> 'action' = '`+string(plan.Upgrade)+`' ORDER BY installation, number`, func(row pgx.Rows) error {
 		var id int32
 		var text []byte
@@ -292,6 +128,10 @@ func read(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
 		}
 		i := &out.Installations[at[id]]
 		err := json.Unmarshal(text, &r)
+		r.Action = plan.Upgrade
+		for _, w := range []*string{&r.From, &r.Release, &r.Result, &r.Stage} {
+			word(w)
+		}
 		i.Upgrades = append(i.Upgrades, r)
 		return err
 	})
@@ -328,8 +168,8 @@ func readBeside(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
 }
 
 // each calls with each row of a query.
-func each(ctx context.Context, tx pgx.Tx, query string, with func(pgx.Rows) error) error {
-	rows, err := tx.Query(ctx, query)
+func each(ctx context.Context, tx pgx.Tx, query string, with func(pgx.Rows) error, args ...any) error {
+	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}

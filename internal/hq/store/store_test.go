@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"berth/catalogue"
 	"berth/internal/diag"
@@ -77,6 +78,10 @@ func fleetOf(t *testing.T, s *Store) *fleet.Fleet {
 	return f
 }
 
+func diffOf(want, got *fleet.Fleet) string {
+	return cmp.Diff(want, got, cmpopts.IgnoreUnexported(fleet.Fleet{}))
+}
+
 // ordered is the fleet that reports give when each arrives once, in order, without a database.
 func ordered(all []*report.Received) *fleet.Fleet {
 	all = slices.Clone(all)
@@ -134,7 +139,7 @@ func TestAnyOrder(t *testing.T) {
 		for part, reports := range slices.Collect(slices.Chunk(mixed, size)) {
 			wait.Go(func() {
 				for some := range slices.Chunk(reports, 1+int(seed)*7) {
-					old, err := s.Take(context.Background(), now, some...)
+					old, err := s.Take(context.Background(), some...)
 					if err != nil {
 						t.Error(err)
 					}
@@ -143,7 +148,7 @@ func TestAnyOrder(t *testing.T) {
 			})
 		}
 		wait.Wait()
-		if diff := cmp.Diff(want, fleetOf(t, s)); diff != "" {
+		if diff := diffOf(want, fleetOf(t, s)); diff != "" {
 			t.Errorf("seed %d: -in order +as they came:\n%s", seed, diff)
 		}
 		if known[0]+known[1]+known[2]+known[3] == 0 {
@@ -173,7 +178,7 @@ func TestRunsThatGoOn(t *testing.T) {
 		return r
 	}
 	for _, r := range []*report.Received{said(3*time.Hour, state.Killed), said(time.Hour, state.Done), said(2*time.Hour, state.Killed)} {
-		if _, err := s.Take(t.Context(), now, r); err != nil {
+		if _, err := s.Take(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,9 +189,9 @@ func TestRunsThatGoOn(t *testing.T) {
 
 // TestMigrations goes forward and back with data: what a migration did not make is as it was.
 func TestMigrations(t *testing.T) {
-	s := open(t, pgtest.Start(t).Database(t), 1)
+	s := open(t, pgtest.Start(t).Database(t), -1)
 	reports := arrived(t, 10)
-	if _, err := s.Take(t.Context(), now, reports...); err != nil {
+	if _, err := s.Take(t.Context(), reports...); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Refuse(t.Context(), now, "BERTH4911"); err != nil {
@@ -198,11 +203,14 @@ func TestMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, to := range []int{len(all), 1, len(all), len(all)} {
+	for _, to := range []int{5, len(all), 1, len(all), len(all)} {
 		migrate(t, s, to)
 		if to == len(all) {
-			if diff := cmp.Diff(want, fleetOf(t, s)); diff != "" {
+			if diff := diffOf(want, fleetOf(t, s)); diff != "" {
 				t.Errorf("the way here changed the reports:\n%s", diff)
+			}
+			if known, err := s.Take(t.Context(), reports[0]); err != nil || !known[reports[0]] {
+				t.Errorf("a report was forgotten on the way: %v", err)
 			}
 		}
 		ready := s.Ready(t.Context())
@@ -226,6 +234,26 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+// TestMigrationOfManyASecond: a database of schema 5 may have what schema 6 has no place for: several reports of a second, and parts of seconds.
+func TestMigrationOfManyASecond(t *testing.T) {
+	s := open(t, pgtest.Start(t).Database(t), 5)
+	if _, err := s.pool.Exec(t.Context(), `
+		INSERT INTO kinds (facts) VALUES ('{"release": "7.4.0"}'), ('{"release": "7.5.4453"}');
+		INSERT INTO installations (name, newest) VALUES ('a', '2026-11-02 10:00:00.5Z');
+		INSERT INTO reports SELECT 1, k, m, m, i FROM (VALUES (1, '2026-11-01 10:00:00Z'::timestamptz, 'a'::bytea), (1, '2026-11-02 10:00:00Z', 'b'), (2, '2026-11-02 10:00:00Z', 'c'), (2, '2026-11-02 10:00:00.5Z', 'd')) r (k, m, i);
+		INSERT INTO stays VALUES (1, 1, '2026-11-01 10:00:00Z', '2026-11-02 10:00:00Z'), (1, 2, '2026-11-02 10:00:00Z', '2026-11-02 10:00:00.5Z');
+		INSERT INTO runs VALUES (1, 1, now(), '{"number": 1, "action": "upgrade", "result": "done"}')`); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []int{6, 5, 6} {
+		migrate(t, s, to)
+	}
+	i := fleetOf(t, s).Installations[0]
+	if len(i.Stays) != 2 || i.Stays[1].Said.Release != "7.5.4453" || len(i.Upgrades) != 1 {
+		t.Errorf("%+v", i)
+	}
+}
+
 func code(err error) string {
 	var list diag.List
 	if errors.As(err, &list) && len(list) > 0 {
@@ -239,12 +267,12 @@ func TestServerIsAway(t *testing.T) {
 	server := pgtest.Start(t)
 	s := open(t, server.Database(t), -1)
 	all := arrived(t, 6)
-	if _, err := s.Take(t.Context(), now, all[:20]...); err != nil {
+	if _, err := s.Take(t.Context(), all[:20]...); err != nil {
 		t.Fatal(err)
 	}
 	want := fleetOf(t, s)
 	server.Crash(t)
-	if _, err := s.Take(t.Context(), now, all[20]); err == nil {
+	if _, err := s.Take(t.Context(), all[20]); err == nil {
 		t.Error("a report was taken without a database")
 	}
 	server.Up(t)
@@ -254,13 +282,13 @@ func TestServerIsAway(t *testing.T) {
 			break
 		}
 	}
-	if diff := cmp.Diff(want, fleetOf(t, s)); diff != "" {
+	if diff := diffOf(want, fleetOf(t, s)); diff != "" {
 		t.Errorf("after the crash:\n%s", diff)
 	}
-	if _, err := s.Take(t.Context(), now, all[20:]...); err != nil {
+	if _, err := s.Take(t.Context(), all[20:]...); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff(ordered(all), fleetOf(t, s)); diff != "" {
+	if diff := diffOf(ordered(all), fleetOf(t, s)); diff != "" {
 		t.Errorf("after all:\n%s", diff)
 	}
 }

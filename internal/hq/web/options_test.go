@@ -20,7 +20,7 @@ func TestOptions(t *testing.T) {
 		if problems.Failed() {
 			t.Fatal(problems)
 		}
-		if _, err := v.site.Store.Take(t.Context(), now, r); err != nil {
+		if _, err := v.site.Store.Take(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}

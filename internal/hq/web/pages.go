@@ -178,16 +178,9 @@ func choices(f *fleet.Fleet, q query) []choice {
 	for n := range out {
 		found[n] = map[string]bool{out[n].Chosen: true}
 	}
-	known := map[*fleet.Facts]bool{} // installations share them
-	for _, i := range f.Installations {
-		for _, s := range i.Stays {
-			if known[s.Said] {
-				continue
-			}
-			known[s.Said] = true
-			for n, value := range []string{string(s.Said.Target), s.Said.Option, s.Said.Size, string(s.Said.Use)} {
-				found[n][value] = true
-			}
+	for _, k := range f.Kinds() {
+		for n, value := range []string{string(k.Target), k.Option, k.Size, string(k.Use)} {
+			found[n][value] = true
 		}
 	}
 	for n := range out {
@@ -227,11 +220,7 @@ func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	d := dashboardData{Query: q, Choices: choices(f.fleet, q)}
-	for _, id := range fleet.IDs() {
-		figure, _ := f.figure(id, q) // it is one of them
-		d.Figures = append(d.Figures, figure)
-	}
+	d := dashboardData{Query: q, Choices: choices(f.fleet, q), Figures: f.figures(q, fleet.IDs()...)}
 	if r.URL.Query().Get("format") == "json" {
 		writeJSON(w, d.Figures)
 		return
@@ -265,11 +254,11 @@ func (s *Site) figure(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, key := r.PathValue("id"), r.URL.Query().Get("row")
-	figure, ok := f.figure(id, q)
-	if !ok {
+	if !slices.Contains(fleet.IDs(), id) {
 		s.fail(w, r, http.StatusNotFound, "There is no such figure.")
 		return
 	}
+	figure := f.figures(q, id)[0]
 	d := figureData{Query: q, Figure: figure, Row: key, Table: figure.Table, JSON: q.address(id, key, "json"), CSV: q.address(id, key, "csv")}
 	document := any(figure)
 	if key != "" {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,26 +52,31 @@ type seen struct {
 // manyFigures is how many figures are kept. Then all are counted again: nobody fills the memory by asking for many days.
 const manyFigures = 1000
 
-// figure counts a figure, or gives it as it was counted before; false: there is none of that name.
-func (s *seen) figure(id string, q query) (*fleet.Figure, bool) {
-	key := q.DayText() + q.address(id, "", "")
+// figures counts figures, or gives them as they were counted before. There are all of them.
+func (s *seen) figures(q query, ids ...string) []*fleet.Figure {
+	out, missing := make([]*fleet.Figure, len(ids)), []string{}
+	key := func(id string) string { return q.DayText() + q.address(id, "", "") }
 	s.mu.Lock()
-	f := s.counted[key]
+	for n, id := range ids {
+		if out[n] = s.counted[key(id)]; out[n] == nil {
+			missing = append(missing, id)
+		}
+	}
 	s.mu.Unlock()
-	if f != nil {
-		return f, true
+	if len(missing) == 0 {
+		return out
 	}
-	f, ok := s.fleet.Figure(id, q.Query)
-	if !ok {
-		return nil, false
-	}
+	fresh := s.fleet.Figures(q.Query, missing...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.counted) >= manyFigures {
 		clear(s.counted)
 	}
-	s.counted[key] = f
-	return f, true
+	for _, f := range fresh {
+		out[slices.Index(ids, f.ID)] = f
+		s.counted[key(f.ID)] = f
+	}
+	return out
 }
 
 // How often one client may do something: at once, and then in a second.
@@ -91,9 +97,7 @@ func (s *Site) Read(ctx context.Context) error {
 	}
 	next := &seen{fleet: f, at: at, counted: map[string]*fleet.Figure{}}
 	q, _ := read(nil, at) // nothing is asked for, so nothing is wrong
-	for _, id := range fleet.IDs() {
-		next.figure(id, q)
-	}
+	next.figures(q, fleet.IDs()...)
 	s.seen.Store(next)
 	return nil
 }
@@ -207,13 +211,13 @@ func (s *Site) receive(w http.ResponseWriter, r *http.Request) {
 		answer(w, status, report.Answer{Problems: problems})
 		return
 	}
-	known, err := s.Store.Take(r.Context(), s.Now(), got)
+	known, err := s.Store.Receive(r.Context(), got)
 	if err != nil {
 		s.Log.Error("a report was not taken", "error", err)
 		answer(w, http.StatusServiceUnavailable, report.Answer{Problems: diag.List{{Code: "BERTH4926", Severity: diag.Error, Subject: "report", Summary: "the server can't keep the report now", Hint: "send it again later: berth report --send"}}})
 		return
 	}
-	answer(w, http.StatusOK, report.Answer{ID: got.ID, Known: known[got]})
+	answer(w, http.StatusOK, report.Answer{ID: got.ID, Known: known})
 }
 
 func answer(w http.ResponseWriter, status int, a report.Answer) {

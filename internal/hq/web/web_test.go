@@ -300,7 +300,7 @@ func TestPages(t *testing.T) {
 		if problems.Failed() {
 			t.Fatal(problems)
 		}
-		if _, err := v.site.Store.Take(t.Context(), now, r); err != nil {
+		if _, err := v.site.Store.Take(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}

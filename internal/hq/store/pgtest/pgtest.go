@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -20,11 +22,12 @@ const nobody = 65534
 // Server is a server that ends with the test that started it.
 type Server struct {
 	bin, dir string
+	settings string
 	n        atomic.Int32
 }
 
-// Start starts a server. It writes to the disk only where a test is about that.
-func Start(t *testing.T) *Server {
+// Start starts a server. It writes to the disk only where a test is about that, and says so with the setting fsync=on.
+func Start(t *testing.T, settings ...string) *Server {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is right
 	if len(found) == 0 {
@@ -41,6 +44,9 @@ func Start(t *testing.T) *Server {
 		}
 	}
 	s := &Server{bin: found[len(found)-1], dir: dir}
+	for _, more := range append([]string{"listen_addresses=''", "fsync=off", "unix_socket_directories=" + dir}, settings...) {
+		s.settings += " -c " + more // the last one counts
+	}
 	s.run(t, "initdb", "--pgdata="+s.data(), "--username=hq", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	s.Up(t)
 	t.Cleanup(func() { s.run(t, "pg_ctl", "--pgdata="+s.data(), "--silent", "--mode=immediate", "stop") })
@@ -52,7 +58,22 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 // Up starts the server again.
 func (s *Server) Up(t *testing.T) {
 	t.Helper()
-	s.run(t, "pg_ctl", "--pgdata="+s.data(), "--silent", "--wait", "--log="+filepath.Join(s.dir, "log"), "--options=-c listen_addresses='' -c fsync=off -c unix_socket_directories="+s.dir, "start")
+	s.run(t, "pg_ctl", "--pgdata="+s.data(), "--silent", "--wait", "--log="+filepath.Join(s.dir, "log"), "--options="+s.settings, "start")
+}
+
+// Process is the number of the server's process, whose children do the work.
+func (s *Server) Process(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // Crash ends the server as a power cut does, without its disk losing anything.

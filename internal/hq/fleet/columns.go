@@ -1,0 +1,157 @@
+package fleet
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"berth/internal/hq/issue"
+)
+
+// columns are the fleet once more, as figures pass over it: numbers that lie beside each other, and each kind of installation and each word once. A figure of
+// 100,000 installations is then counted in milliseconds.
+type columns struct {
+	kinds    []*Facts
+	begin    []int32 // of each installation, the first of its stays; and one more at the end
+	stays    []column
+	attempts []attempt // upgrades, by installation and number
+	words    []string
+	placed   []placed // beside Fleet.Issues
+}
+
+// column is a stay. Times are seconds since 1970.
+type column struct {
+	first, last int64
+	kind        int32
+}
+
+// attempt is an upgrade.
+type attempt struct {
+	started              int64
+	seconds              int32
+	of, number           int32  // the installation, and which of its upgrades
+	result, stage, codes uint16 // words; codes are one
+}
+
+// placed is what an issue is counted by.
+type placed struct {
+	of      int32 // the installation; -1: it never reported, or none is named
+	facts   *Facts
+	quarter string
+}
+
+// quiet is Silence in seconds.
+const quiet = int64(Silence / time.Second)
+
+// columns builds them at the first figure.
+func (f *Fleet) columns() *columns {
+	f.once.Do(func() { f.built = f.build() })
+	return f.built
+}
+
+// Kinds are all kinds of installations that there were, each once.
+func (f *Fleet) Kinds() []*Facts { return f.columns().kinds }
+
+func (f *Fleet) build() *columns {
+	c := &columns{begin: make([]int32, 0, len(f.Installations)+1)}
+	kinds, words := map[*Facts]int32{}, map[string]uint16{}
+	word := func(text string) uint16 {
+		n, ok := words[text]
+		if !ok {
+			n = uint16(len(words)) // stages, results and codes are words of lists
+			words[text], c.words = n, append(c.words, text)
+		}
+		return n
+	}
+	for n := range f.Installations {
+		i := &f.Installations[n]
+		c.begin = append(c.begin, int32(len(c.stays)))
+		for _, s := range i.Stays {
+			k, ok := kinds[s.Said]
+			if !ok {
+				k = int32(len(kinds))
+				kinds[s.Said], c.kinds = k, append(c.kinds, s.Said)
+			}
+			c.stays = append(c.stays, column{s.First.Unix(), s.Last.Unix(), k})
+		}
+		for u := range i.Upgrades {
+			r := &i.Upgrades[u]
+			codes := ""
+			if len(r.Codes) > 0 {
+				codes = strings.Join(r.Codes, " ")
+			}
+			c.attempts = append(c.attempts, attempt{r.Started.Unix(), int32(r.Seconds), int32(n), int32(u), word(r.Result), word(r.Stage), word(codes)})
+		}
+	}
+	c.begin = append(c.begin, int32(len(c.stays)))
+	quarters := map[string]string{} // by month: issues share them
+	for n := range f.Issues {
+		c.placed = append(c.placed, f.place(&f.Issues[n], quarters))
+	}
+	return c
+}
+
+func (f *Fleet) place(i *issue.Issue, quarters map[string]string) placed {
+	month := i.Opened[:len("2006-01")]
+	if quarters[month] == "" {
+		quarters[month] = i.Quarter()
+	}
+	p := placed{-1, nil, quarters[month]}
+	if n, ok := f.find(i.Installation); ok && len(f.Installations[n].Stays) > 0 {
+		p.of = int32(n)
+	}
+	p.facts = &Facts{Release: i.Release, Target: i.Target, Use: i.Use}
+	return p
+}
+
+// before is which stay of an installation had begun last at a time; -1: none had.
+func (c *columns) before(installation int, t int64) int32 {
+	from, to := c.begin[installation], c.begin[installation+1]
+	for n := to - 1; n >= from; n-- { // most often it is the last one
+		if c.stays[n].first <= t {
+			return n
+		}
+	}
+	return -1
+}
+
+// timeline finds times among others, which are in order, by their day: a search for each of a million stays takes too long.
+type timeline struct {
+	times []int64
+	begin int64   // the first day
+	slots []int32 // for each day from then on, the first time on it or after it
+}
+
+const daySeconds = int64(day / time.Second)
+
+func newTimeline(times []time.Time) *timeline {
+	l := &timeline{times: make([]int64, len(times))}
+	for n, t := range times {
+		l.times[n] = t.Unix()
+	}
+	if len(times) == 0 {
+		return l
+	}
+	l.begin = l.times[0] / daySeconds
+	for d := l.begin; d <= l.times[len(times)-1]/daySeconds; d++ {
+		at, _ := slices.BinarySearch(l.times, d*daySeconds)
+		l.slots = append(l.slots, int32(at))
+	}
+	return l
+}
+
+// from is the first time that is not before another one.
+func (l *timeline) from(t int64) int32 {
+	d := t/daySeconds - l.begin
+	switch {
+	case d < 0 || len(l.times) == 0:
+		return 0
+	case d >= int64(len(l.slots)):
+		return int32(len(l.times))
+	}
+	n := l.slots[d]
+	for int(n) < len(l.times) && l.times[n] < t {
+		n++
+	}
+	return n
+}
