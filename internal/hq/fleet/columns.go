@@ -35,9 +35,10 @@ type attempt struct {
 
 // placed is what an issue is counted by.
 type placed struct {
-	of      int32 // the installation; -1: it never reported, or none is named
-	facts   *Facts
+	of      int32  // the installation; -1: it never reported, or none is named
+	facts   *Facts // that it says itself
 	quarter string
+	checked bool // berth has a check for it
 }
 
 // quiet is Silence in seconds.
@@ -96,11 +97,10 @@ func (f *Fleet) place(i *issue.Issue, quarters map[string]string) placed {
 	if quarters[month] == "" {
 		quarters[month] = i.Quarter()
 	}
-	p := placed{-1, nil, quarters[month]}
+	p := placed{-1, &Facts{Release: i.Release, Target: i.Target, Use: i.Use}, quarters[month], i.Checked()}
 	if n, ok := f.find(i.Installation); ok && len(f.Installations[n].Stays) > 0 {
 		p.of = int32(n)
 	}
-	p.facts = &Facts{Release: i.Release, Target: i.Target, Use: i.Use}
 	return p
 }
 

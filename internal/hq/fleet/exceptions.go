@@ -21,7 +21,7 @@ func (v *view) exceptions(out *Figure) {
 			all++
 		}
 	}
-	for _, subject := range byMost(by) {
+	for _, subject := range byMost(by, func(of []review.Request) int { return len(of) }) {
 		of := by[subject]
 		var granted, refused, holding, led int
 		waits := map[int]int{}

@@ -152,34 +152,48 @@ func (v *view) issues(out *Figure) {
 }
 
 // byMost orders groups by their size, and then by name.
-func byMost[T any](groups map[string][]T) []string {
-	return slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return cmp.Or(cmp.Compare(len(groups[b]), len(groups[a])), cmp.Compare(a, b)) })
+func byMost[T any](groups map[string]T, size func(T) int) []string {
+	return slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return cmp.Or(cmp.Compare(size(groups[b]), size(groups[a])), cmp.Compare(a, b)) })
+}
+
+// caused is what was counted of the issues of a cause.
+type caused struct {
+	issues, production, trial, checked int
+	hours                              float64
 }
 
 // causes counts issues by their cause, next to how many of them berth has no check for.
 func (v *view) causes(out *Figure) {
 	out.Columns = []string{"cause", "issues", "share", "hours", "production", "trial", "with a check", "no check yet"}
-	all, by, unchecked := v.raised(), map[string][]raised{}, 0
+	all, by, unchecked := v.raised(), map[string]*caused{}, 0
 	for _, i := range all {
-		by[cmp.Or(i.Cause, notKnown)] = append(by[cmp.Or(i.Cause, notKnown)], i)
+		of := by[cmp.Or(i.Cause, notKnown)]
+		if of == nil {
+			of = &caused{}
+			by[cmp.Or(i.Cause, notKnown)] = of
+		}
+		of.issues++
+		of.hours += i.Hours
+		switch i.facts.Use {
+		case report.Production:
+			of.production++
+		case report.Trial:
+			of.trial++
+		}
+		if i.checked {
+			of.checked++
+		}
 	}
-	order := byMost(by)
+	order := byMost(by, func(c *caused) int { return c.issues })
 	for _, cause := range order {
 		of := by[cause]
-		hours, uses, checked := 0.0, map[report.Use]int{}, 0
-		for _, i := range of {
-			hours += i.Hours
-			uses[i.facts.Use]++
-			if i.Checked() {
-				checked++
-			}
-		}
-		unchecked += len(of) - checked
-		out.Rows = append(out.Rows, Row{cause, []any{cause, len(of), Share{len(of), len(all)}, hours, uses[report.Production], uses[report.Trial], checked, len(of) - checked}, v.raisedList(v.q, func(i raised) bool { return cmp.Or(i.Cause, notKnown) == cause })})
+		unchecked += of.issues - of.checked
+		out.Rows = append(out.Rows, Row{cause, []any{cause, of.issues, Share{of.issues, len(all)}, of.hours, of.production, of.trial, of.checked, of.issues - of.checked},
+			v.raisedList(v.q, func(i raised) bool { return cmp.Or(i.Cause, notKnown) == cause })})
 	}
 	out.Headline = "No issues."
 	if len(order) > 0 {
-		out.Headline = fmt.Sprintf("%s causes the most: %v of %s. berth has no check for %v of all.", order[0], Share{len(by[order[0]]), len(all)}, counted(len(all), "issue"), Share{unchecked, len(all)})
+		out.Headline = fmt.Sprintf("%s causes the most: %v of %s. berth has no check for %v of all.", order[0], Share{by[order[0]].issues, len(all)}, counted(len(all), "issue"), Share{unchecked, len(all)})
 	}
 }
 
@@ -197,24 +211,24 @@ func codesOf(i raised) []string {
 // checks counts issues by code, with the quarter in which the code had its largest share.
 func (v *view) checks(out *Figure) {
 	out.Columns = []string{"code", "title", "check", "issues", "share", "most in", "share then", "share in the newest quarter"}
-	all, by, quarters := v.raised(), map[string][]raised{}, map[string]int{}
+	all, by, quarters := v.raised(), map[string]map[string]int{}, map[string]int{} // by code and quarter; by quarter
 	for _, i := range all {
 		quarters[i.quarter]++
 		for _, c := range codesOf(i) {
-			by[c] = append(by[c], i)
+			if by[c] == nil {
+				by[c] = map[string]int{}
+			}
+			by[c][i.quarter]++
 		}
 	}
 	newest := issue.QuarterOf(Day{v.q.end()}.String())
 	out.Headline = "No issues."
-	for n, code := range byMost(by) {
-		of, in := by[code], map[string]int{}
-		for _, i := range of {
-			in[i.quarter]++
-		}
+	for n, code := range byMost(by, total) {
+		in := by[code]
 		name, then := peak(in, quarters)
 		known, ok := diag.Explain(code) // none has no title
 		now := Share{in[newest], quarters[newest]}
-		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, yes(ok), len(of), Share{len(of), len(all)}, name, then, now}, v.raisedList(v.q, func(i raised) bool { return slices.Contains(codesOf(i), code) })})
+		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, yes(ok), total(in), Share{total(in), len(all)}, name, then, now}, v.raisedList(v.q, func(i raised) bool { return slices.Contains(codesOf(i), code) })})
 		if n == 0 || out.Headline == "" {
 			out.Headline = ""
 			if code != noCode {
@@ -225,6 +239,14 @@ func (v *view) checks(out *Figure) {
 	if out.Headline == "" {
 		out.Headline = "No issue has a code."
 	}
+}
+
+// total adds counts.
+func total(counts map[string]int) (all int) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
 }
 
 // peak is the quarter in which something was the largest share of all issues, the first of two.

@@ -60,30 +60,46 @@ func (v *view) upgrades(out *Figure) {
 	out.Headline = fmt.Sprintf("%v of %d upgrades were done.", all.share(), all.tried)
 }
 
+// stopped is what was counted of the upgrades that stopped at a stage.
+type stopped struct {
+	upgrades, installations int
+	last                    int32          // installation; they come in order
+	codes                   map[uint16]int // by word
+}
+
 // stops counts the upgrades that were not done by the stage that they did not get through.
 func (v *view) stops(out *Figure) {
 	out.Columns = []string{"stage", "upgrades", "share", "installations", "most frequent code"}
-	stopped, stages := v.tallied().stopped, map[string][]*attempt{}
-	for _, a := range stopped {
+	all, stages := v.tallied().stopped, map[string]*stopped{}
+	for _, a := range all {
 		name := cmp.Or(v.words[a.stage], notKnown)
-		stages[name] = append(stages[name], a)
+		of := stages[name]
+		if of == nil {
+			of = &stopped{last: -1, codes: map[uint16]int{}}
+			stages[name] = of
+		}
+		of.upgrades++
+		of.codes[a.codes]++
+		if of.last != a.of {
+			of.last = a.of
+			of.installations++
+		}
 	}
-	order := byMost(stages)
+	order := byMost(stages, func(s *stopped) int { return s.upgrades })
 	for _, name := range order {
-		at, of, found := stages[name], map[int32]bool{}, map[string]int{}
-		for _, a := range at {
-			of[a.of] = true
-			for _, c := range strings.Fields(v.words[a.codes]) {
-				found[c]++
+		of, found := stages[name], map[string]int{}
+		for codes, n := range of.codes {
+			for _, c := range strings.Fields(v.words[codes]) {
+				found[c] += n
 			}
 		}
-		out.Rows = append(out.Rows, Row{name, []any{name, len(at), Share{len(at), len(stopped)}, len(of), most(found)}, v.triedList(v.q, func(v *view, a *attempt) bool {
+		out.Rows = append(out.Rows, Row{name, []any{name, of.upgrades, Share{of.upgrades, len(all)}, of.installations, most(found)}, v.triedList(v.q, func(v *view, a *attempt) bool {
 			return v.words[a.result] != state.Done && cmp.Or(v.words[a.stage], notKnown) == name
 		})})
 	}
 	out.Headline = "No upgrade stopped."
 	if len(out.Rows) > 0 {
-		out.Headline = fmt.Sprintf("%s stopped, most often at %s.", counted(len(stopped), "upgrade"), order[0])
+		out.Headline = fmt.Sprintf("%s stopped, most often at %s.", counted(len(all), "upgrade"), order[0])
 	}
 }
 

@@ -201,8 +201,8 @@ func (v *view) tries(with func(a *attempt, kind int32)) {
 // raised is an issue with the facts of its installation.
 type raised struct {
 	*issue.Issue
-	facts   *Facts
-	quarter string
+	*placed
+	facts *Facts
 }
 
 // issuesOf are the issues that the query wants, by number. The facts are those of the installation as it was last; of one that had not reported, or that is
@@ -212,9 +212,9 @@ func (v *view) raised() []raised {
 		return v.opened
 	}
 	from, to, end := Day{v.q.from()}.String(), Day{v.q.end()}.String(), v.q.end().Unix()
-	v.opened = []raised{}
-	for n, p := range v.placed {
-		i := &v.Issues[n]
+	v.opened = make([]raised, 0, len(v.placed))
+	for n := range v.placed {
+		i, p := &v.Issues[n], &v.placed[n]
 		if i.Opened < from || i.Opened > to {
 			continue
 		}
@@ -225,7 +225,7 @@ func (v *view) raised() []raised {
 			}
 		}
 		if v.q.wants(facts) {
-			v.opened = append(v.opened, raised{i, facts, p.quarter})
+			v.opened = append(v.opened, raised{i, p, facts})
 		}
 	}
 	return v.opened
