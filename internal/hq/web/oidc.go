@@ -139,6 +139,14 @@ func (s *Site) identify(ctx context.Context, code, nonce, verifier string) (emai
 	if err != nil {
 		return "", fmt.Errorf("verify the token: %w", err)
 	}
+	if id.Nonce != nonce {
+		return "", errors.New("the token is of another sign-in")
+	}
+	return address(ctx, of, id, oauth2.StaticTokenSource(token))
+}
+
+// address is the e-mail address that the provider has verified. Many providers have it in no token: they are asked for it.
+func address(ctx context.Context, of *oidc.Provider, id *oidc.IDToken, access oauth2.TokenSource) (email string, err error) {
 	var claims struct {
 		Email    string `json:"email"`
 		Verified bool   `json:"email_verified"`
@@ -146,10 +154,17 @@ func (s *Site) identify(ctx context.Context, code, nonce, verifier string) (emai
 	if err := id.Claims(&claims); err != nil {
 		return "", err
 	}
-	switch {
-	case id.Nonce != nonce:
-		return "", errors.New("the token is of another sign-in")
-	case !claims.Verified:
+	if claims.Email == "" {
+		info, err := of.UserInfo(ctx, access)
+		if err != nil {
+			return "", fmt.Errorf("ask for the e-mail address: %w", err)
+		}
+		if info.Subject != id.Subject {
+			return "", errors.New("the e-mail address is that of somebody else")
+		}
+		claims.Email, claims.Verified = info.Email, info.EmailVerified
+	}
+	if !claims.Verified {
 		return "", fmt.Errorf("the e-mail address %s is not verified", cmp.Or(claims.Email, "of nobody"))
 	}
 	return strings.ToLower(claims.Email), nil
