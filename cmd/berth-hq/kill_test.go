@@ -83,7 +83,7 @@ func TestKill(t *testing.T) {
 		}
 		mu.Unlock()
 		var wait sync.WaitGroup
-		for range 4 {
+		for range 16 { // several are written together
 			wait.Go(func() {
 				for {
 					select {
@@ -140,6 +140,49 @@ func TestKill(t *testing.T) {
 	f, err := s.Fleet(t.Context(), catalogue.Embedded(), nil)
 	if err != nil || killed != whole || len(f.Installations) == 0 {
 		t.Errorf("%v: the figures after the kills differ from those without", err)
+	}
+}
+
+// TestDiskFull: a database without room acknowledges nothing more, with a code, and goes on when there is room again. What was acknowledged is there.
+func TestDiskFull(t *testing.T) {
+	server := pgtest.StartSmall(t, 160)
+	a := admin{t, server.Database(t)}
+	a.types("", 0, "migrate")
+	text, _ := a.types("", 0, "simulate", "--installations", "40", "--months", "8")
+	_, url := serving(t, a.address)
+	free := server.Fill(t)
+	var acknowledged, refused []string
+	for line := range strings.Lines(text) {
+		if _, ok := send(url, line); ok {
+			acknowledged = append(acknowledged, line)
+			continue
+		}
+		if refused = append(refused, line); len(refused) == 20 {
+			break
+		}
+	}
+	if len(refused) == 0 {
+		t.Fatalf("%d reports were taken by a full disk", len(acknowledged))
+	}
+	resp, err := http.Post(url+report.Path, "application/json", strings.NewReader(refused[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got report.Answer
+	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != http.StatusServiceUnavailable || got.Problems[0].Code != "BERTH4926" {
+		t.Errorf("%s %v %+v", resp.Status, err, got)
+	}
+	resp.Body.Close()
+	free()
+	for _, line := range acknowledged {
+		if got, ok := send(url, line); !ok || !got.Known {
+			t.Fatal("an acknowledged report was lost")
+		}
+	}
+	for _, line := range refused {
+		if _, ok := send(url, line); !ok {
+			t.Fatal("there is room, and a report is not taken")
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ PGHOST and PGPASSFILE, work too. BERTH_HQ_RECORD names the support record whose 
 	root.SetIn(e.stdin)
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
-	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e), newIssuesCmd(e), newExceptionsCmd(e), newDigestCmd(e), newOptionsCmd(e))
+	root.AddCommand(newMigrateCmd(e), newImportCmd(e), newExportCmd(e), newSimulateCmd(e), newServeCmd(e), newPeopleCmd(e), newIssuesCmd(e), newExceptionsCmd(e), newDigestCmd(e), newOptionsCmd(e), newBackupCmd(e), newRestoreCmd(e))
 	err := root.ExecuteContext(ctx)
 	var problems diag.List
 	switch {
@@ -147,7 +147,7 @@ func migrate(ctx context.Context, e *env, s *store.Store, to int, yes bool) erro
 	}
 	if to < from && !yes {
 		lost := diag.Diagnostic{Code: "BERTH4922", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("schema %d has no place for some of the data", to),
-			Hint: fmt.Sprintf("back the database up, then: berth-hq migrate --to %d --yes", to)}
+			Hint: fmt.Sprintf("back the database up with berth-hq backup, then: berth-hq migrate --to %d --yes", to)}
 		for _, m := range way {
 			lost.Detail = append(lost.Detail, fmt.Sprintf("all of %s would be deleted", m.Name))
 		}

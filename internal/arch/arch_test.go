@@ -118,7 +118,7 @@ var rooms = map[string][]string{
 	"internal/registry":                  {"internal/diag"},
 	"cmd/berth":                          {"internal/cli", "internal/installation", "internal/view"},
 	"cmd/berth-catalogue":                {"catalogue", "internal/catalogue/maintain", "internal/catalogue/rendered"},
-	"cmd/berth-hq":                       {"catalogue", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/hq/option", "internal/hq/review", "internal/hq/simulate", "internal/hq/store", "internal/hq/web", "internal/report"},
+	"cmd/berth-hq":                       {"catalogue", "internal/backup", "internal/backup/place", "internal/diag", "internal/hq/fleet", "internal/hq/issue", "internal/hq/option", "internal/hq/review", "internal/hq/simulate", "internal/hq/store", "internal/hq/web", "internal/report"},
 	"internal/hq/issue":                  {"catalogue", "internal/diag", "internal/report", "internal/upgrade/stages"},
 	"internal/hq/option":                 {"catalogue", "internal/diag", "internal/hq/issue"},
 	"internal/hq/review":                 {"catalogue", "internal/diag", "internal/exception", "internal/hq/issue"},

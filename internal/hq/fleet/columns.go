@@ -11,8 +11,8 @@ import (
 // columns are the fleet once more, as figures pass over it: numbers that lie beside each other, and each kind of installation and each word once. A figure of
 // 100,000 installations is then counted in milliseconds.
 type columns struct {
-	kinds    []*Facts
-	begin    []int32 // of each installation, the first of its stays; and one more at the end
+	kinds    []*Facts // as far as figures tell them apart
+	begin    []int32  // of each installation, the first of its stays; and one more at the end
 	stays    []column
 	attempts []attempt // upgrades, by installation and number
 	words    []string
@@ -55,7 +55,22 @@ func (f *Fleet) Kinds() []*Facts { return f.columns().kinds }
 
 func (f *Fleet) build() *columns {
 	c := &columns{begin: make([]int32, 0, len(f.Installations)+1)}
-	kinds, words := map[*Facts]int32{}, map[string]uint16{}
+	kinds, alike, words := map[*Facts]int32{}, map[Facts]int32{}, map[string]uint16{}
+	kind := func(of *Facts) int32 {
+		k, ok := kinds[of]
+		if ok {
+			return k
+		}
+		// No figure asks for these, and there are many more kinds with them.
+		short := *of
+		short.Postgres, short.External, short.Berth = 0, false, ""
+		if k, ok = alike[short]; !ok {
+			k = int32(len(alike))
+			alike[short], c.kinds = k, append(c.kinds, &short)
+		}
+		kinds[of] = k
+		return k
+	}
 	word := func(text string) uint16 {
 		n, ok := words[text]
 		if !ok {
@@ -68,12 +83,7 @@ func (f *Fleet) build() *columns {
 		i := &f.Installations[n]
 		c.begin = append(c.begin, int32(len(c.stays)))
 		for _, s := range i.Stays {
-			k, ok := kinds[s.Said]
-			if !ok {
-				k = int32(len(kinds))
-				kinds[s.Said], c.kinds = k, append(c.kinds, s.Said)
-			}
-			c.stays = append(c.stays, column{s.First.Unix(), s.Last.Unix(), k})
+			c.stays = append(c.stays, column{s.First.Unix(), s.Last.Unix(), kind(s.Said)})
 		}
 		for u := range i.Upgrades {
 			r := &i.Upgrades[u]

@@ -1,6 +1,10 @@
 // Package fleet is what the reports of many installations say together: which of them are active, what each ran when, and the figures that follow.
 // A report says how an installation was at one moment. Reports that say the same are joined to spans of time, so that a figure of any day is read from a
 // few spans and not from all reports. Each figure has its definition, and each of its rows has the list that it was counted from. Pure.
+//
+//	installations ──> columns, once ──> a view of what a query asks ──> figures ──> lists, when they are asked for
+//
+// One package because all figures are counted from the same view, and every one of them is a few lines beside its definition.
 package fleet
 
 import (

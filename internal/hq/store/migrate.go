@@ -69,7 +69,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		return fmt.Errorf("read the schema's number: %w", err)
 	case n < len(all):
 		return diag.List{{Code: "BERTH4921", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("the database has schema %d, and this program works with %d", n, len(all)),
-			Hint: "back the database up, then: berth-hq migrate"}}
+			Hint: "back the database up with berth-hq backup, then: berth-hq migrate"}}
 	case n > len(all):
 		return diag.List{{Code: "BERTH4921", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("the database has schema %d, and this program works with %d", n, len(all)),
 			Hint: fmt.Sprintf("use the newer berth-hq, or go back with it: berth-hq migrate --to %d", len(all))}}

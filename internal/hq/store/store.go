@@ -112,33 +112,34 @@ func read(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
 	if err != nil {
 		return err
 	}
-	words := map[string]string{} // runs share them
-	word := func(w *string) {
-		if words[*w] == "" {
-			words[*w] = *w
-		}
-		*w = words[*w]
-	}
-	err = each(ctx, tx, `SELECT installation, run FROM runs WHERE run ->> 'action' = '`+string(plan.Upgrade)+`' ORDER BY installation, number`, func(row pgx.Rows) error {
-		var id int32
-		var text []byte
-		var r report.Run
-		if err := row.Scan(&id, &text); err != nil {
-			return err
-		}
-		i := &out.Installations[at[id]]
-		err := json.Unmarshal(text, &r)
-		r.Action = plan.Upgrade
-		for _, w := range []*string{&r.From, &r.Release, &r.Result, &r.Stage} {
-			word(w)
-		}
-		i.Upgrades = append(i.Upgrades, r)
-		return err
-	})
-	if err != nil {
+	if err := readUpgrades(ctx, tx, func(id int32) *fleet.Installation { return &out.Installations[at[id]] }); err != nil {
 		return err
 	}
 	return readBeside(ctx, tx, out)
+}
+
+// readUpgrades reads the upgrades of installations. They share their words, of which there are few.
+func readUpgrades(ctx context.Context, tx pgx.Tx, of func(id int32) *fleet.Installation) error {
+	words := map[string]string{}
+	return each(ctx, tx, `SELECT installation, run FROM runs WHERE run ->> 'action' = '`+string(plan.Upgrade)+`' ORDER BY installation, number`, func(row pgx.Rows) error {
+		var id int32
+		var text []byte
+		if err := row.Scan(&id, &text); err != nil {
+			return err
+		}
+		r := report.Run{}
+		err := json.Unmarshal(text, &r)
+		r.Action = plan.Upgrade
+		for _, w := range []*string{&r.From, &r.Release, &r.Result, &r.Stage} {
+			if _, ok := words[*w]; !ok {
+				words[*w] = *w
+			}
+			*w = words[*w]
+		}
+		i := of(id)
+		i.Upgrades = append(i.Upgrades, r)
+		return err
+	})
 }
 
 // readBeside reads what is no report: what was refused, and what people wrote.

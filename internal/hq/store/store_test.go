@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,22 +161,8 @@ func TestAnyOrder(t *testing.T) {
 // TestRunsThatGoOn: a run that was killed and continued is what the newest report says, whichever arrives last.
 func TestRunsThatGoOn(t *testing.T) {
 	s := open(t, pgtest.Start(t).Database(t), -1)
-	key := report.NewKey("a")
 	said := func(age time.Duration, result string) *report.Received {
-		signed, err := key.Sign(&report.Report{Version: 1, Installation: key.Installation(), Made: now.Add(-age), Berth: "0.4.0", Release: "7.5.4453", Target: catalogue.Compose, Option: "compose",
-			Runs: []report.Run{{Number: 7, Action: plan.Upgrade, Started: now.AddDate(0, 0, -9), From: "7.4.0", Release: "7.5.4453", Result: result}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := signed.Text()
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, problems := report.Open(text, now)
-		if problems.Failed() {
-			t.Fatal(problems)
-		}
-		return r
+		return opened(t, &report.Report{Made: now.Add(-age), Release: "7.5.4453", Runs: []report.Run{{Number: 7, Action: plan.Upgrade, Started: now.AddDate(0, 0, -9), From: "7.4.0", Release: "7.5.4453", Result: result}}})
 	}
 	for _, r := range []*report.Received{said(3*time.Hour, state.Killed), said(time.Hour, state.Done), said(2*time.Hour, state.Killed)} {
 		if _, err := s.Take(t.Context(), r); err != nil {
@@ -184,6 +171,80 @@ func TestRunsThatGoOn(t *testing.T) {
 	}
 	if got := fleetOf(t, s).Installations[0].Upgrades; len(got) != 1 || got[0].Result != state.Done {
 		t.Errorf("%+v", got)
+	}
+}
+
+// opened is a report as it is received.
+func opened(t *testing.T, of *report.Report) *report.Received {
+	t.Helper()
+	key := report.NewKey("a")
+	of.Version, of.Installation, of.Berth, of.Target, of.Option = 1, key.Installation(), "0.4.0", catalogue.Compose, "compose"
+	signed, err := key.Sign(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := signed.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, problems := report.Open(text, now)
+	if problems.Failed() {
+		t.Fatal(problems)
+	}
+	return r
+}
+
+// TestLateInTheMiddle: a report that comes late and says another thing than those before and after it breaks their stay where they lie, over years of reports.
+func TestLateInTheMiddle(t *testing.T) {
+	s := open(t, pgtest.Start(t).Database(t), -1)
+	var all []*report.Received
+	late := opened(t, &report.Report{Made: now.AddDate(0, 0, -101), Release: "7.5.4453"})
+	for day := range 300 {
+		if day%2 == 0 {
+			all = append(all, opened(t, &report.Report{Made: now.AddDate(0, 0, -day), Release: "7.4.0"}))
+		}
+	}
+	for _, some := range [][]*report.Received{all, {late}} {
+		if _, err := s.Take(t.Context(), some...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := diffOf(ordered(append(all, late)), fleetOf(t, s)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestTogether: reports of many senders are taken together, a second one of the same is known, and one that the database can't keep spoils no other.
+func TestTogether(t *testing.T) {
+	s := open(t, pgtest.Start(t).Database(t), -1)
+	all := arrived(t, 12)
+	bad := opened(t, &report.Report{Made: now, Release: "7.5.4453", Runs: []report.Run{{Number: 1, Action: plan.Upgrade, Started: now, Result: state.Done}}})
+	bad.Runs[0].Stage = "\x00" // jsonb has no such text; Open does not let it through
+	var wait sync.WaitGroup
+	var taken, known atomic.Int64
+	for n, r := range append(all, bad) {
+		wait.Go(func() {
+			old, err := s.Receive(context.Background(), r)
+			switch {
+			case (err != nil) != (r == bad):
+				t.Errorf("report %d: %v", n, err)
+			case old:
+				known.Add(1)
+			case err == nil:
+				taken.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	distinct := map[string]bool{}
+	for _, r := range all {
+		distinct[r.ID] = true
+	}
+	if int(taken.Load()) != len(distinct) || int(known.Load()) != len(all)-len(distinct) || len(all) == len(distinct) {
+		t.Errorf("%d taken and %d known, of %d with %d distinct ones", taken.Load(), known.Load(), len(all), len(distinct))
+	}
+	if diff := diffOf(ordered(all), fleetOf(t, s)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -50,6 +50,7 @@ func person(r *http.Request) *store.Person {
 type page struct {
 	Person *store.Person
 	At     time.Time // when the figures were read
+	Of     string    // what they were read from
 	Body   any
 }
 
@@ -57,7 +58,7 @@ type page struct {
 func (s *Site) show(w http.ResponseWriter, r *http.Request, name string, body any) {
 	p := page{Person: person(r), Body: body}
 	if seen := s.seen.Load(); seen != nil {
-		p.At = seen.at
+		p.At, p.Of = seen.at, fmt.Sprintf("%d installations, %.1f GB on disk", len(seen.fleet.Installations), float64(seen.bytes)/1e9)
 	}
 	var text bytes.Buffer
 	if err := pages.ExecuteTemplate(&text, name, p); err != nil {

@@ -44,6 +44,7 @@ type Site struct {
 type seen struct {
 	fleet *fleet.Fleet
 	at    time.Time
+	bytes int64 // that the database has on disk
 
 	mu      sync.Mutex
 	counted map[string]*fleet.Figure // by address
@@ -95,7 +96,11 @@ func (s *Site) Read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := &seen{fleet: f, at: at, counted: map[string]*fleet.Figure{}}
+	bytes, err := s.Store.Size(ctx)
+	if err != nil {
+		return err
+	}
+	next := &seen{fleet: f, at: at, bytes: bytes, counted: map[string]*fleet.Figure{}}
 	q, _ := read(nil, at) // nothing is asked for, so nothing is wrong
 	next.figures(q, fleet.IDs()...)
 	s.seen.Store(next)

@@ -3,6 +3,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,6 +30,48 @@ type Server struct {
 // Start starts a server. It writes to the disk only where a test is about that, and says so with the setting fsync=on.
 func Start(t *testing.T, settings ...string) *Server {
 	t.Helper()
+	return start(t, func(string) {}, settings...)
+}
+
+// StartSmall starts one on a disk of so many MB, which only root can make.
+func StartSmall(t *testing.T, size int) *Server {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("NOT CHECKED: only root can make a small disk")
+	}
+	return start(t, func(dir string) {
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", size)); err != nil {
+			t.Skip("NOT CHECKED: no disk can be mounted here: " + err.Error())
+		}
+		t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	}, "fsync=on")
+}
+
+// Fill takes all room that is left on the disk of a server, and gives what gives it back.
+func (s *Server) Fill(t *testing.T) (free func()) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(s.dir, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; size /= 2 {
+		for err = nil; err == nil; {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		if err := os.Remove(f.Name()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func start(t *testing.T, mount func(dir string), settings ...string) *Server {
+	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is right
 	if len(found) == 0 {
 		t.Skip("NOT CHECKED: PostgreSQL is not installed (make postgres)")
@@ -38,6 +81,7 @@ func Start(t *testing.T, settings ...string) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	mount(dir)
 	if os.Getuid() == 0 {
 		if err := os.Chown(dir, nobody, nobody); err != nil {
 			t.Fatal(err)

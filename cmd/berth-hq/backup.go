@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+
+	"berth/internal/backup"
+	"berth/internal/backup/place"
+	"berth/internal/diag"
+	"berth/internal/hq/store"
+)
+
+// hqTarget is what a manifest says where one of an installation says its target.
+const hqTarget = "berth-hq"
+
+func newBackupCmd(e *env) *cobra.Command {
+	var recipients []string
+	cmd := &cobra.Command{
+		Use:   "backup FOLDER",
+		Short: "Write a backup of the database, as it is at one moment",
+		Long: `Write a backup of the database to a new folder below FOLDER, as it is at one moment; reports may come in meanwhile. It has the form of berth's backups: an
+archive of the tables in the text form of COPY, compressed with zstd, and a manifest that is written last. What was written is read back.
+
+With --recipient it is encrypted to a public key of age. Sessions are not in it, so people sign in again after a restore.
+
+    berth-hq backup /var/backups/hq --recipient age1...`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := e.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			// An older schema is backed up, too: that is what one does before a migration.
+			if n, err := s.Schema(cmd.Context()); err != nil || n == 0 {
+				return errors.Join(err, s.Ready(cmd.Context()))
+			}
+			return backUp(cmd.Context(), e, s, args[0], recipients)
+		},
+	}
+	cmd.Flags().StringArrayVar(&recipients, "recipient", nil, "encrypt it to this public key of age (several times: to each)")
+	return cmd
+}
+
+func backUp(ctx context.Context, e *env, s *store.Store, folder string, recipients []string) error {
+	to, err := backup.Recipients(recipients)
+	if err != nil {
+		return err
+	}
+	m := &backup.Manifest{Format: backup.Format, ID: e.now().UTC().Format(backup.IDForm), Target: hqTarget, Began: e.now().UTC(), Recipients: recipients,
+		Left: []backup.Left{{What: "sessions", Why: "they last 12 hours", Lost: "people sign in again"}}}
+	b := backup.Backup{Place: place.In(folder), Dir: m.ID}
+	if _, err := b.Manifest(ctx); err == nil {
+		return fmt.Errorf("%s is there already; wait a second", b)
+	}
+	var d store.Dump
+	part, err := b.Write(ctx, "hq", to, func(out io.Writer) (err error) {
+		d, err = s.Dump(ctx, out)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write the backup: %w", err)
+	}
+	if err := b.Verify(ctx, part, nil); err != nil {
+		return err
+	}
+	m.Release, m.Completed, m.Parts = strconv.Itoa(d.Schema), e.now().UTC(), []backup.Part{part}
+	m.Databases = []backup.Database{{Name: "hq", Server: d.Server, Bytes: d.Bytes, Rows: d.Rows}}
+	if err := b.Complete(ctx, m); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "%s: %d rows of %d tables, %.1f MB\n", b, rowsOf(d.Rows), len(d.Rows), float64(part.Size)/1e6)
+	return err
+}
+
+func rowsOf(rows map[string]int64) (all int64) {
+	for n := range maps.Values(rows) {
+		all += n
+	}
+	return all
+}
+
+func newRestoreCmd(e *env) *cobra.Command {
+	var identity string
+	cmd := &cobra.Command{
+		Use:   "restore BACKUP",
+		Short: "Write a backup to an empty database",
+		Long: `Write a backup to an empty database, whole or not at all, and lead it to the schema of this program.
+
+    createdb hq2
+    BERTH_HQ_DATABASE=postgres:///hq2?host=/run/postgresql berth-hq restore /var/backups/hq/20261129-230000`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := e.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			return restore(cmd.Context(), e, s, args[0], identity)
+		},
+	}
+	cmd.Flags().StringVar(&identity, "identity", "", "the file with the key of age that opens it")
+	return cmd
+}
+
+func restore(ctx context.Context, e *env, s *store.Store, name, identity string) error {
+	b := backup.Backup{Place: place.In(filepath.Dir(filepath.Clean(name))), Dir: filepath.Base(filepath.Clean(name))}
+	m, err := b.Manifest(ctx)
+	if err != nil {
+		return err
+	}
+	schema, err := strconv.Atoi(m.Release)
+	if err != nil || m.Target != hqTarget || len(m.Parts) != 1 || len(m.Databases) != 1 {
+		return diag.List{{Code: "BERTH4929", Severity: diag.Error, Subject: b.String(), Summary: "it is a backup of something else", Hint: "name one that berth-hq backup wrote"}}
+	}
+	keys, err := keysOf(identity)
+	if err != nil {
+		return err
+	}
+	if err := b.Opens(ctx, m, keys); err != nil {
+		return err
+	}
+	d := store.Dump{Schema: schema, Rows: m.Databases[0].Rows}
+	err = s.Load(ctx, d, func(take func(io.Reader) error) error { return b.Read(ctx, m.Parts[0], keys, take) })
+	if err != nil {
+		return err
+	}
+	all, err := store.Migrations()
+	if err != nil {
+		return err
+	}
+	if err := s.Migrate(ctx, len(all), func(text string) { fmt.Fprintln(e.stderr, text) }); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.stdout, "%d rows of %d tables, as they were on %s\n", rowsOf(d.Rows), len(d.Rows), m.Began.Format("2006-01-02 15:04:05 MST"))
+	return err
+}
+
+func keysOf(identity string) ([]age.Identity, error) {
+	if identity == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(identity)
+	if err != nil {
+		return nil, err
+	}
+	return backup.Identities(text)
+}
