@@ -171,7 +171,7 @@ func (c *Catalogue) Files() fs.FS { return c.fsys }
 // manifests, so these are not read.
 func (c *Catalogue) Digest() string {
 	sum := sha256.New()
-	for _, name := range []string{IndexFile, NoticesFile, RelationsFile, ServicesFile} {
+	for _, name := range []string{IndexFile, NoticesFile, IssuesFile, RelationsFile, ServicesFile} {
 		content := must(fs.ReadFile(c.fsys, name))
 		fmt.Fprintf(sum, "%s %d\n", name, len(content))
 		sum.Write(content)

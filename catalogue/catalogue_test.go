@@ -181,7 +181,7 @@ func TestIndexHoldsManifestDigests(t *testing.T) {
 
 func TestChangedManifestIsRefused(t *testing.T) {
 	changed := fstest.MapFS{}
-	for _, name := range []string{IndexFile, NoticesFile, RelationsFile, ServicesFile, ManifestFile("7.5")} {
+	for _, name := range []string{IndexFile, NoticesFile, IssuesFile, RelationsFile, ServicesFile, ManifestFile("7.5")} {
 		content, err := fs.ReadFile(files, name)
 		if err != nil {
 			t.Fatal(err)

@@ -90,10 +90,10 @@ var illnesses = []illness{
 		pgsql("ALTER SYSTEM RESET default_transaction_read_only")(s)
 		pgsql("SELECT pg_reload_conf()")(s)
 	}, "BERTH5021", nil},
-	{"an index is invalid", pgsql("CREATE INDEX doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass"), pgsql("DROP INDEX doctored"), "BERTH5024", nil},
+	{"an index is invalid", pgsql("CREATE INDEX doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass"), byItself, "BERTH5024", nil},
 	{"a schema migration failed", pgsql("INSERT INTO migration_logs (migration_logs_schema_version, schema, version, up, started_at, finished_at, success) VALUES (2, 'frontend', 7, true, now(), now(), false)"),
 		pgsql("DELETE FROM migration_logs WHERE version = 7"), "BERTH5027", nil},
-	{"a collation changed", pgsql("UPDATE pg_database SET datcollversion = '2.28' WHERE datname = current_database()"), pgsql("ALTER DATABASE sg REFRESH COLLATION VERSION"), "BERTH5023", nil},
+	{"a collation changed", pgsql("UPDATE pg_database SET datcollversion = '2.28' WHERE datname = current_database()"), byItself, "BERTH5023", nil},
 	{"Redis wants a password", redis("redis-cache", "CONFIG", "SET", "requirepass", "doctored"), redis("redis-cache", "-a", "doctored", "--no-auth-warning", "CONFIG", "SET", "requirepass", ""), "BERTH5040", nil},
 	{"Redis is full", redis("redis-store", "CONFIG", "SET", "maxmemory", "1000kb"), redis("redis-store", "CONFIG", "SET", "maxmemory", "0"), "BERTH5041", nil},
 	{"Redis can't save", saves("0555"), saves("0755"), "BERTH5042", nil},
@@ -196,7 +196,10 @@ func (s *site) diagnosed(cause string, below ...string) *doctor.Report {
 // obeys runs the command that the doctor named first, as its reader would.
 func (s *site) obeys(r *doctor.Report) {
 	s.t.Helper()
-	at := max(strings.LastIndex(r.Do, "berth "), strings.LastIndex(r.Do, "docker run "))
+	at := strings.Index(r.Do, "docker run ")
+	if at < 0 {
+		at = strings.LastIndex(r.Do, "berth ")
+	}
 	if at < 0 {
 		s.t.Fatalf("%q names no command", r.Do)
 	}

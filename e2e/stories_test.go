@@ -3,7 +3,17 @@
 package e2e
 
 import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,7 +45,7 @@ func (s *site) tell(tales ...tale) {
 
 // TestStories plays what admins and support reported about day two; docs/reliability.md has where.
 func TestStories(t *testing.T) {
-	needs(t, long, engine, images(release))
+	needs(t, long, engine, images("7.4.0", release))
 	with := func(more ...string) func(*site) {
 		return func(s *site) { s.t.Helper(); s.with(append(slices.Clone(muted), more...)...) }
 	}
@@ -46,9 +56,67 @@ func TestStories(t *testing.T) {
 	s.well("up")
 	s.tell(
 		tale{name: "an index is damaged after a change of images", cause: "BERTH5024",
-			play: pgsql("CREATE INDEX doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass")},
+			play: pgsql("CREATE INDEX IF NOT EXISTS doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass")},
 		tale{name: "others use up the connections of the database", cause: "BERTH5022", play: connected, first: with("databases: {pgsql: {settings: {max_connections: 400}}}")},
+		tale{name: "a service has less memory than it needs", cause: "BERTH5005", play: func(s *site) {
+			with("services: {prometheus: {memory: 8Mi}}")(s)
+			docker(s.t, "rm", "-f", s.name+"-prometheus") // a limit below what a process has is refused while it runs
+			s.must(1, "up", "--timeout", "20s")
+		}, first: with()},
+		tale{name: "the data of Redis was copied by root", cause: "BERTH5066", below: []string{"BERTH5050"}, play: func(s *site) {
+			docker(s.t, "exec", "-u", "0", s.name+"-redis-store", "chown", "-R", "0:0", "/redis-data")
+			docker(s.t, "restart", "-t", "5", s.name+"-redis-store")
+		}},
+		tale{name: "the image of a service is edited, and docker compose runs it", cause: "BERTH5082", play: edited},
+		tale{name: "object storage has a certificate of the company's own authority", cause: "BERTH5045", below: []string{"BERTH5074"}, play: func(s *site) {
+			with(ownStorage(s))(s)
+			s.must(1, "up", "--timeout", "20s")
+		}, first: func(s *site) { s.edit("manageBucket: true", "manageBucket: true, ca: ca.pem") }},
 	)
+}
+
+// edited runs another release of searcher beside berth, as somebody does who edits the rendered project.
+func edited(s *site) {
+	s.t.Helper()
+	project := filepath.Join(s.t.TempDir(), "project")
+	s.must(0, "render", "--out", project)
+	file := filepath.Join(project, "docker-compose.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	image := regexp.MustCompile(`/searcher:[^"]+`)
+	if err := os.WriteFile(file, image.ReplaceAll(text, []byte("/searcher:7.4.0")), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	docker(s.t, "compose", "--project-directory", project, "--project-name", s.name, "up", "--detach", "--no-deps", "searcher-0")
+}
+
+// ownStorage runs an S3 server behind a certificate that no public authority signed, and is the line of a config that uses it. ca.pem has the authority.
+func ownStorage(s *site) string {
+	s.t.Helper()
+	server := s.name + "-s3"
+	docker(s.t, "run", "-d", "--name", server, "-p", "127.0.0.1::7070", "-e", "ROOT_ACCESS_KEY_ID=berth", "-e", "ROOT_SECRET_ACCESS_KEY=right", repository()+"/versitygw:"+release)
+	s.t.Cleanup(func() { docker(s.t, "rm", "-f", "-v", server) })
+	gateway := docker(s.t, "inspect", server, "-f", "{{.NetworkSettings.Gateway}}")
+	certificate, key, _ := selfSigned(s.t, gateway)
+	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", net.JoinHostPort(gateway, "0"), &tls.Config{Certificates: []tls.Certificate{pair}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	behind := &url.URL{Scheme: "http", Host: docker(s.t, "port", server, "7070/tcp")}
+	front := &http.Server{Handler: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = behind.Scheme, behind.Host }}}
+	go func() { _ = front.Serve(l) }()
+	s.t.Cleanup(func() { front.Close() })
+	s.writeFile("key.txt", "berth\n")
+	s.writeFile("secret.txt", "right\n")
+	s.writeFile("ca.pem", certificate)
+	return fmt.Sprintf("objectStorage: {backend: s3, bucket: uploads, region: us-east-1, endpoint: 'https://%s', accessKeyID: {file: key.txt}, secretAccessKey: {file: secret.txt}, manageBucket: true}",
+		l.Addr())
 }
 
 // connected opens so many connections that pgsql has hardly one left, until its server restarts.
@@ -74,6 +142,20 @@ func TestStoriesOfUpgrades(t *testing.T) {
 			s.must(1, "upgrade", "--yes", "--to", release)
 		}, first: func(s *site) { s.fault("migration_fails", "") }},
 		tale{name: "the older release is written into the file again", cause: "BERTH3741", play: func(s *site) { s.edit("release: "+release, "release: 7.0.2852") }},
+		tale{name: "the machine dies in the middle of the upgrade", cause: "BERTH5080", play: func(s *site) {
+			s.fault("migration_seconds", "1") // so that there is time to kill one
+			b := s.start("upgrade", "--yes", "--to", release)
+			if b.until(func() string {
+				if strings.Contains(s.upgradeStep(b, 0), " migrate|") {
+					return "migrate"
+				}
+				return ""
+			}) == "" {
+				s.t.Fatalf("the upgrade ended before it migrated:\n%s", b.said.String())
+			}
+			b.end(os.Kill)
+			restartEngine(s.t, "--kill")
+		}},
 	)
 	s.same(before)
 }

@@ -18,7 +18,7 @@ func newCatalogueCmd(env *Env) *cobra.Command {
 		Short: "List Sourcegraph releases, and show what is in them",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(newCatalogueListCmd(env), newCatalogueShowCmd(env))
+	cmd.AddCommand(newCatalogueListCmd(env), newCatalogueShowCmd(env), newCatalogueIssuesCmd(env))
 	return cmd
 }
 

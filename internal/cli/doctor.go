@@ -36,8 +36,9 @@ is written, read and deleted.
 Problems are shown as causes, with what follows from each below it. The first line is the one thing to do first. What can't be looked at is named
 with the reason, and stops nothing else. With codes, only these checks are made. berth explain CODE says more about one.
 
---fix does what is safe about causes: it starts what does not run, makes what is missing, and restarts what hangs. It shows the plan and asks,
-holds the lock, and is in the history, as berth up and berth restart. Then it looks again. It never changes data, or what the config asks for.
+--fix does what is safe about causes: it starts what does not run, makes what is missing, restarts what hangs, and repairs indexes and tables of
+databases. It shows the plan and asks, holds the lock, and is in the history, as berth up and berth restart. Then it looks again. It never changes
+data, or what the config asks for.
 
 Exit code 3: a check failed. Warnings, and what could not be looked at, don't count.`,
 		Example:     "  berth doctor\n  berth doctor --fix\n  berth doctor BERTH5010 BERTH5012\n  berth doctor -o junit\n  berth explain BERTH5010",
@@ -57,7 +58,7 @@ Exit code 3: a check failed. Warnings, and what could not be looked at, don't co
 	configFlag(cmd, &f.file)
 	watchFlag(cmd, &f.watch)
 	yesFlag(cmd, &f.yes)
-	cmd.Flags().BoolVar(&f.fix, "fix", false, "start what does not run, make what is missing, and restart what hangs, after showing it")
+	cmd.Flags().BoolVar(&f.fix, "fix", false, "start what does not run, make what is missing, restart what hangs and repair indexes, after showing it")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "how long a service may take to become ready with --fix (default: as the release says)")
 	cmd.MarkFlagsMutuallyExclusive("fix", "watch")
 	placeFlags(env, cmd, &f.file)

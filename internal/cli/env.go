@@ -87,6 +87,7 @@ func Run(ctx context.Context, env *Env, args []string) int {
 	if env.Targets.Open == nil {
 		env.Targets = real
 	}
+	env.Issues = env.issuesOf
 	result := env.Stdout
 	env.watchOn(env.Stdout, env.Terminal)
 	env.Stdout = view.Fitting(result)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"berth/catalogue"
@@ -76,7 +77,8 @@ func (e *Env) recordOf(w *installation.Want) (*support.Reader, diag.List, error)
 	}
 	r := e.reader(record)
 	more, err := e.accept(r, f, record)
-	return r, append(problems.Warnings(), more...), err
+	_, _, issues := e.issuesIn(dir)
+	return r, slices.Concat(problems.Warnings(), more, issues), err
 }
 
 // there reports whether a file is there.

@@ -23,7 +23,11 @@
 // values are in package check, the reference in package reference.
 package config
 
-import "berth/catalogue"
+import (
+	"time"
+
+	"berth/catalogue"
+)
 
 // Config is what the site admin wants.
 type Config struct {
@@ -277,6 +281,12 @@ type Mute struct {
 	Subject string `yaml:"subject" doc:"The service or instance that it is about." default:"all" example:"gitserver"`
 	Reason  string `yaml:"reason" needed:"true" doc:"Why it does not matter. It is shown with the finding." example:"this machine has no DNS"`
 	Until   string `yaml:"until" needed:"true" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"The last day on which it does not count." example:"'2027-01-31'"`
+}
+
+// Ends is the first moment at which a mute does not count any more: its day ends in UTC.
+func (m Mute) Ends() (time.Time, error) {
+	day, err := time.Parse(time.DateOnly, m.Until)
+	return day.AddDate(0, 0, 1), err
 }
 
 // Upgrades says what berth agent may do.

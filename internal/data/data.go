@@ -141,6 +141,13 @@ func (w *Worker) Index(ctx context.Context, image Image) error {
 		"BERTH3704", "the databases' indexes are not valid after the system of the databases changed", w.fix())
 }
 
+// Write runs a statement in one of the databases, such as one that builds an index again. It is run once more where a task before was killed.
+func (w *Worker) Write(ctx context.Context, image Image, database, statement string) error {
+	return w.do(ctx, run.Task{Name: "repair", Identity: w.identity("repair " + database + " " + statement), Image: image, As: "pgsql",
+		Env: map[string]string{"DATABASE": database, "STATEMENT": statement}, Entry: script("use \"$DATABASE\"\nask --command \"$STATEMENT\"\n")},
+		"BERTH3765", database+" could not do: "+statement, w.fix())
+}
+
 // Migration is what a migrator is to do.
 type Migration struct {
 	Migrator Image

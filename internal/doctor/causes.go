@@ -16,6 +16,7 @@ const (
 	sameService relation = "same service" // both are about one service
 	needing     relation = "needing"      // the effect is about a service that needs the cause's service
 	upgrading   relation = "upgrading"    // the last run is an upgrade that did not come to its end
+	deploying   relation = "deploying"    // the last run is none, and failed at what stops a service for sure
 )
 
 // edge says that a finding can be the cause of another one.
@@ -76,6 +77,10 @@ var edges = []edge{
 	{"BERTH504?", "BERTH500[126]", needing},
 	{"BERTH507[01]", "BERTH500[126]", needing},
 
+	// Object storage.
+	{"BERTH5045", "BERTH5074", anywhere},
+	{"BERTH504[45]", "BERTH500[126]", needing},
+
 	// A service that another one needs.
 	{"BERTH500[2356]", "BERTH507[57]", needing},
 	{"BERTH500[2356]", "BERTH500[126]", needing},
@@ -86,6 +91,10 @@ var edges = []edge{
 	{"BERTH50[0-4678]?", "BERTH505[01]", needing},
 	{"BERTH34??", "BERTH505[01]", needing},
 	{"BERTH5050", "BERTH505[1278]", anywhere},
+	{"BERTH5005", "BERTH5080", deploying},
+	{"BERTH506?", "BERTH5080", deploying},
+	{"BERTH34??", "BERTH5080", deploying},
+	{"BERTH504[45]", "BERTH5080", deploying},
 	{"BERTH5080", "BERTH500[123]", anywhere}, // a run that did not come to its end
 	{"BERTH5080", "BERTH5082", anywhere},
 	{"BERTH374?", "BERTH5082", anywhere}, // what runs is of another release than the config
@@ -157,6 +166,8 @@ func (d edge) holds(e *Evidence, cause, effect *Finding) bool {
 		return same
 	case upgrading:
 		return e.LastRun != nil && e.LastRun.Upgrade
+	case deploying:
+		return e.LastRun != nil && !e.LastRun.Upgrade && cause.Problem.Severity == diag.Error
 	case needing:
 		return !same && e.needs(effect.Service, cause.Service)
 	}

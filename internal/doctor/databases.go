@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,6 +68,12 @@ func silent(e *Evidence, c *Check, stores Source, hint, external string) (out []
 	return out
 }
 
+// database is the name of the database at its server.
+func (d Database) database() string {
+	_, name, _ := strings.Cut(d.System, "/")
+	return name
+}
+
 // psql is the command that runs statements in a database, one after the other.
 func (d Database) psql(statements ...string) string {
 	command := "berth psql " + d.Name + " --write --"
@@ -82,7 +89,7 @@ func readOnly(c *Check, d Database) *Finding {
 		return c.found(d.Name, diag.Error, "it takes no writes: it is a standby, or it recovers", "point the config to the primary server, or wait until it has recovered")
 	case d.ReadOnly:
 		return c.found(d.Name, diag.Error, "it takes no writes: default_transaction_read_only is on",
-			"find out who set it, then: "+d.psql("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"))
+			"find out who set it, then: "+d.psql("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")).left("somebody set it, and may have a reason")
 	}
 	return nil
 }
@@ -104,8 +111,14 @@ func collation(c *Check, d Database) *Finding {
 	if d.Collation == "" {
 		return nil
 	}
-	return c.found(d.Name, diag.Warning, "its indexes were built with another version of the system's collations", "make a backup, then stop Sourcegraph, reindex and refresh: berth explain BERTH5023",
+	f := c.found(d.Name, diag.Warning, "its indexes were built with another version of the system's collations", "make a backup, then build them again while Sourcegraph is stopped: berth doctor --fix",
 		"version "+d.Collation)
+	if !d.External {
+		f.Bytes = d.Bytes
+		return f.by(Rebuild)
+	}
+	f.Problem.Hint = "make a backup, stop Sourcegraph with berth down, then: " + d.psql("REINDEX DATABASE "+d.database(), "ALTER DATABASE "+d.database()+" REFRESH COLLATION VERSION")
+	return f.left("the server is yours, and others may use it")
 }
 
 func invalidIndexes(c *Check, d Database) *Finding {
@@ -114,12 +127,21 @@ func invalidIndexes(c *Check, d Database) *Finding {
 	}
 	const most = 3 // in one command; the next look names the others
 	var statements []string
-	for _, index := range d.Invalid[:min(len(d.Invalid), most)] {
+	for _, index := range d.Invalid {
+		if leftover.MatchString(index) {
+			statements = append(statements, "DROP INDEX CONCURRENTLY IF EXISTS "+index)
+			continue
+		}
 		statements = append(statements, "REINDEX INDEX CONCURRENTLY "+index)
 	}
 	return c.found(d.Name, diag.Warning, fmt.Sprintf("it has %s that Postgres does not use", counted(len(d.Invalid), "invalid index", "invalid indexes")),
-		"build them again: "+d.psql(statements...), d.Invalid...)
+		"build them again: "+d.psql(statements[:min(len(statements), most)]...), d.Invalid...).repaired(statements...)
 }
+
+// leftover is the name of an index that a REINDEX or CREATE INDEX CONCURRENTLY that was stopped left beside the one that counts.
+//
+// Source: https://www.postgresql.org/docs/current/sql-reindex.html
+var leftover = regexp.MustCompile(`_cc(new|old)\d*"?$`)
 
 func longTransaction(c *Check, d Database) *Finding {
 	severity := c.Limit.severity(float64(d.Longest) / 60)
@@ -127,7 +149,7 @@ func longTransaction(c *Check, d Database) *Finding {
 		return nil
 	}
 	return c.found(d.Name, severity, fmt.Sprintf("a transaction is open for %s; vacuum can't remove rows meanwhile", minutes(d.Longest)),
-		"end it if nobody needs it, with its pid: "+d.psql("SELECT pg_terminate_backend(PID)"), d.Query)
+		"end it if nobody needs it, with its pid: "+d.psql("SELECT pg_terminate_backend(PID)"), d.Query).left("what the transaction has written would be lost")
 }
 
 func lockWait(c *Check, d Database) *Finding {
@@ -136,7 +158,7 @@ func lockWait(c *Check, d Database) *Finding {
 		return nil
 	}
 	return c.found(d.Name, severity, fmt.Sprintf("somebody waits for a lock since %s", minutes(d.Waiting)),
-		"see who holds it: berth psql "+d.Name+" -- -c 'SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> array[]::int[]'")
+		"see who holds it: berth psql "+d.Name+" -- -c 'SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> array[]::int[]'").left("whoever holds the lock would lose their work")
 }
 
 func dirty(c *Check, d Database) *Finding {
@@ -144,7 +166,7 @@ func dirty(c *Check, d Database) *Finding {
 		return nil
 	}
 	return c.found(d.Name, diag.Error, fmt.Sprintf("%s began and did not end well", counted(len(d.Unfinished), "schema migration", "schema migrations")),
-		"repair it before anything else: https://sourcegraph.com/docs/admin/how-to/dirty_database", d.Unfinished...)
+		"repair it before anything else: https://sourcegraph.com/docs/admin/how-to/dirty_database", d.Unfinished...).left("only the SQL of the migration tells whether a part of it was done")
 }
 
 func background(c *Check, d Database) *Finding {
@@ -180,7 +202,7 @@ func deadRows(c *Check, d Database) *Finding {
 		return nil
 	}
 	return c.found(d.Name, diag.Warning, fmt.Sprintf("the table %s has %d dead rows beside %d live ones", d.Table, d.Dead, d.Live),
-		"find out what keeps autovacuum from it, then: "+d.psql("VACUUM (ANALYZE) "+d.Table))
+		"find out what keeps autovacuum from it, then: "+d.psql("VACUUM (ANALYZE) "+d.Table)).repaired("VACUUM (ANALYZE) " + d.Table)
 }
 
 func oldTransactions(c *Check, d Database) *Finding {
@@ -189,7 +211,7 @@ func oldTransactions(c *Check, d Database) *Finding {
 	if severity == "" {
 		return nil
 	}
-	return c.found(d.Name, severity, fmt.Sprintf("%.0f %% of the transaction numbers are used; at 100 %% it takes no writes", used), "freeze the oldest tables: "+d.psql("VACUUM (FREEZE)"))
+	return c.found(d.Name, severity, fmt.Sprintf("%.0f %% of the transaction numbers are used; at 100 %% it takes no writes", used), "freeze the oldest tables: "+d.psql("VACUUM (FREEZE)")).repaired("VACUUM (FREEZE)")
 }
 
 func checksums(c *Check, d Database) *Finding {

@@ -80,8 +80,13 @@ type Finding struct {
 	Service string          `json:"service,omitempty"` // that it is about
 	Problem diag.Diagnostic `json:"problem"`
 	Muted   *Mute           `json:"muted,omitempty"`
-	Remedy  Remedy          `json:"remedy,omitempty"`  // what berth doctor --fix does about it; "": nothing
-	Follows []*Finding      `json:"follows,omitempty"` // findings that have this one as their cause
+	Remedy  Remedy          `json:"remedy,omitempty"` // what berth doctor --fix does about it; "": nothing
+	// Statements are what it runs in the service, a database.
+	Statements []string `json:"statements,omitempty"`
+	Bytes      int64    `json:"bytes,omitempty"` // of the database that is rebuilt
+	// Left is why berth does nothing about it, although a command would; "": there is none, or berth does it.
+	Left    string     `json:"left,omitempty"`
+	Follows []*Finding `json:"follows,omitempty"` // findings that have this one as their cause
 
 	number int // in the order of the list
 }

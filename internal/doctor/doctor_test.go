@@ -156,6 +156,11 @@ var faults = []fault{
 	{"the release has a known fault", func(e *Evidence) {
 		e.Notices = []catalogue.Notice{{Use: catalogue.AnyUse, Reason: "Upgrades to it fail.", Instead: "5.10.3940", Source: "https://example.com"}}
 	}, "BERTH5078", nil, nil, "berth upgrade --to 5.10.3940"},
+	{"an issue that logs show", func(e *Evidence) {
+		e.Issues = []catalogue.KnownIssue{{ID: "moon", Title: "the moon is full", Do: "close the curtains", When: catalogue.Conditions{Log: "ti+des"}},
+			{ID: "sun", Title: "the sun shines", When: catalogue.Conditions{Log: "light"}}}
+		e.says("gitserver-0", "it is the tiiides")
+	}, "BERTH5078", nil, nil, "close the curtains"},
 	{"the release is too old for support", func(e *Evidence) { e.Support = "upgrade first" }, "BERTH5079", nil, nil, "berth upgrade path"},
 	{"Postgres 14.2", func(e *Evidence) { e.database("pgsql").Server = 140002 }, "BERTH5030", nil, nil, "14.4"},
 	{"vacuum is kept away", func(e *Evidence) {
@@ -186,6 +191,12 @@ var faults = []fault{
 	{"keys without rights in the bucket", func(e *Evidence) {
 		e.Objects = &Objects{Bucket: "uploads", Step: "take", Refuses: "the store answers 403 AccessDenied"}
 	}, "BERTH5044", nil, nil, "keys"},
+	{"object storage has a private authority", func(e *Evidence) {
+		e.Objects = &Objects{Bucket: "uploads", Step: "take", Refuses: "x509: certificate signed by unknown authority", Untrusted: true}
+		e.says("worker", "x509: certificate signed by unknown authority")
+		e.breaks("unhealthy", "precise-code-intel-worker")
+		e.LastRun = &LastRun{What: "up 7.5.4453", Result: "failed", Started: taken, Next: "up"}
+	}, "BERTH5045", nil, []string{"BERTH5074", "BERTH5001", "BERTH5080"}, "objectStorage: {ca: ca.pem}"},
 	{"an authority is private", func(e *Evidence) { e.Address.Untrusted = "x509: unknown authority" }, "BERTH5057", nil, nil, "chain"},
 	{"a firewall", func(e *Evidence) { e.Address.Connects, e.Address.TLS = "i/o timeout", false }, "BERTH5058", nil, nil, "firewall"},
 	{"vm.max_map_count is low", func(e *Evidence) {
@@ -350,6 +361,43 @@ func TestDataOfAnotherUserInRedis(t *testing.T) {
 	}
 	if all := Examine(e, Request{}).All(); len(all) != 1 || all[0].Problem.Code != foreignData {
 		t.Errorf("%+v", all)
+	}
+	e = healthy(catalogue.Compose)
+	e.says("redis-store", "9:M 29 Nov 2026 17:44:02.525 # Can't open the append-only file appendonly.aof.1.incr.aof: Permission denied")
+	if all := Examine(e, Request{}).All(); len(all) != 1 || all[0].Problem.Code != foreignData {
+		t.Errorf("with Redis 7: %+v", all)
+	}
+}
+
+// TestStatements: what --fix runs in a database builds indexes and vacuums, and drops what an index that could not be built left. What would take
+// somebody's decision is left, with the reason.
+func TestStatements(t *testing.T) {
+	for _, c := range []struct {
+		change     func(d *Database)
+		remedy     Remedy
+		statements string
+		left       string
+	}{
+		{func(d *Database) { d.Invalid = []string{"a", `"B"`, "c_ccnew", `"D_ccold1"`, "e_ccnews"} }, Repair,
+			`REINDEX INDEX CONCURRENTLY a; REINDEX INDEX CONCURRENTLY "B"; DROP INDEX CONCURRENTLY IF EXISTS c_ccnew; DROP INDEX CONCURRENTLY IF EXISTS "D_ccold1"; REINDEX INDEX CONCURRENTLY e_ccnews`, ""},
+		{func(d *Database) { d.Dead, d.Live, d.Table = 2_000_000, 1, "public.repo" }, Repair, "VACUUM (ANALYZE) public.repo", ""},
+		{func(d *Database) { d.Age = 1 << 30 }, Repair, "VACUUM (FREEZE)", ""},
+		{func(d *Database) { d.Collation = "2.36 was 2.41" }, Rebuild, "", ""},
+		{func(d *Database) { d.Collation, d.External = "2.36 was 2.41", true }, "", "", "the server is yours"},
+		{func(d *Database) { d.ReadOnly = true }, "", "", "somebody set it"},
+		{func(d *Database) { d.Longest = 7200 }, "", "", "would be lost"},
+		{func(d *Database) { d.Unfinished = []string{"1688649829"} }, "", "", "only the SQL of the migration tells"},
+	} {
+		e := healthy(catalogue.Compose)
+		c.change(e.database("pgsql"))
+		r := Examine(e, Request{})
+		if len(r.Findings) != 1 {
+			t.Fatalf("%+v", r.Findings)
+		}
+		f := r.Findings[0]
+		if got := strings.Join(f.Statements, "; "); f.Remedy != c.remedy || got != c.statements || c.left != "" && !strings.Contains(f.Left, c.left) || c.left == "" && f.Left != "" {
+			t.Errorf("%s: %q, %q, left: %q", f.Problem.Code, f.Remedy, got, f.Left)
+		}
 	}
 }
 

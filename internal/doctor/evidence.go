@@ -49,9 +49,10 @@ type Evidence struct {
 	Unseen       map[Source]Unseen `json:"unseen,omitempty"`       // what could not be looked at
 	Milliseconds map[Source]int64  `json:"milliseconds,omitempty"` // how long each source took
 
-	Notices  []catalogue.Notice `json:"notices,omitempty"`  // of the release that runs
-	Support  string             `json:"support,omitempty"`  // what Sourcegraph says of that release: "supported", "upgrade first"
-	Postgres int                `json:"postgres,omitempty"` // the major release that its bundled databases have
+	Notices  []catalogue.Notice     `json:"notices,omitempty"`  // of the release that runs
+	Issues   []catalogue.KnownIssue `json:"issues,omitempty"`   // that its config meets, whatever logs say
+	Support  string                 `json:"support,omitempty"`  // what Sourcegraph says of that release: "supported", "upgrade first"
+	Postgres int                    `json:"postgres,omitempty"` // the major release that its bundled databases have
 
 	Uses map[string][]string `json:"uses,omitempty"` // which services each service needs to be ready
 
@@ -220,6 +221,8 @@ type Objects struct {
 	Bucket  string `json:"bucket"`
 	Step    string `json:"step,omitempty"`    // that failed: "take"
 	Refuses string `json:"refuses,omitempty"` // why; "": it does all
+	// Untrusted says that its certificate is of an authority that nobody here knows.
+	Untrusted bool `json:"untrusted,omitempty"`
 }
 
 // Address is what answers at the URL that people use, as seen from where berth runs.

@@ -50,7 +50,7 @@ var signatures = []signature{
 		summary: "a migration needs a superuser of the database", hint: "apply it as a superuser: https://sourcegraph.com/docs/admin/how-to/privileged_migrations"},
 	{code: "BERTH5065", pattern: `password authentication failed for user|SASL authentication failed`, severity: diag.Error,
 		summary: "a database refuses the password", hint: "give the config the password that the database has"},
-	{code: foreignData, pattern: `has wrong ownership|Can't open or create append-only dir .*: Permission denied|initdb: error: could not (change permissions|access directory)|could not open file .*: Permission denied|Can't open the append-only file: Permission denied|^>>> 'dir /redis-data'`, severity: diag.Error,
+	{code: foreignData, pattern: `has wrong ownership|Can't open or create append-only dir .*: Permission denied|initdb: error: could not (change permissions|access directory)|could not open file .*: Permission denied|Can't open the append-only file.*: Permission denied|^>>> 'dir /redis-data'`, severity: diag.Error,
 		summary: "its data belongs to another user", hint: "give the files of its volume the user that berth catalogue show RELEASE lists for the service"},
 	{code: "BERTH5067", pattern: `database files are incompatible with server|was initialized by PostgreSQL version`, services: ofPostgres, severity: diag.Error, strict: true,
 		summary: "its data is of another major release of Postgres than its image", hint: "see how release and data stand: berth upgrade path"},

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // runChecks look at berth's own runs, and at what the config asks for.
 var runChecks = []*Check{
-	{Code: "BERTH5078", Looks: "known faults of the release that runs", Needs: []Source{FromServices}, find: notices},
+	{Code: "BERTH5078", Looks: "known faults of the release that runs, where what they need holds here: target, config, databases, lines of logs", Needs: []Source{FromServices, FromLogs}, find: notices},
 	{Code: "BERTH5079", Looks: "whether Sourcegraph supports the release that runs", Needs: []Source{FromServices}, Symptoms: []string{"Sourcegraph's support says to upgrade first"}, find: supported},
 	{Code: "BERTH5080", Looks: "how berth's last run ended", Needs: []Source{FromHistory}, Symptoms: []string{"upgrade stuck"}, find: lastRun},
 	{Code: "BERTH5081", Looks: "the mutes in the config", Needs: []Source{FromConfig}, find: mutesWithoutEffect},
@@ -53,8 +54,11 @@ func lastRun(e *Evidence, c *Check) []*Finding {
 		hint = "continue it: berth " + r.Next
 	}
 	f := c.found("berth", diag.Warning, fmt.Sprintf("the last run, %s, is %s since %s", r.What, r.Result, r.Started.Format(time.DateTime)), hint)
-	if r.Next == "up" {
+	switch r.Next {
+	case "up":
 		f.by(Deploy)
+	case "doctor --fix":
+		f.by(Resume)
 	}
 	return []*Finding{f}
 }
@@ -88,7 +92,36 @@ func notices(e *Evidence, c *Check) (out []*Finding) {
 			out = append(out, c.found("release", diag.Warning, "release "+e.Release+" has a known fault; use "+n.Instead, "upgrade with: berth upgrade --to "+n.Instead, n.Reason, n.Source))
 		}
 	}
+	for _, i := range e.Issues {
+		detail := []string{i.Says, i.Source}
+		if i.When.Log != "" {
+			instance, line := e.shows(i.When.Log)
+			if line == "" {
+				continue
+			}
+			detail = append(detail, instance+" wrote:", "  "+line)
+		}
+		f := c.found("release", diag.Warning, "known issue of "+e.Release+": "+i.Title, i.Do, detail...)
+		f.Problem.Subject = i.ID
+		out = append(out, f)
+	}
 	return out
+}
+
+// shows is the last line of a log that a pattern fits, and whose log it is.
+func (e *Evidence) shows(pattern string) (instance, line string) {
+	p, err := regexp.Compile(pattern)
+	if err != nil {
+		return "", "" // a list with it is refused
+	}
+	for _, l := range e.Logs {
+		for _, text := range l.Lines {
+			if at := p.FindStringIndex(text); at != nil {
+				instance, line = l.Instance, around(text, at[0])
+			}
+		}
+	}
+	return instance, line
 }
 
 func supported(e *Evidence, c *Check) []*Finding {

@@ -36,6 +36,8 @@ type Environment struct {
 	Keep func(text string) error
 	// Current says that the cluster is the current one, or that of this pod, whatever context the config names.
 	Current bool
+	// Issues are the known issues that count for a config, where a list beside it may be newer; nil: those of the catalogue.
+	Issues func(*Want) []catalogue.KnownIssue
 	// Place is where this command finds the installation, where that is not as the config says.
 	Place Place
 }
@@ -60,6 +62,14 @@ func (e *Environment) World(dir string) check.World {
 
 // Catalogue is what is known of Sourcegraph's releases.
 func (e *Environment) Catalogue() *catalogue.Catalogue { return catalogue.Embedded() }
+
+// KnownIssues are the faults of releases that count for a config.
+func (e *Environment) KnownIssues(w *Want) []catalogue.KnownIssue {
+	if e.Issues != nil {
+		return e.Issues(w)
+	}
+	return e.Catalogue().KnownIssues().Issues
+}
 
 // from gives a path that a file in dir names.
 func from(dir, name string) string {

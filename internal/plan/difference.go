@@ -132,7 +132,7 @@ func (b *differ) decide(u Unit, c Container, exists bool) (Verb, []Cause) {
 	case u.OneShot:
 		return again(c)
 	case c.Altered(u.Image, u.Env):
-		return Recreate, append(b.changes(u, c), Cause{Text: "was changed by hand"})
+		return Recreate, byHand(b.changes(u, c))
 	case c.Status == Created:
 		// It may lack what Docker Compose gives a container between making and starting it, such as files with secrets.
 		return Recreate, []Cause{{Text: "was created, but never started"}}
@@ -150,6 +150,16 @@ func (b *differ) decide(u Unit, c Container, exists bool) (Verb, []Cause) {
 		return Wait, []Cause{{Text: "is starting"}}
 	}
 	return "", nil
+}
+
+// byHand are the changes that somebody made to a container beside berth, which its replacement takes back.
+func byHand(changes []Cause) []Cause {
+	var said []string
+	for _, c := range changes {
+		said = append(said, c.Text)
+	}
+	const what = "was changed by hand"
+	return append(changes, Cause{Text: what, Reverts: what + ": " + strings.Join(said, ", ")})
 }
 
 // words say why a container that runs is restarted. One that crashes would come back by itself, but only after ever longer pauses.

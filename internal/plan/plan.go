@@ -76,6 +76,9 @@ const (
 	// RestartOnly restarts what is named, as it is.
 	RestartOnly Action = "restart"
 
+	// Repairs does to databases what the doctor proposes.
+	Repairs Action = "doctor --fix"
+
 	Backup      Action = "backup"
 	ProveBackup Action = "backup prove"
 	RestoreFrom Action = "restore"
@@ -155,6 +158,9 @@ const (
 	Sync     Verb = "sync"     // carry the rows that were written
 	Unwatch  Verb = "unwatch"  // note no more rows, and delete the notes
 
+	// Repair runs a statement in a database that changes no data.
+	Repair Verb = "repair"
+
 	// Orphan deletes a StatefulSet alone. Its pods run on and its claims stay; the next step makes it again, and that takes them back.
 	Orphan Verb = "orphan"
 )
@@ -193,6 +199,8 @@ type Step struct {
 	Release string `json:"release,omitempty"`
 	// Backup is the backup that it restores.
 	Backup string `json:"backup,omitempty"`
+	// Statement is the SQL that it runs in a database.
+	Statement string `json:"statement,omitempty"`
 	// APIVersion is that of an object that is removed; Clusterwide says that it is in no namespace.
 	APIVersion  string `json:"apiVersion,omitempty"`
 	Clusterwide bool   `json:"clusterwide,omitempty"`

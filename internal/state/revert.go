@@ -35,7 +35,7 @@ func (r *Record) GoesOn() string {
 		return string(plan.Down)
 	case r.Action == plan.RestartOnly && r.Plan != nil:
 		return strings.Join(append([]string{string(r.Action)}, r.Plan.Services()...), " ")
-	case r.Action == plan.Backup, r.Action == plan.AdoptUndo, r.Action == plan.AdoptFinish:
+	case r.Action == plan.Backup, r.Action == plan.Repairs, r.Action == plan.AdoptUndo, r.Action == plan.AdoptFinish:
 		return string(r.Action)
 	case r.Plan != nil && r.Plan.Destination != nil && r.Action == plan.Move:
 		return r.Plan.Destination.Command()

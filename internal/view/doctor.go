@@ -123,10 +123,15 @@ func Unfixable(w io.Writer, r *doctor.Report) {
 		return
 	}
 	fmt.Fprintln(w, "fix       nothing of this can be fixed without you; each finding says what to do")
+	for _, f := range r.Findings {
+		if f.Muted == nil && f.Left != "" {
+			fmt.Fprintf(w, "left      %s %s: %s\n", f.Problem.Code, f.Problem.Subject, f.Left)
+		}
+	}
 }
 
 // remedies says in words what is done.
-var remedies = map[doctor.Remedy]string{doctor.Restart: "restarts what hangs", doctor.Deploy: "brings back what is missing, stopped or not ready"}
+var remedies = map[doctor.Remedy]string{doctor.Resume: "continues the repair that was stopped", doctor.Repair: "repairs the database while people work", doctor.Rebuild: "builds indexes again while Sourcegraph is stopped", doctor.Restart: "restarts what hangs", doctor.Deploy: "brings back what is missing, stopped or not ready"}
 
 // subjects are what causes are about.
 func subjects(causes []*doctor.Finding) string {

@@ -3,6 +3,7 @@ package place
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -59,6 +60,10 @@ func again(err error) bool {
 	var refused *Refused
 	if errors.As(err, &refused) {
 		return refused.Status >= 500 || refused.Status == http.StatusTooManyRequests || refused.Code == "RequestTimeout" || refused.Code == "SlowDown"
+	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		return false
 	}
 	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }

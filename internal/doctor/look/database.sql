@@ -17,7 +17,7 @@ SELECT json_build_object('longest', extract(epoch FROM clock_timestamp() - xact_
     AND query !~* '^\s*(vacuum|create\s+(unique\s+)?index|reindex|copy|analyze)' ORDER BY xact_start LIMIT 1;
 SELECT json_build_object('waiting', extract(epoch FROM max(clock_timestamp() - query_start))::int) FROM pg_stat_activity
   WHERE wait_event_type = 'Lock' HAVING count(*) > 0;
-SELECT json_build_object('dead', n_dead_tup, 'live', n_live_tup, 'table', relname) FROM pg_stat_user_tables ORDER BY n_dead_tup DESC LIMIT 1;
+SELECT json_build_object('dead', n_dead_tup, 'live', n_live_tup, 'table', relid::regclass::text) FROM pg_stat_user_tables ORDER BY n_dead_tup DESC LIMIT 1;
 SELECT json_build_object('checksums', checksum_failures) FROM pg_stat_database WHERE datname = current_database() AND checksum_failures > 0;
 SELECT json_build_object('unfinished', json_agg(version::text ORDER BY version)) FROM (
   SELECT DISTINCT ON (schema, version) version, success, started_at, finished_at FROM migration_logs WHERE up ORDER BY schema, version, id DESC) last

@@ -12,10 +12,12 @@ import (
 	"sync"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/diag"
 	"berth/internal/doctor"
 	"berth/internal/installation"
 	"berth/internal/secret"
+	"berth/internal/upgrade/survey"
 )
 
 // patience is how long one source may take. What takes longer is of no use to somebody who waits.
@@ -91,7 +93,24 @@ func (l *Look) Evidence(ctx context.Context, w *installation.Want, problems diag
 	if slow := slices.DeleteFunc(l.all(i), func(c collector) bool { return c.slow > 0 || !slices.Contains(late, c.source) }); len(slow) > 0 {
 		l.collect(ctx, e, 2*limit, slow...)
 	}
+	e.Issues = l.issues(w, e)
 	return e
+}
+
+// issues are the known issues that an installation meets, as far as the evidence tells: logs are left to the doctor.
+func (l *Look) issues(w *installation.Want, e *doctor.Evidence) (met []catalogue.KnownIssue) {
+	c := survey.Circumstances(w, nil)
+	c.Release = e.Release
+	for _, d := range e.Databases {
+		c.Bytes += d.Bytes
+		c.Postgres = append(c.Postgres, d.Server/10000)
+	}
+	for _, i := range l.Env.KnownIssues(w) {
+		if e.Release != "" && i.Meets(c) {
+			met = append(met, i)
+		}
+	}
+	return met
 }
 
 // all are the collectors of an installation whose target answers.

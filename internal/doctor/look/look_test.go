@@ -370,7 +370,7 @@ func TestDifferences(t *testing.T) {
 
 // TestChown: on an engine the command that gives data back to its user is known, in a cluster pods do that.
 func TestChown(t *testing.T) {
-	for config, want := range map[string]string{compose: " -R 999:999 /data/pgdata-16", cluster: ""} {
+	for config, want := range map[string]string{compose: " -R 999:999 /data/pgdata-16 && berth restart pgsql", cluster: ""} {
 		for _, i := range deployed(t, config).look().Instances {
 			if i.Service == "pgsql" && ((want == "") != (i.Chown == "") || !strings.HasSuffix(i.Chown, want)) {
 				t.Errorf("%s: %q", i.Name, i.Chown)

@@ -2,6 +2,7 @@ package look
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,12 @@ func (s *sight) objects(ctx context.Context) (take, error) {
 	found := &doctor.Objects{Bucket: o.Bucket}
 	step, err := roundTrip(ctx, b, "berth-doctor"+s.Env.Tag())
 	var refused *place.Refused
+	var untrusted *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &untrusted):
+		found.Step, found.Untrusted, found.Refuses = step, true, untrusted.Error()
+	case errors.As(err, &refused) && refused.Code == "NoSuchBucket" && o.ManageBucket:
+		return nil, errors.New("the bucket is not there yet; Sourcegraph makes it when it needs it")
 	case errors.As(err, &refused) && refused.Status < 500 || errors.Is(err, errOther):
 		found.Step, found.Refuses = step, err.Error()
 	case err != nil:

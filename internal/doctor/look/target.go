@@ -180,7 +180,7 @@ func (s *sight) chown(i installation.Instance) string {
 	for _, m := range i.Mounts {
 		command += " " + m.Path
 	}
-	return command
+	return command + " && berth restart " + i.Service // it counts its restarts until then, and waits longer after each
 }
 
 const (

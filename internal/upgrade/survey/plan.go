@@ -75,7 +75,7 @@ func Plan(ctx context.Context, e *installation.Environment, i *installation.Inst
 	if wish.Action == plan.Rehearse {
 		p = stages.Rehearsal(r)
 	}
-	p.Problems = problems
+	p.Problems = append(problems, issues(e, w, p.Hops, facts)...)
 	return p, nil
 }
 

@@ -95,6 +95,20 @@ func Change(c *catalogue.Catalogue, w *installation.Want, s upgrade.Standing, la
 	return upgrade.Compare(c, s, upgrade.Request{To: w.Release.Version, Target: w.Stack.Target, Facts: Facts(w, nil)}, wish)
 }
 
+// Circumstances are what is known of an installation as far as known issues ask for it. f is nil where the databases did not answer.
+func Circumstances(w *installation.Want, f *data.Facts) catalogue.Circumstances {
+	own := Facts(w, nil)
+	c := catalogue.Circumstances{Target: w.Stack.Target, External: own.External, Bundled: !own.External || own.Mixed,
+		Has: func(key string) bool { return len(w.Doc.Matching(key)) > 0 }}
+	if f != nil {
+		c.Bytes = f.Bytes()
+		for _, d := range f.Databases {
+			c.Postgres = append(c.Postgres, d.Major())
+		}
+	}
+	return c
+}
+
 // Facts are what the config and the databases say that a way from one release to another depends on. f is nil where the databases did not answer.
 func Facts(w *installation.Want, f *data.Facts) upgrade.Facts {
 	facts := upgrade.Facts{Has: w.Doc.Has}
