@@ -106,7 +106,7 @@ var rooms = map[string][]string{
 	"docs":                               {},
 	"internal/manual":                    {"internal/fold"},
 	"internal/doctor":                    {"catalogue", "internal/diag"},
-	"internal/doctor/look":               {"catalogue", "internal/backup/place", "internal/config", "internal/data", "internal/diag", "internal/doctor", "internal/installation", "internal/plan", "internal/secret", "internal/size", "internal/size/measure", "internal/upgrade/stages", "internal/upgrade/survey"},
+	"internal/doctor/look":               {"catalogue", "internal/backup/place", "internal/config", "internal/data", "internal/diag", "internal/doctor", "internal/installation", "internal/plan", "internal/secret", "internal/size", "internal/size/measure", "internal/state", "internal/upgrade/stages", "internal/upgrade/survey"},
 	"internal/policy":                    {"catalogue", "internal/diag", "internal/plan", "internal/upgrade", "internal/window"},
 	"internal/target/compose/store":      {"internal/diag", "internal/state"},
 	"internal/target/compose/project":    {"internal/render/compose", "internal/stack", "internal/state", "internal/target/compose/store"},

@@ -46,6 +46,7 @@ var edges = []edge{
 	// What a log says, of why the same service is not well.
 	{"BERTH506?", "BERTH500[126]", sameService},
 	{"BERTH507[0126]", "BERTH500[126]", sameService},
+	{"BERTH508[4-8]", "BERTH500[126]", sameService},
 	{"BERTH5005", "BERTH500[126]", sameService},
 	{"BERTH5005", "BERTH5073", sameService},
 	{"BERTH5002", "BERTH500[16]", sameService},
@@ -94,6 +95,7 @@ var edges = []edge{
 	{"BERTH5005", "BERTH5080", deploying},
 	{"BERTH506?", "BERTH5080", deploying},
 	{"BERTH34??", "BERTH5080", deploying},
+	{"BERTH508[4-8]", "BERTH5080", deploying},
 	{"BERTH504[45]", "BERTH5080", deploying},
 	{"BERTH5080", "BERTH500[123]", anywhere}, // a run that did not come to its end
 	{"BERTH5080", "BERTH5082", anywhere},

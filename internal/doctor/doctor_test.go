@@ -161,6 +161,10 @@ var faults = []fault{
 			{ID: "sun", Title: "the sun shines", When: catalogue.Conditions{Log: "light"}}}
 		e.says("gitserver-0", "it is the tiiides")
 	}, "BERTH5078", nil, nil, "close the curtains"},
+	{"nobody makes backups any more", func(e *Evidence) {
+		e.Backups = &Backups{To: "/mnt/backups", Since: taken.AddDate(-1, 0, 0), Last: taken.AddDate(0, 0, -9)}
+	}, "BERTH5083", nil, nil, "berth backup"},
+	{"nobody ever made a backup", func(e *Evidence) { e.Backups = &Backups{To: "/mnt/backups", Since: taken.AddDate(0, 0, -90)} }, "BERTH5083", nil, nil, "berth backup"},
 	{"the release is too old for support", func(e *Evidence) { e.Support = "upgrade first" }, "BERTH5079", nil, nil, "berth upgrade path"},
 	{"Postgres 14.2", func(e *Evidence) { e.database("pgsql").Server = 140002 }, "BERTH5030", nil, nil, "14.4"},
 	{"vacuum is kept away", func(e *Evidence) {
@@ -329,6 +333,11 @@ var lines = map[string][2]string{ // instance, line
 	"BERTH5073": {"gitserver-0", "failed to run git gc: signal: killed"},
 	"BERTH5074": {"gitserver-0", "fatal: unable to access 'https://git.example.com/a/': SSL certificate problem: unable to get local issuer certificate"},
 	"BERTH5075": {"worker", "Get \"https://git.example.com/api\": dial tcp: lookup git.example.com on 127.0.0.11:53: no such host"},
+	"BERTH5084": {"migrator", "Schema drift detected for frontend"},
+	"BERTH5085": {"sourcegraph-frontend-0", "ERROR: Unfinished migrations. Please revert Sourcegraph to the previous version and wait for the following migrations to complete. - migration 19 expected to be at 100.00% (at 80.00%)"},
+	"BERTH5086": {"worker", "Sourcegraph requires PostgreSQL 16+, and the server is 14.9"},
+	"BERTH5087": {"migrator", `version assertion failed: "v5.0.0" != "v5.1.0"`},
+	"BERTH5088": {"sourcegraph-frontend-0", "failed to connect: x509: certificate relies on legacy Common Name field, use SANs instead"},
 	"BERTH5076": {"sourcegraph-frontend-0", "upgrade not permitted: upgrades from \"5.1.0\" to \"7.5.0\" are not supported"},
 	"BERTH5077": {"worker", "1 failed to list jobs: driver: bad connection\n2 failed to list jobs: driver: bad connection\n3 failed to list jobs: driver: bad connection"},
 }

@@ -71,6 +71,7 @@ type Evidence struct {
 	Pending   []string   `json:"pending,omitempty"`    // steps of the plan that would make what runs match the config
 	Altered   []Altered  `json:"altered,omitempty"`    // what others changed of the installation's objects, which the plan would put back
 	LastRun   *LastRun   `json:"lastRun,omitempty"`    // of berth
+	Backups   *Backups   `json:"backups,omitempty"`    // nil: the config does not say where backups go, or nobody asked
 	Instances []Instance `json:"instances,omitempty"`  // containers or pods
 	Logs      []Log      `json:"logs,omitempty"`       // their last lines
 	FreeBytes int64      `json:"freeBytes,omitempty"`  // on the disk where all volumes are; 0: not known
@@ -112,6 +113,13 @@ type LastRun struct {
 	Well    bool      `json:"well"`
 	Next    string    `json:"next,omitempty"` // the command that continues it
 	Upgrade bool      `json:"upgrade,omitempty"`
+}
+
+// Backups are those that berth made.
+type Backups struct {
+	To    string    `json:"to"`
+	Since time.Time `json:"since"`         // the first run of berth: before there was nothing to back up
+	Last  time.Time `json:"last,omitzero"` // when the last one that succeeded began; zero: there is none
 }
 
 // Instance is one container or pod.

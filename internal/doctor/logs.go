@@ -31,6 +31,9 @@ var (
 	ofRedis    = []string{"redis-cache", "redis-store"}
 )
 
+// migrations are the services that judge schemas.
+var migrations = []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "migrator"}
+
 // foreignData is the code of data that belongs to another user.
 const foreignData = "BERTH5066"
 
@@ -44,7 +47,7 @@ var signatures = []signature{
 		summary: "its file system is read-only", hint: "check the disk for errors: dmesg on its host names them"},
 	{code: "BERTH5062", pattern: `sorry, too many clients already|remaining connection slots are reserved`, severity: diag.Error, symptoms: []string{"too many clients already"},
 		summary: "a database has no connections left", hint: "raise  databases.DATABASE.settings.max_connections  in the config, then: berth up"},
-	{code: "BERTH5063", pattern: `dirty database|marked as (dirty|failed)`, services: []string{"migrator", "sourcegraph-frontend", "sourcegraph-frontend-internal"}, severity: diag.Error, strict: true, symptoms: []string{"dirty database", "upgrade stuck"},
+	{code: "BERTH5063", pattern: `dirty database|marked as (dirty|failed)`, services: migrations, severity: diag.Error, strict: true, symptoms: []string{"dirty database", "upgrade stuck"},
 		summary: "it stopped at a schema migration that had failed before", hint: "repair the schema: https://sourcegraph.com/docs/admin/how-to/dirty_database"},
 	{code: "BERTH5064", pattern: `refusing to apply a privileged migration`, severity: diag.Error, symptoms: []string{"upgrade stuck"},
 		summary: "a migration needs a superuser of the database", hint: "apply it as a superuser: https://sourcegraph.com/docs/admin/how-to/privileged_migrations"},
@@ -74,6 +77,16 @@ var signatures = []signature{
 		summary: "it refuses a jump over releases", hint: "deploy the release that ran before, then: berth upgrade"},
 	{code: "BERTH5077", pattern: `driver: bad connection`, least: 3, services: []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "worker", "gitserver", "repo-updater", "precise-code-intel-worker", "searcher"}, severity: diag.Warning,
 		summary: "its connection to a database broke", hint: "see that the database has enough memory, and did not restart"},
+	{code: "BERTH5084", pattern: `Schema drift detected for`, services: migrations, severity: diag.Error, symptoms: []string{"upgrade stuck", "schema drift"},
+		summary: "a schema is not that of its release", hint: "see what differs and what would fix it: berth upgrade --plan"},
+	{code: "BERTH5085", pattern: `[Uu]nfinished migrations|migrations? .* expected (to be at )?100(\.0+)?%`, services: migrations, severity: diag.Error, symptoms: []string{"upgrade stuck"},
+		summary: "background migrations of the release before are not finished", hint: "go back, and wait until they are: berth rollback   see how far they are in: berth upgrade --plan"},
+	{code: "BERTH5086", pattern: `Sourcegraph requires PostgreSQL \d+`, severity: diag.Error, symptoms: []string{"upgrade stuck", "the frontend does not get ready"},
+		summary: "its database is of a major release of Postgres that this release refuses", hint: "see which release takes which Postgres: berth upgrade path"},
+	{code: "BERTH5087", pattern: `version assertion failed|unknown tag "v\d`, services: migrations, severity: diag.Error, symptoms: []string{"upgrade stuck"},
+		summary: "the migrator does not find the release that it was given", hint: "see which release the databases are of: berth status   then: berth upgrade"},
+	{code: "BERTH5088", pattern: `certificate relies on legacy Common Name field`, severity: diag.Error,
+		summary: "a server's certificate names its host in a form that is refused", hint: "have it issued again, with the host among its subject alternative names"},
 }
 
 // clears are lines after which what a log said before does not hold any more: the service started again, and works.

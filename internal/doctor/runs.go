@@ -16,6 +16,7 @@ var runChecks = []*Check{
 	{Code: "BERTH5079", Looks: "whether Sourcegraph supports the release that runs", Needs: []Source{FromServices}, Symptoms: []string{"Sourcegraph's support says to upgrade first"}, find: supported},
 	{Code: "BERTH5080", Looks: "how berth's last run ended", Needs: []Source{FromHistory}, Symptoms: []string{"upgrade stuck"}, find: lastRun},
 	{Code: "BERTH5081", Looks: "the mutes in the config", Needs: []Source{FromConfig}, find: mutesWithoutEffect},
+	{Code: "BERTH5083", Looks: "when berth made the last backup, where the config says where backups go", Needs: []Source{FromHistory}, Limit: &Limit{Warn: 7, Fail: 60, Unit: "days since the last backup"}, find: oldBackup},
 	{Code: "BERTH5082", Looks: "whether what runs is what the config asks for", Needs: []Source{FromRelease, FromPlan}, find: undeployed},
 }
 
@@ -61,6 +62,23 @@ func lastRun(e *Evidence, c *Check) []*Finding {
 		f.by(Resume)
 	}
 	return []*Finding{f}
+}
+
+func oldBackup(e *Evidence, c *Check) []*Finding {
+	b := e.Backups
+	if b == nil {
+		return nil
+	}
+	last, said := b.Last, "the last backup was made"
+	if last.IsZero() {
+		last, said = b.Since, "no backup was made since the first deployment,"
+	}
+	days := e.Taken.Sub(last).Hours() / 24
+	severity := c.Limit.severity(days)
+	if severity == "" {
+		return nil
+	}
+	return []*Finding{c.found("berth", severity, fmt.Sprintf("%s %.0f days ago", said, days), "make one: berth backup", "to "+b.To)}
 }
 
 // mutesWithoutEffect: somebody who mutes a finding believes that it is muted.

@@ -20,6 +20,7 @@ import (
 	"berth/internal/secret"
 	"berth/internal/size"
 	"berth/internal/size/measure"
+	"berth/internal/state"
 	"berth/internal/upgrade/stages"
 	"berth/internal/upgrade/survey"
 )
@@ -156,7 +157,22 @@ func (s *sight) history(ctx context.Context) (take, error) {
 			run.Next = "rollback"
 		}
 	}
-	return func(e *doctor.Evidence) { e.LastRun = run }, nil
+	return func(e *doctor.Evidence) { e.LastRun, e.Backups = run, s.backups(records) }, nil
+}
+
+// backups says when the last backup was made; nil where the config does not say where they go.
+func (s *sight) backups(records []state.Record) *doctor.Backups {
+	b := s.Doc.Config.Backup
+	if b == nil || b.To == "" {
+		return nil
+	}
+	out := &doctor.Backups{To: b.To, Since: records[0].Started}
+	for _, r := range records {
+		if r.Action == plan.Backup && r.Result == state.Done {
+			out.Last = r.Started
+		}
+	}
+	return out
 }
 
 // instanceStates reports containers or pods one by one.
