@@ -110,7 +110,7 @@ var rooms = map[string][]string{
 	"internal/policy":                    {"catalogue", "internal/diag", "internal/plan", "internal/upgrade", "internal/window"},
 	"internal/target/compose/store":      {"internal/diag", "internal/state"},
 	"internal/target/compose/project":    {"internal/render/compose", "internal/stack", "internal/state", "internal/target/compose/store"},
-	"internal/target/compose/execute":    {"catalogue", "internal/diag", "internal/plan", "internal/registry", "internal/render/compose", "internal/run", "internal/secret", "internal/stack", "internal/target/compose", "internal/target/compose/project", "internal/target/compose/store", "internal/target/inside"},
+	"internal/target/compose/execute":    {"catalogue", "internal/address", "internal/diag", "internal/plan", "internal/registry", "internal/render/compose", "internal/run", "internal/secret", "internal/stack", "internal/target/compose", "internal/target/compose/project", "internal/target/compose/store", "internal/target/inside"},
 	"internal/target/kubernetes/store":   {"internal/diag", "internal/plan", "internal/state", "internal/target/kubernetes", "internal/tree"},
 	"internal/target/kubernetes/execute": {"internal/diag", "internal/plan", "internal/plan/fields", "internal/run", "internal/secret", "internal/stack", "internal/target/inside", "internal/target/kubernetes", "internal/target/kubernetes/health", "internal/target/kubernetes/store", "internal/tree"},
 	"internal/target/inside":             {},

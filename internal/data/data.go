@@ -135,10 +135,11 @@ func (w *Worker) Drift(ctx context.Context, migrator Image, release string) (dia
 	return slices.Concat(found...), err
 }
 
-// Index checks the indexes of the databases, and rebuilds the invalid ones.
+// Index waits until the databases answer, as Await does, checks their indexes, and rebuilds the invalid ones.
 func (w *Worker) Index(ctx context.Context, image Image) error {
-	return w.do(ctx, run.Task{Name: "indexes", Identity: w.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript)},
-		"BERTH3704", "the databases' indexes are not valid after the system of the databases changed", w.fix())
+	t := run.Task{Name: "indexes", Identity: w.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript),
+		Env: map[string]string{"WAIT": fmt.Sprint(int(conversion.Seconds()))}}
+	return w.do(ctx, t, "BERTH3704", "the databases' indexes are not valid after the system of the databases changed", w.fix())
 }
 
 // Write runs a statement in one of the databases, such as one that builds an index again. It is run once more where a task before was killed.

@@ -16,7 +16,7 @@ const (
 	Open          Front = ""          // Sourcegraph answers, as the config asks for
 	HoldsRequests Front = "held"      // everything runs; in a cluster the holding proxy holds requests while services with one instance restart
 	BehindPage    Front = "behind"    // everything runs, but the page answers
-	Answering     Front = "answering" // everything runs that answers people, but the page answers: an upgrade is checked before people use it
+	Answering     Front = "answering" // everything runs that answers people, but the page answers; the databases have the schema of the release already
 	Closed        Front = "closed"    // the page answers, and only databases run: nothing else may write
 	Ahead         Front = "ahead"     // the page answers, and beside the databases runs what never asks them: it is there when the rest starts
 	DatabasesOnly Front = "bare"      // only databases run, and nothing answers: a clone for a rehearsal
@@ -47,9 +47,10 @@ func Aheads() []string {
 		"codeinsights-db-exporter"}
 }
 
-// Afterwards are the services that only work in the background: nobody waits for them, so they start when the page is gone.
+// Afterwards are the services that only work in the background: nobody waits for them, so they start when the page is gone. So does the release's own
+// migrator where the databases have its schema: it finds nothing to do.
 func Afterwards() []string {
-	return []string{"worker", "precise-code-intel-worker", "syntactic-code-intel-worker"}
+	return []string{"worker", "precise-code-intel-worker", "syntactic-code-intel-worker", "migrator"}
 }
 
 // PageOf is a page that people see while Sourcegraph does not answer: title and text are HTML. It asks again by itself.
@@ -73,8 +74,13 @@ func (s *Stack) With(front Front, page string) *Stack {
 		if inst.Own && !serving[inst.Name] || !inst.Own && !inst.runsBehind(front) {
 			continue
 		}
-		if inst.Service == address.FrontProxy {
+		switch {
+		case inst.Service == address.FrontProxy:
 			inst.DependsOn = nil
+		case front == Answering: // frontends start at the same time: behind the page none has to answer for another one
+			inst.DependsOn = slices.DeleteFunc(slices.Clone(inst.DependsOn), func(d Dependency) bool {
+				return slices.Contains(frontends, inst.Service) && slices.Contains(frontends, s.serviceOf(d.Name))
+			})
 		}
 		out.Instances = append(out.Instances, inst)
 	}
@@ -87,6 +93,16 @@ func (s *Stack) With(front Front, page string) *Stack {
 		out.Settings.Caddyfiles[path] = answering(lines, page)
 	}
 	return &out
+}
+
+// serviceOf is the service of an instance.
+func (s *Stack) serviceOf(name string) string {
+	for _, inst := range s.Instances {
+		if inst.Name == name {
+			return inst.Service
+		}
+	}
+	return ""
 }
 
 // runsBehind reports whether an instance runs behind a front.

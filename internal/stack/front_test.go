@@ -88,8 +88,13 @@ func TestClosedLeavesDatabasesAndTheFrontProxy(t *testing.T) {
 	if got := names(s.With(Ahead, "x")); !slices.Equal(got, []string{"pgsql", "gitserver-0", "caddy"}) {
 		t.Errorf("ahead of the migrator there run %v", got)
 	}
-	if got := names(s.With(Answering, "x")); len(got) != 6 || slices.Contains(got, "worker-own") {
+	s.Instances = append(s.Instances, Instance{Name: "sourcegraph-frontend-1", Service: "sourcegraph-frontend", DependsOn: []Dependency{{Name: "sourcegraph-frontend-0"}, {Name: "pgsql"}, {Name: "migrator"}}})
+	answering := s.With(Answering, "x")
+	if got := names(answering); len(got) != 6 || slices.Contains(got, "worker-own") || slices.Contains(got, "migrator") {
 		t.Errorf("before the release is proved there run %v", got)
+	}
+	if got := answering.Instances[5].DependsOn; len(got) != 1 || got[0].Name != "pgsql" {
+		t.Errorf("behind the page a frontend waits for %v", got)
 	}
 	if s.Instances[2].DependsOn == nil {
 		t.Error("the stack itself was changed")

@@ -29,7 +29,7 @@ func (s *Set) With(front stack.Front, page, caddy string) *Set {
 	starts := front == stack.BehindPage || front == stack.Answering // the release, and not only what it needs
 	for _, o := range s.Objects {
 		switch {
-		case !starts && o.OneShot:
+		case o.OneShot && (!starts || front == stack.Answering && slices.Contains(stack.Afterwards(), o.Service)):
 			continue
 		case slices.Contains(o.Behind, front):
 		case o.Stops(front):

@@ -86,10 +86,9 @@ close [6.0.0 to 6.0.12741], else reach 6.0.0 again
   reach 6.0.0 closed 6.0.0 (page: upgrade)
 convert [6.0.0 to 6.0.12741], else reach 6.0.12741
   reach 6.0.12741 closed 6.0.12741 (page: upgrade)
-  convert databases 6.0.12741
   index indexes 6.0.12741
 deploy [6.0.0 to 6.0.12741], else reach 6.0.12741
-  reach 6.0.12741 answering 6.0.12741 (page: upgrade)
+  reach 6.0.12741 behind 6.0.12741 (page: upgrade)
 prove [6.0.0 to 6.0.12741], else reach 6.0.12741
   compare schema 6.0.12741
   prove search 6.0.12741

@@ -144,11 +144,11 @@ var table = []stage{
 		},
 		noReturn: func(c *hop) bool { return !c.Undoable() && c.ConvertsPostgres },
 		steps: func(c *hop) []plan.Step {
-			s := []plan.Step{reach(c.To, stack.Closed, plan.UpgradePage), {Verb: plan.Convert, Object: "databases", Config: c.To}}
+			verb, object := plan.Convert, "databases"
 			if c.ConvertsPostgres || c.Reindexes {
-				s = append(s, plan.Step{Verb: plan.Index, Object: "indexes", Config: c.To})
+				verb, object = plan.Index, "indexes" // it waits for the databases, too
 			}
-			return s
+			return []plan.Step{reach(c.To, stack.Closed, plan.UpgradePage), {Verb: verb, Object: object, Config: c.To}}
 		}},
 	{name: Migrate, closed: true, rehearsed: true, fails: shows,
 		when: (*hop).migrates,
@@ -192,7 +192,11 @@ var table = []stage{
 			if c.Rolls() {
 				return []plan.Step{{Verb: plan.Roll, Object: c.To, Config: c.To}}
 			}
-			return []plan.Step{reach(c.To, stack.Answering, plan.UpgradePage)}
+			front := stack.Answering
+			if !c.migrates() {
+				front = stack.BehindPage // the release's own migrator comes first
+			}
+			return []plan.Step{reach(c.To, front, plan.UpgradePage)}
 		},
 		beside: func(c *hop) []plan.Step {
 			if !c.migrates() {
@@ -208,7 +212,7 @@ var table = []stage{
 			}
 			return "checks that there is no drift and that a search works"
 		},
-		estimate: short,
+		estimate: instant,
 		steps: func(c *hop) []plan.Step {
 			search := plan.Step{Verb: plan.Prove, Object: "search", Config: c.To, Front: front(c)}
 			if c.migrates() && !c.rehearsal {
@@ -216,15 +220,15 @@ var table = []stage{
 			}
 			return []plan.Step{c.compare(), search}
 		}},
-	{name: Open, closed: true, fails: behind,
+	{name: Open, fails: behind, // the page goes first
 		when:     func(c *hop) bool { return !c.Rolls() },
 		text:     say("the maintenance page is removed, and what works in the background starts"),
-		estimate: short,
+		estimate: instant,
 		steps:    func(c *hop) []plan.Step { return []plan.Step{reach(c.To, stack.Open, "")} }},
 	{name: Save,
 		when:     always,
 		text:     func(c *hop) string { return "release: " + c.To + " is written into your file" },
-		estimate: short,
+		estimate: instant,
 		steps:    one(plan.Save, "release", to)},
 	{name: Finish, rehearsed: true,
 		when:     always,
@@ -256,6 +260,8 @@ func always(*hop) bool { return true }
 func say(text string) func(*hop) string { return func(*hop) string { return text } }
 
 func short(*hop) (float64, string) { return aMoment, standard }
+
+func instant(*hop) (float64, string) { return 1, standard }
 
 func start(c *hop) string { return c.start }
 

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	render "berth/internal/render/compose"
 	"berth/internal/stack"
 	"berth/internal/target/compose"
+	"berth/internal/target/compose/project"
 	"berth/internal/target/inside"
 )
 
@@ -150,4 +153,30 @@ func (p *FrontProxy) Close() {
 		p.end()
 		return
 	}
+}
+
+// reread lets the front proxy read its file, where that changed: its port stays open. One that can't do that, or has another reason, is restarted.
+func (t *Target) reread(ctx context.Context, container string) error {
+	if t.changed(ctx, container) {
+		ctx, cancel := context.WithTimeout(ctx, obeying)
+		defer cancel()
+		// A certificate may be another one, where the file that names it is not.
+		if _, exit, err := t.Engine.Exec(ctx, container, nil, "caddy", "reload", "--force", "--adapter", "caddyfile", "--config", caddyfile); err == nil && exit == 0 {
+			return nil
+		}
+	}
+	return t.Engine.Restart(ctx, container)
+}
+
+// changed reports whether the files of a container are others than it has read.
+func (t *Target) changed(ctx context.Context, container string) bool {
+	applied, err := project.Applied(ctx, t.State)
+	if err != nil {
+		return false
+	}
+	id, err := t.Engine.ID(ctx, container)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(t.Project.Units, func(u render.Unit) bool { return u.Container == container && u.Files != applied[id] })
 }

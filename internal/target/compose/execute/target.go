@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/address"
 	"berth/internal/plan"
 	"berth/internal/registry"
 	render "berth/internal/render/compose"
@@ -111,6 +112,9 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 		}
 		start := map[plan.Verb]func(context.Context, string) error{plan.Start: t.Engine.Start, plan.Restart: t.Engine.Restart}[verb]
 		return errors.Join(run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
+			if verb == plan.Restart && s.Service == address.FrontProxy {
+				return t.limited(ctx, s, t.reread)
+			}
 			return t.limited(ctx, s, start)
 		}), t.saw(ctx, steps))
 	case plan.Update:
