@@ -55,6 +55,22 @@ func TestOwnCertificate(t *testing.T) {
 			t.Errorf("%s holds the private key", name)
 		}
 	}
+	// What changes only Caddy's file is read without a restart.
+	began := docker(t, "inspect", "--format", "{{.State.StartedAt}}", "tls-caddy")
+	s.edit("tls: {certificate", "front: {headers: {X-Read: again}}\ntls: {certificate")
+	s.must(0, "up")
+	s.must(0, "plan")
+	if now := docker(t, "inspect", "--format", "{{.State.StartedAt}}", "tls-caddy"); now != began {
+		t.Errorf("Caddy was restarted at %s; it ran since %s", now, began)
+	}
+	again, err := client.Get(fmt.Sprintf("https://localhost:%d/healthz", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Body.Close()
+	if again.Header.Get("X-Read") != "again" {
+		t.Error("Caddy did not read its file again")
+	}
 }
 
 // selfSigned makes a certificate for a host name, an address, or a user with that name.

@@ -310,6 +310,8 @@ func (b *differ) effect(u Unit, verb Verb, c Container) Effect {
 		return None
 	case c.Status == Stopped || c.Status == Crashing || c.Status == Created:
 		return None
+	case u.Service == frontProxy && verb == Restart && c.Files != u.Files:
+		return None // it reads them again
 	case !Vital(u.Service):
 		return Brief
 	}
