@@ -74,13 +74,12 @@ func (s *Stack) With(front Front, page string) *Stack {
 		if inst.Own && !serving[inst.Name] || !inst.Own && !inst.runsBehind(front) {
 			continue
 		}
-		switch {
-		case inst.Service == address.FrontProxy:
-			inst.DependsOn = nil
-		case front == Answering: // frontends start at the same time: behind the page none has to answer for another one
-			inst.DependsOn = slices.DeleteFunc(slices.Clone(inst.DependsOn), func(d Dependency) bool {
-				return slices.Contains(frontends, inst.Service) && slices.Contains(frontends, s.serviceOf(d.Name))
-			})
+		for _, d := range inst.DependsOn {
+			// Frontends start at the same time: behind the page none has to answer for another one.
+			beside := front == Answering && slices.Contains(frontends, inst.Service) && slices.Contains(frontends, s.serviceOf(d.Name))
+			if inst.Service == address.FrontProxy || beside {
+				inst.Skips = append(inst.Skips, d.Name)
+			}
 		}
 		out.Instances = append(out.Instances, inst)
 	}
@@ -130,8 +129,17 @@ func (s *Stack) dropWaits() {
 		runs[inst.Name] = true
 	}
 	for i := range s.Instances {
-		s.Instances[i].DependsOn = slices.DeleteFunc(slices.Clone(s.Instances[i].DependsOn), func(d Dependency) bool { return !runs[d.Name] })
+		for _, d := range s.Instances[i].DependsOn {
+			if !runs[d.Name] {
+				s.Instances[i].Skips = append(s.Instances[i].Skips, d.Name)
+			}
+		}
 	}
+}
+
+// Waits are the instances that one waits for. Behind a front they are fewer, and the instance is the same.
+func (i *Instance) Waits() []Dependency {
+	return slices.DeleteFunc(slices.Clone(i.DependsOn), func(d Dependency) bool { return slices.Contains(i.Skips, d.Name) })
 }
 
 // prune removes the volumes and secrets that no instance has.

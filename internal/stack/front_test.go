@@ -93,7 +93,7 @@ func TestClosedLeavesDatabasesAndTheFrontProxy(t *testing.T) {
 	if got := names(answering); len(got) != 6 || slices.Contains(got, "worker-own") || slices.Contains(got, "migrator") {
 		t.Errorf("before the release is proved there run %v", got)
 	}
-	if got := answering.Instances[5].DependsOn; len(got) != 1 || got[0].Name != "pgsql" {
+	if got := answering.Instances[5].Waits(); len(got) != 1 || got[0].Name != "pgsql" {
 		t.Errorf("behind the page a frontend waits for %v", got)
 	}
 	if s.Instances[2].DependsOn == nil {

@@ -64,7 +64,7 @@ func TestNothingWaitsForWhatDoesNotRun(t *testing.T) {
 	waits := func(s *stack.Stack, name string) (out string) {
 		for _, i := range s.Instances {
 			if i.Name == name {
-				for _, d := range i.DependsOn {
+				for _, d := range i.Waits() {
 					out += " " + d.Name + ":" + strings.TrimPrefix(string(d.Condition), "service_")
 				}
 			}
@@ -83,7 +83,7 @@ func TestNothingWaitsForWhatDoesNotRun(t *testing.T) {
 			runs[i.Name] = true
 		}
 		for _, i := range behind.Instances {
-			for _, d := range i.DependsOn {
+			for _, d := range i.Waits() {
 				if !runs[d.Name] {
 					t.Errorf("%q: %s waits for %s, which does not run", front, i.Name, d.Name)
 				}

@@ -74,6 +74,7 @@ type Instance struct {
 	Health     *catalogue.Health
 	Probe      *catalogue.Probe // how berth checks readiness where there is no health check
 	DependsOn  []Dependency     // ordered by name
+	Skips      []string         // instances of these that it does not wait for behind the front that the stack has
 	Restart    string
 	StopGrace  string
 	ShmSize    string

@@ -52,7 +52,7 @@ func Render(s *stack.Stack, fingerprints map[string]string) (*Project, diag.List
 	r.project.Files = settingsFiles(s)
 	services, waits := mapping{}, map[string][]string{}
 	for _, inst := range s.Instances {
-		for _, d := range inst.DependsOn {
+		for _, d := range inst.Waits() {
 			waits[inst.Name] = append(waits[inst.Name], d.Name)
 		}
 		services = append(services, field{inst.Name, r.service(inst)})
@@ -139,6 +139,7 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	body, patched := r.patches(r.body(inst), []string{"services", inst.Name}, mine, inst.Index)
 	text := yaml.Block(body, serviceIndent) // the spec hash is of this text too
 	unit := r.unit(inst, text)
+	body = waiting(body, inst.Skips)
 	unit.Data = r.data(inst, body)
 	place := r.patchOf("ports", inst.Name)
 	if inst.Own && place == (diag.Range{}) {
@@ -151,7 +152,7 @@ func (r *renderer) service(inst stack.Instance) mapping {
 	}
 	r.project.Units = append(r.project.Units, unit)
 	out := mapping{{"container_name", unit.Container}}
-	out = append(out, field{"", yaml.Written(text)})
+	out = append(out, field{"", yaml.Written(yaml.Block(body, serviceIndent))})
 	if inst.CPUs > 0 {
 		out = append(out, field{"cpus", inst.CPUs})
 	}
@@ -278,12 +279,27 @@ func dependsOn(deps []stack.Dependency) mapping {
 	return out
 }
 
+// waiting is a body that does not wait for some instances. What it is does not change by that, so its spec hash is of the whole one.
+func waiting(body mapping, skips []string) mapping {
+	at := slices.IndexFunc(body, func(f field) bool { return f.key == "depends_on" })
+	if len(skips) == 0 || at < 0 {
+		return body
+	}
+	deps := slices.DeleteFunc(dependencies(body), func(d stack.Dependency) bool { return slices.Contains(skips, d.Name) })
+	out := slices.Clone(body)
+	if len(deps) == 0 {
+		return slices.Delete(out, at, at+1)
+	}
+	out[at].value = dependsOn(deps)
+	return out
+}
+
 // unit records what a plan needs to know about an instance.
 func (r *renderer) unit(inst stack.Instance, body []byte) Unit {
 	u := Unit{
 		Name: inst.Name, Container: r.project.Prefix + inst.Name, Service: inst.Service, Image: inst.Image, Own: inst.Own,
 		CPUs: inst.CPUs, Memory: inst.Memory, OneShot: inst.OneShot,
-		DependsOn: inst.DependsOn, Origins: inst.Origins,
+		DependsOn: inst.Waits(), Origins: inst.Origins,
 		Secrets: secretsOf(inst), Files: r.filesHash(inst), Env: map[string]string{}, Patience: patience(inst.Health), Probe: inst.Probe,
 	}
 	for _, e := range inst.Env {
