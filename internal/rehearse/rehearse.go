@@ -47,10 +47,11 @@ type Report struct {
 	Problems diag.List       `json:"problems,omitempty"`
 	// Downtime is what the real run is expected to take behind its page, in seconds, with what was measured.
 	Downtime float64  `json:"downtimeSeconds"`
-	Not      []string `json:"notRehearsed"` // what the real run does beside
-	Clone    string   `json:"clone"`        // its name
-	Kept     bool     `json:"kept"`         // the clone is there, as it was asked to be
-	Deleted  bool     `json:"deleted"`      // nothing is left of it
+	Migrator float64  `json:"migratorSeconds,omitempty"` // of it, the migrator's
+	Not      []string `json:"notRehearsed"`              // what the real run does beside
+	Clone    string   `json:"clone"`                     // its name
+	Kept     bool     `json:"kept"`                      // the clone is there, as it was asked to be
+	Deleted  bool     `json:"deleted"`                   // nothing is left of it
 }
 
 // Stage is one stage of a rehearsal.
@@ -256,10 +257,11 @@ func (r *Rehearsal) report(ctx context.Context, record *state.Record, before, af
 	if after != nil {
 		out.After = after.Databases
 	}
+	history, unread := r.Original.Store.History(ctx)
 	again := stages.Upgrade(stages.Request{Installation: p.Installation, Target: p.Target, Hops: p.Hops, Configs: p.Configs, Facts: before,
-		Measured: stages.Times([]state.Record{*record})})
-	out.Downtime = again.Downtime
-	return out, err
+		Measured: stages.Times(append(history, *record)), Usual: state.Usually(history)})
+	out.Downtime, out.Migrator = again.Downtime, stages.MigratorShare(again)
+	return out, errors.Join(err, unread)
 }
 
 // notRehearsed is what the real run does beside what a clone goes through.

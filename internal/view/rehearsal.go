@@ -41,7 +41,7 @@ func Rehearsal(w io.Writer, r *rehearse.Report) {
 			fmt.Fprintf(w, "          next: %s\n", d.Hint)
 		}
 	}
-	fmt.Fprintf(w, "\ndowntime of the real run: %s\n\nnot rehearsed\n", downtime(r.Downtime))
+	fmt.Fprintf(w, "\ndowntime of the real run: %s%s\n\nnot rehearsed\n", downtime(r.Downtime), migrators(r.Migrator))
 	for _, text := range r.Not {
 		fmt.Fprintf(w, "  - %s\n", text)
 	}
