@@ -29,9 +29,9 @@ func (s *Store) Take(ctx context.Context, reports ...*report.Received) (known ma
 		}
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		t := &taking{ctx: ctx, tx: tx, kindOf: s.kindOf, known: map[*report.Received]bool{}, of: map[string]*taken{}}
+		t := &taking{ctx: ctx, tx: tx, all: slices.Clone(reports), kindOf: s.kindOf, known: map[*report.Received]bool{}, of: map[string]*taken{}}
 		known = t.known
-		return t.take(reports)
+		return t.take()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("take reports: %w", err)
@@ -66,6 +66,7 @@ type span = fleet.Span[int32]
 type taking struct {
 	ctx    context.Context
 	tx     pgx.Tx
+	all    []*report.Received // by time
 	kindOf func(*report.Received) int32
 	known  map[*report.Received]bool
 	of     map[string]*taken // by the name of the installation
@@ -80,14 +81,13 @@ type taken struct {
 }
 
 // take goes through the tables one by one: each statement is for all reports.
-func (t *taking) take(reports []*report.Received) error {
-	reports = slices.Clone(reports)
-	slices.SortStableFunc(reports, func(a, b *report.Received) int { return a.Made.Compare(b.Made) })
+func (t *taking) take() error {
+	slices.SortStableFunc(t.all, func(a, b *report.Received) int { return a.Made.Compare(b.Made) })
 	if _, err := t.tx.Exec(t.ctx, `SELECT pg_advisory_xact_lock($1)`, int64(takeLock)); err != nil {
 		return err
 	}
-	for _, step := range []func([]*report.Received) error{t.installations, t.reports, t.readStays, t.stays, t.beside} {
-		if err := step(reports); err != nil {
+	for _, step := range []func() error{t.installations, t.reports, t.readStays, t.stays, t.beside} {
+		if err := step(); err != nil {
 			return err
 		}
 	}
@@ -95,9 +95,9 @@ func (t *taking) take(reports []*report.Received) error {
 }
 
 // installations finds those that are known, and adds the others.
-func (t *taking) installations(reports []*report.Received) error {
+func (t *taking) installations() error {
 	var names []string
-	for _, r := range reports {
+	for _, r := range t.all {
 		if t.of[r.Installation] == nil {
 			t.of[r.Installation] = &taken{}
 			names = append(names, r.Installation)
@@ -129,10 +129,10 @@ type second struct {
 }
 
 // reports keeps each report, and finds out which are there already.
-func (t *taking) reports(reports []*report.Received) error {
+func (t *taking) reports() error {
 	var of, kinds []int32
 	var made []time.Time
-	for _, r := range reports {
+	for _, r := range t.all {
 		of, kinds, made = append(of, t.of[r.Installation].id), append(kinds, t.kindOf(r)), append(made, r.Made)
 	}
 	fresh := map[second]bool{}
@@ -146,7 +146,7 @@ func (t *taking) reports(reports []*report.Received) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range reports {
+	for _, r := range t.all {
 		i := t.of[r.Installation]
 		key := second{i.id, r.Made.Unix()}
 		if !fresh[key] {
@@ -159,7 +159,7 @@ func (t *taking) reports(reports []*report.Received) error {
 	return nil
 }
 
-func (t *taking) readStays([]*report.Received) error {
+func (t *taking) readStays() error {
 	by := map[int32]*taken{}
 	for _, i := range t.of {
 		if len(i.fresh) > 0 {
@@ -183,7 +183,7 @@ func ids(by map[int32]*taken) (out []int32) {
 }
 
 // stays adds the reports to the stays, and writes those that changed.
-func (t *taking) stays([]*report.Received) error {
+func (t *taking) stays() error {
 	var goneOf, of, kinds []int32
 	var gone, first, last []time.Time
 	for _, i := range t.of {
@@ -257,7 +257,7 @@ func hash(r *report.Received) (int64, error) {
 }
 
 // beside writes what reports say beside their kinds. Of the newest report of an installation all counts; of an older one the runs that no other one has.
-func (t *taking) beside([]*report.Received) error {
+func (t *taking) beside() error {
 	w := &writing{}
 	for _, i := range t.of {
 		for n, r := range slices.Backward(i.fresh) {
