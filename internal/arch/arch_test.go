@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"internal/release":                 {"internal/diag", "internal/signed"},
 	"internal/jsonc":                   {},
 	"internal/rds":                     {},
-	"internal/config":                  {"catalogue", "internal/diag", "internal/fold", "internal/secret"},
+	"internal/config":                  {"catalogue", "internal/diag", "internal/fold", "internal/secret", "internal/size"},
 	"internal/address":                 {"catalogue", "internal/config"},
 	"internal/config/check":            {"internal/address", "catalogue", "internal/config", "internal/config/contents", "internal/diag", "internal/jsonc", "internal/secret", "internal/window"},
 	"internal/config/contents":         {"catalogue", "internal/config", "internal/diag", "internal/jsonc"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/installation/stores"
@@ -116,8 +117,23 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 		s.Problems = append(s.Problems, s.plan.Problems...)
 	}
 	s.plan.Notice = plan.Forecast(s.plan, state.Usually(s.records))
+	s.plan.Size = sizeOf(s.Want)
 	s.plan.Support, err = e.judged(s.Want, s.plan.From, s.plan.Release)
 	return err
+}
+
+// sizeOf is the config's size, with what wins over it; nil where it has none.
+func sizeOf(w *installation.Want) *plan.Size {
+	c := w.Doc.Config
+	if c.Size == "" || c.Size == config.Demo {
+		return nil
+	}
+	size := &plan.Size{Name: c.Size}
+	_, won := config.WithSize(c, w.Release)
+	for _, o := range won {
+		size.Won = append(size.Won, fmt.Sprintf("%s (%s: %s)", o.Key, c.Size, o.Says))
+	}
+	return size
 }
 
 // planned is the plan of what a config asks for, with the program that made it.

@@ -37,7 +37,7 @@ type Config struct {
 	Name    string           `yaml:"name" doc:"The name of the installation: the Compose project or the Helm-style release. Change it only to run two on one machine." default:"sourcegraph" example:"sourcegraph-test"`
 	// ContainerPrefix is a pointer because the empty text says something.
 	ContainerPrefix *string `yaml:"containerPrefix" doc:"What stands before the names of all containers. Empty where containers that had their names before berth keep them: berth adopt writes it." default:"nothing; where name is set, that and a hyphen" on:"compose" example:"sg-"`
-	Size            string  `yaml:"size" doc:"How many resources the services may use. demo: for a laptop, no limits." default:"as Sourcegraph ships them" enum:"demo" example:"demo"`
+	Size            string  `yaml:"size" doc:"How many resources the services may use. demo: for a laptop, no limits. xs to 3xl: what Sourcegraph's estimator says for so many people and repositories (docs/sizes.md); 2xl and 3xl are for clusters. Values of services win over it." default:"as Sourcegraph ships them" enum:"demo|xs|s|m|l|xl|2xl|3xl" example:"m"`
 
 	TLS      TLS                `yaml:"tls" doc:"The certificate of the front page. Without it: plain HTTP, for a trial or behind your own load balancer."`
 	Front    Front              `yaml:"front" doc:"What answers people, besides url and tls: further host names, headers, and who may reach it."`

@@ -30,7 +30,7 @@ type Explanation struct {
 	Default string           `json:"default,omitempty"`
 	Example string           `json:"example,omitempty"`
 	Value   string           `json:"value,omitempty"` // in force here
-	From    string           `json:"from,omitempty"`  // the source of the value: "sourcegraph.yaml:9:13", "size demo", "release 7.5.4453"
+	From    string           `json:"from,omitempty"`  // the source of the value: "sourcegraph.yaml:9:13", "size m", "release 7.5.4453"
 	Below   []Explanation    `json:"below,omitempty"`
 }
 
@@ -157,6 +157,9 @@ func (f Facts) inForce(k *Key, path string, e *Explanation) {
 	if f.Doc.Config.Size == "demo" && len(parts) == 3 && parts[0] == "services" && (parts[2] == "cpu" || parts[2] == "memory") {
 		e.Value, e.From = "no limit", "size demo"
 	}
+	if value := f.sizes(parts); value != "" {
+		e.Value, e.From = value, "size "+f.Doc.Config.Size
+	}
 	r := f.Doc.At(path)
 	if r == (diag.Range{}) {
 		return
@@ -166,6 +169,22 @@ func (f Facts) inForce(k *Key, path string, e *Explanation) {
 		text := []rune(r.Excerpt)
 		e.Value = string(text[min(r.Column-1, len(text)):min(r.Column-1+r.Length, len(text))])
 	}
+}
+
+// sizes is what the config's size says for a key of a service; "": nothing.
+func (f Facts) sizes(path []string) string {
+	if f.Release == nil || len(path) != 3 || path[0] != "services" {
+		return ""
+	}
+	c, _ := WithSize(f.Doc.Config, f.Release)
+	if c == f.Doc.Config {
+		return ""
+	}
+	s := c.Services[path[1]]
+	if path[2] == "replicas" && s.Replicas != nil {
+		return strconv.Itoa(*s.Replicas)
+	}
+	return string(map[string]Quantity{"cpu": s.CPU, "memory": s.Memory, "cpuRequest": s.CPURequest, "memoryRequest": s.MemoryRequest, "storage": s.Storage}[path[2]])
 }
 
 // shipped is the release's value for a key, in the form of the config.

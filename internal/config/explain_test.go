@@ -30,7 +30,7 @@ func TestExplain(t *testing.T) {
 		"databases.pgsql.settings.shared_buffers": {Type: "text", Default: "1GB", Value: "1GB", From: "release 7.5.4453"},
 		"license":           {Type: "a secret: {env: NAME} or {file: PATH}", Value: "{env: KEY}", From: "sourcegraph.yaml:7:10"},
 		"release":           {Type: "text", Default: "7.5.4453", Value: "7.5.4453", From: "release 7.5.4453"},
-		"size":              {Type: "demo", Default: "as Sourcegraph ships them", Value: "demo", From: "sourcegraph.yaml:2:7"},
+		"size":              {Type: "demo, xs, s, m, l, xl, 2xl or 3xl", Default: "as Sourcegraph ships them", Value: "demo", From: "sourcegraph.yaml:2:7"},
 		"git.sshKey":        {Type: "a secret: {env: NAME} or {file: PATH}"},
 		"patches.service":   {Type: "text"},
 		"patches.3.compose": {Type: "a map"},

@@ -81,10 +81,10 @@ patches:
 // TestBytes has what a text file can't show well.
 func TestBytes(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"carriage returns and a byte order mark", "\ufeffon: compose\r\nurl: http://x\r\nsize: x\r\n",
-			"f:3:7: size must be demo, got \"x\"                                              BERTH1106\n  3 | size: x\n    |       ^ write one of them\n"},
+		{"carriage returns and a byte order mark", "\ufeffon: compose\r\nurl: http://x\r\nsize: huge\r\n",
+			"f:3:7: size must be demo, xs, s, m, l, xl, 2xl or 3xl, got \"huge\"              BERTH1106\n  3 | size: huge\n    |       ^^^^ write one of them\n"},
 		{"columns count characters", "name: 'é中x' \nsize: {a: 'é'}\n",
-			"f:2:7: size must be text, got a map                                            BERTH1105\n  2 | size: {a: 'é'}\n    |       ^^^^^^^^ size: demo\n"},
+			"f:2:7: size must be text, got a map                                            BERTH1105\n  2 | size: {a: 'é'}\n    |       ^^^^^^^^ size: m\n"},
 		{"latin-1", "target: compose\nname: caf\xe9\n",
 			"f:2:10: the file has the byte 0xe9, which is not UTF-8                         BERTH1112\n  2 | name: caf\uFFFD\n    |          ^ save the file as plain UTF-8 text\n"},
 		{"utf-16", "o\x00n\x00",

@@ -1,15 +1,18 @@
 package config
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"berth/catalogue"
+	"berth/internal/size"
 )
 
 // Lacking are the services to which a release gives less on a target than a size of Sourcegraph needs, with what they need.
-func Lacking(r *catalogue.Release, size catalogue.Size, on catalogue.Target) map[string]catalogue.Need {
+func Lacking(r *catalogue.Release, of catalogue.Size, on catalogue.Target) map[string]catalogue.Need {
 	out := map[string]catalogue.Need{}
-	for name, need := range size.Services {
+	for name, need := range of.Services {
 		if _, ok := r.Services[name]; !ok {
 			continue
 		}
@@ -53,4 +56,71 @@ func lacking(r *catalogue.Release, name string, need catalogue.Need) catalogue.N
 // Shipped is the value of a service's key as a release ships it: "8Gi" of memory; "" where it sets none.
 func Shipped(r *catalogue.Release, service, key string) Quantity {
 	return Quantity(Facts{Release: r}.shipped("services." + service + "." + key))
+}
+
+// Demo is the size without limits.
+const Demo = "demo"
+
+// Won is a value of the file that counts in place of what the config's size says.
+type Won struct {
+	Key  string // services.gitserver.memory
+	Says string // what the size says
+}
+
+// WithSize is the config with what its size says of services that the file leaves open, as if it stood there, and which values of the file win over it.
+// Without a size, and for demo, it is the config as it is.
+func WithSize(c *Config, r *catalogue.Release) (*Config, []Won) {
+	if c.Size == "" || c.Size == Demo {
+		return c, nil
+	}
+	cat := catalogue.Embedded()
+	e, ok := size.Tables{Sizing: cat.Sizing(), Scaling: cat.Scaling()}.Named(c.Size, r, c.On)
+	if !ok {
+		return c, nil
+	}
+	sized := *c
+	sized.Services = maps.Clone(c.Services)
+	if sized.Services == nil {
+		sized.Services = map[string]Service{}
+	}
+	var won []Won
+	needs := Lacking(r, e.Needs(), c.On)
+	for _, name := range slices.Sorted(maps.Keys(needs)) {
+		s, lost := sized.Services[name].with(needs[name])
+		sized.Services[name] = s
+		for _, key := range lost {
+			won = append(won, Won{"services." + name + "." + key[0], key[1]})
+		}
+	}
+	return &sized, won
+}
+
+// with is the service with a need where it has no value of its own. lost are the keys that have one, with what the need says. What a service requests follows
+// from its limit, where that is its own.
+func (s Service) with(n catalogue.Need) (_ Service, lost [][2]string) {
+	cores, gib := func(n int) string { return strconv.Itoa(n) }, func(n int) string { return strconv.Itoa(n) + "Gi" }
+	limited := map[string]bool{"cpuRequest": s.CPU != "", "memoryRequest": s.Memory != ""}
+	for _, f := range []struct {
+		key   string
+		need  int
+		value *Quantity
+		text  func(int) string
+	}{{"cpu", n.CPU, &s.CPU, cores}, {"memory", n.Memory, &s.Memory, gib}, {"cpuRequest", n.CPURequest, &s.CPURequest, cores}, {"memoryRequest", n.MemoryRequest, &s.MemoryRequest, gib},
+		{"storage", n.Storage, &s.Storage, gib}} {
+		switch {
+		case f.need == 0 || limited[f.key]:
+		case *f.value == "":
+			*f.value = Quantity(f.text(f.need))
+		case string(*f.value) != f.text(f.need):
+			lost = append(lost, [2]string{f.key, f.text(f.need)})
+		}
+	}
+	switch {
+	case n.Replicas == 0:
+	case s.Replicas == nil:
+		s.Replicas = &n.Replicas
+	case *s.Replicas != n.Replicas:
+		lost = append(lost, [2]string{"replicas", cores(n.Replicas)})
+	}
+	return s, lost
 }

@@ -55,6 +55,8 @@ type Plan struct {
 	Problems    diag.List    `json:"problems,omitempty"` // what stands in the way now, or has to be known first
 	// Support is what the support record says of the config, but for what is plainly supported. It is no part of what the plan does.
 	Support []Judged `json:"support,omitempty"`
+	// Size is the config's size, with the values of the config that win over it. It is no part of what the plan does either.
+	Size *Size `json:"size,omitempty"`
 
 	// Open says that a run before was killed, so that the target's inventory has to be brought up to date. It is observed, and no part of the plan.
 	Open bool `json:"-"`
@@ -260,7 +262,7 @@ func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 // another one at each look.
 func (p *Plan) ID() string {
 	work := *p
-	work.Notice, work.Support, work.Downtime, work.Bytes = nil, nil, 0, 0
+	work.Notice, work.Support, work.Size, work.Downtime, work.Bytes = nil, nil, nil, 0, 0
 	work.Hops, work.Stages, work.Steps = slices.Clone(p.Hops), slices.Clone(p.Stages), slices.Clone(p.Steps)
 	for i := range work.Hops {
 		work.Hops[i].Found, work.Hops[i].Downtime = nil, 0
@@ -282,6 +284,12 @@ type Judged struct {
 	Exception string                  `json:"exception,omitempty"` // that allows it, by its ID
 	Text      string                  `json:"text"`                // all of it in one line
 	Range     diag.Range              `json:"range,omitzero"`      // of the first key
+}
+
+// Size is a size by name, and which values of single services win over it.
+type Size struct {
+	Name string   `json:"name"`
+	Won  []string `json:"won,omitempty"` // "services.gitserver.memory (m: 83Gi)"
 }
 
 // Cause is one reason of a step.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"berth/catalogue"
 )
@@ -116,6 +117,21 @@ func (t Tables) Between(least, most Load, r *catalogue.Release, on catalogue.Tar
 		e.Least = &low
 	}
 	return e
+}
+
+// Named is the estimate for the most that a size by name is for, as its reference architecture has it; ok is false where there is no such size.
+func (t Tables) Named(name string, r *catalogue.Release, on catalogue.Target) (e Estimate, ok bool) {
+	all := slices.Concat(t.Sizing.Sizes, t.Scaling.Larger)
+	i := slices.IndexFunc(all, func(s catalogue.Size) bool { return strings.EqualFold(s.Name, name) })
+	if i < 0 {
+		return e, false
+	}
+	l := Load{People: all[i].People, Repositories: all[i].Repositories, LargestRepository: 5, LargestIndex: 1, Insights: true}
+	if l.People == 0 { // the largest has no limit: the double of the one before stands for it
+		l.People, l.Repositories = 2*all[i-1].People, 2*all[i-1].Repositories
+	}
+	l.Total = float64(l.Repositories) / 30
+	return t.For(l, r, on), true
 }
 
 func (t Tables) estimate(l Load, r *catalogue.Release, on catalogue.Target) Estimate {

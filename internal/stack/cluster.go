@@ -113,7 +113,7 @@ var clusterFeatures = []func(*builder){
 // are the release's, without their values; features set values over them.
 func (b *builder) cluster() {
 	c := &Cluster{Objects: map[string]any{}, Owners: map[string]string{}, Containers: map[string]Container{},
-		Secrets: map[string]map[string][]Part{}, Settings: map[string]Wanted{}, Demo: b.Config.Size == "demo"}
+		Secrets: map[string]map[string][]Part{}, Settings: map[string]Wanted{}, Demo: b.Config.Size == config.Demo}
 	if o := b.Config.Kubernetes; o != nil {
 		c.Options = *o
 	}

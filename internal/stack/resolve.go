@@ -31,6 +31,7 @@ type Input struct {
 
 // Resolve says what should run for a config and a release. The config must have no errors in check.Read.
 func Resolve(in Input) *Stack {
+	in = in.sized()
 	b := &builder{Input: in, address: address.Of(in.Config), secrets: map[string]Secret{}, leads: in.Release.Leads()}
 	b.stack = &Stack{
 		Name:    cmp.Or(in.Config.Name, DefaultName),
@@ -59,6 +60,22 @@ func Resolve(in Input) *Stack {
 	b.overrides()
 	b.volumes()
 	return b.finish()
+}
+
+// sized is the input with what the config's size says. Its place is that of the size.
+func (in Input) sized() Input {
+	c, _ := config.WithSize(in.Config, in.Release)
+	if c == in.Config {
+		return in
+	}
+	at := in.At
+	in.Config, in.At = c, func(path string) diag.Range {
+		if r := at(path); r != (diag.Range{}) || !strings.HasPrefix(path, "services.") {
+			return r
+		}
+		return at("size")
+	}
+	return in
 }
 
 // prefix begins the names of all containers: they belong to the whole engine, and a second installation must not take those of the first. Services
@@ -187,7 +204,7 @@ func (b *builder) instance(name string, s *catalogue.ComposeService, i int) Inst
 		User:       s.User,
 		OneShot:    s.Restart == "on-failure" || s.Restart == "no",
 	}
-	if b.Config.Size == "demo" {
+	if b.Config.Size == config.Demo {
 		inst.CPUs, inst.Memory = 0, 0
 	}
 	for _, k := range slices.Sorted(maps.Keys(s.Env)) {

@@ -83,6 +83,7 @@ func Plan(w io.Writer, p *plan.Plan, detail Detail) {
 	}
 	others(w, p)
 	fmt.Fprintf(w, "\neffect   %s\ndata     %s\n", effect(p), deleted(p))
+	sized(w, p.Size)
 	judged(w, p.Support, "support  ")
 	if len(folded) > 0 {
 		fmt.Fprint(w, "         every line: --all\n")
@@ -99,8 +100,20 @@ func unchanged(w io.Writer, p *plan.Plan) {
 	fmt.Fprintf(w, "  = %d %ss, as they should be\n", len(p.Unchanged), thing(p))
 	others(w, p)
 	fmt.Fprintln(w)
+	sized(w, p.Size)
 	judged(w, p.Support, "support  ")
 	fmt.Fprint(w, "nothing to do\n")
+}
+
+// sized writes the config's size, and what wins over it.
+func sized(w io.Writer, s *plan.Size) {
+	switch {
+	case s == nil:
+	case len(s.Won) == 0:
+		fmt.Fprintf(w, "size     %s\n", s.Name)
+	default:
+		Fit(w, "size     ", s.Name+"; these lines win over it: "+strings.Join(s.Won, ", "))
+	}
 }
 
 // judged writes what the support record says of a config, behind a label.

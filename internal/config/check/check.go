@@ -64,6 +64,7 @@ var rules = []func(*checker){
 	(*checker).address,
 	(*checker).otherTarget,
 	(*checker).override,
+	(*checker).oneMachine,
 	(*checker).files,
 	(*checker).secrets,
 	(*checker).tlsChoice,
@@ -123,6 +124,22 @@ type checker struct {
 	problems diag.List
 
 	refusedAt map[string]bool // paths of variables that must go, whatever their value
+}
+
+// sized is a service with what the config's size says of it.
+func (c *checker) sized(service string) config.Service {
+	if c.rel == nil {
+		return c.Services[service]
+	}
+	all, _ := config.WithSize(c.Config, c.rel)
+	return all.Services[service]
+}
+
+// oneMachine: sizes that no machine has are for clusters.
+func (c *checker) oneMachine() {
+	if c.On == catalogue.Compose && slices.ContainsFunc(catalogue.Embedded().Scaling().Larger, func(s catalogue.Size) bool { return strings.EqualFold(s.Name, c.Size) }) {
+		c.errorf("BERTH1106", "size", "write  target: kubernetes; berth help move carries an installation there", "size %s is for a cluster: one machine ends at xl", c.Size)
+	}
 }
 
 // workload is where a service runs on Kubernetes; nil without a release, or when it has none.

@@ -76,10 +76,10 @@ func (c *checker) instance(at, service, number string) {
 // instances is how many instances of a service run.
 func (c *checker) instances(service string) int {
 	if w := c.workload(service); w != nil {
-		if n := c.Services[service].Replicas; n != nil {
+		if n := c.sized(service).Replicas; n != nil {
 			return *n
 		}
-		if c.Size == "demo" || c.Kubernetes != nil && c.Kubernetes.SingleNode {
+		if c.Size == config.Demo || c.Kubernetes != nil && c.Kubernetes.SingleNode {
 			return 1
 		}
 		n, err := strconv.Atoi(plain(w.Spec["replicas"]))

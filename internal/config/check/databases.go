@@ -91,14 +91,14 @@ func megabytes(n int64) string {
 
 // memory is the limit of a service in bytes, the config's or the release's, and whether it is the config's; 0: it has none.
 func (c *checker) memory(service string) (limit int64, own bool) {
-	if m := c.Services[service].Memory; m != "" {
+	if m := c.sized(service).Memory; m != "" {
 		n, err := config.Bytes(m)
 		if err != nil {
 			return 0, true // config.Load reports it
 		}
-		return n, true
+		return n, c.Services[service].Memory != ""
 	}
-	if c.Size == "demo" {
+	if c.Size == config.Demo {
 		return 0, false
 	}
 	text := ""

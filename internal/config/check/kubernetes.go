@@ -334,7 +334,7 @@ func (c *checker) requests() {
 				}
 				continue
 			}
-			if w == nil || c.Size == "demo" {
+			if w == nil || c.Size == config.Demo {
 				continue
 			}
 			if limit := plain(catalogue.Branch(w.Container, "resources", "limits")[r.limit]); limit != "" && config.Measure(string(r.want)) > config.Measure(limit) {

@@ -2,6 +2,7 @@ package reference
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,12 +111,11 @@ func allArchitectures(t *testing.T) (out []architecture) {
 			sizes = slices.Concat(sizes, tables.Scaling.Larger)
 		}
 		for _, s := range sizes {
-			load := size.Load{People: s.People, Repositories: s.Repositories, LargestRepository: 5, LargestIndex: 1, Insights: true}
-			if s.People == 0 { // the largest has no limit: the double of the one before stands for it
-				load.People, load.Repositories = 80000, 1000000
+			e, ok := tables.Named(s.Name, release, target)
+			if !ok {
+				t.Fatalf("there is no size %s", s.Name)
 			}
-			load.Total = float64(load.Repositories) / 30
-			a := architecture{size: s, target: target, Estimate: tables.For(load, release, target)}
+			a := architecture{size: s, target: target, Estimate: e}
 			a.config = fmt.Sprintf("target: %s\nrelease: %s\nurl: https://sourcegraph.example.com\n", target, release.Version)
 			if lacking := config.Lacking(release, a.Needs(), target); len(lacking) > 0 {
 				a.config += "services:\n"
@@ -186,7 +186,8 @@ func (says architectures) page(t *testing.T, a architecture) []byte {
 	}
 	b.WriteString("\n```\n" + a.diagram() + "```\n\n## What it asks for\n\n")
 	a.asks(t, &b)
-	b.WriteString("\nThe config, with what the release does not ship:\n\n```yaml\n" + a.config + "```\n\n## What may be changed\n\n")
+	fmt.Fprintf(&b, "\nThe config, with what the release does not ship. `size: %s` says the same in one line, and single values beside it win:\n\n```yaml\n%s```\n\n## What may be changed\n\n",
+		strings.ToLower(a.size.Name), a.config)
 	for _, c := range says.Changes {
 		fmt.Fprintf(&b, "- %s\n", c)
 	}
@@ -220,6 +221,28 @@ func (says architectures) page(t *testing.T, a architecture) []byte {
 		fmt.Fprintf(&b, "- %s: %s\n", h.Date, h.What)
 	}
 	return []byte(b.String())
+}
+
+// sameAsItsLines is the services part of a config with a size, and of one with the lines of the size's page.
+func sameAsItsLines(t *testing.T, a architecture) (says, want string) {
+	t.Helper()
+	release, err := catalogue.Embedded().Release(a.Release, a.target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := func(text string) string {
+		doc, problems := config.Load(a.file(), []byte(text))
+		if problems.Failed() {
+			t.Fatal(problems)
+		}
+		sized, _ := config.WithSize(doc.Config, release)
+		out, err := json.MarshalIndent(sized.Services, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	return services(fmt.Sprintf("target: %s\nrelease: %s\nurl: https://sourcegraph.example.com\nsize: %s\n", a.target, a.Release, strings.ToLower(a.size.Name))), services(a.config)
 }
 
 // statement is what the record says of a subject in the newest release.
@@ -297,6 +320,11 @@ func TestArchitectureConfigs(t *testing.T) {
 					t.Errorf("%s: %s gets %s, and needs %g GB", a.file(), v.Name, need.Memory, v.Memory)
 				}
 			}
+		}
+	}
+	for _, a := range all {
+		if says, want := sameAsItsLines(t, a); says != want {
+			t.Errorf("%s: size says\n%s\nand its lines\n%s", a.file(), says, want)
 		}
 	}
 	if !strings.Contains(all[len(all)-1].config, "storage: ") {

@@ -98,7 +98,7 @@ func TestAgree(t *testing.T) {
 		"target: compose\nurl: [x]\n":                                        false,
 		"target: compose\nurl: true\n":                                       false,
 		"target: compose\nurl:\n":                                            false,
-		"target: compose\nurl: http://x\nsize: xl\n":                         false,
+		"target: compose\nurl: http://x\nsize: xxl\n":                        false,
 		"target: compose\nurl: http://x\nservises: {}\n":                     false,
 		"target: compose\nurl: http://x\nlicense: abc\n":                     false,
 		"target: compose\nurl: http://x\nlicense: {}\n":                      false,

@@ -35,6 +35,13 @@ The estimate is for the most of each range, and one line says what the least nee
 A bar goes from what is needed at the first value to what is needed at the second one; the broken line is the estimate. What has a long bar is worth a question to somebody
 who knows. A number that was given exactly is compared with its double, so its bar begins at the estimate. ` + "`--plot`" + ` draws the picture for your numbers.
 
+## In the config
+
+    size: m
+
+in sourcegraph.yaml says all of it for the most that a size is for, in one line: limits, in a cluster also what services request, their instances and volumes. It is the same
+function as ` + "`berth size`" + `. A value of a service that stands in the file wins over it, and ` + "`berth plan`" + ` says which do. ` + "`size: demo`" + ` is for a laptop: no limits.
+
 ## What runs already
 
     berth size --measured
