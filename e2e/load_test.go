@@ -101,7 +101,7 @@ func TestLoad(t *testing.T) {
 		return strings.HasPrefix(line, "size:") || strings.HasPrefix(line, "target:") || strings.HasPrefix(line, "release:")
 	}), a.config...)...)
 	s.must(0, "lock")
-	s.must(0, "up", "--yes")
+	s.must(0, "up")
 	s.seed()
 	seconds := number(t, cmp.Or(os.Getenv("SECONDS"), "120"))
 	result := a.result()
@@ -278,8 +278,7 @@ func TestClusterLoad(t *testing.T) {
 	s.write(append(slices.DeleteFunc(a.config, func(line string) bool { return strings.HasPrefix(line, "kubernetes:") }), "url: http://localhost", "name: "+s.name, own)...)
 	result := a.result()
 	result.Nodes = a.nodes(t)
-	s.must(0, "lock")
-	s.must(0, "up", "--yes")
+	s.must(0, "up")
 	for pod := range strings.Lines(s.kubectl("get", "pods", "-o", `jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName} {.status.phase}{"\n"}{end}`)) {
 		if f := strings.Fields(pod); len(f) < 3 || !strings.HasPrefix(f[1], "load-") {
 			t.Errorf("this pod has no node of the size: %s", pod)
