@@ -34,6 +34,8 @@ type Support struct {
 	Status  string `json:"status"` // "supported", "upgrade first"
 	Source  string `json:"source"`
 	Checked string `json:"checked"` // when the source was read, yyyy-mm-dd
+	// Ended is when that was so first, yyyy-mm-dd: the day of the major release that left no room for this one. "": it is supported.
+	Ended string `json:"ended,omitempty"`
 }
 
 // policy is Sourcegraph's support policy.
@@ -63,15 +65,21 @@ func (n *notices) about(version string, target Target) []Notice {
 // supporter applies the policy to versions, given the newest major release.
 func (n *notices) supporter(index *Index) func(version string) Support {
 	newest := 0
-	for version := range index.Releases {
+	began := map[int]string{} // each major release
+	for version, dates := range index.Releases {
 		newest = max(newest, major(version))
+		for _, date := range dates {
+			if first := began[major(version)]; first == "" || date < first {
+				began[major(version)] = date
+			}
+		}
 	}
 	return func(version string) Support {
-		status := n.Support.Within
+		s := Support{Status: n.Support.Within, Source: n.Support.Source, Checked: n.Support.Checked}
 		if major(version) <= newest-n.Support.Majors {
-			status = n.Support.Outside
+			s.Status, s.Ended = n.Support.Outside, began[major(version)+n.Support.Majors]
 		}
-		return Support{status, n.Support.Source, n.Support.Checked}
+		return s
 	}
 }
 

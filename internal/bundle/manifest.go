@@ -44,6 +44,7 @@ type Manifest struct {
 	Pseudonyms   []string    `json:"pseudonyms,omitempty"`
 	Unwell       []Instance  `json:"unwell,omitempty"` // containers that are not as they should be
 	Findings     diag.List   `json:"findings,omitempty"`
+	Exceptions   []string    `json:"exceptions,omitempty"` // from the support record, each in a line
 }
 
 // File is one file of a bundle.

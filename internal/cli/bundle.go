@@ -182,6 +182,7 @@ func (e *Env) reachable(ctx context.Context, file string) (*installation.Install
 	o.Look = func(context.Context) *doctor.Evidence { return looker.Nothing(problems) }
 	if w != nil {
 		o.Look = func(ctx context.Context) *doctor.Evidence { return looker.Evidence(ctx, w, problems) }
+		o.Exceptions = e.exceptionsOf(w)
 	}
 	if err == nil && problems.Failed() {
 		err = problems

@@ -87,8 +87,16 @@ func noticeLine(n catalogue.Notice) string {
 	return what + ", take " + n.Instead
 }
 
+// since says from when on; nothing where there is no such day.
+func since(day string) string {
+	if day == "" {
+		return ""
+	}
+	return " since " + day
+}
+
 func showRelease(w io.Writer, s *catalogue.Summary) {
-	fmt.Fprintf(w, "Sourcegraph %s: %s (%s, read %s)\n", s.Version.Version, s.Support.Status, s.Support.Source, s.Support.Checked)
+	fmt.Fprintf(w, "Sourcegraph %s: %s%s (%s, read %s)\n", s.Version.Version, s.Support.Status, since(s.Support.Ended), s.Support.Source, s.Support.Checked)
 	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
 		if tag, ok := s.Tags[target]; ok {
 			fmt.Fprintf(w, "  %-10s  %s, commit %s\n", target, tag.Date, tag.Commit)

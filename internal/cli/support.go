@@ -61,10 +61,40 @@ func (e *Env) beside(w *installation.Want) diag.List {
 // recordOf is the reader for a config, with the record beside it where that is newer, and the exceptions beside it. A record or an exception that
 // can't be trusted allows nothing, and prevents nothing: it is a warning.
 func (e *Env) recordOf(w *installation.Want) (*support.Reader, diag.List, error) {
+	record, f, problems, err := e.recordBeside(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := e.reader(record)
+	more, err := e.accept(r, f, record)
+	_, _, issues := e.issuesIn(filepath.Dir(w.File))
+	return r, slices.Concat(problems.Warnings(), more, issues), err
+}
+
+// exceptionsOf are the exceptions beside a config, each in a line, for people who don't have the files.
+func (e *Env) exceptionsOf(w *installation.Want) (lines []string) {
+	record, f, _, err := e.recordBeside(w)
+	if err != nil {
+		return []string{"not known: " + err.Error()}
+	}
+	standings, problems, err := e.exceptions(f.folder, record)
+	if err != nil {
+		return []string{"not known: " + err.Error()}
+	}
+	for _, s := range standings {
+		lines = append(lines, fmt.Sprintf("%s: %s for Sourcegraph %s, until %s: %s", s.ID, s.Subject, s.Releases, s.Expires, s.Status))
+	}
+	for _, p := range problems {
+		lines = append(lines, fmt.Sprintf("%s: %s (%s)", p.Subject, p.Summary, p.Code))
+	}
+	return lines
+}
+
+// recordBeside is the record that counts for a config, and where its exceptions are.
+func (e *Env) recordBeside(w *installation.Want) (record *catalogue.SupportRecord, f recordFlags, problems diag.List, err error) {
 	dir := filepath.Dir(w.File)
-	f := recordFlags{folder: filepath.Join(dir, exceptionsFolder)}
-	var problems diag.List
-	record := e.Catalogue().SupportRecord()
+	f = recordFlags{folder: filepath.Join(dir, exceptionsFolder)}
+	record = e.Catalogue().SupportRecord()
 	if name := filepath.Join(dir, recordBeside); there(e.Abs(name)) && there(e.Abs(name)+signed.Suffix) {
 		f.record = name
 		newer, err := e.supportRecord(f)
@@ -72,13 +102,10 @@ func (e *Env) recordOf(w *installation.Want) (*support.Reader, diag.List, error)
 		case err == nil:
 			record = newer
 		case !errors.As(err, &problems):
-			return nil, nil, err
+			return nil, f, nil, err
 		}
 	}
-	r := e.reader(record)
-	more, err := e.accept(r, f, record)
-	_, _, issues := e.issuesIn(dir)
-	return r, slices.Concat(problems.Warnings(), more, issues), err
+	return record, f, problems, nil
 }
 
 // there reports whether a file is there.

@@ -212,7 +212,11 @@ func (s Standing) Ends(name string) diag.List {
 	case s.Status == Untrusted:
 		return diag.List{problem("BERTH4814", name, "it is not trusted", []string{s.Reason}, "have it decided and signed once more")}
 	case s.Status == Granted && s.Days <= Warnings[0]:
-		d := problem("BERTH4813", name, fmt.Sprintf("it expires in %d days, on %s", s.Days, s.Expires), nil, "renew it: berth exception renew "+s.ID)
+		hint := "renew it: berth exception renew " + s.ID
+		if s.Days <= Warnings[1] {
+			hint = "a decision takes days; ask for it today: berth exception renew " + s.ID
+		}
+		d := problem("BERTH4813", name, fmt.Sprintf("it expires in %d days, on %s", s.Days, s.Expires), nil, hint)
 		d.Severity = diag.Warning
 		return diag.List{d}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"aead.dev/minisign"
 	"berth/catalogue"
+	"berth/internal/diag"
 	"berth/internal/support"
 )
 
@@ -81,6 +82,24 @@ func TestStands(t *testing.T) {
 	e, _ := Parse("podman.yaml", []byte(granted), record)
 	if s := Stands(e, []byte(granted), sign(private, granted), false, record, day("2026-12-01 00:00:00")); s.Status != Untrusted {
 		t.Errorf("a record that names nobody: %s", s.Status)
+	}
+}
+
+// TestEnds: the end of a granted one is warned of 60 days before, and more urgently 14 days before; an expired one is an error.
+func TestEnds(t *testing.T) {
+	for days, want := range map[int]string{61: "", 60: "renew it: ", 15: "renew it: ", 14: "ask for it today: ", 1: "ask for it today: "} {
+		got := ""
+		for _, d := range (Standing{Exception: Exception{ID: "podman", Expires: "2027-06-30"}, Status: Granted, Days: days}).Ends("podman.yaml") {
+			if got = d.Hint; d.Severity != diag.Warning {
+				t.Errorf("%d days before: %v", days, d.Severity)
+			}
+		}
+		if !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("%d days before its end: %q, want %q", days, got, want)
+		}
+	}
+	if ended := (Standing{Status: Expired}).Ends("podman.yaml"); len(ended) != 1 || ended[0].Severity != diag.Error {
+		t.Errorf("an expired one: %v", ended)
 	}
 }
 

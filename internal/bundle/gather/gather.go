@@ -28,6 +28,8 @@ type Options struct {
 	Open      installation.Open
 	// Look collects what the doctor's checks look at; nil: nobody looks.
 	Look func(context.Context) *doctor.Evidence
+	// Exceptions are those beside the config, each in a line.
+	Exceptions []string
 	// Lost says why the target can't be asked; nil: it can.
 	Lost error
 }
@@ -39,7 +41,7 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	k.config()
 	k.environment(o.Variables)
 	r := bundle.Request{Now: e.Now, MostBytes: o.Most, Summary: Summary,
-		Manifest: bundle.Manifest{Program: o.Program, Installation: i.Stack.Name, Target: string(i.Stack.Target), Release: i.Stack.Release, Since: e.Now().Add(-o.Since).UTC()}}
+		Manifest: bundle.Manifest{Program: o.Program, Installation: i.Stack.Name, Target: string(i.Stack.Target), Release: i.Stack.Release, Since: e.Now().Add(-o.Since).UTC(), Exceptions: o.Exceptions}}
 	r.Collectors = berths(e, i, o)
 	if o.Lost != nil {
 		r.Manifest.Missing = append(r.Manifest.Missing, bundle.Missing{What: "everything that " + targetName(i) + " tells", Why: oneLine(o.Lost)})

@@ -24,6 +24,12 @@ func Summary(m *bundle.Manifest) string {
 		severity := map[bool]string{true: "error", false: "warning"}[f.Severity == diag.Error]
 		fmt.Fprintf(&b, "- **%s** %s: %s (%s)\n", severity, f.Subject, f.Summary, f.Code)
 	}
+	if len(m.Exceptions) > 0 {
+		b.WriteString("\n## Exceptions from the support record\n\n")
+	}
+	for _, line := range m.Exceptions {
+		fmt.Fprintf(&b, "- %s\n", line)
+	}
 	b.WriteString("\n## What could not be collected\n\n")
 	if len(m.Missing) == 0 {
 		b.WriteString("Everything was collected.\n")

@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"berth/catalogue"
@@ -61,6 +62,9 @@ func supportPage(r *catalogue.SupportRecord) []byte {
 			}
 			fmt.Fprintf(&b, "- %s**%s**. %s ([source](%s), read %s%s)\n", where, st.Status, strings.ReplaceAll(st.Says, "|", "\\|"), st.Source, st.Read, shownBy(st.Evidence))
 		}
+		if s.ID == "release" {
+			endOfSupport(&b)
+		}
 	}
 	return []byte(b.String())
 }
@@ -70,4 +74,27 @@ func shownBy(evidence string) string {
 		return ""
 	}
 	return "; shown by " + evidence
+}
+
+// endOfSupport writes when the support of each major release began and ended.
+func endOfSupport(b *strings.Builder) {
+	b.WriteString("\n| releases | first one | support ended |\n|---|---|---|\n")
+	versions := catalogue.Embedded().Versions("")
+	for i, v := range versions {
+		major, _, _ := strings.Cut(v.Version, ".")
+		if i+1 < len(versions) && strings.HasPrefix(versions[i+1].Version, major+".") {
+			continue
+		}
+		first := ""
+		for _, date := range v.Dates {
+			if first == "" || date < first {
+				first = date
+			}
+		}
+		ended := v.Support.Ended
+		if n, _ := strconv.Atoi(major); ended == "" {
+			ended = fmt.Sprintf("not yet: with the first release of %d", n+2)
+		}
+		fmt.Fprintf(b, "| %s | %s, %s | %s |\n", major, v.Version, first, ended)
+	}
 }
