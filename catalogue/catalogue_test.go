@@ -128,7 +128,7 @@ func TestSupport(t *testing.T) {
 		s := Embedded().Support(version)
 		got[version] = strings.TrimSpace(s.Status + " " + s.Ended)
 	}
-	first := Embedded().index().Releases["7.0.2852"][Compose] // with it, the support of 5 ended
+	first := Embedded().index().Releases["7.0.0"][Compose] // with it, the support of 5 ended
 	want := map[string]string{"7.5.4453": "supported", "6.0.0": "supported", "5.11.0": "upgrade first " + first}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
