@@ -16,6 +16,7 @@ import (
 	"berth/internal/plan"
 	"berth/internal/run"
 	"berth/internal/state"
+	"berth/internal/support"
 	"berth/internal/upgrade/stages"
 	"berth/internal/upgrade/survey"
 )
@@ -118,8 +119,13 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 	}
 	s.plan.Notice = plan.Forecast(s.plan, state.Usually(s.records))
 	s.plan.Size = sizeOf(s.Want)
-	s.plan.Support, err = e.judged(s.Want, s.plan.From, s.plan.Release)
-	return err
+	if s.plan.Support, err = e.judged(s.Want, s.plan.From, s.plan.Release); err != nil {
+		return err
+	}
+	if len(s.records) == 0 && s.plan.From == "" {
+		s.Problems = append(s.Problems, support.PastItsLife(s.plan.Support)...)
+	}
+	return nil
 }
 
 // sizeOf is the config's size, with what wins over it; nil where it has none.

@@ -99,3 +99,54 @@ func keys(t *testing.T) (minisign.PublicKey, *minisign.PrivateKey) {
 	}
 	return public, &private
 }
+
+// TestPastItsLife: a way to deploy that a newer record no longer supports is refused for a new installation. One that is there goes on, and is told.
+func TestPastItsLife(t *testing.T) {
+	publisher, publisherKey := keys(t)
+	before := key
+	key = publisher.String()
+	defer func() { key = before }()
+	dir, w := t.TempDir(), fake.New()
+	berth := func(exit int, words ...string) string {
+		t.Helper()
+		w.Process(0)
+		var out bytes.Buffer
+		e := &Env{Stdout: &out, Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
+			Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir, Getenv: func(string) string { return "" }, Now: w.Now}}
+		if code := Run(context.Background(), e, words); code != exit {
+			t.Fatalf("%v: exit %d, want %d\n%s", words, code, exit, &out)
+		}
+		return out.String()
+	}
+	record := []byte(`docs: https://example.com
+read: "2100-01-01"
+fillers: []
+subjects:
+- {id: compose, title: One machine, words: [compose], is: option, statements: [{status: unsupported, says: "Its end of life was on 2099-01-01. Move to Kubernetes.", source: https://example.com/compose}]}
+`)
+	write := func(name string, text []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("sourcegraph.yaml", []byte("target: compose\nrelease: 7.4.0\nurl: http://localhost\n"))
+	write("support.yaml", record)
+	write("support.yaml.minisig", minisign.Sign(*publisherKey, record))
+	for _, command := range []string{"plan", "up"} {
+		if out := berth(3, command); !strings.Contains(out, "nothing new is deployed this way any more") || !strings.Contains(out, "BERTH4825") || !strings.Contains(out, "berth support options") {
+			t.Errorf("%s of a new one:\n%s", command, out)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "support.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	berth(0, "up")
+	write("support.yaml", record)
+	if out := berth(0, "plan"); strings.Contains(out, "BERTH4825") || !strings.Contains(out, "support  target: not supported") {
+		t.Errorf("plan of one that is there:\n%s", out)
+	}
+	if out := berth(3, "support", "check"); !strings.Contains(out, "Move to Kubernetes") {
+		t.Errorf("one that is there is not shown the way:\n%s", out)
+	}
+}

@@ -61,7 +61,7 @@ func (e *Env) beside(w *installation.Want) diag.List {
 // recordOf is the reader for a config, with the record beside it where that is newer, and the exceptions beside it. A record or an exception that
 // can't be trusted allows nothing, and prevents nothing: it is a warning.
 func (e *Env) recordOf(w *installation.Want) (*support.Reader, diag.List, error) {
-	record, f, problems, err := e.recordBeside(w)
+	record, f, problems, err := e.recordIn(filepath.Dir(w.File))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,7 +73,7 @@ func (e *Env) recordOf(w *installation.Want) (*support.Reader, diag.List, error)
 
 // exceptionsOf are the exceptions beside a config, each in a line, for people who don't have the files.
 func (e *Env) exceptionsOf(w *installation.Want) (lines []string) {
-	record, f, _, err := e.recordBeside(w)
+	record, f, _, err := e.recordIn(filepath.Dir(w.File))
 	if err != nil {
 		return []string{"not known: " + err.Error()}
 	}
@@ -90,9 +90,8 @@ func (e *Env) exceptionsOf(w *installation.Want) (lines []string) {
 	return lines
 }
 
-// recordBeside is the record that counts for a config, and where its exceptions are.
-func (e *Env) recordBeside(w *installation.Want) (record *catalogue.SupportRecord, f recordFlags, problems diag.List, err error) {
-	dir := filepath.Dir(w.File)
+// recordIn is the record that counts for a config in a folder, and where its exceptions are.
+func (e *Env) recordIn(dir string) (record *catalogue.SupportRecord, f recordFlags, problems diag.List, err error) {
 	f = recordFlags{folder: filepath.Join(dir, exceptionsFolder)}
 	record = e.Catalogue().SupportRecord()
 	if name := filepath.Join(dir, recordBeside); there(e.Abs(name)) && there(e.Abs(name)+signed.Suffix) {
@@ -137,7 +136,14 @@ func (e *Env) record(f recordFlags, releases ...string) (*support.Reader, error)
 			return nil, err
 		}
 	}
-	record, err := e.supportRecord(f)
+	var record *catalogue.SupportRecord
+	var untrusted diag.List
+	var err error
+	if f.record == "" { // as plans do it
+		record, _, untrusted, err = e.recordIn(filepath.Dir(f.folder))
+	} else {
+		record, err = e.supportRecord(f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +152,7 @@ func (e *Env) record(f recordFlags, releases ...string) (*support.Reader, error)
 	if err != nil {
 		return nil, err
 	}
-	e.warn(problems)
+	e.warn(append(untrusted.Warnings(), problems...))
 	return r, nil
 }
 

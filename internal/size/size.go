@@ -310,7 +310,8 @@ func (t Tables) machines(e *Estimate) {
 	i := slices.IndexFunc(t.Scaling.Machines, func(m catalogue.Machine) bool { return m.Cores >= e.Cores && m.Memory >= e.Memory })
 	if i < 0 {
 		e.Machine, e.Nodes = t.Scaling.Machines[len(t.Scaling.Machines)-1], 1
-		e.Notes = append(e.Notes, fmt.Sprintf("one machine ends here: Sourcegraph names none with %d cores and %d GB. Take a cluster", e.Cores, e.Memory))
+		e.Notes = append(e.Notes, fmt.Sprintf("one machine ends here: Sourcegraph names none with %d cores and %d GB. Take a cluster; an installation that is there already gets there with berth move, "+
+			"which costs the downtime that its plan shows, or minutes with --short-downtime", e.Cores, e.Memory))
 		return
 	}
 	e.Machine, e.Nodes = t.Scaling.Machines[i], 1

@@ -157,3 +157,15 @@ func Problems(judged []plan.Judged) (problems diag.List) {
 	}
 	return problems
 }
+
+// PastItsLife refuses a new installation in a way that is not supported any more, unless an exception allows it. One that is there already goes on, and its
+// plans say the way off.
+func PastItsLife(all []plan.Judged) (out diag.List) {
+	for _, j := range all {
+		if slices.Contains(j.Keys, "target") && j.Status == catalogue.Unsupported && j.Exception == "" {
+			out = append(out, diag.Diagnostic{Code: "BERTH4825", Severity: diag.Error, Range: j.Range, Subject: "target", Summary: "nothing new is deployed this way any more", Detail: []string{j.Text},
+				Hint: "see the ways that are supported: berth support options"})
+		}
+	}
+	return out
+}
