@@ -294,19 +294,19 @@ func (a architecture) nodes(t *testing.T) string {
 	t.Helper()
 	var objects strings.Builder
 	count := 0
-	add := func(n, cores, memory int) string {
+	add := func(n, cores, memory int, taints string) string {
 		for range n {
 			count++
 			fmt.Fprintf(&objects, "---\napiVersion: v1\nkind: Node\nmetadata: {name: load-%[1]d, labels: {kubernetes.io/hostname: load-%[1]d, kubernetes.io/os: linux, kubernetes.io/arch: amd64, berth-load: \"yes\"}}\n"+
-				"spec: {taints: [{key: berth-load, effect: NoSchedule}]}\nstatus:\n  allocatable: &size {cpu: \"%[2]d\", memory: %[3]dG, pods: \"110\", ephemeral-storage: 20T}\n  capacity: *size\n", count, cores, memory)
+				"spec: {taints: [{key: berth-load, effect: NoSchedule}%[4]s]}\nstatus:\n  allocatable: &size {cpu: \"%[2]d\", memory: %[3]dG, pods: \"110\", ephemeral-storage: 20T}\n  capacity: *size\n", count, cores, memory, taints)
 		}
 		return fmt.Sprintf("%d with %d cores and %d GB", n, cores, memory)
 	}
 	m := regexp.MustCompile(`(?m)^- (\d+) nodes with (\d+) cores and (\d+) GB`).FindStringSubmatch(a.page)
-	says := []string{add(number(t, m[1]), number(t, m[2]), number(t, m[3]))}
+	says := []string{add(number(t, m[1]), number(t, m[2]), number(t, m[3]), "")}
 	for _, m := range regexp.MustCompile(`(?m)^- Mind: (\S+) needs a node of its own with (\d+) cores and (\d+) GB`).FindAllStringSubmatch(a.page, -1) {
 		replicas := regexp.MustCompile(`(?m)^\| ` + m[1] + ` \| (\d+) \|`).FindStringSubmatch(a.page)
-		says = append(says, add(number(t, replicas[1]), number(t, m[2]), number(t, m[3])))
+		says = append(says, add(number(t, replicas[1]), number(t, m[2]), number(t, m[3]), ", {key: reserved, effect: PreferNoSchedule}"))
 	}
 	path := t.TempDir() + "/nodes.yaml"
 	if err := os.WriteFile(path, []byte(objects.String()), 0o600); err != nil {

@@ -267,6 +267,9 @@ func (a architecture) asks(t *testing.T, b *strings.Builder) {
 	for _, note := range a.Notes {
 		fmt.Fprintf(b, "- Mind: %s.\n", note)
 	}
+	if a.target == catalogue.Kubernetes && len(a.Notes) > 0 {
+		b.WriteString("- Keep a node of its own free for that service, or others fill it first: `kubectl taint node NODE reserved=true:PreferNoSchedule`.\n")
+	}
 	fmt.Fprintf(b, "- %.0f GB of SSD for volumes, and %.0f GB for caches, which can be lost.\n", a.Disk, a.Ephemeral)
 	for _, id := range map[catalogue.Target][]string{catalogue.Compose: {"docker", "ssd", "ingress"}, catalogue.Kubernetes: {"kubernetes", "ssd", "ingress"}}[a.target] {
 		s, st := statement(t, id)
