@@ -74,7 +74,7 @@ func (l loaded) write(b *strings.Builder) {
 			"**No container ran, so nobody's load was on it.**\n", l.When, l.Size, l.Machine, l.Nodes, l.Pods)
 		return
 	}
-	fmt.Fprintf(b, "%s, by `make load SIZE=%s` on a machine with %s: berth deployed the config above, of Sourcegraph %s, and people worked with it for %d seconds.\n\n", l.When, l.Size, l.Machine, l.Release, l.Seconds)
+	fmt.Fprintf(b, "%s, by `make load SIZE=%s` on a machine with %s: berth deployed the config above without its limits of cores, of Sourcegraph %s, and people worked with it for %d seconds.\n\n", l.When, l.Size, l.Machine, l.Release, l.Seconds)
 	b.WriteString("| what | done | as the size asks | failed | median | slowest |\n|---|---|---|---|---|---|\n")
 	for _, d := range l.Did {
 		fmt.Fprintf(b, "| %s | %d | %d | %d | %g s | %g s |\n", d.What, d.Done, d.Of, d.Failed, d.Median, d.Slowest)
