@@ -100,7 +100,7 @@ func keys(t *testing.T) (minisign.PublicKey, *minisign.PrivateKey) {
 	return public, &private
 }
 
-// TestPastItsLife: a way to deploy that a newer record no longer supports is refused for a new installation. One that is there goes on, and is told.
+// TestPastItsLife: a way to deploy that a newer record no longer supports is refused for a new installation. One that is there goes on, and is shown the way.
 func TestPastItsLife(t *testing.T) {
 	publisher, publisherKey := keys(t)
 	before := key
