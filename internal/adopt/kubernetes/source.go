@@ -19,6 +19,7 @@ import (
 	"berth/internal/adopt/kubernetes/wanted"
 	"berth/internal/diag"
 	"berth/internal/installation"
+	"berth/internal/plan/fields"
 	"berth/internal/registry"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/stack"
@@ -92,9 +93,16 @@ func newSource(from Origin, context, namespace string) *Source {
 	return &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}, maintainers: map[[2]string]int{}}
 }
 
-// add adds what is wanted of an object.
+// add adds what is wanted of an object. Records of tools in its labels and annotations are no wishes, so no patch may repeat them.
 func (s *Source) add(key string, body map[string]any) {
 	once(body)
+	metadata := maps.Clone(tree.Branch(body, "metadata"))
+	for _, name := range []string{"labels", "annotations"} {
+		all := said(tree.Branch(metadata, name))
+		delete(metadata, name)
+		put(metadata, name, all)
+	}
+	body = fields.With(body, "metadata", metadata)
 	s.raw[key], s.Objects[key] = body, s.former.form(body)
 	for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
 		s.Images[key+" "+tree.Text(c, "name")] = tree.Text(c, "image")
