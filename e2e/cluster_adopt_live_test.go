@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"berth/internal/tree"
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestClusterAdoptLive takes over what kubectl create made, of which nobody has the files: neither a record nor a manager tells a default of the API server from
@@ -70,4 +71,25 @@ func (s *site) ofBerth(kinds string) string {
 		}
 	}
 	return ""
+}
+
+// TestClusterAdoptValues reads what a tool made from the chart without Helm's record, as Argo CD does: by the chart and its values, and without any files. Both give the same config.
+func TestClusterAdoptValues(t *testing.T) {
+	needs(t, control, helm)
+	s := newReleased(t, "adopt-values")
+	kubectl(t, "create", "namespace", s.name)
+	s.writeFile("all.yaml", runHelm(t, "template", "sourcegraph", s.dir+"/chart", "--namespace", s.name))
+	s.writeFile("own.yaml", "own: valued\n")
+	s.kubectl("apply", "--filename", s.dir+"/all.yaml")
+	s.kubectl("set", "env", "deployment/worker", "OWN=valued")
+	s.kubectl("annotate", "deployment/worker", "argocd.argoproj.io/tracking-id=sg-prod:apps/Deployment:"+s.name+"/worker")
+
+	said := s.must(0, "adopt", "--values", "own.yaml", "--chart", "chart", "--namespace", s.name, "--url", "http://localhost", "--out", "by-values/sourcegraph.yaml")
+	says(t, said, "own.yaml: Sourcegraph "+release, "argocd app set sg-prod --sync-policy none")
+	s.must(0, "adopt", "--namespace", s.name, "--url", "http://localhost", "--out", "live/sourcegraph.yaml")
+	byValues, live := s.read("by-values/sourcegraph.yaml"), s.read("live/sourcegraph.yaml")
+	says(t, byValues, "OWN: valued")
+	if d := cmp.Diff(byValues, live); d != "" {
+		t.Errorf("without files, another config:\n%s", d)
+	}
 }
