@@ -23,6 +23,7 @@ func Rules(release *catalogue.Release, fork string) []adopt.Rule {
 		{Name: "password", Answer: k.password},
 		{Name: "port", Answer: k.port},
 		{Name: "own database", Answer: k.database},
+		{Name: "own bucket", Answer: k.bucket},
 		{Name: "service", Answer: k.ofService},
 		{Name: "instance", Answer: k.ofInstance},
 		{Name: "volume", Answer: k.volume},

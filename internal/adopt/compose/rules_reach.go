@@ -142,3 +142,15 @@ func (k known) database(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	}
 	return nil
 }
+
+// bucket: object storage of their own.
+func (k known) bucket(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
+	if len(d.Path) != 2 || d.Path[0] != "environment" {
+		return nil
+	}
+	env := mapOf(s.Theirs[d.Object]["environment"])
+	return adopt.OfBucket(k.release.Relations.Stores.ObjectStorage, d, d.Path[1], s.Draft, func(name string) string {
+		value, _ := env[name].(string)
+		return value
+	})
+}

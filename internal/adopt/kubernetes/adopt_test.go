@@ -153,6 +153,8 @@ func TestOtherSelectors(t *testing.T) {
 	h.Objects = slices.DeleteFunc(h.Objects, func(body map[string]any) bool {
 		return keyOf(body) == "Secret/pgsql-auth" || keyOf(body) == "Secret/codeinsights-db-auth"
 	})
+	delete(live, "Secret/pgsql-auth")
+	delete(live, "Secret/codeinsights-db-auth")
 	for _, body := range append(slices.Clone(h.Objects), live["StatefulSet/codeinsights-db"]) {
 		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
 			if v := tree.Named(c["env"], "POSTGRES_PASSWORD"); v != nil && keyOf(body) == "StatefulSet/codeinsights-db" {

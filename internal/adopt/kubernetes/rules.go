@@ -35,6 +35,7 @@ func (k *known) rules() []adopt.Rule {
 		{Name: "no container", Answer: k.noContainer},
 		{Name: "own Secret", Answer: k.ownSecret},
 		{Name: "all pods", Answer: k.allPods},
+		{Name: "own bucket", Answer: k.bucket},
 		{Name: "container", Answer: k.container},
 		{Name: "pods", Answer: k.pods},
 		{Name: "number", Answer: k.number},

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"encoding/base64"
 	"fmt"
 	"reflect"
 	"slices"
@@ -126,6 +127,26 @@ func (k *known) container(d adopt.Difference, _ *adopt.Situation) *adopt.Answer 
 		return k.variable(service, rest[1], tree.Named(tree.Named(k.containersOf(d.Object), inPods(d)[1])["env"], rest[1]))
 	}
 	return nil
+}
+
+// bucket: object storage of their own. Its keys are in variables, or in a Secret that is among what was read.
+func (k *known) bucket(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
+	_, rest := k.inContainer(d)
+	if len(rest) < 2 || rest[0] != "env" {
+		return nil
+	}
+	env := tree.Named(k.containersOf(d.Object), inPods(d)[1])["env"]
+	return adopt.OfBucket(k.release.Relations.Stores.ObjectStorage, d, rest[1], s.Draft, func(name string) string {
+		e := tree.Named(env, name)
+		if ref := tree.Branch(e, "valueFrom", "secretKeyRef"); ref != nil {
+			plain, err := base64.StdEncoding.DecodeString(tree.Text(k.source.raw["Secret/"+tree.Text(ref, "name")], "data", tree.Text(ref, "key")))
+			if err != nil {
+				return ""
+			}
+			return string(plain)
+		}
+		return tree.Text(e, "value")
+	})
 }
 
 // containersOf are their containers of an object.

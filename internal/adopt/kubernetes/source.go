@@ -122,7 +122,7 @@ func (s *Source) scaledBy(key, who string) {
 	s.Notes = append(s.Notes, key+" has the number of pods that "+who+" set; berth leaves it to that")
 }
 
-// Read reads what was deployed: the objects of a record, each as it is in the cluster. live are these by their keys.
+// Read reads what was deployed: the objects of a record, each as it is in the cluster. live are these by their keys, with the Secrets that their pods refer to.
 func Read(from Origin, record []map[string]any, live map[string]map[string]any, context, namespace string) *Source {
 	s := newSource(from, context, namespace)
 	for _, manifest := range record {
@@ -137,6 +137,11 @@ func Read(from Origin, record []map[string]any, live map[string]map[string]any, 
 		}
 		s.add(key, body)
 		s.remember(body, live[key])
+	}
+	for key, body := range live { // what pods refer to, and no record has
+		if kindOf(key) == "Secret" && s.raw[key] == nil {
+			s.raw[key] = body
+		}
 	}
 	slices.Sort(s.Notes)
 	return s

@@ -36,6 +36,9 @@ func Theirs(ctx context.Context, e *installation.Environment, at installation.Pl
 	if err != nil {
 		return nil, err
 	}
+	if err := addSecrets(ctx, client, namespace, live); err != nil {
+		return nil, err
+	}
 	return theirs.Read(theirs.OfHelm(release), h.Objects, live, at.Context, namespace), nil
 }
 
@@ -70,6 +73,9 @@ func TheirFiles(ctx context.Context, e *installation.Environment, at installatio
 	if live[frontendPods] == nil {
 		return nil, diag.List{{Code: "BERTH4318", Severity: diag.Error, Subject: dir, Summary: fmt.Sprintf("%d of its %d objects are in namespace %s, and %s is not; nothing was touched", len(live), len(objects), namespace, frontendPods),
 			Hint: "name the cluster and the namespace in which it runs: --context NAME --namespace NAMESPACE"}}
+	}
+	if err := addSecrets(ctx, client, namespace, live); err != nil {
+		return nil, err
 	}
 	return theirs.Read(theirs.OfFiles(dir, next), objects, live, at.Context, namespace), nil
 }
@@ -159,6 +165,36 @@ func liveObjects(ctx context.Context, client *kubernetes.Client, namespace strin
 		})
 	}
 	return out, g.Wait()
+}
+
+// addSecrets adds the Secrets that variables of pods refer to, and that are in no record. One that is not there, or may not be read, is left out.
+func addSecrets(ctx context.Context, client *kubernetes.Client, namespace string, live map[string]map[string]any) error {
+	var named []map[string]any
+	for _, body := range live {
+		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+			for _, e := range tree.Items(c["env"]) {
+				name := tree.Text(e, "valueFrom", "secretKeyRef", "name")
+				if name != "" && live["Secret/"+name] == nil {
+					named = append(named, map[string]any{"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": namespace}})
+				}
+			}
+		}
+	}
+	for _, secret := range named {
+		ref := kubernetes.RefOf(secret)
+		if live[ref.String()] != nil {
+			continue
+		}
+		body, err := client.Get(ctx, ref)
+		switch {
+		case kubernetes.NotFound(err) || kubernetes.Forbidden(err):
+		case err != nil:
+			return err
+		default:
+			live[ref.String()] = body
+		}
+	}
+	return nil
 }
 
 func liveObject(ctx context.Context, client *kubernetes.Client, namespace string, body map[string]any) (map[string]any, error) {
