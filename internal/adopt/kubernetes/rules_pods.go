@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"encoding/base64"
 	"fmt"
 	"reflect"
 	"slices"
@@ -138,12 +137,8 @@ func (k *known) bucket(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	env := tree.Named(k.containersOf(d.Object), inPods(d)[1])["env"]
 	return adopt.OfBucket(k.release.Relations.Stores.ObjectStorage, d, rest[1], s.Draft, func(name string) string {
 		e := tree.Named(env, name)
-		if ref := tree.Branch(e, "valueFrom", "secretKeyRef"); ref != nil {
-			plain, err := base64.StdEncoding.DecodeString(tree.Text(k.source.raw["Secret/"+tree.Text(ref, "name")], "data", tree.Text(ref, "key")))
-			if err != nil {
-				return ""
-			}
-			return string(plain)
+		if from := tree.Branch(e, "valueFrom"); from != nil {
+			return k.secretValue(from)
 		}
 		return tree.Text(e, "value")
 	})

@@ -336,7 +336,7 @@ func (k *known) objects(set *render.Set, c candidate.Candidate, values installat
 			continue
 		}
 		body := tree.WithoutNulls(o.Whole(func(p stack.Part) string { return installation.Assembled([]stack.Part{p}, values) })).(map[string]any)
-		inline(body, own)
+		k.inline(o.Key(), body, own)
 		if w, found := k.source.wishes[o.Key()]; found {
 			body = w.Heard(body)
 		}
@@ -348,17 +348,35 @@ func (k *known) objects(set *render.Set, c candidate.Candidate, values installat
 	return out
 }
 
-// inline puts the values of berth's own Secrets into the variables that read them.
-func inline(body map[string]any, own map[string]string) {
+// inline puts the values of berth's own Secrets into the variables that read them; where theirs reads the same value from a Secret of their own, that is as good.
+func (k *known) inline(key string, body map[string]any, own map[string]string) {
+	theirs := tree.Branch(tree.Pods(k.source.raw[key]), "spec")
 	for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
 		for _, e := range tree.Items(c["env"]) {
 			ref := tree.Branch(e, "valueFrom", "secretKeyRef")
-			if value, found := own[tree.Text(ref, "name")+" "+tree.Text(ref, "key")]; found && ref != nil {
-				delete(e, "valueFrom")
-				e["value"] = value
+			value, found := own[tree.Text(ref, "name")+" "+tree.Text(ref, "key")]
+			if !found || ref == nil {
+				continue
 			}
+			their := tree.Branch(tree.Named(tree.Named(tree.OfList(tree.Containers(theirs)), tree.Text(c, "name"))["env"], tree.Text(e, "name")), "valueFrom")
+			if their != nil && strings.TrimSpace(k.secretValue(their)) == strings.TrimSpace(value) {
+				e["valueFrom"] = their
+				continue
+			}
+			delete(e, "valueFrom")
+			e["value"] = value
 		}
 	}
+}
+
+// secretValue is the value of a Secret that a variable of theirs reads; "" where it is not known.
+func (k *known) secretValue(from map[string]any) string {
+	ref := tree.Branch(from, "secretKeyRef")
+	plain, err := base64.StdEncoding.DecodeString(tree.Text(k.source.raw["Secret/"+tree.Text(ref, "name")], "data", tree.Text(ref, "key")))
+	if err != nil {
+		return ""
+	}
+	return string(plain)
 }
 
 // left reports whether a draft leaves the chart's hashes to Helm.

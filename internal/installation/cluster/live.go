@@ -152,7 +152,7 @@ func outside(ctx context.Context, client *kubernetes.Client, namespace string, a
 		case kubernetes.NotFound(err) || kubernetes.Forbidden(err):
 		case err != nil:
 			return nil, err
-		case ref.Kind == "StorageClass" && tree.Text(body, "metadata", "labels", "deploy") != "sourcegraph":
+		case ref.Kind == "StorageClass" && !strings.HasPrefix(tree.Text(body, "metadata", "labels", "deploy"), "sourcegraph"): // the chart says sourcegraph-storage
 		case tree.Text(body, "metadata", "labels", "kubernetes.io/bootstrapping") != "":
 		default:
 			out = append(out, body)
