@@ -138,11 +138,17 @@ func (w *wisher) try(some []leaf) error {
 	return w.try(unsure)
 }
 
-// ask asks about the object without the fields that are gone, and without some more. Secrets' values are not sent, since they are no question.
+// ask asks about the object without the fields that are gone, and without some more. Secrets' values are not sent, since they are no question; ports of nodes
+// are not, since the object itself has them.
 func (w *wisher) ask(some []leaf) (made map[string]any, refused []string, ok bool, err error) {
 	body := without(without(w.body, w.gone), some)
-	if tree.Text(body, "kind") == "Secret" {
+	switch tree.Text(body, "kind") {
+	case "Secret":
 		delete(body, "data")
+	case "Service":
+		for _, port := range tree.Items(tree.Branch(body, "spec")["ports"]) {
+			delete(port, "nodePort")
+		}
 	}
 	metadata := map[string]any{"name": asked, "namespace": tree.Text(w.body, "metadata", "namespace")}
 	if metadata["namespace"] == "" {
@@ -190,8 +196,8 @@ func inside(path fields.Path, place []any, name string, v any) []leaf {
 	return []leaf{{path: path, place: place, value: v}}
 }
 
-// kept are fields that are wishes even where the API server would write the same: a claim can't get another class later.
-var kept = []string{"storageClassName"}
+// kept are fields that are wishes even where the API server would write the same: a claim can't get another class later, and a port of nodes is for whoever knows it.
+var kept = []string{"storageClassName", "nodePort"}
 
 // ofMap are the fields of a map, but for those that name it among others. A port without a protocol has the API server's.
 func ofMap(path fields.Path, place []any, m map[string]any, keys []string) (out []leaf) {

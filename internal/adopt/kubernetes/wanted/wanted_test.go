@@ -121,3 +121,22 @@ func TestRecorded(t *testing.T) {
 		t.Errorf("scaled by %q", scaled)
 	}
 }
+
+// TestPortOfNodes: the API server gives a port of nodes to one Service alone, so it is not asked about. It stays a wish, with all others found.
+func TestPortOfNodes(t *testing.T) {
+	live := map[string]any{"apiVersion": "v1", "kind": "Service", "metadata": map[string]any{"name": "front"}, "spec": map[string]any{"type": "NodePort", "clusterIP": "10.0.0.3",
+		"sessionAffinity": "None", "ports": []any{map[string]any{"port": 80.0, "nodePort": 30080.0, "protocol": "TCP"}}}}
+	got, err := Of(live, func(body map[string]any) (map[string]any, []string, bool, error) {
+		made := tree.WithoutNulls(body).(map[string]any)
+		port := tree.Items(tree.Branch(made, "spec")["ports"])[0]
+		if port["nodePort"] == 30080.0 {
+			return nil, []string{"spec.ports[0].nodePort"}, false, nil
+		}
+		port["protocol"], tree.At(made, "spec")["sessionAffinity"] = "TCP", "None"
+		return made, nil, true, nil
+	})
+	text, _ := json.Marshal(got.Body)
+	if want := `{"apiVersion":"v1","kind":"Service","metadata":{"name":"front"},"spec":{"ports":[{"nodePort":30080,"port":80}],"type":"NodePort"}}`; err != nil || string(text) != want {
+		t.Errorf("%v %s\nwant\n%s", err, text, want)
+	}
+}
