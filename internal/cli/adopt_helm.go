@@ -11,6 +11,7 @@ import (
 	"berth/catalogue"
 	"berth/internal/adopt"
 	theirs "berth/internal/adopt/kubernetes"
+	"berth/internal/adopt/kubernetes/wanted"
 	"berth/internal/installation"
 	"berth/internal/installation/cluster"
 	"berth/internal/plan"
@@ -56,7 +57,7 @@ func (e *Env) inCluster(s *theirs.Source, f *adoptFlags) (taking, error) {
 		return t, err
 	}
 	if before != nil {
-		r.Files[theirs.BeforeFile] = before
+		r.Files[wanted.BeforeFile] = before
 	}
 	r.Report.Source = s.Origin.Name
 	t.result, t.guessed = r, s.Guessed
@@ -113,7 +114,7 @@ func (e *Env) end(ctx context.Context, w *installation.Want, yes bool, how endin
 
 // forgetBefore removes the file that remembers how the objects were.
 func forgetBefore(dir string) ([]string, error) {
-	name := filepath.Join(dir, theirs.BeforeFile)
+	name := filepath.Join(dir, wanted.BeforeFile)
 	err := os.Remove(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

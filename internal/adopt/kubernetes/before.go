@@ -3,57 +3,16 @@ package kubernetes
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 
 	"berth/internal/adopt/kubernetes/wanted"
-	"berth/internal/plan/fields"
-	"berth/internal/tree"
 )
-
-// Before is how the objects of an installation were before berth took them over, where no tool has a record of them: what berth adopt undo makes of them again.
-type Before struct {
-	Namespace string   `json:"namespace"`
-	Release   string   `json:"release"`
-	Next      string   `json:"next,omitempty"` // the command of their own that goes on; "": nobody has files
-	Objects   []Former `json:"objects"`
-}
-
-// Former is an object as it was. A Secret is there without its values, which stay in the cluster.
-type Former struct {
-	Object    map[string]any `json:"object"`
-	Manager   string         `json:"manager"`   // who deployed it, as managedFields has it
-	Operation string         `json:"operation"` // how: "Update", "Apply"
-}
-
-// BeforeFile is the name of the file with a Before, beside the config.
-const BeforeFile = "adopt-before.json"
-
-// lastApplied is the annotation by which kubectl apply knows what it applied.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // remember keeps how an object was, and who maintains it. body is what was wanted of it.
 func (s *Source) remember(body, live map[string]any) {
 	if who, off := wanted.Maintainer(live); who != "" {
 		s.maintainers[[2]string{who, off}]++
 	}
-	f := Former{Object: fields.With(body, "status", nil), Manager: "kubectl-client-side-apply", Operation: "Update"}
-	for _, m := range fields.Predecessors(live) {
-		f.Manager, f.Operation = m.Name, m.Operation()
-		break
-	}
-	if tree.Text(body, "kind") == "Secret" {
-		f.Object = fields.With(f.Object, "data", nil)
-	} else if applied := tree.Text(live, "metadata", "annotations", lastApplied); applied != "" {
-		metadata := maps.Clone(tree.Branch(body, "metadata"))
-		annotations := maps.Clone(tree.Branch(metadata, "annotations"))
-		if annotations == nil {
-			annotations = map[string]any{}
-		}
-		annotations[lastApplied] = applied
-		metadata["annotations"] = annotations
-		f.Object = fields.With(f.Object, "metadata", metadata)
-	}
-	s.before = append(s.before, f)
+	s.before = append(s.before, wanted.FormerOf(body, live))
 }
 
 // Before is the file that remembers the objects; nil for a Helm release, of which Helm's record says it.
@@ -61,18 +20,9 @@ func (s *Source) Before(release string) ([]byte, error) {
 	if s.Origin.Record == helmsRecord {
 		return nil, nil
 	}
-	text, err := json.MarshalIndent(Before{Namespace: s.Namespace, Release: release, Next: s.Origin.Next, Objects: s.before}, "", " ")
+	text, err := json.MarshalIndent(wanted.Before{Namespace: s.Namespace, Release: release, Next: s.Origin.Next, Objects: s.before}, "", " ")
 	if err != nil {
 		return nil, fmt.Errorf("write how the objects were: %w", err)
 	}
 	return append(text, '\n'), nil
-}
-
-// ReadBefore reads a Before.
-func ReadBefore(text []byte) (*Before, error) {
-	var b Before
-	if err := json.Unmarshal(text, &b); err != nil {
-		return nil, fmt.Errorf("read how the objects were before berth, in %s: %w", BeforeFile, err)
-	}
-	return &b, nil
 }

@@ -21,7 +21,7 @@ func TestLive(t *testing.T) {
 		return made, nil, true, nil
 	}
 	annotations := tree.At(live["ConfigMap/pgsql-conf"], "metadata", "annotations") // kubectl keeps what it applied, with all that is secret in it
-	annotations[lastApplied], annotations["own"] = "{}", "yes"
+	annotations["kubectl.kubernetes.io/last-applied-configuration"], annotations["own"] = "{}", "yes"
 	worker := tree.Containers(tree.Branch(tree.Pods(live["Deployment/worker"]), "spec"))[0]
 	tree.At(worker, "resources", "limits")["cpu"] = "3000m"
 	tree.At(live["Deployment/worker"], "spec", "template", "spec")["restartPolicy"] = "Always"

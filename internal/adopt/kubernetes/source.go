@@ -42,7 +42,7 @@ type Source struct {
 	former *former
 
 	maintainers map[[2]string]int // who else maintains the objects, with what switches that off, and how many
-	before      []Former
+	before      []wanted.Former
 }
 
 // Origin is where an installation of theirs comes from.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	theirs "berth/internal/adopt/kubernetes"
+	wishes "berth/internal/adopt/kubernetes/wanted"
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
@@ -84,14 +85,14 @@ func (c *inCluster) helms(ctx context.Context) (*predecessor, error) {
 
 // remembered is what the file of berth adopt has of an installation that kubectl applied; nil without such a file.
 func (c *inCluster) remembered() (*predecessor, error) {
-	text, err := os.ReadFile(filepath.Join(c.Dir, theirs.BeforeFile))
+	text, err := os.ReadFile(filepath.Join(c.Dir, wishes.BeforeFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read how the objects were before berth: %w", err)
 	}
-	b, err := theirs.ReadBefore(text)
+	b, err := wishes.ReadBefore(text)
 	if err != nil {
 		return nil, err
 	}
