@@ -72,7 +72,7 @@ func (e *Env) remedy(ctx context.Context, f doctorFlags, by doctor.Remedy, cause
 			return e.deploy(ctx, s, up, agreed)
 		}
 		p := repair.Plan(s.Installation, repairs(by, causes))
-		view.Stages(e.Stdout, p)
+		view.Repair(e.Stdout, p)
 		if err := agreed(p); err != nil {
 			return err
 		}

@@ -162,6 +162,7 @@ var changes = map[string]func(w *fake.World, name string){
 	"deletes":   func(w *fake.World, name string) { w.Delete("sourcegraph", name) }, // somebody deletes a container
 	"stops":     func(w *fake.World, name string) { w.Stop("sourcegraph", name) },   // or stops it
 	"hangs":     func(w *fake.World, name string) { w.Hanging[name] = true },        // a service is not ready until it is restarted
+	"ages":      func(w *fake.World, name string) { w.Age(name) },                   // its C library is another one
 	"pooler":    func(w *fake.World, name string) { w.Pooler = name == "on" },
 	"crashes":   crashed, // it ran out of memory, and runs again
 }

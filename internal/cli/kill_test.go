@@ -109,6 +109,7 @@ var killedCommands = []killed{
 		}},
 	{name: "end of a move", release: "7.5.4453", command: "move finish --yes", again: ends,
 		before: func(l *life) { hasDestination(l); l.must(0, "move", "--to", "there.yaml", "--yes") }},
+	{name: "new indexes", release: "7.5.4453", before: func(l *life) { has()(l); l.world.Age("sourcegraph") }, command: "doctor --fix --yes", after: func(l *life) { l.must(0, "plan") }},
 	{name: "rehearsal", release: "6.0.0", before: has(), command: "rehearse --to 7.5.4453",
 		or: [2]string{rehearsed, rehearsed + ", " + rehearsed}},
 }

@@ -17,7 +17,8 @@ var update = flag.Bool("update", false, "write the generated documents")
 
 // TestPages holds docs/doctor.md and docs/troubleshooting.md against the list of checks.
 func TestPages(t *testing.T) {
-	for file, want := range map[string]string{"../../docs/doctor.md": doctorPage(t, read(t, "testdata/doctor.md")), "../../docs/troubleshooting.md": symptomPage()} {
+	const reliability = "../../docs/reliability.md"
+	for file, want := range map[string]string{"../../docs/doctor.md": doctorPage(t, read(t, "testdata/doctor.md")), "../../docs/troubleshooting.md": symptomPage(), reliability: withCounts(t, read(t, reliability))} {
 		if *update {
 			if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 				t.Fatal(err)
@@ -112,4 +113,43 @@ Run ` + "`berth doctor`" + ` first: it looks at everything below, and names the 
 		fmt.Fprintf(&b, "| %s | %s |\n", s, strings.Join(causes, ", "))
 	}
 	return b.String()
+}
+
+// The part of docs/reliability.md that is counted.
+const countsBegin, countsEnd = "<!-- counted by: go test ./internal/doctor -update -->\n", "<!-- end of what is counted -->\n"
+
+// withCounts is a page with how many faults the doctor finds in evidence, as TestFaults and TestLines inject them, and how often it is wrong on what is well.
+func withCounts(t *testing.T, page string) string {
+	before, rest, begins := strings.Cut(page, countsBegin)
+	_, after, ends := strings.Cut(rest, countsEnd)
+	if !begins || !ends {
+		t.Fatal("the page has no place for counts")
+	}
+	found, first, alone := 0, 0, 0
+	for _, f := range faults {
+		e := healthy(catalogue.Compose)
+		f.inject(e)
+		switch r := Examine(e, Request{}); {
+		case len(r.Findings) == 0:
+		case r.Findings[0].Problem.Code == f.first && len(r.Findings) == 1+len(f.others):
+			alone++
+			fallthrough
+		case r.Findings[0].Problem.Code == f.first:
+			first++
+			fallthrough
+		default:
+			found++
+		}
+	}
+	lined := 0
+	for code, of := range lines {
+		e := healthy(catalogue.Compose)
+		e.says(of[0], of[1])
+		if r := Examine(e, Request{Only: []string{code}}); len(r.Findings) == 1 {
+			lined++
+		}
+	}
+	wrong := len(Examine(healthy(catalogue.Compose), Request{}).Findings) + len(Examine(healthy(catalogue.Kubernetes), Request{}).Findings)
+	return before + countsBegin + fmt.Sprintf("| injected into evidence | found | cause named first | and no other cause |\n|---|---|---|---|\n| %d faults | %d | %d | %d |\n| %d lines of logs | %d | | |\n| none, on each target | %d | | |\n",
+		len(faults), found, first, alone, len(lines), lined, wrong) + countsEnd + after
 }

@@ -19,6 +19,12 @@ func Stages(w io.Writer, p *plan.Plan) {
 	closedFor(w, p)
 }
 
+// Repair writes the plan of a repair.
+func Repair(w io.Writer, p *plan.Plan) {
+	staged(w, p, "no row is changed")
+	closedFor(w, p)
+}
+
 // Move writes the plan of a move, with what it leaves behind of what Sourcegraph does not make again by itself.
 func Move(w io.Writer, p *plan.Plan, stores map[string]catalogue.Stored) {
 	staged(w, p, "to "+p.Destination.String()+", as "+p.Destination.File+" says")

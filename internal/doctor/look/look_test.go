@@ -109,6 +109,31 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// TestAllSizes: on a healthy installation of each size, on each target, nothing is found, but that nobody listens at the url of the test.
+func TestAllSizes(t *testing.T) {
+	pages, err := filepath.Glob("../../../docs/reference-architectures/*-*.md")
+	if err != nil || len(pages) < 12 {
+		t.Fatalf("%d sizes, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, config, _ := strings.Cut(string(text), "```yaml\n")
+			config, _, _ = strings.Cut(config, "```")
+			r := doctor.Examine(deployed(t, strings.Replace(config, "https://sourcegraph.example.com", "http://localhost:1", 1)).look(), doctor.Request{})
+			for _, f := range r.All() {
+				if f.Problem.Code != "BERTH5058" {
+					t.Errorf("found %s %s: %s", f.Problem.Code, f.Problem.Subject, f.Problem.Summary)
+				}
+			}
+		})
+	}
+}
+
 // TestBroken: faults in a world are seen, and their causes are named.
 func TestBroken(t *testing.T) {
 	for _, c := range []struct {

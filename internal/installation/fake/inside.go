@@ -172,11 +172,14 @@ func (f *found) asked(command string, say func(format string, a ...any)) bool {
 	switch {
 	case strings.Contains(command, "--file=-"):
 		f.world.mu.Lock()
-		postgres := 16
+		postgres, stale := 16, f.data != nil && f.data.Stale
 		if f.data != nil && f.data.Postgres != 0 {
 			postgres = f.data.Postgres
 		}
 		f.world.mu.Unlock()
+		if stale {
+			say(`{"collation":"2.41, built with 2.36"}` + "\n")
+		}
 		say(`{"server":%d,"bytes":1048576,"now":%d,"connections":5,"maxConnections":100,"age":1000}`+"\n", postgres*10000+4, f.world.Now().Unix())
 	case strings.Contains(command, "FROM repo r"):
 		say(`{"people":12,"newPeople":2,"days":100,"repositories":40,"newRepositories":0,"bytes":2147483648,"largestBytes":1073741824}` + "\n")

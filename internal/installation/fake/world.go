@@ -246,6 +246,15 @@ func (w *World) Write(name, row string) {
 	}
 }
 
+// Age changes the C library below an installation's databases, so that their indexes are not valid any more.
+func (w *World) Age(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.places[name]; p != nil && p.data != nil {
+		p.data.Stale = true
+	}
+}
+
 // Releases are the releases of what runs, by service, for what runs on.
 func (w *World) Releases(name string) map[string]string {
 	w.mu.Lock()
