@@ -26,9 +26,11 @@ bin/axe/node_modules/axe-core:
 	@command -v npm >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends npm >/dev/null; }
 	npm install --prefix bin/axe --no-save --no-audit --no-fund --ignore-scripts --loglevel=error axe-core@4.10.3
 
-# SCREENS names a folder for pictures of all pages.
-docs-browser: bin/axe/node_modules/axe-core ## the site page by page in a real Chromium: desk, dark, phone, accessibility (four minutes)
+chromium: # a browser for tests
 	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+
+# SCREENS names a folder for pictures of all pages.
+docs-browser: bin/axe/node_modules/axe-core chromium ## the site page by page in a real Chromium: desk, dark, phone, accessibility (four minutes)
 	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run '^Test(Slides)?InABrowser$$' .
 
 postgres: # the programs of a server, for tests of the stand-in migrator; no server is started
@@ -187,13 +189,11 @@ demo-hq: postgres ## berth-hq with PostgreSQL and a simulated fleet of 300 insta
 demo-hq-down: ## take it away, with its database
 	testbed/demo-hq down
 
-hq-browser: bin/axe/node_modules/axe-core demo-hq ## the pages of berth-hq in a real Chromium: desk, dark, phone, keyboard, accessibility
-	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+hq-browser: bin/axe/node_modules/axe-core chromium demo-hq ## the pages of berth-hq in a real Chromium: desk, dark, phone, keyboard, accessibility
 	cd site && HQ=/tmp/berth-demo-hq AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestHQInABrowser .
 	testbed/demo-hq down
 
-console-browser: bin/axe/node_modules/axe-core ## the pages of berth console in a real Chromium: desk, dark, phone, keyboard, accessibility
-	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }
+console-browser: bin/axe/node_modules/axe-core chromium ## the pages of berth console in a real Chromium: desk, dark, phone, keyboard, accessibility
 	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestConsoleInABrowser .
 
 hq-scale: postgres ## what berth-hq takes with 100,000 installations over two years (half an hour, 12 GB of disk in /tmp); HQ_SCALE=2000 for a look
@@ -203,4 +203,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs load move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale console-browser demo-down
+.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale console-browser demo-down

@@ -68,6 +68,30 @@ func TestFirstTrialPage(t *testing.T) {
 	}
 }
 
+// TestFirstSignIn opens a new Sourcegraph in a real browser, creates the site admin in its form, and searches. With SCREENS=docs/pictures it makes the
+// pictures of docs/first-trial.md again; they show the stand-in's page as it is.
+func TestFirstSignIn(t *testing.T) {
+	needs(t, engine, images(release), chromium)
+	onlyStandIns(t)
+	s := newSite(t, "firstsignin")
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.addRepo("example/first", "lighthouse")
+	s.search("example/first", "lighthouse")
+	browser := exec.Command("go", "test", "-tags", "browser", "-count=1", "-run", "^TestFirstSignInInABrowser$", ".")
+	browser.Dir = "../site"
+	browser.Env = append(os.Environ(), "TRIAL="+s.url(""))
+	if screens := os.Getenv("SCREENS"); screens != "" {
+		browser.Env = append(browser.Env, "SCREENS="+absolute(t, "../"+screens))
+	}
+	if out, err := browser.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if users := s.users(); !strings.Contains(users, `"siteAdmin":true`) {
+		t.Errorf("the form made no site admin: %s", users)
+	}
+}
+
 // debian is a machine with nothing but Debian, Docker's programs and berth: a container in the network of the engine's machine.
 type debian struct {
 	site *site
