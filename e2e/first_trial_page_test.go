@@ -87,7 +87,7 @@ func TestFirstSignIn(t *testing.T) {
 	if out, err := browser.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if users := s.users(); !strings.Contains(users, `"siteAdmin":true`) {
+	if users := s.users(); !strings.Contains(users, `"siteAdmin": true`) {
 		t.Errorf("the form made no site admin: %s", users)
 	}
 }
