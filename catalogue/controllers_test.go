@@ -74,7 +74,7 @@ func describeControllers() string {
 		}
 		fmt.Fprintf(&b, "| [%s](%s) | %s | %s | %s | %s | %s | %s |\n", c.Title, c.Source, class, c.Uploads, c.Streams, c.TLS, allow, c.Headers)
 	}
-	b.WriteString("\nWhat berth sets, unless `ingress.annotations` has another value:\n\n")
+	b.WriteString("\nberth sets, unless `ingress.annotations` has another value:\n\n")
 	for _, c := range Controllers() {
 		var set []string
 		for _, all := range []struct {
@@ -98,7 +98,7 @@ func describeControllers() string {
 			fmt.Fprintf(&b, "- %s: %s.\n", c.Title, strings.Join(set, ", "))
 		}
 	}
-	b.WriteString("\nWhat only you can do; `berth check` warns of it (BERTH1185):\n\n")
+	b.WriteString("\nOnly you can do the following; `berth check` warns about it (BERTH1185):\n\n")
 	for _, c := range Controllers() {
 		for _, m := range c.Must {
 			fmt.Fprintf(&b, "- %s: %s. Do this: %s.\n", c.Title, m.What, m.Do)

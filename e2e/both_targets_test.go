@@ -214,7 +214,7 @@ func onlyByPlan(s *site, half, byHand func(s *site)) {
 		step{"a saved plan that was edited or is of another program is refused", editedPlan},
 		step{"revert reverts the config one run at a time, and no release", func(s *site) { reverts(s, byHand) }},
 		step{"the promised rollback works and keeps later edits of the config", func(s *site) {
-			says(s.t, s.must(0, "rollback", "--yes"), "keeps what you changed")
+			says(s.t, s.must(0, "rollback", "--yes"), "keeps your changes")
 			says(s.t, s.read("sourcegraph.yaml"), release60, "memory: 800Mi")
 			s.must(0, "plan")
 			s.same(before)

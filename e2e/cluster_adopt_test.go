@@ -72,7 +72,7 @@ func adoptHelm(t *testing.T, name string) {
 	before = s.unhashed()
 	s.must(0, "adopt", "--helm", "sourcegraph", "--namespace", s.name, "--url", "http://localhost")
 	s.must(0, "up")
-	says(t, s.must(0, "adopt", "finish", "--yes"), "Helm does not know the installation any more")
+	says(t, s.must(0, "adopt", "finish", "--yes"), "Helm no longer knows the installation")
 	s.kept(before, "berth adopt finish")
 	if left := runHelm(t, "list", "--short", "--namespace", s.name); strings.TrimSpace(left) != "" {
 		t.Errorf("Helm knows %s", left)
@@ -171,7 +171,7 @@ func TestClusterAdoptKustomize(t *testing.T) {
 	}
 	before := kept()
 
-	says(t, s.must(3, "adopt", "overlay", "--url", "http://localhost"), "StatefulSet/gitserver", "its selector is another one", "BERTH3733")
+	says(t, s.must(3, "adopt", "overlay", "--url", "http://localhost"), "StatefulSet/gitserver", "it has another selector", "BERTH3733")
 	s.must(0, "adopt", "overlay", "--url", "http://localhost", "--yes")
 	says(t, s.read("sourcegraph.yaml"), `memory: "5Gi"`)
 	says(t, s.must(2, "plan"), "taken over from kubectl-client-side-apply", "Sourcegraph does not answer for a while", "volumes are kept")

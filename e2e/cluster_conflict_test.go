@@ -28,7 +28,7 @@ func TestClusterConflict(t *testing.T) {
 		step{"plan and up touch nothing before the admin decides", func(s *site) {
 			bot(s)
 			for _, command := range []string{"plan", "up"} {
-				says(s.t, s.must(3, command), "BERTH3508", "policy-bot", field+" to 9", "5 is wanted")
+				says(s.t, s.must(3, command), "BERTH3508", "policy-bot", field+" to 9", "the config asks for 5")
 			}
 			if got := timeout(s); got != "9" {
 				s.t.Errorf("the field is %s, want 9", got)

@@ -22,7 +22,7 @@ func TestClusterLeaseHolderDied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says(t, s.must(3, "up"), "BERTH3201", "ada", "laptop", "since "+began.Local().Format(time.DateTime), "after 30s without one, berth takes over")
+	says(t, s.must(3, "up"), "BERTH3201", "ada", "laptop", "since "+began.Local().Format(time.DateTime), "after 30s without one, berth takes the lock")
 
 	renewed := time.Now().Add(-time.Minute).UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 	s.kubectl("patch", "lease", "berth-"+s.name, "--type=merge", fmt.Sprintf(`-p={"spec": {"renewTime": %q}}`, renewed))

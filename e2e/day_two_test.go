@@ -64,7 +64,7 @@ func forwarded(s *site) {
 	}
 	cancel()
 	_ = open.Wait() // it is killed
-	says(s.t, said.String(), "http://127.0.0.1:"+port+" leads to a frontend")
+	says(s.t, said.String(), "http://127.0.0.1:"+port+" forwards to a frontend")
 }
 
 // dayTwo is the same on every target. pgsql is how the name of pgsql's instance begins.

@@ -35,7 +35,7 @@ func TestHolding(t *testing.T) {
 			time.Sleep(2 * time.Second) // a few requests more
 			people.noticeOnlyTheFrontProxy(s, "compose, two frontends")
 			history := s.must(0, "history")
-			says(s.t, history, "requests waited", "were foreseen")
+			says(s.t, history, "requests waited", "the estimate was")
 			s.t.Log(history)
 			s.same(before)
 		}},

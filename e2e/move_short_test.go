@@ -79,7 +79,7 @@ func TestClusterMoveShort(t *testing.T) {
 	for _, way := range [][2]*site{{s, k}, {k, back}} {
 		from, to := way[0], way[1]
 		w := from.alternating(to, nil)
-		says(t, from.must(0, "move", "--to", filepath.Join(to.dir, "sourcegraph.yaml"), "--short-downtime", "--yes"), "every table is equal to the source", "all is there")
+		says(t, from.must(0, "move", "--to", filepath.Join(to.dir, "sourcegraph.yaml"), "--short-downtime", "--yes"), "every table is equal to the source", "all data is there")
 		t.Logf("%s: the longest time in which nothing was acknowledged: %.1f s", to.name, w.all(to).Seconds())
 		to.must(0, "plan")
 		from.noTasks()

@@ -31,7 +31,7 @@ func TestRehearse(t *testing.T) {
 
 func rehearseToItsEnd(s *site, before original) {
 	out := s.must(0, "rehearse", "--to", release)
-	says(s.t, out, "rehearsed 6.0.0 -> "+release, "restored and compared", "background migrations at 100 %", "no search, since only databases run here",
+	says(s.t, out, "rehearsed 6.0.0 -> "+release, "restored and compared", "background migrations at 100 %", "no search, because only databases run here",
 		"downtime of the real run: about", "not rehearsed", "the clone reh-rehearsal is deleted")
 	s.t.Logf("the report:\n%s", out[max(0, strings.LastIndex(out, "rehearsed 6.0.0")):])
 	s.untouchedSince(before)

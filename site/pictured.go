@@ -70,8 +70,8 @@ var pictures = []picture{
 	},
 	{
 		name: "night", title: "A broken night",
-		says: "Somebody notices that something is wrong. berth doctor looks at everything at the same time: the config, the host, each service, the databases, the address. It separates causes from what " +
-			"follows from them, and names the one thing to do first. Where that is a restart or a start, it does it when you say so. Where a decision is needed, you make it. berth verify says " +
+		says: "Somebody notices that something is wrong. berth doctor checks everything at the same time: the config, the host, each service, the databases, the address. It separates causes from " +
+			"consequences, and names what to do first. If that is a start or a restart, it does it after you confirm. If it needs a decision, you decide. berth verify says " +
 			"whether people can work again. If not, a bundle without secrets goes to support.",
 		boxes: []box{
 			{"see", 0, 0, yours, "somebody notices", "an alert, a call"},

@@ -27,8 +27,8 @@ func newBackupCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup FOLDER",
 		Short: "Write a backup of the database, as it is at one moment",
-		Long: `Write a backup of the database to a new folder below FOLDER, as it is at one moment; reports may come in meanwhile. It has the form of berth's backups: an
-archive of the tables in the text form of COPY, compressed with zstd, and a manifest that is written last. What was written is read back.
+		Long: `Write a backup of the database to a new folder below FOLDER, in one snapshot; reports may come in meanwhile. It has the form of berth's backups: an
+archive of the tables in the text form of COPY, compressed with zstd, and a manifest that is written last. It reads the written files again.
 
 With --recipient it is encrypted to a public key of age. Sessions are not in it, so people sign in again after a restore.
 
@@ -60,7 +60,7 @@ func backUp(ctx context.Context, e *env, s *store.Store, folder string, recipien
 		Left: []backup.Left{{What: "sessions", Why: "they last 12 hours", Lost: "people sign in again"}}}
 	b := backup.Backup{Place: place.In(folder), Dir: m.ID}
 	if _, err := b.Manifest(ctx); err == nil {
-		return fmt.Errorf("%s is there already; wait a second", b)
+		return fmt.Errorf("%s exists already; wait a second", b)
 	}
 	var d store.Dump
 	part, err := b.Write(ctx, "hq", to, func(out io.Writer) (err error) {

@@ -51,7 +51,7 @@ func newExceptionsCmd(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exceptions",
 		Short: "List exceptions from the support record, those that need somebody first",
-		Long: `List exceptions from the support record as JSON or CSV: requests first, then what is to be signed, then what holds, by its last day.
+		Long: `List exceptions from the support record as JSON or CSV: requests first, then those to be signed, then valid ones by their last day.
 
 Requests come in on the page Exceptions, and from files of berth exception new: berth-hq import redis-sentinel.yaml. Votes, decisions and the signed files
 are on the pages.`,

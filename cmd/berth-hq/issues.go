@@ -67,7 +67,7 @@ func newIssuesCmd(e *env) *cobra.Command {
 		Short: "Write the log of issues as JSON or CSV",
 		Long: `Write the log of issues as JSON, or as CSV that berth-hq import reads.
 
-Issues come into the log on the page Issues, and from files: berth-hq import issues.csv. Figures that are counted from them: issues, causes, checks.`,
+Add issues on the page Issues, or from files: berth-hq import issues.csv. Figures that are counted from them: issues, causes, checks.`,
 		Args: cobra.NoArgs,
 		RunE: e.with(func(ctx context.Context, s *store.Store, _ []string) error {
 			all, err := s.Issues(ctx)

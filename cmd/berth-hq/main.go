@@ -109,10 +109,10 @@ func newMigrateCmd(e *env) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Lead the database to the schema of this program, or back",
-		Long: `Lead the database to the schema of this program. Each migration is one transaction.
+		Short: "Migrate the database to the schema of this program, or back",
+		Long: `Migrate the database to the schema of this program. Each migration is one transaction.
 
-With --to it goes to another schema. To go back deletes what the migrations made, with the data in it: back the database up first. It needs --yes.`,
+--to names another schema. An older one deletes the tables that newer migrations made, with their data: back the database up first. It needs --yes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := e.open(cmd.Context())
@@ -131,7 +131,7 @@ With --to it goes to another schema. To go back deletes what the migrations made
 		},
 	}
 	cmd.Flags().IntVar(&to, "to", 0, "the number of the schema (default the newest)")
-	cmd.Flags().BoolVar(&yes, "yes", false, "delete what the migrations on the way back made")
+	cmd.Flags().BoolVar(&yes, "yes", false, "delete the tables that newer migrations made")
 	return cmd
 }
 

@@ -91,7 +91,7 @@ func TestLife(t *testing.T) {
 	contains(t, out, "requests for exceptions: 1 added, 0 refused")
 	out, errs = a.types(request, 3, "import", "-")
 	contains(t, out, "0 added, 1 refused")
-	contains(t, errs, "BERTH4940", "of this name already")
+	contains(t, errs, "BERTH4940", "a request of this name exists already")
 	out, _ = a.types("", 0, "exceptions", "--csv")
 	contains(t, out, "1,podman,podman,>=7.0 <8.0,asked,2026-11-01,2027-06-30,0,\"engineering, product, support, services\"")
 	out, _ = a.types("", 0, "export", "exceptions", "--csv")
@@ -116,13 +116,13 @@ func TestLife(t *testing.T) {
 	contains(t, out, "status: unsupported", "Its end of life was on 2026-02-25.")
 
 	out, _ = a.types("", 0, "digest", "--day", "2026-11-20")
-	contains(t, out, "# Week to 2026-11-20", "- **Who leaves support.** 8.0 is expected on", "## Issues of this week: ", "- podman waits for the votes of")
+	contains(t, out, "# Week to 2026-11-20", "- **Installations that leave support.** 8.0 is expected on", "## Issues of this week: ", "- podman waits for the votes of")
 	a.types("", 1, "digest", "--day", "soon")
 
 	first, _, _ := strings.Cut(reports, "\n")
 	forged := strings.Replace(first, `"postgres":16`, `"postgres":12`, 1)
 	out, errs = a.types(first+forged+`{"report": 1}`+`{"cut":`, 3, "import", "-")
-	contains(t, out, "0 reports taken, 1 were there already, 3 refused")
+	contains(t, out, "0 reports imported, 1 known already, 3 refused")
 	contains(t, errs, "-, report 2", "BERTH4912", "-, report 3", "-, after report 3", "BERTH4911")
 
 	out, _ = a.types("", 0, "export")

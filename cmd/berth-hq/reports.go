@@ -44,12 +44,12 @@ func newImportCmd(e *env) *cobra.Command {
 
 A file may also have issues: CSV with the columns title and opened at least, or JSON of issues of GitHub, as its API and gh issue list --json write it.
 berth-hq sees which it is. What it reads of an issue: ` + strings.Join(issue.Columns(), ", ") + `.
-On GitHub these stand in labels, such as cause/configuration, or in lines of the text, such as "Release: 7.5.4453".
+On GitHub these are in labels, such as cause/configuration, or in lines of the text, such as "Release: 7.5.4453".
 
 A file of berth exception new is a request for an exception, on which people then vote. One with criteria is the
 sheet of options: a new version of it.
 
-Reports and issues may be old, in any order and there already. Those that are refused are named, and the others are taken. Exit code 3 when some were
+Reports and issues may be old, in any order, or imported before. Refused ones are named, and the others are imported. Exit code 3 when some were
 refused.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -82,7 +82,7 @@ refused.`,
 // WriteText says what became of them.
 func (i *importer) WriteText(w io.Writer) error {
 	if i.reports {
-		if _, err := fmt.Fprintf(w, "%d reports taken, %d were there already, %d refused\n", i.Taken, i.Known, i.refused); err != nil {
+		if _, err := fmt.Fprintf(w, "%d reports imported, %d known already, %d refused\n", i.Taken, i.Known, i.refused); err != nil {
 			return err
 		}
 	}
@@ -236,7 +236,7 @@ func (q *query) read(now time.Time) (err error) {
 	q.Target, q.Use, q.Day = catalogue.Target(q.target), report.Use(q.use), now.UTC()
 	if q.day != "" {
 		if q.Day, err = time.Parse(time.DateOnly, q.day); err != nil {
-			return fmt.Errorf("--day %s is no day such as 2026-11-29", q.day)
+			return fmt.Errorf("--day %s is not a day such as 2026-11-29", q.day)
 		}
 	}
 	return nil
@@ -295,8 +295,8 @@ func newDigestCmd(e *env) *cobra.Command {
 	var q query
 	cmd := &cobra.Command{
 		Use:   "digest",
-		Short: "Write what the week brought, as Markdown",
-		Long: `Write what the week brought, as Markdown for a message or a page: each figure beside that of the week before where it differs, the new issues, and the
+		Short: "Write the news of the week, as Markdown",
+		Long: `Write the news of the week, as Markdown for a message or a page: each figure beside that of the week before where it differs, the new issues, and the
 exceptions that need somebody.
 
     berth-hq digest --day 2026-11-29 > week.md`,
@@ -320,7 +320,7 @@ func newSimulateCmd(e *env) *cobra.Command {
 		Short: "Write the reports of a simulated fleet, for a look and for tests",
 		Long: `Write the signed reports of a simulated fleet, as they would arrive: some late, some twice. The same seed gives the same fleet.
 
-Never into the database of real installations: nobody can tell them apart later.
+Never import them into the database of real installations: nobody can tell them apart later.
 
     berth-hq simulate --issues issues.csv | berth-hq import -
     berth-hq import issues.csv`,

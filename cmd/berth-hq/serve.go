@@ -26,10 +26,10 @@ func newServeCmd(e *env) *cobra.Command {
 		Long: `Take reports by POST at /v1/reports, and show the figures in a browser.
 
 It listens on this machine alone. For others put a proxy with TLS in front, and name its address with --url; then it may listen elsewhere, too. The
-proxy has to set X-Forwarded-For. Who may see the figures: berth-hq people add NAME.
+proxy has to set X-Forwarded-For. Add people who may see the figures: berth-hq people add NAME.
 
 With --oidc-issuer people also sign in at a provider of OpenID Connect. It has to lead back to the address of --url, with /sign-in/callback behind it. The
-client's secret is in the variable BERTH_HQ_OIDC_SECRET. Somebody gets in whose verified e-mail address is the name of a person: berth-hq people add jo@example.com.`,
+client's secret is in the variable BERTH_HQ_OIDC_SECRET. People sign in whose verified e-mail address is the name of a person: berth-hq people add jo@example.com.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := reachable(listen, public); err != nil {
@@ -60,14 +60,14 @@ func reachable(listen, public string) error {
 		return diag.List{{Code: "BERTH4923", Severity: diag.Error, Subject: "serve", Summary: summary, Hint: hint}}
 	}
 	if u, err := url.Parse(public); public != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "") {
-		return wrong("--url is no address that begins with https:// and has no path", "name the proxy: berth-hq serve --url https://hq.example.com")
+		return wrong("--url must begin with https:// and have no path", "name the proxy: berth-hq serve --url https://hq.example.com")
 	}
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return wrong(fmt.Sprintf("--listen %s is no address", listen), "name an address and a port, such as 127.0.0.1:7474")
+		return wrong(fmt.Sprintf("--listen %s is not an address", listen), "name an address and a port, such as 127.0.0.1:7474")
 	}
 	if ip := net.ParseIP(host); public == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return wrong(fmt.Sprintf("others can reach %s, and sessions would travel without TLS", listen), "put a proxy with TLS in front, and name it: berth-hq serve --listen "+listen+" --url https://hq.example.com")
+		return wrong(fmt.Sprintf("others can reach %s, and sessions would be sent without TLS", listen), "put a proxy with TLS in front, and name it: berth-hq serve --listen "+listen+" --url https://hq.example.com")
 	}
 	return nil
 }
@@ -82,11 +82,11 @@ func identifies(p *web.Provider, public string) error {
 	case p.Issuer == "" && p.Client == "":
 		return nil
 	case err != nil || u.Scheme != "https" || u.Host == "":
-		return wrong("--oidc-issuer is no address that begins with https://", "name the issuer as the provider's own page does")
+		return wrong("--oidc-issuer must begin with https://", "name the issuer as the provider's own page does")
 	case p.Client == "" || p.Secret == "":
-		return wrong("--oidc-client or BERTH_HQ_OIDC_SECRET is missing", "make a client at the provider, and name both")
+		return wrong("--oidc-client or BERTH_HQ_OIDC_SECRET is missing", "create a client at the provider, and name both")
 	case public == "":
-		return wrong("the provider can't lead back without --url", "put a proxy with TLS in front, and name it with --url")
+		return wrong("the provider can't send people back without --url", "put a proxy with TLS in front, and name it with --url")
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func serve(ctx context.Context, e *env, s *store.Store, listen, public string, p
 	go site.Follow(follow)
 	fmt.Fprintf(e.stdout, "berth-hq answers at http://%s\n", socket.Addr())
 	if len(people) == 0 {
-		fmt.Fprintln(e.stderr, "nobody can sign in yet; let somebody in: berth-hq people add NAME --role admin")
+		fmt.Fprintln(e.stderr, "nobody can sign in yet; add a person: berth-hq people add NAME --role admin")
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(socket) }()
@@ -134,7 +134,7 @@ func serve(ctx context.Context, e *env, s *store.Store, listen, public string, p
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := server.Shutdown(last); err != nil {
-		return fmt.Errorf("some requests were cut: %w", err)
+		return fmt.Errorf("some requests were interrupted: %w", err)
 	}
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -143,12 +143,12 @@ func serve(ctx context.Context, e *env, s *store.Store, listen, public string, p
 }
 
 func newPeopleCmd(e *env) *cobra.Command {
-	cmd := &cobra.Command{Use: "people", Short: "Say who may see the figures"}
+	cmd := &cobra.Command{Use: "people", Short: "Manage the people who may see the figures"}
 	var role string
 	add := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Let somebody in, and print the token",
-		Long:  "Let somebody in, and print the token once. It is kept nowhere; only its hash is. A reader sees the figures, an engineer also logs issues and asks for\nexceptions, a reviewer also votes, Delivery also decides, an admin also lets people in.",
+		Short: "Add a person, and print the token",
+		Long:  "Add a person, and print the token once. berth-hq keeps only its hash. A reader sees the figures, an engineer also logs issues and asks for\nexceptions, a reviewer also votes, Delivery also decides, an admin also lets people in.",
 		Args:  cobra.ExactArgs(1),
 		RunE: e.with(func(ctx context.Context, s *store.Store, args []string) error {
 			token, err := s.AddPerson(ctx, e.by(), args[0], store.Role(role))
@@ -161,7 +161,7 @@ func newPeopleCmd(e *env) *cobra.Command {
 	add.Flags().StringVar(&role, "role", string(store.Reader), "reader, engineer, reviewer, delivery or admin")
 	remove := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Take somebody's right, and end all sessions",
+		Short: "Remove a person, and end all sessions",
 		Args:  cobra.ExactArgs(1),
 		RunE: e.with(func(ctx context.Context, s *store.Store, args []string) error {
 			return s.RemovePerson(ctx, e.by(), args[0])
@@ -169,7 +169,7 @@ func newPeopleCmd(e *env) *cobra.Command {
 	}
 	list := &cobra.Command{
 		Use:   "list",
-		Short: "Who may see the figures, as JSON",
+		Short: "List the people, as JSON",
 		Args:  cobra.NoArgs,
 		RunE: e.with(func(ctx context.Context, s *store.Store, _ []string) error {
 			all, err := s.People(ctx)

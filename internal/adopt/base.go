@@ -124,7 +124,7 @@ func (b Base) Unknown(subject string, images map[string]string, what, own string
 	p := diag.Diagnostic{Code: "BERTH4305", Severity: diag.Error, Subject: subject, Summary: "it runs Sourcegraph " + tags[0] + ", which berth's catalogue does not have",
 		Hint: "berth catalogue list shows the releases that it has"}
 	if catalogue.CompareVersions(tags[0], "5.0.0") < 0 {
-		p.Hint = "upgrade it to 5.0.6 or later by its own " + own + " first; the way from there: berth upgrade path --from " + tags[0] + " --to 5.0.6"
+		p.Hint = "upgrade it to 5.0.6 or later by its own " + own + " first; to see the upgrade steps from there: berth upgrade path --from " + tags[0] + " --to 5.0.6"
 	}
 	return diag.List{p}
 }

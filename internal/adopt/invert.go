@@ -338,7 +338,7 @@ func (i *inverter) item(m *matter, left bool) Item {
 	case !left:
 		item.Fate, item.Why = Key, follows
 	default:
-		item.Fate, item.Why = Lost, cmp.Or(m.why, "no key and no patch of sourcegraph.yaml says it")
+		item.Fate, item.Why = Lost, cmp.Or(m.why, "no key and no patch of sourcegraph.yaml can set it")
 	}
 	item.Undone = item.Fate == Lost || item.Fate == Again
 	return item

@@ -145,10 +145,10 @@ func (b Backup) Manifest(ctx context.Context) (*Manifest, error) {
 	switch err := json.Unmarshal(text, &m); {
 	case err != nil:
 		return nil, diag.List{{Code: "BERTH4504", Severity: diag.Error, Subject: b.String(), Summary: "the manifest of this backup can't be read", Detail: []string{err.Error()},
-			Hint: "take another one: berth backup list"}}
+			Hint: "use another one: berth backup list"}}
 	case m.Format > Format:
-		return nil, diag.List{{Code: "BERTH4504", Severity: diag.Error, Subject: b.String(), Summary: fmt.Sprintf("the backup has form %d, and this berth knows forms up to %d", m.Format, Format),
-			Hint: "use the release of berth that made it, or a later one: " + cmp.Or(m.Program, "unknown")}}
+		return nil, diag.List{{Code: "BERTH4504", Severity: diag.Error, Subject: b.String(), Summary: fmt.Sprintf("the backup has form %d, and this berth reads forms up to %d", m.Format, Format),
+			Hint: "use the release of berth that wrote it, or a later one: " + cmp.Or(m.Program, "unknown")}}
 	}
 	return &m, nil
 }
@@ -179,7 +179,7 @@ func (b Backup) Sizes(ctx context.Context) (map[string]int64, error) {
 func (b Backup) Missing(m *Manifest, sizes map[string]int64) (problems diag.List) {
 	for _, p := range m.Parts {
 		size, there := sizes[p.Name]
-		d := diag.Diagnostic{Code: "BERTH4505", Severity: diag.Error, Subject: b.String(), Hint: "take another backup: berth backup list"}
+		d := diag.Diagnostic{Code: "BERTH4505", Severity: diag.Error, Subject: b.String(), Hint: "use another backup: berth backup list"}
 		switch {
 		case !there:
 			d.Summary = "the part " + p.Name + " is not there"

@@ -41,8 +41,8 @@ func Recipients(texts []string) ([]age.Recipient, error) {
 	for _, text := range texts {
 		found, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
-			return nil, diag.List{{Code: "BERTH4501", Severity: diag.Error, Subject: "backup.recipients", Summary: fmt.Sprintf("%.12s… is no public key of age", text), Detail: []string{err.Error()},
-				Hint: "age-keygen makes a key, and says its public half: age1…"}}
+			return nil, diag.List{{Code: "BERTH4501", Severity: diag.Error, Subject: "backup.recipients", Summary: fmt.Sprintf("%.12s… is not a public key of age", text), Detail: []string{err.Error()},
+				Hint: "age-keygen creates a key, and shows its public half: age1…"}}
 		}
 		out = append(out, found...)
 	}
@@ -191,7 +191,7 @@ func open(in io.Reader, encrypted bool, identities []age.Identity, take func(io.
 
 func (b Backup) spoiled(p Part, why string) error {
 	return diag.List{{Code: "BERTH4508", Severity: diag.Error, Subject: b.String(), Summary: "the part " + p.Name + " is not what was written", Detail: []string{why},
-		Hint: "take another backup: berth backup list"}}
+		Hint: "use another backup: berth backup list"}}
 }
 
 // Verify reads a part whole. With identities its archive is read, too; without, its sum alone is proved.

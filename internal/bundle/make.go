@@ -143,7 +143,7 @@ func selfTest(known []redact.Value, secret string) error {
 		}
 		found, err := scan.Has(strings.NewReader(strings.ReplaceAll(form, "\x00", "\n    ") + "\n"))
 		if err != nil || !slices.Contains(found, len(known)-1) {
-			return unsafeBundle("the search for secrets does not find one in a form that it must know: " + strings.SplitN(form, ":", 2)[0])
+			return unsafeBundle("the search for secrets misses one in a form that it must find: " + strings.SplitN(form, ":", 2)[0])
 		}
 		forms++
 	}

@@ -144,7 +144,7 @@ func Verify(file string, known []redact.Value) (*Checked, error) {
 	c, found, err := read(file, scan)
 	if err != nil {
 		return nil, diag.List{{Code: "BERTH4434", Severity: diag.Error, Subject: file, Summary: "the bundle can't be read", Detail: []string{err.Error()},
-			Hint: "get the file again: it was cut off or changed on its way"}}
+			Hint: "get the file again: it was cut off or changed in transfer"}}
 	}
 	out := &Checked{Files: len(c.names), Known: len(known)}
 	for _, n := range c.sizes {
@@ -157,7 +157,7 @@ func Verify(file string, known []redact.Value) (*Checked, error) {
 	out.Problems = append(diag.List{}, c.compare(file)...)
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		out.Problems = append(out.Problems, diag.Diagnostic{Code: "BERTH4432", Severity: diag.Error, Subject: name,
-			Summary: "it has a secret of this installation: " + known[found[name][0]].What, Hint: "do not send this file; make another: berth bundle"})
+			Summary: "it has a secret of this installation: " + known[found[name][0]].What, Hint: "do not send this file; write another: berth bundle"})
 	}
 	return out, nil
 }
@@ -176,7 +176,7 @@ func (c *contents) compare(file string) (problems diag.List) {
 		case !there:
 			problem(f.Path, "the manifest lists this file, and it is not in the bundle")
 		case sum != f.SHA256:
-			problem(f.Path, "the file is not as it was written: its checksum differs from the manifest")
+			problem(f.Path, "the file was changed: its checksum differs from the manifest")
 		}
 	}
 	for _, name := range c.names {

@@ -88,14 +88,14 @@ program kustomize, or else kubectl, makes the objects of an overlay.
 
 Without files, --context or --namespace says where it runs. Then the API server is asked which fields it writes by itself; all others are wishes.
 
-  berth adopt DIR     writes sourcegraph.yaml and a report of what became of each line of yours
+  berth adopt DIR     writes sourcegraph.yaml and a report about each line of yours
   berth plan          what taking over would change: normally nothing
-  berth up            takes over in place; what is as it should be goes on running
-  berth adopt finish  when you are content: your fork is not needed any more
-  berth adopt undo    gives everything back: docker compose up in DIR works as before
+  berth up            takes over in place; services that need no change keep running
+  berth adopt finish  when you are sure: you no longer need your fork
+  berth adopt undo    returns everything: docker compose up in DIR works as before
 
-Names of containers, volumes and networks, ports and passwords stay what they are. Secrets go into files that only you can read. What can't be kept is
-listed, and asked about.`,
+Names of containers, volumes and networks, ports and passwords stay what they are. Secrets go into files that only you can read. berth lists
+settings that can't be kept, and asks.`,
 		Args:        cobra.MaximumNArgs(1),
 		Annotations: map[string]string{takesWord: "DIR"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -145,7 +145,7 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 	newest := e.Catalogue().Newest(t.target)
 	e.out.result = Adopted{Report: report, Newest: newest, Written: Written{Files: []string{}}}
 	if undone := report.Undone(); len(undone) > 0 {
-		if err := e.agree(ctx, f.yes, fmt.Sprintf("%s can't be kept. Go on without?", things(len(undone)))); err != nil {
+		if err := e.agree(ctx, f.yes, fmt.Sprintf("%s can't be kept. Continue without it?", things(len(undone)))); err != nil {
 			return err
 		}
 	}
@@ -166,7 +166,7 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 	return e.give(Adopted{Report: report, Newest: newest, Written: Written{Files: files}, Support: support}, func() {
 		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was touched\n", strings.Join(files, ", "))
 		if t.guessed {
-			fmt.Fprintf(e.Stdout, "note      nothing of yours says which address people use: correct  url  in %s\n", f.out)
+			fmt.Fprintf(e.Stdout, "note      your files don't say which address people use: correct  url  in %s\n", f.out)
 		}
 		fmt.Fprintln(e.Stdout, e.behind(report.Base.Release, newest, t.target))
 		view.Judged(e.Stdout, support)
@@ -320,9 +320,9 @@ func newAdoptUndoCmd(env *Env) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "undo",
-		Short: "Give an installation back to the files that it was started from",
-		Long: `Forget that berth took an installation over, and remove the files that berth adopt wrote, unless you changed them. No container is touched: what
-berth made again since goes on running, and docker compose up in your folder makes it as it was.
+		Short: "Return an installation to the files that it was started from",
+		Long: `Forget that berth took an installation over, and remove the files that berth adopt wrote, unless you changed them. No container is touched:
+containers that berth recreated keep running, and docker compose up in your folder recreates them as they were.
 
 In a cluster, make the objects those of Helm or kubectl again, with all their fields, and forget the installation. helm upgrade and kubectl apply work as before. No pod
 restarts, but for objects that were made again because of their selectors: these are made again as they were. The config stays.`,
@@ -349,7 +349,7 @@ func (e *Env) taken(ctx context.Context, w *installation.Want, file string) (*in
 }
 
 func noTakeover(file string) error {
-	return diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: file, Summary: "no takeover is open for this installation; nothing was touched",
+	return diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: file, Summary: "this installation has no takeover to undo or finish; nothing was touched",
 		Hint: "berth adopt DIR begins one; to leave berth: berth eject"}}
 }
 
@@ -367,7 +367,7 @@ func (e *Env) adoptUndo(ctx context.Context, file string, yes bool) error {
 	}
 	if w.Doc.Config.Release != t.Release {
 		return diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: file, Summary: "your own files are of " + t.Release + ", and the config is of another release; nothing was touched",
-			Hint: "go back first: berth rollback; or leave with Sourcegraph's files of that release: berth eject"}}
+			Hint: "roll back first: berth rollback; or leave with Sourcegraph's files of that release: berth eject"}}
 	}
 	if err := e.agree(ctx, yes, "Forget the takeover, and remove what berth adopt wrote?"); err != nil {
 		return err
@@ -416,10 +416,10 @@ func newAdoptFinishCmd(env *Env) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "finish",
-		Short: "Say that the takeover is final",
-		Long: `Say that the takeover is final: berth adopt undo is refused from now on. It lists what of your folder is still in use; the rest of it can go.
+		Short: "Make the takeover final",
+		Long: `Make the takeover final: berth adopt undo is refused from now on. The command lists the files of your folder that are still in use; you can delete the rest.
 
-In a cluster it deletes Helm's records of the release, after it asked: helm does not know the installation any more. Of an overlay or manifests it deletes the file
+In a cluster it deletes Helm's records of the release, after you confirm: helm no longer knows the installation. Of an overlay or manifests it deletes the file
 adopt-before.json, by which berth adopt undo knows how the objects were.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.adoptFinish(cmd.Context(), file, yes) },
@@ -467,7 +467,7 @@ func (e *Env) adoptFinish(ctx context.Context, file string, yes bool) error {
 	return e.give(Finished{Dir: t.Dir, InUse: inUse}, func() {
 		fmt.Fprintln(e.Stdout, "the takeover is final")
 		for _, path := range inUse {
-			fmt.Fprintln(e.Stdout, "in use    "+path+": until the container that mounts it is made again")
+			fmt.Fprintln(e.Stdout, "in use    "+path+": until the container that mounts it is recreated")
 		}
 		fmt.Fprintln(e.Stdout, "next: berth status"+naming(file))
 	})

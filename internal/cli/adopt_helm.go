@@ -129,7 +129,7 @@ func forgetBefore(dir string) ([]string, error) {
 func (e *Env) giveBack(ctx context.Context, w *installation.Want, yes bool) error {
 	next := ""
 	return e.end(ctx, w, yes, ending{
-		question: "Give everything back to who deployed it before, and forget the installation?",
+		question: "Return everything to the tool that deployed it before, and forget the installation?",
 		plan: func(ctx context.Context, i *installation.Installation) (p *plan.Plan, err error) {
 			p, next, err = i.GiveBack(ctx)
 			return p, err
@@ -164,9 +164,9 @@ func (e *Env) finishCluster(ctx context.Context, w *installation.Want, yes bool)
 			}
 			return e.give(Finished{Dir: i.Dir, InUse: []string{}}, func() {
 				if len(removed) > 0 {
-					fmt.Fprintln(e.Stdout, "the takeover is final: your files are not needed any more")
+					fmt.Fprintln(e.Stdout, "the takeover is final: you no longer need your files")
 				} else {
-					fmt.Fprintln(e.Stdout, "the takeover is final: Helm does not know the installation any more")
+					fmt.Fprintln(e.Stdout, "the takeover is final: Helm no longer knows the installation")
 				}
 				fmt.Fprintln(e.Stdout, "next: berth status"+naming(i.File))
 			})

@@ -33,8 +33,8 @@ func newAgentCmd(env *Env) *cobra.Command {
     window: Sun 02:00-05:00 Europe/Berlin
 
 It stops at anything that needs a person: an upgrade step over several minor releases, one that can't be undone, manual work, edits of your
-file, problems that the checks found, and upgrades that somebody else started. Then it looks as berth doctor does. berth status shows what it saw
-last, and what the doctor found.
+file, problems that the checks found, and upgrades that somebody else started. Then it runs the checks of berth doctor. berth status shows
+the results of the last run and of the doctor.
 
 Run it every hour:
 
@@ -52,7 +52,7 @@ nothing was touched.`,
 		},
 	}
 	ownConfigFlag(cmd, &f.file)
-	cmd.Flags().BoolVar(&f.waitingOK, "waiting-ok", false, "exit with 0 also when an upgrade waits: for schedulers that treat 2 as a failure")
+	cmd.Flags().BoolVar(&f.waitingOK, "waiting-ok", false, "exit with 0 even when an upgrade waits: for schedulers that treat 2 as a failure")
 	cmd.Flags().StringVar(&f.configMap, "config-map", "", "read the config from this ConfigMap of the cluster, and write the release there")
 	cmd.Flags().StringVar(&f.render, "render", "", "write the files that run it every hour: systemd or cronjob")
 	cmd.Flags().StringVar(&f.out, "out", "", "with --render: the folder to write to")
@@ -92,7 +92,7 @@ func (e *Env) agent(ctx context.Context, f agentFlags) error {
 	if kept == nil {
 		fmt.Fprintf(e.Stdout, "doctor: %s\n", said)
 	} else if ctx.Err() == nil {
-		e.warn(diag.List{{Code: "BERTH3814", Severity: diag.Warning, Subject: "doctor", Summary: "its result could not be kept", Detail: []string{kept.Error()},
+		e.warn(diag.List{{Code: "BERTH3814", Severity: diag.Warning, Subject: "doctor", Summary: "its result could not be saved", Detail: []string{kept.Error()},
 			Hint: "see what it finds: berth doctor"}})
 	}
 	if err != nil {

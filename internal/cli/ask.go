@@ -20,7 +20,7 @@ func (e *Env) agree(ctx context.Context, yes bool, question string) error {
 		return nil
 	}
 	if !e.Interactive {
-		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to ask at; nothing was touched",
+		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to confirm on; nothing was touched",
 			Hint: "confirm in advance: --yes"}}
 	}
 	fmt.Fprint(e.raw(), fold.Rows(view.Columns(e.Stdout), "\n"+question+" [y/N]")+" ")
@@ -45,8 +45,8 @@ func (e *Env) sameAsAgreed(p *plan.Plan) error {
 }
 
 func becameAnother(plan string) error {
-	return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: "plan " + plan, Summary: "since the plan was shown, it became another one; nothing was touched",
-		Hint: "look at the plan as it is now, and say yes to it"}}
+	return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: "plan " + plan, Summary: "the plan has changed since it was shown; nothing was touched",
+		Hint: "look at the new plan, and confirm that one"}}
 }
 
 // answer reads a line that a person types. Ctrl-C ends it at once; the end of input is an empty answer.
@@ -97,7 +97,7 @@ func (e *Env) approve(ctx context.Context, yes bool, p *plan.Plan) error {
 	for _, what := range []struct {
 		effect plan.Effect
 		text   string
-	}{{plan.Data, "deletes for good or changes the data of"}, {plan.Downtime, "Sourcegraph does not answer because of"}, {plan.Brief, "restarts"}} {
+	}{{plan.Data, "deletes for good or changes the data of"}, {plan.Downtime, "interrupts Sourcegraph for"}, {plan.Brief, "restarts"}} {
 		if names := noticed[what.effect]; len(names) > 0 {
 			parts = append(parts, what.text+" "+listed(names, 3))
 		}
@@ -105,5 +105,5 @@ func (e *Env) approve(ctx context.Context, yes bool, p *plan.Plan) error {
 	if parts == nil {
 		return nil
 	}
-	return e.agree(ctx, false, "this "+strings.Join(parts, "; ")+". Go on?")
+	return e.agree(ctx, false, "this "+strings.Join(parts, "; ")+". Continue?")
 }

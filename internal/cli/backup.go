@@ -38,7 +38,7 @@ func newBackupCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backup",
 		Short: "Back up databases, config and secrets",
-		Long: `Dump all databases as of one moment, compress and encrypt the dumps, and write them with the config and its secrets to where  backup.to  says. The
+		Long: `Dump all databases in one snapshot, compress and encrypt the dumps, and write them with the config and its secrets to where  backup.to  says. The
 manifest is written last: a folder without one is not a backup. Sourcegraph answers meanwhile.
 
   berth backup                     to where the config says
@@ -48,7 +48,7 @@ manifest is written last: a folder without one is not a backup. Sourcegraph answ
   berth backup verify latest       read every part, and compare its sha256
   berth backup prove latest        restore it into a scratch server, and compare every table
 
-A backup that was stopped or killed goes on when you run berth backup again. To restore one: berth restore.`,
+A backup that was stopped or killed continues when you run berth backup again. To restore one: berth restore.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.backup(cmd.Context(), f) },
 	}
@@ -174,7 +174,7 @@ func (e *Env) backupsOf(w *installation.Want, out string) (*backup.Backup, error
 		}
 	}
 	if out == "" {
-		return nil, diag.List{{Code: "BERTH4514", Severity: diag.Error, Subject: w.File, Summary: "nothing says where backups are",
+		return nil, diag.List{{Code: "BERTH4514", Severity: diag.Error, Subject: w.File, Summary: "the config does not say where backups go",
 			Hint: "add  backup: {to: /mnt/backups}  to the config, or name a folder: berth backup --out FOLDER"}}
 	}
 	at, err := e.backupPlace(w, out)
@@ -231,7 +231,7 @@ func unencrypted(w *installation.Want) diag.List {
 		return nil
 	}
 	return diag.List{{Code: "BERTH4515", Severity: diag.Warning, Subject: w.File, Range: w.Doc.At("backup"), Summary: "the backup is not encrypted, so secrets are left out of it",
-		Hint: "make a key with age-keygen, keep it elsewhere, and add its public half: backup: {recipients: [age1...]}"}}
+		Hint: "create a key with age-keygen, keep it elsewhere, and add its public half: backup: {recipients: [age1...]}"}}
 }
 
 // identities reads the file with the keys that read backups; none without a file.

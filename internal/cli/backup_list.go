@@ -21,7 +21,7 @@ func newBackupListCmd(env *Env) *cobra.Command {
 		Use:   "list",
 		Short: "List all backups, and when each was proven",
 		Long: `List the backups where the config says, and those in the installation's volume of backups, where upgrades make theirs. A backup is proven
-when it was restored once, and was equal to what had been dumped.`,
+when it was restored once and compared with the dumped data.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.backupList(cmd.Context(), f) },
 	}
@@ -71,7 +71,7 @@ func newBackupVerifyCmd(env *Env) *cobra.Command {
 		Use:   "verify LOCATION",
 		Short: "Read every part of a backup, and compare it with its manifest",
 		Long: `Read every part of a backup and compare its size and its sha256 with the manifest. With the key, decrypt and unpack it, too. LOCATION is latest,
-the name of a backup, or its folder. This says that the backup is as it was written; that it can be restored, berth backup prove says.`,
+the name of a backup, or its folder. This proves that the backup is unchanged; berth backup prove proves that it can be restored.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return env.backupVerify(cmd.Context(), f, args[0]) },
 	}
@@ -143,8 +143,8 @@ func newBackupProveCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prove LOCATION",
 		Short: "Restore a backup into a scratch server, and compare every table",
-		Long: `Restore the dumps of a backup into a Postgres server of their own beside the installation. Compare the rows of every table with those of the
-moment of the backup, and for what people made the contents, too. The installation is not touched. LOCATION is latest, the name of a
+		Long: `Restore the dumps of a backup into a Postgres server of their own beside the installation. Compare the number of rows of every table with
+the backup's, and the contents of tables that people write. The installation is not touched. LOCATION is latest, the name of a
 backup, or its folder. berth backup list shows when each was proven.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return env.backupProve(cmd.Context(), f, args[0]) },

@@ -24,10 +24,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const bundleLong = `Write an archive for support: how everything is, logs, and what could not be collected. Nothing is sent.
+const bundleLong = `Write an archive for support: the state of everything, logs, and a list of what could not be collected. Nothing is sent.
 
 Secrets are masked, whatever form they have: those that berth and the target hold, those of Sourcegraph's site configuration and code
-hosts, and what looks like one. The finished archive is searched again; if a known secret is in it, it is deleted.
+hosts, and what looks like one. The finished archive is searched again; if a known secret is in it, berth deletes the archive.
 
 docs/bundle.md says what is in it.`
 
@@ -52,8 +52,8 @@ func newBundleCmd(env *Env) *cobra.Command {
 	configFlag(cmd, &f.file)
 	placeFlags(env, cmd, &f.file)
 	cmd.Flags().DurationVar(&f.since, "since", 24*time.Hour, "how far back logs and metrics go")
-	cmd.Flags().Int64Var(&f.megabytes, "most", 100, "megabytes of one log at most; of a longer one its end is kept")
-	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would be in it, and what of that is new; no archive is kept")
+	cmd.Flags().Int64Var(&f.megabytes, "most", 100, "at most this many megabytes of one log; of a longer one, its end")
+	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would be in it, and which files are new; no archive is kept")
 	cmd.Flags().StringVar(&f.out, "out", "", "the archive; without it, a new file in this folder")
 	allFlagOf(cmd, &f.all)
 	cmd.AddCommand(newBundleAnalyzeCmd(env), newBundleDiffCmd(env), newBundleVerifyCmd(env))
@@ -108,7 +108,7 @@ func (e *Env) bundle(ctx context.Context, f bundleFlags) error {
 		}
 		made.File = ""
 	} else if err := i.Store.SetNote(ctx, bundleNote, remembered(made, file)); err != nil {
-		e.warn(diag.List{{Code: "BERTH4435", Severity: diag.Warning, Subject: i.Stack.Name, Summary: "the bundle is written, but could not be noted: " + err.Error(),
+		e.warn(diag.List{{Code: "BERTH4435", Severity: diag.Warning, Subject: i.Stack.Name, Summary: "the bundle is written, but its list of files was not saved: " + err.Error(),
 			Hint: "the next preview compares with an earlier one"}})
 	}
 	return e.give(result, func() {
@@ -167,7 +167,7 @@ func (e *Env) bundleFile(i *installation.Installation, f bundleFlags) (string, e
 	case err == nil && info.IsDir():
 		return "", diag.List{{Code: "BERTH4430", Severity: diag.Error, Subject: name, Summary: "it is a folder", Hint: "name a file: berth bundle --out FILE" + bundle.Suffix}}
 	case err == nil:
-		return "", diag.List{{Code: "BERTH4430", Severity: diag.Error, Subject: name, Summary: "there is a file of that name already", Hint: "name another: berth bundle --out FILE"}}
+		return "", diag.List{{Code: "BERTH4430", Severity: diag.Error, Subject: name, Summary: "a file of that name exists already", Hint: "name another: berth bundle --out FILE"}}
 	case !strings.HasSuffix(name, bundle.Suffix):
 		return "", diag.List{{Code: "BERTH4430", Severity: diag.Error, Subject: name, Summary: "the name of a bundle ends in " + bundle.Suffix, Hint: "name it so: berth bundle --out " + name + bundle.Suffix}}
 	}
@@ -208,7 +208,7 @@ func (e *Env) reachable(ctx context.Context, file string) (*installation.Install
 	}
 	i.Text = named.Text
 	e.warn(diag.List{{Code: "BERTH4436", Severity: diag.Warning, Subject: named.File, Summary: "the bundle has only what berth keeps itself: config and history",
-		Detail: reasons(err), Hint: "fix that, and make another: berth bundle"}})
+		Detail: reasons(err), Hint: "fix that, and write another: berth bundle"}})
 	return i, o, nil
 }
 
@@ -268,9 +268,9 @@ func newBundleVerifyCmd(env *Env) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check that a bundle is whole and has no secret",
-		Long: `Check that every file of a bundle is as it was written. Where the installation's config is at hand, the bundle is also searched for all
-secrets that are known now.`,
+		Short: "Check that a bundle is complete and has no secret",
+		Long: `Check that no file of a bundle was changed. With the installation's config, berth also searches the bundle for all secrets that it
+knows now.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var known []redact.Value
@@ -289,7 +289,7 @@ secrets that are known now.`,
 			}
 			if err := env.give(c, func() {
 				if len(c.Problems) == 0 {
-					fmt.Fprintf(env.Stdout, "the bundle is whole: %d files; %d secrets were searched for, and none is in it\n", c.Files, c.Known)
+					fmt.Fprintf(env.Stdout, "the bundle is complete: %d files; %d secrets were searched for, and none is in it\n", c.Files, c.Known)
 				}
 			}); err != nil || len(c.Problems) == 0 {
 				return err

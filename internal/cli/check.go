@@ -24,7 +24,7 @@ func newCheckCmd(env *Env) *cobra.Command {
 code 3: something must be fixed first.
 
 With --offline only the file is checked, with the files that it names, its release and its patches: for CI, where no installation is reachable. It
-says what it did not look at. --against RELEASE does the same, and says whether this file may follow that release.`,
+lists what it did not check. --against RELEASE does the same, and says whether this file may follow that release.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			problems, err := env.check(cmd.Context(), file, f)
@@ -147,7 +147,7 @@ func (e *Env) notSeen(file string) {
 	if w, err := e.LoadNamed(file); err == nil && w.Stack.Target == catalogue.Kubernetes {
 		place = "the cluster: rights, nodes, storage and ingress classes, and what runs"
 	}
-	fmt.Fprintf(out, "not looked at:\n  %s\n  the registry: whether the images are there\n  databases and other programs outside: whether they answer\n"+
+	fmt.Fprintf(out, "not checked:\n  %s\n  the registry: whether the images are there\n  databases and other programs outside: whether they answer\n"+
 		"  values of secrets that are not here\n", place)
 }
 

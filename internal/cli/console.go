@@ -31,9 +31,9 @@ func newConsoleCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "console",
 		Short: "Show the installation in a browser of this machine, and start its plans there",
-		Long: `Serve pages about the installation of your config until Ctrl-C: how everything is, what the doctor finds, the plan with its differences, the way of
-an upgrade as a picture, backups, sizes and history. They say what the commands of the same names say, and name these. The pages with plans start
-them after the same yes, which names the plan: one that became another meanwhile is shown again. Ctrl-C finishes the current step first.
+		Long: `Serve pages about the installation of your config until Ctrl-C: status, the doctor's findings, the plan with its differences, the steps of an
+upgrade as a picture, backups, sizes and history. They show what the commands of the same names show. A page with a plan starts it after you
+confirm. If the plan has changed meanwhile, the page shows the new one. Ctrl-C finishes the current step first.
 
 It listens on this machine alone. The address that it prints has a token, which lets in one browser, once. To use it from another machine, forward
 the port: ssh -L 7473:127.0.0.1:7473 HOST, and there berth console --listen 127.0.0.1:7473.`,
@@ -49,7 +49,7 @@ the port: ssh -L 7473:127.0.0.1:7473 HOST, and there berth console --listen 127.
 
 func (e *Env) console(ctx context.Context, f consoleFlags) error {
 	if e.out.machine() {
-		return usageError("berth console", "it has pages for people, and no document", "use the commands, such as: berth status --json")
+		return usageError("berth console", "it serves pages, and writes no document", "use the commands, such as: berth status --json")
 	}
 	listener, err := listening(ctx, f.listen)
 	if err != nil {
@@ -70,7 +70,7 @@ func (e *Env) console(ctx context.Context, f consoleFlags) error {
 	})()
 	at := "http://" + listener.Addr().String() + c.Enter()
 	fmt.Fprintf(e.raw(), "%s\n", at)
-	fmt.Fprintln(e.Stdout, "the address works once, in one browser; the console ends with Ctrl-C")
+	fmt.Fprintln(e.Stdout, "the address works once, in one browser; Ctrl-C stops the console")
 	if !f.noOpen {
 		defer e.browseInto(ctx, at)()
 	}
@@ -84,13 +84,13 @@ func (e *Env) console(ctx context.Context, f consoleFlags) error {
 func listening(ctx context.Context, address string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil || !console.Loopback(host) {
-		return nil, diag.List{{Code: "BERTH4412", Severity: diag.Error, Subject: "--listen", Summary: fmt.Sprintf("%q is no address of this machine alone", address),
+		return nil, diag.List{{Code: "BERTH4412", Severity: diag.Error, Subject: "--listen", Summary: fmt.Sprintf("%q is not an address that only this machine reaches", address),
 			Hint: "write it as 127.0.0.1:7473; from another machine, forward that port with ssh -L"}}
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, diag.List{{Code: "BERTH4410", Severity: diag.Error, Subject: "--listen", Summary: address + " can't be used", Detail: []string{err.Error()},
-			Hint: "leave --listen out, and berth takes a free port"}}
+			Hint: "leave --listen out, and berth uses a free port"}}
 	}
 	return listener, nil
 }

@@ -98,7 +98,7 @@ func TestConsoleStarts(t *testing.T) {
 			before := v.page("/history")
 			page := v.saysYes(read)
 			now := v.offered(page)
-			if !strings.Contains(page, "BERTH3738") || !strings.Contains(page, "The plan as it is now") || now == nil || now.Get("plan") == read.Get("plan") {
+			if !strings.Contains(page, "BERTH3738") || !strings.Contains(page, "The new plan") || now == nil || now.Get("plan") == read.Get("plan") {
 				t.Fatalf("the plan that changed is not shown again:\n%s", page)
 			}
 			if after := v.page("/history"); shapeless(after) != shapeless(before) {

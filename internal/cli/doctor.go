@@ -29,18 +29,18 @@ func newDoctorCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [CODE...]",
 		Short: "Say what is wrong, why, and what to do",
-		Long: `Look at everything at the same time: the config, the host or the cluster, containers and pods with their logs, disks, databases, Redis, the front
+		Long: `Check everything at the same time: the config, the host or the cluster, containers and pods with their logs, disks, databases, Redis, the front
 proxy, a search, and the address that people use with its certificate. Nothing is touched; in object storage of your own an object of one line
 is written, read and deleted.
 
-Problems are shown as causes, with what follows from each below it. The first line is the one thing to do first. What can't be looked at is named
-with the reason, and stops nothing else. With codes, only these checks are made. berth explain CODE says more about one.
+The result shows causes, each with its consequences below it. The first line says what to do first. Checks that can't run are listed with the
+reason, and stop nothing else. With codes, only these checks run. berth explain CODE says more about one.
 
 --fix does what is safe about causes: it starts what does not run, makes what is missing, restarts what hangs, and repairs indexes and tables of
 databases. It shows the plan and asks, holds the lock, and is in the history, as berth up and berth restart. Then it looks again. It never changes
 data, or what the config asks for.
 
-Exit code 3: a check failed. Warnings, and what could not be looked at, don't count.`,
+Exit code 3: a check failed. Warnings, and checks that could not run, don't count.`,
 		Example:     "  berth doctor\n  berth doctor --fix\n  berth doctor BERTH5010 BERTH5012\n  berth doctor -o junit\n  berth explain BERTH5010",
 		Args:        cobra.ArbitraryArgs,
 		Annotations: map[string]string{reports: "yes"},

@@ -20,7 +20,7 @@ func newDownCmd(env *Env) *cobra.Command {
 		Use:   "down",
 		Short: "Stop everything; the data is kept",
 		Long: `Stop and remove the installation's containers and network, or its objects in the cluster. Its volumes, and so its data, are kept: berth up
-starts everything again. On a terminal it asks first; --yes answers beforehand.
+starts everything again. On a terminal it asks first; --yes confirms in advance.
 
   berth down --delete-data NAME   also deletes the volumes and the generated passwords, for good; NAME is the installation's name`,
 		Args: cobra.NoArgs,

@@ -32,9 +32,9 @@ func newEjectCmd(env *Env) *cobra.Command {
 	var f ejectFlags
 	cmd := &cobra.Command{
 		Use:   "eject",
-		Short: "Write Sourcegraph's own files for what runs, to go on without berth",
-		Long: `Write what makes Sourcegraph's official files equal to this installation, at the release that runs, so that you can go on without berth. Nothing
-that runs is touched: DIR/README.md has the commands that hand over, and what the official files can't say.
+		Short: "Write Sourcegraph's own files for what runs, to continue without berth",
+		Long: `Write files that make Sourcegraph's official ones equal to this installation, at the release that runs, so that you can continue without berth. No
+running service is touched: DIR/README.md has the commands of the handover, and the settings that the official files lack.
 
   berth eject --as helm --out DIR                          values for Sourcegraph's Helm chart
   berth eject --as kustomize --official CLONE --out DIR    an overlay of Sourcegraph's Kustomize base
@@ -42,7 +42,7 @@ that runs is touched: DIR/README.md has the commands that hand over, and what th
 
 CLONE is a clone of github.com/sourcegraph/deploy-sourcegraph-k8s or deploy-sourcegraph-docker, at the release that runs (git checkout v7.5.4453).
 
-What runs must be what the config asks for: berth plan shows nothing. To go on with berth and other tools, see: berth render`,
+The installation must match the config: berth plan shows no changes. To use other tools and stay with berth, see: berth render`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.eject(cmd.Context(), file, f) },
 	}
@@ -102,12 +102,12 @@ func (e *Env) eject(ctx context.Context, file string, f ejectFlags) error {
 	return e.give(Ejected{Written: filesWritten(f.out, r.Files), Release: s.Release.Version, Unsaid: len(r.Unsaid), Restarts: r.Restarts}, func() {
 		fmt.Fprintf(e.Stdout, "wrote %d files to %s; nothing that runs was touched\n", len(r.Files), f.out)
 		if n := len(r.Unsaid); n > 0 {
-			fmt.Fprintf(e.Stdout, "the official files can't say %s, which the official tool would change\n", things(n))
+			fmt.Fprintf(e.Stdout, "the official files have no setting for %s, which the official tool would change\n", things(n))
 		}
 		if len(r.Restarts) > 0 {
 			fmt.Fprintf(e.Stdout, "the official tool restarts once: %s\n", strings.Join(r.Restarts, ", "))
 		}
-		fmt.Fprintf(e.Stdout, "next: %s/README.md has the commands that hand over\n", f.out)
+		fmt.Fprintf(e.Stdout, "next: %s/README.md has the commands of the handover\n", f.out)
 	})
 }
 
@@ -129,7 +129,7 @@ func (e *Env) asAsked(ctx context.Context, file string) (*seen, error) {
 		err = s.Problems
 	}
 	if err == nil && (!s.Reached || !s.plan.Empty()) {
-		err = diag.List{{Code: "BERTH4330", Severity: diag.Error, Subject: s.File, Summary: "what runs is not what the config asks for, so there is no one state to write down; nothing was written",
+		err = diag.List{{Code: "BERTH4330", Severity: diag.Error, Subject: s.File, Summary: "what runs differs from what the config asks for; nothing was written",
 			Hint: "look at the difference: berth plan; then: berth up"}}
 	}
 	if err != nil {

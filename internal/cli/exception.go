@@ -53,7 +53,7 @@ func (e *Env) supportRecord(f recordFlags) (*catalogue.SupportRecord, error) {
 			Hint: "name a support.yaml that was published for berth"}}
 	}
 	if other.Read < builtIn.Read {
-		fmt.Fprintf(e.Stderr, "%s is of %s, and older than the record of %s in this berth, which is used\n", f.record, other.Read, builtIn.Read)
+		fmt.Fprintf(e.Stderr, "%s is of %s, and older than the record of %s in this berth, so berth uses its own\n", f.record, other.Read, builtIn.Read)
 		return builtIn, nil
 	}
 	fmt.Fprintf(e.Stderr, "using the record %s of %s\n", f.record, other.Read)
@@ -102,8 +102,8 @@ func newExceptionCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exception",
 		Short: "Exceptions from what is officially supported: ask for one, list, check, renew, revoke",
-		Long: `Exceptions from what is officially supported. Each is a file that says what, why, for which releases, until when, and who decided. It holds when somebody
-who may decide signed it; the support record names who. berth support check accepts what a granted exception covers, and nothing else.`,
+		Long: `Exceptions from what is officially supported. Each is a file that says what, why, for which releases, until when, and who decided. It is valid when somebody
+who may decide has signed it; the support record lists these people. berth support check accepts what a granted exception covers, and nothing else.`,
 		Args: cobra.NoArgs,
 	}
 	f.flags(cmd)
@@ -116,9 +116,9 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 	var ex exception.Exception
 	cmd := &cobra.Command{
 		Use:   "new ID",
-		Short: "Write the request for an exception; what no flag answers is asked",
+		Short: "Write the request for an exception; asks for what no flag answers",
 		Example: `  berth exception new redis-sentinel --subject redis-cluster --releases ">=7.0 <8.0" --expires 2027-06-30
-  minisign -Sm exceptions/redis-sentinel.yaml      # by who decides, after adding the decision`,
+  minisign -Sm exceptions/redis-sentinel.yaml      # by the person who decides, after adding the decision`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			record, err := env.supportRecord(*f)
@@ -131,7 +131,7 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 				return misuse(cmd, fmt.Sprintf("%q is no name for a file", ex.ID))
 			}
 			if _, err := os.Stat(env.Abs(name)); err == nil {
-				return diag.List{{Code: "BERTH4815", Severity: diag.Error, Subject: name, Summary: "it is there already", Hint: "take another name, or renew it: berth exception renew " + ex.ID}}
+				return diag.List{{Code: "BERTH4815", Severity: diag.Error, Subject: name, Summary: "it exists already", Hint: "choose another name, or renew it: berth exception renew " + ex.ID}}
 			}
 			if err := env.askFor(cmd.Context(), &ex); err != nil {
 				return err
@@ -143,7 +143,7 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 	flags.StringVar(&ex.Subject, "subject", "", "of the support record, by its name in berth support show")
 	flags.StringVar(&ex.Versions, "versions", "", `of the subject, such as ">=13 <14" (default: all)`)
 	flags.StringVar(&ex.Releases, "releases", "", `of Sourcegraph, such as ">=7.0 <8.0"`)
-	flags.StringVar(&ex.Expires, "expires", "", "the last day on which it holds, such as 2027-06-30")
+	flags.StringVar(&ex.Expires, "expires", "", "the last day on which it is valid, such as 2027-06-30")
 	for _, q := range ex.Questions() {
 		flags.StringVar(q.Answer, q.Flag(), "", q.Text)
 	}
@@ -187,14 +187,14 @@ func (e *Env) writeException(ex *exception.Exception, name string, record *catal
 		return err
 	}
 	return e.give(Written{Files: []string{name}}, func() {
-		fmt.Fprintf(e.Stdout, "wrote %s\nnext: who decides adds  decision: {by: NAME, on: %s, granted: true}  and signs it: minisign -Sm %s\n", name, e.Now().Format(time.DateOnly), name)
+		fmt.Fprintf(e.Stdout, "wrote %s\nnext: the person who decides adds  decision: {by: NAME, on: %s, granted: true}  and signs it: minisign -Sm %s\n", name, e.Now().Format(time.DateOnly), name)
 	})
 }
 
 func newExceptionListCmd(env *Env, f *recordFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List exceptions, and how each stands",
+		Short: "List exceptions with their status",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			standings, problems, err := env.standings(*f)
@@ -247,7 +247,7 @@ func (e *Env) standing(f recordFlags, id string) (*exception.Standing, error) {
 func newExceptionCheckCmd(env *Env, f *recordFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "Check all exceptions: answers, signatures, ends. Exit code 3: one does not hold",
+		Short: "Check all exceptions: answers, signatures, ends. Exit code 3: one is not valid",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			standings, problems, err := env.standings(*f)
@@ -298,7 +298,7 @@ func newExceptionRevokeCmd(env *Env, f *recordFlags) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "revoke ID",
-		Short: "Say that an exception no longer holds; needs no signature, since it only takes away",
+		Short: "Revoke an exception; needs no signature, because it only removes a permission",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := env.standing(*f, args[0])
@@ -313,9 +313,9 @@ func newExceptionRevokeCmd(env *Env, f *recordFlags) *cobra.Command {
 			if err := os.WriteFile(env.Abs(name), []byte(text), 0o644); err != nil {
 				return err
 			}
-			return env.give(Written{Files: []string{name}}, func() { fmt.Fprintf(env.Stdout, "wrote %s: %s no longer holds\n", name, s.ID) })
+			return env.give(Written{Files: []string{name}}, func() { fmt.Fprintf(env.Stdout, "wrote %s: %s is revoked\n", name, s.ID) })
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why it no longer holds")
+	cmd.Flags().StringVar(&reason, "reason", "", "why it is revoked")
 	return cmd
 }

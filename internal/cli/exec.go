@@ -31,7 +31,7 @@ func newExecCmd(env *Env) *cobra.Command {
   berth exec -i redis-store redis-cli < commands.txt
 
 On a terminal, the command gets it, as with -it; without one, its input is empty unless you give -i. The exit code is that of the command.
-Flags of berth stand before the name of the service. What is changed inside a container is lost when it is replaced.`,
+Put flags of berth before the name of the service. Changes inside a container are lost when it is replaced.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError(cmd.CommandPath(), "it needs the name of a service", "see the services: berth status")

@@ -83,7 +83,7 @@ func yesFlag(c *cobra.Command, yes *bool) {
 
 // allFlag adds the flag that unfolds a plan.
 func allFlag(c *cobra.Command, all *bool) {
-	c.Flags().BoolVar(all, "all", false, "every line of the plan, also where many steps are alike")
+	c.Flags().BoolVar(all, "all", false, "every line of the plan, even where many steps are alike")
 }
 
 // output is what a command gives to machines.
@@ -153,10 +153,10 @@ func usageError(subject, summary, hint string) error {
 // habits are flags of other programs, by what to do here.
 var habits = map[string]string{
 	"dry-run":        "berth plan shows what berth up would do",
-	"detach":         "berth up waits until all is ready; it goes on where it was if you stop it",
-	"d":              "berth up waits until all is ready; it goes on where it was if you stop it",
-	"force":          "berth asks where something is lost; --yes answers beforehand",
-	"auto-approve":   "--yes answers beforehand",
+	"detach":         "berth up waits until all is ready; if you stop it, run it again to continue",
+	"d":              "berth up waits until all is ready; if you stop it, run it again to continue",
+	"force":          "berth asks before something is lost; --yes confirms in advance",
+	"auto-approve":   "--yes confirms in advance",
 	"wait":           "berth up always waits until all is ready",
 	"watch":          "berth up shows what happens; to see how it is: berth status --watch",
 	"w":              "berth up shows what happens; to see how it is: berth status --watch",

@@ -72,7 +72,7 @@ func writeHistory(w io.Writer, records []state.Record) {
 func writeCompared(w io.Writer, c *stages.Comparison) {
 	say := func(what string, p stages.Pair) {
 		if p.Took > 0 {
-			fmt.Fprintf(w, "%-3s  %-16s    %s %s; about %s were foreseen\n", "", "", what, measured(p.Took), view.About(p.Foreseen))
+			fmt.Fprintf(w, "%-3s  %-16s    %s %s; the estimate was about %s\n", "", "", what, measured(p.Took), view.About(p.Foreseen))
 		}
 	}
 	say("all stages took", c.Duration)

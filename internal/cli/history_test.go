@@ -20,7 +20,7 @@ func TestHistorySaysHowLongRequestsWaited(t *testing.T) {
 	if len(lines) != 6 {
 		t.Fatalf("%d lines:\n%s", len(lines), b.String())
 	}
-	for i, want := range map[int]string{3: "requests waited, 9 s at most; 12 s were foreseen", 5: "requests waited, 3 s at most"} {
+	for i, want := range map[int]string{3: "requests waited, 9 s at most; the estimate was 12 s", 5: "requests waited, 3 s at most"} {
 		if got := strings.TrimSpace(lines[i]); got != want {
 			t.Errorf("line %d is %q, want %q", i, got, want)
 		}

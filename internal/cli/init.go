@@ -23,8 +23,8 @@ func newInitCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write sourcegraph.yaml, a few lines",
-		Long: `Write sourcegraph.yaml, a few lines. On a terminal, berth asks for what no flag gives, and checks each answer. Without a terminal, what no flag gives
-has a default, and the result says which; only who provides the certificate has none. It never overwrites an existing file.`,
+		Long: `Write sourcegraph.yaml, a few lines. On a terminal, berth asks for each setting that no flag gives, and checks each answer. Without a terminal,
+such settings get a default, and the result lists them. Only the provider of the certificate has no default. It never overwrites an existing file.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.given = cmd.Flags().Changed

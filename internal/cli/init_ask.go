@@ -36,7 +36,7 @@ func (e *Env) interview(ctx context.Context, d *draft) error {
 	if problems := e.doubts(d, d.preview()); problems.Failed() {
 		return problems // of the flags
 	}
-	view.Fit(e.Stderr, "", "A few questions, then berth writes "+d.file+". Enter takes what is in brackets. Ctrl-C ends it, and nothing is written.")
+	view.Fit(e.Stderr, "", "A few questions, then berth writes "+d.file+". Enter takes the answer in brackets. Ctrl-C stops, and nothing is written.")
 	asked := e.questions(d)
 	for i := 0; i < len(asked); {
 		before := *d
@@ -98,7 +98,7 @@ func (e *Env) put(ctx context.Context, q question) (string, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			fmt.Fprintln(e.Stderr)
-			return "", diag.List{{Code: "BERTH4115", Severity: diag.Error, Subject: "--" + q.flag, Summary: "the answers ended before this question; nothing was written",
+			return "", diag.List{{Code: "BERTH4115", Severity: diag.Error, Subject: "--" + q.flag, Summary: "the input ended before this question; nothing was written",
 				Hint: "run it again and answer, or add --" + q.flag}}
 		case err != nil:
 			fmt.Fprintln(e.Stderr, "\nnothing was written")
@@ -258,7 +258,7 @@ func (e *Env) whoCertifies(d *draft) question {
 }
 
 func leEmail(d *draft) question {
-	return question{flag: "email", why: "Where does Let's Encrypt write to when something is wrong?",
+	return question{flag: "email", why: "Which e-mail address does Let's Encrypt write to when something is wrong?",
 		needed: func() bool { return d.Certified == config.CertifiedByLetsEncrypt }, take: text(&d.Email)}
 }
 
@@ -282,7 +282,7 @@ func tlsSecret(d *draft) question {
 
 func whichDatabases(d *draft) question {
 	return question{flag: "databases", first: bundledDatabases, take: text(&d.databases),
-		why:     "Where are the databases? Bundled ones need no work of yours. A server of your own you back up and watch as you do with others.",
+		why:     "Where are the databases? Bundled ones need no work of yours. A server of your own you back up and monitor yourself.",
 		options: []option{{bundledDatabases, "bundled: Postgres beside Sourcegraph"}, {ownDatabases, "own: a Postgres server of yours, such as RDS or Cloud SQL"}}}
 }
 

@@ -21,7 +21,7 @@ func (e *Env) howMany(d *draft, people bool) question {
 	to := &d.repositories
 	if people {
 		q.flag, q.first, to = "people", "10", &d.people
-		q.why = "How many people will use it? What the services may use follows from this and the number of repositories."
+		q.why = "How many people will use it? The limits of the services follow from this and the number of repositories."
 	}
 	q.take = func(answer string) diag.List {
 		n, err := strconv.Atoi(strings.NewReplacer(",", "", ".", "", "_", "", " ", "").Replace(answer))

@@ -24,7 +24,7 @@ var providers = []provider{
 	{config.CertifiedByFiles, "you: the certificate and its key are files here", "", "certificate"},
 	{config.CertifiedBySecret, "a Secret of the namespace, such as one of cert-manager", catalogue.Kubernetes, "tls-secret"},
 	{config.CertifiedInFront, "a load balancer or proxy in front of Sourcegraph", "", ""},
-	{config.NotCertified, "nobody: plain http, which anybody in between can read", "", ""},
+	{config.NotCertified, "nobody: plain http, which others on the network can read", "", ""},
 }
 
 // providersFor are the providers that a target and an address have.

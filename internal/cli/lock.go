@@ -44,7 +44,7 @@ func (e *Env) lockImages(ctx context.Context, file, to string) error {
 	own := l.Doc.Config.Images.Registry
 	if own == "" {
 		return diag.List{{Code: "BERTH1201", Severity: diag.Error, Range: l.Doc.At("images"), Subject: file,
-			Summary: "the config names no registry of your own", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
+			Summary: "the config names no registry of yours", Hint: "Sourcegraph's own images are known by digest; set images.registry for a mirror"}}
 	}
 	all := []*installation.Want{l}
 	var migrators []string
@@ -75,7 +75,7 @@ func (e *Env) lockImages(ctx context.Context, file, to string) error {
 		said = append(said, fmt.Sprintf("wrote %s: %d images of %s in %s, %d of them as Sourcegraph published them\n",
 			registry.LockName, len(images), one.Release.Version, own, same))
 		if untagged := one.Stack.Untagged(); len(untagged) > 0 {
-			said = append(said, fmt.Sprintf("not recorded, since Sourcegraph decides their tags: %s\n", diag.Listed(untagged, "and")))
+			said = append(said, fmt.Sprintf("not recorded, because Sourcegraph sets their tags: %s\n", diag.Listed(untagged, "and")))
 		}
 	}
 	for _, version := range migrators {

@@ -42,7 +42,7 @@ func newLogsCmd(env *Env) *cobra.Command {
   berth logs gitserver-0 --previous             of its run before the last restart
   berth logs --level error --since 1h           only errors, from everything
 
-A name is that of a service, of one instance, or of a container of yours. A line that says no level has that of the line before it.
+A name is that of a service, of one instance, or of a container of yours. A line without a level has that of the line before it.
 With --output json, each line is one JSON object.`, tailOfAll),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if !cmd.Flags().Changed("tail") && f.since == "" {
@@ -51,7 +51,7 @@ With --output json, each line is one JSON object.`, tailOfAll),
 			return env.logs(cmd.Context(), f, names)
 		},
 	}
-	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on with new lines until Ctrl-C")
+	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "follow new lines until Ctrl-C")
 	cmd.Flags().StringVar(&f.since, "since", "", "lines from then on: 10m, 2h, 3d, or a time such as 2026-11-28T10:00:00Z")
 	cmd.Flags().IntVar(&f.tail, "tail", 0, fmt.Sprintf("this many lines from the end of each instance; 0 is all (default %d without --since)", tailOfAll))
 	cmd.Flags().StringVar(&f.level, "level", "", "lines of at least this level: "+strings.Join(logs.Levels, ", "))

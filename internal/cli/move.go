@@ -43,13 +43,13 @@ or namespace, or to other databases. Both sides have the same release.
   berth move --to FILE --plan      what it would do, how long that takes, and what is not carried
   berth move --to FILE             close the source, carry the databases, compare every table, open the destination
   berth move --to FILE --short-downtime
-                                   copy the databases while people work, then close, carry what was written last, open
+                                   copy the databases while people work, then close, carry the last changes, open
   berth move back                  return to the source, after berth said what was written on the other side since
   berth move finish                delete the source, once you are sure
 
 berth refuses before it touches anything: another release, a destination that is not empty, too little room. People see a maintenance page
 while the databases are carried. The source's data stays as it is until berth move finish. If a stage fails before the destination opens, the
-source answers again. A move that was stopped or killed goes on when you run it again.`,
+source answers again. A move that was stopped or killed continues when you run it again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.move(cmd.Context(), f) },
 	}
@@ -58,7 +58,7 @@ source answers again. A move that was stopped or killed goes on when you run it 
 	cmd.Flags().StringVar(&f.toContext, "to-context", "", "the kube context or the Docker context of the destination")
 	_ = cmd.RegisterFlagCompletionFunc("to", yamlFiles) // the flags exist
 	_ = cmd.RegisterFlagCompletionFunc("to-context", env.contexts)
-	cmd.Flags().BoolVar(&f.short, "short-downtime", false, "copy the databases while Sourcegraph answers, and close it only for what was written last")
+	cmd.Flags().BoolVar(&f.short, "short-downtime", false, "copy the databases while Sourcegraph answers, and close it only for the last changes")
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show what would be done")
 	yesFlag(cmd, &f.yes)
 	placeFlags(env, cmd, &f.file)
@@ -105,7 +105,7 @@ func (e *Env) move(ctx context.Context, f moveFlags) error {
 	if !fresh {
 		fmt.Fprintln(e.Stdout, "continuing the move that was stopped")
 		if f.short && !r.Plan.Has(plan.Watch) {
-			fmt.Fprintln(e.Stdout, "it goes on as it began, without --short-downtime; to begin again: berth move back")
+			fmt.Fprintln(e.Stdout, "it continues as it began, without --short-downtime; to begin again: berth move back")
 		}
 	} else if err := e.agreeToMove(ctx, r.Plan, f); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (s *seen) moving(d *seen) (*state.Record, error) {
 		return nil, errors.Join(s.idle(), d.idle())
 	}
 	if len(s.records) > 0 && len(d.records) > 0 && s.records[0].Started.Equal(d.records[0].Started) && s.records[0].Who.PID == d.records[0].Who.PID {
-		return nil, diag.List{{Code: "BERTH4613", Severity: diag.Error, Subject: d.File, Summary: "both configs lead to the same installation, " + s.Stack.Name,
+		return nil, diag.List{{Code: "BERTH4613", Severity: diag.Error, Subject: d.File, Summary: "both configs are of the same installation, " + s.Stack.Name,
 			Hint: "give the destination another name, namespace or context, or put its config into another folder"}}
 	}
 	last := -1
@@ -178,7 +178,7 @@ func (s *seen) moving(d *seen) (*state.Record, error) {
 		return nil, nil
 	}
 	return nil, diag.List{{Code: "BERTH4611", Severity: diag.Error, Subject: changed, Summary: "it was changed since the move began; nothing was touched",
-		Hint: "take the change back, or return to the source: berth move back"}}
+		Hint: "undo the change, or return to the source: berth move back"}}
 }
 
 // planMove refuses what can't be moved, and gives the record of a move that would begin.

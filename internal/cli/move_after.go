@@ -38,7 +38,7 @@ func newMoveFinishCmd(env *Env) *cobra.Command {
 		Use:   "finish",
 		Short: "Delete the source of a move, with its data",
 		Long: `Delete the source of a move that is complete: what runs, its volumes, its passwords and its history. berth first proves that the destination answers.
-After that there is no way back but a backup. External databases of the source are left as they are.`,
+After that, only a backup can bring it back. External databases of the source are left as they are.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.finishMove(cmd.Context(), f) },
 	}
@@ -58,7 +58,7 @@ func (e *Env) moved(ctx context.Context, f moveFlags) (s *seen, there *Env, d *s
 		s.move = &state.Move{Name: p.Backup, Phase: state.Carried, Other: *p.Destination}
 	}
 	if !s.move.Source() {
-		err = diag.List{{Code: "BERTH4605", Severity: diag.Error, Subject: s.File, Summary: "no move led away from this installation", Hint: "see what was done: berth history"}}
+		err = diag.List{{Code: "BERTH4605", Severity: diag.Error, Subject: s.File, Summary: "no move started from this installation", Hint: "see what was done: berth history"}}
 	} else if there, d, err = e.toward(ctx, f, s.move.Other); err == nil && d.Upgrade.Open() {
 		err = d.idle()
 	}
@@ -86,7 +86,7 @@ func (e *Env) moveBack(ctx context.Context, f moveFlags) error {
 		return e.give(p, func() { view.MoveBack(e.Stdout, p) })
 	}
 	if r != nil {
-		fmt.Fprintln(e.Stdout, "continuing the way back that was stopped")
+		fmt.Fprintln(e.Stdout, "continuing the return to the source that was stopped")
 	} else {
 		view.MoveBack(e.Stdout, p)
 		if err := e.sayWritten(ctx, s, d); err != nil {
@@ -102,7 +102,7 @@ func (e *Env) moveBack(ctx context.Context, f moveFlags) error {
 		return err
 	}
 	return e.give(r, func() {
-		fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs here again; what was moved is left as it was\nnext      to delete it for good: berth down --config %s --delete-data %s\n", r.Release, d.File, d.Stack.Name)
+		fmt.Fprintf(e.Stdout, "\nSourcegraph %s runs here again; the moved data stays at the destination\nnext      to delete it for good: berth down --config %s --delete-data %s\n", r.Release, d.File, d.Stack.Name)
 	})
 }
 
@@ -125,7 +125,7 @@ func (e *Env) sayWritten(ctx context.Context, s, d *seen) error {
 		return err
 	}
 	if !said.Answered {
-		fmt.Fprintln(e.Stdout, "lost      all that was written at the destination; its databases do not answer, so that nobody knows what that is")
+		fmt.Fprintln(e.Stdout, "lost      all that was written at the destination; its databases do not answer, so berth can't list it")
 		return nil
 	}
 	now, err := (&data.Worker{Tasks: d.Tasks, Tag: e.Tag(), Databases: d.Stack.Databases}).Contents(ctx, d.Image("pgsql"), known)
@@ -137,7 +137,7 @@ func (e *Env) sayWritten(ctx context.Context, s, d *seen) error {
 		fmt.Fprintf(e.Stdout, "lost      %s\n", line)
 	}
 	if len(changed) == 0 {
-		fmt.Fprintln(e.Stdout, "lost      nothing that people made: the tables that have it are as they were when the destination opened")
+		fmt.Fprintln(e.Stdout, "lost      nothing that people wrote: their tables are as they were when the destination opened")
 	}
 	if others > 0 {
 		fmt.Fprintf(e.Stdout, "          changes of %d other tables, which Sourcegraph writes by itself\n", others)

@@ -34,13 +34,13 @@ func newOpenCmd(env *Env) *cobra.Command {
 	var f openFlags
 	cmd := &cobra.Command{
 		Use:   "open",
-		Short: "Open Sourcegraph in a browser, or a way to it",
+		Short: "Open Sourcegraph in a browser",
 		Long: `Print the address of the config, and open it in a browser where this machine has one. In a cluster, if the address does not answer from here,
-berth leads a port of this machine to a frontend until Ctrl-C.`,
+berth forwards a port of this machine to a frontend until Ctrl-C.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.openPage(cmd.Context(), f) },
 	}
-	cmd.Flags().BoolVar(&f.forward, "forward", false, "lead a port of this machine to a frontend in any case (Kubernetes)")
+	cmd.Flags().BoolVar(&f.forward, "forward", false, "forward a port of this machine to a frontend in any case (Kubernetes)")
 	cmd.Flags().IntVar(&f.port, "port", 0, "the port of this machine (default: a free one)")
 	insideFlags(env, cmd, &f.file)
 	return cmd
@@ -100,11 +100,11 @@ func (e *Env) forwarding(ctx context.Context, i *installation.Installation, port
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return diag.List{{Code: "BERTH4410", Severity: diag.Error, Subject: "--port", Summary: fmt.Sprintf("port %d of this machine can't be used", port),
-			Detail: []string{err.Error()}, Hint: "leave --port out, and berth takes a free one"}}
+			Detail: []string{err.Error()}, Hint: "leave --port out, and berth uses a free one"}}
 	}
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	at := "http://" + listener.Addr().String()
-	fmt.Fprintf(e.Stdout, "%s does not answer from here, or was not asked\n%s leads to a frontend until Ctrl-C\n", i.Stack.URL, at)
+	fmt.Fprintf(e.Stdout, "%s does not answer from here, or was not asked\n%s forwards to a frontend until Ctrl-C\n", i.Stack.URL, at)
 	if err := e.browse(ctx, at); err != nil {
 		return err
 	}

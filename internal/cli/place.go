@@ -88,7 +88,7 @@ func contradictions(w *installation.Want, at installation.Place) (differs diag.L
 	} {
 		if v.given != "" && v.named != "" && v.given != v.named {
 			differs = append(differs, diag.Diagnostic{Code: "BERTH4112", Severity: diag.Error, Subject: v.flag, Range: doc.At(v.key),
-				Summary: fmt.Sprintf("%s %s is not what the config names: %s", v.flag, v.given, v.named),
+				Summary: fmt.Sprintf("%s %s differs from the config: %s", v.flag, v.given, v.named),
 				Hint:    "to use it from now on, change " + v.key})
 		}
 	}

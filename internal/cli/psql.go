@@ -31,15 +31,15 @@ func newPsqlCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "psql [pgsql|codeintel|codeinsights] [-- ARGUMENT...]",
 		Short: "Open a database with psql, read-only unless --write",
-		Long: `Open one of Sourcegraph's databases with psql: pgsql, or the one that you name. No password is asked for, and none is on a command line.
+		Long: `Open one of Sourcegraph's databases with psql: pgsql, or the one that you name. It asks for no password, and puts none on a command line.
 
   berth psql                                     read-only
   berth psql codeintel --write                   it may write
   berth psql -- -c 'SELECT count(*) FROM repo'   arguments of psql stand after --
   berth psql < queries.sql
 
-A bundled database is asked in its own container, an external one from a task beside the installation. Read-only means that the server refuses to
-write in every transaction of the session, unless a statement switches that off. It guards against mistakes; it is no right that is taken away.`,
+For a bundled database psql runs in its container, for an external one in a task beside the installation. Read-only means that the server refuses
+to write in every transaction of the session, unless a statement turns that off. It guards against mistakes, and removes no rights.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			before := len(args)
 			if at := cmd.ArgsLenAtDash(); at >= 0 {
@@ -58,7 +58,7 @@ write in every transaction of the session, unless a statement switches that off.
 			return env.psql(cmd.Context(), f, name, args)
 		},
 	}
-	cmd.Flags().BoolVar(&f.write, "write", false, "transactions may write; what they change is in no history")
+	cmd.Flags().BoolVar(&f.write, "write", false, "transactions may write; berth's history does not list what they change")
 	insideFlags(env, cmd, &f.file)
 	return cmd
 }
@@ -161,8 +161,8 @@ func (e *Env) session(ctx context.Context, i installation.Insider, in installati
 				Detail: lastLines(complaint.String(), 5), Hint: "see its log: berth logs " + s.Database}}
 		} else if is != "on" {
 			return diag.List{{Code: "BERTH4407", Severity: diag.Error, Subject: s.Database, Summary: "the server does not make the session read-only",
-				Detail: []string{"transaction_read_only is " + is, "a pooler in between may leave out the settings that a client asks for"},
-				Hint:   "to open it nevertheless: berth psql --write"}}
+				Detail: []string{"transaction_read_only is " + is, "a pooler in between may ignore the settings that a client asks for"},
+				Hint:   "to open it anyway: berth psql --write"}}
 		}
 	}
 	c := installation.Command{Args: command(args...), Stdout: e.raw(), Stderr: e.Stderr}

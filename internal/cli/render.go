@@ -46,7 +46,7 @@ With target: kubernetes, one of four forms of the same objects. No cluster is ne
 
   berth render --out - | kubectl diff -f -
 
-Secrets, and files that may contain some, are never in these files in clear. With --secrets reference, Secrets are left out and DIR/README.md
+Secrets, and files that may contain some, are never in these files in clear text. With --secrets reference, Secrets are left out and DIR/README.md
 says how to create them. With --secrets age, they are encrypted in the format of SOPS for the --recipient keys. Text in the config, in
 patches and in kubernetes.objects is written as it is.
 
@@ -142,7 +142,7 @@ func (e *Env) follows(l *installation.Want, f *folder) {
 		return
 	}
 	warning := diag.Diagnostic{Code: "BERTH1195", Severity: diag.Warning, Subject: f.name, Range: l.Doc.At("release"),
-		Summary: fmt.Sprintf("the folder was rendered for %s, and %s can't follow it by replacing what runs", before, l.Release.Version),
+		Summary: fmt.Sprintf("the folder was rendered for %s; going from there to %s needs more than replacing what runs", before, l.Release.Version),
 		Hint:    fmt.Sprintf("apply it only after berth upgrade; the stops: berth upgrade path --from %s --to %s", before, l.Release.Version)}
 	for _, d := range found {
 		warning.Detail = append(warning.Detail, d.Summary)

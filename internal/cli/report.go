@@ -38,11 +38,11 @@ func newReportCmd(env *Env) *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Tell the Delivery team how this installation is, if you want to",
+		Short: "Show or send a report about this installation, if you want to",
 		Long: `Show, write or send a report about this installation: what runs, which codes berth doctor finds, and what was done and how it ended.
 It has no names, hosts, addresses, repositories or people. The installation has a random name in it, and signs it.
 
-berth sends nothing by itself. Without flags, the report is shown and nothing else happens. The first --send shows it and asks.
+berth sends nothing unasked. Without flags, it shows the report and nothing else happens. The first --send shows it and asks.
 --out writes it into a file that can be carried to a machine that may send it. See docs/report.md.`,
 		Example: "  berth report\n  berth report --out report.json\n  berth report --send",
 		Args:    cobra.NoArgs,
@@ -79,7 +79,7 @@ func (e *Env) report(ctx context.Context, f reportFlags) error {
 		to = c.To
 	}
 	if f.send && to == "" {
-		return diag.List{{Code: "BERTH4905", Severity: diag.Error, Subject: i.File, Summary: "the config says nothing of where reports go; nothing was sent",
+		return diag.List{{Code: "BERTH4905", Severity: diag.Error, Subject: i.File, Summary: "the config does not say where reports go; nothing was sent",
 			Hint: "add  report: {to: https://HOST}"}}
 	}
 	signed, err := e.signedReport(ctx, i, f)
@@ -141,7 +141,7 @@ func (e *Env) signedReport(ctx context.Context, i *installation.Installation, f 
 		return nil, err
 	}
 	if len(facts.Records) == 0 && facts.Release == "" {
-		return nil, diag.List{{Code: "BERTH4901", Severity: diag.Error, Subject: i.File, Summary: "nothing runs here, and nothing was ever done here",
+		return nil, diag.List{{Code: "BERTH4901", Severity: diag.Error, Subject: i.File, Summary: "nothing runs here, and berth never changed anything here",
 			Hint: "start Sourcegraph: berth up"}}
 	}
 	key, err := e.reportKey(ctx, i)

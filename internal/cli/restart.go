@@ -29,8 +29,8 @@ func newRestartCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restart SERVICE...",
 		Short: "Restart services, as they are, and wait until they are ready",
-		Long: `Stop and start services as they are, one instance of a service after the other, and wait until each is ready. The config is not carried out:
-that is berth up. It shows what people notice, asks on a terminal, holds the lock, and is in the history.
+		Long: `Stop and start services as they are, one instance of a service after the other, and wait until each is ready. The config is not deployed:
+berth up does that. It shows what people notice, asks on a terminal, holds the lock, and is in the history.
 
 On Docker Compose a name can be that of one instance. On Kubernetes the pods of a service are replaced, as kubectl rollout restart does it.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -97,7 +97,7 @@ func restarts(i *installation.Installation, all, chosen []installation.Instance,
 		switch {
 		case c.Once || c.Init:
 			if slices.Contains(names, c.Service) && !c.Init {
-				problems = append(problems, diag.Diagnostic{Code: "BERTH4408", Severity: diag.Error, Subject: c.Name, Summary: "it runs to its end, so there is nothing to restart",
+				problems = append(problems, diag.Diagnostic{Code: "BERTH4408", Severity: diag.Error, Subject: c.Name, Summary: "it runs once and ends, so there is nothing to restart",
 					Hint: "to run it again where that is needed: berth up"})
 			}
 			continue

@@ -41,12 +41,12 @@ func newRestoreCmd(env *Env) *cobra.Command {
 backup, or its folder. The config has the backup's release; it may have another target, host or name than the backup's.
 
   berth restore latest                     into an empty installation
-  berth restore latest --replace           in place of what is there, after berth said what is lost
-  berth restore FOLDER --files DIR         only write the config and its files of then into DIR
+  berth restore latest --replace           in place of the present data, after berth said what is lost
+  berth restore FOLDER --files DIR         only write the backup's config and its files into DIR
   berth restore FOLDER --plan              what it would do, and how long that takes
 
 berth refuses before it touches anything: another release, a missing part, the wrong key, a target that is not empty. A restore that was
-stopped or killed goes on when you run it again.`,
+stopped or killed continues when you run it again.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return env.restore(cmd.Context(), f, args[0]) },
 	}
@@ -54,7 +54,7 @@ stopped or killed goes on when you run it again.`,
 	identityFlag(cmd, &f.identity)
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show what would be done")
 	cmd.Flags().BoolVar(&f.replace, "replace", false, "replace the data that is there")
-	cmd.Flags().StringVar(&f.files, "files", "", "only write what is in no database into this folder")
+	cmd.Flags().StringVar(&f.files, "files", "", "only write the backup's config and its files into this folder")
 	yesFlag(cmd, &f.yes)
 	placeFlags(env, cmd, &f.file)
 	return cmd
@@ -152,7 +152,7 @@ func (e *Env) restore(ctx context.Context, f restoreFlags, location string) erro
 func (e *Env) agreed(ctx context.Context, s *seen, p *plan.Plan, f restoreFlags) (*state.Record, error) {
 	view.Stages(e.Stdout, p)
 	if f.replace {
-		if err := e.agree(ctx, f.yes, "replace the data of "+s.Stack.Name+"? What was written since the backup is lost."); err != nil {
+		if err := e.agree(ctx, f.yes, "replace the data of "+s.Stack.Name+"? Data that was written since the backup is lost."); err != nil {
 			return nil, err
 		}
 	}
@@ -171,7 +171,7 @@ func (e *Env) vacant(ctx context.Context, s *seen, replace bool, location string
 	if err != nil {
 		return err
 	}
-	what := "its databases do not answer, so that nobody knows what they hold"
+	what := "its databases do not answer, so berth can't list what they hold"
 	if said.Answered {
 		what = "they are of Sourcegraph " + said.Release
 	}
@@ -232,7 +232,7 @@ func (e *Env) restoreFiles(ctx context.Context, file, location string, identitie
 	for name := range contents {
 		at := strings.TrimPrefix(name, execute.ConfigFolder)
 		if !filepath.IsLocal(filepath.FromSlash(at)) {
-			return diag.List{{Code: "BERTH4508", Severity: diag.Error, Subject: b.String(), Summary: "the backup has a file whose name leads out of the folder: " + name, Hint: "take another backup: berth backup list"}}
+			return diag.List{{Code: "BERTH4508", Severity: diag.Error, Subject: b.String(), Summary: "the backup has a file whose name leads out of the folder: " + name, Hint: "use another backup: berth backup list"}}
 		}
 		if _, err := os.Stat(filepath.Join(root, at)); !errors.Is(err, os.ErrNotExist) {
 			return diag.List{{Code: "BERTH4519", Severity: diag.Error, Subject: root, Summary: "there is a file " + at + " already; nothing was written", Hint: "name a folder that is empty or not there: --files DIR"}}

@@ -30,7 +30,7 @@ func (e *Env) explainRights(file string) error {
 		comment := "What berth does in the cluster for this config. Bind it to the account that runs berth."
 		if i > 0 {
 			fmt.Fprintln(out, "---")
-			comment = "What is outside the namespace. Without it:  kubernetes: {clusterScoped: false}"
+			comment = "Rights outside the namespace. Without them:  kubernetes: {clusterScoped: false}"
 		}
 		if _, err := out.Write(yaml.Encode(comment, o)); err != nil {
 			return err

@@ -164,7 +164,7 @@ func (e *Env) stillThere(ctx context.Context, s *seen) error {
 		return err
 	}
 	return diag.List{{Code: "BERTH3707", Severity: diag.Error, Subject: "databases",
-		Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the last upgrade arrived at %s: its way back does not fit them", release, u.Plan.Release),
+		Summary: fmt.Sprintf("the databases are of Sourcegraph %s, but the last upgrade arrived at %s: its rollback does not fit them", release, u.Plan.Release),
 		Hint:    "when you restored them: write  release: " + release + "  and run berth up"}}
 }
 
@@ -187,11 +187,11 @@ func (e *Env) keepChanges(w *installation.Want, u *stages.Progress, way stages.W
 	var problems diag.List
 	switch _, err := e.Accepted(w, string(text), nil); {
 	case errors.As(err, &problems):
-		return back, now, fmt.Sprintf("what you changed %s does not work with %s (%s), so your file becomes what it was before the upgrade", since, way.To, problems[0].Summary), nil
+		return back, now, fmt.Sprintf("your changes %s do not work with %s (%s), so your file becomes what it was before the upgrade", since, way.To, problems[0].Summary), nil
 	case err != nil:
 		return "", "", "", err
 	}
-	back, note = string(text), "keeps what you changed "+since
+	back, note = string(text), "keeps your changes "+since
 	if u.Status != stages.Arrived {
 		return back, now, note, nil
 	}
@@ -202,7 +202,7 @@ func (e *Env) keepChanges(w *installation.Want, u *stages.Progress, way stages.W
 		now = string(text)
 	}
 	if len(h.Edits) > 0 {
-		note += "; what the upgrade removed from it is not put back: berth history --json has it"
+		note += "; keys that the upgrade removed are not put back: berth history --json has them"
 	}
 	return back, now, note, nil
 }

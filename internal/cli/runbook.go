@@ -21,9 +21,9 @@ func newRunbookCmd(env *Env) *cobra.Command {
 	var f runbookFlags
 	cmd := &cobra.Command{
 		Use:   "runbook",
-		Short: "Write what people need to know who run this installation",
-		Long: `Write what people need to know who run this installation: where it is, where its data and backups are, what is special, and the commands for each case
-with its own names. Then follow the pages of the documentation that matter for it. It is made of the config alone, and has no secrets.
+		Short: "Write a runbook for the people who run this installation",
+		Long: `Write a runbook for the people who run this installation: where it is, where its data and backups are, what is special, and the commands for each case
+with its own names. Then follow the pages of the documentation that matter for it. It comes from the config alone, and has no secrets.
 
 It goes to the standard output as Markdown, or to a file. With --html it is one file for a browser or for paper.`,
 		Example: "  berth runbook\n  berth runbook --html --out runbook.html",

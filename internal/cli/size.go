@@ -22,12 +22,12 @@ type Sized struct {
 
 const sizeHelp = `Estimate how large an installation has to be, from the tables of Sourcegraph's resource estimator with its known faults fixed (docs/sizes.md).
 
-What you don't know, leave out, or give as a range: --users 1000-5000 --total 300GB-2TB. The estimate is for the most, and says what the least needs. The last
+Leave out what you don't know, or give a range: --users 1000-5000 --total 300GB-2TB. The estimate is for the most, and says what the least needs. The last
 table says how much the answer depends on each number: what is needed in addition at the end of its range, or if it is twice as large. --plot draws that
 table as a picture.
 
 --measured shows what the installation of your config uses: the size that its people and repositories ask for, the most that services and disks used in the last
-14 days as its Prometheus has it, which limit is met first and when, limits that are too small or larger than needed, and the edit. Nothing of the installation
+14 days as its Prometheus has it, which limit is reached first and when, limits that are too small or larger than needed, and the edit. Nothing of the installation
 is touched; berth status shows the result in a line.`
 
 func newSizeCmd(env *Env) *cobra.Command {
@@ -70,7 +70,7 @@ func newSizeCmd(env *Env) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&texts.users, "users", "300", "how many people use it, such as 3000, or 1000-5000 where nobody knows")
+	f.StringVar(&texts.users, "users", "300", "how many people use it, such as 3000, or a range such as 1000-5000")
 	f.StringVar(&texts.repositories, "repositories", "3000", "how many repositories it has; a range as above")
 	f.StringVar(&texts.largest, "largest-repo", "5GB", "the largest repository, such as 20GB or 5GB-50GB")
 	f.StringVar(&texts.total, "total", "", "all repositories together, such as 800GB or 300GB-2TB (default: 100 GB for 3,000)")

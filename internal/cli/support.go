@@ -195,8 +195,8 @@ func newSupportCheckCmd(env *Env, f *recordFlags) *cobra.Command {
 		Long: `Check a config, or a list of requirements line by line. FILE is a sourcegraph.yaml (the default), or a text with one requirement a line, as people
 write them; - reads standard input. Exit code 3: something is not supported, or needs an exception.
 
---propose makes a proposal of a list: a config that meets what can be met and that berth check --offline accepts, and a page for the customer, as Markdown and
-HTML, with size, machine, diagram, each answer with its source, the exceptions that are needed, and open points. Nothing is guessed in silence.`,
+--propose makes a proposal of a list: a config that meets the list as far as possible and that berth check --offline accepts, and a page for the customer, as Markdown and
+HTML, with size, machine, diagram, each answer with its source, the exceptions that are needed, and open points. berth states each assumption.`,
 		Example: "  berth support check\n  berth support check requirements.txt\n  berth support check requirements.txt --propose bank",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -311,7 +311,7 @@ func newSupportOptionsCmd(env *Env, f *recordFlags) *cobra.Command {
 	var release string
 	cmd := &cobra.Command{
 		Use:   "options",
-		Short: "List the deployment options, and which are on their way out",
+		Short: "List the deployment options, and which are deprecated",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			r, err := env.record(*f, release)
@@ -329,7 +329,7 @@ func newSupportOptionsCmd(env *Env, f *recordFlags) *cobra.Command {
 func newSupportDiffCmd(env *Env, f *recordFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:     "diff RELEASE RELEASE",
-		Short:   "Show what is supported otherwise in another release",
+		Short:   "Show how support differs in another release",
 		Example: "  berth support diff 5.11 7.5",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -22,9 +22,9 @@ func newTopCmd(env *Env) *cobra.Command {
 		Use:   "top [SERVICE...]",
 		Short: "Show cpu, memory and disk of each instance, against its limits",
 		Long: `Show what each instance uses: cores, memory without what the kernel can free, and how full the file systems of its data are, against the
-limits. A mark ! stands before more than 90 % of the memory or 85 % of a disk. Instances that share a disk have one line for it below.
+limits. ! marks more than 90 % of the memory or 85 % of a disk. Instances that share a disk have one line for it below.
 
-Docker measures a second. A cluster needs its metrics server for cpu and memory; disks are asked in the containers, by df.`,
+Docker measures for a second. A cluster needs its metrics server for cpu and memory. berth measures disks with df in the containers.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			look := func(ctx context.Context, w io.Writer) error { return env.top(ctx, w, file, names) }
 			if watch {
@@ -63,11 +63,11 @@ func watchFlag(c *cobra.Command, watch *bool) {
 // lookAgain is how long to wait between two looks of a person.
 const lookAgain = 2 * time.Second
 
-// watching shows a look again and again: on a terminal in place of the one before, else whenever it is another one. It ends with Ctrl-C. A look that fails
+// watching shows a look again and again: on a terminal in place of the one before, else whenever it is another one. Ctrl-C stops it. A look that fails
 // is shown, and the next one may not fail.
 func (e *Env) watching(ctx context.Context, look func(context.Context, io.Writer) error) error {
 	if e.out.machine() {
-		return usageError("--watch", "a program gets one document", "leave --watch out, and call berth again")
+		return usageError("--watch", "it has no end, so it can't be one document for a program", "leave --watch out, and run berth again")
 	}
 	var before []byte
 	for {

@@ -34,7 +34,7 @@ func newUpCmd(env *Env) *cobra.Command {
   5  waits until every service is ready by the release's own checks
   6  removes what the config no longer asks for; volumes are kept
 
-On a terminal it asks before it restarts, removes or deletes something that is there; --yes answers beforehand.
+On a terminal it asks before it restarts, removes or deletes something that is there; --yes confirms in advance.
 
 It changes the release only to a later patch or the next minor release, if that only replaces services. It does so as berth upgrade does,
 with the same checks and the same rollback. It refuses every other change of the release and names berth upgrade or berth rollback.
@@ -199,7 +199,7 @@ func (e *Env) steps(ctx context.Context, s *seen, p *plan.Plan, runner *installa
 			return r, err
 		}
 		if problems := e.ofRelease(ctx, s, runner.Record); len(problems) > 0 {
-			problems[0].Detail = append(problems[0].Detail, "the databases were started to be asked; nothing else was touched")
+			problems[0].Detail = append(problems[0].Detail, "berth started the databases to query them; nothing else was touched")
 			return nil, problems
 		}
 		if saved != "" {

@@ -10,9 +10,9 @@ func newVerifyCmd(env *Env) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Do what people do, and say which leg fails",
-		Long: `Ask for the sign-in page and for searches that take each of the ways through Sourcegraph's services, with the time of each, and look whether
-uploads of code intelligence are processed. Nothing is changed. Exit code 1: a leg fails.
+		Short: "Do what people do, and show which part fails",
+		Long: `Request the sign-in page, and searches through each of Sourcegraph's search services, with the time of each. Check whether uploads of code
+intelligence are processed. Nothing is changed. Exit code 1: a part fails.
 
 Where searches need a sign-in, put an access token of Sourcegraph into the variable SRC_ACCESS_TOKEN. In a cluster, berth then asks at the
 address of the config, as people do; without a token it asks through the API server.`,

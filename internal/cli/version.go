@@ -39,7 +39,7 @@ func newVersionCmd(env *Env) *cobra.Command {
 		Short: "Print berth's version, or check for a newer one",
 		Long: `Print berth's version, and the newest release of Sourcegraph that it knows.
 
-berth never asks by itself whether there is a newer berth. --check compares with the list that each release publishes: get releases.json and
+berth never looks for a newer berth on its own. --check compares with the list that each release publishes: get releases.json and
 releases.json.minisig from there, and name the first.`,
 		Example: `  berth version
   berth version --check releases.json`,

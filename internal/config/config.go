@@ -32,26 +32,26 @@ import (
 // Config is what the site admin wants.
 type Config struct {
 	On      catalogue.Target `yaml:"target" also:"on" needed:"true" enum:"compose|kubernetes" doc:"Where Sourcegraph runs: a Docker Engine with Docker Compose, or a Kubernetes cluster." example:"compose"`
-	Release string           `yaml:"release" doc:"The Sourcegraph release. Pin it, so that upgrades happen when you say so." default:"the newest for this target" example:"7.5.4453"`
+	Release string           `yaml:"release" doc:"The Sourcegraph release. Pin it, so that you decide when to upgrade." default:"the newest for this target" example:"7.5.4453"`
 	URL     string           `yaml:"url" needed:"true" pattern:"^https?://[^\\s/]+" doc:"The address that people use, with http:// or https://." example:"https://sourcegraph.example.com"`
 	Name    string           `yaml:"name" doc:"The name of the installation: the Compose project or the Helm-style release. Change it only to run two on one machine." default:"sourcegraph" example:"sourcegraph-test"`
 	// ContainerPrefix is a pointer because the empty text says something.
-	ContainerPrefix *string `yaml:"containerPrefix" doc:"What stands before the names of all containers. Empty where containers that had their names before berth keep them: berth adopt writes it." default:"nothing; where name is set, that and a hyphen" on:"compose" example:"sg-"`
+	ContainerPrefix *string `yaml:"containerPrefix" doc:"The prefix of all container names. berth adopt sets it to empty if containers keep their names from before berth." default:"nothing; where name is set, that and a hyphen" on:"compose" example:"sg-"`
 	Size            string  `yaml:"size" doc:"How many resources the services may use. demo: for a laptop, no limits. xs to 3xl: what Sourcegraph's estimator says for so many people and repositories (docs/sizes.md); 2xl and 3xl are for clusters. Values of services win over it." default:"as Sourcegraph ships them" enum:"demo|xs|s|m|l|xl|2xl|3xl" example:"m"`
 
 	TLS      TLS                `yaml:"tls" doc:"The certificate of the front page. Without it: plain HTTP, for a trial or behind your own load balancer."`
-	Front    Front              `yaml:"front" doc:"What answers people, besides url and tls: further host names, headers, and who may reach it."`
+	Front    Front              `yaml:"front" doc:"The front proxy, besides url and tls: further host names, headers, and who may reach it."`
 	Ports    Ports              `yaml:"ports" doc:"Ports of the host that are opened." on:"compose"`
 	Network  *Network           `yaml:"network" doc:"Sourcegraph's network on this engine." on:"compose"`
 	Services map[string]Service `yaml:"services" each:"SERVICE" doc:"Settings of single services, by the service's name (berth catalogue show RELEASE lists them)."`
 
-	AllServices *Attributes           `yaml:"allServices" doc:"What is set for the containers of all services. services.SERVICE wins over it, and services.SERVICE.instances.N over both."`
+	AllServices *Attributes           `yaml:"allServices" doc:"Settings for the containers of all services. services.SERVICE wins over it, and services.SERVICE.instances.N over both."`
 	Containers  map[string]Container  `yaml:"containers" each:"NAME" doc:"Containers of your own beside Sourcegraph's, such as a proxy of a database or a tunnel. berth starts, shows and removes them with the rest."`
 	Workers     map[string]WorkerPool `yaml:"workers" each:"POOL" doc:"Further deployments of the worker, each for some of its jobs, named worker-POOL."`
 
-	Databases     map[string]Database `yaml:"databases" each:"DATABASE" names:"pgsql|codeintel-db|codeinsights-db" doc:"The three Postgres databases by name: pgsql, codeintel-db, codeinsights-db. Tune the built-in ones, or use your own."`
+	Databases     map[string]Database `yaml:"databases" each:"DATABASE" names:"pgsql|codeintel-db|codeinsights-db" doc:"The three Postgres databases by name: pgsql, codeintel-db, codeinsights-db. Tune the bundled ones, or use your own."`
 	Redis         map[string]Redis    `yaml:"redis" each:"STORE" names:"redis-cache|redis-store" doc:"The two Redis stores by name: redis-cache, redis-store. Only to use your own."`
-	ObjectStorage *ObjectStorage      `yaml:"objectStorage" doc:"An S3 or Google Cloud Storage bucket instead of the built-in blobstore."`
+	ObjectStorage *ObjectStorage      `yaml:"objectStorage" doc:"An S3 or Google Cloud Storage bucket instead of the bundled blobstore."`
 
 	Images                 Images      `yaml:"images" doc:"Where images come from. Without it: Docker Hub, as Sourcegraph publishes them."`
 	CertificateAuthorities []string    `yaml:"certificateAuthorities" file:"certificates" doc:"Files with further certificate authorities (PEM) that Sourcegraph trusts, for code hosts with a private one." example:"[ca.pem]"`
@@ -63,9 +63,9 @@ type Config struct {
 	License                *Secret     `yaml:"license" doc:"The license key. Needed above 10 users." example:"{file: secrets/license.txt}"`
 	Executors              *Executors  `yaml:"executors" doc:"Runs batch changes and auto-indexing jobs on this installation."`
 	Tracing                *Tracing    `yaml:"tracing" doc:"Where traces of requests go. Without it they are only logged."`
-	Doctor                 *Doctor     `yaml:"doctor" doc:"What berth doctor makes of its findings."`
+	Doctor                 *Doctor     `yaml:"doctor" doc:"How berth doctor treats its findings."`
 	Backup                 *Backup     `yaml:"backup" doc:"Where berth backup writes, who can read it, and which backups are kept."`
-	Report                 *Report     `yaml:"report" doc:"What berth report says of this installation, and where it sends it. Without it, nothing is sent anywhere."`
+	Report                 *Report     `yaml:"report" doc:"What berth report says about this installation, and where it sends the report. Without it, nothing is sent anywhere."`
 	Upgrades               *Upgrades   `yaml:"upgrades" doc:"What berth agent may upgrade automatically, when, and how. Without it, the agent only reports new releases."`
 
 	Kubernetes *KubernetesOptions `yaml:"kubernetes" doc:"Settings that only Kubernetes has." on:"kubernetes"`
@@ -76,7 +76,7 @@ type Config struct {
 type TLS struct {
 	Certificate string       `yaml:"certificate" file:"certificates" doc:"File with your certificate and its chain (PEM). Needs key." example:"tls/sourcegraph.pem"`
 	Key         string       `yaml:"key" file:"private" doc:"File with the certificate's private key (PEM)." example:"tls/sourcegraph.key"`
-	External    bool         `yaml:"external" doc:"Something in front of Sourcegraph, such as a load balancer, terminates TLS; Sourcegraph itself speaks HTTP." example:"true"`
+	External    bool         `yaml:"external" doc:"A proxy in front of Sourcegraph, such as a load balancer, terminates TLS; Sourcegraph itself speaks HTTP." example:"true"`
 	LetsEncrypt *LetsEncrypt `yaml:"letsEncrypt" doc:"A certificate from Let's Encrypt, issued and renewed automatically. Ports 80 and 443 must be reachable from the internet." on:"compose"`
 }
 
@@ -88,7 +88,7 @@ type LetsEncrypt struct {
 
 // Front is what answers people: the front proxy on Compose, the Ingress or the load balancer on Kubernetes.
 type Front struct {
-	Hosts   []string          `yaml:"hosts" doc:"Further host names that lead to this installation. Links and single sign-on use url. A certificate of yours must have these names, too." example:"[code.example.com]"`
+	Hosts   []string          `yaml:"hosts" doc:"Further host names that lead to this installation. Links and single sign-on use url. Your own certificate must have these names, too." example:"[code.example.com]"`
 	Headers map[string]string `yaml:"headers" each:"HEADER" on:"compose" doc:"HTTP headers that every answer gets, such as security headers. On Kubernetes the Ingress controller sets them: docs/ingress.md." example:"{Strict-Transport-Security: max-age=31536000}"`
 	Allow   []string          `yaml:"allow" doc:"The ranges of addresses that may reach Sourcegraph; others are refused. On Kubernetes for the controllers and load balancers that can do it: docs/ingress.md." default:"everybody" example:"[10.0.0.0/8]"`
 }
@@ -117,9 +117,9 @@ type Service struct {
 	StorageClass  string             `yaml:"storageClass" doc:"The storage class of its volume." on:"kubernetes" default:"kubernetes.storageClass" example:"fast"`
 	Pods          *Pods              `yaml:"pods" doc:"Where and how its pods run, over kubernetes.pods." on:"kubernetes"`
 	Sidecars      map[string]Sidecar `yaml:"sidecars" each:"NAME" doc:"Containers of your own in its pods. Most keys are as in containers.NAME; berth explain services.SERVICE.sidecars.NAME has all." on:"kubernetes"`
-	Volume        *Volume            `yaml:"volume" doc:"Where its volume is: a folder, an NFS server, a driver's, or one that exists. Without it, the engine or the cluster makes one."`
+	Volume        *Volume            `yaml:"volume" doc:"Where its volume is: a folder, an NFS server, a driver's, or one that exists. Without it, the engine or the cluster creates one."`
 	Attributes
-	Instances map[string]Instance `yaml:"instances" each:"NUMBER" doc:"Settings of single instances, by number from 0: cpu, memory, volume, and all of allServices. On Kubernetes all pods of a service are made from one template." on:"compose"`
+	Instances map[string]Instance `yaml:"instances" each:"NUMBER" doc:"Settings of single instances, by number from 0: cpu, memory, volume, and all of allServices. On Kubernetes one template defines all pods of a service." on:"compose"`
 }
 
 // Value is a text or a secret.
@@ -159,9 +159,9 @@ type Secret struct {
 
 // Database tunes a built-in Postgres, or replaces it.
 type Database struct {
-	External *ExternalDatabase `yaml:"external" doc:"Your own Postgres. The built-in one then does not run."`
-	Password string            `yaml:"password" enum:"generated|shipped" doc:"The password of the built-in one. generated: a random one. shipped: as Sourcegraph's own Compose file has it, a well-known one or none, so everybody in the installation's network gets in: berth adopt writes it." default:"generated" on:"compose" example:"shipped"`
-	Settings map[string]string `yaml:"settings" each:"SETTING" doc:"postgresql.conf settings of the built-in one, over Sourcegraph's own." example:"{work_mem: 32MB}"`
+	External *ExternalDatabase `yaml:"external" doc:"Your own Postgres. The bundled one then does not run."`
+	Password string            `yaml:"password" enum:"generated|shipped" doc:"The password of the bundled one. generated: a random one. shipped: as Sourcegraph's own Compose file has it, a well-known one or none, so everybody in the installation's network gets in: berth adopt writes it." default:"generated" on:"compose" example:"shipped"`
+	Settings map[string]string `yaml:"settings" each:"SETTING" doc:"postgresql.conf settings of the bundled one, over Sourcegraph's own." example:"{work_mem: 32MB}"`
 }
 
 // Bundled are the databases' settings as if all of them were bundled.
@@ -179,7 +179,7 @@ type ExternalDatabase struct {
 	Port              *int    `yaml:"port" min:"1" max:"65535" doc:"The server's port." default:"5432" example:"6432"`
 	User              string  `yaml:"user" doc:"The role. It owns the database." example:"sourcegraph"`
 	Password          *Secret `yaml:"password" doc:"The role's password." example:"{env: PG_PASSWORD}"`
-	Auth              string  `yaml:"auth" doc:"How Sourcegraph signs in. password: with the password, or with a client certificate. aws-iam: with the identity of its pods or its host at AWS, to RDS; then there is no password. It holds for all databases." default:"password" enum:"password|aws-iam" example:"aws-iam"`
+	Auth              string  `yaml:"auth" doc:"How Sourcegraph signs in. password: with the password, or with a client certificate. aws-iam: with the identity of its pods or its host at AWS, to RDS; then there is no password. It applies to all databases." default:"password" enum:"password|aws-iam" example:"aws-iam"`
 	Database          string  `yaml:"database" doc:"The database's name. pgsql and codeintel-db must not share one." example:"sourcegraph"`
 	SSLMode           string  `yaml:"sslmode" doc:"How the connection is encrypted (sslmode)." default:"require" enum:"disable|require|verify-ca|verify-full" example:"verify-full"`
 	CA                string  `yaml:"ca" file:"certificates" doc:"File with the certificate authority of the server's certificate (PEM). Sourcegraph trusts those of all databases for each, and no others." example:"rds-ca.pem"`
@@ -261,7 +261,7 @@ type ConfigFile struct {
 // Executors run jobs.
 type Executors struct {
 	Queues []string `yaml:"queues" main:"yes" enum:"batches|codeintel" doc:"What they work on." default:"[batches, codeintel]" example:"[batches]"`
-	Token  *Secret  `yaml:"token" doc:"The token that executors sign in with, for executors of yours outside the installation." default:"one that berth generates" example:"{env: EXECUTORS_TOKEN}"`
+	Token  *Secret  `yaml:"token" doc:"The token that executors sign in with, for your own executors outside the installation." default:"one that berth generates" example:"{env: EXECUTORS_TOKEN}"`
 }
 
 // Tracing sends traces to another system.
@@ -272,7 +272,7 @@ type Tracing struct {
 
 // Doctor says what berth doctor makes of its findings.
 type Doctor struct {
-	Mute []Mute `yaml:"mute" each:"N" doc:"Findings that you know of, and that do not count until a day. Those that mean that data is in danger can't be muted."`
+	Mute []Mute `yaml:"mute" each:"N" doc:"Findings that you know about, and that do not count until a day. Findings that mean danger for data can't be muted."`
 }
 
 // Mute keeps a finding from counting until a day.
@@ -306,9 +306,9 @@ func (c *Config) HoldsRequests() bool {
 
 // Backup says where backups are kept.
 type Backup struct {
-	To         string    `yaml:"to" main:"yes" doc:"Where backups are written to: a folder of the host that berth runs on, or s3://BUCKET/PREFIX. What is on this machine's disk is lost with it." example:"/mnt/backups/sourcegraph"`
+	To         string    `yaml:"to" main:"yes" doc:"Where backups are written to: a folder of the host that berth runs on, or s3://BUCKET/PREFIX. A backup on this machine's disk is lost with the disk." example:"/mnt/backups/sourcegraph"`
 	S3         *BackupS3 `yaml:"s3" doc:"The store of s3://BUCKET/PREFIX, where it is not AWS, and who signs in."`
-	Recipients []string  `yaml:"recipients" doc:"Public keys of age, one for each who may read the backups; age-keygen makes them. This host can write backups then, and not read them. Without any, backups are not encrypted, and secrets are left out of them." default:"not encrypted, without secrets" example:"[age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]"`
+	Recipients []string  `yaml:"recipients" doc:"Public keys of age, one for each who may read the backups; age-keygen makes them. Then this host can write backups, but not read them. Without any, backups are not encrypted, and secrets are left out of them." default:"not encrypted, without secrets" example:"[age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]"`
 	Keep       *Keep     `yaml:"keep" doc:"Which backups are kept. The newest one and the last proven one always are." default:"all"`
 }
 
@@ -322,7 +322,7 @@ type Report struct {
 type BackupS3 struct {
 	Endpoint        string  `yaml:"endpoint" doc:"The store's address, for stores other than AWS." example:"https://minio.example.com"`
 	Region          string  `yaml:"region" doc:"The region." default:"us-east-1" example:"eu-central-1"`
-	AccessKeyID     *Secret `yaml:"accessKeyID" doc:"The access key. It may write below the prefix, list and read; delete, if backups are to expire." default:"the environment variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN" example:"{env: BACKUP_ACCESS_KEY_ID}"`
+	AccessKeyID     *Secret `yaml:"accessKeyID" doc:"The access key. It may write below the prefix, list and read; delete, if keep removes old backups." default:"the environment variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN" example:"{env: BACKUP_ACCESS_KEY_ID}"`
 	SecretAccessKey *Secret `yaml:"secretAccessKey" doc:"The access key's secret." example:"{env: BACKUP_SECRET_ACCESS_KEY}"`
 	CA              string  `yaml:"ca" file:"certificates" doc:"File with the certificate authority of the store's certificate (PEM)." example:"minio-ca.pem"`
 }
@@ -330,7 +330,7 @@ type BackupS3 struct {
 // Keep says which backups are kept.
 type Keep struct {
 	Count *int `yaml:"count" min:"1" doc:"How many are kept: the newest ones." default:"all" example:"14"`
-	Days  *int `yaml:"days" min:"1" doc:"How many days they are kept." default:"for ever" example:"30"`
+	Days  *int `yaml:"days" min:"1" doc:"How many days they are kept." default:"forever" example:"30"`
 }
 
 // Patch changes what berth renders for one service, or for all.

@@ -75,7 +75,7 @@ type Instance struct {
 // Volume is where the data of a service is: one of path, nfs, driver and name. {i} in a text is the instance's number.
 type Volume struct {
 	Path      string            `yaml:"path" main:"yes" doc:"A folder of the host, for example on a second disk; on Kubernetes, of the node that nodeSelector or singleNode chooses. It must exist, and belong to the user of the image. {i} is the instance's number." example:"/mnt/repos"`
-	NFS       *NFS              `yaml:"nfs" doc:"A folder of an NFS server. On Kubernetes berth makes a PersistentVolume of it."`
+	NFS       *NFS              `yaml:"nfs" doc:"A folder of an NFS server. On Kubernetes berth creates a PersistentVolume for it."`
 	Driver    string            `yaml:"driver" doc:"A volume driver of the engine. On Kubernetes, use storageClass." on:"compose" example:"local"`
 	Options   map[string]string `yaml:"options" each:"OPTION" doc:"The driver's options." on:"compose" example:"{type: tmpfs, device: tmpfs}"`
 	Name      string            `yaml:"name" doc:"A volume that exists (docker volume ls); on Kubernetes, a PersistentVolumeClaim of the namespace. {i} is the instance's number." example:"old-repos"`

@@ -45,7 +45,7 @@ func (d *decoder) document(n *yaml.Node) {
 		return
 	}
 	if what, hint := foreign(n); what != "" {
-		d.errorf("BERTH1175", d.src.node(n.Content[0]), hint, "this is %s, and no config of berth", what)
+		d.errorf("BERTH1175", d.src.node(n.Content[0]), hint, "this is %s, not a config of berth", what)
 		return
 	}
 	d.object(Root(), n, "", reflect.ValueOf(d.doc.Config).Elem())
@@ -61,7 +61,7 @@ func (d *decoder) open(n *yaml.Node) (*yaml.Node, bool) {
 		return nil, false
 	}
 	if tag := n.ShortTag(); !strings.HasPrefix(tag, "!!") {
-		d.errorf("BERTH1114", d.src.node(n), "remove the tag", "YAML's own types are not used here, got %s", tag)
+		d.errorf("BERTH1114", d.src.node(n), "remove the tag", "berth does not accept YAML tags, got %s", tag)
 		return nil, false
 	}
 	d.depth++

@@ -49,7 +49,7 @@ func WithoutService(file string, text []byte, service, into string) ([]byte, err
 	delete(meant.Services, service)
 	return meaning(file, edited, meant, diag.Diagnostic{Range: key, Subject: "services." + service,
 		Summary: "services." + service + " can't be removed in this form",
-		Hint:    "write each service on lines of its own, or remove it by hand when the upgrade is complete up to that release"})
+		Hint:    "write each service on lines of its own, or remove it by hand when the upgrade has reached that release"})
 }
 
 // meaning returns an edited text if it means what was meant, and else the problem: YAML has more forms than an edit can know.

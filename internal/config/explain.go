@@ -81,7 +81,7 @@ func unknownKey(name, under string, known []string) error {
 		where = " under " + under
 	}
 	if len(known) == 0 {
-		return fmt.Errorf("there is no key %q%s; it has none", name, where)
+		return fmt.Errorf("there is no key %q%s; it has no keys", name, where)
 	}
 	guess := diag.Closest(name, known)
 	if at := Root().paths(name, ""); guess == "" && len(at) > 0 {

@@ -55,7 +55,7 @@ func TestExplain(t *testing.T) {
 		"databases.mysql":          `there is no key "mysql" under databases; known: pgsql, codeintel-db and codeinsights-db`,
 		"redis.x":                  `there is no key "x" under redis; known: redis-cache and redis-store`,
 		"banana":                   `there is no key "banana"; berth explain lists them`,
-		"on.x":                     `there is no key "x" under on; it has none`,
+		"on.x":                     `there is no key "x" under on; it has no keys`,
 	} {
 		if _, err := Explain(key, facts); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", key, err, want)

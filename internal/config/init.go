@@ -97,7 +97,7 @@ func (b *page) tls(a Answers) {
 	case CertifiedByLetsEncrypt:
 		b.line("tls", fmt.Sprintf("{letsEncrypt: {email: %s}}", scalar(a.Email)), "")
 	case CertifiedInFront:
-		b.line("tls", "{external: true}", "what is in front terminates TLS")
+		b.line("tls", "{external: true}", "the proxy in front terminates TLS")
 	}
 }
 

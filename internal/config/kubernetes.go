@@ -13,7 +13,7 @@ type KubernetesOptions struct {
 	Service           *FrontendService  `yaml:"service" doc:"The frontend's Service, for access through a load balancer or a node port instead of an Ingress."`
 	ImagePullSecrets  []string          `yaml:"imagePullSecrets" doc:"Secrets of the namespace with sign-ins for registries." example:"[regcred]"`
 	ExistingSecrets   map[string]string `yaml:"existingSecrets" each:"SECRET" names:"pgsql-auth|codeintel-db-auth|codeinsights-db-auth|redis-cache|redis-store" doc:"Your Secrets that replace Sourcegraph's own, for example from a secrets operator: Sourcegraph's name, then yours. They need the same keys." example:"{pgsql-auth: my-pgsql}"`
-	ClusterScoped     *bool             `yaml:"clusterScoped" doc:"false: no object outside the namespace at all, for admins without rights on the whole cluster. Prometheus then sees this namespace only, and what uses ports or folders of the nodes doesn't run: cadvisor, node-exporter, otel-agent." default:"true" example:"false"`
+	ClusterScoped     *bool             `yaml:"clusterScoped" doc:"false: no object outside the namespace at all, for admins without rights on the whole cluster. Prometheus then sees this namespace only, and services that use ports or folders of the nodes don't run: cadvisor, node-exporter, otel-agent." default:"true" example:"false"`
 	DisruptionBudgets bool              `yaml:"disruptionBudgets" doc:"PodDisruptionBudgets: draining a node stops at most one instance of a service at a time." example:"true"`
 	NetworkPolicy     bool              `yaml:"networkPolicy" doc:"NetworkPolicies: only pods of this installation reach each other, only the frontend is reached from outside." example:"true"`
 	PodSecurity       string            `yaml:"podSecurity" enum:"privileged|baseline|restricted" doc:"The level of Kubernetes' pod security standards that the pods meet. Below privileged, cadvisor and node-exporter can't run." default:"privileged, as Sourcegraph ships it" example:"restricted"`
@@ -22,7 +22,7 @@ type KubernetesOptions struct {
 	OpenShift         bool              `yaml:"openshift" doc:"OpenShift: a Route instead of an Ingress, and nothing that its default security refuses." example:"true"`
 	SingleNode        bool              `yaml:"singleNode" doc:"A cluster of one machine, such as k3s: one instance of each service, requests small enough for one machine." example:"true"`
 	Conflicts         []Conflict        `yaml:"conflicts" each:"N" doc:"What to do with fields that another program, such as an operator, sets to other values. Without a decision here, berth leaves replicas to autoscalers and kubectl scale, unless they are 0, and resets manual changes of other fields."`
-	Objects           []string          `yaml:"objects" file:"text" doc:"Files with further objects of yours, applied and removed with the rest." example:"[backend-config.yaml]"`
+	Objects           []string          `yaml:"objects" file:"text" doc:"Files with your own objects, applied and removed with the rest." example:"[backend-config.yaml]"`
 }
 
 // Conflict is a decision about fields that another program sets too.
@@ -56,7 +56,7 @@ type StorageClass struct {
 	Provisioner   string            `yaml:"provisioner" doc:"Creates the class with this provisioner. Without it, the class must exist." example:"ebs.csi.aws.com"`
 	Parameters    map[string]string `yaml:"parameters" each:"PARAMETER" doc:"The provisioner's parameters." example:"{type: gp3}"`
 	ReclaimPolicy string            `yaml:"reclaimPolicy" enum:"Retain|Delete" doc:"What happens to a disk when its claim is deleted." default:"Retain" example:"Delete"`
-	BindingMode   string            `yaml:"bindingMode" enum:"WaitForFirstConsumer|Immediate" doc:"When a disk is made." default:"WaitForFirstConsumer" example:"Immediate"`
+	BindingMode   string            `yaml:"bindingMode" enum:"WaitForFirstConsumer|Immediate" doc:"When a disk is created." default:"WaitForFirstConsumer" example:"Immediate"`
 }
 
 // Ingress is the Ingress that leads to the frontend.
@@ -65,7 +65,7 @@ type Ingress struct {
 	Class       string            `yaml:"class" main:"yes" doc:"The ingress class. berth sets what the controller of that name needs: docs/ingress.md." default:"nginx" example:"alb"`
 	Controller  string            `yaml:"controller" enum:"nginx|gce|gce-internal|alb|azure-application-gateway|traefik|haproxy|contour|istio|other" doc:"The controller behind the class, if the class has another name." default:"as the class is named" example:"traefik"`
 	Annotations map[string]string `yaml:"annotations" each:"ANNOTATION" doc:"Annotations for the ingress controller." example:"{cert-manager.io/cluster-issuer: letsencrypt}"`
-	TLSSecret   string            `yaml:"tlsSecret" doc:"The Secret with the certificate, such as one that cert-manager keeps. With tls.certificate, berth makes it." example:"sourcegraph-tls"`
+	TLSSecret   string            `yaml:"tlsSecret" doc:"The Secret with the certificate, such as one that cert-manager maintains. With tls.certificate, berth creates it." example:"sourcegraph-tls"`
 }
 
 // FrontendService is the frontend's Service.

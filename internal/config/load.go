@@ -38,7 +38,7 @@ func ReadFile(path string) ([]byte, error) {
 	case info.IsDir():
 		return nil, errors.New("it is a folder")
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is no regular file")
+		return nil, errors.New("it is not a regular file")
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrPermission) {
@@ -109,7 +109,7 @@ func Load(file string, data []byte) (*Doc, diag.List) {
 	d := &decoder{src: newSource(file, strings.ToValidUTF8(string(data), "\uFFFD")), doc: doc, budget: maxValues}
 	doc.top = d.src.at(1, 1, utf8.RuneCountInString(d.src.lines[0]))
 	if doc.broken = len(data) > MaxSize; doc.broken {
-		d.errorf("BERTH1114", diag.Range{File: file, Line: 1, Column: 1}, "name the config with: --config FILE", "the file has over %d bytes, more than any config", MaxSize)
+		d.errorf("BERTH1114", diag.Range{File: file, Line: 1, Column: 1}, "name the config with: --config FILE", "the file has over %d bytes, too many for a config", MaxSize)
 		return doc, d.problems
 	}
 	if doc.broken = !d.encoding(data); doc.broken {

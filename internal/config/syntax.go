@@ -39,14 +39,14 @@ func explainSyntax(e *yaml.LoadError, lines []string) syntaxProblem {
 		p.summary, p.hint = "the bracket is not closed as it was opened", "close [ with ] and { with }, with commas between the items"
 	case strings.Contains(e.Message, "mapping values are not allowed"):
 		p.summary = "the value has a colon in it, or the line is indented too far"
-		p.hint = "put a text with \": \" in quotes, or indent it as its neighbours"
+		p.hint = "put a text with \": \" in quotes, or indent it as the lines around it"
 	case strings.Contains(e.Message, "cannot start any token"):
 		first := []rune(line[min(p.column-1, len(line)):] + " ")[0]
 		p.summary, p.hint = fmt.Sprintf("a text can't begin with %c", first), "put it in quotes"
 	case strings.Contains(e.Message, "expected ':'"):
 		p.summary, p.hint = "the line has no key", "write it as  key: value"
 	case strings.Contains(e.Message, "did not find expected"):
-		p.summary, p.hint = "the line is not indented as its neighbours", "keys that belong together begin in the same column"
+		p.summary, p.hint = "the line is not indented as the lines around it", "keys that belong together begin in the same column"
 	case strings.Contains(e.Message, "unknown anchor"):
 		p.summary, p.hint = "the line refers to something that does not exist: "+e.Message, "put a text that begins with * in quotes"
 	}

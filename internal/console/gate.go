@@ -57,7 +57,7 @@ func (c *Console) guarded(next http.Handler) http.Handler {
 		from := r.Header.Get("Sec-Fetch-Site")
 		token := r.URL.Query().Get(tokenKey)
 		switch {
-		case r.URL.Path == "/style.css": // it says nothing of anybody
+		case r.URL.Path == "/style.css": // it says nothing about anybody
 			next.ServeHTTP(w, r)
 		case !Loopback(host):
 			c.fail(w, http.StatusMisdirectedRequest, "The console answers at 127.0.0.1 and localhost only.")
@@ -70,7 +70,7 @@ func (c *Console) guarded(next http.Handler) http.Handler {
 		case !c.gate.known(r):
 			c.fail(w, http.StatusForbidden, "Open the address that berth console printed. It works once, in one browser. For a new address, stop it with Ctrl-C and start it again.")
 		case from == "cross-site" || from == "same-site":
-			c.fail(w, http.StatusForbidden, "Another site led here. Open this page from the console itself.")
+			c.fail(w, http.StatusForbidden, "A link of another site led here. Open this page from the console itself.")
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -117,7 +117,7 @@ done`, nil)
 		}
 		kind, text, _ := strings.Cut(fact, " ")
 		if err := out[len(out)-1].take(kind, text); err != nil {
-			return nil, fmt.Errorf("read what is known of the backup %s: %w", out[len(out)-1].Name, err)
+			return nil, fmt.Errorf("read the facts of the backup %s: %w", out[len(out)-1].Name, err)
 		}
 	}
 	return out, nil

@@ -139,7 +139,7 @@ func (w *Worker) Drift(ctx context.Context, migrator Image, release string) (dia
 func (w *Worker) Index(ctx context.Context, image Image) error {
 	t := run.Task{Name: "indexes", Identity: w.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript),
 		Env: map[string]string{"WAIT": fmt.Sprint(int(conversion.Seconds()))}}
-	return w.do(ctx, t, "BERTH3704", "the databases' indexes are not valid after the system of the databases changed", w.fix())
+	return w.do(ctx, t, "BERTH3704", "indexes are not valid after the operating system of the databases changed", w.fix())
 }
 
 // Write runs a statement in one of the databases, such as one that builds an index again. It is run once more where a task before was killed.

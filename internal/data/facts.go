@@ -10,7 +10,7 @@ import (
 type Facts struct {
 	Release    string       `json:"release"` // that the databases are of; "" before Sourcegraph ever ran
 	Databases  []Database   `json:"databases"`
-	Unfinished []Unfinished `json:"unfinished"` // schema migrations that began and did not end well
+	Unfinished []Unfinished `json:"unfinished"` // schema migrations that started and failed
 	Background []Background `json:"background"` // out-of-band migrations
 }
 

@@ -50,14 +50,14 @@ type Round struct {
 // Watch begins to note which rows are written, from nothing. The rows that are noted are there for the rounds.
 func (w *Worker) Watch(ctx context.Context, image Image) error {
 	return w.do(ctx, run.Task{Name: "watch", Identity: w.identity("watch"), Image: image, As: "pgsql", Entry: script(movingScript + watchScript)},
-		"BERTH4615", "the source could not begin to note which rows are written; Sourcegraph answers there as before", w.fix())
+		"BERTH4615", "the triggers that note written rows could not be created at the source; Sourcegraph answers there as before", w.fix())
 }
 
 // Unwatch ends the noting of rows, and deletes the notes. It may be done where nothing was noted.
 func (w *Worker) Unwatch(ctx context.Context, image Image) error {
 	return w.do(ctx, run.Task{Name: "unwatch", Identity: w.identity("unwatch"), Image: image, As: "pgsql",
 		Entry: script(movingScript + "for database in $databases; do\n  use \"$database\" || continue\n  unwatch\ndone\n")},
-		"BERTH4615", "the notes about rows that were written could not be deleted", w.fix())
+		"BERTH4615", "the triggers and notes about written rows could not be deleted", w.fix())
 }
 
 // Noted is how many bytes the notes take.
@@ -126,7 +126,7 @@ func (w *Worker) changes(ctx context.Context, image Image, database string, r Ro
 	case 5:
 		d.Code, d.Hint = "BERTH4618", "return with: berth move back   and begin again when nothing changes tables"
 	case 7:
-		d.Code, d.Hint = "BERTH4617", "return with: berth move back   and move when less is written, or without --short-downtime"
+		d.Code, d.Hint = "BERTH4617", "return with: berth move back   and move when people write less, or without --short-downtime"
 	}
 	return diag.List{d}
 }
@@ -148,7 +148,7 @@ func (w *Worker) apply(ctx context.Context, image Image, database, round string,
 // unsynced says that a round was not carried, in the last words of who failed.
 func unsynced(subject, said string) diag.Diagnostic {
 	lines := strings.Split(strings.TrimSpace(said), "\n")
-	return diag.Diagnostic{Code: "BERTH4616", Severity: diag.Error, Subject: subject, Summary: "what was written at the source could not be carried; nothing was lost",
+	return diag.Diagnostic{Code: "BERTH4616", Severity: diag.Error, Subject: subject, Summary: "rows written at the source could not be carried over; nothing was lost",
 		Detail: lines[max(0, len(lines)-mostLines):], Hint: "fix the cause shown above"}
 }
 

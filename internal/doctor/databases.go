@@ -12,21 +12,21 @@ import (
 
 // databaseChecks look at the three databases. What is asked is in package look.
 var databaseChecks = []*Check{
-	{Code: "BERTH5020", Looks: "whether each database answers", Needs: []Source{FromDatabases}, Symptoms: []string{"502", "the frontend does not get ready"}, find: silentDatabases},
+	{Code: "BERTH5020", Looks: "whether each database answers", Needs: []Source{FromDatabases}, Symptoms: []string{"502", "the frontend does not become ready"}, find: silentDatabases},
 	{Code: "BERTH5021", Looks: "whether each database takes writes", Needs: []Source{FromDatabases}, Symptoms: []string{"nothing can be saved"}, find: perDatabase(readOnly)},
 	{Code: "BERTH5022", Looks: "connections against max_connections", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 80, Fail: 95, Unit: "% of max_connections"}, Symptoms: []string{"too many clients already"}, find: perDatabase(connections)},
 	{Code: "BERTH5023", Looks: "the collation version of each database and of its system", Needs: []Source{FromDatabases}, Symptoms: []string{"collation version mismatch", "duplicate rows"}, find: perDatabase(collation)},
 	{Code: "BERTH5024", Looks: "indexes that Postgres marks as invalid", Needs: []Source{FromDatabases}, Symptoms: []string{"search is slow"}, find: perDatabase(invalidIndexes)},
 	{Code: "BERTH5025", Looks: "how long transactions are open", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 60, Fail: 1440, Unit: "minutes"}, find: perDatabase(longTransaction)},
-	{Code: "BERTH5026", Looks: "how long somebody waits for a lock", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 1, Fail: 10, Unit: "minutes"}, Symptoms: []string{"pages hang"}, find: perDatabase(lockWait)},
-	{Code: "BERTH5027", Looks: "schema migrations that began and did not end well", Needs: []Source{FromDatabases}, Strict: true, Symptoms: []string{"dirty database", "upgrade stuck"}, find: perDatabase(dirty)},
+	{Code: "BERTH5026", Looks: "how long queries wait for a lock", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 1, Fail: 10, Unit: "minutes"}, Symptoms: []string{"pages hang"}, find: perDatabase(lockWait)},
+	{Code: "BERTH5027", Looks: "schema migrations that started and failed", Needs: []Source{FromDatabases}, Strict: true, Symptoms: []string{"dirty database", "upgrade stuck"}, find: perDatabase(dirty)},
 	{Code: "BERTH5028", Looks: "background migrations that report errors", Needs: []Source{FromDatabases}, Symptoms: []string{"upgrade stuck"}, find: perDatabase(background)},
-	{Code: "BERTH5029", Looks: "the major release of Postgres, and the one that the running release has", Needs: []Source{FromDatabases}, Symptoms: []string{"upgrade stuck"}, find: oldPostgres},
+	{Code: "BERTH5029", Looks: "the major release of Postgres against that of the running Sourcegraph release", Needs: []Source{FromDatabases}, Symptoms: []string{"upgrade stuck"}, find: oldPostgres},
 	{Code: "BERTH5030", Looks: "Postgres releases that are known to damage indexes", Needs: []Source{FromDatabases}, find: perDatabase(damagingRelease)},
 	{Code: "BERTH5031", Looks: "rows that vacuum has not removed", Needs: []Source{FromDatabases}, Symptoms: []string{"everything is slow"}, find: perDatabase(deadRows)},
-	{Code: "BERTH5032", Looks: "the age of the oldest transaction number", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 50, Fail: 80, Unit: "% of those that there are"}, find: perDatabase(oldTransactions)},
+	{Code: "BERTH5032", Looks: "the age of the oldest transaction number", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 50, Fail: 80, Unit: "% of all numbers"}, find: perDatabase(oldTransactions)},
 	{Code: "BERTH5033", Looks: "pages whose checksum is wrong", Needs: []Source{FromDatabases}, Strict: true, find: perDatabase(checksums)},
-	{Code: "BERTH5034", Looks: "whether each of the three databases is one of its own", Needs: []Source{FromDatabases}, Strict: true, find: sharedDatabase},
+	{Code: "BERTH5034", Looks: "whether the three databases are different ones", Needs: []Source{FromDatabases}, Strict: true, find: sharedDatabase},
 	{Code: "BERTH5036", Looks: "the clocks of databases and of this machine", Needs: []Source{FromDatabases}, Limit: &Limit{Warn: 60, Fail: 600, Unit: "seconds apart"}, Symptoms: []string{"sign-in fails"}, find: perDatabase(clock), blind: untimed},
 }
 
@@ -86,9 +86,9 @@ func (d Database) psql(statements ...string) string {
 func readOnly(c *Check, d Database) *Finding {
 	switch {
 	case d.Recovery:
-		return c.found(d.Name, diag.Error, "it takes no writes: it is a standby, or it recovers", "point the config to the primary server, or wait until it has recovered")
+		return c.found(d.Name, diag.Error, "it refuses writes: it is a standby, or it recovers", "point the config to the primary server, or wait until it has recovered")
 	case d.ReadOnly:
-		return c.found(d.Name, diag.Error, "it takes no writes: default_transaction_read_only is on",
+		return c.found(d.Name, diag.Error, "it refuses writes: default_transaction_read_only is on",
 			"find out who set it, then: "+d.psql("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")).left("somebody set it, and may have a reason")
 	}
 	return nil
@@ -157,15 +157,15 @@ func lockWait(c *Check, d Database) *Finding {
 	if severity == "" {
 		return nil
 	}
-	return c.found(d.Name, severity, fmt.Sprintf("somebody waits for a lock since %s", minutes(d.Waiting)),
-		"see who holds it: berth psql "+d.Name+" -- -c 'SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> array[]::int[]'").left("whoever holds the lock would lose their work")
+	return c.found(d.Name, severity, fmt.Sprintf("a query has waited for a lock for %s", minutes(d.Waiting)),
+		"see which query holds it: berth psql "+d.Name+" -- -c 'SELECT pid, pg_blocking_pids(pid), query FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> array[]::int[]'").left("whoever holds the lock would lose their work")
 }
 
 func dirty(c *Check, d Database) *Finding {
 	if len(d.Unfinished) == 0 {
 		return nil
 	}
-	return c.found(d.Name, diag.Error, fmt.Sprintf("%s began and did not end well", counted(len(d.Unfinished), "schema migration", "schema migrations")),
+	return c.found(d.Name, diag.Error, fmt.Sprintf("%s started and failed", counted(len(d.Unfinished), "schema migration", "schema migrations")),
 		"repair it before anything else: https://sourcegraph.com/docs/admin/how-to/dirty_database", d.Unfinished...).left("only the SQL of the migration tells whether a part of it was done")
 }
 
@@ -180,7 +180,7 @@ func background(c *Check, d Database) *Finding {
 func oldPostgres(e *Evidence, c *Check) (out []*Finding) {
 	for _, d := range e.Databases {
 		if major := d.Server / 10000; major < e.Postgres && !d.External { // what a server outside has to be is a question of the config
-			out = append(out, c.found(d.Name, diag.Error, fmt.Sprintf("it runs Postgres %d, and release %s has %d", major, e.Release, e.Postgres), "see which releases convert the data: berth upgrade path"))
+			out = append(out, c.found(d.Name, diag.Error, fmt.Sprintf("it runs Postgres %d, but release %s includes %d", major, e.Release, e.Postgres), "see which releases convert the data: berth upgrade path"))
 		}
 	}
 	return out
@@ -201,8 +201,8 @@ func deadRows(c *Check, d Database) *Finding {
 	if d.Dead < least || float64(d.Dead) < part*float64(d.Live) {
 		return nil
 	}
-	return c.found(d.Name, diag.Warning, fmt.Sprintf("the table %s has %d dead rows beside %d live ones", d.Table, d.Dead, d.Live),
-		"find out what keeps autovacuum from it, then: "+d.psql("VACUUM (ANALYZE) "+d.Table)).repaired("VACUUM (ANALYZE) " + d.Table)
+	return c.found(d.Name, diag.Warning, fmt.Sprintf("the table %s has %d dead rows and %d live ones", d.Table, d.Dead, d.Live),
+		"find out what blocks autovacuum, then: "+d.psql("VACUUM (ANALYZE) "+d.Table)).repaired("VACUUM (ANALYZE) " + d.Table)
 }
 
 func oldTransactions(c *Check, d Database) *Finding {
@@ -211,7 +211,7 @@ func oldTransactions(c *Check, d Database) *Finding {
 	if severity == "" {
 		return nil
 	}
-	return c.found(d.Name, severity, fmt.Sprintf("%.0f %% of the transaction numbers are used; at 100 %% it takes no writes", used), "freeze the oldest tables: "+d.psql("VACUUM (FREEZE)")).repaired("VACUUM (FREEZE)")
+	return c.found(d.Name, severity, fmt.Sprintf("%.0f %% of the transaction numbers are used; at 100 %% it refuses writes", used), "freeze the oldest tables: "+d.psql("VACUUM (FREEZE)")).repaired("VACUUM (FREEZE)")
 }
 
 func checksums(c *Check, d Database) *Finding {

@@ -618,7 +618,7 @@ func TestSummary(t *testing.T) {
 	}{
 		{Report{Findings: []*Finding{start, quiet}, Do: "start it: berth up"}, "2 findings; first: start it: berth up"},
 		{Report{Findings: []*Finding{quiet}, Checks: []Result{{Verdict: Pass}}}, "1 check, nothing found"},
-		{Report{Findings: []*Finding{quiet}, Checks: []Result{{Verdict: Pass}, {Verdict: Unknown}}}, "nothing found, but 1 of 2 checks could not look"},
+		{Report{Findings: []*Finding{quiet}, Checks: []Result{{Verdict: Pass}, {Verdict: Unknown}}}, "nothing found, but 1 of 2 checks could not run"},
 	} {
 		if got := c.report.Summary().String(); got != c.want {
 			t.Errorf("says %q, want %q", got, c.want)

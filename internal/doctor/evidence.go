@@ -196,7 +196,7 @@ type Database struct {
 	Table      string   `json:"table,omitempty"`      // its name
 	Age        int64    `json:"age"`                  // transactions since the oldest one that is not frozen
 	Checksums  int64    `json:"checksums,omitempty"`  // pages that were read and are damaged
-	Unfinished []string `json:"unfinished,omitempty"` // schema migrations that began and did not end well
+	Unfinished []string `json:"unfinished,omitempty"` // schema migrations that started and failed
 	Background []string `json:"background,omitempty"` // background migrations that report errors
 	Release    string   `json:"release,omitempty"`    // that it records; only pgsql
 }

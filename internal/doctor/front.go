@@ -28,9 +28,9 @@ var frontChecks = []*Check{
 	{Code: "BERTH5051", Looks: "whether a search is answered", Needs: []Source{FromFrontProxy}, Symptoms: []string{"search fails"}, find: searchFails, blind: unsearched},
 	{Code: "BERTH5052", Looks: "how long a search takes", Needs: []Source{FromFrontProxy}, Limit: &Limit{Warn: 3, Fail: 15, Unit: "seconds"}, Symptoms: []string{"search is slow"}, find: searchSlow, blind: unsearched},
 	{Code: "BERTH5053", Looks: "whether the name of the url is found", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unresolved},
-	{Code: "BERTH5054", Looks: "until when the certificate is valid", Needs: []Source{FromCertificates}, Limit: &Limit{Warn: 21, Fail: 0, Unit: "days left"}, Symptoms: []string{"browsers warn of the certificate"}, find: expires, blind: unpresented},
-	{Code: "BERTH5056", Looks: "whether the certificate is for the host of the url", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: otherNames, blind: unpresented},
-	{Code: "BERTH5057", Looks: "whether this machine trusts the certificate", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn of the certificate"}, find: untrusted, blind: unpresented},
+	{Code: "BERTH5054", Looks: "until when the certificate is valid", Needs: []Source{FromCertificates}, Limit: &Limit{Warn: 21, Fail: 0, Unit: "days left"}, Symptoms: []string{"browsers warn about the certificate"}, find: expires, blind: unpresented},
+	{Code: "BERTH5056", Looks: "whether the certificate is for the host of the url", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn about the certificate"}, find: otherNames, blind: unpresented},
+	{Code: "BERTH5057", Looks: "whether this machine trusts the certificate", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn about the certificate"}, find: untrusted, blind: unpresented},
 	{Code: "BERTH5058", Looks: "whether anything answers at the url", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unreached, blind: unnamed},
 }
 
@@ -51,7 +51,7 @@ func unsearched(e *Evidence) string {
 	case f.Searched == 401 || f.Searched == 403:
 		return "a search needs a sign-in: put an access token into the variable SRC_ACCESS_TOKEN"
 	case f.Searched == 0:
-		return "no search could be made from here"
+		return "berth could not search from here"
 	}
 	return ""
 }
@@ -59,7 +59,7 @@ func unsearched(e *Evidence) string {
 // unpresented says why no certificate was seen where there has to be one.
 func unpresented(e *Evidence) string {
 	if a := e.Address; a != nil && strings.HasPrefix(e.URL, "https://") && !a.TLS {
-		return "nothing at the url showed a certificate"
+		return "no server at the url showed a certificate"
 	}
 	return ""
 }
@@ -142,6 +142,6 @@ func untrusted(e *Evidence, c *Check) []*Finding {
 	if e.Address == nil || e.Address.Untrusted == "" || e.Address.Mismatch != "" || !e.Address.Expires.After(e.Taken) {
 		return nil
 	}
-	return []*Finding{c.found(address, diag.Warning, "this machine does not trust the certificate of "+e.Address.Host, "serve the whole chain; a private authority must be known to people's machines; if it is, mute this",
+	return []*Finding{c.found(address, diag.Warning, "this machine does not trust the certificate of "+e.Address.Host, "serve the whole chain; if people's machines trust your private authority, mute this",
 		e.Address.Untrusted)}
 }

@@ -42,7 +42,7 @@ const foreignData = "BERTH5066"
 // Source: https://sourcegraph.com/docs/self-hosted/how-to and the threads that docs/troubleshooting.md names; the messages of Postgres, Redis and Linux
 var signatures = []signature{
 	{code: "BERTH5060", pattern: `No space left on device|ENOSPC|disk quota exceeded`, severity: diag.Error, symptoms: []string{"disk full"},
-		summary: "a write failed for lack of room on the disk", hint: "make room on the disk of its volume, then: berth up"},
+		summary: "a write failed because the disk is full", hint: "make room on the disk of its volume, then: berth up"},
 	{code: "BERTH5061", pattern: `Read-only file system`, severity: diag.Error,
 		summary: "its file system is read-only", hint: "check the disk for errors: dmesg on its host names them"},
 	{code: "BERTH5062", pattern: `sorry, too many clients already|remaining connection slots are reserved`, severity: diag.Error, symptoms: []string{"too many clients already"},
@@ -56,7 +56,7 @@ var signatures = []signature{
 	{code: foreignData, pattern: `has wrong ownership|Can't open or create append-only dir .*: Permission denied|initdb: error: could not (change permissions|access directory)|could not open file .*: Permission denied|Can't open the append-only file.*: Permission denied|^>>> 'dir /redis-data'`, severity: diag.Error,
 		summary: "its data belongs to another user", hint: "give the files of its volume the user that berth catalogue show RELEASE lists for the service"},
 	{code: "BERTH5067", pattern: `database files are incompatible with server|was initialized by PostgreSQL version`, services: ofPostgres, severity: diag.Error, strict: true,
-		summary: "its data is of another major release of Postgres than its image", hint: "see how release and data stand: berth upgrade path"},
+		summary: "its data is of another major release of Postgres than its image", hint: "see which releases convert the data: berth upgrade path"},
 	{code: "BERTH5068", pattern: `PANIC:  could not locate a valid checkpoint record|invalid page in block|could not read block`, services: ofPostgres, severity: diag.Error, strict: true,
 		summary: "its files are damaged", hint: "stop Sourcegraph, keep a copy of the volume, and restore a backup"},
 	{code: "BERTH5069", pattern: `Bad file format reading the append only file|Short read or OOM loading DB`, services: ofRedis, severity: diag.Error,
@@ -68,13 +68,13 @@ var signatures = []signature{
 	{code: "BERTH5072", pattern: `cannot allocate memory`, services: []string{"zoekt-webserver", "zoekt-indexserver"}, severity: diag.Error, symptoms: []string{"search crashes with: cannot allocate memory"},
 		summary: "the kernel refuses to map more index files", hint: "on its host: sysctl -w vm.max_map_count=262144, and the same line in /etc/sysctl.d/"},
 	{code: "BERTH5073", pattern: `signal: killed`, services: []string{"gitserver", "worker", "precise-code-intel-worker"}, severity: diag.Warning, symptoms: []string{"out of memory"},
-		summary: "the kernel ended one of its processes, in most cases for lack of memory", hint: "raise  services.SERVICE.memory  in the config, then: berth up"},
+		summary: "the kernel killed one of its processes, in most cases because memory ran out", hint: "raise  services.SERVICE.memory  in the config, then: berth up"},
 	{code: "BERTH5074", pattern: `x509: certificate signed by unknown authority|SSL certificate problem: (unable to get local issuer|self[- ]signed)`, severity: diag.Warning, symptoms: []string{"repositories are not cloned"},
 		summary: "it does not trust a certificate", hint: "add the authority:  certificateAuthorities: [ca.pem]  then: berth up"},
 	{code: "BERTH5075", pattern: `lookup ([^ :]+).*: no such host|Could not resolve host:? ([^ ;]+)`, foreign: true, severity: diag.Warning,
 		summary: "it can't find a host by its name", hint: "see the name in its log; the DNS server of the host or of the cluster must know it"},
 	{code: "BERTH5076", pattern: `upgrade not permitted|out of date with upgrade policy|instance version .* to .* is not supported`, services: []string{"sourcegraph-frontend", "migrator"}, severity: diag.Error, symptoms: []string{"upgrade stuck"},
-		summary: "it refuses a jump over releases", hint: "deploy the release that ran before, then: berth upgrade"},
+		summary: "it refuses to start: its release is too far from that of the databases", hint: "deploy the release that ran before, then: berth upgrade"},
 	{code: "BERTH5077", pattern: `driver: bad connection`, least: 3, services: []string{"sourcegraph-frontend", "sourcegraph-frontend-internal", "worker", "gitserver", "repo-updater", "precise-code-intel-worker", "searcher"}, severity: diag.Warning,
 		summary: "its connection to a database broke", hint: "see that the database has enough memory, and did not restart"},
 	{code: "BERTH5084", pattern: `Schema drift detected for`, services: migrations, severity: diag.Error, symptoms: []string{"upgrade stuck", "schema drift"},
@@ -138,7 +138,7 @@ func (s signature) find(e *Evidence, c *Check) (out []*Finding) {
 		f := c.found(l.Service, s.severity, s.summary, s.hint, fmt.Sprintf("%s in its last lines, such as:", counted(times, "time", "times")), "  "+last)
 		f.Problem.Subject = l.Instance
 		if i := e.instance(l.Instance); s.code == foreignData && i != nil && i.Chown != "" {
-			f.Problem.Hint = "give its files back to the user that it runs as: " + i.Chown
+			f.Problem.Hint = "make its user the owner of its files: " + i.Chown
 		}
 		out = append(out, f)
 	}

@@ -8,7 +8,7 @@ import (
 
 // objectChecks look at object storage of the admin's own. The bundled one is a service as others are.
 var objectChecks = []*Check{
-	{Code: "BERTH5044", Looks: "whether your own object storage takes, gives and deletes an object, and whether it is the one that was written", Needs: []Source{FromObjects},
+	{Code: "BERTH5044", Looks: "whether your own object storage can write, read and delete an object, and returns the same bytes", Needs: []Source{FromObjects},
 		Symptoms: []string{"uploads of code intelligence are not processed"}, find: refusesObjects},
 	{Code: "BERTH5045", Looks: "whether this machine, and so Sourcegraph, knows the authority of your own object storage's certificate", Needs: []Source{FromObjects},
 		Symptoms: []string{"x509: certificate signed by unknown authority", "uploads of code intelligence are not processed"}, find: unknownAuthority},
@@ -20,7 +20,7 @@ func refusesObjects(e *Evidence, c *Check) []*Finding {
 		return nil
 	}
 	return storage(c.found("object storage", diag.Error, fmt.Sprintf("the bucket %s does not %s an object", e.Objects.Bucket, e.Objects.Step),
-		"see that the keys of the config may put, get and delete there: berth explain objectStorage", e.Objects.Refuses))
+		"check that the keys of the config may put, get and delete there: berth explain objectStorage", e.Objects.Refuses))
 }
 
 func unknownAuthority(e *Evidence, c *Check) []*Finding {

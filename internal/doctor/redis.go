@@ -11,7 +11,7 @@ var redisChecks = []*Check{
 	{Code: "BERTH5040", Looks: "whether each Redis store answers", Needs: []Source{FromRedis}, Symptoms: []string{"people are signed out", "502"}, find: silentRedis},
 	{Code: "BERTH5041", Looks: "the memory of each Redis store against its limit", Needs: []Source{FromRedis}, Limit: &Limit{Warn: 85, Fail: 98, Unit: "% of maxmemory"}, find: perRedis(redisMemory)},
 	{Code: "BERTH5042", Looks: "whether each Redis store saves its data", Needs: []Source{FromRedis}, Symptoms: []string{"people are signed out"}, find: perRedis(unsaved)},
-	{Code: "BERTH5043", Looks: "whether redis-store throws keys away", Needs: []Source{FromRedis}, Symptoms: []string{"people are signed out"}, find: perRedis(evicts)},
+	{Code: "BERTH5043", Looks: "whether redis-store evicts keys", Needs: []Source{FromRedis}, Symptoms: []string{"people are signed out"}, find: perRedis(evicts)},
 }
 
 func perRedis(look func(*Check, Redis) *Finding) func(*Evidence, *Check) []*Finding {
@@ -57,6 +57,6 @@ func evicts(c *Check, r Redis) *Finding {
 	if r.Name != "redis-store" || r.Evicted == 0 {
 		return nil
 	}
-	return c.found(r.Name, diag.Warning, fmt.Sprintf("it threw %s away for lack of memory; sessions are among them", counted(int(r.Evicted), "key", "keys")),
+	return c.found(r.Name, diag.Warning, fmt.Sprintf("it evicted %s because its memory is full; sessions are among them", counted(int(r.Evicted), "key", "keys")),
 		r.more("give it more memory:  services."+r.Name+".memory"))
 }

@@ -17,7 +17,7 @@ var runChecks = []*Check{
 	{Code: "BERTH5080", Looks: "how berth's last run ended", Needs: []Source{FromHistory}, Symptoms: []string{"upgrade stuck"}, find: lastRun},
 	{Code: "BERTH5081", Looks: "the mutes in the config", Needs: []Source{FromConfig}, find: mutesWithoutEffect},
 	{Code: "BERTH5083", Looks: "when berth made the last backup, where the config says where backups go", Needs: []Source{FromHistory}, Limit: &Limit{Warn: 7, Fail: 60, Unit: "days since the last backup"}, find: oldBackup},
-	{Code: "BERTH5082", Looks: "whether what runs is what the config asks for", Needs: []Source{FromRelease, FromPlan}, find: undeployed},
+	{Code: "BERTH5082", Looks: "whether what runs matches the config", Needs: []Source{FromRelease, FromPlan}, find: undeployed},
 }
 
 // placeChecks are what other parts of berth look at, by themselves.
@@ -54,7 +54,7 @@ func lastRun(e *Evidence, c *Check) []*Finding {
 	if r.Next != "" {
 		hint = "continue it: berth " + r.Next
 	}
-	f := c.found("berth", diag.Warning, fmt.Sprintf("the last run, %s, is %s since %s", r.What, r.Result, r.Started.Format(time.DateTime)), hint)
+	f := c.found("berth", diag.Warning, fmt.Sprintf("the last run, %s, has been %s since %s", r.What, r.Result, r.Started.Format(time.DateTime)), hint)
 	switch r.Next {
 	case "up":
 		f.by(Deploy)
@@ -88,10 +88,10 @@ func mutesWithoutEffect(e *Evidence, c *Check) (out []*Finding) {
 		f := c.found("config", diag.Warning, "", "remove it from  doctor.mute  in the config")
 		switch {
 		case strict:
-			f.Problem.Summary = m.Code + " can't be muted: it means that data is in danger"
+			f.Problem.Summary = m.Code + " can't be muted, because data is in danger"
 		case !e.Taken.Before(m.Until):
 			f.Problem.Summary = fmt.Sprintf("the mute of %s has expired: %s", m.Code, m.Reason)
-			f.Problem.Hint = "fix what it was for and remove it from  doctor.mute,  or set another day"
+			f.Problem.Hint = "fix the cause and remove it from  doctor.mute,  or set another day"
 		default:
 			continue
 		}
@@ -146,7 +146,7 @@ func supported(e *Evidence, c *Check) []*Finding {
 	if e.Support == "" || e.Support == "supported" {
 		return nil
 	}
-	return []*Finding{c.found("release", diag.Warning, "release "+e.Release+" gets no fixes any more: "+e.Support, "see the releases on the way: berth upgrade path")}
+	return []*Finding{c.found("release", diag.Warning, "release "+e.Release+" no longer gets fixes: "+e.Support, "see the upgrade steps: berth upgrade path")}
 }
 
 // putBack is what to do about what somebody changed by hand.

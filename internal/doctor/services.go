@@ -21,8 +21,8 @@ var serviceChecks = []*Check{
 	{Code: "BERTH5002", Looks: "whether every service runs", Needs: []Source{FromServices}, Symptoms: []string{"a service does not run"}, find: stopped},
 	{Code: "BERTH5003", Looks: "whether every service of the config is there", Needs: []Source{FromServices}, find: missing},
 	{Code: "BERTH5004", Looks: "the containers of your own", Needs: []Source{FromServices}, find: ownContainers},
-	{Code: "BERTH5005", Looks: "whether the kernel ended a process for lack of memory", Needs: []Source{FromInstances}, Symptoms: []string{"a service restarts again and again", "out of memory"}, find: outOfMemory},
-	{Code: "BERTH5006", Looks: "how often instances restarted", Needs: []Source{FromInstances}, Limit: &Limit{Warn: 3, Fail: 10, Unit: "restarts, the last one within an hour"}, Symptoms: []string{"a service restarts again and again"}, find: restarts},
+	{Code: "BERTH5005", Looks: "whether the kernel killed a process because memory ran out", Needs: []Source{FromInstances}, Symptoms: []string{"a service restarts repeatedly", "out of memory"}, find: outOfMemory},
+	{Code: "BERTH5006", Looks: "how often instances restarted", Needs: []Source{FromInstances}, Limit: &Limit{Warn: 3, Fail: 10, Unit: "restarts, the last one within an hour"}, Symptoms: []string{"a service restarts repeatedly"}, find: restarts},
 	{Code: "BERTH5007", Looks: "memory in use against limits", Needs: []Source{FromInstances, FromMemory}, Limit: &Limit{Warn: 92, Fail: 98, Unit: "% of the limit"}, Symptoms: []string{"out of memory"}, find: memoryUse, blind: unmeasured},
 	{Code: "BERTH5008", Looks: "why pods do not start: nodes, volumes, images, quotas, admission, probes", Needs: []Source{FromServices}, Target: catalogue.Kubernetes, Passes: "BERTH34*", Symptoms: []string{"a pod is pending", "an image can't be pulled", "a volume is not bound"},
 		find: explained},
@@ -114,7 +114,7 @@ func stopped(e *Evidence, c *Check) (out []*Finding) {
 
 func missing(e *Evidence, c *Check) (out []*Finding) {
 	for _, name := range e.Missing {
-		f := c.found(e.service(name), diag.Error, "the config asks for it, and it is not there", "create it: berth up").by(Deploy)
+		f := c.found(e.service(name), diag.Error, "the config asks for it, but it is not there", "create it: berth up").by(Deploy)
 		f.Problem.Subject = name
 		out = append(out, f)
 	}
@@ -138,13 +138,13 @@ func outOfMemory(e *Evidence, c *Check) (out []*Finding) {
 		if !i.OOMKilled || e.outlived(i) {
 			continue
 		}
-		limit := "it has no limit of its own, so the host ran out of memory"
+		limit := "it has no memory limit, so the host ran out of memory"
 		hint := "use a host with more memory, or run less on it"
 		if i.Memory > 0 {
 			limit = "its limit is " + bytes(i.Memory)
 			hint = fmt.Sprintf("raise  services.%s.memory  in the config, then: berth up", i.Service)
 		}
-		f := c.found(i.Service, diag.Error, "the kernel ended it for lack of memory", hint, limit)
+		f := c.found(i.Service, diag.Error, "the kernel killed it because memory ran out", hint, limit)
 		f.Problem.Subject = i.Name
 		out = append(out, f)
 	}

@@ -46,7 +46,7 @@ func (s Summary) String() string {
 	case s.Findings == 0 && s.Unseen == 0:
 		return fmt.Sprintf("%s, nothing found", counted(s.Checks, "check", "checks"))
 	case s.Findings == 0:
-		return fmt.Sprintf("nothing found, but %d of %d checks could not look", s.Unseen, s.Checks)
+		return fmt.Sprintf("nothing found, but %d of %d checks could not run", s.Unseen, s.Checks)
 	}
 	text := counted(s.Findings, "finding", "findings")
 	switch {

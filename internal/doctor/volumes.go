@@ -10,7 +10,7 @@ import (
 var volumeChecks = []*Check{
 	{Code: "BERTH5010", Looks: "the room in the volumes with data", Needs: []Source{FromVolumes}, Limit: &Limit{Warn: 85, Fail: 95, Unit: "% used"}, Symptoms: []string{"disk full", "search finds no new commits"}, find: fullVolumes},
 	{Code: "BERTH5011", Looks: "the inodes of the volumes with data", Needs: []Source{FromVolumes, FromInodes}, Limit: &Limit{Warn: 90, Fail: 98, Unit: "% used"}, Symptoms: []string{"disk full, but there is room"}, find: fullInodes},
-	{Code: "BERTH5013", Looks: "when disks are full, at the pace of the last days", Needs: []Source{FromVolumes, FromPace}, Limit: &Limit{Warn: 30, Fail: 5, Unit: "days until it is full"}, Symptoms: []string{"disk full"}, find: fillingVolumes},
+	{Code: "BERTH5013", Looks: "when disks will be full, at the pace of the last days", Needs: []Source{FromVolumes, FromPace}, Limit: &Limit{Warn: 30, Fail: 5, Unit: "days until it is full"}, Symptoms: []string{"disk full"}, find: fillingVolumes},
 	{Code: "BERTH5012", Looks: "the room on the disk with Docker's volumes", Needs: []Source{FromPlace}, Target: catalogue.Compose, Limit: &Limit{Warn: 10, Fail: 2, Unit: "GiB free"}, Symptoms: []string{"disk full"}, find: fullDisk, blind: untoldDisk},
 }
 
@@ -53,7 +53,7 @@ func fullInodes(e *Evidence, c *Check) (out []*Finding) {
 
 func untoldDisk(e *Evidence) string {
 	if e.FreeBytes <= 0 {
-		return "the engine is on another machine, or does not say"
+		return "the engine is on another machine, or does not report it"
 	}
 	return ""
 }
@@ -78,7 +78,7 @@ func fillingVolumes(e *Evidence, c *Check) (out []*Finding) {
 			continue
 		}
 		said[[2]int64{v.Size, v.Free >> 20}] = true
-		f := c.found(v.Service, c.Limit.severity(v.Full), fmt.Sprintf("its disk is full in %.0f days at the pace of the last days, %s a day", v.Full, bytes(int64(v.PerDay))),
+		f := c.found(v.Service, c.Limit.severity(v.Full), fmt.Sprintf("its disk will be full in %.0f days at the pace of the last days, %s a day", v.Full, bytes(int64(v.PerDay))),
 			"see what fills it, and what to edit: berth size --measured")
 		f.Problem.Subject = v.Instance
 		out = append(out, f)

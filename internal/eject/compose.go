@@ -240,7 +240,7 @@ func (p Project) readme(r *Result) stack.File {
 			"Containers mount files of `" + p.Folder + "`, and its `.env` has the passwords. Keep this folder."},
 		[2]string{"What an override can't say", list(r.Unsaid)},
 		[2]string{"Apply", "The first command shows what the second would do. It says `Running` for each container that stays as it is. A container whose limits\n" +
-			"berth changed while it ran is created again once.\n\n" + commands(compose+" up -d --dry-run", compose+" up -d")},
-		[2]string{"Then", "Stop the timer of `berth agent`, if there is one. Labels that begin with `dev.berth` mean nothing any more: remove them from the override at the\n" +
-			"next upgrade, when containers are created again anyway."})
+			"berth changed while it ran is recreated once.\n\n" + commands(compose+" up -d --dry-run", compose+" up -d")},
+		[2]string{"Then", "Stop the timer of `berth agent`, if there is one. Labels that begin with `dev.berth` no longer have a meaning: remove them from the override at the\n" +
+			"next upgrade, when containers are recreated anyway."})
 }

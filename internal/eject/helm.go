@@ -114,7 +114,7 @@ func helmReadme(in *forms.Input, r *Result) stack.File {
 
 // afterwards removes what berth keeps in the cluster.
 func afterwards(set *kubernetes.Set) string {
-	text := "Delete the CronJob of `berth agent`, if there is one. berth's own records are not needed any more:\n\n" +
+	text := "Delete the CronJob of `berth agent`, if there is one. berth's own records are no longer needed:\n\n" +
 		commands("kubectl -n "+set.Namespace+" delete lease,secret,configmap -l dev.berth.installation="+set.Name+",dev.berth.state")
 	var jobs []string
 	for i := range set.Objects {

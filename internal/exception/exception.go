@@ -98,11 +98,11 @@ func (e *Exception) check(name string, record *catalogue.SupportRecord) (problem
 	}
 	for key, day := range map[string]string{"askedOn": e.AskedOn, "expires": e.Expires} {
 		if _, err := time.Parse(time.DateOnly, day); err != nil {
-			problems = append(problems, problem("BERTH4811", name, fmt.Sprintf("%s is %q, and not a day", key, day), nil, "write a day such as 2027-06-30"))
+			problems = append(problems, problem("BERTH4811", name, fmt.Sprintf("%s is %q, which is not a day", key, day), nil, "write a day such as 2027-06-30"))
 		}
 	}
 	if e.Releases == "" {
-		problems = append(problems, problem("BERTH4812", name, "releases has no answer", []string{"An exception for all releases for ever is none."}, `write a range such as ">=7.0 <8.0"`))
+		problems = append(problems, problem("BERTH4812", name, "releases has no answer", []string{"An exception must have an end."}, `write a range such as ">=7.0 <8.0"`))
 	}
 	for key, bounds := range map[string]string{"releases": e.Releases, "versions": e.Versions} {
 		if _, err := catalogue.Within("1.0", bounds); err != nil {
@@ -186,7 +186,7 @@ func Stands(e *Exception, text, signature []byte, revoked bool, record *catalogu
 // signerOf is who of those who may decide signed a file.
 func signerOf(name string, text, signature []byte, record *catalogue.SupportRecord) (string, error) {
 	if len(record.Deciders) == 0 {
-		return "", fmt.Errorf("the support record names nobody who may decide")
+		return "", fmt.Errorf("the support record lists nobody who may decide")
 	}
 	var last error
 	for _, d := range record.Deciders {
@@ -210,7 +210,7 @@ func (s Standing) Ends(name string) diag.List {
 	case s.Status == Expired:
 		return diag.List{problem("BERTH4813", name, "it expired on "+s.Expires, nil, "renew it: berth exception renew "+s.ID)}
 	case s.Status == Untrusted:
-		return diag.List{problem("BERTH4814", name, "it is not trusted", []string{s.Reason}, "have it decided and signed once more")}
+		return diag.List{problem("BERTH4814", name, "it is not trusted", []string{s.Reason}, "have it decided and signed again")}
 	case s.Status == Granted && s.Days <= Warnings[0]:
 		hint := "renew it: berth exception renew " + s.ID
 		if s.Days <= Warnings[1] {

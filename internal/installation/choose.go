@@ -22,7 +22,7 @@ func (w *Want) ServiceNames() []string {
 // Choose finds instances by their services, or by their own names, in the order of all. No names are all of them. Names that fit nothing are problems.
 func (w *Want) Choose(all []Instance, names []string) (chosen []Instance, problems diag.List) {
 	if len(all) == 0 {
-		return nil, diag.List{{Code: "BERTH4403", Severity: diag.Error, Subject: w.Stack.Name, Summary: "nothing of this installation is there",
+		return nil, diag.List{{Code: "BERTH4403", Severity: diag.Error, Subject: w.Stack.Name, Summary: "no container or pod of this installation exists",
 			Hint: "start it with: berth up   or name another config: --config FILE"}}
 	}
 	if len(names) == 0 {

@@ -147,9 +147,9 @@ func Disks(ctx context.Context, in Insider, i Instance) (disks []Disk, problem s
 	case ctx.Err() != nil:
 		return nil, "its disks do not answer within " + asking.String()
 	case errors.As(err, &problems) && len(problems) > 0:
-		return nil, "disks can't be asked: " + problems[0].Summary
+		return nil, "disks can't be measured: " + problems[0].Summary
 	case err != nil:
-		return nil, "disks can't be asked: " + err.Error()
+		return nil, "disks can't be measured: " + err.Error()
 	}
 	if disks = parseDisks(&said, i.Mounts); len(disks) != len(i.Mounts) {
 		first, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n")

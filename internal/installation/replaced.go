@@ -28,12 +28,12 @@ func (i *Installation) Replaced(ctx context.Context, e *Environment, p *plan.Pla
 	if c.SiteConfig == nil && c.CodeHosts == nil && c.Settings == nil || !restartsFrontend(p) || !i.databaseRuns(p) {
 		return nil
 	}
-	e.Watch(run.Event{Kind: run.Asked, Text: "asking the databases what your configuration files would replace"})
+	e.Watch(run.Event{Kind: run.Asked, Text: "querying the databases for what your configuration files would replace"})
 	asker := data.Worker{Tasks: i.Tasks, Tag: e.Tag()}
 	there, err := asker.Configured(ctx, i.Image("pgsql"))
 	if err != nil {
-		return diag.List{{Code: "BERTH1532", Severity: diag.Warning, Subject: i.File, Summary: "the databases could not be asked what your configuration files replace",
-			Detail: []string{err.Error(), "a codeHosts file deletes every connection that it does not have; a site configuration and settings replace what people edited"},
+		return diag.List{{Code: "BERTH1532", Severity: diag.Warning, Subject: i.File, Summary: "the databases could not be queried, so berth can't show what your configuration files replace",
+			Detail: []string{err.Error(), "a codeHosts file deletes every connection that is not in it; site configuration and settings files replace what people edited"},
 			Hint:   "compare the files with Sourcegraph's pages before you continue"}}
 	}
 	generated, err := i.Store.Generated(ctx)
@@ -56,7 +56,7 @@ func (i *Installation) Address(ctx context.Context, e *Environment, p *plan.Plan
 	if i.Doc.Config.SiteConfig != nil || i.Stack.URL == "" || !i.databaseRuns(p) {
 		return nil
 	}
-	e.Watch(run.Event{Kind: run.Asked, Text: "asking the databases which address Sourcegraph has"})
+	e.Watch(run.Event{Kind: run.Asked, Text: "querying the databases for Sourcegraph's address"})
 	asker := data.Worker{Tasks: i.Tasks, Tag: e.Tag()}
 	there, err := asker.Configured(ctx, i.Image("pgsql"))
 	if err != nil || strings.TrimRight(there.ExternalURL, "/") == strings.TrimRight(i.Stack.URL, "/") {
@@ -66,7 +66,7 @@ func (i *Installation) Address(ctx context.Context, e *Environment, p *plan.Plan
 		Summary: "Sourcegraph does not know its address: its site configuration has no externalURL",
 		Hint:    fmt.Sprintf("set  \"externalURL\": %q  at %[1]s/site-admin/configuration", i.Stack.URL)}
 	if there.ExternalURL != "" {
-		d.Summary = fmt.Sprintf("Sourcegraph's site configuration says %s, and url says %s", there.ExternalURL, i.Stack.URL)
+		d.Summary = fmt.Sprintf("Sourcegraph's site configuration has %s, but the config's url is %s", there.ExternalURL, i.Stack.URL)
 		d.Detail = []string{"single sign-on and links in mails lead to the former"}
 	}
 	return diag.List{d}
@@ -133,7 +133,7 @@ func (i *Installation) names(key, what string, file *config.ConfigFile, text str
 		return nil
 	}
 	return diag.List{{Code: "BERTH1531", Severity: diag.Warning, Range: i.Doc.At(key + ".file"), Detail: few(gone),
-		Summary: file.File + " takes away what " + what + " of Sourcegraph has now",
+		Summary: file.File + " replaces what " + what + " of Sourcegraph has now",
 		Hint:    "to keep it, copy it from Sourcegraph's page into the file, with its secrets"}}
 }
 

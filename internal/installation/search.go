@@ -61,7 +61,7 @@ func (i *Installation) Searched(ctx context.Context, by Route, now func() time.T
 
 // Inspected asks the databases by a task. Where none can be run, for whatever reason, they can't be asked.
 func Inspected(ctx context.Context, e *Environment, w *Want, tasks run.Tasks) (Said, error) {
-	e.Watch(run.Event{Kind: run.Asked, Text: "asking the databases which release they are of"})
+	e.Watch(run.Event{Kind: run.Asked, Text: "querying the databases for their release"})
 	asker := data.Worker{Tasks: tasks, Tag: e.Tag()}
 	facts, err := asker.Inspect(ctx, w.Image("pgsql"))
 	if err != nil {

@@ -20,7 +20,7 @@ func (e *Environment) SignIn(w *Want) (map[string]string, error) {
 		}
 		if c.ID == "" || c.Secret == "" {
 			return nil, diag.List{{Code: "BERTH1650", Severity: diag.Error, Range: w.Doc.At("databases." + name + ".external.auth"),
-				Summary: "berth has no credentials for AWS, and needs them to ask the databases and to back them up",
+				Summary: "berth has no credentials for AWS, which it needs to query the databases and to back them up",
 				Hint:    `set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where berth runs, as this does:  eval "$(aws configure export-credentials --format env)"`}}
 		}
 		port := 5432

@@ -64,7 +64,7 @@ func (e *Environment) text(file string) (*Want, diag.List, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, diag.List{{Code: "BERTH1100", Severity: diag.Error, Subject: file, Summary: "there is no such file",
-			Hint: "make one with: berth init"}}, nil
+			Hint: "create one with: berth init"}}, nil
 	case err != nil:
 		return nil, diag.List{{Code: "BERTH1115", Severity: diag.Error, Subject: file, Summary: err.Error(),
 			Hint: "name the config with: --config FILE"}}, nil
@@ -232,7 +232,7 @@ func (w *Want) siteConfig() (jsonc.Value, error) {
 	}
 	site, ok := jsonc.Parse(content)
 	if !ok {
-		return jsonc.Value{}, fmt.Errorf("read %s: it is no JSON", name)
+		return jsonc.Value{}, fmt.Errorf("read %s: it is not JSON", name)
 	}
 	return site, nil
 }

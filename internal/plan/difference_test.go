@@ -313,7 +313,7 @@ func TestStale(t *testing.T) {
 	}{
 		{"nothing", func(*Desired, *State) {}, nil},
 		{"a service that got ready is no other state", status("pgsql", Starting), nil},
-		{"a rendered file", func(d *Desired, _ *State) { d.Project = "p2" }, []string{"the config or what it refers to"}},
+		{"a rendered file", func(d *Desired, _ *State) { d.Project = "p2" }, []string{"the config or a file that it names"}},
 		{"a catalogue", func(d *Desired, _ *State) { d.Catalogue = "c2" }, []string{"the catalogue"}},
 		{"a container", gone("pgsql"), []string{"what runs"}},
 		{"a limit", container("pgsql", func(c *Container) { c.Memory = 1 }), []string{"what runs"}},

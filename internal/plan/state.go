@@ -137,10 +137,10 @@ func Hash(v any) string {
 func Stale(saved, now Basis) []string {
 	var out []string
 	for _, part := range []struct{ what, then, now string }{
-		{"the config or what it refers to", saved.Config, now.Config},
+		{"the config or a file that it names", saved.Config, now.Config},
 		{"the catalogue", saved.Catalogue, now.Catalogue},
 		{"what runs", saved.State, now.State},
-		{"berth itself: " + saved.Program + " made the plan, and this is " + now.Program, saved.Program, now.Program},
+		{"berth itself: " + saved.Program + " made the plan, but this is " + now.Program, saved.Program, now.Program},
 	} {
 		if part.then != part.now {
 			out = append(out, part.what)

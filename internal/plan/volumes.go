@@ -19,7 +19,7 @@ func (b *differ) network() {
 			Why: []Cause{{Text: "its network is replaced; its volumes are kept"}}}))
 	}
 	b.torn = append(b.torn, b.add(Step{Verb: RemoveNetwork, Object: n.Name, Effect: Downtime,
-		Why: orElse(b.desired.Origins, "the config no longer says anything of it")}))
+		Why: orElse(b.desired.Origins, "the config no longer sets it")}))
 }
 
 // afterTeardown orders the replacement of a network: images and files first, then everything is removed, then it is made again.
@@ -84,7 +84,7 @@ func LeftBehind(d Desired, s State) diag.List {
 			}
 			was := s.source(u, v.Path)
 			p := diag.Diagnostic{Code: "BERTH1661", Severity: diag.Error, Subject: u.Name,
-				Summary: fmt.Sprintf("its data is in %s and would stay there; it would start without it in %s", was, v.Source),
+				Summary: fmt.Sprintf("its data is in %s and would stay there; the service would start without data in %s", was, v.Source),
 				Detail:  []string{u.Service + " keeps " + v.Keeps},
 				Hint:    fmt.Sprintf("copy %s while Sourcegraph is stopped (berth down), then write  holdsData: true  beside the new place; or remove the change", was)}
 			i := slices.IndexFunc(u.Origins, func(o Cause) bool { return o.Text == "volume" })

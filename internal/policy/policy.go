@@ -65,7 +65,7 @@ func (d Decision) String() string {
 	case Refused:
 		return d.To + " is not possible: " + d.Reason
 	}
-	return fmt.Sprintf("the upgrade to %s %s", d.To, map[Action]string{Upgrade: "starts", Resume: "goes on"}[d.Action])
+	return fmt.Sprintf("the upgrade to %s %s", d.To, map[Action]string{Upgrade: "starts", Resume: "continues"}[d.Action])
 }
 
 // Candidate is a later release, and the path to it.

@@ -13,7 +13,7 @@ func (p *Proposal) Page() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("# Sourcegraph for %s: a proposal\n", p.in.Name)
-	say("Written by berth %s for Sourcegraph %s, from a list of %s. What it says of support has its source, read by %s.\n", p.in.Berth, p.Release,
+	say("Written by berth %s for Sourcegraph %s, from a list of %s. Each statement about support has its source, read by %s.\n", p.in.Berth, p.Release,
 		counted(len(p.in.Answers), "requirement", "requirements"), p.in.Read)
 	say("%s. It runs on %s: %s. %s, %s.\n", p.verdicts(), map[catalogue.Target]string{catalogue.Compose: "one machine, with Docker Compose", catalogue.Kubernetes: "Kubernetes"}[p.Target], cell(p.Why),
 		exceptions(len(p.Needs)), counted(len(p.Open), "point is open", "points are open"))
@@ -79,7 +79,7 @@ func (p *Proposal) size(say func(string, ...any)) {
 	for _, n := range e.Notes {
 		say("- %s", n)
 	}
-	say("\nWhat is needed in addition if a number is twice as large:\n\n| number | cores | memory | disk |\n|---|---|---|---|")
+	say("\nNeeded in addition if a number is twice as large:\n\n| number | cores | memory | disk |\n|---|---|---|---|")
 	for _, d := range e.Depends {
 		say("| %s | %d | %s GB | %s GB |", d.Input, d.Cores, gb(max(float64(d.Memory), d.Limits)), gb(d.Disk))
 	}

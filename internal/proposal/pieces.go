@@ -79,7 +79,7 @@ var pieces = []piece{
 	{subjects: []string{"executors"}, value: is(""), asks: "Executors are set up once Sourcegraph runs: `executors`, with a token in `siteConfig`: `berth explain executors`."},
 	{subjects: []string{"saml", "oidc", "ldap", "scim"}, value: is(""), asks: "The settings of the identity provider: they are in Sourcegraph's site configuration: `berth explain siteConfig`."},
 	{subjects: []string{"licence"}, value: is(""), asks: "The licence key, from Sourcegraph: `licenseKey` in the site configuration."},
-	{subjects: []string{"single-container", "helm", "machine-images"}, says: `(?i)\d+\.\d+`, value: is(""), asks: "What runs today is taken over or moved before anything else: `berth docs move`, `berth adopt`, `berth upgrade path`."},
+	{subjects: []string{"single-container", "helm", "machine-images"}, says: `(?i)\d+\.\d+`, value: is(""), asks: "Take over or move the current installation before anything else: `berth docs move`, `berth adopt`, `berth upgrade path`."},
 }
 
 // databases are the three databases on a server of the customer's own.
@@ -176,7 +176,7 @@ func (p *Proposal) address(keys map[string]part, fields *[]part) {
 		p.open("The Secret sourcegraph-tls with the certificate, in the namespace, and the class of the Ingress (kubernetes.ingress.class).")
 	default:
 		keys["tls"] = part{"{external: true}", ""}
-		p.open("What stands in front and terminates TLS? Or: your certificate and its key (tls.certificate, tls.key).")
+		p.open("Which proxy in front terminates TLS? Or: your certificate and its key (tls.certificate, tls.key).")
 	}
 }
 

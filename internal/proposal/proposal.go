@@ -174,7 +174,7 @@ func (p *Proposal) judge() {
 			case catalogue.Unsupported:
 				p.open("%q can't be met as it stands: %s", a.Question, f.Says)
 			case catalogue.Unknown:
-				p.open("Nobody knows about %q; ask Sourcegraph: %s", a.Question, f.Says)
+				p.open("The support record does not know about %q; ask Sourcegraph: %s", a.Question, f.Says)
 			}
 		}
 		if len(a.Findings) == 0 && a.People+a.Repositories == 0 {
@@ -184,7 +184,7 @@ func (p *Proposal) judge() {
 		}
 	}
 	if len(p.Assumed) > 0 {
-		p.open("No line says these numbers, so they are assumed: %s. How much they decide: see the table of the size.", strings.Join(p.Assumed, ", "))
+		p.open("No line has these numbers, so they are assumed: %s. The table of the size shows how much depends on them.", strings.Join(p.Assumed, ", "))
 	}
 }
 
@@ -201,7 +201,7 @@ func (p *Proposal) named() {
 		cores, _ := strconv.Atoi(m[1]) // digits, as the expression says
 		memory, _ := strconv.Atoi(m[2])
 		if cores < p.Estimate.Cores || memory < p.Estimate.Memory {
-			p.open("%q is smaller than what the load asks for: size %s has %d cores and %d GB of memory. Measure with `berth size --measured` once it runs, or take a larger machine.",
+			p.open("%q is smaller than the load needs: size %s has %d cores and %d GB of memory. Measure with `berth size --measured` once it runs, or use a larger machine.",
 				a.Question, p.Estimate.Size, p.Estimate.Cores, p.Estimate.Memory)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package report is what an installation tells Sourcegraph's Delivery team about itself, where its admin wants that: what runs, what was done and how it
-// ended, and which codes the doctor finds. Every value in it is a number, a time, or a word of a list that is known beforehand. So it has no names, hosts,
+// ended, and which codes the doctor finds. Every value in it is a number, a time, or a word of a fixed list. So it has no names, hosts,
 // repositories or people, whatever stands in the config and in the history. The installation signs it, and its name is the fingerprint of its key: who has
 // another key can't speak for it. Pure.
 package report

@@ -93,7 +93,7 @@ func Open(text []byte, now time.Time) (*Received, diag.List) {
 	case len(text) > MaxSize:
 		return nil, refused("BERTH4910", fmt.Sprintf("it is larger than %d KiB", MaxSize>>10), "send reports as berth report writes them")
 	case depth(text) > maxDepth:
-		return nil, refused("BERTH4911", "it has lists in lists that no report has", "send reports as berth report writes them")
+		return nil, refused("BERTH4911", "it has nested lists, which reports don't have", "send reports as berth report writes them")
 	}
 	if err := json.Unmarshal(text, &s); err != nil || len(s.Report) == 0 {
 		return nil, NoReport()
@@ -105,26 +105,26 @@ func Open(text []byte, now time.Time) (*Received, diag.List) {
 	key, err := base64.StdEncoding.DecodeString(s.Key)
 	signature, wrong := base64.StdEncoding.DecodeString(s.Signature)
 	if err != nil || wrong != nil || len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, append([]byte(signs), payload.Bytes()...), signature) {
-		return nil, refused("BERTH4912", "it is not what was signed", "make it again with berth report")
+		return nil, refused("BERTH4912", "its signature does not match", "write it again with berth report")
 	}
 	sum := sha256.Sum256(payload.Bytes())
 	r := &Received{ID: hex.EncodeToString(sum[:]), Payload: payload.Bytes()}
 	if err := json.Unmarshal(r.Payload, &r.Report); err != nil {
-		return nil, refused("BERTH4911", "it has a value of another form than a report has", "send reports as berth report writes them")
+		return nil, refused("BERTH4911", "it has a value in an unknown form", "send reports as berth report writes them")
 	}
 	r.Made = r.Made.UTC().Truncate(time.Second)
 	switch {
 	case r.Version > Version:
-		return nil, refused("BERTH4914", fmt.Sprintf("its form is %d, and the newest that is known here is %d", r.Version, Version), "send it again when this server is newer")
+		return nil, refused("BERTH4914", fmt.Sprintf("its form is %d, but this server knows forms up to %d", r.Version, Version), "send it again after an update of this server")
 	case r.Installation != fingerprint(key):
-		return nil, refused("BERTH4913", "its key is not that of the installation that it names", "make it again with berth report")
+		return nil, refused("BERTH4913", "its key is of another installation than it names", "write it again with berth report")
 	case r.Made.After(now.Add(skew)):
-		return nil, refused("BERTH4915", "it was made on "+r.Made.Format(time.DateOnly)+", which is to come", "correct the clock of the installation")
+		return nil, refused("BERTH4915", "it was made on "+r.Made.Format(time.DateOnly)+", which is in the future", "correct the clock of the installation")
 	case r.Made.Before(First):
-		return nil, refused("BERTH4915", "it was made on "+r.Made.Format(time.DateOnly)+", before there was berth", "correct the clock of the installation")
+		return nil, refused("BERTH4915", "it was made on "+r.Made.Format(time.DateOnly)+", before berth existed", "correct the clock of the installation")
 	}
 	if what := r.unlisted(); what != "" {
-		return nil, refused("BERTH4916", what+" has a value that no report has", "send reports as berth report writes them")
+		return nil, refused("BERTH4916", what+" has an invalid value", "send reports as berth report writes them")
 	}
 	return r, nil
 }
@@ -216,7 +216,7 @@ func All(in io.Reader, each func(text []byte) error) error {
 
 // NoReport is what is wrong with a text that is no report.
 func NoReport() diag.List {
-	return refused("BERTH4911", "it is no report", "send reports as berth report writes them")
+	return refused("BERTH4911", "it is not a report", "send reports as berth report writes them")
 }
 
 func refused(code, summary, hint string) diag.List {

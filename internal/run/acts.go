@@ -24,7 +24,7 @@ var _ Target = (*Acts)(nil)
 func (a *Acts) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, _ func(plan.Step, int64, int64)) error {
 	do, known := a.By[verb]
 	if !known {
-		return fmt.Errorf("nobody does %s", verb)
+		return fmt.Errorf("no part of berth does %s", verb)
 	}
 	for _, step := range steps {
 		found, err := do(ctx, step)

@@ -123,7 +123,7 @@ func (h *Hold) How(object string) string {
 	case h.broken != nil:
 		return ", requests do not wait: " + h.broken.Error()
 	}
-	return ", requests wait no longer"
+	return ", requests no longer wait"
 }
 
 // passUnlessAway passes requests on unless something else went since that was decided.

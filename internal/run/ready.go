@@ -84,7 +84,7 @@ func (r *Run) judge(ctx context.Context, l look) {
 }
 
 // inHand describes steps that have started and reported nothing yet.
-var inHand = map[plan.Verb]string{plan.Write: "being written", plan.Create: "being made", plan.Execute: "being started", plan.Update: "being changed", plan.TakeOver: "being taken over", plan.GiveBack: "being given back",
+var inHand = map[plan.Verb]string{plan.Write: "being written", plan.Create: "being made", plan.Execute: "being started", plan.Update: "being changed", plan.TakeOver: "being taken over", plan.GiveBack: "being returned",
 	plan.Start: "being started", plan.Restart: "being restarted", plan.Recreate: "being replaced", plan.Remove: "being removed",
 	plan.RemoveNetwork: "being removed", plan.Delete: "being deleted"}
 

@@ -101,7 +101,7 @@ func services(s *stack.Stack) []string {
 // certificates say who has the certificate.
 var certificates = map[address.TLS]string{
 	address.Nowhere:   "none: plain HTTP",
-	address.InFront:   "of what stands in front of Sourcegraph",
+	address.InFront:   "of the proxy in front of Sourcegraph",
 	address.Files:     "the files that `tls` names",
 	address.Automatic: "of Let's Encrypt, renewed automatically",
 	address.Cluster:   "in the cluster",

@@ -34,12 +34,12 @@ func Verify(key minisign.PublicKey, name string, text, signature []byte) (commen
 		return "", refused(name, fmt.Sprintf("it was signed with the key %X, not with %X", s.KeyID, key.ID()))
 	}
 	if !minisign.Verify(key, text, signature) {
-		return "", refused(name, "it is not what was signed")
+		return "", refused(name, "its signature does not match")
 	}
 	return s.TrustedComment, nil
 }
 
 func refused(name, why string) error {
 	return diag.List{{Code: "BERTH4701", Severity: diag.Error, Summary: name + " is not trusted", Detail: []string{why},
-		Hint: "get the file and " + name + Suffix + " once more from where they are published", Subject: name}}
+		Hint: "get the file and " + name + Suffix + " again from where they are published", Subject: name}}
 }

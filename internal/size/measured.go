@@ -121,7 +121,7 @@ func (t Tables) Judge(s Seen, shipped func(service string) int64) Measured {
 		size, beyond := t.size(Load{People: c.People, Repositories: c.Repositories})
 		m.Size, m.For = size.Name, fmt.Sprintf("%d people and %d repositories", size.People, size.Repositories)
 		if beyond {
-			m.For = "more than any figures are for"
+			m.For = "more than Sourcegraph has figures for"
 		} else if c.Days >= month {
 			m.grows("its people outgrow size "+size.Name, size.People-c.People, c.NewPeople)
 			m.grows("its repositories outgrow size "+size.Name, size.Repositories-c.Repositories, c.NewRepositories)

@@ -310,14 +310,14 @@ func (t Tables) machines(e *Estimate) {
 	i := slices.IndexFunc(t.Scaling.Machines, func(m catalogue.Machine) bool { return m.Cores >= e.Cores && m.Memory >= e.Memory })
 	if i < 0 {
 		e.Machine, e.Nodes = t.Scaling.Machines[len(t.Scaling.Machines)-1], 1
-		e.Notes = append(e.Notes, fmt.Sprintf("one machine ends here: Sourcegraph names none with %d cores and %d GB. Take a cluster; an installation that is there already gets there with berth move, "+
+		e.Notes = append(e.Notes, fmt.Sprintf("too large for one machine: Sourcegraph lists none with %d cores and %d GB. Use a cluster; an installation that is there already gets there with berth move, "+
 			"which costs the downtime that its plan shows, or minutes with --short-downtime", e.Cores, e.Memory))
 		return
 	}
 	e.Machine, e.Nodes = t.Scaling.Machines[i], 1
 	for _, s := range e.Services {
 		if s.Memory > float64(e.Machine.Memory) {
-			e.Notes = append(e.Notes, fmt.Sprintf("%s alone would use %.0f GB, more than the machine has; take one with more memory, or a cluster", s.Name, s.Memory))
+			e.Notes = append(e.Notes, fmt.Sprintf("%s alone would use %.0f GB, more than the machine has; use one with more memory, or a cluster", s.Name, s.Memory))
 		}
 	}
 }

@@ -62,10 +62,10 @@ func (m *Move) Stands(file string) diag.List {
 		d.Code, d.Summary = "BERTH4602", "Sourcegraph has moved to "+m.Other.String()
 		d.Hint += "   or delete this one: berth move finish"
 	case m.Phase == Filled:
-		d.Code, d.Summary = "BERTH4603", "this installation gets the data of "+m.Other.String()+" by a move, and is not complete"
+		d.Code, d.Summary = "BERTH4603", "this installation receives the data of "+m.Other.String()+" by a move, and is not complete"
 		d.Hint = "continue with: berth move --config " + m.Other.File + " --to " + file
 	default:
-		d.Code, d.Summary = "BERTH4604", "a move back led from here to "+m.Other.String()+", where people work now"
+		d.Code, d.Summary = "BERTH4604", "berth move back returned from here to "+m.Other.String()+", where people work now"
 		d.Hint = "to delete what is here for good: berth down --config " + file + " --delete-data NAME"
 	}
 	return diag.List{d}

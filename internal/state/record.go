@@ -156,7 +156,7 @@ func (r *Record) Pause() string {
 	}
 	text := fmt.Sprintf("requests waited, %.0f s at most", r.Waited)
 	if r.Plan != nil && r.Plan.Notice != nil {
-		text += fmt.Sprintf("; %.0f s were foreseen", r.Plan.Notice.Waits)
+		text += fmt.Sprintf("; the estimate was %.0f s", r.Plan.Notice.Waits)
 	}
 	return text
 }

@@ -152,7 +152,7 @@ func (s *Status) backups(ctx context.Context, e *installation.Environment, i *in
 	}
 	d := diag.Diagnostic{Code: "BERTH4521", Severity: diag.Warning, Subject: "backup", Summary: "no backup was made yet", Hint: "make one: berth backup"}
 	if !made.IsZero() {
-		d.Summary, d.Hint = "a backup was proven "+backup.Ago(proof, e.Now())+": nobody knows whether it can be restored", "restore the newest one into a scratch server: berth backup prove latest"
+		d.Summary, d.Hint = "a backup was proven "+backup.Ago(proof, e.Now())+": it may not be restorable", "restore the newest one into a scratch server: berth backup prove latest"
 	}
 	return diag.List{d}, nil
 }

@@ -124,7 +124,7 @@ func (r *Reader) Judge(doc *config.Doc, running, release string) (out []plan.Jud
 		case ends && slices.Contains(allowable, f.Status):
 			j.Text += "; the exception " + was.Exception + " ends with " + running
 		case ends:
-			j.Text += "; the exception " + was.Exception + " is not needed any more"
+			j.Text += "; the exception " + was.Exception + " is no longer needed"
 		case f.Status == catalogue.Supported:
 			continue
 		case upgraded && was.Status != f.Status:

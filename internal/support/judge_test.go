@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 		{"an exception that an upgrade ends", own, "6.12.0", "7.5.4453", []Grant{grant}, []string{"patches.0 and 2 more: needs an exception; the exception own ends with 6.12.0"}},
 		{"a release without support", "release: 5.11.0\n", "", "5.11.0", nil, []string{"release: not supported"}},
 		{"an exception that an upgrade makes needless", "release: 5.11.0\n", "5.11.0", "7.5.4453", []Grant{{ID: "old", Subject: "release", Releases: "<6.0"}},
-			[]string{"release: supported; the exception old is not needed any more"}},
+			[]string{"release: supported; the exception old is no longer needed"}},
 		{"nobody knows", "services: {gitserver: {volume: {nfs: {server: nfs, path: /a}}}}\n", "", "7.5.4453", nil, []string{"services.gitserver.volume.nfs: the support record does not know"}},
 	} {
 		doc, problems := config.Load("sourcegraph.yaml", []byte("target: compose\nurl: http://localhost\n"+c.text))

@@ -55,7 +55,7 @@ type Verdict string
 const (
 	Yes          Verdict = "yes"
 	WithGuidance Verdict = "yes, with guidance"
-	OnTheWayOut  Verdict = "yes, but on its way out"
+	OnTheWayOut  Verdict = "yes, but deprecated"
 	InPart       Verdict = "yes, as far as the record understands it" // some words say nothing to it
 	ByException  Verdict = "yes, by an exception"
 	NeedsOne     Verdict = "needs an exception"

@@ -80,7 +80,7 @@ func (p *planner) begin() (Version, diag.List) {
 	oldest, err := Parse(p.rules.Oldest)
 	if err == nil && from.Minor().compare(oldest.Minor()) < 0 {
 		return from, refuse("BERTH3752", "--from", fmt.Sprintf("%s is older than %s, the first release that supports an upgrade over several releases", from, p.rules.Oldest),
-			"upgrade one minor release at a time to "+p.rules.Oldest+" first, as Sourcegraph's guide of that time says")
+			"upgrade one minor release at a time to "+p.rules.Oldest+" first, as Sourcegraph's guide for those releases says")
 	}
 	return from, nil
 }

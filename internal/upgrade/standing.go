@@ -188,7 +188,7 @@ func older(change Change, s Standing, w Wish, doubt string) diag.Diagnostic {
 	}
 	return diag.Diagnostic{Code: "BERTH3741",
 		Summary: fmt.Sprintf("%s asks for %s, but the data has the schema of %s: an older release can't work with the databases of a newer one", w.File, change.To, change.From),
-		Detail:  []string{"found: " + s.String(), "Sourcegraph does not refuse this by itself, and would damage data"},
+		Detail:  []string{"found: " + s.String(), "Sourcegraph does not refuse this, and would damage data"},
 		Hint:    hint}
 }
 
@@ -229,7 +229,7 @@ func (p *planner) moved(s Standing, release Version) (at, why string) {
 	for name, v := range s.atDatabases() {
 		for _, r := range p.rules.Reindexes {
 			if p.has(r.Database) && crosses(release, v, r.Crosses) {
-				return name, "they sort text in another way, so indexes have to be checked"
+				return name, "they sort text differently, so indexes have to be checked"
 			}
 		}
 	}
@@ -283,7 +283,7 @@ func (j Way) steps() []string {
 	for _, h := range j.Hops {
 		stops = append(stops, h.To)
 		for _, text := range h.Irreversible {
-			lines = append(lines, "on the way to "+h.To+", only a backup can undo this: "+text)
+			lines = append(lines, "in the upgrade to "+h.To+", only a backup can undo this: "+text)
 		}
 		for _, r := range h.ByHand {
 			lines = append(lines, "by hand, for "+h.To+": "+r.Text)

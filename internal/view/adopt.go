@@ -15,7 +15,7 @@ var fates = []struct {
 	title string
 }{
 	{adopt.Lost, "can't be kept"},
-	{adopt.Again, "made again, as Sourcegraph ships it, with what keys say"},
+	{adopt.Again, "recreated, as Sourcegraph ships it, with the settings of keys"},
 	{adopt.Alone, "left alone: berth does not touch it"},
 	{adopt.Patch, "kept by a patch"},
 	{adopt.Secret, "kept as a secret, in a file"},
@@ -59,7 +59,7 @@ func Adoption(w io.Writer, r adopt.Report, all bool) {
 			adopted(w, i)
 		}
 	}
-	fmt.Fprintf(w, "\n%s as Sourcegraph %s ships it, and berth as well\n", counted(same, "line is", "lines are"), r.Base.Release)
+	fmt.Fprintf(w, "\n%s as Sourcegraph %s ships it, unchanged by berth\n", counted(same, "line is", "lines are"), r.Base.Release)
 	for _, note := range r.Notes {
 		fmt.Fprintf(w, "note      %s\n", note)
 	}
@@ -113,7 +113,7 @@ func adopted(w io.Writer, i adopt.Item) {
 	value := strings.Join(strings.Fields(i.Theirs), " ")
 	switch {
 	case value == "" && i.Fate != adopt.Default:
-		what += " (taken away)"
+		what += " (removed)"
 	case value != "" && value != "true" && !strings.HasPrefix(value, "{"):
 		what += " = " + value
 	}

@@ -53,7 +53,7 @@ func staged(w io.Writer, p *plan.Plan, about string) {
 	fmt.Fprintf(w, "%s · Sourcegraph %s · installation %s on %s\n%s\n\n", p.Action, p.Release, p.Installation, p.Target, about)
 	for _, s := range p.Stages {
 		if s.NoReturn {
-			Fit(w, "   ▌ ", "from here: what the databases hold now is gone")
+			Fit(w, "   ▌ ", "from here: the databases' present data is gone")
 		}
 		item(w, s.Name, s.Text)
 		if s.Seconds > 15 {

@@ -123,7 +123,7 @@ func Analysis(w io.Writer, a *bundle.Analysis, all bool) {
 			unwell++
 		}
 	}
-	fmt.Fprintf(w, "services  %d containers, %d of them not as they should be\n", len(a.Instances), unwell)
+	fmt.Fprintf(w, "services  %d containers, %d of them with a problem\n", len(a.Instances), unwell)
 	for _, i := range a.Instances {
 		if !i.Well() || all {
 			fmt.Fprintf(w, "          %s: %s\n", i.Name, i.Describe())
@@ -161,6 +161,6 @@ func Difference(w io.Writer, d *bundle.Difference) {
 		fmt.Fprintf(w, "removed   %s\n", f)
 	}
 	if len(d.Instances)+len(d.Errors)+len(d.Gone)+len(d.Added)+len(d.Removed) == 0 && d.Releases[0] == d.Releases[1] {
-		fmt.Fprintln(w, "the bundles tell the same")
+		fmt.Fprintln(w, "no differences between the bundles")
 	}
 }

@@ -40,7 +40,7 @@ func Doctor(w io.Writer, r *doctor.Report) {
 	for _, v := range []struct {
 		verdict doctor.Verdict
 		words   string
-	}{{doctor.Warn, "with warnings"}, {doctor.Fail, "failed"}, {doctor.Unknown, "could not look"}} {
+	}{{doctor.Warn, "with warnings"}, {doctor.Fail, "failed"}, {doctor.Unknown, "could not run"}} {
 		if n := r.Count(v.verdict); n > 0 {
 			fmt.Fprintf(w, ", %d %s", n, v.words)
 		}
@@ -77,7 +77,7 @@ func diagnosed(w io.Writer, f *doctor.Finding, depth int) {
 		fmt.Fprintf(w, "%s      %s\n", margin, p.Hint)
 	}
 	if len(f.Follows) > 0 {
-		fmt.Fprintf(w, "%s      from it follows:\n", margin)
+		fmt.Fprintf(w, "%s      as a result:\n", margin)
 	}
 	for _, below := range f.Follows {
 		diagnosed(w, below, depth+3)
@@ -122,7 +122,7 @@ func Unfixable(w io.Writer, r *doctor.Report) {
 		fmt.Fprintln(w, "fix       nothing is wrong")
 		return
 	}
-	fmt.Fprintln(w, "fix       nothing of this can be fixed without you; each finding says what to do")
+	fmt.Fprintln(w, "fix       berth can't fix these safely; each finding says what to do")
 	for _, f := range r.Findings {
 		if f.Muted == nil && f.Left != "" {
 			fmt.Fprintf(w, "left      %s %s: %s\n", f.Problem.Code, f.Problem.Subject, f.Left)
@@ -221,18 +221,18 @@ func junit(w io.Writer, r *doctor.Report) error {
 	return err
 }
 
-// prometheus writes the verdict of each check as a number: 0 pass, 1 warn, 2 fail, -1 could not look.
+// prometheus writes the verdict of each check as a number: 0 pass, 1 warn, 2 fail, -1 could not run.
 //
 // Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 func prometheus(w io.Writer, r *doctor.Report) error {
 	values := map[doctor.Verdict]int{doctor.Pass: 0, doctor.Warn: 1, doctor.Fail: 2, doctor.Unknown: -1}
 	var b strings.Builder
 	label := strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
-	b.WriteString("# HELP berth_doctor_check What a check came to: 0 pass, 1 warn, 2 fail, -1 could not look.\n# TYPE berth_doctor_check gauge\n")
+	b.WriteString("# HELP berth_doctor_check The result of a check: 0 pass, 1 warn, 2 fail, -1 could not run.\n# TYPE berth_doctor_check gauge\n")
 	for _, c := range r.Checks {
 		fmt.Fprintf(&b, "berth_doctor_check{installation=\"%s\",code=\"%s\",title=\"%s\"} %d\n", label.Replace(r.Installation), c.Code, label.Replace(c.Title), values[c.Verdict])
 	}
-	b.WriteString("# HELP berth_doctor_finding A problem that the doctor found; cause says whether it follows from none of the others.\n# TYPE berth_doctor_finding gauge\n")
+	b.WriteString("# HELP berth_doctor_finding A problem that the doctor found; cause says whether no other finding explains it.\n# TYPE berth_doctor_finding gauge\n")
 	causes := map[*doctor.Finding]bool{}
 	for _, f := range r.Findings {
 		causes[f] = true
@@ -246,7 +246,7 @@ func prometheus(w io.Writer, r *doctor.Report) error {
 		}
 		seen[line] = true
 	}
-	fmt.Fprintf(&b, "# HELP berth_doctor_time_seconds When the doctor looked.\n# TYPE berth_doctor_time_seconds gauge\nberth_doctor_time_seconds{installation=\"%s\"} %d\n", label.Replace(r.Installation), r.Taken.Unix())
+	fmt.Fprintf(&b, "# HELP berth_doctor_time_seconds When the doctor ran.\n# TYPE berth_doctor_time_seconds gauge\nberth_doctor_time_seconds{installation=\"%s\"} %d\n", label.Replace(r.Installation), r.Taken.Unix())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -93,7 +93,7 @@ func legend(g *graph.Graph) []string {
 
 // fronts say what runs with a front.
 var fronts = map[stack.Front]string{
-	stack.Open: "open to people", stack.Closed: "only the databases run, RELEASE", stack.Ahead: "start what reads no schema", stack.Answering: "start what answers people",
+	stack.Open: "open to people", stack.Closed: "only the databases run, RELEASE", stack.Ahead: "start what reads no schema", stack.Answering: "start services for people",
 	stack.Stopped: "stop all of RELEASE", stack.DatabasesOnly: "only the databases run, RELEASE", stack.BehindPage: "start all behind the page",
 }
 

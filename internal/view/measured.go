@@ -22,7 +22,7 @@ func Measured(w io.Writer, m sizing.Measured, edit []string) {
 	}
 	fmt.Fprintln(w)
 	if len(m.Limits) == 0 {
-		fmt.Fprintln(w, "first     nothing is met at this pace, as far as there is one")
+		fmt.Fprintln(w, "first     no limit is reached at this pace, as far as it is known")
 	}
 	for i, l := range m.Limits {
 		Fit(w, map[bool]string{true: "first     ", false: "then      "}[i == 0], l.String())
@@ -34,7 +34,7 @@ func Measured(w io.Writer, m sizing.Measured, edit []string) {
 		Fit(w, "unknown   ", u)
 	}
 	if len(edit) == 0 {
-		fmt.Fprintln(w, "\nNo limit asks for an edit.")
+		fmt.Fprintln(w, "\nNo limit needs an edit.")
 		return
 	}
 	fmt.Fprintf(w, "\nIn sourcegraph.yaml:\n\n  services:\n    %s\n", strings.Join(edit, "\n    "))
@@ -84,5 +84,5 @@ func filling(d sizing.Disk) string {
 	case d.Days == 0:
 		return text + ", no pace yet"
 	}
-	return text + ", does not fill"
+	return text + ", does not grow"
 }

@@ -16,7 +16,7 @@ func TestNoticed(t *testing.T) {
 	}
 	p := &plan.Plan{From: "7.5.0", Awaited: []string{"pgsql", "gitserver"}, Steps: []plan.Step{step("gitserver", plan.Brief), step("pgsql", plan.Downtime),
 		step("worker", plan.Brief), step("caddy", plan.Downtime)}, Notice: &plan.Notice{Waits: 8.4, Refused: 1}}
-	want := `requests wait and are answered, the longest after some 8 s (as measured here):
+	want := `requests wait and are answered, the longest after about 8 s (as measured here):
            gitserver, pgsql
          the front proxy takes no connections for about 1 s: caddy
          a short pause of worker`
@@ -24,7 +24,7 @@ func TestNoticed(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	p.Notice.Guessed = []string{"pgsql"}
-	if got := effect(p); !strings.Contains(got, "a guess, since not all was measured here yet") {
+	if got := effect(p); !strings.Contains(got, "a guess, because not all of it was measured here yet") {
 		t.Errorf("a guess looks like a measurement:\n%s", got)
 	}
 	p.Notice, p.Awaited = nil, nil

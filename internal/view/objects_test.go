@@ -76,7 +76,7 @@ plan ` + p.ID() + ` can't be carried out: 1 conflict to decide
 	Plan(&calm, &plan.Plan{Installation: "sourcegraph", Target: catalogue.Kubernetes, Release: "7.5.4453", Unchanged: make([]string, 130), Conflicts: p.Conflicts[:1]}, Folded)
 	want = `Sourcegraph 7.5.4453 · installation sourcegraph on kubernetes
 
-  = 130 objects, as they should be
+  = 130 objects, unchanged
   = Deployment/worker  spec.replicas: left to them
       kube-controller-manager  5
       berth                    1

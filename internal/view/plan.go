@@ -97,7 +97,7 @@ func Plan(w io.Writer, p *plan.Plan, detail Detail) {
 
 // unchanged writes a plan of nothing.
 func unchanged(w io.Writer, p *plan.Plan) {
-	fmt.Fprintf(w, "  = %d %ss, as they should be\n", len(p.Unchanged), thing(p))
+	fmt.Fprintf(w, "  = %d %ss, unchanged\n", len(p.Unchanged), thing(p))
 	others(w, p)
 	fmt.Fprintln(w)
 	sized(w, p.Size)
@@ -273,9 +273,9 @@ func noticed(p *plan.Plan) string {
 	if n := p.Notice; n.Waits > 0 {
 		source := "as measured here"
 		if len(n.Guessed) > 0 {
-			source = "a guess, since not all was measured here yet"
+			source = "a guess, because not all of it was measured here yet"
 		}
-		lines = append(lines, fmt.Sprintf("requests wait and are answered, the longest after some %.0f s (%s):", n.Waits, source), "  "+servicesOf(p, awaited))
+		lines = append(lines, fmt.Sprintf("requests wait and are answered, the longest after about %.0f s (%s):", n.Waits, source), "  "+servicesOf(p, awaited))
 	}
 	if p.Notice.Refused > 0 {
 		lines = append(lines, fmt.Sprintf("the front proxy takes no connections for about %.0f s: caddy", p.Notice.Refused))

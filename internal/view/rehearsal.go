@@ -46,7 +46,7 @@ func Rehearsal(w io.Writer, r *rehearse.Report) {
 		fmt.Fprintf(w, "  - %s\n", text)
 	}
 	if r.Kept {
-		fmt.Fprintf(w, "\nthe clone %s is kept, as asked; delete it with: berth rehearse --clean\n", r.Clone)
+		fmt.Fprintf(w, "\nthe clone %s is kept; delete it with: berth rehearse --clean\n", r.Clone)
 	} else if r.Deleted {
 		fmt.Fprintf(w, "\nthe clone %s is deleted, with its data\n", r.Clone)
 	}

@@ -103,7 +103,7 @@ func SupportOptions(w io.Writer, options []support.Finding) {
 // SupportDifference writes what is supported otherwise in another release.
 func SupportDifference(w io.Writer, changes []support.Change, from, to string) {
 	if len(changes) == 0 {
-		fmt.Fprintf(w, "Nothing is supported otherwise in %s than in %s.\n", to, from)
+		fmt.Fprintf(w, "Support is the same in %s and %s.\n", to, from)
 		return
 	}
 	for _, c := range changes {

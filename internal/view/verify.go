@@ -7,7 +7,7 @@ import (
 	"berth/internal/status"
 )
 
-// Verification writes whether people can work, leg by leg.
+// Verification writes whether people can work, part by part.
 func Verification(w io.Writer, v *status.Verification) {
 	marks := map[status.Verdict]string{status.Works: "=", status.Fails: "!", status.NotChecked: "."}
 	for _, l := range v.Legs {

@@ -51,7 +51,7 @@ plan ` + p.ID() + `; carry it out with: berth up
 func TestPlanWithNothingToDo(t *testing.T) {
 	var b strings.Builder
 	Plan(&b, &plan.Plan{Installation: "sourcegraph", Target: catalogue.Compose, Release: "7.5.4453", From: "7.5.4453", Unchanged: make([]string, 26)}, Folded)
-	want := "Sourcegraph 7.5.4453 · installation sourcegraph on compose\n\n  = 26 services, as they should be\n\nnothing to do\n"
+	want := "Sourcegraph 7.5.4453 · installation sourcegraph on compose\n\n  = 26 services, unchanged\n\nnothing to do\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
 	}

@@ -262,7 +262,7 @@ func (w *world) refused(what, name, part string) {
 	}
 }
 
-const notTaken = "The answer of the provider was not taken"
+const notTaken = "The answer of the provider is not valid"
 
 // TestProvider goes through sign-ins at a whole provider: right ones, and all that may be wrong with one.
 func TestProvider(t *testing.T) {

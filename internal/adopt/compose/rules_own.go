@@ -84,7 +84,7 @@ func (k known) alone(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 		return nil
 	}
 	if strings.HasPrefix(d.Object, service) {
-		return &adopt.Answer{Fate: adopt.Alone, Whole: true, Why: "no service of the release; it goes on running, and your own Compose file goes on starting it"}
+		return &adopt.Answer{Fate: adopt.Alone, Whole: true, Why: "no service of the release; it keeps running, and your own Compose file still starts it"}
 	}
 	return nil
 }

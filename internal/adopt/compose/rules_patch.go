@@ -15,7 +15,7 @@ func (k known) image(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	if _, _, found := k.place(d.Object); !found || len(d.Path) != 1 || d.Path[0] != "image" {
 		return nil
 	}
-	return &adopt.Answer{Fate: adopt.Lost, Why: "berth runs the images of the release " + k.release.Version + "; an image of your own is a matter of images.registry and berth lock"}
+	return &adopt.Answer{Fate: adopt.Lost, Why: "berth runs the images of the release " + k.release.Version + "; for an image of your own, use images.registry and berth lock"}
 }
 
 // reason is what a patch says until the admin says it better.

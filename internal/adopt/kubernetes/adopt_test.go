@@ -183,9 +183,9 @@ func TestOtherSelectors(t *testing.T) {
 			t.Errorf("%s is not among what is made again, and asked about", line)
 		}
 	}
-	if notes := strings.Join(r.Report.Notes, "\n"); !strings.Contains(notes, "Secret/pgsql-auth is made with a new password") {
+	if notes := strings.Join(r.Report.Notes, "\n"); !strings.Contains(notes, "Secret/pgsql-auth is created with a new password") {
 		t.Errorf("the new password is not said: %s", notes)
-	} else if !strings.Contains(notes, "Secret/codeinsights-db-auth is made with the password that StatefulSet/codeinsights-db has") || strings.Contains(notes, "theirs") {
+	} else if !strings.Contains(notes, "Secret/codeinsights-db-auth is created with the password that StatefulSet/codeinsights-db has") || strings.Contains(notes, "theirs") {
 		t.Errorf("the password that stays is not said, or shown: %s", notes)
 	}
 	if strings.Contains(string(r.Text), "theirs") {

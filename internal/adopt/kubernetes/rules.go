@@ -190,7 +190,7 @@ func (k *known) made(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	if len(d.Path) > 0 || d.Theirs != nil {
 		return nil
 	}
-	return &adopt.Answer{Fate: adopt.Lost, Why: "the release has it, and no key leaves it out, so it is made"}
+	return &adopt.Answer{Fate: adopt.Lost, Why: "the release has it, and no key leaves it out, so berth creates it"}
 }
 
 // size: most containers have no limits.
@@ -220,7 +220,7 @@ func (k *known) again(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	switch {
 	case len(d.Path) == 0:
 	case k.reselected(d.Object):
-		return &adopt.Answer{Fate: adopt.Again, Why: "its selector is another one, which can't be changed"}
+		return &adopt.Answer{Fate: adopt.Again, Why: "it has another selector, which can't be changed"}
 	case kindOf(d.Object) == "Service" && len(d.Path) > 1 && d.Path[0] == "spec" && (d.Path[1] == "ports" || d.Path[1] == "selector"):
 		for object, service := range k.owners {
 			if service == k.owners[d.Object] && k.reselected(object) {
@@ -243,7 +243,7 @@ func (k *known) hash(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	if !strings.HasPrefix(strings.Join(d.Path, "."), hashes) {
 		return nil
 	}
-	return &adopt.Answer{Fate: adopt.Key, Why: "the chart's hash of what pods read at their start; berth leaves it as it is", Edits: []adopt.Edit{{Path: []string{"kubernetes", "conflicts"},
+	return &adopt.Answer{Fate: adopt.Key, Why: "the chart's hash of files that pods read at their start; berth leaves it as it is", Edits: []adopt.Edit{{Path: []string{"kubernetes", "conflicts"},
 		Value: map[string]any{"field": hashes + "*", "choice": "yield"}, Add: true}}}
 }
 
@@ -273,7 +273,7 @@ func (k *known) image(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	if len(rest) != 1 || rest[0] != "image" || d.Theirs == nil || d.Ours == nil {
 		return nil
 	}
-	why := "berth runs the images of the release " + k.release.Version + "; an image of your own is a matter of images.registry and berth lock"
+	why := "berth runs the images of the release " + k.release.Version + "; for an image of your own, use images.registry and berth lock"
 	if ours, _, _ := strings.Cut(fmt.Sprint(d.Ours), "@"); ours == d.Theirs {
 		why = "the same image without its digest; berth names the digest, so that a tag can't change what runs, and the pod restarts once"
 	}

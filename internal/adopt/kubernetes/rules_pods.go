@@ -165,7 +165,7 @@ func (k *known) variable(service, name string, e map[string]any) *adopt.Answer {
 		return key(adopt.Key, strings.ReplaceAll(value, "$$(", "$("), at...)
 	}
 	file := "secrets/" + service + "-" + strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-	return &adopt.Answer{Fate: adopt.Secret, Why: "berth puts it into a Secret, which the pods then read: they restart once",
+	return &adopt.Answer{Fate: adopt.Secret, Why: "berth puts it into a Secret that the pods read, so they restart once",
 		Edits: []adopt.Edit{{Path: at, Value: map[string]any{"file": file}, File: map[string][]byte{file: []byte(value + "\n")}}}}
 }
 

@@ -119,7 +119,7 @@ func (s *Source) maintained() (notes []string) {
 }
 
 func (s *Source) scaledBy(key, who string) {
-	s.Notes = append(s.Notes, key+" has the number of pods that "+who+" set; berth leaves it to that")
+	s.Notes = append(s.Notes, key+" has the number of pods that "+who+" set; berth does not change it")
 }
 
 // Read reads what was deployed: the objects of a record, each as it is in the cluster. live are these by their keys, with the Secrets that their pods refer to.
@@ -181,10 +181,10 @@ func (k *known) unlocked() (notes []string) {
 			continue
 		}
 		if render.Plain(k.source.raw[object], render.Referring(k.raw[object], name, "password")) != "" {
-			notes = append(notes, "Secret/"+name+" is made with the password that "+object+" has in a variable now")
+			notes = append(notes, "Secret/"+name+" is created with the password that "+object+" has in a variable now")
 			continue
 		}
-		notes = append(notes, "Secret/"+name+" is made with a new password, since you have none: Sourcegraph's own files let everybody in the namespace into "+nameOf(object)+
+		notes = append(notes, "Secret/"+name+" is created with a new password, since you have none: Sourcegraph's own files let everybody in the namespace into "+nameOf(object)+
 			". If yours asks for a password, make this Secret with it before berth up")
 	}
 	return notes
@@ -432,7 +432,7 @@ func (s *Source) several() diag.List {
 		return nil
 	}
 	return diag.List{{Code: "BERTH4316", Severity: diag.Error, Subject: s.Origin.Name, Summary: "it has more than one Sourcegraph: " + strings.Join(frontends, ", ") + "; nothing was touched",
-		Hint: "name the folder of the one that you mean: berth adopt DIR"}}
+		Hint: "name the folder of one of them: berth adopt DIR"}}
 }
 
 // selectors refuses an installation whose selectors have another name of a release in them than those of berth's objects.

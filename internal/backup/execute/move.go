@@ -120,7 +120,7 @@ func (j *Job) roomThere(ctx context.Context, here *data.Facts) error {
 	for _, d := range here.Databases {
 		if own := space.Own[d.Name]; own > 0 && own < d.Bytes+d.Bytes/4 {
 			problems = append(problems, diag.Diagnostic{Code: "BERTH4509", Severity: diag.Error, Subject: d.Name,
-				Summary: fmt.Sprintf("the volume there has %s, and %s of data need a quarter more than that", data.Size(own), data.Size(d.Bytes)),
+				Summary: fmt.Sprintf("the volume there has %s, too little for %s of data and a quarter more", data.Size(own), data.Size(d.Bytes)),
 				Hint:    "make services." + d.Name + ".storage larger in " + j.There.At.File + ", then: berth " + j.record.GoesOn()})
 		}
 	}
@@ -186,7 +186,7 @@ func (j *Job) across(ctx context.Context, step plan.Step) (done run.Readiness, e
 		return done, err
 	}
 	if !slices.Equal(files, arrived) {
-		return done, j.cut(fmt.Errorf("%d files were read, and %d arrived, or some with another size", len(files), len(arrived)))
+		return done, j.cut(fmt.Errorf("%d files were sent, and %d arrived, or some have another size", len(files), len(arrived)))
 	}
 	return run.Readiness{How: fmt.Sprintf("%d files, %s", len(files), data.Size(bytes))}, to.Whole(ctx, image, j.id())
 }

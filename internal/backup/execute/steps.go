@@ -256,7 +256,7 @@ func (j *Job) unstored(err error) error {
 	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return diag.List{{Code: "BERTH4511", Severity: diag.Error, Subject: j.To.String(), Summary: "a part could not be written; the parts before it are there, and nothing takes them for a backup",
+	return diag.List{{Code: "BERTH4511", Severity: diag.Error, Subject: j.To.String(), Summary: "a part could not be written; the parts before it are there, and do not count as a backup",
 		Detail: []string{err.Error()}, Hint: "fix the cause, then: berth backup"}}
 }
 
@@ -315,7 +315,7 @@ func (j *Job) files(ctx context.Context, out io.Writer, secrets bool) error {
 	return w.Close()
 }
 
-// complete proves that every part is there, and writes the manifest.
+// complete checks that every part is there, and writes the manifest.
 func (j *Job) complete(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
 	b, w := j.target(), j.worker(step)
 	m, err := j.manifest(ctx, b, w)
@@ -356,7 +356,7 @@ func (j *Job) manifest(ctx context.Context, b backup.Backup, w *data.Worker) (*b
 		}
 	}
 	if len(m.Databases) == 0 {
-		return nil, diag.List{{Code: "BERTH4512", Severity: diag.Error, Subject: b.String(), Summary: "the dump " + j.id() + " is not in the volume of backups any more",
+		return nil, diag.List{{Code: "BERTH4512", Severity: diag.Error, Subject: b.String(), Summary: "the dump " + j.id() + " is no longer in the volume of backups",
 			Hint: "make another backup: berth backup"}}
 	}
 	groups, err := j.groups(ctx, w)
@@ -384,16 +384,16 @@ func (j *Job) left() []backup.Left {
 	state := j.Env.Catalogue().State()
 	for _, name := range slices.Sorted(maps.Keys(state.Stores)) {
 		if s := state.Stores[name]; !slices.Contains(stack.Databases(), name) {
-			out = append(out, backup.Left{What: name, Why: map[bool]string{true: "Sourcegraph makes it again", false: "berth does not carry it"}[s.Carry == "rebuilt"], Lost: s.Lost})
+			out = append(out, backup.Left{What: name, Why: map[bool]string{true: "Sourcegraph creates it again", false: "berth does not move it"}[s.Carry == "rebuilt"], Lost: s.Lost})
 		}
 	}
 	if len(j.Recipients) == 0 {
-		out = append(out, backup.Left{What: "secrets", Why: "backup.recipients names nobody who could read them", Lost: "generated passwords, and the files of the config that may hold secrets"})
+		out = append(out, backup.Left{What: "secrets", Why: "backup.recipients is empty, so nobody could read them", Lost: "generated passwords, and the files of the config that may hold secrets"})
 	}
 	return out
 }
 
-// prune deletes the dump from the volume of backups, and the backups that are not kept.
+// prune deletes the dump from the volume of backups, and backups beyond backup.keep.
 func (j *Job) prune(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
 	if err := j.worker(step).Drop(ctx, j.side(step).image(), j.id()); err != nil {
 		return done, err

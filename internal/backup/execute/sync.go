@@ -65,7 +65,7 @@ func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err
 		}
 		took := j.Env.Now().Sub(began)
 		if mode == data.TheLast {
-			return run.Readiness{How: fmt.Sprintf("all is there, and what was written last is equal, after %.1f s", took.Seconds())}, nil
+			return run.Readiness{How: fmt.Sprintf("all data is there, and the last writes are equal, after %.1f s", took.Seconds())}, nil
 		}
 		if took < quick || n > 1 && mode == data.OnlyRows && took > before*3/4 {
 			how := map[string]string{stages.SyncCompare: "every table is equal to the source; "}[step.Object]
@@ -155,6 +155,6 @@ func (j *Job) roomForNotes(ctx context.Context) error {
 	}
 	err = diag.List{{Code: "BERTH4617", Severity: diag.Error, Subject: j.At.Stack.Name,
 		Summary: fmt.Sprintf("the notes about rows that were written take %s, and %s are allowed; they were deleted, and Sourcegraph answers as before", data.Size(noted), data.Size(j.limit())),
-		Hint:    "return with: berth move back   and move when less is written, or without --short-downtime"}}
+		Hint:    "return with: berth move back   and move when people write less, or without --short-downtime"}}
 	return errors.Join(err, w.Unwatch(ctx, j.image()))
 }

@@ -37,29 +37,29 @@ var moves = []stage{
 	readying(long),
 	closing(long),
 	{name: "dump", of: plan.Move, when: long, rate: copyRate, closed: true, opens: true,
-		text:  say("dumps all databases, to which nobody writes any more, and counts their rows"),
+		text:  say("dumps all databases, which nobody writes to now, and counts their rows"),
 		steps: one(plan.Dump, "databases")},
 	{name: "watch", of: plan.Move, when: short, text: say("triggers in the databases here note which rows are written from now on; Sourcegraph answers meanwhile"),
 		steps: one(plan.Watch, "written rows")},
-	{name: "dump", of: plan.Move, when: short, rate: copyRate, text: say("dumps all databases as of one moment and counts their rows; Sourcegraph answers meanwhile"),
+	{name: "dump", of: plan.Move, when: short, rate: copyRate, text: say("dumps all databases in one snapshot and counts their rows; Sourcegraph answers meanwhile"),
 		steps: one(plan.Dump, "databases")},
 	carrying, serving(carrying),
 	restoring, serving(restoring),
 	indexing, serving(indexing),
 	{name: "sync", of: plan.Move, when: short, rate: countRate,
-		text:  say("carries the rows that were written since, until few are left, and compares every table as of one moment on both sides; Sourcegraph answers meanwhile"),
+		text:  say("carries the rows that were written since, until few are left, and compares every table in one snapshot on both sides; Sourcegraph answers meanwhile"),
 		steps: slices.Concat(one(plan.Sync, SyncRows), one(plan.Sync, SyncCompare))},
 	readying(short),
 	closing(short),
 	{name: "catch up", of: plan.Move, when: short, closed: true, opens: true,
-		text:  say("carries the rows that were written last, compares each of them, and carries sequences and large objects"),
+		text:  say("carries the last written rows, compares each of them, and carries sequences and large objects"),
 		steps: one(plan.Sync, SyncLast)},
 	{name: "start", of: plan.Move, closed: true, opens: true, text: say("the rest starts there, behind the maintenance page; workers start when it is gone"),
 		steps: onTo(paged(plan.MovePage, reach(stack.Answering)))},
 	{name: "prove", of: plan.Move, closed: true, opens: true, text: say("proves that a search is answered there"), steps: onTo(behind(one(plan.Prove, "search")))},
 	{name: "open", of: plan.Move, when: long, rate: countRate, closed: true,
 		text: func(r *Request) string {
-			return "counts all tables once more, for the way back; then people can work at " + r.To.URL
+			return "counts all tables once more, for berth move back; then people can work at " + r.To.URL
 		},
 		steps: slices.Concat(mark(MarkOpened), onTo(paged("", reach(stack.Open))))},
 	{name: "open", of: plan.Move, when: short, closed: true, text: func(r *Request) string { return "people can work at " + r.To.URL },
@@ -69,7 +69,7 @@ var moves = []stage{
 	{name: "clean up", of: plan.Move, when: long, text: say("deletes the dumps on both sides"), steps: slices.Concat(pruned(), mark(MarkMoved))},
 	{name: "clean up", of: plan.Move, when: short, text: say("deletes the dumps, the triggers and their notes on both sides"), steps: slices.Concat(pruned(), unwatched(), mark(MarkMoved))},
 
-	{name: "close", of: plan.MoveBack, text: say("everything but the databases stops there, and stays there until you delete it"),
+	{name: "close", of: plan.MoveBack, text: say("everything but the databases stops there; the data stays there until you delete it"),
 		steps: slices.Concat(mark(MarkLeft), onTo(paged(plan.MovePage, reach(stack.Closed))))},
 	{name: "open", of: plan.MoveBack, text: say("everything starts here, with the data that is here"), steps: paged("", reach(stack.Open))},
 	{name: "prove", of: plan.MoveBack, text: say("proves that a search is answered here"), steps: one(plan.Prove, "search")},
@@ -83,7 +83,7 @@ var (
 	carrying = stage{name: "carry", of: plan.Move, when: long, rate: copyRate, closed: true, opens: true,
 		text: say("copies the dumps to the other side, through this machine, and compares the sizes of all files"), steps: onTo(one(plan.Bring, "dumps"))}
 	restoring = stage{name: Restore, of: plan.Move, when: long, rate: restoreRate, closed: true, opens: true,
-		text: say("restores the databases there and compares every table: the number of rows, and for what people made its contents"), steps: onTo(one(plan.Restore, "databases"))}
+		text: say("restores the databases there and compares every table: the number of rows, and the contents of tables that people write"), steps: onTo(one(plan.Restore, "databases"))}
 	indexing = stage{name: "index", of: plan.Move, when: func(r *Request) bool { return r.Rebuild && !r.Short }, rate: indexRate, closed: true, opens: true,
 		text: say("checks the indexes there with amcheck"), steps: onTo(one(plan.Index, "indexes"))}
 )

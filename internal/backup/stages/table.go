@@ -73,14 +73,14 @@ var table = []stage{
 	{name: "dump", of: plan.Backup, rate: copyRate,
 		text: func(r *Request) string {
 			if r.Proves {
-				return "dumps all databases as of one moment, restores the dumps once into a scratch server and compares; Sourcegraph answers meanwhile"
+				return "dumps all databases in one snapshot, restores the dumps once into a scratch server and compares; Sourcegraph answers meanwhile"
 			}
-			return "dumps all databases as of one moment and counts their rows; Sourcegraph answers meanwhile"
+			return "dumps all databases in one snapshot and counts their rows; Sourcegraph answers meanwhile"
 		}, steps: one(plan.Dump, "databases")},
 	{name: "store", of: plan.Backup, rate: copyRate, text: func(r *Request) string { return "compresses, encrypts and writes the parts to " + r.Backup },
 		steps: one(plan.Store, "parts")},
-	{name: "complete", of: plan.Backup, text: say("proves that every part is there, and writes the manifest"), steps: one(plan.Complete, "manifest")},
-	{name: "clean up", of: plan.Backup, text: say("deletes the dump from this installation, and the backups that are not kept"), steps: one(plan.Prune, "backups")},
+	{name: "complete", of: plan.Backup, text: say("checks that every part is there, and writes the manifest"), steps: one(plan.Complete, "manifest")},
+	{name: "clean up", of: plan.Backup, text: say("deletes the dump from this installation, and backups beyond backup.keep"), steps: one(plan.Prune, "backups")},
 
 	{name: Check, of: plan.RestoreFrom, text: say("checks the backup's release, parts and key, and the room here; nothing is touched"), steps: one(plan.Check, "backup and room")},
 	{name: "bring", of: plan.RestoreFrom, rate: copyRate, when: carried, text: say("copies the dumps here, and proves every part by its sha256"), steps: one(plan.Bring, "parts")},
@@ -92,10 +92,10 @@ var table = []stage{
 			return "the databases start, and a maintenance page; nothing else"
 		}, steps: reach(stack.Closed)},
 	{name: Restore, of: plan.RestoreFrom, rate: restoreRate, closed: true, loses: true,
-		text:  say("restores the databases and compares every table with the backup: the number of rows, and for what people made its contents"),
+		text:  say("restores the databases and compares every table with the backup: the number of rows, and the contents of tables that people write"),
 		steps: one(plan.Restore, "databases")},
 	{name: "index", of: plan.RestoreFrom, rate: indexRate, closed: true, when: func(r *Request) bool { return r.Rebuild },
-		text: say("checks the indexes with amcheck: Postgres or the C library is another one than the backup's"), steps: one(plan.Index, "indexes")},
+		text: say("checks the indexes with amcheck, because Postgres or the C library differs from the backup's"), steps: one(plan.Index, "indexes")},
 	{name: "open", of: plan.RestoreFrom, closed: true, text: say("everything starts, and the maintenance page is removed"), steps: reach(stack.Open)},
 	{name: "prove", of: plan.RestoreFrom, text: say("proves that a search is answered"), steps: one(plan.Prove, "search")},
 	{name: "clean up", of: plan.RestoreFrom, when: carried, text: say("deletes the copy of the dumps; the backup itself stays"), steps: one(plan.Prune, "dumps")},

@@ -36,7 +36,7 @@ func ask(ctx context.Context, i *installation.Installation, one installation.Ins
 // query asks a bundled database in its own container, where no password is needed. Each line of the answer is JSON.
 func query(ctx context.Context, i *installation.Installation, all []installation.Instance, database, sql string) ([]json.RawMessage, error) {
 	if external := i.Doc.Config.Databases[database].External; external != nil {
-		return nil, errors.New(database + " is external; databases are asked in their own container only")
+		return nil, errors.New(database + " is external; berth queries only databases in their own container")
 	}
 	one, err := running(all, database)
 	if err != nil {

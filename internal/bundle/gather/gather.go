@@ -57,7 +57,7 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		r.Collectors = append(r.Collectors, told(i, all, r.Manifest.Since)...)
 	}
 	for _, what := range k.words {
-		k.missed(what, errors.New("it is a common word, which everything would lack"))
+		k.missed(what, errors.New("it is a common word, which masking would remove everywhere"))
 	}
 	r.Known, r.Unknown = k.values, k.missing
 	if o.Look != nil {

@@ -58,7 +58,7 @@ func (c *checker) address() {
 	case u.User != nil:
 		c.errorf("BERTH1131", "url", "write  url: "+scheme+"://"+u.Host, "the url has a user name in it")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		c.errorf("BERTH1131", "url", "Sourcegraph needs a host of its own: write  url: "+scheme+"://"+u.Host,
+		c.errorf("BERTH1131", "url", "Sourcegraph needs a host name of its own: write  url: "+scheme+"://"+u.Host,
 			"the url must end after the host%s", got(c.URL))
 	case strings.HasSuffix(u.Host, ":"), u.Port() != "" && !validPort(u.Port()):
 		c.errorf("BERTH1131", "url", "ports go from 1 to 65535", "the url has an invalid port: %q", u.Port())
@@ -151,7 +151,7 @@ func (c *checker) reached() {
 	a := address.Of(c.Config)
 	if c.Ports.HTTPS != nil && !a.Ends() && a.Scheme != "" {
 		c.warnf("BERTH1183", "ports.https", "remove it, or set tls.certificate or tls.letsEncrypt",
-			"ports.https has no effect: nothing here ends TLS, so nothing listens for HTTPS")
+			"ports.https has no effect: nothing here terminates TLS, so nothing listens for HTTPS")
 	}
 	port := a.Reached(c.Config, c.rel)
 	if port == 0 || port == a.Port || !c.frontProxyRuns() {
@@ -186,9 +186,9 @@ func (c *checker) front() {
 		case !subdomainForm().MatchString(name) || len(name) > 253:
 			c.errorf("BERTH1184", path, "write only the name, such as  code.example.com", "%q is not a host name", name)
 		case name == address.Of(c.Config).Host:
-			c.errorf("BERTH1184", path, "remove it", "%s is the host of url already", name)
+			c.errorf("BERTH1184", path, "remove it", "%s is already the host of url", name)
 		case slices.Index(c.Front.Hosts, name) < i:
-			c.errorf("BERTH1184", path, "remove it", "%s is there twice", name)
+			c.errorf("BERTH1184", path, "remove it", "%s appears twice", name)
 		case c.TLS.LetsEncrypt != nil && !public(name):
 			c.errorf("BERTH1142", path, "use a public host name, or a certificate of your own", "Let's Encrypt issues no certificate for %s", name)
 		}
@@ -197,15 +197,15 @@ func (c *checker) front() {
 		if path := "front.headers." + name; !headerForm().MatchString(name) {
 			c.errorf("BERTH1184", path, "write it as  Strict-Transport-Security: max-age=31536000", "%q is not the name of a header", name)
 		} else if strings.ContainsAny(value, "`\n{}") {
-			c.errorf("BERTH1184", path, "leave out backquotes, braces and line breaks", "the value of %s has a character that the front proxy would read as its own", name)
+			c.errorf("BERTH1184", path, "remove backquotes, braces and line breaks", "the value of %s has a character that is part of the front proxy's syntax", name)
 		}
 	}
 	for i, text := range c.Front.Allow {
 		c.addressRange("BERTH1184", "front.allow."+strconv.Itoa(i), text)
 	}
 	if len(c.Front.Allow) > 0 && c.On == catalogue.Compose && (c.TLS.External || address.Of(c.Config).TLS == address.InFront) {
-		c.errorf("BERTH1185", "front.allow", "set the ranges in what is in front, and remove this",
-			"the front proxy can't see who asks: with something in front of it, every request comes from there")
+		c.errorf("BERTH1185", "front.allow", "set the ranges in the proxy in front, and remove this",
+			"the front proxy can't see the client's address: every request comes from the proxy in front of it")
 	}
 }
 

@@ -19,7 +19,7 @@ func (c *checker) backup() {
 			c.errorf("BERTH4520", "backup.s3", "write both, or neither: then they come from the environment", "accessKeyID and secretAccessKey belong together")
 		}
 		if !strings.HasPrefix(c.Backup.To, "s3://") {
-			c.errorf("BERTH4520", "backup.to", "write  to: s3://BUCKET/PREFIX  or remove backup.s3", "backup.s3 describes a store, and backups go to a folder")
+			c.errorf("BERTH4520", "backup.to", "write  to: s3://BUCKET/PREFIX  or remove backup.s3", "backup.s3 describes a store, but backups go to a folder")
 		}
 	}
 	if bucket, isStore := strings.CutPrefix(c.Backup.To, "s3://"); isStore && strings.Trim(bucket, "/") == "" {
@@ -28,7 +28,7 @@ func (c *checker) backup() {
 	for i, text := range c.Backup.Recipients {
 		// A secret key is refused as every secret is.
 		if _, err := age.ParseRecipients(strings.NewReader(text)); err != nil && !strings.HasPrefix(text, "AGE-SECRET-KEY-") {
-			c.errorf("BERTH4501", fmt.Sprintf("backup.recipients.%d", i), "age-keygen makes a key, and says its public half: age1...", "%.20q is no public key of age", text)
+			c.errorf("BERTH4501", fmt.Sprintf("backup.recipients.%d", i), "age-keygen creates a key, and shows its public half: age1...", "%.20q is not a public key of age", text)
 		}
 	}
 }
@@ -41,7 +41,7 @@ func (c *checker) report() {
 	u, err := url.Parse(c.Report.To)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		c.errorf("BERTH4904", "report.to", "write  report: {to: https://HOST}", "report.to is no address of a server")
+		c.errorf("BERTH4904", "report.to", "write  report: {to: https://HOST}", "report.to is not the address of a server")
 	case u.Scheme != "https" && !(u.Scheme == "http" && slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname())):
 		c.errorf("BERTH4904", "report.to", "write  https://"+u.Host, "report.to has no https://, so that others could read what is sent")
 	}

@@ -244,7 +244,7 @@ func Release(doc *config.Doc, cat *catalogue.Catalogue) (*catalogue.Release, dia
 		if n.Use == catalogue.AnyUse {
 			// The release may run already, so the admin must be able to look at it, stop it and leave it. upgrade.Refused refuses an
 			// upgrade to it.
-			c.warnf("BERTH1134", "release", "where it runs, leave it:  berth upgrade --to "+n.Instead+"   anywhere else write  release: "+n.Instead,
+			c.warnf("BERTH1134", "release", "if it runs already, upgrade:  berth upgrade --to "+n.Instead+"   otherwise write  release: "+n.Instead,
 				"release %s is withdrawn for %s: do not upgrade to it", version, config.Title(c.On))
 			c.problems[len(c.problems)-1].Detail = []string{n.Reason, "source: " + n.Source}
 		}

@@ -105,7 +105,7 @@ func (c *checker) ownLabels(at string, a *config.Attributes) {
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
 		for _, prefix := range berthLabels {
 			if strings.HasPrefix(name, prefix+".") || strings.HasPrefix(name, prefix+"/") {
-				c.keyf("BERTH1186", at+".labels."+name, "choose another name", "labels that begin with %s are those by which the containers are found", prefix)
+				c.keyf("BERTH1186", at+".labels."+name, "choose another name", "berth finds the containers by labels that begin with %s", prefix)
 			}
 		}
 	}
@@ -121,7 +121,7 @@ func (c *checker) ownLabels(at string, a *config.Attributes) {
 	for key, names := range map[string]map[string]string{"labels": a.Labels, "annotations": a.Annotations} {
 		for _, name := range slices.Sorted(maps.Keys(names)) {
 			if c.doc.Has(pods + "." + key + "." + name) {
-				c.keyf("BERTH1669", at+"."+key+"."+name, "remove one of them", "%s.%s.%s says the same", pods, key, name)
+				c.keyf("BERTH1669", at+"."+key+"."+name, "remove one of them", "%s.%s.%s sets the same one", pods, key, name)
 			}
 		}
 	}
@@ -174,7 +174,7 @@ func (c *checker) limits(at string, a *config.Attributes) {
 		path := at + ".sysctls." + name
 		switch own := slices.ContainsFunc(namespacedSysctls, func(prefix string) bool { return strings.HasPrefix(name, prefix) }); {
 		case !own:
-			c.keyf("BERTH1186", path, "set it on the host: sysctl -w "+name+"="+a.Sysctls[name], "%s is of the whole host, not of a container", name)
+			c.keyf("BERTH1186", path, "set it on the host: sysctl -w "+name+"="+a.Sysctls[name], "%s applies to the whole host, not to one container", name)
 		case c.On == catalogue.Kubernetes && !slices.Contains(safeSysctls, name):
 			c.warnf("BERTH1186", path, "allow it on the nodes: kubelet --allowed-unsafe-sysctls "+name, "nodes refuse pods with %s, unless their kubelet allows it", name)
 		}
@@ -232,7 +232,7 @@ func (c *checker) references() {
 			switch {
 			case ref == nil:
 			case c.On == catalogue.Compose:
-				c.keyf("BERTH1660", path+"."+key, "write  {env: NAME}  or  {file: PATH}", "%s.%s is of a cluster, and this config is for Docker Compose", path, key)
+				c.keyf("BERTH1660", path+"."+key, "write  {env: NAME}  or  {file: PATH}", "%s.%s is for Kubernetes, and this config is for Docker Compose", path, key)
 			case ref.Name == "" || ref.Key == "":
 				c.missingf("BERTH1660", path+"."+key, "write  "+key+": {name: NAME, key: KEY}", "%s.%s must have name and key", path, key)
 			default:
@@ -249,7 +249,7 @@ func (c *checker) passwordOf(path, database string) {
 	switch {
 	case database == "":
 	case strings.HasPrefix(path, "proxy."):
-		c.keyf("BERTH1535", path+".passwordOf", "write the proxy's URL as {env: NAME} or {file: PATH}", "%s is the address of a proxy, and no password of a database", path)
+		c.keyf("BERTH1535", path+".passwordOf", "write the proxy's URL as {env: NAME} or {file: PATH}", "%s is the address of a proxy, not the password of a database", path)
 	case external != nil && external.Password == nil && external.Host != "":
 		c.keyf("BERTH1535", path+".passwordOf", "remove it", "databases.%s.external has no password", database)
 	case external == nil && enabled != nil && !*enabled:
@@ -265,13 +265,13 @@ func (c *checker) mounts(at, service string, mounts []config.Mount) {
 		sources := given(map[string]bool{"path": m.Path != "", "volume": m.Volume != "", "file": m.File != "", "secret": m.Secret != "", "configMap": m.ConfigMap != ""})
 		switch {
 		case !path.IsAbs(m.At):
-			c.keyf("BERTH1189", p, "write  at: /PATH", "%s needs at, the whole path in the container", p)
+			c.keyf("BERTH1189", p, "write  at: /PATH", "%s needs at, the absolute path in the container", p)
 		case len(sources) == 0:
 			c.missingf("BERTH1189", p, "add one of path, volume, file, secret and configMap", "%s must have one source, got none", p)
 		case len(sources) > 1:
 			c.keyf("BERTH1189", p, "keep one of path, volume, file, secret and configMap", "%s must have one source, got %s", p, diag.Listed(sources, "and"))
 		case m.Path != "" && !path.IsAbs(m.Path):
-			c.errorf("BERTH1189", p+".path", "write the whole path; a text file beside this config is  file: "+m.Path, "%s.path must begin with /", p)
+			c.errorf("BERTH1189", p+".path", "write an absolute path; for a text file beside this config write  file: "+m.Path, "%s.path must begin with /", p)
 		case m.Key != "" && m.Secret == "" && m.ConfigMap == "":
 			c.errorf("BERTH1189", p+".key", "remove it", "%s.key is for a Secret or a ConfigMap", p)
 		case m.SELinux != "" && m.Path == "":
@@ -279,7 +279,7 @@ func (c *checker) mounts(at, service string, mounts []config.Mount) {
 		case seen[path.Clean(m.At)]:
 			c.errorf("BERTH1189", p+".at", "keep one", "two mounts are at %s", m.At)
 		case m.Path != "" && c.refusesHostPaths() != "":
-			c.errorf("BERTH1189", p+".path", "use  volume: CLAIM  with a claim that exists", "pods may mount no path of the node: %s", c.refusesHostPaths())
+			c.errorf("BERTH1189", p+".path", "use  volume: CLAIM  with a claim that exists", "pods may not mount a path of the node: %s", c.refusesHostPaths())
 		}
 		seen[path.Clean(m.At)] = true
 		c.objectName(p+".secret", m.Secret)

@@ -76,7 +76,7 @@ func (c *checker) sharedBuffers(database, path string) {
 	}
 	hint := fmt.Sprintf("write  shared_buffers: %dMB  (a quarter), or give %s more memory", limit>>22, database)
 	if bytes >= float64(limit) {
-		c.errorf("BERTH1505", at, hint, "shared_buffers of %s is %s, and its container may use %s", database, value, megabytes(limit))
+		c.errorf("BERTH1505", at, hint, "shared_buffers of %s is %s, but its container may use only %s", database, value, megabytes(limit))
 		return
 	}
 	c.warnf("BERTH1505", at, hint, "shared_buffers of %s is %s, more than half of the %s that its container may use", database, value, megabytes(limit))
@@ -136,7 +136,7 @@ func (c *checker) connections(known *catalogue.PostgresSettings) {
 	}
 	for at, found := range causes {
 		c.warnf("BERTH1506", at, fmt.Sprintf("write  databases: {%s}, or set %s lower", strings.Join(found.settings, ", "), poolVariable),
-			"the services may open more connections than Postgres takes: %s", strings.Join(found.over, "; "))
+			"the services may open more connections than Postgres allows: %s", strings.Join(found.over, "; "))
 	}
 }
 

@@ -18,7 +18,7 @@ func (c *checker) mutes() {
 			c.errorf("BERTH4421", at+".code", "copy the code from the finding: berth doctor", "there is no code %q", m.Code)
 		}
 		if _, err := time.Parse(time.DateOnly, m.Until); m.Until != "" && err != nil {
-			c.errorf("BERTH4421", at+".until", "write a day, such as  until: 2027-01-31", "doctor.mute: until is no day: %q", m.Until)
+			c.errorf("BERTH4421", at+".until", "write a day, such as  until: 2027-01-31", "doctor.mute: until is not a day: %q", m.Until)
 		}
 	}
 }

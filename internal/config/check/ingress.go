@@ -56,7 +56,7 @@ func (c *checker) allowed(o *config.KubernetesOptions) {
 		return
 	}
 	if o.Service != nil && len(o.Service.SourceRanges) > 0 {
-		c.errorf("BERTH1185", "front.allow", "keep one", "both front.allow and kubernetes.service.sourceRanges say who may reach Sourcegraph")
+		c.errorf("BERTH1185", "front.allow", "keep one", "both front.allow and kubernetes.service.sourceRanges set who may reach Sourcegraph")
 	}
 	name := o.Ingress.ControllerName()
 	if o.OpenShift {
@@ -65,12 +65,12 @@ func (c *checker) allowed(o *config.KubernetesOptions) {
 	known := catalogue.ControllerOf(name)
 	switch {
 	case ingressOff(o) && !o.OpenShift && o.Service.Kind() != "LoadBalancer":
-		c.errorf("BERTH1185", "front.allow", "set the ranges in what is in front, and remove this", "front.allow has no effect: nothing here leads to Sourcegraph from outside that could refuse addresses")
+		c.errorf("BERTH1185", "front.allow", "set the ranges in the proxy in front, and remove this", "front.allow has no effect: nothing here receives requests from outside, so nothing can refuse addresses")
 	case ingressOff(o) && !o.OpenShift:
 	case known == nil:
 		c.errorf("BERTH1185", "front.allow", "name the controller with kubernetes.ingress.controller, or set its own annotation and remove this",
 			"berth does not know how the controller of the class %s takes ranges of addresses", name)
 	case known.Allow == nil:
-		c.errorf("BERTH1185", "front.allow", "remove this, and use "+known.AllowBy, "no annotation tells %s which addresses may reach Sourcegraph", known.Title)
+		c.errorf("BERTH1185", "front.allow", "remove this, and use "+known.AllowBy, "%s has no annotation for which addresses may reach Sourcegraph", known.Title)
 	}
 }

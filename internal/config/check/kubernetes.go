@@ -117,13 +117,13 @@ func (c *checker) storageClasses(o *config.KubernetesOptions) {
 		for _, key := range []string{"parameters", "reclaimPolicy", "bindingMode"} {
 			if c.doc.Has(path + "." + key) {
 				c.keyf("BERTH1313", path+"."+key, "add  provisioner: NAME  to create the class, or remove this",
-					"%s.%s is for a class that berth creates, and %s exists already", path, key, s.Name)
+					"%s.%s is for a class that berth creates, but %s exists already", path, key, s.Name)
 			}
 		}
 	}
 	if o.ClusterScoped != nil && !*o.ClusterScoped && s != nil && s.Provisioner != "" {
-		c.errorf("BERTH1313", path+".provisioner", "ask somebody with the rights to create the class, and name it here",
-			"a storage class is not in a namespace, and clusterScoped: false allows no such object")
+		c.errorf("BERTH1313", path+".provisioner", "ask somebody with the right to create the class, and name it here",
+			"a storage class is outside namespaces, and clusterScoped: false allows no such object")
 	}
 }
 
@@ -280,7 +280,7 @@ func (c *checker) runAs(o *config.KubernetesOptions) {
 // Source: https://istio.io/latest/docs/setup/additional-setup/cni/ and https://linkerd.io/2/features/cni/
 func (c *checker) mesh(o *config.KubernetesOptions) {
 	if o.Mesh != "" && o.PodSecurity == "restricted" {
-		c.warnf("BERTH1317", "kubernetes.mesh", "install the mesh's CNI plugin, unless it is there already",
+		c.warnf("BERTH1317", "kubernetes.mesh", "install the mesh's CNI plugin, unless it exists already",
 			"%s's containers need rights that podSecurity restricted does not give, unless you use its CNI plugin", o.Mesh)
 	}
 }

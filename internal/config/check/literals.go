@@ -28,7 +28,7 @@ func (c *checker) literals() {
 			}
 		case string:
 			if what, found := secret.Value(value); found {
-				hint := "remove it; this key takes no secret"
+				hint := "remove it; this key can't hold a secret"
 				if strings.Contains(path, ".command.") || strings.Contains(path, ".entrypoint.") {
 					hint = "set it as a variable,  env: {NAME: {env: NAME}}, and read that in the command"
 				}

@@ -31,7 +31,7 @@ func (c *checker) override() {
 		if _, err := c.world.Stat(name); err != nil {
 			continue
 		}
-		c.keyf("BERTH1666", "target", "write what it says into this file, then remove it; what has no key:  berth explain patches", "%s has no effect: nothing reads it", name)
+		c.keyf("BERTH1666", "target", "write its settings into this file, then remove it; settings without a key:  berth explain patches", "%s has no effect: nothing reads it", name)
 		p := &c.problems[len(c.problems)-1]
 		p.Severity, p.Detail = diag.Warning, c.keysInstead(name)
 	}

@@ -44,7 +44,7 @@ func (c *checker) ownName(at, name string) {
 	case len(name) > 40 || !labelForm().MatchString(name):
 		c.keyf("BERTH1601", at, "", "the name of a container must be at most 40 lower-case letters, digits and dashes, got %q", name)
 	case taken != "":
-		c.keyf("BERTH1601", at, "choose another name, such as my-"+name+"; settings of Sourcegraph's own services stand under services", "%s is the name of %s", name, taken)
+		c.keyf("BERTH1601", at, "choose another name, such as my-"+name+"; write settings of Sourcegraph's own services under services", "%s is the name of %s", name, taken)
 	}
 }
 
@@ -92,7 +92,7 @@ func (c *checker) ownBody(at string, own config.Container) {
 		}
 	}
 	if own.User != "" && c.On == catalogue.Kubernetes && !userForm().MatchString(own.User) {
-		c.errorf("BERTH1607", at+".user", "write  user: 1000  or  user: 1000:1000", "in a cluster a user is a number, got %q", own.User)
+		c.errorf("BERTH1607", at+".user", "write  user: 1000  or  user: 1000:1000", "in a cluster, the user must be a number, got %q", own.User)
 	}
 }
 
@@ -107,7 +107,7 @@ func (c *checker) ownMounts(at string, own config.Container) {
 	mounts := func(key, where string) {
 		switch other, twice := seen[path.Clean(where)]; {
 		case !strings.HasPrefix(where, "/") || path.Clean(where) == "/":
-			c.keyf("BERTH1608", key, "write the whole path, such as /data", "%q is not the path of a folder or file in the container", where)
+			c.keyf("BERTH1608", key, "write an absolute path, such as /data", "%q is not the absolute path of a folder or file in the container", where)
 		case twice:
 			c.keyf("BERTH1608", key, "choose another path", "%s is mounted twice, the other is %s", where, other)
 		default:
@@ -135,9 +135,9 @@ func (c *checker) ownPorts(at string, own config.Container) {
 		case !ok:
 			c.errorf("BERTH1605", key, "write  '5432',  '8080:80'  or  '127.0.0.1:8080:80'", "%q is not a port", text)
 		case inside[port]:
-			c.errorf("BERTH1605", key, "remove one", "port %s is there twice", port)
+			c.errorf("BERTH1605", key, "remove one", "port %s appears twice", port)
 		case published != "" && c.On == catalogue.Kubernetes:
-			c.errorf("BERTH1605", key, "write  '"+port+"', and lead people there with an Ingress of your own in kubernetes.objects", "a cluster has no ports of a host, got %q", text)
+			c.errorf("BERTH1605", key, "write  '"+port+"', and send people there with an Ingress of your own in kubernetes.objects", "a cluster does not open ports of a host, got %q", text)
 		case address != "" && !isAddress(address):
 			c.errorf("BERTH1605", key, "write an address of the host", "%q is not an address", address)
 		}
@@ -277,7 +277,7 @@ func (c *checker) job(at, pool, job string, has map[string]string) {
 	case job == "all" || job == "" || strings.ContainsAny(job, ", "):
 		c.errorf("BERTH1611", at, "write the names of single jobs as a list", "%q is not the name of a job", job)
 	case twice && other == pool:
-		c.errorf("BERTH1611", at, "remove one", "%s is there twice", job)
+		c.errorf("BERTH1611", at, "remove one", "%s appears twice", job)
 	case once && (twice || c.Workers[pool].Replicas != nil && *c.Workers[pool].Replicas > 1):
 		c.errorf("BERTH1614", at, "give it to one worker without replicas", "%s may run only once at a time", job)
 	case !slices.Contains(jobs.Jobs.Names, job):

@@ -196,7 +196,7 @@ func (c *checker) toleration(path string, t map[string]any) {
 	case plain(t["key"]) == "" && t["operator"] != "Exists":
 		c.missingf("BERTH1304", path, "add  key: NAME, or  operator: Exists  for all taints", "the toleration names no key")
 	case t["tolerationSeconds"] != nil && t["effect"] != "NoExecute":
-		c.errorf("BERTH1304", path+".tolerationSeconds", "write  effect: NoExecute, or take it out", "tolerationSeconds is for the effect NoExecute")
+		c.errorf("BERTH1304", path+".tolerationSeconds", "write  effect: NoExecute, or remove it", "tolerationSeconds applies only to the effect NoExecute")
 	}
 }
 

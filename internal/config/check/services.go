@@ -78,7 +78,7 @@ func (c *checker) service(path, name string) {
 	if bare := regexp.MustCompile(`-[0-9]+$`).ReplaceAllString(name, ""); slices.Contains(known, bare) {
 		hint = fmt.Sprintf("write %s: settings are for all of its instances", bare)
 	} else if pool, ok := strings.CutPrefix(name, "worker-"); ok && c.doc.Has("workers."+pool) {
-		hint = fmt.Sprintf("write worker, whose settings its pools share; workers.%s has those of the pool alone", pool)
+		hint = fmt.Sprintf("write worker, for settings of all pools; workers.%s has those of this pool only", pool)
 	} else if called := config.ServiceCalled(name); slices.Contains(known, called) {
 		hint = fmt.Sprintf("write %s: %s is the chart's name", called, name)
 	} else if guess := diag.Closest(name, known); guess != "" {
@@ -103,7 +103,7 @@ func lifecycle(cat *catalogue.Catalogue, name, version string, target catalogue.
 		}
 	}
 	if last, first := boundary(older, version, has); last != "" {
-		return fmt.Sprintf("%s dropped it, %s was the last release with it", first, last)
+		return fmt.Sprintf("%s dropped it; %s was the last release with it", first, last)
 	}
 	if first, _ := boundary(newer, version, has); first != "" {
 		return fmt.Sprintf("%s added it", first)
@@ -230,9 +230,9 @@ func (c *checker) turnedOff() {
 		path := "services." + name + ".enabled"
 		switch {
 		case slices.Contains(neededStores, name):
-			c.errorf("BERTH1153", path, "give your own with "+storeKey(name)+", or remove this", "Sourcegraph needs %s, or one of your own instead", name)
+			c.errorf("BERTH1153", path, "set your own with "+storeKey(name)+", or remove this", "Sourcegraph needs %s, or your own instead", name)
 		case !info.Optional():
-			c.errorf("BERTH1153", path, "remove it. "+info.Does, "Sourcegraph can't do without %s", name)
+			c.errorf("BERTH1153", path, "remove it. "+info.Does, "Sourcegraph can't run without %s", name)
 		}
 	}
 }
@@ -277,7 +277,7 @@ func (c *checker) patches() {
 		}
 		if w := c.workload(p.Service); w != nil && p.Kind != "" && !slices.Contains(w.Kinds, p.Kind) {
 			if p.Service == "migrator" && p.Kind == "Job" {
-				c.errorf("BERTH1315", path+".kind", "remove kind: the Job has the same container", "berth makes the Job of the migrator from the frontend's pods")
+				c.errorf("BERTH1315", path+".kind", "remove kind: the Job has the same container", "berth builds the migrator's Job from the frontend's pods")
 				continue
 			}
 			hint := p.Service + " has: " + diag.Listed(w.Kinds, "and")
@@ -297,7 +297,7 @@ func (c *checker) patchable(path, name string) {
 		case known && c.On == catalogue.Compose && service.Compose != nil:
 			return
 		case known && c.On == catalogue.Kubernetes:
-			c.errorf("BERTH1199", path, "write  service: "+strings.TrimSuffix(bare, "-"), "on Kubernetes one object makes all instances, so %s can't be patched alone", name)
+			c.errorf("BERTH1199", path, "write  service: "+strings.TrimSuffix(bare, "-"), "on Kubernetes, one object defines all instances, so %s can't be patched alone", name)
 			return
 		}
 	}

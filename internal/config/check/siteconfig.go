@@ -22,7 +22,7 @@ func (c *checker) siteConfigKeys() {
 		if c.writes(w.Key) && !reported[w.Key] {
 			reported[w.Key] = true
 			c.errorf("BERTH1169", w.Key, "add  siteConfig: {file: site-config.json}  with your site configuration in that file, or set this in Sourcegraph's own pages",
-				"%s is part of Sourcegraph's site configuration, which this config leaves to Sourcegraph's own pages", w.Key)
+				"%s is part of Sourcegraph's site configuration, and this config has no file for that", w.Key)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (c *checker) written(data []byte, file jsonc.Value, w catalogue.Written) {
 	for i := 1; i < len(w.Path); i++ {
 		if v := file.At(w.Path[:i]...); v != nil {
 			if _, object := v.Any.(map[string]any); !object {
-				c.inSiteConfig(data, v.Start, w.Key, "write an object:  {}", "%s must be an object: what %s says goes into it", strings.Join(w.Path[:i], " / "), w.Key)
+				c.inSiteConfig(data, v.Start, w.Key, "write an object:  {}", "%s must be an object, because berth writes %s into it", strings.Join(w.Path[:i], " / "), w.Key)
 				return
 			}
 		}
@@ -83,11 +83,11 @@ func (c *checker) written(data []byte, file jsonc.Value, w catalogue.Written) {
 	case catalogue.Same:
 		text, _ := there.Any.(string)
 		if text = strings.TrimRight(text, "/"); text != strings.TrimRight(c.URL, "/") && text != strings.TrimRight(address.Of(c.Config).URL(), "/") {
-			c.inSiteConfig(data, there.Start, w.Key, "remove it here: url is written into it", "%s differs from %s, %s", name, w.Key, c.URL)
+			c.inSiteConfig(data, there.Start, w.Key, "remove it here, because berth writes url into it", "%s differs from %s, %s", name, w.Key, c.URL)
 		}
 	case catalogue.Join:
 		if _, list := there.Any.([]any); !list {
-			c.inSiteConfig(data, there.Start, w.Key, "write a list:  []", "%s must be a list: those of %s go into it, too", name, w.Key)
+			c.inSiteConfig(data, there.Start, w.Key, "write a list:  []", "%s must be a list, because berth adds those of %s to it", name, w.Key)
 		}
 	case catalogue.Refuse:
 		hint := "remove it here, or remove " + w.Key + " from the config"

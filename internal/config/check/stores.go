@@ -23,7 +23,7 @@ func (c *checker) ownRedis() {
 		switch {
 		case v == nil:
 			c.missingf("BERTH1145", path, "add  external: HOST:PORT;  with a password  external: {env: NAME}  or  external: {file: PATH}",
-				"redis.%s does not say where your own Redis is", name)
+				"redis.%s lacks the address of your own Redis", name)
 		case v.PasswordOf != "" || v.ConfigMapKey != nil || v.SecretKey != nil:
 			c.errorf("BERTH1117", path+".external", "for a Secret of the cluster write  kubernetes: {existingSecrets: {"+name+": NAME}}", "%s.external takes a text, env or file", path)
 		}
@@ -72,7 +72,7 @@ func (c *checker) formerLogin() bool {
 func (c *checker) databaseIdentity(path string, e *config.ExternalDatabase) {
 	if labels := strings.Split(e.Host, "."); e.Host != "" && (len(labels) != 6 || !strings.HasSuffix(e.Host, ".rds.amazonaws.com")) {
 		c.errorf("BERTH1179", path+".host", "write the endpoint that AWS shows:  host: NAME.ACCOUNT.REGION.rds.amazonaws.com",
-			"%s is no name of RDS, and with auth: aws-iam Sourcegraph signs in to such a name only", e.Host)
+			"%s is not an RDS endpoint, and auth: aws-iam works only with one", e.Host)
 	}
 	if e.Password != nil {
 		c.keyf("BERTH1177", path+".password", "remove it", "%s has both a password and auth: aws-iam", path)
@@ -96,7 +96,7 @@ func (c *checker) oneIdentity() {
 	}
 	if len(by) > 0 && len(others) > 0 {
 		c.errorf("BERTH1177", "databases."+by[0]+".external.auth", "give "+diag.Listed(others, "and")+" an external with  auth: aws-iam  too, or use a password here",
-			"Sourcegraph signs in to all databases in one way, and %s would not use aws-iam", diag.Listed(others, "and"))
+			"Sourcegraph signs in to all databases in the same way, but %s would not use aws-iam", diag.Listed(others, "and"))
 	}
 }
 
@@ -121,7 +121,7 @@ func (c *checker) databaseCertificates(name, path string, e *config.ExternalData
 			continue
 		}
 		if e.ClientCertificate != "" && o.ClientCertificate != "" && (e.ClientCertificate != o.ClientCertificate || e.ClientKey != o.ClientKey) {
-			c.errorf("BERTH1178", path+".clientCertificate", "use one certificate for both roles, or passwords", "%s and %s have different client certificates, and Sourcegraph has one for all databases", other, name)
+			c.errorf("BERTH1178", path+".clientCertificate", "use one certificate for both roles, or passwords", "%s and %s have different client certificates, but Sourcegraph uses one for all databases", other, name)
 		}
 		for _, pair := range []struct {
 			with, without string
@@ -159,7 +159,7 @@ func (c *checker) ownStores() {
 	for _, name := range slices.Sorted(maps.Keys(c.Databases)) {
 		if d := c.Databases[name]; d.External != nil && len(d.Settings) > 0 {
 			c.keyf("BERTH1147", "databases."+name+".settings", "set them on your own server, and remove them here",
-				"databases.%s.settings is for the built-in Postgres, and this one is your own", name)
+				"databases.%s.settings is for the bundled Postgres, and this one is external", name)
 		}
 	}
 	for _, service := range c.serviceNames() {
@@ -204,7 +204,7 @@ func (c *checker) objectStorage() {
 		case !has && !o.ByIdentity():
 			needs(true, key, "add "+diag.Listed(login, "and")+", or  auth: identity")
 		case has && o.ByIdentity():
-			c.keyf("BERTH1155", path+"."+key, "keep one", "objectStorage has %s, and signs in by identity", key)
+			c.keyf("BERTH1155", path+"."+key, "keep one", "objectStorage has %s, but signs in with an identity", key)
 		}
 	}
 	if o.InstanceRole && o.Auth == config.AuthKeys {
@@ -257,7 +257,7 @@ func (c *checker) accounts(path string, clients []string) {
 	}
 	if len(with) > 0 && len(without) > 0 {
 		c.keyf("BERTH1181", path, "write the service account under  kubernetes: {pods: {serviceAccount: ...}}  for all of them",
-			"Sourcegraph signs in to %s by the identity of its pods, and these have no service account of the config: %s", path, diag.Listed(without, "and"))
+			"Sourcegraph signs in to %s with the identity of its pods, but the config sets no service account for: %s", path, diag.Listed(without, "and"))
 		c.problems[len(c.problems)-1].Severity = diag.Warning
 	}
 }
@@ -274,7 +274,7 @@ func (c *checker) ownAddress() {
 	}
 	at := func(path, host string) {
 		if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
-			c.errorf("BERTH1546", path, hint, "%s is %s, which in a container is the container itself", path, host)
+			c.errorf("BERTH1546", path, hint, "%s is %s, which in a container means the container itself", path, host)
 		}
 	}
 	url := func(path, text string) {
@@ -342,7 +342,7 @@ func (c *checker) images() {
 	case ok:
 		c.errorf("BERTH1156", "images.registry", "write  registry: "+strings.TrimRight(rest, "/"), "images.registry must not begin with %s://", scheme)
 	case strings.Contains(r, "@"), strings.Contains(r, "/") && strings.Contains(last, ":"):
-		c.errorf("BERTH1156", "images.registry", "the release says which image; write only the registry and the folder",
+		c.errorf("BERTH1156", "images.registry", "the release sets the image; write only the registry and the folder",
 			"images.registry must not have a tag or digest%s", got(r))
 	case strings.HasSuffix(r, "/"), strings.ContainsAny(r, " \t") || r != strings.ToLower(r):
 		c.errorf("BERTH1156", "images.registry", "write it as  registry.example.com/sourcegraph",
@@ -369,7 +369,7 @@ func (c *checker) proxy() {
 	for i, host := range p.None {
 		switch {
 		case strings.ContainsAny(host, "$(){}"):
-			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "remove it; the API server and everything in the installation are excluded already", "%q is not a host, and nothing replaces it", host)
+			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "remove it; the API server and everything in the installation are excluded already", "%q is not a host, and berth expands no patterns", host)
 		case strings.Contains(host, "://") || strings.ContainsAny(host, ", "):
 			c.errorf("BERTH1157", "proxy.none."+strconv.Itoa(i), "write only the host, one per item", "%q is not a host", host)
 		}

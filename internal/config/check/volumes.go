@@ -62,7 +62,7 @@ func (c *checker) claimPlace(taken map[string]string, at string, v *config.Volum
 	if other != at {
 		hint = "each needs its own"
 	}
-	c.errorf("BERTH1188", at, hint, "two instances would have their data in %s, and would destroy each other's%s", key, map[bool]string{true: "; the other is " + other}[other != at])
+	c.errorf("BERTH1188", at, hint, "two instances would have their data in %s and destroy each other's%s", key, map[bool]string{true: "; the other is " + other}[other != at])
 	return false
 }
 
@@ -89,11 +89,11 @@ func (c *checker) volume(at, service string, v *config.Volume) bool {
 	case len(kinds) == 0 && c.doc.Broken():
 		return false // it may be one of the problems of the form
 	case len(kinds) != 1:
-		c.keyf("BERTH1188", at, "keep one of path, nfs, driver and name", "%s must say one place, got %s", at, cmp.Or(diag.Listed(kinds, "and"), "none"))
+		c.keyf("BERTH1188", at, "keep one of path, nfs, driver and name", "%s must have one place, got %s", at, cmp.Or(diag.Listed(kinds, "and"), "none"))
 	case v.Path != "" && (!path.IsAbs(v.Path) || path.Clean(v.Path) == "/"):
-		c.errorf("BERTH1188", at+".path", "write  path: /mnt/data", "%s.path must be a whole path of a folder, got %q", at, v.Path)
+		c.errorf("BERTH1188", at+".path", "write  path: /mnt/data", "%s.path must be the absolute path of a folder, got %q", at, v.Path)
 	case v.NFS != nil && (v.NFS.Server == "" || !path.IsAbs(v.NFS.Path)):
-		c.keyf("BERTH1188", at+".nfs", "write  nfs: {server: nfs.example.com, path: /export/repos}", "%s.nfs needs a server and a whole path", at)
+		c.keyf("BERTH1188", at+".nfs", "write  nfs: {server: nfs.example.com, path: /export/repos}", "%s.nfs needs a server and an absolute path", at)
 	case v.Driver == "" && v.Options != nil:
 		c.missingf("BERTH1188", at, "add  driver: local", "%s.options are for a driver", at)
 	case v.SELinux != "" && v.Path == "":
@@ -138,7 +138,7 @@ func (c *checker) clusterVolume(at, service string, v *config.Volume) {
 		c.errorf("BERTH1667", at+".path", fmt.Sprintf("choose the node:  services: {%s: {pods: {nodeSelector: {kubernetes.io/hostname: NODE}}}}, or  kubernetes: {singleNode: true}", service),
 			"a path is on one node, and the pods of %s may run on any", service)
 	case own && o.ClusterScoped != nil && !*o.ClusterScoped:
-		c.errorf("BERTH1667", at, "let somebody with the rights create the claim, and use  name: CLAIM", "a PersistentVolume is in no namespace, and clusterScoped: false allows no such object")
+		c.errorf("BERTH1667", at, "let somebody with the right create the claim, and use  name: CLAIM", "a PersistentVolume is outside namespaces, and clusterScoped: false allows no such object")
 	case s.StorageClass != "":
 		c.errorf("BERTH1667", "services."+service+".storageClass", "keep one", "%s says where the volume of %s is, so it has no storage class", at, service)
 	}

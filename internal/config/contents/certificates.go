@@ -79,7 +79,7 @@ func Chain(file File, now time.Time) diag.List {
 	for i, cert := range chain[1:] {
 		if !bytes.Equal(chain[i].RawIssuer, cert.RawSubject) {
 			f.whole("BERTH1524", "the server's own certificate comes first, then each that signed the one before it",
-				"has certificates in another order: number %d, %s, did not sign the one before it", i+2, subject(cert))
+				"has certificates in the wrong order: number %d, %s, did not sign the one before it", i+2, subject(cert))
 			f.warning()
 			break
 		}
@@ -92,7 +92,7 @@ func Chain(file File, now time.Time) diag.List {
 // withoutKey warns about a private key in a file that anybody may read.
 func (f *found) withoutKey() {
 	if pemBegin.Match(f.Data) && strings.Contains(string(f.Data), "PRIVATE KEY-----") {
-		f.whole("BERTH1525", "keep the key in a file of its own", "has a private key in it, and files of certificates are not handled as secrets")
+		f.whole("BERTH1525", "keep the key in a file of its own", "has a private key in it, but berth does not handle certificate files as secrets")
 		f.warning()
 	}
 }
@@ -107,7 +107,7 @@ func Authorities(file File, now time.Time) diag.List {
 	for _, cert := range list {
 		f.validity("the certificate authority "+subject(cert)+" in "+file.Name, cert, now)
 		if !cert.IsCA && !bytes.Equal(cert.RawIssuer, cert.RawSubject) {
-			f.whole("BERTH1526", "name the certificate that signed it: "+cert.Issuer.String(), "has the certificate of a server, %s, and no certificate authority", subject(cert))
+			f.whole("BERTH1526", "name the certificate that signed it: "+cert.Issuer.String(), "has a server's certificate, %s, instead of a certificate authority", subject(cert))
 			f.warning()
 		}
 	}

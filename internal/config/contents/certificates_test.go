@@ -77,7 +77,7 @@ func TestChainAndAuthorities(t *testing.T) {
 		{"with its key", "chain", slices.Concat(leaf.pem(), private), "BERTH1525 warning", "has a private key in it"},
 		{"authority", "authorities", slices.Concat(root.pem(), middle.pem()), "", ""},
 		{"self-signed server", "authorities", own.pem(), "", ""},
-		{"server", "authorities", leaf.pem(), "BERTH1526 warning", "the certificate of a server, sourcegraph.example.com"},
+		{"server", "authorities", leaf.pem(), "BERTH1526 warning", "a server's certificate, sourcegraph.example.com"},
 		{"expired authority", "authorities", slices.Concat(root.pem(), old.pem()), "BERTH1139", "the certificate authority Old in f.pem expired"},
 		{"ending authority", "authorities", ending.pem(), "BERTH1139 warning", "expires soon"},
 	} {

@@ -35,7 +35,7 @@ func Collector(file File) diag.List {
 		root = root.Content[0]
 	}
 	if root.Kind != yaml.MappingNode {
-		f.whole("BERTH1533", "it has receivers, exporters, and service with pipelines", "is no configuration of a collector")
+		f.whole("BERTH1533", "it has receivers, exporters, and service with pipelines", "is not a configuration of a collector")
 		return f.problems
 	}
 	for i := 0; i < len(root.Content); i += 2 {

@@ -21,7 +21,7 @@ func TestCollector(t *testing.T) {
 		{strings.Replace(right, "      exporters: [otlp/honey]\n", "", 1), "BERTH1533", 13, "has no exporters"},
 		{"exporters: {otlp: {}}\n", "BERTH1533", 0, "has no pipelines"},
 		{"a: [\n", "BERTH1533", 0, "YAML"},
-		{"- a\n", "BERTH1533", 0, "no configuration"},
+		{"- a\n", "BERTH1533", 0, "not a configuration"},
 		{strings.Replace(right, "exporters: [otlp/honey]", "exporters: [forward]", 1) + "connectors: {forward: {}}\n", "", 0, ""},
 	} {
 		got := Collector(File{Key: "tracing.collector", Name: "otel.yaml", Data: []byte(c.text)})

@@ -77,7 +77,7 @@ func (f *found) carriageReturns(code, reader string) bool {
 	line := 1 + strings.Count(before, "\n")
 	hint := "convert it:  sed -i 's/\\r$//' " + f.Name
 	if f.Name == "" {
-		hint = "set it with line ends of Unix"
+		hint = "set it with Unix line ends"
 	}
 	f.line(code, line, 1+utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]), hint, "lines end with CR LF, as on Windows, and %s", reader)
 	return true

@@ -116,7 +116,7 @@ func TestNetrcHosts(t *testing.T) {
 		{"machine GIT.example.com login a password long-secret\nmachine github.com login a password b\n", hosts, ""},
 		{"default login a password long-secret\n", hosts, ""},
 		{"machine github.com login a password long-secret\n", hosts, "netrc has no login for git.example.com, and OTHER[0]"},
-		{"machine git.example.com login a password b\nmachine gitlab.example.com login a password long-secret\n", hosts, "no connection in hosts.json is to this machine"},
+		{"machine git.example.com login a password b\nmachine gitlab.example.com login a password long-secret\n", hosts, "no connection in hosts.json goes to this host"},
 		{"machine github.com login a password long-secret\n", `{"OTHER": [{"url": "https://u:p@git.example.com"}, {"url": "https://github.com"}]}`, ""},
 		{"machine x login a password long-secret\n", `not json`, ""},
 	} {

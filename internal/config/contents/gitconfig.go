@@ -88,7 +88,7 @@ func gitValue(lines []string, i int, text string) (last int, why string) {
 					continue
 				}
 				if !strings.ContainsRune(`"\ntb`, rune(text[k])) {
-					return i, "a backslash stands before another letter than n, t or b"
+					return i, "a backslash comes before another letter than n, t or b"
 				}
 			}
 		}

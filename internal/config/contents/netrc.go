@@ -101,7 +101,7 @@ func Netrc(file File) diag.List {
 			}
 			has[w.text] = true
 		case "macdef":
-			f.line("BERTH1516", w.line, w.column, "remove it, with the lines that belong to it", "git has no use for macros")
+			f.line("BERTH1516", w.line, w.column, "remove it, with the lines that belong to it", "git does not support macros")
 			return f.problems
 		default:
 			hint := "write  machine HOST login NAME password TOKEN;  a password with spaces needs quotation marks"
@@ -165,16 +165,16 @@ func NetrcHosts(file, hosts File) diag.List {
 		if strings.Contains(all, strings.ToLower(w.text)) {
 			continue
 		}
-		hint := "check the host; leave it if repositories name it by themselves, as with submodules"
+		hint := "check the host; keep it if repositories use it themselves, as with submodules"
 		if guess := diag.Closest(w.text, slices.Sorted(maps.Keys(lacking))); guess != "" {
 			hint = "did you mean " + guess + "?"
 			delete(lacking, guess)
 		}
-		f.line("BERTH1536", w.line, w.column, hint, "no connection in %s is to this machine", hosts.Name)
+		f.line("BERTH1536", w.line, w.column, hint, "no connection in %s goes to this host", hosts.Name)
 		f.warning()
 	}
 	for _, host := range slices.Sorted(maps.Keys(lacking)) {
-		f.whole("BERTH1536", "add  machine "+host+" login NAME password TOKEN;  leave it out if everybody may clone from there",
+		f.whole("BERTH1536", "add  machine "+host+" login NAME password TOKEN;  not needed if everybody may clone from there",
 			"has no login for %s, and %s has none either", host, lacking[host])
 		f.warning()
 	}

@@ -42,11 +42,11 @@ func Settings(known *catalogue.PostgresSettings, major int, settings map[string]
 		case name == "" && strings.Contains(written, "."): // of an extension, which the server takes without knowing it
 		case name == "":
 			hint := unknownSetting(known, major, written, all)
-			report("BERTH1501", hint, "Postgres %d has no setting %s, and does not start with it", major, written)
+			report("BERTH1501", hint, "Postgres %d has no setting %s, and does not start with an unknown one", major, written)
 		case known.Owned[name] != "":
 			report("BERTH1503", "remove it", "%s can't be set: %s", name, known.Owned[name])
 		case s.Type == "internal":
-			report("BERTH1503", "remove it", "%s can't be set: it shows how the server was built or runs", name)
+			report("BERTH1503", "remove it", "%s can't be set: it only shows how the server was built or runs", name)
 		default:
 			if why, instead := wrong(s, value); why != "" {
 				if instead != "" {
@@ -196,7 +196,7 @@ func wrongNumber(s setting, value string) (why, instead string) {
 		if unit := loose[strings.ToLower(m[2])]; unit != "" {
 			instead = m[1] + unit
 		}
-		return fmt.Sprintf("%q is no unit of Postgres: %s are", m[2], diag.Listed(unitNames(s.Unit), "and")), instead
+		return fmt.Sprintf("%q is not a unit of Postgres; units are %s", m[2], diag.Listed(unitNames(s.Unit), "and")), instead
 	}
 	if s.Type == "integer" {
 		n = math.RoundToEven(n)

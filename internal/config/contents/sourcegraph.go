@@ -29,7 +29,7 @@ func read(file File, known *catalogue.Configuration, example string) (*document,
 	}
 	d.root = root
 	if kind(&root) != "object" {
-		d.at(root.Start, "BERTH1518", "write  "+example, "Sourcegraph wants an object here, and the file has %s", a(kind(&root)))
+		d.at(root.Start, "BERTH1518", "write  "+example, "Sourcegraph expects an object here, but the file has %s", a(kind(&root)))
 		return d, false
 	}
 	return d, true
@@ -109,7 +109,7 @@ func (d *document) members(v *jsonc.Value, path string, types map[string]string)
 		m := &v.Members[i]
 		name := strings.TrimPrefix(path+"."+m.Name, ".")
 		if seen[m.Name] {
-			d.at(m.Start, "BERTH1519", "keep one", "%s is here twice, and only the last one counts", name)
+			d.at(m.Start, "BERTH1519", "keep one", "%s appears twice, and only the last one counts", name)
 		}
 		seen[m.Name] = true
 		want, known := types[m.Name]
@@ -123,7 +123,7 @@ func (d *document) members(v *jsonc.Value, path string, types map[string]string)
 			d.at(m.Start, "BERTH1520", hint, "Sourcegraph's documentation does not have %s", name)
 			d.warning()
 		default:
-			d.at(m.Value.Start, "BERTH1519", "", "%s must be %s, and here it is %s", name, a(want), a(got))
+			d.at(m.Value.Start, "BERTH1519", "", "%s must be %s, but is %s", name, a(want), a(got))
 		}
 	}
 }
@@ -152,7 +152,7 @@ func (d *document) authProviders() {
 		p := &providers.Items[i]
 		path := fmt.Sprintf("auth.providers[%d]", i)
 		if kind(p) != "object" {
-			d.at(p.Start, "BERTH1519", `write  {"type": "builtin"}`, "%s must be an object, and here it is %s", path, a(kind(p)))
+			d.at(p.Start, "BERTH1519", `write  {"type": "builtin"}`, "%s must be an object, but is %s", path, a(kind(p)))
 			continue
 		}
 		name, _ := text(p.At("type"))
@@ -165,7 +165,7 @@ func (d *document) authProviders() {
 			if guess := diag.Closest(name, types); guess != "" {
 				hint = "did you mean " + guess + "?"
 			}
-			d.at(p.At("type").Start, "BERTH1519", hint, "%s: Sourcegraph has no way to sign in of this type", path)
+			d.at(p.At("type").Start, "BERTH1519", hint, "%s: Sourcegraph has no sign-in of this type", path)
 		default:
 			d.required(p, path, required)
 		}
@@ -186,7 +186,7 @@ func (d *document) redacted(v *jsonc.Value, path string) {
 	}
 	for _, mark := range d.known.Redacted {
 		if text == mark || strings.HasSuffix(mark, "-") && strings.HasPrefix(text, mark) {
-			d.at(v.Start, "BERTH1522", "write the secret itself: the file is handled as one", "%s is %s, which Sourcegraph's pages show in place of a secret", path, mark)
+			d.at(v.Start, "BERTH1522", "write the secret itself, because berth handles the file as a secret", "%s is %s, which Sourcegraph's pages show in place of a secret", path, mark)
 			return
 		}
 	}
@@ -208,9 +208,9 @@ func CodeHosts(file File, known *catalogue.Configuration) diag.List {
 			d.at(m.Start, "BERTH1518", kindMeant(m.Name, &d.root, kinds), "Sourcegraph has no kind of code host %s", m.Name)
 			continue
 		case seen[m.Name]:
-			d.at(m.Start, "BERTH1519", "put all connections of a kind into one list", "%s is here twice, and only the last one counts", m.Name)
+			d.at(m.Start, "BERTH1519", "put all connections of a kind into one list", "%s appears twice, and only the last one counts", m.Name)
 		case kind(&m.Value) != "array":
-			d.at(m.Value.Start, "BERTH1518", fmt.Sprintf(`write  "%s": [ ... ]  with square brackets`, m.Name), "%s must be a list of connections, and here it is %s", m.Name, a(kind(&m.Value)))
+			d.at(m.Value.Start, "BERTH1518", fmt.Sprintf(`write  "%s": [ ... ]  with square brackets`, m.Name), "%s must be a list of connections, but is %s", m.Name, a(kind(&m.Value)))
 			continue
 		}
 		seen[m.Name] = true
@@ -240,7 +240,7 @@ func kindMeant(name string, root *jsonc.Value, kinds []string) string {
 // connection checks one connection.
 func (d *document) connection(v *jsonc.Value, path string, host catalogue.CodeHost) {
 	if kind(v) != "object" {
-		d.at(v.Start, "BERTH1519", "write the object that Sourcegraph's page of the connection shows", "%s must be an object, and here it is %s", path, a(kind(v)))
+		d.at(v.Start, "BERTH1519", "write the object that Sourcegraph's page of the connection shows", "%s must be an object, but is %s", path, a(kind(v)))
 		return
 	}
 	var types map[string]string

@@ -20,10 +20,10 @@ func TestSiteConfigAndSettings(t *testing.T) {
 		{"[]", "BERTH1518", 1, "an array"},
 		{"\"text\"", "BERTH1518", 1, "a string"},
 		{"{\n\"auth.provider\": []\n}", "BERTH1520 warning", 2, "does not have auth.provider"},
-		{"{\n\"auth.providers\": {}\n}", "BERTH1519", 2, "must be an array, and here it is an object"},
-		{"{\n\"auth.minPasswordLength\": \"12\"\n}", "BERTH1519", 2, "must be a number, and here it is a string"},
+		{"{\n\"auth.providers\": {}\n}", "BERTH1519", 2, "must be an array, but is an object"},
+		{"{\n\"auth.minPasswordLength\": \"12\"\n}", "BERTH1519", 2, "must be a number, but is a string"},
 		{"{\n\"auth.providers\": [{}]\n}", "BERTH1519", 2, "auth.providers[0] lacks type"},
-		{"{\n\"auth.providers\": [{\"type\": \"openid\"}]\n}", "BERTH1519", 2, "no way to sign in of this type"},
+		{"{\n\"auth.providers\": [{\"type\": \"openid\"}]\n}", "BERTH1519", 2, "no sign-in of this type"},
 		{"{\n\"auth.providers\": [\n{\"type\": \"openidconnect\", \"issuer\": \"x\", \"clientID\": \"\"}]\n}", "BERTH1519", 3, "lacks clientID and clientSecret"},
 		{"{\n\"auth.providers\": [\n{\"type\": \"github\", \"clientID\": \"x\", \"clientSecret\": \"REDACTED\"}]\n}", "BERTH1522", 3, "auth.providers[0].clientSecret is REDACTED"},
 		{"{\n\"email.smtp\": {\"host\": \"x\"}\n}", "BERTH1519", 2, "email.smtp lacks port and authentication"},
@@ -65,7 +65,7 @@ func TestCodeHosts(t *testing.T) {
 		{"{\"GITHUB\": [\n{\"url\": \"github.com\", \"token\": \"x\"}]}", "BERTH1519", 2, "must be a URL", "https://"},
 		{"{\"GITHUB\": [\n{\"url\": \"https://github.com\", \"token\": \"REDACTED\"}]}", "BERTH1522", 2, "GITHUB[0].token is REDACTED", ""},
 		{"{\"GITHUB\": [\n{\"url\": \"https://github.com\", \"token\": \"x\",\n\"org\": []}]}", "BERTH1520 warning", 3, "does not have GITHUB[0].org", "did you mean orgs?"},
-		{"{\"GITHUB\": [\n{\"url\": \"https://github.com\", \"token\": \"x\",\n\"orgs\": \"mine\"}]}", "BERTH1519", 3, "GITHUB[0].orgs must be an array, and here it is a string", ""},
+		{"{\"GITHUB\": [\n{\"url\": \"https://github.com\", \"token\": \"x\",\n\"orgs\": \"mine\"}]}", "BERTH1519", 3, "GITHUB[0].orgs must be an array, but is a string", ""},
 		{"{\"NPMPACKAGES\": [{\"anything\": 1}]}", "", 0, "", ""},
 	} {
 		got := CodeHosts(File{Key: "codeHosts.file", Name: "hosts.json", Data: []byte(c.text)}, known)

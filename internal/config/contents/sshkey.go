@@ -48,7 +48,7 @@ func SSHKey(file File, run Program) diag.List {
 	}
 	if len(f.problems) == 0 && run != nil {
 		if said, ok, ran := run(file.Data, "ssh-keygen", "-y", "-P", "", "-f", "/dev/stdin"); ran && !ok {
-			f.whole("BERTH1510", "create the key again, or copy it again from where it works", "is no key that ssh can load")
+			f.whole("BERTH1510", "create the key again, or copy it again from where it works", "is not a key that ssh can load")
 			if _, why, has := strings.Cut(strings.TrimSpace(said), `"/dev/stdin": `); has {
 				f.problems[0].Detail = []string{"ssh-keygen: " + why}
 			}
@@ -65,7 +65,7 @@ func publicKey(text string) bool {
 // passphrase refuses a key with one: nobody is there to type it.
 func (f *found) passphrase() {
 	f.whole("BERTH1511", "give gitserver a key of its own without one:  ssh-keygen -t ed25519 -N '' -f id_sourcegraph",
-		"has a passphrase, and gitserver has nobody to ask for it")
+		"has a passphrase, which nobody could type for gitserver")
 }
 
 // opensshKey checks a key in OpenSSH's own form, which begins at an offset. ssh reads it to the letter: other ends of lines, or none at the
@@ -73,7 +73,7 @@ func (f *found) passphrase() {
 func (f *found) opensshKey(begin int) {
 	text := string(f.Data)
 	if begin > 0 {
-		f.line("BERTH1512", 1, 1, "delete what stands before the line with BEGIN", "the key does not begin the file, so ssh can't read it")
+		f.line("BERTH1512", 1, 1, "delete the text before the line with BEGIN", "the key does not begin the file, so ssh can't read it")
 		return
 	}
 	if f.carriageReturns("BERTH1512", "ssh can't read such a key") {
@@ -142,7 +142,7 @@ func (f *found) publicPart(public []byte) {
 	case kind == "ssh-dss":
 		f.whole("BERTH1513", "create another:  ssh-keygen -t ed25519 -N '' -f id_sourcegraph", "is a DSA key, which OpenSSH and code hosts no longer accept")
 	case strings.HasPrefix(kind, "sk-"):
-		f.whole("BERTH1513", "create another:  ssh-keygen -t ed25519 -N '' -f id_sourcegraph", "is a key of a security token, which somebody would have to touch")
+		f.whole("BERTH1513", "create another:  ssh-keygen -t ed25519 -N '' -f id_sourcegraph", "is a key on a security token, which a person would have to touch")
 	case kind == "ssh-rsa":
 		r.next() // the exponent
 		f.rsaSize(new(big.Int).SetBytes(r.next()).BitLen())
@@ -171,7 +171,7 @@ func (f *found) pemKey(kind string) {
 		f.whole("BERTH1513", "create another:  ssh-keygen -t ed25519 -N '' -f id_sourcegraph", "is a DSA key, which OpenSSH and code hosts no longer accept")
 		return
 	case !strings.HasSuffix(kind, "PRIVATE KEY"):
-		f.whole("BERTH1510", "name the file with the private key", "has a %s, and no private key", strings.ToLower(kind))
+		f.whole("BERTH1510", "name the file with the private key", "has a %s instead of a private key", strings.ToLower(kind))
 		return
 	case block == nil:
 		f.damaged()

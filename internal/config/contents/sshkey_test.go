@@ -90,7 +90,7 @@ func TestSSHKey(t *testing.T) {
 		{"PEM, a line is missing", bytes.Join(append(bytes.SplitAfter(rsa, []byte("\n"))[:4:4], bytes.SplitAfter(rsa, []byte("\n"))[5:]...), nil), "BERTH1510", "damaged"},
 		{"public", []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFGA7oLIc20fHHqSb4RL81SNfefouvdOHlGAXzSHH2ww me@here\n"), "BERTH1510", "has a public key"},
 		{"PuTTY", []byte("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n"), "BERTH1510", "PuTTY"},
-		{"certificate", []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "BERTH1510", "has a certificate, and no private key"},
+		{"certificate", []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "BERTH1510", "has a certificate instead of a private key"},
 		{"anything", []byte("hello\n"), "BERTH1510", "has no private key"},
 	} {
 		problems := SSHKey(File{Key: "git.sshKey.file", Name: "id", Data: c.key}, nil)

@@ -109,7 +109,7 @@ func Region(text string) (why, instead string) {
 		return "", ""
 	}
 	if zone := strings.TrimRight(text, "abcdef"); zone != text && awsRegion().MatchString(zone) {
-		return "it is an availability zone, and not a region", zone
+		return "it is an availability zone, not a region", zone
 	}
 	return "a region of AWS has the form us-east-1", ""
 }
@@ -122,11 +122,11 @@ func ServiceAccount(file File) diag.List {
 	var key map[string]any
 	const hint = "create it:  gcloud iam service-accounts keys create FILE --iam-account NAME"
 	if err := json.Unmarshal(file.Data, &key); err != nil {
-		f.whole("BERTH1529", hint, "has no JSON, and a key of a service account is JSON")
+		f.whole("BERTH1529", hint, "is not JSON, but a service account key is")
 		return f.problems
 	}
 	if kind, _ := key["type"].(string); kind != "service_account" && kind != "external_account" && kind != "authorized_user" {
-		f.whole("BERTH1529", hint, "is no key of a service account: it lacks type")
+		f.whole("BERTH1529", hint, "is not a service account key: it lacks type")
 		return f.problems
 	}
 	if key["type"] != "service_account" {
@@ -139,7 +139,7 @@ func ServiceAccount(file File) diag.List {
 		}
 	}
 	if len(lacks) > 0 {
-		f.whole("BERTH1529", hint, "is a key of a service account that lacks %s", diag.Listed(lacks, "and"))
+		f.whole("BERTH1529", hint, "is a service account key that lacks %s", diag.Listed(lacks, "and"))
 	}
 	return f.problems
 }

@@ -53,7 +53,7 @@ func TestServiceAccount(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"type": "service_account", "client_email": "a@b", "private_key": "slk-secret", "private_key_id": "1", "token_uri": "https://x"}`: "",
 		`{"type": "external_account"}`: "",
-		`slk-secret`:                   "has no JSON",
+		`slk-secret`:                   "is not JSON",
 		`{"a": 1}`:                     "lacks type",
 		`{"type": "service_account", "client_email": "a@b", "private_key_id": "1", "token_uri": "x"}`: "lacks private_key",
 	} {

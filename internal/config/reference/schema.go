@@ -92,7 +92,7 @@ func Schema(known *catalogue.Catalogue) ([]byte, error) {
 	root.Schema = "http://json-schema.org/draft-07/schema#"
 	root.ID, root.Title = schemaID, "sourcegraph.yaml"
 	root.Description = "What a site admin wants of Sourcegraph."
-	root.PatternProperties = map[string]*node{"^x-": {Description: "Yours: it only holds what anchors name."}}
+	root.PatternProperties = map[string]*node{"^x-": {Description: "Yours: it only holds anchors."}}
 	root.Definitions = &properties{}
 	root.Definitions.add("secret", oneOf(config.Root().Key("license")))
 	root.Definitions.add("value", oneOf(config.Root().Key("proxy").Key("http")))
@@ -150,7 +150,7 @@ func object(k *config.Key) *node {
 		switch {
 		case c.Also != "":
 			older := describe(c)
-			older.Deprecated = "The same as " + c.Name + ", which readers of YAML 1.1 do not take for a boolean."
+			older.Deprecated = "The same as " + c.Name + ", which YAML 1.1 parsers do not read as a boolean."
 			n.Properties.add(c.Also, older)
 			n.OneOf = []*node{{Required: []string{c.Name}}, {Required: []string{c.Also}}}
 		case c.Needed:

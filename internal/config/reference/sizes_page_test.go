@@ -27,20 +27,20 @@ Give a range, or leave a number out:
 
     %s
 
-The estimate is for the most of each range, and one line says what the least needs. How much the answer depends on each number, in addition at the second value:
+The estimate is for the largest value of each range, and one line shows the needs of the smallest. The table shows what is needed in addition at the second value:
 
 %s
 ![How much depends on each number](pictures/sizes.svg)
 
-A bar goes from what is needed at the first value to what is needed at the second one; the broken line is the estimate. What has a long bar is worth a question to somebody
-who knows. A number that was given exactly is compared with its double, so its bar begins at the estimate. ` + "`--plot`" + ` draws the picture for your numbers.
+A bar goes from what is needed at the first value to what is needed at the second one; the broken line is the estimate. Find out more about numbers
+with a long bar. A number that you give exactly is compared with its double, so its bar begins at the estimate. ` + "`--plot`" + ` draws the picture for your numbers.
 
 ## In the config
 
     size: m
 
 in sourcegraph.yaml says all of it for the most that a size is for, in one line: limits, in a cluster also what services request, their instances and volumes. It is the same
-function as ` + "`berth size`" + `. A value of a service that stands in the file wins over it, and ` + "`berth plan`" + ` says which do. ` + "`size: demo`" + ` is for a laptop: no limits.
+function as ` + "`berth size`" + `. A value of a service in the file wins over it, and ` + "`berth plan`" + ` says which do. ` + "`size: demo`" + ` is for a laptop: no limits.
 
 ## What runs already
 
@@ -50,19 +50,19 @@ asks the installation of your config: its database for people and repositories, 
 its instances for what they use now. It says
 
 - the size that its people and repositories ask for;
-- which limit is met first, and when, if everything goes on as in the last days: a disk that fills, people or repositories that outgrow the size;
+- which limit is reached first, and when, at the pace of the last days: a disk that fills, people or repositories that outgrow the size;
 - memory limits that are too small (more than nine tenths were used), or larger than needed (less than a third in a week, and above what the release ships), with the edit;
-- what it could not see, and why: an external database is not asked, and less than two days of history make no pace.
+- what it could not measure, and why: it does not query an external database, and needs two days of history for a pace.
 
-Nothing of the installation is touched. berth status shows the result in a line, berth doctor warns of a disk that is full in less than 30 days (BERTH5013).
-A disk is found in Prometheus by its size, since containers and the host know it by different names; in a cluster, volumes that the node exporter does not see
+Nothing of the installation is touched. berth status shows the result in a line, berth doctor warns about a disk that will be full in less than 30 days (BERTH5013).
+berth finds a disk in Prometheus by its size, because containers and the host have different names for it; in a cluster, volumes that the node exporter does not see
 have no pace.
 
 The tables are those of Sourcegraph's [resource estimator](%s), read %s. They are its experience, not a measurement of ours.
 
 ## Sizes
 
-The larger of the two numbers decides. Up to XL one machine is enough; above it take a cluster.
+The larger of the two numbers decides. Up to XL one machine is enough; above it use a cluster.
 
 | size | people up to | repositories up to | cores | memory | AWS | GCP | Azure |
 |---|---|---|---|---|---|---|---|
@@ -110,7 +110,7 @@ func sizesPage(t *testing.T) []byte {
 	for _, service := range slices.Sorted(maps.Keys(tables.Scaling.Fixes)) {
 		fmt.Fprintf(&b, "- %s: %s\n", service, tables.Scaling.Fixes[service])
 	}
-	b.WriteString(`- Services that a release does not have are left out, and sunset ways to deploy are not recommended.
+	b.WriteString(`- Services that a release does not have are left out, and sunset deployment options are not recommended.
 
 Everything else is equal: 14 loads that the estimator itself computed are a test (` + "`go test ./internal/size`" + `).
 

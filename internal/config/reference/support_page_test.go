@@ -18,28 +18,28 @@ Each statement has its source, and the day on which the source was read. Ask it 
     berth support check requirements.txt      # a list of requirements, one a line, as people write them
     berth support check requirements.txt --propose bank      # and of it a config, and a page for the customer
     berth support check sourcegraph.yaml      # what a config needs
-    berth support options                     # ways to deploy, and which are on their way out
-    berth support diff 5.11 7.5               # what is supported otherwise in another release
+    berth support options                     # ways to deploy, and which are deprecated
+    berth support diff 5.11 7.5               # how support differs in another release
 
-berth understands the words of this record and versions. It says which words of a question it does not understand; what they ask is not answered.
-No model and no network is involved.
+berth understands the words of this record and versions. It lists words of a question that it does not understand, and does not answer them.
+It uses no model and no network.
 
 | answer | means |
 |---|---|
 | yes | a source says so |
 | yes, with guidance | supported, with what the statement adds |
-| yes, as far as the record understands it | the same, but some words say nothing to the record |
-| yes, but on its way out | deprecated |
+| yes, as far as the record understands it | the same, but the record does not understand some words |
+| yes, but deprecated | deprecated |
 | needs an exception | ask Sourcegraph before |
 | the record does not know | no source says; ask Sourcegraph |
 | no | a source says so |
 
-With --propose FOLDER it writes a sourcegraph.yaml that meets what can be met, with the line that asks for each part above it, and a page as Markdown and as HTML:
+With --propose FOLDER it writes a sourcegraph.yaml that meets the list as far as possible, with the line that asks for each part above it, and a page as Markdown and as HTML:
 the answer to each line with its source, the size with the machine by name, a diagram, the exceptions that are needed with the command that asks for each, and the
 open points. The config passes berth check --offline as it is. Names such as postgres.example.com and values of variables are for the customer to fill in; the open
-points ask for each. What no line says, such as the size of all repositories, is assumed and named. Files that are there already are not replaced.
+points ask for each. It assumes numbers that no line has, such as the size of all repositories, and names them. It does not replace existing files.
 
-*Shown by* names a test of berth that runs it on a real engine or cluster. Where it is missing, nobody's test did.
+*Shown by* names a test of berth that runs it on a real engine or cluster. Without it, no test did.
 `
 
 // supportPage is docs/support.md.

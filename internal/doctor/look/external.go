@@ -25,7 +25,7 @@ import (
 // externalDatabase asks a database of the admin's own, by a task beside the installation: a firewall may let nobody else through.
 func (s *sight) externalDatabase(ctx context.Context, name string, e *config.ExternalDatabase) (take, error) {
 	if address, err := netip.ParseAddr(e.Host); err == nil && address.IsLoopback() || e.Host == "localhost" {
-		return nil, errors.New("it is reached through a container beside each service, and nobody else can ask it there")
+		return nil, errors.New("it is reached through a container beside each service, where berth can't query it")
 	}
 	asker := data.Worker{Tasks: s.Tasks, Tag: s.Env.Tag()}
 	begun := s.Env.Now()
@@ -153,11 +153,11 @@ func command(out io.Writer, in *bufio.Reader, words ...string) (string, error) {
 	case strings.HasPrefix(line, "+"):
 		return line[1:], nil
 	case !strings.HasPrefix(line, "$"):
-		return "", errors.New("what answers is no Redis")
+		return "", errors.New("something other than Redis answers")
 	}
 	n, err := strconv.Atoi(line[1:])
 	if err != nil || n < 0 || n > mostInfo {
-		return "", errors.New("what answers is no Redis")
+		return "", errors.New("something other than Redis answers")
 	}
 	text := make([]byte, n)
 	_, err = io.ReadFull(in, text)

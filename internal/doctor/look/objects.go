@@ -23,7 +23,7 @@ func (s *sight) objects(ctx context.Context) (take, error) {
 	case o.Backend != "s3":
 		return nil, fmt.Errorf("berth can't ask %s", o.Backend)
 	case o.ByIdentity():
-		return nil, errors.New("it takes the identity of Sourcegraph, which berth does not have")
+		return nil, errors.New("it needs the identity of Sourcegraph, which berth does not have")
 	}
 	b, err := s.bucket(o)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *sight) objects(ctx context.Context) (take, error) {
 
 // bucket is the bucket of a config. Who waits for the doctor does not wait for a second try.
 func (s *sight) bucket(o *config.ObjectStorage) (b *place.Bucket, err error) {
-	b = &place.Bucket{Name: o.Bucket, Endpoint: o.Endpoint, Region: o.Region, Now: s.Env.Now, Wait: func(context.Context, time.Duration) error { return errors.New("no answer, or none that lasts") }}
+	b = &place.Bucket{Name: o.Bucket, Endpoint: o.Endpoint, Region: o.Region, Now: s.Env.Now, Wait: func(context.Context, time.Duration) error { return errors.New("no answer, or the connection broke") }}
 	if b.Keys.ID, err = s.Env.Secret(s.Want, o.AccessKeyID); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (s *sight) bucket(o *config.ObjectStorage) (b *place.Bucket, err error) {
 }
 
 // errOther is the answer of a store that gives something else than it was given.
-var errOther = errors.New("what was read is not what was written")
+var errOther = errors.New("the object that was read differs from the written one")
 
 // roundTrip puts, gets and deletes an object; step is what failed.
 func roundTrip(ctx context.Context, b *place.Bucket, name string) (step string, err error) {

@@ -55,7 +55,7 @@ func (s *sight) database(ctx context.Context, name string) (take, error) {
 func unanswered(complaint string) error {
 	for line := range strings.Lines(complaint) {
 		if _, why, failed := strings.Cut(line, "ERROR:"); failed && !strings.Contains(why, "does not exist") {
-			return errors.New("a question failed: " + strings.TrimSpace(why))
+			return errors.New("a query failed: " + strings.TrimSpace(why))
 		}
 	}
 	return nil
@@ -75,7 +75,7 @@ func readDatabase(name, said string, begun, ended time.Time) (doctor.Database, e
 		_ = json.Unmarshal([]byte(line), &at) // it was read above
 	}
 	if d.Server == 0 {
-		return d, errors.New("it gives no facts about itself")
+		return d, errors.New("its answer has no facts")
 	}
 	middle := begun.Add(ended.Sub(begun) / 2)
 	d.Clock = at.Now - float64(middle.UnixMilli())/1000
@@ -102,7 +102,7 @@ func (s *sight) ask(ctx context.Context, i installation.Instance, input string, 
 	case err != nil:
 		return "", "", err
 	case exit == 126 || exit == 127:
-		return "", "", errors.New("its image lacks the program to ask it: " + oneLine(errs.String()))
+		return "", "", errors.New("its image lacks the program to query it: " + oneLine(errs.String()))
 	case exit != 0 && out.Len() == 0:
 		return "", "", &refusal{cmp.Or(oneLine(errs.String()), fmt.Sprintf("exit code %d", exit))}
 	}
@@ -142,7 +142,7 @@ func readRedis(name string, said io.Reader) (doctor.Redis, error) {
 		}
 	}
 	if facts["redis_version"] == "" {
-		return doctor.Redis{}, &refusal{cmp.Or(first, "it says nothing")}
+		return doctor.Redis{}, &refusal{cmp.Or(first, "it gave no output")}
 	}
 	number := func(key string) int64 {
 		n, _ := strconv.ParseInt(facts[key], 10, 64) // 0 where a release does not have it

@@ -25,27 +25,27 @@ type kind struct {
 const (
 	isActive = "An installation is active on a day when it reported in the 30 days before, and Sourcegraph ran there. "
 	isBehind = "Releases are minor ones, such as 7.5, and those that were out for the target of the installation on that day. "
-	isIssue  = "An issue counts in the quarter in which it was opened. Filters look at its installation as it was last, or at the issue itself where that did not report. "
-	isTried  = "An upgrade counts in the month in which it began, once for each run; one that was continued is the same run. Filters look at the installation as it was last. "
+	isIssue  = "An issue counts in the quarter in which it was opened. Filters use the newest report of its installation, or the issue itself if there is none. "
+	isTried  = "An upgrade counts in the month in which it began, once for each run; an upgrade that continues is the same run. Filters use the newest report of the installation. "
 )
 
 // kinds are all figures, in the order in which they are shown.
 var kinds = []kind{
 	{"adoption", "New releases within a month", isActive + "Of those that were active 30 days after a release came out for their target: how many ran it, or a newer one.", (*view).adoption},
-	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the day on which the running release came out, and the day on which the newest one did.", (*view).behind},
-	{"forecast", "Who leaves support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. Who is known for less than 90 days has none.", (*view).forecast},
+	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the dates of the running release and of the newest one.", (*view).behind},
+	{"forecast", "Who leaves support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. An installation that has reported for less than 90 days has no pace.", (*view).forecast},
 	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Only the newest releases have a column of their own.", (*view).versions},
-	{"upgrades", "Upgrades", isTried + "The time is the median of those that were done.", (*view).upgrades},
-	{"stops", "Where upgrades stop", isTried + "Of those that were not done: the stage that they did not get through.", (*view).stops},
+	{"upgrades", "Upgrades", isTried + "The time is the median of the upgrades that finished.", (*view).upgrades},
+	{"stops", "Where upgrades stop", isTried + "Of the upgrades that did not finish: the stage that failed.", (*view).stops},
 	{"targets", "By target", isActive + isBehind + isTried, by(func(s *Facts) string { return string(s.Target) })},
 	{"options", "By deployment option", isActive + isBehind + isTried, by(func(s *Facts) string { return s.Option })},
 	{"sizes", "By size", isActive + isBehind + isTried + "The size is the smallest one whose machine has the memory of all limits; demo has no limits.", by(func(s *Facts) string { return s.Size })},
-	{"findings", "What the doctor finds", isActive + "Of the active ones: in how many the doctor found the code, by the newest report. What an admin muted counts.", (*view).findings},
+	{"findings", "What the doctor finds", isActive + "Of the active ones: in how many the doctor found the code, by the newest report. Muted findings count, too.", (*view).findings},
 	{"issues", "Issues per deployment and per upgrade", isIssue + "A deployment counts in the quarter in which an installation first reported that Sourcegraph ran there; an upgrade in the one in which it began. The baseline is the first whole quarter.", (*view).issues},
 	{"causes", "What causes issues", isIssue + "berth has a check for an issue with a code that it knows.", (*view).causes},
 	{"checks", "Issues by code", isIssue + "An issue with two codes counts for both. The share is that of all issues; most is the quarter in which it was largest.", (*view).checks},
-	{"exceptions", "Exceptions from the support record", "Requests for exceptions that were asked for in this time, by subject. One holds when it is granted, signed and not over. The days are the median. Filters by installation do not apply.", (*view).exceptions},
-	{"refused", "Refused reports", "Reports that were not taken, by the reason. They count on the day on which they arrived, and are not kept.", (*view).refused},
+	{"exceptions", "Exceptions from the support record", "Requests for exceptions in this time, by subject. One is valid when it is granted, signed and not expired. The days are the median. Filters by installation do not apply.", (*view).exceptions},
+	{"refused", "Refused reports", "Refused reports, by reason. They count on the day on which they arrived, and are not kept.", (*view).refused},
 }
 
 // IDs are the names of all figures.

@@ -15,7 +15,7 @@ import (
 const newcomer = 90 * day
 
 // prospects are the rows of the forecast, in this order.
-var prospects = []string{"out of support now", "leaves support, at its pace", "has no pace yet", "gets there in time, at its pace", "on the newest major release", notKnown}
+var prospects = []string{"out of support now", "leaves support, at its pace", "has no pace yet", "arrives in time, at its pace", "on the newest major release", notKnown}
 
 // outlook is what is expected of major releases on a day.
 type outlook struct {

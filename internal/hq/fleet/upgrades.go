@@ -57,7 +57,7 @@ func (v *view) upgrades(out *Figure) {
 		out.Rows = append(out.Rows, Row{name, []any{name, in.tried, in.done, in.share(), in.failed, in.interrupted, median(t.minutes[n])},
 			v.triedList(v.q, func(_ *view, a *attempt) bool { return a.started >= from && a.started < to })})
 	}
-	out.Headline = fmt.Sprintf("%v of %d upgrades were done.", all.share(), all.tried)
+	out.Headline = fmt.Sprintf("%v of %d upgrades finished.", all.share(), all.tried)
 }
 
 // stopped is what was counted of the upgrades that stopped at a stage.

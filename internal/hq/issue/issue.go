@@ -127,7 +127,7 @@ func (f *Field) Set(i *Issue, subject, value string) diag.List {
 	case len(f.Choices) > 0 && !slices.Contains(f.Choices, got), f.Form != nil && !f.Form.MatchString(got):
 		return diag.List{wrong(subject, fmt.Sprintf("%s can't be %q", f.Key, cut(got)), hint)}
 	case f.Form == dayForm && !isDay(got):
-		return diag.List{wrong(subject, fmt.Sprintf("%s is no day: %q", f.Key, got), hint)}
+		return diag.List{wrong(subject, fmt.Sprintf("%s is not a day: %q", f.Key, got), hint)}
 	}
 	*i = next
 	return nil

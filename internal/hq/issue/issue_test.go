@@ -43,7 +43,7 @@ func TestSpreadsheet(t *testing.T) {
 	for _, p := range log.Problems {
 		said = append(said, p.Subject+": "+p.Summary)
 	}
-	want := []string{`own.csv: the column "owner" is not read`, `own.csv, line 3: opened is no day: "2026-13-01"`, `own.csv, line 4: title is missing`, `own.csv, line 4: hours can't be "x"`}
+	want := []string{`own.csv: the column "owner" is not read`, `own.csv, line 3: opened is not a day: "2026-13-01"`, `own.csv, line 4: title is missing`, `own.csv, line 4: hours can't be "x"`}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Error(diff)
 	}

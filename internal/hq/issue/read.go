@@ -72,7 +72,7 @@ func FromCSV(name string, in io.Reader) (log Log) {
 	r.TrimLeadingSpace = true
 	head, err := r.Read()
 	if err != nil {
-		log.Problems, log.Refused = notALog(name, "it is no CSV of issues", err.Error()), 1
+		log.Problems, log.Refused = notALog(name, "it is not a CSV of issues", err.Error()), 1
 		return log
 	}
 	columns := columnsOf(head)
@@ -90,7 +90,7 @@ func FromCSV(name string, in io.Reader) (log Log) {
 		}
 		if err != nil { // nobody knows where the next one would begin
 			log.Refused++
-			log.Problems = append(log.Problems, notALog(name, "what follows can't be read", err.Error())...)
+			log.Problems = append(log.Problems, notALog(name, "the rest of the file can't be read", err.Error())...)
 			return log
 		}
 		line, _ := r.FieldPos(0)
@@ -166,7 +166,7 @@ type raised struct {
 func FromGitHub(name string, in io.Reader) (log Log) {
 	var all []raised
 	if err := json.NewDecoder(in).Decode(&all); err != nil {
-		log.Problems, log.Refused = notALog(name, "it is no list of issues of GitHub", err.Error()), 1
+		log.Problems, log.Refused = notALog(name, "it is not a list of GitHub issues", err.Error()), 1
 		return log
 	}
 	for n, r := range all {

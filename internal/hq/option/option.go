@@ -109,7 +109,7 @@ var sheetForm = regexp.MustCompile(`(?m)^criteria:`)
 func Parse(name string, text []byte) (*Sheet, diag.List) {
 	var s Sheet
 	if err := yaml.Load(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), &s, yaml.WithKnownFields()); err != nil {
-		return nil, diag.List{{Code: "BERTH4950", Severity: diag.Error, Subject: name, Summary: "it is no sheet of options", Detail: strings.Split(err.Error(), "\n"), Hint: "begin with the example: berth-hq options --example"}}
+		return nil, diag.List{{Code: "BERTH4950", Severity: diag.Error, Subject: name, Summary: "it is not a sheet of options", Detail: strings.Split(err.Error(), "\n"), Hint: "begin with the example: berth-hq options --example"}}
 	}
 	c := checker{name: name}
 	c.sheet(&s)
@@ -134,13 +134,13 @@ func (c *checker) one(where, value string, of []string) {
 
 func (c *checker) day(where, value string) {
 	if _, err := time.Parse(time.DateOnly, value); err != nil {
-		c.wrong(where, fmt.Sprintf("%q is no day", value), "write a day such as 2026-11-29")
+		c.wrong(where, fmt.Sprintf("%q is not a day", value), "write a day such as 2026-11-29")
 	}
 }
 
 func (c *checker) address(where, value string) {
 	if !strings.HasPrefix(value, "https://") {
-		c.wrong(where, fmt.Sprintf("%q is no address", value), "name where it can be read, with https://")
+		c.wrong(where, fmt.Sprintf("%q is not an address", value), "name where it can be read, with https://")
 	}
 }
 
@@ -149,7 +149,7 @@ func (c *checker) named(where, id, title string, known map[string]bool) {
 	case !idForm.MatchString(id):
 		c.wrong(where, fmt.Sprintf("its id can't be %q", id), "use small letters, digits and -")
 	case known[id]:
-		c.wrong(where, "it is there twice", "take another id")
+		c.wrong(where, "it appears twice", "choose another id")
 	case title == "":
 		c.wrong(where, "its title is missing", "add one")
 	}
@@ -181,7 +181,7 @@ func (c *checker) option(o *Option, criteria map[string]bool) {
 	for _, id := range sorted(o.Scores) {
 		s, at := o.Scores[id], where+", score "+id
 		if !criteria[id] {
-			c.wrong(at, "there is no such criterion", "add it to the criteria, or take the score out")
+			c.wrong(at, "there is no such criterion", "add it to the criteria, or remove the score")
 		}
 		if s.Score < 0 || s.Score > 5 {
 			c.wrong(at, "a score is from 0 to 5", "write one of these")

@@ -33,8 +33,8 @@ func TestParse(t *testing.T) {
 		fmt.Fprintln(&said, p.Summary)
 	}
 	for _, part := range []string{"criterion support-cost: its weight is below 0", "option kubernetes, score lessons: a score is from 0 to 5", "option kubernetes, score lessons: it has no evidence",
-		"option compose, score nothing: there is no such criterion", `review: "sales" is not one`, `review: "soon" is no day`, `proof: "fine" is not one`, `decision: "gone" is not one`, "2020-02-25 is before 2022-10-01",
-		"option compose: it is there twice"} {
+		"option compose, score nothing: there is no such criterion", `review: "sales" is not one`, `review: "soon" is not a day`, `proof: "fine" is not one`, `decision: "gone" is not one`, "2020-02-25 is before 2022-10-01",
+		"option compose: it appears twice"} {
 		if !strings.Contains(said.String(), part) {
 			t.Errorf("%q is not in:\n%s", part, said.String())
 		}

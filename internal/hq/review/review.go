@@ -85,7 +85,7 @@ func New(e exception.Exception, by string, record *catalogue.SupportRecord) (Req
 		problems = wrong(e.ID, fmt.Sprintf("its name can't be %q", e.ID), "use small letters, digits and -, since it is the name of the file")
 	}
 	if e.Decision != nil {
-		problems = append(problems, wrong(e.ID, "it is decided already", "take the decision out of the file: it is made here")...)
+		problems = append(problems, wrong(e.ID, "it is decided already", "remove the decision from the file: it is made here")...)
 	}
 	text, err := e.Text()
 	if err != nil {
@@ -133,9 +133,9 @@ func (r *Request) Vote(v Vote) error {
 	v.Text = strings.TrimSpace(v.Text)
 	switch {
 	case r.Exception.Decision != nil:
-		return wrong(r.Exception.ID, "it is decided already", "ask for another exception where the answer has changed")
+		return wrong(r.Exception.ID, "it is decided already", "ask for another exception if the answer has changed")
 	case v.By == r.By:
-		return wrong(r.Exception.ID, "who asked for it can't vote on it", "let somebody else of this side vote")
+		return wrong(r.Exception.ID, "the person who asked for it can't vote on it", "let somebody else of this side vote")
 	case !slices.Contains(Sides, v.Side) || !slices.Contains(Answers, v.Answer):
 		return wrong(r.Exception.ID, "a vote has a side and an answer", "choose both")
 	case v.Answer == YesIf && v.Text == "":
@@ -164,11 +164,11 @@ func (r *Request) Decide(by, reason string, granted bool, now time.Time) error {
 	case r.Exception.Decision != nil:
 		return wrong(r.Exception.ID, "it is decided already", "revoke it, or ask for another exception")
 	case by == r.By:
-		return wrong(r.Exception.ID, "who asked for it can't decide it", "let somebody else decide")
+		return wrong(r.Exception.ID, "the person who asked for it can't decide it", "let somebody else decide")
 	case len(missing) > 0:
-		return wrong(r.Exception.ID, fmt.Sprintf("%d sides have not voted", len(missing)), "wait for each side, since each has to support what is decided", List(missing))
+		return wrong(r.Exception.ID, fmt.Sprintf("%d sides have not voted", len(missing)), "wait for each side, because each has to support the decision", List(missing))
 	case strings.TrimSpace(reason) == "":
-		return wrong(r.Exception.ID, "the reason is missing", "write why, for who asks for the same later")
+		return wrong(r.Exception.ID, "the reason is missing", "write why, for people who ask for the same later")
 	}
 	d := &exception.Decision{By: by, On: now.UTC().Format(time.DateOnly), Granted: granted}
 	if granted {

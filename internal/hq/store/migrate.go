@@ -72,7 +72,7 @@ func (s *Store) Ready(ctx context.Context) error {
 			Hint: "back the database up with berth-hq backup, then: berth-hq migrate"}}
 	case n > len(all):
 		return diag.List{{Code: "BERTH4921", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("the database has schema %d, and this program works with %d", n, len(all)),
-			Hint: fmt.Sprintf("use the newer berth-hq, or go back with it: berth-hq migrate --to %d", len(all))}}
+			Hint: fmt.Sprintf("use the newer berth-hq, or migrate back with it: berth-hq migrate --to %d", len(all))}}
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func Way(from, to int) (out []Migration, err error) {
 		return nil, err
 	}
 	if to < 0 || to > len(all) || from > len(all) {
-		return nil, diag.List{{Code: "BERTH4921", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("this program knows no way from schema %d to %d", from, to),
+		return nil, diag.List{{Code: "BERTH4921", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("this program can't migrate from schema %d to %d", from, to),
 			Hint: fmt.Sprintf("name one between 0 and %d", len(all))}}
 	}
 	if to >= from {
@@ -103,7 +103,7 @@ func (s *Store) Migrate(ctx context.Context, to int, say func(text string)) erro
 	}
 	defer c.Release()
 	if _, err := c.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(schemaLock)); err != nil {
-		return fmt.Errorf("wait for who else changes the schema: %w", err)
+		return fmt.Errorf("wait for another migration: %w", err)
 	}
 	defer func() { _, _ = c.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(schemaLock)) }() // it ends with the connection, too
 	if _, err := c.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema (number int NOT NULL); INSERT INTO schema SELECT 0 WHERE NOT EXISTS (SELECT FROM schema)`); err != nil {
@@ -120,7 +120,7 @@ func (s *Store) Migrate(ctx context.Context, to int, say func(text string)) erro
 	for _, m := range way {
 		text, n, verb := m.up, m.Number, "added"
 		if to < from {
-			text, n, verb = m.down, m.Number-1, "took away"
+			text, n, verb = m.down, m.Number-1, "removed"
 		}
 		err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, text); err != nil {

@@ -98,7 +98,7 @@ func (s *Store) AddPerson(ctx context.Context, by By, name string, role Role) (t
 	err = s.change(ctx, by, "let in as "+string(role), func(tx pgx.Tx) (string, error) {
 		done, err := tx.Exec(ctx, `INSERT INTO people (name, role, token, made) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, name, role, hashed(token), by.At)
 		if err == nil && done.RowsAffected() == 0 {
-			err = diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: name + " is there already",
+			err = diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: name + " exists already",
 				Hint: "for a new token, first: berth-hq people remove " + name}}
 		}
 		return name, err
@@ -114,7 +114,7 @@ func (s *Store) RemovePerson(ctx context.Context, by By, name string) error {
 	return s.change(ctx, by, "removed a person", func(tx pgx.Tx) (string, error) {
 		done, err := tx.Exec(ctx, `DELETE FROM people WHERE name = $1`, name)
 		if err == nil && done.RowsAffected() == 0 {
-			err = diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: fmt.Sprintf("there is nobody named %q", name), Hint: "see who there is: berth-hq people list"}}
+			err = diag.List{{Code: "BERTH4924", Severity: diag.Error, Subject: "people", Summary: fmt.Sprintf("there is no person named %q", name), Hint: "list the people: berth-hq people list"}}
 		}
 		return name, err
 	})
@@ -160,7 +160,7 @@ func (s *Store) SignIn(ctx context.Context, token string, now time.Time) (sessio
 	return s.begin(ctx, p.Name, now)
 }
 
-// SignInAs begins a session of somebody whom another one identified; "": nobody was let in by this name.
+// SignInAs begins a session of somebody whom another one identified; "": nobody has this name.
 func (s *Store) SignInAs(ctx context.Context, name string, now time.Time) (session string, err error) {
 	p, err := s.person(ctx, `SELECT name, role, made, used FROM people WHERE lower(name) = lower($1)`, name)
 	if err != nil || p == nil {

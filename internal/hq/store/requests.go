@@ -16,7 +16,7 @@ func (s *Store) AddRequest(ctx context.Context, by By, r review.Request) (number
 	err = s.change(ctx, by, "asked for an exception", func(tx pgx.Tx) (string, error) {
 		err := tx.QueryRow(ctx, `INSERT INTO requests (id, request) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING number`, r.Exception.ID, r).Scan(&number)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return "", diag.List{{Code: "BERTH4940", Severity: diag.Error, Subject: r.Exception.ID, Summary: "there is a request of this name already", Hint: "take another name; files of customers have it"}}
+			return "", diag.List{{Code: "BERTH4940", Severity: diag.Error, Subject: r.Exception.ID, Summary: "a request of this name exists already", Hint: "choose another name, because it becomes the name of a file"}}
 		}
 		return r.Exception.ID, err
 	})

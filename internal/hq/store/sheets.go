@@ -42,7 +42,7 @@ func (s *Store) KeepSheet(ctx context.Context, by By, after int, text string) er
 			return "", err
 		}
 		if newest != after {
-			return "", diag.List{{Code: "BERTH4951", Severity: diag.Error, Subject: "options", Summary: fmt.Sprintf("somebody changed the sheet since; the newest version is %d", newest),
+			return "", diag.List{{Code: "BERTH4951", Severity: diag.Error, Subject: "options", Summary: fmt.Sprintf("somebody else changed the sheet; the newest version is %d", newest),
 				Hint: "make your changes in the newest version, on the page Options or from berth-hq options --sheet"}}
 		}
 		if before == text {

@@ -45,7 +45,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 }
 
 func unreachable(err error) diag.List {
-	return diag.List{{Code: "BERTH4920", Severity: diag.Error, Subject: "database", Summary: "PostgreSQL was not reached", Detail: strings.Split(err.Error(), "\n"),
+	return diag.List{{Code: "BERTH4920", Severity: diag.Error, Subject: "database", Summary: "PostgreSQL does not answer", Detail: strings.Split(err.Error(), "\n"),
 		Hint: "set BERTH_HQ_DATABASE to its address, such as postgres:///hq?host=/run/postgresql"}}
 }
 

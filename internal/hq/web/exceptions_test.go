@@ -41,7 +41,7 @@ func TestExceptions(t *testing.T) {
 	}
 	form.Set("fit", "no")
 	v.posts(303, "/exceptions", form)
-	if text := v.posts(422, "/exceptions", form); !strings.Contains(text, "there is a request of this name already") {
+	if text := v.posts(422, "/exceptions", form); !strings.Contains(text, "a request of this name exists already") {
 		t.Error(text)
 	}
 	v.posts(403, "/exceptions/1/vote", nil)

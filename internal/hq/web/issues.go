@@ -26,7 +26,7 @@ func (s *Site) troubled(w http.ResponseWriter, r *http.Request, err error) {
 		s.fail(w, r, http.StatusNotFound, problems[0].Summary+".")
 		return
 	}
-	s.Log.Error("the database was asked in vain", "path", r.URL.Path, "error", err)
+	s.Log.Error("the database query failed", "path", r.URL.Path, "error", err)
 	s.fail(w, r, http.StatusServiceUnavailable, "The database does not answer.")
 }
 
@@ -100,7 +100,7 @@ type issueData struct {
 func (s *Site) number(w http.ResponseWriter, r *http.Request) (n int, ok bool) {
 	n, err := strconv.Atoi(r.PathValue("number"))
 	if err != nil || n < 1 || n > 1<<31-1 {
-		s.fail(w, r, http.StatusNotFound, "There is nothing of this number.")
+		s.fail(w, r, http.StatusNotFound, "There is no entry of this number.")
 		return 0, false
 	}
 	return n, true

@@ -34,7 +34,7 @@ func TestIssues(t *testing.T) {
 	v.token = v.person(store.Engineer)
 	form := url.Values{"title": {`<b>Stops</b>`}, "opened": {"2026-13-01"}, "codes": {"3705"}, "cause": {"database"}}
 	text := v.posts(422, "/issues", form)
-	for _, part := range []string{"opened is no day", "codes can&#39;t be", `value="database"`, "&lt;b&gt;Stops"} {
+	for _, part := range []string{"opened is not a day", "codes can&#39;t be", `value="database"`, "&lt;b&gt;Stops"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in the answer:\n%s", part, text)
 		}

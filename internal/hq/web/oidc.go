@@ -101,13 +101,13 @@ func (s *Site) callback(w http.ResponseWriter, r *http.Request) {
 		parts = strings.Split(c.Value, "|")
 	}
 	if len(parts) != 4 || r.URL.Query().Get("state") != parts[0] {
-		s.notSignedIn(w, r, http.StatusForbidden, "This sign-in did not begin here, or it took too long. Begin again.")
+		s.notSignedIn(w, r, http.StatusForbidden, "This sign-in did not begin here, or it took too long. Sign in again.")
 		return
 	}
 	email, err := s.identify(r.Context(), r.URL.Query().Get("code"), parts[1], parts[2])
 	if err != nil {
-		s.Log.Error("the provider's answer was not taken", "error", err, "answer", r.URL.Query().Get("error"))
-		s.notSignedIn(w, r, http.StatusForbidden, "The answer of the provider was not taken. Begin again.")
+		s.Log.Error("the provider's answer is not valid", "error", err, "answer", r.URL.Query().Get("error"))
+		s.notSignedIn(w, r, http.StatusForbidden, "The answer of the provider is not valid. Sign in again.")
 		return
 	}
 	session, err := s.Store.SignInAs(r.Context(), email, s.Now())
@@ -115,7 +115,7 @@ func (s *Site) callback(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.troubled(w, r, err)
 	case session == "":
-		s.notSignedIn(w, r, http.StatusForbidden, fmt.Sprintf("Nobody was let in as %s. An admin does that on the page People.", email))
+		s.notSignedIn(w, r, http.StatusForbidden, fmt.Sprintf("No person is named %s. An admin can add one on the page People.", email))
 	default:
 		http.SetCookie(w, s.session(session, int(store.SessionLife.Seconds())))
 		// The session's cookie is strict: it is not sent on a way that began on another site. So this page leads on, not a redirect.

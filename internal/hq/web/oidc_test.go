@@ -128,19 +128,19 @@ func TestOpenIDConnect(t *testing.T) {
 	if text := v.gets(200, "/sign-in"); !strings.Contains(text, `href="/sign-in/begin?to=%2f"`) {
 		t.Error(text)
 	}
-	refused("a stranger", "Nobody was let in as jo@example.com")
+	refused("a stranger", "No person is named jo@example.com")
 	if _, err := v.site.Store.AddPerson(t.Context(), store.By{Name: "test", At: now}, "jo@Example.com", store.Reader); err != nil {
 		t.Fatal(err)
 	}
 	for what, claims := range map[string]map[string]any{"an address that is not verified": {"email_verified": false}, "a token for another client": {"aud": "other"}, "a token of another provider": {"iss": "https://example.com"},
 		"a token that is over": {"exp": now.Add(-time.Minute).Unix()}, "a token of another sign-in": {"nonce": "other"}} {
 		p.claims = claims
-		refused(what, "was not taken")
+		refused(what, "is not valid. Sign in again")
 	}
 	p.claims = nil
 	right := p.key
 	p.key = p.newKey()
-	refused("a token that somebody else signed", "was not taken")
+	refused("a token that somebody else signed", "is not valid. Sign in again")
 	p.key = right
 
 	resp, text := signIn()

@@ -41,7 +41,7 @@ func TestOptions(t *testing.T) {
 	}
 	v.posts(303, "/options", url.Values{"sheet": {strings.ReplaceAll(option.Example, "\n", "\r\n")}})
 	changed := strings.Replace(option.Example, "weight: 3", "weight: 30", 1)
-	if text := v.posts(422, "/options", url.Values{"sheet": {changed}}); !strings.Contains(text, "somebody changed the sheet since") || !strings.Contains(text, "weight: 30") {
+	if text := v.posts(422, "/options", url.Values{"sheet": {changed}}); !strings.Contains(text, "somebody else changed the sheet") || !strings.Contains(text, "weight: 30") {
 		t.Error(text)
 	}
 	v.posts(303, "/options", url.Values{"sheet": {changed}, "after": {"1"}})

@@ -204,7 +204,7 @@ func (s *Site) asked(w http.ResponseWriter, r *http.Request) (f *seen, q query, 
 	}
 	seen := s.seen.Load()
 	if seen == nil {
-		s.fail(w, r, http.StatusServiceUnavailable, "The figures were not read yet.")
+		s.fail(w, r, http.StatusServiceUnavailable, "The figures are not loaded yet.")
 		return nil, q, false
 	}
 	return seen, q, true

@@ -78,7 +78,7 @@ func (s *Site) only(right store.Right, serve http.HandlerFunc) http.HandlerFunc 
 		p, err := s.who(r)
 		switch {
 		case err != nil:
-			s.Log.Error("nobody was let in", "error", err)
+			s.Log.Error("the person could not be identified", "error", err)
 			s.fail(w, r, http.StatusServiceUnavailable, "The database does not answer.")
 		case p != nil && p.Role.May(right):
 			serve(w, r.WithContext(withPerson(r.Context(), p)))

@@ -219,7 +219,7 @@ func (s *Site) receive(w http.ResponseWriter, r *http.Request) {
 	known, err := s.Store.Receive(r.Context(), got)
 	if err != nil {
 		s.Log.Error("a report was not taken", "error", err)
-		answer(w, http.StatusServiceUnavailable, report.Answer{Problems: diag.List{{Code: "BERTH4926", Severity: diag.Error, Subject: "report", Summary: "the server can't keep the report now", Hint: "send it again later: berth report --send"}}})
+		answer(w, http.StatusServiceUnavailable, report.Answer{Problems: diag.List{{Code: "BERTH4926", Severity: diag.Error, Subject: "report", Summary: "the server can't save the report now", Hint: "send it again later: berth report --send"}}})
 		return
 	}
 	answer(w, http.StatusOK, report.Answer{ID: got.ID, Known: known})

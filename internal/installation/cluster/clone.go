@@ -43,7 +43,7 @@ func (c *inCluster) Left(ctx context.Context, original string) (bool, error) {
 	if tree.Text(there, "metadata", "annotations", annotationRehearsal) != c.mark(original) {
 		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: c.namespace,
 			Summary: "there is a namespace " + c.namespace + ", which no rehearsal of " + c.mark(original) + " made",
-			Hint:    "a rehearsal deletes the namespace of this name, so look at it first; if nobody needs it: kubectl delete namespace " + c.namespace}}
+			Hint:    "a rehearsal would delete this namespace, so look at it first; if nobody needs it: kubectl delete namespace " + c.namespace}}
 	}
 	if tree.Text(there, "status", "phase") == "Terminating" {
 		return false, c.gone(ctx)

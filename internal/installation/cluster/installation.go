@@ -323,7 +323,7 @@ func (c *inCluster) Lost(ctx context.Context) error {
 		if isPassword && generated[name] == "" && slices.Contains(claims, "PersistentVolumeClaim/"+database) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
 				Summary: "the claim " + database + " has data, but its password is not in the " + c.state.Place(),
-				Detail: []string{"a new password would not open the database that is there",
+				Detail: []string{"a new password would not open the existing database",
 					"if berth made it: restore the Secret berth-" + c.Stack.Name + "-secrets",
 					"if something else made it, such as Sourcegraph's chart: the password is in the Secret " + database + "-auth"},
 				Hint: "name that Secret in  kubernetes.existingSecrets;  for an installation beside it, write another  kubernetes.namespace"}}

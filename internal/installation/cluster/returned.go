@@ -46,7 +46,7 @@ func (c *inCluster) taken(ctx context.Context) (*theirs.Helm, map[string]map[str
 		}
 	}
 	if newest == nil {
-		return nil, nil, diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: c.File, Summary: "no takeover is open: namespace " + c.namespace + " has no record of Helm's for Sourcegraph; nothing was touched",
+		return nil, nil, diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: c.File, Summary: "no takeover to undo or finish: namespace " + c.namespace + " has no record of Helm's for Sourcegraph; nothing was touched",
 			Hint: "to leave berth: berth eject --as helm, or --as kustomize"}}
 	}
 	live, err := liveObjects(ctx, c.client, c.namespace, newest.Objects)
@@ -121,7 +121,7 @@ func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
 	}
 	if release := c.Doc.Config.Release; release != was.release {
 		return nil, "", diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: c.File, Summary: "what was there before is of " + was.release + ", and the config is of another release; nothing was touched",
-			Hint: "go back first: berth rollback; or leave with files for that release: berth eject"}}
+			Hint: "roll back first: berth rollback; or leave with files for that release: berth eject"}}
 	}
 	inventory, err := c.state.Inventory(ctx)
 	if err != nil {
@@ -158,7 +158,7 @@ func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
 // giveBackOne adds the steps that make a live object who deployed it before.
 func (c *inCluster) giveBackOne(p *plan.Plan, f former, live map[string]any) {
 	key, service := kubernetes.RefOf(f.body).String(), tree.Text(live, "metadata", "labels", render.LabelService)
-	step := plan.Step{ID: len(p.Steps) + 1, Verb: plan.GiveBack, Object: key, Service: service, Effect: plan.None, Why: []plan.Cause{{Text: "given back to who deployed it"}}}
+	step := plan.Step{ID: len(p.Steps) + 1, Verb: plan.GiveBack, Object: key, Service: service, Effect: plan.None, Why: []plan.Cause{{Text: "returned to the tool that deployed it"}}}
 	selector := []string{"spec", "selector"}
 	if tree.Pods(f.body) != nil && !tree.Same(tree.Branch(f.body, selector...), tree.Branch(live, selector...)) {
 		c.formers[key] = f.body

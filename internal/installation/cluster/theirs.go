@@ -85,7 +85,7 @@ func deployedOtherwise(dir, object string, live map[string]any) diag.List {
 	p := diag.Diagnostic{Code: "BERTH4319", Severity: diag.Error, Subject: dir}
 	switch release := tree.Text(live, "metadata", "annotations", "meta.helm.sh/release-name"); {
 	case fields.Ours(live):
-		p.Summary, p.Hint = object+" is berth's already; nothing was touched", "go on with the config that made it; its text is in: berth history"
+		p.Summary, p.Hint = object+" is berth's already; nothing was touched", "continue with its config; the text is in: berth history --json"
 	case release != "":
 		p.Summary, p.Hint = object+" is of the Helm release "+release+"; nothing was touched", "read that in place of the files: berth adopt --helm "+release
 	default:
@@ -136,7 +136,7 @@ func record(ctx context.Context, client *kubernetes.Client, namespace, release s
 	}
 	if newest.Status != "deployed" {
 		return nil, diag.List{{Code: "BERTH4311", Severity: diag.Error, Subject: subject, Summary: "Helm did not finish its last change: its status is " + newest.Status + "; nothing was touched",
-			Hint: "finish it with helm upgrade, or go back with: helm rollback " + release}}
+			Hint: "finish it with helm upgrade, or roll it back with: helm rollback " + release}}
 	}
 	return newest, nil
 }

@@ -41,7 +41,7 @@ func (i *onEngine) Left(ctx context.Context, original string) (bool, error) {
 		return false, diag.List{{Code: "BERTH3903", Severity: diag.Error, Subject: i.Stack.Name,
 			Summary: fmt.Sprintf("this engine has something named %s, which no rehearsal from %s created", i.Stack.Name, i.Dir),
 			Detail:  append(volumes, network),
-			Hint:    "a rehearsal deletes what has this name, so look at it first; if nobody needs it: docker compose --project-name " + i.Stack.Name + " down --volumes"}}
+			Hint:    "a rehearsal would delete this, so look at it first; if nobody needs it: docker compose --project-name " + i.Stack.Name + " down --volumes"}}
 	}
 	return false, nil
 }

@@ -298,7 +298,7 @@ func (i *onEngine) Lost(ctx context.Context) error {
 		if isPassword && generated[name] == "" && i.holds(database, volumes) {
 			return diag.List{{Code: "BERTH3102", Severity: diag.Error, Subject: database,
 				Summary: "the volume " + i.Stack.Name + "_" + database + " has data, but its password is not in " + i.state.Path(),
-				Detail: []string{"a new password would not open the database that is there",
+				Detail: []string{"a new password would not open the existing database",
 					"if berth made it: run berth where this installation was created, or copy its .berth folder here",
 					"if something else made it, such as Sourcegraph's own Compose file: the data is in use there, and berth leaves it alone"},
 				Hint: "for an installation beside it, write another  name:  in the config"}}

@@ -61,7 +61,7 @@ func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Write
 			}
 			return d.told(verb, in, out)
 		}
-		return fmt.Errorf("nobody knows %s", t.Name)
+		return fmt.Errorf("%s is not known", t.Name)
 	})
 	return exit, said, err
 }
@@ -175,7 +175,7 @@ func (p *place) round(t run.Task, in io.Reader, out io.Writer) (exit int, said s
 		case p.data == nil || p.world.Failing["pipe"]:
 			exit, said = 2, "connection refused"
 		case in == nil && !p.data.Watched:
-			exit, said = 5, "nothing notes any more which rows of pgsql are written"
+			exit, said = 5, "nothing notes which rows of pgsql are written"
 		case in == nil:
 			fmt.Fprintf(out, "%s\nAPPLIED %s\n", p.data.Rows, t.Env["ROUND"])
 		default:

@@ -37,7 +37,7 @@ func Check(ctx context.Context, e *installation.Environment, i *installation.Ins
 	if len(wanted) == 0 {
 		return nil
 	}
-	e.Watch(run.Event{Kind: run.Asked, Text: "asking your own databases whether Sourcegraph can use them"})
+	e.Watch(run.Event{Kind: run.Asked, Text: "checking whether Sourcegraph can use your own databases"})
 	asker := data.Worker{Tasks: i.Tasks, Tag: e.Tag()}
 	within, cancel := context.WithTimeout(ctx, longestQuestion)
 	defer cancel()
@@ -76,8 +76,8 @@ func leadsThrough(w *installation.Want, host string, p *plan.Plan) bool {
 // notAsked says that databases could not be asked, and why. It is no error: what keeps a question from being asked may not keep Sourcegraph from running.
 func notAsked(w *installation.Want, names []string, err error) diag.Diagnostic {
 	d := diag.Diagnostic{Code: "BERTH1540", Severity: diag.Warning, Range: w.Doc.At("databases." + names[0] + ".external"),
-		Summary: "berth could not ask whether Sourcegraph can use " + diag.Listed(names, "and"), Detail: []string{err.Error()},
-		Hint: "berth up asks them again before it starts anything"}
+		Summary: "berth could not check whether Sourcegraph can use " + diag.Listed(names, "and"), Detail: []string{err.Error()},
+		Hint: "berth up checks them again before it starts anything"}
 	var list diag.List
 	if errors.As(err, &list) && len(list) > 0 {
 		d.Detail = append([]string{list[0].Summary}, list[0].Detail...)
@@ -128,16 +128,16 @@ func judge(e *installation.Environment, w *installation.Want, r data.Reached) (p
 // unanswered is what to do about an answer of psql's.
 func unanswered(why string, e *config.ExternalDatabase) string {
 	for _, c := range []struct{ says, do string }{
-		{"could not translate host name", "correct  host, or let the containers find it: berth explain allServices.extraHosts"},
+		{"could not translate host name", "correct  host, or let the containers resolve it: berth explain allServices.extraHosts"},
 		{"password authentication failed", "check  user  and  password"},
 		{"no password supplied", "check  password: it is empty"},
 		{"no pg_hba.conf entry", "let the server accept this user from here: pg_hba.conf, or its firewall"},
-		{"does not support SSL", "turn TLS on at the server, or write  sslmode: disable  if nobody can listen"},
+		{"does not support SSL", "turn TLS on at the server, or write  sslmode: disable  if the network is trusted"},
 		{"certificate verify failed", "name the authority of the server's certificate:  ca: FILE"},
 		{"server certificate for", "write the host that the certificate is for, or  sslmode: verify-ca"},
 		{`database "` + e.Database + `" does not exist`, "create it:  CREATE DATABASE " + quotedName(e.Database) + " OWNER " + quotedName(e.User)},
 		{`role "` + e.User + `" does not exist`, "create the user:  CREATE ROLE " + quotedName(e.User) + " LOGIN"},
-		{"Connection refused", "check  host  and  port, and that the server listens for others than itself"},
+		{"Connection refused", "check  host  and  port, and that the server listens on other addresses than localhost"},
 		{"timeout expired", "check  host  and  port, and the firewalls between here and the server"},
 		{"too many", "free connections at the server, or raise its max_connections"},
 	} {

@@ -136,8 +136,8 @@ func update(o *Object, seen *Seen, all []plan.Change, held []plan.Conflict) plan
 func (b *differ) undecided() {
 	for _, c := range b.plan.Undecided() {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3508", Severity: diag.Error, Subject: c.Object,
-			Summary: fmt.Sprintf("%s set %s to %s, and %s is wanted", c.Manager, c.Field, orNone(c.Theirs), orNone(c.Ours)),
-			Hint:    "say who owns it: take makes berth the owner, yield leaves it to " + c.Manager})
+			Summary: fmt.Sprintf("%s set %s to %s, but the config asks for %s", c.Manager, c.Field, orNone(c.Theirs), orNone(c.Ours)),
+			Hint:    "decide who owns it: take makes berth the owner, yield leaves it to " + c.Manager})
 	}
 }
 
@@ -176,8 +176,8 @@ func (b *differ) missing(o *Object, seen *Seen) {
 func (b *differ) deleting(o *Object, seen *Seen) {
 	if slices.Contains(stays, kindOf(o.Key)) {
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH3507", Severity: diag.Error, Subject: o.Key,
-			Summary: "somebody is deleting it, with its data", Detail: []string{"it is deleted as soon as nothing uses it"},
-			Hint: "save the data now, before its pods stop; then find out who deletes it"})
+			Summary: "somebody is deleting it, with its data", Detail: []string{"Kubernetes deletes it as soon as nothing uses it"},
+			Hint: "save the data now, before its pods stop; then find out who deleted it"})
 		return
 	}
 	verb := plan.Recreate

@@ -337,7 +337,7 @@ conflict Deployment/worker spec.replicas keda: 5, ours 1: take
 1 [] update Service/gitserver: istio-pilot set metadata.labels.app; who owns it?
     metadata.labels.app  x -> gitserver  (istio-pilot)
 conflict Service/gitserver metadata.labels.app istio-pilot: x, ours gitserver: 
-BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, and gitserver is wanted
+BERTH3508 Service/gitserver: istio-pilot set metadata.labels.app to x, but the config asks for gitserver
 `},
 		{"volumes grow", []change{want("StatefulSet/gitserver", storage("400Gi")), refuse("StatefulSet/gitserver", "spec", immutable),
 			claims("200Gi", "sourcegraph", "repos-gitserver-0", "repos-gitserver-1", "repos-gitserver-x", "data-pgsql-0")}, `
@@ -368,7 +368,7 @@ BERTH3501 StatefulSet/gitserver: a volume can't shrink: 200Gi -> 100Gi
 		{"claims keep their class", []change{want("StatefulSet/gitserver", func(o *Object) {
 			put(o.Body, "ssd", "spec", "volumeClaimTemplates", "spec", "storageClassName")
 		}), refuse("StatefulSet/gitserver", "spec", immutable), claims("200Gi", "sourcegraph", "repos-gitserver-0")}, `
-BERTH3503 PersistentVolumeClaim/repos-gitserver-0: the storage class of a claim can't change: it has sourcegraph, and ssd is wanted
+BERTH3503 PersistentVolumeClaim/repos-gitserver-0: the storage class of a claim can't change: it has sourcegraph, but the config asks for ssd
 `},
 		{"a StatefulSet that would take its claims along", []change{want("StatefulSet/gitserver", func(o *Object) { put(o.Body, "other", "spec", "serviceName") }),
 			refuse("StatefulSet/gitserver", "spec", immutable), see("StatefulSet/gitserver", func(s *Seen) {

@@ -85,7 +85,7 @@ func grow(o *Object, key string, change plan.Change, class string, classes []Cla
 	i := slices.IndexFunc(classes, func(c Class) bool { return c.Name == class || class == "" && c.Default })
 	switch {
 	case i < 0:
-		step.Why = append(step.Why, plan.Cause{Text: "berth could not read whether its storage class lets it grow"})
+		step.Why = append(step.Why, plan.Cause{Text: "berth could not read whether its storage class allows growth"})
 	case !classes[i].Expandable:
 		return step, diag.List{{Code: "BERTH3502", Severity: diag.Error, Subject: key, Range: originOf(o, "storage"),
 			Summary: fmt.Sprintf("it can't grow from %s to %s: its storage class %s does not let volumes grow", change.From, change.To, classes[i].Name),
@@ -127,7 +127,7 @@ func shrinks(o *Object, key, from, to string) diag.Diagnostic {
 
 func otherClass(o *Object, key, from, to string) diag.Diagnostic {
 	return diag.Diagnostic{Code: "BERTH3503", Severity: diag.Error, Subject: key, Range: originOf(o, "storageClass"),
-		Summary: fmt.Sprintf("the storage class of a claim can't change: it has %s, and %s is wanted", from, to),
+		Summary: fmt.Sprintf("the storage class of a claim can't change: it has %s, but the config asks for %s", from, to),
 		Hint:    fmt.Sprintf("set storageClass back to %s; to move the data, copy it to a new claim", from)}
 }
 

@@ -42,7 +42,7 @@ func (b *differ) otherClaim(o *Object) {
 			continue
 		}
 		b.problems = append(b.problems, diag.Diagnostic{Code: "BERTH1661", Severity: diag.Error, Subject: o.Key, Range: originOf(o, "volume"),
-			Summary: fmt.Sprintf("its data is in the claim %s and would stay there; it would start without it in %s", was, wanted[volume]),
+			Summary: fmt.Sprintf("its data is in the claim %s and would stay there; the service would start without data in %s", was, wanted[volume]),
 			Detail:  []string{o.Service + " keeps " + o.Keeps},
 			Hint:    fmt.Sprintf("copy %s while Sourcegraph is stopped (berth down), then write  volume: {name: %s, holdsData: true}; or remove the change", was, wanted[volume])})
 	}

@@ -28,7 +28,7 @@ var reserved = map[string]string{
 	"image":          "set images.registry, or record another digest with berth lock",
 	"build":          "set images.registry, or record another digest with berth lock",
 	"env_file":       "set services.SERVICE.env",
-	"extends":        "write what the other service has into the patch",
+	"extends":        "copy the settings of the other service into the patch",
 	"profiles":       "set services.SERVICE.enabled",
 }
 
@@ -36,7 +36,7 @@ var reserved = map[string]string{
 var reservedOfProject = map[string]string{
 	"services": "write  service: NAME  and  compose: {KEY: VALUE}",
 	"name":     "set name",
-	"include":  "write what the file has into the patch",
+	"include":  "copy the settings of the file into the patch",
 }
 
 // free are keys of a service that a patch may add without  add: true : their entries have names that only the admin and the service know.
@@ -98,7 +98,7 @@ func (p *patching) apply(body mapping) (mapping, []tree.Change) {
 		}
 	}
 	if all := p.patch.Change["environment"]; isInstruction(all, config.Override) || isInstruction(all, config.Reset) {
-		p.refuse("BERTH1190", []string{"environment"}, "it can't replace all variables, since Sourcegraph's own are among them", "write only the variables that change")
+		p.refuse("BERTH1190", []string{"environment"}, "it can't replace all variables, because some are Sourcegraph's own", "write only the variables that change")
 	}
 	if p.failed {
 		return body, nil

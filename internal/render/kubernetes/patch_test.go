@@ -39,7 +39,7 @@ func TestPatchesThatAreRefused(t *testing.T) {
 		return "patches: [{service: worker, kubernetes: {spec: {template: {spec: {" + text + "}}}}}]"
 	}
 	for text, want := range map[string]string{
-		pod("containers: [{name: worker, resource: {limits: {cpu: 2}}}]"): "3:105 BERTH1197 patch of worker: spec.template.spec.containers.worker.resource is no field of Container; did you mean resources?",
+		pod("containers: [{name: worker, resource: {limits: {cpu: 2}}}]"): "3:105 BERTH1197 patch of worker: spec.template.spec.containers.worker.resource is not a field of Container; did you mean resources?",
 		pod("containers: [{name: workr, resources: {}}]"): "3:11 BERTH1196 patch of worker: release 7.5.4453 has no \"workr\" in spec.template.spec.containers; correct the name; or add  add: true  if it is to be new\n" +
 			"3:80 BERTH1197 patch of worker: spec.template.spec.containers.workr has no image; add it",
 		pod("containers: [{name: worker, volumeMounts: [{name: tmp, mountPath: /t}]}]"): "3:11 BERTH1196 patch of worker: release 7.5.4453 has no spec.template.spec.containers.worker.volumeMounts; correct the name; or add  add: true  if it is to be new\n" +

@@ -74,7 +74,7 @@ const counted = `SELECT json_build_object('people', (SELECT count(*) FROM users 
 // content asks the database in its own container, where no password is needed.
 func content(ctx context.Context, i *installation.Installation, all []installation.Instance) (*size.Content, error) {
 	if i.Doc.Config.Databases["pgsql"].External != nil {
-		return nil, errors.New("pgsql is external; databases are asked in their own container only")
+		return nil, errors.New("pgsql is external; berth queries only databases in their own container")
 	}
 	store := i.Release.Relations.Stores.Postgres.Databases["pgsql"]
 	said, err := ask(ctx, i, all, "pgsql", "psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--username", store.User, "--dbname", store.Database,

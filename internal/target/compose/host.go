@@ -172,7 +172,7 @@ func elsewhere(f Facts, _ Needs) diag.List {
 	if f.Elsewhere == "" || f.System != "windows" || strings.HasPrefix(f.Elsewhere, "npipe://") {
 		return nil
 	}
-	return problem("BERTH2115", diag.Error, "the Docker Engine is at "+f.Elsewhere+", and this folder has no path that exists there",
+	return problem("BERTH2115", diag.Error, "the Docker Engine is at "+f.Elsewhere+", where this folder's path does not exist",
 		"run berth on Linux or macOS, or in WSL")
 }
 

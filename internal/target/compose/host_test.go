@@ -67,7 +67,7 @@ func TestCheck(t *testing.T) {
 			f.Found.Remapped = true
 		}, nil},
 		{"a folder that is only mounted", folder("/mnt/root", Folder{}), nil},
-		{"a file in place of a folder", folder("/mnt/file", Folder{User: "100:101"}), []string{"BERTH1662 error is no folder"}},
+		{"a file in place of a folder", folder("/mnt/file", Folder{User: "100:101"}), []string{"BERTH1662 error is not a folder"}},
 		{"an empty folder that is said to hold the data", folder("/mnt/100", Folder{User: "100:101", Holds: true, Service: "pgsql"}), []string{"BERTH1662 error holds the data of pgsql"}},
 		{"a folder on another host", func(f *Facts, n *Needs) { n.Places.Folders = []Folder{{Path: "/mnt/gone"}} }, nil},
 		{"a volume and a network that are not there", func(f *Facts, n *Needs) {

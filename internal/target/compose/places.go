@@ -124,7 +124,7 @@ func places(f Facts, n Needs) diag.List {
 
 func missing(v Named, kind string) diag.Diagnostic {
 	return diag.Diagnostic{Code: "BERTH1664", Severity: diag.Error, Subject: "host", Range: v.At,
-		Summary: fmt.Sprintf("there is no %s %s on this engine", kind, v.Name), Hint: fmt.Sprintf("docker %[1]s ls  shows them; to make it:  docker %[1]s create %[2]s", kind, v.Name)}
+		Summary: fmt.Sprintf("there is no %s %s on this engine", kind, v.Name), Hint: fmt.Sprintf("docker %[1]s ls  shows them; to create it:  docker %[1]s create %[2]s", kind, v.Name)}
 }
 
 // check finds what is wrong with a folder. What this user may not see is not judged.
@@ -133,16 +133,16 @@ func (v Folder) check(f Found) diag.List {
 	l, err := f.Look(v.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.Summary, p.Hint = fmt.Sprintf("there is no %s on this host", v.Path), "make it, or mount its disk"
+		p.Summary, p.Hint = fmt.Sprintf("there is no %s on this host", v.Path), "create it, or mount its disk"
 		if v.User != "" {
-			p.Hint = fmt.Sprintf("mount its disk, or make it:  mkdir -p %[1]s && chown %[2]s %[1]s", v.Path, v.User)
+			p.Hint = fmt.Sprintf("mount its disk, or create it:  mkdir -p %[1]s && chown %[2]s %[1]s", v.Path, v.User)
 		}
 	case err != nil || v.User == "":
 		return nil
 	case !l.Folder:
-		p.Summary, p.Hint = v.Path+" is no folder", "name a folder"
+		p.Summary, p.Hint = v.Path+" is not a folder", "name a folder"
 	case v.Holds && l.Empty:
-		p.Summary = fmt.Sprintf("%s is empty, and the config says that it holds the data of %s", v.Path, v.Service)
+		p.Summary = fmt.Sprintf("%s is empty, but the config says that it holds the data of %s", v.Path, v.Service)
 		p.Hint = "mount its disk, or copy the data; for a new installation remove holdsData"
 	case !f.Remapped && !l.writable(v.User):
 		p.Code = "BERTH1663"
@@ -181,7 +181,7 @@ func (p Places) overlaps(f Found) diag.List {
 			if has, err := netip.ParsePrefix(text); err == nil && has.Overlaps(want) {
 				problems = append(problems, diag.Diagnostic{Code: "BERTH1665", Severity: diag.Error, Subject: "host", Range: p.SubnetAt,
 					Summary: fmt.Sprintf("the Docker network %s has the addresses %s, so %s can't be used", name, text, p.Subnet),
-					Hint:    "choose another range; in use are those of:  docker network ls"})
+					Hint:    "choose another range; to see which are in use:  docker network ls"})
 			}
 		}
 	}

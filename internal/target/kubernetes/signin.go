@@ -44,7 +44,7 @@ func (a *access) doubts() (problems diag.List) {
 		warn("the certificate of the API server is not verified: insecure-skip-tls-verify", "name the cluster's certificate-authority in the kubeconfig; passwords of databases go over this connection")
 	}
 	if strings.HasPrefix(a.config.Host, "http://") {
-		warn("the way to the API server at "+a.config.Host+" is not encrypted", "write its address with https; passwords of databases go over this connection")
+		warn("the connection to the API server at "+a.config.Host+" is not encrypted", "write its address with https; passwords of databases go over this connection")
 	}
 	if info, err := os.Stat(a.file); a.context != "" && err == nil && info.Mode().Perm()&0o004 != 0 {
 		warn("everybody on this machine can read "+a.file, "chmod 600 "+a.file)

@@ -107,7 +107,7 @@ func (c *Conductor) Examine(ctx context.Context, p *plan.Plan, say func(string))
 		}
 		for _, d := range problems {
 			if i > 0 {
-				d.Severity, d.Summary = diag.Warning, "as things are now, "+h.To+" would have this problem: "+d.Summary
+				d.Severity, d.Summary = diag.Warning, "if nothing changes, "+h.To+" would have this problem: "+d.Summary
 			}
 			p.Problems = append(p.Problems, d)
 		}

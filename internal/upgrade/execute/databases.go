@@ -206,7 +206,7 @@ func (s *Steps) prove(ctx context.Context, step plan.Step) (run.Readiness, error
 // search proves that a search is answered. In a clone nobody can be asked.
 func (s *Steps) search(ctx context.Context, step plan.Step) (string, error) {
 	if s.Clone != nil {
-		return "no search, since only databases run here", nil
+		return "no search, because only databases run here", nil
 	}
 	w, err := s.want(step.Config)
 	if err != nil {

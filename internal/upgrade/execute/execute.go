@@ -188,7 +188,7 @@ func (s *Steps) begin(ctx context.Context, step plan.Step) (none run.Readiness, 
 	err = s.Runner.Begin(ctx, w.With(s.front(step)), step.ID, s.over(step))
 	var problems diag.List
 	if errors.As(err, &problems) {
-		s.Runner.Watch(run.Event{Kind: run.Warned, Text: "not all could be started ahead, so it starts later", Problems: problems})
+		s.Runner.Watch(run.Event{Kind: run.Warned, Text: "not all of it could start early, so it starts later", Problems: problems})
 		return none, nil
 	}
 	return none, err

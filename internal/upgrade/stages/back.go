@@ -44,7 +44,7 @@ func (u *Progress) Back() (WayBack, diag.List) {
 	}
 	way.Page = true
 	if h.Undoable() {
-		way.Stages, way.Cost = []string{Undo, Redeploy}, "what only the newer release wrote: the migrator removes its columns and tables"
+		way.Stages, way.Cost = []string{Undo, Redeploy}, "data in columns and tables of the newer release: the migrator removes them"
 		return way, nil
 	}
 	if len(u.Backups) == 0 {

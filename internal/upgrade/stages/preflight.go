@@ -28,7 +28,7 @@ func Preflight(h *plan.Hop, f *data.Facts) diag.List {
 	if h.Kind == plan.MultiVersion && !h.SameMinor() && len(f.Databases) > 0 && len(f.Databases) < len(stack.Databases()) {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH1174", Severity: diag.Error, Subject: "databases",
 			Summary: fmt.Sprintf("the migrator upgrades all databases from %s to %s at once, and codeinsights-db is off", h.From, h.To),
-			Hint:    "go from minor release to minor release: berth upgrade --to MINOR   or remove  services.codeinsights-db.enabled  then: berth up"})
+			Hint:    "upgrade one minor release at a time: berth upgrade --to MINOR   or remove  services.codeinsights-db.enabled  then: berth up"})
 	}
 	for _, u := range f.Unfinished {
 		problems = append(problems, diag.Diagnostic{Code: "BERTH3708", Severity: diag.Error, Subject: u.Database,

@@ -155,7 +155,7 @@ var table = []stage{
 		text: func(c *hop) string {
 			text := fmt.Sprintf("migrator %s: upgrade --from=v%s --to=v%s", c.Migrator, c.From, c.To)
 			if !c.rehearsal {
-				text += "; meanwhile what reads no schema starts"
+				text += "; services that read no schema start meanwhile"
 			}
 			return text
 		},
@@ -222,7 +222,7 @@ var table = []stage{
 		}},
 	{name: Open, fails: behind, // the page goes first
 		when:     func(c *hop) bool { return !c.Rolls() },
-		text:     say("the maintenance page is removed, and what works in the background starts"),
+		text:     say("the maintenance page is removed, and background services start"),
 		estimate: instant,
 		steps:    func(c *hop) []plan.Step { return []plan.Step{reach(c.To, stack.Open, "")} }},
 	{name: Save,

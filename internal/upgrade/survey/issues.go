@@ -29,7 +29,7 @@ func issues(e *installation.Environment, w *installation.Want, hops []plan.Hop, 
 				continue
 			}
 			d := diag.Diagnostic{Code: pausedCode, Severity: diag.Error, Subject: i.ID, Summary: fmt.Sprintf("the upgrade to %s is paused: %s", h.To, i.Title), Hint: i.Do,
-				Detail: []string{i.Says, "source: " + i.Source, fmt.Sprintf("to upgrade all the same:  doctor: {mute: [{code: %s, subject: %s, reason: ..., until: ...}]}", pausedCode, i.ID)}}
+				Detail: []string{i.Says, "source: " + i.Source, fmt.Sprintf("to upgrade anyway:  doctor: {mute: [{code: %s, subject: %s, reason: ..., until: ...}]}", pausedCode, i.ID)}}
 			if reason := mutedUntil(w.Doc.Config.Doctor, i.ID, e.Now()); reason != "" {
 				d.Severity, d.Detail = diag.Warning, []string{i.Says, "source: " + i.Source, "muted: " + reason}
 			}

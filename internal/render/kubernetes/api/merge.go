@@ -66,11 +66,11 @@ func (m *merger) directive(there, change map[string]any, key string, path []stri
 	case key == directivePatch:
 		m.problem(path, key, fmt.Sprintf("can't be %v", change[key]), "write delete, replace or merge")
 	case strings.HasPrefix(key, "$setElementOrder/"):
-		m.problem(path, key, "is not for people: kubectl writes it", "remove it; new items keep the order of the patch")
+		m.problem(path, key, "is for kubectl only", "remove it; new items keep the order of the patch")
 	case strings.HasPrefix(key, "$deleteFromPrimitiveList/"):
-		m.problem(path, key, "is not for people: kubectl writes it", "write the whole list, without what is to go")
+		m.problem(path, key, "is for kubectl only", "write the whole list, without the items to remove")
 	default:
-		m.problem(path, key, "is no directive of a patch", "there are $patch and $retainKeys")
+		m.problem(path, key, "is not a directive of a patch", "the directives are $patch and $retainKeys")
 	}
 }
 
@@ -109,7 +109,7 @@ func (m *merger) plain(list []any, path []string) []any {
 		switch {
 		case item[directivePatch] == "replace" && len(item) == 1:
 		case item[directivePatch] != nil:
-			m.problem(path, strconv.Itoa(i), "has a directive, and the list has no named items", "write the whole list as it is to be")
+			m.problem(path, strconv.Itoa(i), "has a directive, but the list has no named items", "write the whole new list")
 		default:
 			out = append(out, v)
 		}

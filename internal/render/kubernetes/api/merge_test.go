@@ -217,19 +217,19 @@ func TestMerge(t *testing.T) {
 // TestRefused: what a patch must not have, and what it must not lead to.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ name, kind, change, want string }{
-		{"unknown field", "Pod", "{spec: {containers: [{name: c, resource: {}}]}}", "spec.containers.c.resource is no field of Container; did you mean resources?"},
-		{"order", "Pod", "{spec: {$setElementOrder/containers: [{name: c}]}}", "spec.$setElementOrder/containers is not for people: kubectl writes it; remove it; new items keep the order of the patch"},
-		{"texts", "Pod", "{metadata: {$deleteFromPrimitiveList/finalizers: [a]}}", "metadata.$deleteFromPrimitiveList/finalizers is not for people: kubectl writes it; write the whole list, without what is to go"},
+		{"unknown field", "Pod", "{spec: {containers: [{name: c, resource: {}}]}}", "spec.containers.c.resource is not a field of Container; did you mean resources?"},
+		{"order", "Pod", "{spec: {$setElementOrder/containers: [{name: c}]}}", "spec.$setElementOrder/containers is for kubectl only; remove it; new items keep the order of the patch"},
+		{"texts", "Pod", "{metadata: {$deleteFromPrimitiveList/finalizers: [a]}}", "metadata.$deleteFromPrimitiveList/finalizers is for kubectl only; write the whole list, without the items to remove"},
 		{"directive", "Pod", "{spec: {$patch: remove}}", "spec.$patch can't be remove; write delete, replace or merge"},
-		{"other directive", "Pod", "{spec: {$path: delete}}", "spec.$path is no directive of a patch; there are $patch and $retainKeys"},
+		{"other directive", "Pod", "{spec: {$path: delete}}", "spec.$path is not a directive of a patch; the directives are $patch and $retainKeys"},
 		{"item without a name", "Pod", "{spec: {containers: [{image: i}]}}", "spec.containers.0 has no name, by which the items of containers merge; add it"},
 		{"container without an image", "Pod", "{spec: {containers: [{name: other}]}}", "spec.containers.other has no image; add it"},
 		{"both of two", "Pod", "{spec: {volumes: [{name: v, emptyDir: {}, hostPath: {path: /}}]}}", "spec.volumes.v has hostPath and emptyDir, and may have one of them; remove one"},
-		{"a number for a text", "Pod", "{spec: {containers: [{name: c, env: [{name: A, value: 1}]}]}}", "spec.containers.c.env.A.value must be a text, and is 1; put it in quotes: \"1\""},
-		{"a text for a number", "Pod", "{spec: {terminationGracePeriodSeconds: '60'}}", "spec.terminationGracePeriodSeconds must be a number, and is 60"},
-		{"no amount", "Pod", "{spec: {containers: [{name: c, resources: {limits: {memory: 8 GB}}}]}}", "spec.containers.c.resources.limits.memory must be an amount such as 500m or 8Gi, and is 8 GB"},
+		{"a number for a text", "Pod", "{spec: {containers: [{name: c, env: [{name: A, value: 1}]}]}}", "spec.containers.c.env.A.value must be a text, but is 1; put it in quotes: \"1\""},
+		{"a text for a number", "Pod", "{spec: {terminationGracePeriodSeconds: '60'}}", "spec.terminationGracePeriodSeconds must be a number, but is 60"},
+		{"no amount", "Pod", "{spec: {containers: [{name: c, resources: {limits: {memory: 8 GB}}}]}}", "spec.containers.c.resources.limits.memory must be an amount such as 500m or 8Gi, but is 8 GB"},
 		{"a map for a list", "Pod", "{spec: {tolerations: {key: a}}}", "spec.tolerations must be a list, and is a map"},
-		{"two ports of one name", "Service", "{spec: {ports: [{name: http, port: 80}]}}", "spec.ports has two items with name http; take one out with  $patch: delete"},
+		{"two ports of one name", "Service", "{spec: {ports: [{name: http, port: 80}]}}", "spec.ports has two items with name http; remove one with  $patch: delete"},
 	} {
 		object := parsed(t, "{metadata: {name: o}, spec: {containers: [{name: c, image: i}]}}")
 		if c.kind == "Service" {

@@ -35,7 +35,7 @@ func (p *prover) object(of string, object map[string]any, path []string) {
 			if guess := diag.Closest(key, tree.Keys(fields)); guess != "" {
 				hint = "did you mean " + guess + "?"
 			}
-			p.wrong(below, "is no field of "+of, hint)
+			p.wrong(below, "is not a field of "+of, hint)
 			continue
 		}
 		p.value(read(fields[key]), object[key], below)
@@ -89,7 +89,7 @@ func (p *prover) value(f field, v any, path []string) {
 		p.twice(f, v, path)
 	default:
 		if f.list || f.dict || !f.holds(v) {
-			p.wrong(path, fmt.Sprintf("must be %s, and is %v", f, v), quoted(f, v))
+			p.wrong(path, fmt.Sprintf("must be %s, but is %v", f, v), quoted(f, v))
 		}
 	}
 }
@@ -115,7 +115,7 @@ func (p *prover) twice(f field, list []any, path []string) {
 				n = fmt.Sprintf("%v/%v", n, protocol) // a port may be open for both
 			}
 			if seen[fmt.Sprint(n)] {
-				p.wrong(path, fmt.Sprintf("has two items with %s %v", key, n), "take one out with  $patch: delete")
+				p.wrong(path, fmt.Sprintf("has two items with %s %v", key, n), "remove one with  $patch: delete")
 			}
 			seen[fmt.Sprint(n)] = true
 		}

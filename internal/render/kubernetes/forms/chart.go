@@ -55,7 +55,7 @@ func (in *Input) helm() ([]stack.File, error) {
 	return files, nil
 }
 
-const valuesComment = `existingSecrets: Secrets of the namespace that stand for those which pods otherwise refer to: by Sourcegraph's name, yours.
+const valuesComment = `existingSecrets: Secrets of the namespace that replace Sourcegraph's: Sourcegraph's name, then yours.
 imagePullSecrets: Secrets of the namespace with sign-ins for registries.`
 
 // chart is a chart in the making.

@@ -77,7 +77,7 @@ func (in *Input) guardText(namespace, where string) string {
 			"`berth check --against RELEASE` before you apply these files, where RELEASE is the one that runs.\n\n"
 	}
 	return "## The guard\n\n" + where + "\nThe guard asks the database which release ran before, and refuses where " + in.Set.Release + " can't follow it by replacing pods; its log says\n" +
-		"what to do. To let " + in.Set.Release + " start all the same, such as after you restored a backup, and to end that:\n\n```sh\n" +
+		"what to do. To let " + in.Set.Release + " start anyway, such as after you restored a backup, and to end that:\n\n```sh\n" +
 		"kubectl -n " + namespace + " create configmap " + guardJob + " --from-literal=allow=" + in.Set.Release + "\n" +
 		"kubectl -n " + namespace + " delete configmap " + guardJob + "\n```\n\n"
 }
@@ -93,7 +93,7 @@ func (in *Input) secretsText(expected []*kubernetes.Object, namespace string) st
 	}
 	var b strings.Builder
 	b.WriteString("## Secrets\n\nThese files hold no secret values, and no site configuration, code hosts, settings, or configuration of git or a collector of traces, which\n" +
-		"may hold some. Pods refer to the Secrets below, which must be in the namespace; a Secret that is there already is left\n" +
+		"may hold some. Pods refer to the Secrets below, which must be in the namespace; an existing Secret is left\n" +
 		"as it is, with its passwords. Pods read them when they start: after a change, `kubectl rollout restart` those that\nuse it.\n\n" +
 		"| Secret | keys |\n|---|---|\n")
 	for _, o := range expected {

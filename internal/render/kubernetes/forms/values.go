@@ -191,7 +191,7 @@ func byLine(lost diag.List) diag.List {
 		}
 		if out[i].Detail == nil {
 			out[i].Detail = []string{out[i].Subject + ": the chart " + strings.TrimPrefix(out[i].Summary, "Sourcegraph's chart ")}
-			out[i].Summary = "Sourcegraph's chart can't do what this line asks"
+			out[i].Summary = "Sourcegraph's chart has no value for this line"
 		}
 		out[i].Detail = append(out[i].Detail, p.Subject+": the chart "+strings.TrimPrefix(p.Summary, "Sourcegraph's chart "))
 	}

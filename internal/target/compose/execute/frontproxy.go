@@ -105,7 +105,7 @@ func (p *FrontProxy) begin(ctx context.Context) error {
 	holding, _ := stack.Holding(lines)
 	trying, found := stack.Trying(lines)
 	if !found {
-		return fmt.Errorf("%s of %s passes no requests on to the frontends", caddyfile, p.Container)
+		return fmt.Errorf("%s of %s passes no requests to the frontends", caddyfile, p.Container)
 	}
 	// The command outlives the step that began it.
 	ctx, leave := context.WithCancel(context.WithoutCancel(ctx))

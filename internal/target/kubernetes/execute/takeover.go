@@ -70,5 +70,5 @@ func (t *Target) giveBack(ctx context.Context, s plan.Step) error {
 		}
 		err = nil
 	}
-	return fmt.Errorf("%s changes constantly, so it can't be given back", r.Ref)
+	return fmt.Errorf("%s changes constantly, so it can't be returned", r.Ref)
 }

@@ -163,7 +163,7 @@ func ending(t Ending) string {
 	case 137:
 		return "exit code 137: it was killed"
 	case 143:
-		return "exit code 143: it was asked to end"
+		return "exit code 143: it was terminated"
 	}
 	return fmt.Sprintf("exit code %d", t.Exit)
 }

@@ -79,7 +79,7 @@ func (e Evidence) node(o Object, p Pod) (Finding, bool) {
 	f := Finding{How: fmt.Sprintf("its node %s does not answer: %s", p.Spec.Node, firstLine(message))}
 	f.Code, f.Summary = "BERTH3434", fmt.Sprintf("%s is on the node %s, which does not answer", p.Metadata.Name, p.Spec.Node)
 	f.Detail = lines(message)
-	f.Hint = "repair the node; if it is off for good:  kubectl delete node " + p.Spec.Node + "  and its pods start elsewhere"
+	f.Hint = "repair the node; if it will not return:  kubectl delete node " + p.Spec.Node + "  and its pods start elsewhere"
 	if o.Kind == "Deployment" {
 		f.Detail = append(f.Detail, "Kubernetes starts the pod elsewhere after some minutes")
 	} else {

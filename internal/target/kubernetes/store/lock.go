@@ -137,7 +137,7 @@ func holder(l lease) state.Holder {
 // atWork is the problem that the holder of the lease is for anybody else, with when it is believed to be gone.
 func (l lease) atWork(now time.Time) diag.List {
 	problems := holder(l).AtWork()
-	problems[0].Detail = append(problems[0].Detail, fmt.Sprintf("its last sign of life was %s ago; after %s without one, berth takes over", now.Sub(l.Spec.Renewed).Round(time.Second), duration))
+	problems[0].Detail = append(problems[0].Detail, fmt.Sprintf("its last renewal was %s ago; after %s without one, berth takes the lock", now.Sub(l.Spec.Renewed).Round(time.Second), duration))
 	return problems
 }
 
@@ -235,7 +235,7 @@ func (l *lock) renew(ctx context.Context) (by diag.List, lost bool) {
 
 func taken(how string) diag.List {
 	return diag.List{{Code: "BERTH3412", Severity: diag.Error, Subject: "lock", Summary: "the lock of the installation was lost",
-		Detail: []string{how, "current steps were finished, no others were started"}, Hint: "see who else is at work: berth status"}}
+		Detail: []string{how, "current steps were finished, no others were started"}, Hint: "see which run changes the installation: berth status"}}
 }
 
 // free gives the lease back. If that fails, it is over by itself soon.

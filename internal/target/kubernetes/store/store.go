@@ -128,7 +128,7 @@ func (s *Store) explain(doing string, err error) error {
 
 // unreadable reports state that somebody else wrote, or wrote over.
 func (s *Store) unreadable(ref kubernetes.Ref, err error) diag.List {
-	return diag.List{{Code: "BERTH3413", Severity: diag.Error, Subject: ref.String(), Summary: fmt.Sprintf("%s in namespace %s is not as berth wrote it", ref, s.namespace),
+	return diag.List{{Code: "BERTH3413", Severity: diag.Error, Subject: ref.String(), Summary: fmt.Sprintf("%s in namespace %s was changed since berth wrote it", ref, s.namespace),
 		Detail: []string{err.Error()}, Hint: "see who changed it:  kubectl get --show-managed-fields -o yaml -n " + s.namespace + " " + ref.String()}}
 }
 
