@@ -196,8 +196,8 @@ func inside(path fields.Path, place []any, name string, v any) []leaf {
 	return []leaf{{path: path, place: place, value: v}}
 }
 
-// kept are fields that are wishes even where the API server would write the same: a claim can't get another class later, and a port of nodes is for whoever knows it.
-var kept = []string{"storageClassName", "nodePort"}
+// kept are fields that are wishes even where the API server would write the same: a port of nodes is for whoever knows it.
+var kept = []string{"nodePort"}
 
 // ofMap are the fields of a map, but for those that name it among others. A port without a protocol has the API server's.
 func ofMap(path fields.Path, place []any, m map[string]any, keys []string) (out []leaf) {
