@@ -126,6 +126,10 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	repository := bundle(t, "load")
+	indexes := max(seconds/int(uploadEach.Seconds()), 1)
+	for n := range indexes { // one commit of a repository takes one index
+		s.addRepo(fmt.Sprintf("example/indexed-%d", n), "load")
+	}
 	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 50}}
 	send := func(method, path, contentType string, body []byte, wants string) error {
 		request, err := http.NewRequest(method, s.url(path), bytes.NewReader(body))
@@ -160,8 +164,8 @@ func TestLoad(t *testing.T) {
 		{did{What: "searches found what they should", Of: int(math.Ceil(float64(seconds) * float64(a.people) / searchEach.Seconds()))}, searchEach / time.Duration(a.people), func(int) error {
 			return send("GET", "/.api/search/stream?q="+marker, "", nil, marker)
 		}},
-		{did{What: "indexes were uploaded", Of: max(seconds/int(uploadEach.Seconds()), 1)}, uploadEach, func(int) error {
-			return send("POST", "/api/uploads?repository=example/seeded", "application/octet-stream", index, "")
+		{did{What: "indexes were uploaded and processed", Of: indexes}, uploadEach, func(n int) error {
+			return send("POST", fmt.Sprintf("/api/uploads?repository=example/indexed-%d", n), "application/octet-stream", index, "")
 		}},
 	}
 	result.Did = make([]did, len(works))
