@@ -250,7 +250,7 @@ func (s *scale) own() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// ingest sends reports from 64 senders at once, and finds each that was acknowledged in the database.
+// ingest sends reports from 64 senders at once, and counts those that were acknowledged. TestKill finds each of them in the database after a crash.
 func (s *scale) ingest(how string, texts []string, meanwhile func()) {
 	before, database, own, start := s.cpu(s.hq), s.cpu(s.server.Process(s.T)), s.own(), time.Now()
 	var next, refused atomic.Int64

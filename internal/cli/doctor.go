@@ -132,10 +132,13 @@ func (e *Env) examine(ctx context.Context, file string, only []string) (*doctor.
 func checksNamed(names []string) (codes []string, err error) {
 	var problems diag.List
 	for _, name := range names {
+		if name == "explain" { // hands that know kubectl type berth doctor explain CODE
+			return nil, usageError("berth doctor", "it explains no codes", "berth explain "+names[len(names)-1])
+		}
 		code := "BERTH" + strings.TrimPrefix(strings.ToUpper(name), "BERTH")
 		if !slices.ContainsFunc(doctor.Checks(""), func(c *doctor.Check) bool { return c.Code == code }) {
 			problems = append(problems, diag.Diagnostic{Code: "BERTH4420", Severity: diag.Error, Subject: "berth doctor", Summary: fmt.Sprintf("there is no check %q", name),
-				Hint: "see all checks: docs/doctor.md"})
+				Hint: "see all checks: berth docs doctor"})
 			continue
 		}
 		codes = append(codes, code)

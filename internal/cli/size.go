@@ -40,7 +40,7 @@ func newSizeCmd(env *Env) *cobra.Command {
 		Short: "Estimate how large an installation has to be: services, machine, disks, and the edit",
 		Long:  sizeHelp,
 		Example: `  berth size --users 3000 --repositories 40000 --largest-repo 20GB
-  berth size --users 1000-5000 --total 300GB-2TB --plot size.svg
+  berth size --users 1000-5000 --total 300GB-2TB --plot plot.svg
   berth size --measured
   berth size --users 500 --repositories 2000 --total 300GB --target kubernetes`,
 		Args: cobra.NoArgs,
