@@ -46,8 +46,10 @@ var banned = []rule{
 
 // odd are further words and phrases, which cost the readers of codes, messages and documents time: idioms, subjects without a name, literal translations.
 var odd = []rule{
+	{regexp.MustCompile(`(?i)\bgo(es|ing)? on\b`), "continue, or keep running"},
+	{regexp.MustCompile(`(?i)\bgives? (\w+ ){0,3}back\b|\bgiven back\b`), "return"},
 	{regexp.MustCompile(`(?i)\b(take|takes|took|taken) (\w+ )?away\b|\b(throws?|threw) (\w+ )?away\b`), "remove, or evict"},
-	{regexp.MustCompile(`(?i)\bstands? (beside|above|below|behind|under|in|at|before|there|on)\b`), "is, or put"},
+	{regexp.MustCompile(`(?i)\bstands? (beside|above|below|behind|under|at|before|there|on|in (the|a|an|its|their))\b`), "is, or put"},
 	{regexp.MustCompile(`(?i)\b(is|are) over\b`), "has expired, or has ended"},
 	{regexp.MustCompile(`(?i)\bfights?\b`), "contradict, or is reserved for berth"},
 	{regexp.MustCompile(`(?i)\bagain and again\b`), "repeatedly"},
@@ -56,10 +58,16 @@ var odd = []rule{
 	{regexp.MustCompile(`(?i)\bof then\b`), "say of which time"},
 	{regexp.MustCompile(`(?i)\bas of one moment\b`), "in one snapshot"},
 	{regexp.MustCompile(`(?i)\bwhole paths?\b`), "absolute path"},
+	{regexp.MustCompile(`(?i)\b(is|are|was|were) there (already|twice)\b`), "exists already, or appears twice"},
+	{regexp.MustCompile(`(?i)\bwarn(s|ed)? of\b`), "warn about"},
+	{regexp.MustCompile(`(?i)\ball the same\b`), "anyway"},
 	{regexp.MustCompile(`(?i)\ba yes\b|\bsays? yes\b|--yes answers\b`), "confirm"},
+	{regexp.MustCompile(`(?i)\bany more\b|\bfor ever\b`), "no longer, or forever"},
 	{regexp.MustCompile(`(?i)\bthe way (back|to|from)\b`), "name the command, the connection or the upgrade steps"},
 	{regexp.MustCompile(`(?i)\bas (it|they) should be\b`), "healthy, or unchanged"},
+	{regexp.MustCompile(`(?i)\bworth a word\b|\bhalf way\b`), "explain, or halfway"},
 	{regexp.MustCompile(`(?i)\bwhat (people made|answers people|does not go with it|no key says|is to stay|waited)\b`), "name the thing"},
+	{regexp.MustCompile(`(^|[.!?] )What [^.?:|]*\b(is|are|was|were|stays?|counts?|runs|starts?)\b[^.?:|]*\.(\s|$)`), "begin the sentence with the thing, not with \"What\""},
 	{regexp.MustCompile(`(^|[.!?] )Who [^.?:|]*\b(is|are|may|can|has|does|neither)\b[^.?:|]*\.(\s|$)`), "begin the sentence with \"The person who\""},
 }
 
@@ -318,6 +326,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{Title: "Old words", Why: "It is so.", Do: "Mend it."},
 		{Title: "A title that says what it is about", Why: "It is so.", Do: "Fix it."},
 		{Title: "No verb", Why: "It is so.", Do: "berth check shows it."},
+		{Title: "No name", Why: "What is missing there is lost.", Do: "Fix it."},
 	} {
 		if len(explained(c)) != 1 {
 			t.Errorf("%+v: %q", c, explained(c))
@@ -333,12 +342,13 @@ func TestFaultsAreFound(t *testing.T) {
 			t.Errorf("%q: %q", text, bannedIn(text))
 		}
 	}
-	for _, text := range []string{"takes it away", "a port stands before it", "--yes answers beforehand", "Who asked neither votes nor decides."} {
+	for _, text := range []string{"it goes on", "gives it all back", "takes it away", "a port stands before it", "it is there twice", "--yes answers beforehand",
+		"It fails. What ran before still runs. It is so.", "Who asked neither votes nor decides."} {
 		if len(oddIn(text)) != 1 {
 			t.Errorf("%q: %q", text, oddIn(text))
 		}
 	}
-	for _, text := range []string{"on Go 1.27", "stands for a password", "What is in a backup?", "What to do: fix it.", "What it upgrades automatically.", "moreover"} {
+	for _, text := range []string{"on Go 1.27", "stands for a password", "the program stands in for Sourcegraph", "What is in a backup?", "What to do: fix it.", "What it upgrades automatically.", "moreover"} {
 		if len(oddIn(text)) != 0 {
 			t.Errorf("%q: %q", text, oddIn(text))
 		}

@@ -134,7 +134,7 @@ subjects:
 	write("support.yaml", record)
 	write("support.yaml.minisig", minisign.Sign(*publisherKey, record))
 	for _, command := range []string{"plan", "up"} {
-		if out := berth(3, command); !strings.Contains(out, "nothing new is deployed this way any more") || !strings.Contains(out, "BERTH4825") || !strings.Contains(out, "berth support options") {
+		if out := berth(3, command); !strings.Contains(out, "Sourcegraph no longer supports new installations of this kind") || !strings.Contains(out, "BERTH4825") || !strings.Contains(out, "berth support options") {
 			t.Errorf("%s of a new one:\n%s", command, out)
 		}
 	}

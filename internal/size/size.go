@@ -310,7 +310,7 @@ func (t Tables) machines(e *Estimate) {
 	i := slices.IndexFunc(t.Scaling.Machines, func(m catalogue.Machine) bool { return m.Cores >= e.Cores && m.Memory >= e.Memory })
 	if i < 0 {
 		e.Machine, e.Nodes = t.Scaling.Machines[len(t.Scaling.Machines)-1], 1
-		e.Notes = append(e.Notes, fmt.Sprintf("too large for one machine: Sourcegraph lists none with %d cores and %d GB. Use a cluster; an installation that is there already gets there with berth move, "+
+		e.Notes = append(e.Notes, fmt.Sprintf("too large for one machine: Sourcegraph lists none with %d cores and %d GB. Use a cluster; an existing installation gets there with berth move, "+
 			"which costs the downtime that its plan shows, or minutes with --short-downtime", e.Cores, e.Memory))
 		return
 	}

@@ -163,8 +163,8 @@ func Problems(judged []plan.Judged) (problems diag.List) {
 func PastItsLife(all []plan.Judged) (out diag.List) {
 	for _, j := range all {
 		if slices.Contains(j.Keys, "target") && j.Status == catalogue.Unsupported && j.Exception == "" {
-			out = append(out, diag.Diagnostic{Code: "BERTH4825", Severity: diag.Error, Range: j.Range, Subject: "target", Summary: "nothing new is deployed this way any more", Detail: []string{j.Text},
-				Hint: "see the ways that are supported: berth support options"})
+			out = append(out, diag.Diagnostic{Code: "BERTH4825", Severity: diag.Error, Range: j.Range, Subject: "target", Summary: "Sourcegraph no longer supports new installations of this kind", Detail: []string{j.Text},
+				Hint: "see the supported options: berth support options"})
 		}
 	}
 	return out

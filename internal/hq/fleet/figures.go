@@ -33,7 +33,7 @@ const (
 var kinds = []kind{
 	{"adoption", "New releases within a month", isActive + "Of those that were active 30 days after a release came out for their target: how many ran it, or a newer one.", (*view).adoption},
 	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the dates of the running release and of the newest one.", (*view).behind},
-	{"forecast", "Who leaves support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. An installation that has reported for less than 90 days has no pace.", (*view).forecast},
+	{"forecast", "Installations that leave support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. An installation that has reported for less than 90 days has no pace.", (*view).forecast},
 	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Only the newest releases have a column of their own.", (*view).versions},
 	{"upgrades", "Upgrades", isTried + "The time is the median of the upgrades that finished.", (*view).upgrades},
 	{"stops", "Where upgrades stop", isTried + "Of the upgrades that did not finish: the stage that failed.", (*view).stops},
