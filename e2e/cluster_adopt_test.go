@@ -136,28 +136,7 @@ func changed(t *testing.T, text string, change func(body map[string]any)) string
 func TestClusterAdoptKustomize(t *testing.T) {
 	needs(t, long, control, helm)
 	s := newReleased(t, "adopt-kustomize")
-	s.writeFile("overlay/objects.yaml", changed(t, runHelm(t, "template", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name), func(body map[string]any) {
-		for _, labels := range []map[string]any{tree.Branch(body, "spec", "selector", "matchLabels"), tree.Branch(tree.Pods(body), "metadata", "labels")} {
-			delete(labels, "app.kubernetes.io/instance")
-			delete(labels, "app.kubernetes.io/name")
-		}
-		if tree.Text(body, "kind") == "Service" {
-			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/instance")
-			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/name")
-		}
-		if tree.Text(body, "metadata", "name") == "codeinsights-db-auth" {
-			body["metadata"].(map[string]any)["name"] = "unused" // as in that repository, where the password stands in a variable
-		}
-		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
-			for _, v := range tree.Items(c["env"]) {
-				if tree.Text(v, "valueFrom", "secretKeyRef", "name") == "codeinsights-db-auth" {
-					v["value"] = "theirs-" + tree.Text(v, "valueFrom", "secretKeyRef", "key")
-					delete(v, "valueFrom")
-				}
-			}
-		}
-	}))
-	s.writeFile("overlay/kustomization.yaml", "namespace: "+s.name+"\nresources: [objects.yaml]\n")
+	s.writeOverlay()
 	kubectl(t, "create", "namespace", s.name)
 	apply := func() {
 		t.Helper()
@@ -198,6 +177,34 @@ func TestClusterAdoptKustomize(t *testing.T) {
 	}
 	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=2m")
 	says(t, s.must(3, "adopt", "undo", "--yes"), "BERTH4308")
+}
+
+// writeOverlay writes an overlay as that of Sourcegraph's Kustomize repository: its selectors are other ones than the chart's, and the password of
+// codeinsights-db stands in a variable.
+func (s *site) writeOverlay() {
+	s.t.Helper()
+	s.writeFile("overlay/objects.yaml", changed(s.t, runHelm(s.t, "template", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name), func(body map[string]any) {
+		for _, labels := range []map[string]any{tree.Branch(body, "spec", "selector", "matchLabels"), tree.Branch(tree.Pods(body), "metadata", "labels")} {
+			delete(labels, "app.kubernetes.io/instance")
+			delete(labels, "app.kubernetes.io/name")
+		}
+		if tree.Text(body, "kind") == "Service" {
+			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/instance")
+			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/name")
+		}
+		if tree.Text(body, "metadata", "name") == "codeinsights-db-auth" {
+			body["metadata"].(map[string]any)["name"] = "unused" // as in that repository, where the password stands in a variable
+		}
+		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
+			for _, v := range tree.Items(c["env"]) {
+				if tree.Text(v, "valueFrom", "secretKeyRef", "name") == "codeinsights-db-auth" {
+					v["value"] = "theirs-" + tree.Text(v, "valueFrom", "secretKeyRef", "key")
+					delete(v, "valueFrom")
+				}
+			}
+		}
+	}))
+	s.writeFile("overlay/kustomization.yaml", "namespace: "+s.name+"\nresources: [objects.yaml]\n")
 }
 
 // unhashed are the pods that run, but for those of Prometheus: without rights in the whole cluster it has other files than the release ships.

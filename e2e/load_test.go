@@ -130,24 +130,7 @@ func TestLoad(t *testing.T) {
 	for n := range indexes { // one commit of a repository takes one index
 		s.addRepo(fmt.Sprintf("example/indexed-%d", n), "load")
 	}
-	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 50}}
-	send := func(method, path, contentType string, body []byte, wants string) error {
-		request, err := http.NewRequest(method, s.url(path), bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		request.Header.Set("Content-Type", contentType)
-		response, err := c.Do(request)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		if err == nil && (response.StatusCode >= 300 || !strings.Contains(string(text), wants)) {
-			err = errors.New(response.Status)
-		}
-		return err
-	}
+	send := s.sender()
 	end := time.Now().Add(time.Duration(seconds) * time.Second)
 	var all sync.WaitGroup
 	works := []struct {
@@ -178,10 +161,38 @@ func TestLoad(t *testing.T) {
 	s.must(0, "status")
 	result.keep(t)
 	for _, d := range result.Did {
-		t.Logf("LOAD %d of %d %s, %d failed; median %.3f s, slowest %.3f s", d.Done, d.Of, d.What, d.Failed, d.Median, d.Slowest)
-		if d.Failed > 0 || d.Done == 0 {
-			t.Errorf("%s: %d done, %d failed", d.What, d.Done, d.Failed)
+		d.judge(t)
+	}
+}
+
+// judge fails the test where not all was done.
+func (d *did) judge(t *testing.T) {
+	t.Helper()
+	t.Logf("LOAD %d of %d %s, %d failed; median %.3f s, slowest %.3f s", d.Done, d.Of, d.What, d.Failed, d.Median, d.Slowest)
+	if d.Failed > 0 || d.Done == 0 {
+		t.Errorf("%s: %d done, %d failed", d.What, d.Done, d.Failed)
+	}
+}
+
+// sender sends requests to Sourcegraph, and fails where the answer is an error or has not what it should.
+func (s *site) sender() func(method, path, contentType string, body []byte, wants string) error {
+	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 50}}
+	return func(method, path, contentType string, body []byte, wants string) error {
+		request, err := http.NewRequest(method, s.url(path), bytes.NewReader(body))
+		if err != nil {
+			return err
 		}
+		request.Header.Set("Content-Type", contentType)
+		response, err := c.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err == nil && (response.StatusCode >= 300 || !strings.Contains(string(text), wants)) {
+			err = errors.New(response.Status)
+		}
+		return err
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // unscheduled explains an unschedulable pod. It is reported at once but waited for, since nodes may be added.
@@ -153,6 +154,9 @@ func cause(message string) string {
 	return message
 }
 
+// quotaLag is how long an API server may still refuse pods by a quota that was raised or deleted: it asks its cache.
+const quotaLag = 5 * time.Second
+
 // refused explains a workload whose pods can't even be created. The cause of an event from before the run may be fixed, and is tried again.
 func (e Evidence) refused(o Object, v Event) Finding {
 	text := strings.ToLower(v.Message)
@@ -160,6 +164,7 @@ func (e Evidence) refused(o Object, v Event) Finding {
 	f.Detail = lines(v.Message)
 	switch {
 	case strings.Contains(text, "exceeded quota"), strings.Contains(text, "failed quota"):
+		f.Failed = v.at().After(e.Since.Add(quotaLag))
 		f.Code, f.Summary = "BERTH3427", "the namespace's quota leaves no room for the pods of "+o.Metadata.Name
 		f.Hint = "raise the quota (kubectl describe quota), or request less:  services: {" + o.service() + ": {cpu: ..., memory: ...}}"
 	case strings.Contains(text, "violates podsecurity"):

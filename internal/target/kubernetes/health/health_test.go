@@ -159,6 +159,7 @@ func TestDiagnose(t *testing.T) {
 		{"webhook", "", "", event("StatefulSet", "gitserver", "FailedCreate", `admission webhook "policy" denied the request: no`), "BERTH3428", true, `webhook "policy"`},
 		{"webhook that is away", "", "", event("StatefulSet", "gitserver", "FailedCreate", `Internal error occurred: failed calling webhook "policy"`), "BERTH3428", false, "does not answer"},
 		{"pod security", "", "", event("StatefulSet", "gitserver", "FailedCreate", `violates PodSecurity "restricted:latest"`), "BERTH3428", true, "podSecurity"},
+		{"quota that was raised just now", "", "", strings.Replace(event("StatefulSet", "gitserver", "FailedCreate", "exceeded quota"), "01:04:00", "01:01:03", 1), "BERTH3427", false, "exceeded quota"},
 		{"quota of the past", "", "", strings.Replace(event("StatefulSet", "gitserver", "FailedCreate", "exceeded quota"), "01:04", "00:04", 1), "BERTH3427", false, "exceeded quota"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
