@@ -51,7 +51,7 @@ const (
 	spread = 15 * time.Second
 	// proxyReadiness is how long the holding proxy may take to be ready: one can do without it.
 	proxyReadiness = 2 * time.Minute
-	// removal is how long an object may take to be gone that is made again.
+	// removal is how long deleting an object may take before it is created again.
 	removal = 5 * time.Minute
 	// Spreading is how long it takes until all nodes know where a Service leads, or who answers for one: kube-proxy gathers changes of one second.
 	Spreading = 2 * time.Second
