@@ -267,7 +267,7 @@ const notTaken = "The answer of the provider is not valid"
 // TestProvider goes through sign-ins at a whole provider: right ones, and all that may be wrong with one.
 func TestProvider(t *testing.T) {
 	w := start(t)
-	w.refused("a stranger", "jo", "Nobody was let in as jo@example.com")
+	w.refused("a stranger", "jo", "No person is named jo@example.com")
 	_, err := w.site.Store.AddPerson(t.Context(), store.By{Name: "test", At: time.Now()}, "jo@example.com", store.Reader)
 	w.must(err)
 	right := func(what string) {
@@ -285,7 +285,7 @@ func TestProvider(t *testing.T) {
 	w.refused("an address that is not verified", "jo", notTaken)
 	w.people["jo"].EmailVerified = true
 	w.people["al"] = &storage.User{ID: "al", Username: "al", Password: "pw", Email: "al@example.com", EmailVerified: true}
-	w.refused("somebody of the company whom nobody let in", "al", "Nobody was let in as al@example.com")
+	w.refused("somebody of the company whom nobody let in", "al", "No person is named al@example.com")
 
 	w.nonce = "of another sign-in"
 	w.refused("a token of another sign-in", "jo", notTaken)
