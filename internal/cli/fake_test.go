@@ -123,13 +123,13 @@ var (
 	planName = regexp.MustCompile(`\bplan [0-9a-f]{6}\b`)
 	newest   = regexp.MustCompile(`(migrator |^|; )(` + regexp.QuoteMeta(catalogue.Embedded().Newest(catalogue.Compose)) + "|" +
 		regexp.QuoteMeta(catalogue.Embedded().Newest(catalogue.Kubernetes)) + `)(:| waits| is the newest)`)
-	broken = regexp.MustCompile(`(NEWEST: upgrade \S+ \S+ meanwhile)\s+what\s+reads`) // where its length breaks the line
+	broken = regexp.MustCompile(`(NEWEST: upgrade \S+ \S+)\s+services\s+that\s+read\s+no\s+schema\s+start\s+meanwhile`) // where its length breaks the line
 )
 
 // steady is output without what differs from run to run, or with the next release.
 func steady(text string) string {
 	text = newest.ReplaceAllString(planName.ReplaceAllString(offered.ReplaceAllString(text, ""), "plan NAME"), "${1}NEWEST$3")
-	text = broken.ReplaceAllString(text, "$1 what reads")
+	text = broken.ReplaceAllString(text, "$1 services that read no schema start meanwhile")
 	text = duration.ReplaceAllString(moment.ReplaceAllString(meanwhile.ReplaceAllString(text, ""), "WHEN"), "TIME")
 	text = examined.ReplaceAllString(workFolder.ReplaceAllString(text, "DIR/"), "N checks, nothing found")
 	text = packed.ReplaceAllString(ports.ReplaceAllString(text, "REGISTRY"), "SIZE")
