@@ -32,7 +32,7 @@ func Graph(w io.Writer, p *plan.Plan, g *graph.Graph) {
 			fmt.Fprintln(w, "▌      point of no return")
 		}
 		mark, number, name := " ", "", r.Stage
-		if r.Longest {
+		if r.Critical {
 			mark = "*"
 		}
 		indent := ""
@@ -80,7 +80,7 @@ func graphSum(p *plan.Plan, g *graph.Graph) string {
 
 // legend says what the marks of a graph mean, as far as it has them.
 func legend(g *graph.Graph) []string {
-	lines := []string{"  *  the longest way: a shorter step of these makes the whole shorter"}
+	lines := []string{"  *  the critical path: if one of these steps takes less time, so does the plan"}
 	has := func(is func(graph.Row) bool) bool { return slices.ContainsFunc(g.Rows, is) }
 	if has(func(r graph.Row) bool { return r.Down }) {
 		lines = append(lines, "  █  Sourcegraph, or what the step is about, does not answer   ░  it answers")
@@ -194,7 +194,7 @@ func GraphPicture(p *plan.Plan, g *graph.Graph) *picture.Canvas {
 	const top = 64
 	c := picture.New(graphWidth, top+graphRow*len(g.Rows)+16, graphTitle(p), graphTitle(p)+", "+graphSum(p, g)+". "+strings.Join(graphSaid(g), ". ")+".")
 	c.Text("name", 16, 24, "start", graphTitle(p))
-	c.Text("", 16, 44, "start", graphSum(p, g)+" · hatched: does not answer · dotted: a guess · thick: the longest way")
+	c.Text("", 16, 44, "start", graphSum(p, g)+" · hatched: does not answer · dotted: a guess · thick: the critical path")
 	x := func(seconds float64) int { return graphBars + int(seconds/max(g.Seconds, 1)*(graphEnd-graphBars)) }
 	row := map[int]int{}
 	for i, r := range g.Rows {
@@ -241,7 +241,7 @@ func forms(r graph.Row) (out []string) {
 	if !r.Known {
 		out = append(out, "guess")
 	}
-	if r.Longest {
+	if r.Critical {
 		out = append(out, "longest")
 	}
 	return out

@@ -36,7 +36,7 @@ func TestGraph(t *testing.T) {
   * 2    migrate schemas                 1          10 min     █████████████████
     3    start what reads no schema      1                     ·················
 
-  *  the longest way: a shorter step of these makes the whole shorter
+  *  the critical path: if one of these steps takes less time, so does the plan
   █  Sourcegraph, or what the step is about, does not answer   ░  it answers
   ·  not measured here yet, so its length is a guess
 `

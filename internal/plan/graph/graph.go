@@ -26,7 +26,7 @@ type Row struct {
 	Known    bool
 	Down     bool // Sourcegraph does not answer meanwhile
 	NoReturn bool // the point of no return is at its begin
-	Longest  bool // it is on the longest way: a shorter one of these makes the whole shorter
+	Critical bool // it is on the critical path: if one of these takes less time, so does the plan
 }
 
 // Of is a plan in time. usual is how many seconds objects took before, by their names.
@@ -169,7 +169,7 @@ func (g *Graph) longest() {
 			return
 		}
 		r := &g.Rows[best]
-		r.Longest = true
+		r.Critical = true
 		if end, wanted = r.Begins, r.After; len(wanted) == 0 {
 			return
 		}

@@ -38,7 +38,7 @@ func TestStages(t *testing.T) {
 		5: {106, 20, []int{3, 4}, true, true}, 6: {106, 20, []int{3, 4}, false, false},
 	} {
 		r := got[id]
-		if r.Begins != want.begins || r.Seconds != want.seconds || !slices.Equal(r.After, want.after) || r.Known != want.known || r.Longest != want.longest {
+		if r.Begins != want.begins || r.Seconds != want.seconds || !slices.Equal(r.After, want.after) || r.Known != want.known || r.Critical != want.longest {
 			t.Errorf("step %d: %+v, want %+v", id, r, want)
 		}
 	}
@@ -56,12 +56,12 @@ func TestLongestWay(t *testing.T) {
 	got := rows(g)
 	var way []int
 	for id := 1; id <= 5; id++ {
-		if got[id].Longest {
+		if got[id].Critical {
 			way = append(way, id)
 		}
 	}
 	if !slices.Equal(way, []int{1, 2, 4}) || g.Seconds != 16 || got[4].Begins != 7 || !slices.Equal(got[4].After, []int{2, 3}) {
-		t.Errorf("the longest way is %v of %v s: %+v", way, g.Seconds, got[4])
+		t.Errorf("the critical path is %v of %v s: %+v", way, g.Seconds, got[4])
 	}
 	if got[5].Known || got[5].Seconds != 5 {
 		t.Errorf("what was never measured takes as long as others on the average: %+v", got[5])
