@@ -222,7 +222,7 @@ func onlyByPlan(s *site, half, byHand func(s *site)) {
 		}},
 		step{"history has a line for each command", func(s *site) {
 			out := s.must(0, "history")
-			for what, n := range map[string]int{"upgrade 6.0.0 to " + release: 1, "rollback " + release + " to 6.0.0": 1, "revert to run": 3, "down " + release60: 1, "    migrate": 1, "    undo": 1} {
+			for what, n := range map[string]int{"upgrade 6.0.0 to " + release: 1, "rollback " + release + " to 6.0.0": 1, "revert to run": 3, "down 6.0.0": 1, "    migrate": 1, "    undo": 1} {
 				if got := strings.Count(out, what); got != n {
 					s.t.Errorf("%d times %q, want %d, in\n%s", got, what, n, out)
 				}
