@@ -1,43 +1,13 @@
 package cli
 
 import (
-	"bytes"
-	"context"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"aead.dev/minisign"
-	"berth/internal/installation"
-	"berth/internal/installation/fake"
 )
 
 // TestKnownIssuesBesideAConfig: a newer list that the publisher signed counts for the doctor and for upgrades. One that anybody changed does not.
 func TestKnownIssuesBesideAConfig(t *testing.T) {
-	publisher, signer := keys(t)
-	before := key
-	key = publisher.String()
-	defer func() { key = before }()
-
-	dir, w := t.TempDir(), fake.New()
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	berth := func(exit int, words ...string) string {
-		t.Helper()
-		w.Process(0)
-		var out bytes.Buffer
-		e := &Env{Stdout: &out, Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
-			Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir, Getenv: func(string) string { return "" }, Now: w.Now}}
-		if code := Run(context.Background(), e, words); code != exit {
-			t.Fatalf("%v: exit %d, want %d\n%s", words, code, exit, &out)
-		}
-		return out.String()
-	}
+	signer, l := publishing(t), newLife(t, "compose", "7.4.0")
 	says := func(out string, all ...string) {
 		t.Helper()
 		out = strings.Join(strings.Fields(out), " ")
@@ -47,9 +17,9 @@ func TestKnownIssuesBesideAConfig(t *testing.T) {
 			}
 		}
 	}
-	config := "target: compose\nrelease: 7.4.0\nurl: http://localhost\nservices: {worker: {env: {MOON: full}}}\n"
-	write("sourcegraph.yaml", config)
-	berth(0, "up")
+	config := l.file() + "services: {worker: {env: {MOON: full}}}\n"
+	l.write(config)
+	l.must(0, "up")
 
 	list := `read: "2100-01-01"
 issues:
@@ -58,20 +28,19 @@ issues:
 - {id: fog, title: fog comes up, releases: ">=7.5", from: "<7.5", says: Mist., do: use a horn, source: "https://example.com/fog"}
 - {id: rain, title: it rains, releases: ">=7.4", says: Water., do: take an umbrella, source: "https://example.com/rain", when: {database: external}}
 `
-	write("known-issues.yaml", list)
-	write("known-issues.yaml.minisig", string(minisign.Sign(*signer, []byte(list))))
-	says(berth(0, "catalogue", "issues"), "known issues of 2100-01-01, known-issues.yaml", "moon: the moon is full", "the config has services.worker.env.MOON")
-	says(berth(0, "doctor", "BERTH5078"), "sun: known issue of 7.4.0: the sun shines", "close the curtains", "!rain", "!moon")
-	says(berth(3, "upgrade", "--yes", "--to", "7.5"), "BERTH3759", "is paused: the moon is full", "https://example.com/moon", "write MOON: new")
-	says(berth(0, "status"), "7.4.0")
+	l.signed("known-issues.yaml", list, signer)
+	says(l.must(0, "catalogue", "issues"), "known issues of 2100-01-01, known-issues.yaml", "moon: the moon is full", "the config has services.worker.env.MOON")
+	says(l.must(0, "doctor", "BERTH5078"), "sun: known issue of 7.4.0: the sun shines", "close the curtains", "!rain", "!moon")
+	says(l.must(3, "upgrade", "--yes", "--to", "7.5"), "BERTH3759", "is paused: the moon is full", "https://example.com/moon", "write MOON: new")
+	says(l.must(0, "status"), "7.4.0")
 
-	write("sourcegraph.yaml", config+"doctor: {mute: [{code: BERTH3759, subject: moon, reason: it wanes, until: '2100-01-01'}]}\n")
-	says(berth(2, "upgrade", "--plan", "--to", "7.5"), "is paused: the moon is full", "muted: it wanes", "known issue of the upgrade to 7.5", "fog comes up", "use a horn")
-	write("sourcegraph.yaml", strings.ReplaceAll(config, "MOON: full", "SUN: up"))
-	says(berth(2, "upgrade", "--plan", "--to", "7.5"), "!BERTH3759")
+	l.write(config + "doctor: {mute: [{code: BERTH3759, subject: moon, reason: it wanes, until: '2100-01-01'}]}\n")
+	says(l.must(2, "upgrade", "--plan", "--to", "7.5"), "is paused: the moon is full", "muted: it wanes", "known issue of the upgrade to 7.5", "fog comes up", "use a horn")
+	l.write(strings.ReplaceAll(config, "MOON: full", "SUN: up"))
+	says(l.must(2, "upgrade", "--plan", "--to", "7.5"), "!BERTH3759")
 
-	write("known-issues.yaml", strings.ReplaceAll(list, "the sun", "the Sun"))
-	says(berth(0, "doctor", "BERTH5078"), "!sun")
-	says(berth(0, "doctor", "BERTH5094"), "BERTH4701", "known-issues.yaml is not trusted")
-	says(berth(0, "catalogue", "issues"), "built in", "BERTH4701", "mesh-trailers: the service mesh takes")
+	l.beside("known-issues.yaml", strings.ReplaceAll(list, "the sun", "the Sun"))
+	says(l.must(0, "doctor", "BERTH5078"), "!sun")
+	says(l.must(0, "doctor", "BERTH5094"), "BERTH4701", "known-issues.yaml is not trusted")
+	says(l.must(0, "catalogue", "issues"), "built in", "BERTH4701", "mesh-trailers: the service mesh takes")
 }

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"aead.dev/minisign"
 	"berth/internal/installation"
 	"berth/internal/installation/fake"
+	"berth/internal/signed"
 )
 
 // life is an installation in memory whose commands are run as people type them.
@@ -31,12 +33,33 @@ func (l *life) write(text string) {
 	l.beside(DefaultConfig, text)
 }
 
-// beside writes a file into the folder of the config.
+// beside writes a file into the folder of the config, or below it.
 func (l *life) beside(name, text string) {
 	l.t.Helper()
-	if err := os.WriteFile(filepath.Join(l.dir, name), []byte(text), 0o600); err != nil {
+	path := filepath.Join(l.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		l.t.Fatal(err)
 	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// signed writes a file beside the config, and its signature.
+func (l *life) signed(name, text string, signer *minisign.PrivateKey) {
+	l.t.Helper()
+	l.beside(name, text)
+	l.beside(name+signed.Suffix, string(minisign.Sign(*signer, []byte(text))))
+}
+
+// publishing makes this berth trust a publisher for as long as a test lasts, and gives the publisher's key.
+func publishing(t *testing.T) *minisign.PrivateKey {
+	t.Helper()
+	public, private := keys(t)
+	before := key
+	key = public.String()
+	t.Cleanup(func() { key = before })
+	return private
 }
 
 func (l *life) file() string {

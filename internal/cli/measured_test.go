@@ -1,11 +1,7 @@
 package cli
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,21 +11,8 @@ import (
 
 // TestMeasured: size --measured says what is met first, what fits no limit, and the edit; doctor warns of the disk, and status remembers it in a line.
 func TestMeasured(t *testing.T) {
-	dir, w := t.TempDir(), fake.New()
-	if err := os.WriteFile(filepath.Join(dir, "sourcegraph.yaml"), []byte("target: compose\nrelease: 7.5.4453\nurl: http://localhost\nservices: {searcher: {memory: 32Gi}}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	berth := func(exit int, words ...string) string {
-		t.Helper()
-		w.Process(0)
-		var out bytes.Buffer
-		e := &Env{Stdout: &out, Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
-			Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir, Getenv: func(string) string { return "" }, Now: w.Now}}
-		if code := Run(context.Background(), e, words); code != exit {
-			t.Fatalf("%v: exit %d, want %d\n%s", words, code, exit, &out)
-		}
-		return out.String()
-	}
+	l := newLife(t, "compose", "7.5.4453")
+	l.write(l.file() + "services: {searcher: {memory: 32Gi}}\n")
 	says := func(out string, all ...string) {
 		t.Helper()
 		for _, text := range all {
@@ -38,13 +21,13 @@ func TestMeasured(t *testing.T) {
 			}
 		}
 	}
-	says(berth(3, "size", "--measured"), "nothing of this installation runs", "berth up")
-	berth(0, "up")
-	says(berth(0, "size", "--measured"), "Prometheus has no history yet", "size      XS, for up to 500 people", "has       12 people (2 new in 30 days), 40 repositories", "no pace yet",
+	says(l.must(3, "size", "--measured"), "nothing of this installation runs", "berth up")
+	l.must(0, "up")
+	says(l.must(0, "size", "--measured"), "Prometheus has no history yet", "size      XS, for up to 500 people", "has       12 people (2 new in 30 days), 40 repositories", "no pace yet",
 		"first     its people outgrow size XS in 20 years at this pace")
 
-	now := w.Now().Unix()
-	w.Planted["prometheus"] = fake.Planted{Exec: func(c installation.Command) (int, bool) {
+	now := l.world.Now().Unix()
+	l.world.Planted["prometheus"] = fake.Planted{Exec: func(c installation.Command) (int, bool) {
 		last := c.Args[len(c.Args)-1]
 		answer := func(results string) (int, bool) {
 			fmt.Fprintf(c.Stdout, `{"status":"success","data":{"result":[%s]}}`, results)
@@ -69,9 +52,9 @@ func TestMeasured(t *testing.T) {
 		}
 		return 0, false
 	}}
-	says(berth(0, "size", "--measured"), "the most of the last 13 days", "gitserver  ", "+3.8 GiB a day, full in 20 days", "first     the disk /dev/vda is full in 20 days at this pace", "then      its people outgrow size XS",
+	says(l.must(0, "size", "--measured"), "the most of the last 13 days", "gitserver  ", "+3.8 GiB a day, full in 20 days", "first     the disk /dev/vda is full in 20 days at this pace", "then      its people outgrow size XS",
 		"gitserver is too small: it used 7.9 of 8.0 GiB at most", "searcher is larger than needed: it used 1.0 of 32.0 GiB at most", "    gitserver: {memory: 12Gi}", "    searcher: {memory: ")
-	says(berth(0, "size", "--measured", "--json"), `"what": "the disk`, `"perDay":`, `"edit": [`)
-	says(berth(0, "status"), "size      size XS; the disk /dev/vda")
-	says(berth(0, "doctor", "5013"), "full in 20 days at the pace of the last days", "BERTH5013", "berth size --measured")
+	says(l.must(0, "size", "--measured", "--json"), `"what": "the disk`, `"perDay":`, `"edit": [`)
+	says(l.must(0, "status"), "size      size XS; the disk /dev/vda")
+	says(l.must(0, "doctor", "5013"), "full in 20 days at the pace of the last days", "BERTH5013", "berth size --measured")
 }
