@@ -88,7 +88,7 @@ var rooms = map[string][]string{
 	"internal/backup/place":              {},
 	"internal/backup/stages":             {"catalogue", "internal/data", "internal/plan", "internal/stack"},
 	"internal/backup/execute":            {"internal/backup", "internal/backup/stages", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/run", "internal/stack", "internal/state"},
-	"internal/repair":                    {"internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/run", "internal/stack", "internal/state"},
+	"internal/repair":                    {"internal/data", "internal/installation", "internal/plan", "internal/run", "internal/stack", "internal/state"},
 	"internal/rehearse":                  {"catalogue", "internal/config", "internal/data", "internal/diag", "internal/installation", "internal/plan", "internal/run", "internal/stack", "internal/state", "internal/upgrade/execute", "internal/upgrade/stages"},
 	"internal/agent":                     {"internal/config", "internal/diag", "internal/doctor", "internal/plan", "internal/policy", "internal/state", "internal/upgrade", "internal/upgrade/execute", "internal/upgrade/stages", "internal/upgrade/survey", "internal/window"},
 	"internal/bundle":                    {"internal/bundle/redact", "internal/diag", "internal/doctor"},

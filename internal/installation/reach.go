@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/run"
@@ -90,9 +91,15 @@ func (r *Runner) Reach(ctx context.Context, w *Want, in int) error {
 	return err
 }
 
-// Begin is Reach that waits only until until is closed: what is not ready then is left as it is.
+// Begin is Reach that waits only until until is closed: what is not ready then is left as it is. Problems are warnings: a later step leads to the same, and
+// says what is missing then.
 func (r *Runner) Begin(ctx context.Context, w *Want, in int, until <-chan struct{}) error {
 	_, err := r.reach(ctx, w, in, until)
+	var problems diag.List
+	if errors.As(err, &problems) {
+		r.Watch(run.Event{Kind: run.Warned, Text: "not all of it could start early, so it starts later", Problems: problems})
+		return nil
+	}
 	return err
 }
 
@@ -149,4 +156,10 @@ func (r *Runner) Fetch(ctx context.Context, w *Want, in int) error {
 		}
 	}
 	return i.Fetch(ctx, p, func(line string) { r.Watch(run.Event{Kind: run.Noted, Text: line}) })
+}
+
+// Worker works on the databases of an installation for a step of the run. kind is the letter that tells its tasks from those of other kinds of runs.
+func (r *Runner) Worker(i *Installation, kind string, step plan.Step) *data.Worker {
+	return &data.Worker{Tasks: i.Tasks, ID: kind + data.Stamp(r.Record.Started), Again: "berth " + r.Record.GoesOn(), Databases: i.Stack.Databases,
+		Say: func(line string) { r.Watch(run.Event{Kind: run.Said, Step: step, Text: line}) }}
 }

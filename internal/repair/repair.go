@@ -4,12 +4,10 @@ package repair
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"berth/internal/data"
-	"berth/internal/diag"
 	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/run"
@@ -84,23 +82,13 @@ func (j *Job) Carry(ctx context.Context, r *state.Record) error {
 	runner := installation.Runner{Open: j.Open, Record: r, Now: j.Env.Now, Watch: j.Env.Watch, Timeout: j.Timeout}
 	return installation.Recorded(ctx, j.At, runner, func(runner *installation.Runner) error {
 		j.runner = runner
-		one := runner.New(r.Plan, &run.Acts{By: map[plan.Verb]func(context.Context, plan.Step) (run.Readiness, error){
+		return runner.New(r.Plan, &run.Acts{By: map[plan.Verb]func(context.Context, plan.Step) (run.Readiness, error){
 			plan.Repair: j.repair, plan.Reach: j.reach, plan.Index: j.index, plan.Prove: j.prove,
-		}}, 0)
-		err := one.Execute(ctx)
-		var problems diag.List
-		if !errors.As(err, &problems) || ctx.Err() != nil {
-			return err
-		}
-		_, err = one.FallBack(ctx, problems)
-		return err
+		}}, 0).Carry(ctx)
 	})
 }
 
-func (j *Job) worker(step plan.Step) *data.Worker {
-	return &data.Worker{Tasks: j.At.Tasks, ID: "r" + data.Stamp(j.record.Started), Again: "berth " + j.record.GoesOn(), Databases: j.At.Stack.Databases,
-		Say: func(line string) { j.runner.Watch(run.Event{Kind: run.Said, Step: step, Text: line}) }}
-}
+func (j *Job) worker(step plan.Step) *data.Worker { return j.runner.Worker(j.At, "r", step) }
 
 // image is the one that scripts for the databases run in.
 func (j *Job) image() data.Image { return j.At.Image("pgsql") }

@@ -48,6 +48,17 @@ func (r *Run) InHand() int { return r.stage }
 // fallback stands for the step that a fallback is a part of: it is none of the plan's.
 const fallback = -1
 
+// Carry does the steps of a plan, and falls back where a stage fails. What was canceled can be continued, so it does not fall back.
+func (r *Run) Carry(ctx context.Context) error {
+	err := r.Execute(ctx)
+	var problems diag.List
+	if !errors.As(err, &problems) || ctx.Err() != nil {
+		return err
+	}
+	_, err = r.FallBack(ctx, problems)
+	return err
+}
+
 // FallBack does what a stage asks for when it fails. Problems that are met on the way come after those that are known. again reports whether
 // the upgrade step begins again from its first stage, with the release before.
 func (r *Run) FallBack(ctx context.Context, problems diag.List) (again bool, err error) {

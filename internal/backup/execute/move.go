@@ -58,7 +58,7 @@ func (j *Job) fetch(ctx context.Context, step plan.Step) (none run.Readiness, er
 // longestAhead is how long the destination may take to start what reads no database, before the source closes. Some of it may wait for a frontend.
 const longestAhead = 2 * time.Minute
 
-// begin starts at the destination what reads no database. It never fails a move: a later stage leads to the same, and says what is missing then.
+// begin starts at the destination what reads no database.
 func (j *Job) begin(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
 	runner, w, err := j.toward(step)
 	if err != nil {
@@ -66,13 +66,7 @@ func (j *Job) begin(ctx context.Context, step plan.Step) (none run.Readiness, er
 	}
 	over := make(chan struct{})
 	defer time.AfterFunc(longestAhead, func() { close(over) }).Stop()
-	err = runner.Begin(ctx, w, step.ID, over)
-	var problems diag.List
-	if errors.As(err, &problems) {
-		j.runner.Watch(run.Event{Kind: run.Warned, Text: "not all could be started ahead, so it starts later", Problems: problems})
-		return none, nil
-	}
-	return none, err
+	return none, runner.Begin(ctx, w, step.ID, over)
 }
 
 // empty proves that the databases of the destination hold nothing, but for what this move has put there, and that they can take what the source has.

@@ -88,23 +88,12 @@ func (j *Job) Carry(ctx context.Context, r *state.Record) error {
 				acts[v] = j.guarded(acts[v])
 			}
 		}
-		one := runner.New(r.Plan, &run.Acts{By: acts}, 0)
-		err := one.Execute(ctx)
-		var problems diag.List
-		if !errors.As(err, &problems) || ctx.Err() != nil {
-			return err
-		}
-		_, err = one.FallBack(ctx, problems)
-		return err
+		return runner.New(r.Plan, &run.Acts{By: acts}, 0).Carry(ctx)
 	})
 }
 
-// Worker works on the databases for a command that holds the lock, or only asks where tag is given.
-func (j *Job) worker(step plan.Step) *data.Worker {
-	at := j.side(step).At
-	return &data.Worker{Tasks: at.Tasks, ID: "b" + data.Stamp(j.record.Started), Again: "berth " + j.record.GoesOn(), Databases: at.Stack.Databases,
-		Say: func(line string) { j.runner.Watch(run.Event{Kind: run.Said, Step: step, Text: line}) }}
-}
+// worker works on the databases of the side that a step is done on.
+func (j *Job) worker(step plan.Step) *data.Worker { return j.runner.Worker(j.side(step).At, "b", step) }
 
 // side is the installation that a step is done on.
 func (j *Job) side(step plan.Step) *Side {

@@ -178,20 +178,13 @@ func (s *Steps) reach(ctx context.Context, step plan.Step) (none run.Readiness, 
 	return none, s.Runner.Reach(ctx, w.With(s.front(step)), step.ID)
 }
 
-// begin makes what runs what a config asks for, beside the step that its stage is about, and for as long as that takes. It never fails an upgrade: a later
-// stage leads to the same, and says what is missing then.
+// begin makes what runs what a config asks for, beside the step that its stage is about, and for as long as that takes.
 func (s *Steps) begin(ctx context.Context, step plan.Step) (none run.Readiness, err error) {
 	w, err := s.want(step.Config)
 	if err != nil {
 		return none, err
 	}
-	err = s.Runner.Begin(ctx, w.With(s.front(step)), step.ID, s.over(step))
-	var problems diag.List
-	if errors.As(err, &problems) {
-		s.Runner.Watch(run.Event{Kind: run.Warned, Text: "not all of it could start early, so it starts later", Problems: problems})
-		return none, nil
-	}
-	return none, err
+	return none, s.Runner.Begin(ctx, w.With(s.front(step)), step.ID, s.over(step))
 }
 
 // over is closed when what the steps of a stage are done beside is over.
