@@ -29,8 +29,8 @@ type column struct {
 type attempt struct {
 	started              int64
 	seconds              int32
-	of, number           int32  // the installation, and which of its upgrades
-	result, stage, codes uint16 // words; codes are one
+	of, number           int32 // the installation, and which of its upgrades
+	result, stage, codes int32 // words; codes are one
 }
 
 // placed is what an issue is counted by.
@@ -55,7 +55,7 @@ func (f *Fleet) Kinds() []*Facts { return f.columns().kinds }
 
 func (f *Fleet) build() *columns {
 	c := &columns{begin: make([]int32, 0, len(f.Installations)+1)}
-	kinds, alike, words := map[*Facts]int32{}, map[Facts]int32{}, map[string]uint16{}
+	kinds, alike, words := map[*Facts]int32{}, map[Facts]int32{}, map[string]int32{}
 	kind := func(of *Facts) int32 {
 		k, ok := kinds[of]
 		if ok {
@@ -71,10 +71,10 @@ func (f *Fleet) build() *columns {
 		kinds[of] = k
 		return k
 	}
-	word := func(text string) uint16 {
+	word := func(text string) int32 {
 		n, ok := words[text]
 		if !ok {
-			n = uint16(len(words)) // stages, results and codes are words of lists
+			n = int32(len(words))
 			words[text], c.words = n, append(c.words, text)
 		}
 		return n

@@ -63,8 +63,8 @@ func (v *view) upgrades(out *Figure) {
 // stopped is what was counted of the upgrades that stopped at a stage.
 type stopped struct {
 	upgrades, installations int
-	last                    int32          // installation; they come in order
-	codes                   map[uint16]int // by word
+	last                    int32         // installation; they come in order
+	codes                   map[int32]int // by word
 }
 
 // stops counts the upgrades that were not done by the stage that they did not get through.
@@ -75,7 +75,7 @@ func (v *view) stops(out *Figure) {
 		name := cmp.Or(v.words[a.stage], notKnown)
 		of := stages[name]
 		if of == nil {
-			of = &stopped{last: -1, codes: map[uint16]int{}}
+			of = &stopped{last: -1, codes: map[int32]int{}}
 			stages[name] = of
 		}
 		of.upgrades++

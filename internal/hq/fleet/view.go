@@ -205,7 +205,7 @@ type raised struct {
 	facts *Facts
 }
 
-// issuesOf are the issues that the query wants, by number. The facts are those of the installation as it was last; of one that had not reported, or that is
+// raised are the issues that the query wants, by number. The facts are those of the installation as it was last; of one that had not reported, or that is
 // not named, what the issue says.
 func (v *view) raised() []raised {
 	if v.opened != nil {

@@ -129,16 +129,13 @@ func (s *Store) Load(ctx context.Context, d Dump, in func(take func(io.Reader) e
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `CREATE TABLE schema (number int NOT NULL)`); err != nil {
+		if _, err := tx.Exec(ctx, makeSchema); err != nil {
 			return err
 		}
 		for _, m := range way {
-			if _, err := tx.Exec(ctx, m.up); err != nil {
-				return fmt.Errorf("migration %d, %s: %w", m.Number, m.Name, err)
+			if _, err := m.lead(ctx, tx, false); err != nil {
+				return err
 			}
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO schema VALUES ($1)`, d.Schema); err != nil {
-			return err
 		}
 		got := map[string]int64{}
 		if err := in(func(archive io.Reader) error { return load(ctx, tx, archive, got) }); err != nil {

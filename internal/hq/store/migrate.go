@@ -95,6 +95,24 @@ func Way(from, to int) (out []Migration, err error) {
 	return out, nil
 }
 
+// makeSchema makes the table of the schema's number, if it is not there.
+const makeSchema = `CREATE TABLE IF NOT EXISTS schema (number int NOT NULL); INSERT INTO schema SELECT 0 WHERE NOT EXISTS (SELECT FROM schema)`
+
+// lead does a migration, or takes it back, and notes which schema there is then.
+func (m Migration) lead(ctx context.Context, tx pgx.Tx, back bool) (schema int, err error) {
+	text, schema := m.up, m.Number
+	if back {
+		text, schema = m.down, m.Number-1
+	}
+	if _, err = tx.Exec(ctx, text); err == nil {
+		_, err = tx.Exec(ctx, `UPDATE schema SET number = $1`, schema)
+	}
+	if err != nil {
+		return schema, fmt.Errorf("migration %d, %s: %w", m.Number, m.Name, err)
+	}
+	return schema, nil
+}
+
 // Migrate leads the database to a schema. Each migration is a transaction of its own, so a program that is killed leaves a schema that has a number.
 func (s *Store) Migrate(ctx context.Context, to int, say func(text string)) error {
 	c, err := s.pool.Acquire(ctx)
@@ -106,7 +124,7 @@ func (s *Store) Migrate(ctx context.Context, to int, say func(text string)) erro
 		return fmt.Errorf("wait for another migration: %w", err)
 	}
 	defer func() { _, _ = c.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, int64(schemaLock)) }() // it ends with the connection, too
-	if _, err := c.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema (number int NOT NULL); INSERT INTO schema SELECT 0 WHERE NOT EXISTS (SELECT FROM schema)`); err != nil {
+	if _, err := c.Exec(ctx, makeSchema); err != nil {
 		return fmt.Errorf("make the table of the schema's number: %w", err)
 	}
 	from, err := s.Schema(ctx)
@@ -117,20 +135,18 @@ func (s *Store) Migrate(ctx context.Context, to int, say func(text string)) erro
 	if err != nil {
 		return err
 	}
+	verb := "added"
+	if to < from {
+		verb = "removed"
+	}
 	for _, m := range way {
-		text, n, verb := m.up, m.Number, "added"
-		if to < from {
-			text, n, verb = m.down, m.Number-1, "removed"
-		}
-		err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, text); err != nil {
-				return err
-			}
-			_, err := tx.Exec(ctx, `UPDATE schema SET number = $1`, n)
+		var n int
+		err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) (err error) {
+			n, err = m.lead(ctx, tx, to < from)
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("migration %d, %s: %w", m.Number, m.Name, err)
+			return err
 		}
 		say(fmt.Sprintf("%s %s: the schema is %d", verb, m.Name, n))
 	}
