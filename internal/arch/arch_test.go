@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 	"internal/fold":                    {},
 	"internal/diag":                    {"internal/fold", "internal/secret"},
 	"internal/window":                  {},
-	"internal/size":                    {"catalogue"},
+	"internal/size":                    {"catalogue", "internal/picture"},
 	"internal/size/measure":            {"internal/diag", "internal/installation", "internal/size", "internal/status"},
 	"internal/exception":               {"catalogue", "internal/diag", "internal/signed", "internal/support"},
 	"internal/report":                  {"catalogue", "internal/backup/stages", "internal/diag", "internal/doctor", "internal/exception", "internal/plan", "internal/state", "internal/upgrade/stages"},

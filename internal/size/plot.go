@@ -2,11 +2,11 @@ package size
 
 import (
 	"fmt"
-	"html"
 	"math"
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/picture"
 )
 
 // The measures of a plot, in pixels.
@@ -17,38 +17,24 @@ const (
 )
 
 // Plot draws how much the estimate depends on each number, as SVG: for memory, limits and disks a bar from what is needed at the first value to what is needed at
-// the second one. It takes the colors of the reader's system, needs none, and has the amounts as text.
+// the second one.
 func (e Estimate) Plot() string {
-	height, width := plotTop+plotRow*len(e.Depends)+16, plotLabels+3*(plotBars+plotGap)
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" role="img" aria-labelledby="title says">
-<title id="title">How much depends on each number</title>
-<desc id="says">%[3]s</desc>
-<style>
-svg { --ink: #1b1f24; --paper: #fff; background: var(--paper); font: 14px system-ui, sans-serif }
-@media (prefers-color-scheme: dark) { svg { --ink: #e6e8eb; --paper: #15181c } }
-rect { fill: var(--ink) }
-path { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 2 4 }
-path.zero { stroke-dasharray: none }
-text { fill: var(--ink) }
-.name { font-weight: 700 }
-</style>
-`, width, height, html.EscapeString(e.inWords()))
+	c := picture.New(plotLabels+3*(plotBars+plotGap), plotTop+plotRow*len(e.Depends)+16, "How much depends on each number", e.inWords())
 	for i, d := range e.Depends {
 		y := plotTop + plotRow*i
-		fmt.Fprintf(&b, `<text class="name" x="16" y="%d">%s</text><text x="16" y="%d">%s to %s</text>`+"\n", y+14, d.Input, y+31, d.Amount(d.From), d.Amount(d.To))
+		c.Text("name", 16, y+14, "start", d.Input)
+		c.Text("", 16, y+31, "start", d.Amount(d.From)+" to "+d.Amount(d.To))
 	}
 	machine := map[bool]string{true: "memory of all nodes", false: "memory of the machine"}[e.Target == catalogue.Kubernetes]
-	e.panel(&b, 0, machine, float64(e.Memory), func(d Depends) float64 { return float64(d.Memory) })
-	e.panel(&b, 1, "memory limits of services", e.limits(), func(d Depends) float64 { return d.Limits })
-	e.panel(&b, 2, "disks", e.Disk, func(d Depends) float64 { return d.Disk })
-	b.WriteString("</svg>\n")
-	return b.String()
+	e.panel(c, 0, machine, float64(e.Memory), func(d Depends) float64 { return float64(d.Memory) })
+	e.panel(c, 1, "memory limits of services", e.limits(), func(d Depends) float64 { return d.Limits })
+	e.panel(c, 2, "disks", e.Disk, func(d Depends) float64 { return d.Disk })
+	return c.File()
 }
 
 // panel draws the bars of one amount in a column, from 0 to the most of all of them. now is that of the estimate, which is for the end of a range, and for the
 // beginning of any other bar.
-func (e Estimate) panel(b *strings.Builder, column int, title string, now float64, more func(Depends) float64) {
+func (e Estimate) panel(c *picture.Canvas, column int, title string, now float64, more func(Depends) float64) {
 	left, most := plotLabels+column*(plotBars+plotGap), now
 	for _, d := range e.Depends {
 		if !e.ranged(d) {
@@ -56,8 +42,11 @@ func (e Estimate) panel(b *strings.Builder, column int, title string, now float6
 		}
 	}
 	at := func(n float64) int { return left + int(math.Round(n/max(most, 1)*plotBars)) }
-	fmt.Fprintf(b, `<text class="name" x="%[1]d" y="22">%[2]s</text><text x="%[1]d" y="44">estimate: %.0[3]f GB</text><path class="zero" d="M%[1]d,52 V%[4]d"/><path d="M%[5]d,52 V%[4]d"/>`+"\n",
-		left, title, now, plotTop+plotRow*len(e.Depends), at(now))
+	c.Text("name", left, 22, "start", title)
+	c.Text("", left, 44, "start", fmt.Sprintf("estimate: %.0f GB", now))
+	bottom := plotTop + plotRow*len(e.Depends)
+	c.Line("", fmt.Sprintf("M%d,52 V%d", left, bottom))
+	c.Line("guess", fmt.Sprintf("M%d,52 V%d", at(now), bottom))
 	for i, d := range e.Depends {
 		from, to, y := now, now+more(d), plotTop+plotRow*i
 		if e.ranged(d) {
@@ -67,7 +56,8 @@ func (e Estimate) panel(b *strings.Builder, column int, title string, now float6
 		if more(d) >= 1 {
 			says = fmt.Sprintf("+%.0f GB", more(d))
 		}
-		fmt.Fprintf(b, `<rect x="%d" y="%d" width="%d" height="16"/><text x="%d" y="%d">%s</text>`+"\n", at(from), y+4, max(at(to)-at(from), 2), at(to)+8, y+17, says)
+		c.Box("head", at(from), y+4, max(at(to)-at(from), 2), 16, 0)
+		c.Text("", at(to)+8, y+17, "start", says)
 	}
 }
 
