@@ -106,6 +106,9 @@ func (k known) database(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 	if len(d.Path) != 2 || d.Path[0] != "environment" {
 		return nil
 	}
+	if _, identity := k.release.Relations.Stores.Postgres.Identity[d.Path[1]]; identity && d.Theirs == nil && s.Draft.Value("databases") != nil {
+		return &adopt.Answer{Fate: adopt.Key, Why: "berth gives every client of the databases the identity to sign in with"}
+	}
 	for name, db := range k.release.Relations.Stores.Postgres.Databases {
 		if !strings.HasPrefix(d.Path[1], db.Prefix) || db.Prefix == "PG" && !strings.HasPrefix(d.Path[1], "PG") {
 			continue
