@@ -196,7 +196,7 @@ func (s *site) sender() func(method, path, contentType string, body []byte, want
 	}
 }
 
-// work does something again and again until it was done as often as it should or the time is over.
+// work does something again and again until it was done as often as it should or the time is up.
 func (d *did) work(each time.Duration, end time.Time, do func(n int) error) {
 	var mu sync.Mutex
 	var took []time.Duration

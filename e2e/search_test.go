@@ -206,7 +206,7 @@ func (p *people) noticeOnlyTheFrontProxy(s *site, what string) {
 const (
 	// longestHeld is when requests have waited for nearly as long as they are held: those after them may fail, on a machine that is this busy.
 	longestHeld = 38 * time.Second
-	// cutOff is how many requests may fail that were in hand when the next ones were held: without holding, it is a hundred.
+	// cutOff is how many requests may fail that were running when the next ones were held: without holding, it is a hundred.
 	cutOff = 20
 	// portClosed is how long the front proxy may be away while its container is replaced. Load does not explain more.
 	portClosed = 30 * time.Second

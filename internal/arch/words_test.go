@@ -85,6 +85,8 @@ var bannedInCode = []rule{
 	{regexp.MustCompile(`(?i)\bhouse\b`), "say what it is"},
 	{regexp.MustCompile(`(?i)\bof your own\b`), "external, or your own"},
 	{regexp.MustCompile(`(?i)\bfor ever\b`), "forever"},
+	{regexp.MustCompile(`(?i)\b(in|at) hand\b`), "current, running, or in progress"},
+	{regexp.MustCompile(`(?i)\b(it|time|month|last start) is over\b`), "has ended or expired, or time is up"},
 }
 
 // TestCommentsAndNamesInPlainWords holds all comments, all names and the texts of tests against the rules.

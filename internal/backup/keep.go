@@ -15,7 +15,7 @@ const unfinished = 24 * time.Hour
 // and the last proven one always stay. What is not whole goes after a day.
 func (k Keep) Expired(all []Listed, now time.Time) []Listed {
 	var out []Listed
-	newer := 0 // whole ones after the one in hand
+	newer := 0 // whole ones after the current one
 	proven := -1
 	for i, l := range all {
 		if l.Whole && !l.Proven.IsZero() {

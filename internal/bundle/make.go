@@ -227,7 +227,7 @@ func (r Request) one(ctx context.Context, c Collector, s *spool, m *Manifest) {
 	})
 }
 
-// grace is how long a collector may take to end after its time is over.
+// grace is how long a collector may take to end after its time is up.
 const grace = time.Second
 
 // finish adds the summary and the manifest.

@@ -98,7 +98,7 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 	if s.plan == nil || err != nil && !errors.As(err, &problems) {
 		return err
 	}
-	if s.Upgrade.Open() { // nobody may ask for a change before it is over
+	if s.Upgrade.Open() { // nobody may ask for a change before it has ended
 		s.Problems = append(problems, underway(s.Upgrade, s.File))
 		return nil
 	}

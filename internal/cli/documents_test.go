@@ -331,7 +331,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// moved moves what runs, and goes back.
+// moved moves what runs, and moves it back.
 func moved(t *testing.T, dir string, run func(int, ...string)) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, DefaultConfig))

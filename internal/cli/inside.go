@@ -25,7 +25,7 @@ type inside struct {
 	all []installation.Instance
 }
 
-// inside finds an installation and its instances. The admin's secrets need not be at hand. Whoever gets it closes it.
+// inside finds an installation and its instances. The admin's secrets are not needed. Whoever gets it closes it.
 func (e *Env) inside(ctx context.Context, file string) (*inside, error) {
 	w, err := e.usable(e.LoadReferring(file))
 	if err != nil {

@@ -106,7 +106,7 @@ func (e *Env) moveBack(ctx context.Context, f moveFlags) error {
 	})
 }
 
-// movesShort reports whether the move in hand notes which rows are written.
+// movesShort reports whether the current move notes which rows are written.
 func (s *seen) movesShort() bool {
 	return slices.ContainsFunc(s.records, func(r state.Record) bool {
 		return r.Action == plan.Move && r.Plan != nil && r.Plan.Backup == s.move.Name && r.Plan.Has(plan.Watch)

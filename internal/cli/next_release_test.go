@@ -52,7 +52,7 @@ func nextCatalogue(t *testing.T) (dir, alone string, from maintain.Repositories)
 		t.Fatal(err)
 	}
 
-	// The importer reads all tags. Those of before are not at hand, and give what is here already.
+	// The importer reads all tags. Earlier ones are not there, and give what is here already.
 	if err := os.CopyFS(dir, embedded); err != nil {
 		t.Fatal(err)
 	}

@@ -421,7 +421,7 @@ func TestOwnHosts(t *testing.T) {
 	}
 }
 
-// TestOldLines: what a server wrote before it was ready again is over. So is what an instance that is well wrote while it started, or before a restart.
+// TestOldLines: what a server wrote before it was ready again no longer counts. So is what an instance that is well wrote while it started, or before a restart.
 func TestOldLines(t *testing.T) {
 	e := healthy(catalogue.Compose)
 	e.says("pgsql", "No space left on device")

@@ -2,7 +2,7 @@ package plan
 
 import "slices"
 
-// Stage is a part of a plan that comes to its end before the next one begins. A run that was killed goes on at the stage in hand.
+// Stage is a part of a plan that comes to its end before the next one begins. A run that was killed goes on at the current stage.
 type Stage struct {
 	Name    string  `json:"name"` // "migrate"
 	Hop     int     `json:"hop"`  // the upgrade step that it belongs to, as an index

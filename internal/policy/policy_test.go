@@ -127,7 +127,7 @@ func TestDecide(t *testing.T) {
 		{"too long for any, from outside", sunday, "2026-11-23T12:00:00Z", Checked{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
 		{"too long for any, from inside", sunday, "2026-11-29T04:30:00+01:00", Checked{Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m", ""},
 		{"the clock goes forward: an hour less", sunday, "2026-03-29T01:59:00+01:00", Checked{Takes: 150 * time.Minute}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 2h30m", ""},
-		{"the clock goes back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Checked{Takes: 4 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
+		{"the clock is put back: an hour more", sunday, "2026-10-25T02:00:00+02:00", Checked{Takes: 4 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
 		{"over midnight, after it", "Sat 23:00-03:00 UTC", "2026-11-29T01:00:00Z", Checked{Takes: 2 * time.Hour}, "the upgrade to 7.6.0 starts", ""},
 		{"over midnight, on another night", "Sat 23:00-03:00 UTC", "2026-11-28T01:00:00Z", Checked{Takes: time.Hour}, "7.6.0 waits for the window Sat 23:00-03:00 UTC", "2026-11-28T23:00:00Z"},
 		{"a warning", sunday, "2026-11-29T02:00:00+01:00", Checked{Problems: warning}, "7.6.0 waits for you: BERTH3709: background migration 7 is at 20 %", ""},

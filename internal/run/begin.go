@@ -77,12 +77,12 @@ func (r *Run) begin(asked, ctx context.Context) {
 		batches[v] = append(batches[v], w)
 	}
 	for _, v := range verbs {
-		// A step in hand is finished, whatever happens: ctx does not stop it.
+		// A running step is finished, whatever happens: ctx does not stop it.
 		r.batch(context.WithoutCancel(ctx), v, batches[v])
 	}
 }
 
-// peopleWait reports whether something of the stage in hand is not ready yet that people wait for.
+// peopleWait reports whether something of the current stage is not ready yet that people wait for.
 func (r *Run) peopleWait() bool {
 	return len(r.Plan.Awaited) > 0 && slices.ContainsFunc(r.works, func(w *work) bool { return w.urgent && !w.ready && w.step.Stage == r.stage })
 }
@@ -106,7 +106,7 @@ func (r *Run) resume(ctx context.Context) {
 // makes reports whether a step makes a container that is to stay.
 func makes(s plan.Step) bool { return s.Verb == plan.Create || s.Verb == plan.Recreate }
 
-// count keeps count of the batches in hand; by is 1 at the begin of one and -1 at its end.
+// count keeps count of the running batches; by is 1 at the begin of one and -1 at its end.
 func (r *Run) count(by int, works []*work) {
 	r.busy += by
 	if works[0].step.Verb == plan.Pull {

@@ -38,7 +38,7 @@ type Hold struct {
 	calm    *time.Timer // passes them on when what was away is known to be back
 }
 
-// passing is how long it may take to note that requests pass again, after all else is over.
+// passing is how long it may take to note that requests pass again, after all else is done.
 const passing = 10 * time.Second
 
 // Before holds requests when steps replace what they need, and waits until that is known everywhere.

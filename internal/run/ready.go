@@ -83,8 +83,8 @@ func (r *Run) judge(ctx context.Context, l look) {
 	r.finished(l.how, ready...)
 }
 
-// inHand describes steps that have started and reported nothing yet.
-var inHand = map[plan.Verb]string{plan.Write: "being written", plan.Create: "being made", plan.Execute: "being started", plan.Update: "being changed", plan.TakeOver: "being taken over", plan.GiveBack: "being returned",
+// started describes steps that have started and reported nothing yet.
+var started = map[plan.Verb]string{plan.Write: "being written", plan.Create: "being made", plan.Execute: "being started", plan.Update: "being changed", plan.TakeOver: "being taken over", plan.GiveBack: "being returned",
 	plan.Start: "being started", plan.Restart: "being restarted", plan.Recreate: "being replaced", plan.Remove: "being removed",
 	plan.RemoveNetwork: "being removed", plan.Delete: "being deleted"}
 
@@ -103,7 +103,7 @@ func (r *Run) report() {
 	var names []string
 	for _, w := range r.works {
 		if w.waiting() && w.step.Verb != plan.Pull && w.step.Verb.Single() {
-			names = append(names, w.step.Object+" ("+brief(cmp.Or(w.how, inHand[w.step.Verb]))+")")
+			names = append(names, w.step.Object+" ("+brief(cmp.Or(w.how, started[w.step.Verb]))+")")
 		}
 	}
 	if !r.lost.IsZero() {

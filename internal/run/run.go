@@ -49,7 +49,7 @@ const (
 	absence = 90 * time.Second
 )
 
-// Run is a run in hand.
+// Run is a run that is in progress.
 type Run struct {
 	Plan    *plan.Plan
 	Target  Target
@@ -65,10 +65,10 @@ type Run struct {
 
 	works    []*work // in the order of the plan's steps
 	byID     map[int]*work
-	stage    int // in hand
+	stage    int // the current one
 	entered  time.Time
 	problems diag.List
-	busy     int // batches in hand
+	busy     int // running batches
 	pulling  int // of which pull
 	urging   int // of which make what others wait for
 	results  chan outcome
@@ -104,7 +104,7 @@ type outcome struct {
 	problems diag.List
 }
 
-// Execute carries the plan out. Cancelling ctx lets steps in hand come to their end, begins no others, and gives context.Canceled;
+// Execute carries the plan out. Cancelling ctx lets running steps come to their end, begins no others, and gives context.Canceled;
 // images that are being pulled are left, since pulling goes on from where it was. Problems are a diag.List.
 func (r *Run) Execute(ctx context.Context) error {
 	if problems := endless(r.Plan); problems.Failed() {

@@ -197,7 +197,7 @@ func TestImagesArePulledAFewAtATime(t *testing.T) {
 	})
 }
 
-func TestStepInHandIsFinishedOnInterrupt(t *testing.T) {
+func TestRunningStepIsFinishedOnInterrupt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
 		r, events := newRun(t, f, planOf(step(plan.Create, "pgsql"), step(plan.Execute, "migrator", 1), step(plan.Create, "frontend", 2)))
@@ -208,7 +208,7 @@ func TestStepInHandIsFinishedOnInterrupt(t *testing.T) {
 			t.Fatalf("Execute: %v, want cancelled", err)
 		}
 		if _, ok := f.done[2]; !ok {
-			t.Error("the migrator was not finished, although it was in hand")
+			t.Error("the migrator was not finished, although it was running")
 		}
 		_, undone := r.Undone()
 		if diff := cmp.Diff([]string{"run migrator (not ready yet)", "create frontend"}, undone); diff != "" {

@@ -15,7 +15,7 @@ func stageDone(p *plan.Plan, r *state.Record, stage int) bool {
 	return len(p.Stages) > 0 && !slices.ContainsFunc(p.Of(stage), func(s plan.Step) bool { return !r.HasDone(s.ID) })
 }
 
-// enter begins the next stage once the one in hand is done.
+// enter begins the next stage once the current one is done.
 func (r *Run) enter() {
 	next := -1
 	for _, w := range r.works {
@@ -34,7 +34,7 @@ func (r *Run) enter() {
 	}
 }
 
-// leave ends the stage in hand.
+// leave ends the current stage.
 func (r *Run) leave() {
 	if r.stage < 0 || len(r.Plan.Stages) == 0 {
 		return
@@ -42,8 +42,8 @@ func (r *Run) leave() {
 	r.Watch(Event{Kind: StageDone, Plan: r.Plan, Stage: r.stage, In: r.In, Seconds: r.Now().Sub(r.entered).Seconds(), Text: r.Record.Notes(r.Plan, r.stage)})
 }
 
-// InHand is the stage that a run stopped in; -1 when it began none.
-func (r *Run) InHand() int { return r.stage }
+// Stage is the stage that a run stopped in; -1 when it began none.
+func (r *Run) Stage() int { return r.stage }
 
 // fallback stands for the step that a fallback is a part of: it is none of the plan's.
 const fallback = -1
@@ -83,7 +83,7 @@ func (r *Run) FallBack(ctx context.Context, problems diag.List) (again bool, err
 	return true, errors.Join(problems, r.takeBack(stage.Hop))
 }
 
-// takeBack notes that the stages of an upgrade step up to the one in hand are to be done again.
+// takeBack notes that the stages of an upgrade step up to the current one are to be done again.
 func (r *Run) takeBack(hop int) error {
 	var entries []state.Entry
 	for _, s := range r.Plan.Steps {

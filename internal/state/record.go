@@ -34,7 +34,7 @@ type Record struct {
 	// Plan is what was carried out.
 	Plan     *plan.Plan `json:"plan,omitempty"`
 	Steps    []StepTime `json:"steps"`                   // that were begun, in the order of their end
-	Restores int        `json:"restores,omitempty"`      // number of the record whose config a revert goes back to
+	Restores int        `json:"restores,omitempty"`      // number of the record whose config a revert returns to
 	Waited   float64    `json:"waitedSeconds,omitempty"` // the longest time that requests waited while services were replaced
 	GivenUp  bool       `json:"givenUp,omitempty"`       // an upgrade that touched nothing, and is not continued
 	Problems diag.List  `json:"problems,omitempty"`

@@ -56,7 +56,7 @@ func TestReplayIsSteady(t *testing.T) {
 }
 
 // TestBegunAgainIsNotDone: of two steps beside each other, one was done before a kill. The next run does both again, and is killed after the other one: what
-// the first one has in hand is not left behind.
+// the first one works on is not left behind.
 func TestBegunAgainIsNotDone(t *testing.T) {
 	start := time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)
 	r := &Record{Number: 1, Started: start}

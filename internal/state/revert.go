@@ -69,7 +69,7 @@ func Last(records []Record) *Record {
 	return nil
 }
 
-// Before is the record whose config a revert goes back to: that of a number, or for 0 the one before the last change. A revert counts as the run that
+// Before is the record whose config a revert returns to: that of a number, or for 0 the one before the last change. A revert counts as the run that
 // it went back to, so that each further one goes further back; one that did not come to its end is not over, so that the next one goes to the same.
 func Before(records []Record, number int) (*Record, diag.List) {
 	if last := Last(records); number == 0 && last != nil && last.Action == plan.Revert && last.Result != Done {

@@ -1,4 +1,4 @@
-// Package state is what is kept of an installation: generated secrets, the lock, the journal of the run in hand, the history of all runs, and notes.
+// Package state is what is kept of an installation: generated secrets, the lock, the journal of the current run, the history of all runs, and notes.
 // Where it is kept is a target's: see target/compose/store and target/kubernetes/store.
 package state
 

@@ -291,7 +291,7 @@ func TestProvider(t *testing.T) {
 	w.refused("a token of another sign-in", "jo", notTaken)
 	w.nonce = ""
 	w.life = -time.Minute
-	w.refused("a token that is over", "jo", notTaken)
+	w.refused("an expired token", "jo", notTaken)
 	w.life = time.Hour
 	w.key = newKey(t, "two")
 	right("new keys")

@@ -105,7 +105,7 @@ func (j *Job) side(step plan.Step) *Side {
 
 func (j *Job) sums() []string { return j.Env.Catalogue().State().Compared.Tables }
 
-// id is the name of the backup in hand: the one that is restored, or the last one that the run dumped.
+// id is the name of the current backup: the one that is restored, or the last one that the run dumped.
 func (j *Job) id() string {
 	if j.In != "" {
 		return j.In

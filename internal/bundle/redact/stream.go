@@ -55,7 +55,7 @@ func (r *Redactor) Copy(w io.Writer, from io.Reader) (Masked, error) {
 	return r.masked, err
 }
 
-// Text is Copy for a text at hand.
+// Text is Copy for a text in memory.
 func (r *Redactor) Text(text string) string {
 	var b bytes.Buffer
 	_, _ = r.Copy(&b, bytes.NewReader([]byte(text))) // a buffer takes everything

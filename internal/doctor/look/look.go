@@ -187,7 +187,7 @@ func (l *Look) collect(ctx context.Context, e *doctor.Evidence, limit time.Durat
 		case <-limited[n].Done():
 			select {
 			case a = <-answers[n]: // it came at the same moment
-			case <-time.After(limit / 20): // what heard that time is over says what it knows
+			case <-time.After(limit / 20): // what heard that time is up says what it knows
 				a.err = limited[n].Err()
 			}
 			a.took = time.Since(begun)

@@ -187,7 +187,7 @@ func says(text string) func(installation.Command) (int, bool) {
 	}
 }
 
-// TestEarlierRun: what an instance that runs wrote before its last start is over.
+// TestEarlierRun: what an instance that runs wrote before its last start no longer counts.
 func TestEarlierRun(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration // its start

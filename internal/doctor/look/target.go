@@ -218,7 +218,7 @@ func (s *sight) logs(ctx context.Context) (take, error) {
 		l := doctor.Log{Instance: i.Name, Service: i.Service, Previous: previous}
 		q := installation.LogQuery{Tail: tail, Previous: previous}
 		if i.Up() && !previous {
-			// An engine has one log for all runs of a container: what was written before the last start is over, too.
+			// An engine has one log for all runs of a container: what was written before the last start no longer counts, too.
 			if q.Since = s.Env.Now().Add(-recent); i.Started.After(q.Since) {
 				q.Since = i.Started
 			}

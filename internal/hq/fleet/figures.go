@@ -87,7 +87,7 @@ func (f *Fleet) Running(q Query) map[string]int {
 	return out
 }
 
-// due is a release whose first month is over for a target.
+// due is a release whose first month has ended for a target.
 type due struct {
 	*Release
 	target catalogue.Target

@@ -228,7 +228,7 @@ func (r *Request) Stands(record *catalogue.SupportRecord, now time.Time) Standin
 	return out
 }
 
-// Ending reports whether it is over, or soon will be.
+// Ending reports whether it has expired, or soon will.
 func (s Standing) Ending() bool {
 	return s.Status == exception.Expired || s.Status == exception.Granted && s.Days <= exception.Warnings[0]
 }

@@ -133,7 +133,7 @@ func TestOpenIDConnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, claims := range map[string]map[string]any{"an address that is not verified": {"email_verified": false}, "a token for another client": {"aud": "other"}, "a token of another provider": {"iss": "https://example.com"},
-		"a token that is over": {"exp": now.Add(-time.Minute).Unix()}, "a token of another sign-in": {"nonce": "other"}} {
+		"an expired token": {"exp": now.Add(-time.Minute).Unix()}, "a token of another sign-in": {"nonce": "other"}} {
 		p.claims = claims
 		refused(what, "is not valid. Sign in again")
 	}

@@ -22,7 +22,7 @@ func TestPodSecurity(t *testing.T) {
 		}
 		done[minor] = true
 		if !slices.ContainsFunc(render(t, v.Version, "").Objects, func(o kubernetes.Object) bool { return len(podOf(o).overBaseline()) > 0 }) {
-			t.Errorf("%s: nothing untouched is over the baseline: is the test blind?", v.Version)
+			t.Errorf("%s: nothing untouched exceeds the baseline: is the test blind?", v.Version)
 		}
 		for text, broken := range map[string]func(pod) []string{
 			"kubernetes: {podSecurity: baseline}":                           pod.overBaseline,

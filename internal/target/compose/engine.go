@@ -103,7 +103,7 @@ func (e *Engine) Close() {
 	}
 }
 
-// run runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a step in hand is to be
+// run runs a docker compose command of a project to its end. It is not reached by a terminal's Ctrl-C, since a running step is to be
 // finished; and it dies with berth, since nobody would watch over it any more.
 func (e *Engine) run(p Project, args ...string) error {
 	base := append(slices.Clone(e.compose[1:]), "--ansi", "never", "--progress", "quiet", "--project-name", p.Name, "--project-directory", p.Dir)

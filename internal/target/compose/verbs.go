@@ -55,7 +55,7 @@ func (e *Engine) Remove(ctx context.Context, name string) error {
 	return e.Discard(ctx, name)
 }
 
-// Discard removes a container at once: what it has in hand is lost. Its named volumes stay.
+// Discard removes a container at once: what it works on is lost. Its named volumes stay.
 func (e *Engine) Discard(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, ending)
 	defer cancel()

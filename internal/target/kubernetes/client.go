@@ -181,7 +181,7 @@ type Ref struct {
 
 func (r Ref) String() string { return fmt.Sprintf("%s/%s", r.Kind, r.Name) }
 
-// RefOf names an object that is at hand.
+// RefOf names an object that we have.
 func RefOf(obj map[string]any) Ref {
 	meta, _ := obj["metadata"].(map[string]any)
 	return Ref{APIVersion: str(obj, "apiVersion"), Kind: str(obj, "kind"), Namespace: str(meta, "namespace"), Name: str(meta, "name")}

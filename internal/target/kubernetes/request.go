@@ -74,7 +74,7 @@ func (c *Client) send(ctx context.Context, r request) ([]byte, error) {
 		away = away || absent(err)
 		select {
 		case <-ctx.Done():
-			return nil, err // tells more than that the time is over
+			return nil, err // tells more than that the time is up
 		case <-time.After(wait):
 		}
 	}

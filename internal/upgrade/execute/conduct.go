@@ -47,7 +47,7 @@ func Carry(ctx context.Context, s *Steps) error {
 		return err
 	}
 	s.Reasons = problems
-	stage := one.InHand()
+	stage := one.Stage()
 	if again, err := one.FallBack(ctx, problems); !again {
 		return err
 	}

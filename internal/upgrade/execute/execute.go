@@ -34,7 +34,7 @@ type Steps struct {
 
 	mu    sync.Mutex                    // steps may be done beside each other
 	wants map[string]*installation.Want // by the text that they were made of
-	ends  map[int]chan struct{}         // by stage: closed when what others are done beside is over
+	ends  map[int]chan struct{}         // by stage: closed when what others are done beside has ended
 	at    string                        // the config that the clone has
 }
 
@@ -187,7 +187,7 @@ func (s *Steps) begin(ctx context.Context, step plan.Step) (none run.Readiness, 
 	return none, s.Runner.Begin(ctx, w.With(s.front(step)), step.ID, s.over(step))
 }
 
-// over is closed when what the steps of a stage are done beside is over.
+// over is closed when what the steps of a stage are done beside has ended.
 func (s *Steps) over(step plan.Step) chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"berth/internal/stack"
 )
 
-// WayBack is how an installation gets back to the release before the upgrade step in hand, and what that costs.
+// WayBack is how an installation gets back to the release before the current upgrade step, and what that costs.
 type WayBack struct {
-	From   string // the release that the upgrade step in hand leads to
+	From   string // the release that the current upgrade step leads to
 	To     string
 	Stages []string // in order; none: nothing was changed yet
 	Cost   string   // what is lost

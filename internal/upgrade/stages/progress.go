@@ -19,7 +19,7 @@ type Progress struct {
 	Began    time.Time
 	Ended    time.Time
 	Status   Status
-	Stage    int // the one in hand, as an index into the plan's
+	Stage    int // the current one, as an index into the plan's
 	Backups  []Made
 	Agent    bool      // nobody but the agent worked on it
 	Problems diag.List // why it stopped
@@ -77,7 +77,7 @@ func Last(records []state.Record) *Progress {
 // progress is how far an upgrade is, by its record.
 func progress(r *state.Record, before *Progress) *Progress {
 	u := &Progress{Plan: r.Plan, Record: r, Began: r.Started, Ended: r.Ended, Agent: r.Agent, Problems: r.Problems, Status: Stopped}
-	u.Stage = u.inHand()
+	u.Stage = u.current()
 	switch {
 	case r.Result == state.Done:
 		u.Status, u.Stage = Arrived, len(r.Plan.Stages)-1
@@ -101,8 +101,8 @@ func progress(r *state.Record, before *Progress) *Progress {
 	return u
 }
 
-// inHand is the first stage that did not come to its end.
-func (u *Progress) inHand() int {
+// current is the first stage that has not ended.
+func (u *Progress) current() int {
 	for i := range u.Plan.Stages {
 		if !u.done(i) {
 			return i
@@ -159,19 +159,19 @@ func (u *Progress) Open() bool {
 // Holds reports whether there is a way back that was promised: it was neither used nor given up.
 func (u *Progress) Holds() bool { return u.Open() || u != nil && u.Status == Arrived }
 
-// Hop is the upgrade step in hand.
+// Hop is the current upgrade step.
 func (u *Progress) Hop() *plan.Hop { return &u.Plan.Hops[u.Plan.Stages[u.Stage].Hop] }
 
-// find is the index of a stage of the hop in hand; -1 when it has none of that name.
+// find is the index of a stage of the current hop; -1 when it has none of that name.
 func (u *Progress) find(name string) int { return u.Plan.Find(u.Plan.Stages[u.Stage].Hop, name) }
 
-// passed reports whether a stage of the hop in hand is behind.
+// passed reports whether a stage of the current hop is behind.
 func (u *Progress) passed(name string) bool {
 	i := u.find(name)
 	return i >= 0 && u.done(i)
 }
 
-// begun reports whether a stage of the hop in hand was begun, whatever came of it.
+// begun reports whether a stage of the current hop was begun, whatever came of it.
 func (u *Progress) begun(name string) bool {
 	i := u.find(name)
 	if i < 0 {
@@ -186,10 +186,10 @@ func (u *Progress) begun(name string) bool {
 	})
 }
 
-// touched reports whether the hop in hand changed the installation yet.
+// touched reports whether the current hop changed the installation yet.
 func (u *Progress) touched() bool { return u.begun(Close) || u.begun(Deploy) || u.passed(Save) }
 
-// moved reports whether the databases were started with images of a newer release than the hop in hand begins at.
+// moved reports whether the databases were started with images of a newer release than the current hop begins at.
 func (u *Progress) moved() bool {
 	return u.begun(Convert) || u.Plan.Stages[u.Stage].Hop == 0 && u.Plan.Configs[plan.ConfigStart] != ""
 }

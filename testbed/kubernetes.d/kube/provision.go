@@ -126,7 +126,7 @@ func create(ctx context.Context, client kubernetes.Interface, root string, class
 	return nil
 }
 
-// grow follows a claim that asks for more than its volume has: first the volume, then what the claim is told.
+// grow follows a claim that asks for more than its volume has: first the volume, then what the claim says.
 func grow(ctx context.Context, client kubernetes.Interface, v corev1.PersistentVolume, c corev1.PersistentVolumeClaim) error {
 	want := c.Spec.Resources.Requests[corev1.ResourceStorage]
 	size := corev1.ResourceList{corev1.ResourceStorage: want}

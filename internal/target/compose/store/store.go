@@ -1,5 +1,5 @@
 // Package store keeps the state of an installation on a Docker Engine in a folder beside its config: generated secrets, the lock, the journal
-// of the run in hand, the history of all runs, and notes. Every file is written whole or not at all.
+// of the current run, the history of all runs, and notes. Every file is written whole or not at all.
 package store
 
 import (

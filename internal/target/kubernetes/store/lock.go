@@ -77,7 +77,7 @@ func (s *Store) Lock(ctx context.Context, command string, now func() time.Time) 
 	}, nil
 }
 
-// take takes the lease. Two that try at once have the same version of it in hand, so one of them gets a conflict and looks again.
+// take takes the lease. Two that try at once read the same version of it, so one of them gets a conflict and looks again.
 func (l *lock) take(ctx context.Context) error {
 	var seen lease
 	for {
@@ -189,7 +189,7 @@ func (l *lock) took(obj map[string]any, err error) {
 func (l *lock) keep(ctx context.Context, stop <-chan struct{}, lose context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { // so that a request in hand does not hold up release
+	go func() { // so that a running request does not hold up release
 		select {
 		case <-stop:
 			cancel()
@@ -238,7 +238,7 @@ func taken(how string) diag.List {
 		Detail: []string{how, "current steps were finished, no others were started"}, Hint: "see which run changes the installation: berth status"}}
 }
 
-// free gives the lease back. If that fails, it is over by itself soon.
+// free gives the lease back. If that fails, it expires soon.
 func (l *lock) free(ctx context.Context) {
 	if l.store.forgotten.Load() {
 		return

@@ -5,7 +5,7 @@
 //	Secret     berth-NAME-secrets     the generated secrets
 //	ConfigMap  berth-NAME-inventory   the objects that were applied, and those that are about to be
 //	ConfigMap  berth-NAME-run-0001    a run, as history keeps it
-//	ConfigMap  berth-NAME-journal     what the run in hand does
+//	ConfigMap  berth-NAME-journal     what the current run does
 package store
 
 import (

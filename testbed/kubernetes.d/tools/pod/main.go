@@ -39,7 +39,7 @@ func fail(err error) {
 	}
 }
 
-// pause takes orphans in, which is the task of process 1, until it is told to stop.
+// pause takes orphans in, which is the task of process 1, until it gets the signal to stop.
 func pause() {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
