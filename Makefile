@@ -33,7 +33,8 @@ chromium: # a browser for tests
 docs-browser: bin/axe/node_modules/axe-core chromium ## the site page by page in a real Chromium: desk, dark, phone, accessibility (four minutes)
 	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run '^Test(Slides)?InABrowser$$' .
 
-postgres: # the programs of a server, for tests of the stand-in migrator; no server is started
+postgres: # the programs of servers: Debian's, for tests of scripts in its images, and 16, which berth-hq needs; no server is started
+	@testbed/postgres 16 >/dev/null
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { mkdir -p /etc/postgresql-common; \
 	  echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf; \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends postgresql >/dev/null; }

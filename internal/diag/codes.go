@@ -17,6 +17,7 @@ import (
 type Code struct {
 	Code  string `json:"code" yaml:"-"`
 	Title string `json:"title" yaml:"title"`
+	Since string `json:"since" yaml:"since"` // the day on which berth had it first: issues before it count differently from those after it
 	Why   string `json:"why" yaml:"why"`
 	Do    string `json:"do" yaml:"do"`
 }
@@ -69,6 +70,6 @@ func Explain(code string) (Code, bool) {
 
 // WriteText writes the explanation for people.
 func (c Code) WriteText(w io.Writer, on Paper) {
-	text := fmt.Sprintf("%s  %s\n\n%s\n\nWhat to do: %s", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
+	text := fmt.Sprintf("%s  %s\n\n%s\n\nWhat to do: %s\n\nIn berth since %s.", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do), c.Since)
 	fmt.Fprintln(w, fold.Prose(on.Columns, text))
 }

@@ -9,13 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 // TestCodes proves that every code of the program is registered and explained, and that the program uses every registered code.
 func TestCodes(t *testing.T) {
-	registered := map[string]bool{}
+	registered, first := map[string]bool{}, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC) // of the repository
 	codes, err := Codes()
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +25,9 @@ func TestCodes(t *testing.T) {
 		registered[c.Code] = true
 		if c.Title == "" || c.Why == "" || c.Do == "" {
 			t.Errorf("%s is not explained", c.Code)
+		}
+		if at, err := time.Parse(time.DateOnly, c.Since); err != nil || at.Before(first) || at.After(time.Now()) {
+			t.Errorf("%s is in berth since %q: write the day on which you add it, such as 2026-11-29", c.Code, c.Since)
 		}
 	}
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(used(t))), slices.Sorted(maps.Keys(registered))); diff != "" {

@@ -64,7 +64,7 @@ func codesPage(t *testing.T) []byte {
 				first = false
 			}
 			written++
-			fmt.Fprintf(&b, "\n### %s: %s\n\n%s\n\nWhat to do: %s\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do))
+			fmt.Fprintf(&b, "\n### %s: %s\n\n%s\n\nWhat to do: %s\n\nIn berth since %s.\n", c.Code, c.Title, strings.TrimSpace(c.Why), strings.TrimSpace(c.Do), c.Since)
 		}
 	}
 	if written != len(codes) {

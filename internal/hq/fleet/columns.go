@@ -38,7 +38,7 @@ type placed struct {
 	of      int32  // the installation; -1: it never reported, or none is named
 	facts   *Facts // that it says itself
 	quarter string
-	checked bool // berth has a check for it
+	since   string // the day since which berth has a check for it; "": it has none
 }
 
 // quiet is Silence in seconds.
@@ -107,7 +107,7 @@ func (f *Fleet) place(i *issue.Issue, quarters map[string]string) placed {
 	if quarters[month] == "" {
 		quarters[month] = i.Quarter()
 	}
-	p := placed{-1, &Facts{Release: i.Release, Target: i.Target, Use: i.Use}, quarters[month], i.Checked()}
+	p := placed{-1, &Facts{Release: i.Release, Target: i.Target, Use: i.Use}, quarters[month], i.CheckSince()}
 	if n, ok := f.find(i.Installation); ok && len(f.Installations[n].Stays) > 0 {
 		p.of = int32(n)
 	}

@@ -42,8 +42,8 @@ var kinds = []kind{
 	{"sizes", "By size", isActive + isBehind + isTried + "The size is the smallest one whose machine has the memory of all limits; demo has no limits.", by(func(s *Facts) string { return s.Size })},
 	{"findings", "What the doctor finds", isActive + "Of the active ones: in how many the doctor found the code, by the newest report. Muted findings count, too.", (*view).findings},
 	{"issues", "Issues per deployment and per upgrade", isIssue + "A deployment counts in the quarter in which an installation first reported that Sourcegraph ran there; an upgrade in the one in which it began. The baseline is the first whole quarter.", (*view).issues},
-	{"causes", "What causes issues", isIssue + "berth has a check for an issue with a code that it knows.", (*view).causes},
-	{"checks", "Issues by code", isIssue + "An issue with two codes counts for both. The share is that of all issues; most is the quarter in which it was largest.", (*view).checks},
+	{"causes", "What causes issues", isIssue + "berth has a check for an issue with a code that it knows, since the day on which the code was added. The most frequent code is that of the issues of the cause.", (*view).causes},
+	{"checks", "Issues by code", isIssue + "An issue with two codes counts for both. The share is that of all issues; most is the quarter in which it was largest. A check is there since the day on which berth had the code first.", (*view).checks},
 	{"exceptions", "Exceptions from the support record", "Requests for exceptions in this time, by subject. One is valid when it is granted, signed and not expired. The days are the median. Filters by installation do not apply.", (*view).exceptions},
 	{"refused", "Refused reports", "Refused reports, by reason. They count on the day on which they arrived, and are not kept.", (*view).refused},
 }

@@ -14,8 +14,20 @@ import (
 // newcomer is how long an installation has to be known before it has a pace.
 const newcomer = 90 * day
 
-// prospects are the rows of the forecast, in this order.
-var prospects = []string{"out of support now", "leaves support, at its pace", "has no pace yet", "arrives in time, at its pace", "on the newest major release", notKnown}
+// prospect is a row of the forecast.
+type prospect int
+
+// The rows, in their order. Their numbers are their keys.
+const (
+	outOfSupport prospect = iota // older than the major releases that are supported
+	leaves                       // at its pace, the next major release is there before it
+	noPace                       // it has not been known for long enough
+	arrives                      // at its pace, before the next major release
+	onNewest
+	notPublished // nobody published what it runs
+)
+
+var prospects = []string{outOfSupport: "out of support now", leaves: "leaves support, at its pace", noPace: "has no pace yet", arrives: "arrives in time, at its pace", onNewest: "on the newest major release", notPublished: notKnown}
 
 // outlook is what is expected of major releases on a day.
 type outlook struct {
@@ -68,54 +80,54 @@ func (o *outlook) step(release string) int {
 }
 
 // prospect is the row that an active installation is in, and when it gets to the newest major release at its pace; zero: it is not known, or never.
-func (v *view) prospect(o *outlook, installation int, kind int32) (row int, there time.Time) {
+func (v *view) prospect(o *outlook, installation int, kind int32) (row prospect, there time.Time) {
 	switch m := o.majors[kind]; {
 	case v.kinds[kind].Release == report.Other:
-		return 5, there
+		return notPublished, there
 	case m < o.newest-1:
-		return 0, there
+		return outOfSupport, there
 	case m >= o.newest:
-		return 4, there
+		return onNewest, there
 	}
-	start, at := v.since(installation, v.q.from().Unix())
+	start, at, ok := v.paceFrom(installation, v.q.from().Unix())
 	known := time.Duration(o.end.Unix()-at) * time.Second
-	if known < newcomer {
-		return 2, there
+	if !ok || known < newcomer {
+		return noPace, there
 	}
 	steps, left := o.steps[kind]-o.steps[start], o.first-o.steps[kind]
 	if steps <= 0 {
-		return 1, there
+		return leaves, there
 	}
 	there = o.end.Add(known / time.Duration(steps) * time.Duration(left))
 	if there.After(o.next) {
-		return 1, there
+		return leaves, there
 	}
-	return 3, there
+	return arrives, there
 }
 
 // thereText says for a list when an installation gets there.
-func thereText(row int, there time.Time) string {
+func thereText(row prospect, there time.Time) string {
 	switch {
-	case row == 0:
+	case row == outOfSupport:
 		return "out of support"
-	case row == 4:
+	case row == onNewest:
 		return "is there"
 	case !there.IsZero():
 		return Day{there}.String()
-	case row == 1:
+	case row == leaves:
 		return "never"
 	}
 	return notKnown
 }
 
-// since is what an installation, which is active now, was at a time, or at its first report after that.
-func (v *view) since(installation int, from int64) (kind int32, at int64) {
+// paceFrom is what an installation was at a time, or at its first report of a release after that; false: it has none.
+func (v *view) paceFrom(installation int, from int64) (kind int32, at int64, ok bool) {
 	for _, s := range v.stays[v.begin[installation]:v.begin[installation+1]] {
 		if release := v.kinds[s.kind].Release; s.last >= from && release != "" && release != report.Other {
-			return s.kind, max(s.first, from)
+			return s.kind, max(s.first, from), true
 		}
 	}
-	return 0, v.q.end().Unix()
+	return 0, 0, false
 }
 
 // forecast counts who leaves support when the next major release comes.
@@ -139,11 +151,11 @@ func (v *view) forecast(out *Figure) {
 			o, _ := v.outlook() // there is one
 			return v.list(fmt.Sprintf("gets to %d.0", o.newest), func(i int, kind int32) (any, bool) {
 				row, there := v.prospect(&o, i, kind)
-				return thereText(row, there), row == n
+				return thereText(row, there), row == prospect(n)
 			})
 		}})
 	}
-	out.Headline = fmt.Sprintf("%d.0 is expected on %s. %s then; out of it now: %d.", o.newest+1, Day{o.next}, leaving(counts[1]), counts[0])
+	out.Headline = fmt.Sprintf("%d.0 is expected on %s. %s then; out of it now: %d.", o.newest+1, Day{o.next}, leaving(counts[leaves]), counts[outOfSupport])
 }
 
 func leaving(n int) string {

@@ -42,11 +42,11 @@ func (f *Fleet) raisedList(q Query, pick func(raised) bool) func() Table {
 		rows := []Row{}
 		for _, i := range f.view(q).raised() {
 			if pick(i) {
-				rows = append(rows, Row{Key: strconv.Itoa(i.Number), Cells: []any{i.Number, i.Title, i.Opened, i.Closed, string(i.During), string(i.facts.Use), i.Release, i.Stage, strings.Join(i.Codes, " "), i.Cause,
+				rows = append(rows, Row{Key: strconv.Itoa(i.Number), Cells: []any{i.Number, i.Title, i.Opened, i.Closed, string(i.During), string(i.facts.Use), i.Release, i.Stage, strings.Join(i.Codes, " "), i.since, i.Cause,
 					i.Hours, i.Installation, i.Source}})
 			}
 		}
-		return Table{[]string{"issue", "title", "opened", "closed", "during", "use", "release", "stage", "codes", "cause", "hours", "installation", "source"}, rows}
+		return Table{[]string{"issue", "title", "opened", "closed", "during", "use", "release", "stage", "codes", "check since", "cause", "hours", "installation", "source"}, rows}
 	}
 }
 
@@ -160,16 +160,17 @@ func byMost[T any](groups map[string]T, size func(T) int) []string {
 type caused struct {
 	issues, production, trial, checked int
 	hours                              float64
+	codes                              map[string]int
 }
 
 // causes counts issues by their cause, next to how many of them berth has no check for.
 func (v *view) causes(out *Figure) {
-	out.Columns = []string{"cause", "issues", "share", "hours", "production", "trial", "with a check", "no check yet"}
+	out.Columns = []string{"cause", "issues", "share", "hours", "production", "trial", "with a check", "no check yet", "most frequent code", "check since"}
 	all, by, unchecked := v.raised(), map[string]*caused{}, 0
 	for _, i := range all {
 		of := by[cmp.Or(i.Cause, notKnown)]
 		if of == nil {
-			of = &caused{}
+			of = &caused{codes: map[string]int{}}
 			by[cmp.Or(i.Cause, notKnown)] = of
 		}
 		of.issues++
@@ -180,15 +181,19 @@ func (v *view) causes(out *Figure) {
 		case report.Trial:
 			of.trial++
 		}
-		if i.checked {
+		if i.since != "" {
 			of.checked++
+		}
+		for _, code := range i.Codes {
+			of.codes[code]++
 		}
 	}
 	order := byMost(by, func(c *caused) int { return c.issues })
 	for _, cause := range order {
 		of := by[cause]
+		code := most(of.codes)
 		unchecked += of.issues - of.checked
-		out.Rows = append(out.Rows, Row{cause, []any{cause, of.issues, Share{of.issues, len(all)}, of.hours, of.production, of.trial, of.checked, of.issues - of.checked},
+		out.Rows = append(out.Rows, Row{cause, []any{cause, of.issues, Share{of.issues, len(all)}, of.hours, of.production, of.trial, of.checked, of.issues - of.checked, cmp.Or(code, noCode), checkSince(code)},
 			v.raisedList(v.q, func(i raised) bool { return cmp.Or(i.Cause, notKnown) == cause })})
 	}
 	out.Headline = "No issues."
@@ -210,7 +215,7 @@ func codesOf(i raised) []string {
 
 // checks counts issues by code, with the quarter in which the code had its largest share.
 func (v *view) checks(out *Figure) {
-	out.Columns = []string{"code", "title", "check", "issues", "share", "most in", "share then", "share in the newest quarter"}
+	out.Columns = []string{"code", "title", "check since", "issues", "share", "most in", "share then", "share in the newest quarter"}
 	all, by, quarters := v.raised(), map[string]map[string]int{}, map[string]int{} // by code and quarter; by quarter
 	for _, i := range all {
 		quarters[i.quarter]++
@@ -226,19 +231,33 @@ func (v *view) checks(out *Figure) {
 	for n, code := range byMost(by, total) {
 		in := by[code]
 		name, then := peak(in, quarters)
-		known, ok := diag.Explain(code) // none has no title
+		known, _ := diag.Explain(code) // none has no title
 		now := Share{in[newest], quarters[newest]}
-		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, yes(ok), total(in), Share{total(in), len(all)}, name, then, now}, v.raisedList(v.q, func(i raised) bool { return slices.Contains(codesOf(i), code) })})
+		out.Rows = append(out.Rows, Row{code, []any{code, known.Title, checkSince(code), total(in), Share{total(in), len(all)}, name, then, now}, v.raisedList(v.q, func(i raised) bool { return slices.Contains(codesOf(i), code) })})
 		if n == 0 || out.Headline == "" {
 			out.Headline = ""
 			if code != noCode {
-				out.Headline = fmt.Sprintf("%s was %v of all issues in %s, and is %v in %s.", code, then, name, now, newest)
+				out.Headline = fmt.Sprintf("%s was %v of all issues in %s, and is %v in %s. %s", code, then, name, now, newest, sinceText(code))
 			}
 		}
 	}
 	if out.Headline == "" {
 		out.Headline = "No issue has a code."
 	}
+}
+
+// checkSince is the day since which berth has a code.
+func checkSince(code string) string {
+	known, _ := diag.Explain(code) // another one has none
+	return cmp.Or(known.Since, "none")
+}
+
+// sinceText says the same in a sentence.
+func sinceText(code string) string {
+	if known, ok := diag.Explain(code); ok {
+		return "berth has a check since " + known.Since + "."
+	}
+	return "berth has no check."
 }
 
 // total adds counts.

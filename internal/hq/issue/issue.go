@@ -180,8 +180,15 @@ func QuarterOf(day string) string {
 	return fmt.Sprintf("%s-Q%d", day[:4], (month+2)/3)
 }
 
-// Checked reports whether berth has a check for it: a code that it knows.
-func (i *Issue) Checked() bool { return slices.ContainsFunc(i.Codes, Known) }
+// CheckSince is the day since which berth has a check for it: the first one of the codes that it knows; "": it has none.
+func (i *Issue) CheckSince() (day string) {
+	for _, code := range i.Codes {
+		if known, ok := diag.Explain(code); ok && (day == "" || known.Since < day) {
+			day = known.Since
+		}
+	}
+	return day
+}
 
 // Known reports whether berth knows a code.
 func Known(code string) bool {

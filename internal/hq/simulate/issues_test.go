@@ -102,18 +102,28 @@ func (w *truth) quarters(all []issue.Issue) map[string][]string {
 
 func (w *truth) causes(all []issue.Issue) map[string][]string {
 	counts, hours, uses, checked := map[string]int{}, map[string]float64{}, map[string]int{}, map[string]int{}
-	logged := w.logged(all)
+	logged, codes := w.logged(all), map[string]map[string]int{}
 	for _, i := range logged {
 		counts[i.Cause]++
 		hours[i.Cause] += i.Hours
 		uses[i.Cause+string(i.Use)]++
 		if len(i.Codes) > 0 { // the simulation knows only codes that there are
 			checked[i.Cause]++
+			if codes[i.Cause] == nil {
+				codes[i.Cause] = map[string]int{}
+			}
+			codes[i.Cause][i.Codes[0]]++
 		}
 	}
 	out := map[string][]string{}
 	for cause, n := range counts {
-		out[cause] = []string{fmt.Sprint(n), percent(n, len(logged)), fmt.Sprint(hours[cause]), fmt.Sprint(uses[cause+"production"]), fmt.Sprint(uses[cause+"trial"]), fmt.Sprint(checked[cause]), fmt.Sprint(n - checked[cause])}
+		out[cause] = []string{fmt.Sprint(n), percent(n, len(logged)), fmt.Sprint(hours[cause]), fmt.Sprint(uses[cause+"production"]), fmt.Sprint(uses[cause+"trial"]), fmt.Sprint(checked[cause]), fmt.Sprint(n - checked[cause]), "none", "none"}
+		for _, code := range slices.Sorted(maps.Keys(codes[cause])) {
+			if out[cause][7] == "none" || codes[cause][code] > codes[cause][out[cause][7]] {
+				known, _ := diag.Explain(code) // there is
+				out[cause][7], out[cause][8] = code, known.Since
+			}
+		}
 	}
 	return out
 }
@@ -141,9 +151,9 @@ func (w *truth) checks(all []issue.Issue) map[string][]string {
 				most, share = quarter, s
 			}
 		}
-		title, check := "", "no"
+		title, check := "", "none"
 		if known, ok := diag.Explain(code); ok {
-			title, check = known.Title, "yes"
+			title, check = known.Title, known.Since
 		}
 		newest := quarterAt(w.end())
 		out[code] = []string{title, check, fmt.Sprint(n), percent(n, len(logged)), most, percent(in[code][most], quarters[most]), percent(in[code][newest], quarters[newest])}
@@ -195,7 +205,8 @@ func TestWhatChangedIt(t *testing.T) {
 	f.Issues = Issues(1, lives, to)
 	got, _ := f.Figure("checks", fleet.Query{Day: to, Months: 18})
 	row, ok := got.Row("BERTH3302")
-	if !ok || fmt.Sprint(row.Cells[7]) != "0.0 %" || fmt.Sprint(row.Cells[6]) == "0.0 %" {
+	known, _ := diag.Explain("BERTH3302") // there is
+	if !ok || row.Cells[2] != known.Since || fmt.Sprint(row.Cells[7]) != "0.0 %" || fmt.Sprint(row.Cells[6]) == "0.0 %" || !strings.HasSuffix(got.Headline, "berth has a check since "+known.Since+".") {
 		t.Errorf("%v %+v", got.Headline, row.Cells)
 	}
 }

@@ -116,6 +116,9 @@ func (c *chunks) file(name string, text []byte) error {
 
 // Load writes a dump to an empty database, whole or not at all, and leaves it with the schema of the dump.
 func (s *Store) Load(ctx context.Context, d Dump, in func(take func(io.Reader) error) error) error {
+	if err := newEnough(ctx, s.pool); err != nil {
+		return err
+	}
 	var there int
 	if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace`).Scan(&there); err != nil {
 		return err

@@ -57,8 +57,30 @@ func (s *Store) Schema(ctx context.Context) (n int, err error) {
 	return n, s.pool.QueryRow(ctx, `SELECT number FROM schema`).Scan(&n)
 }
 
-// Ready says what is wrong with the schema of a database; nothing: this program can work with it.
+// Oldest is the oldest major release of PostgreSQL that berth-hq works with.
+const Oldest = 16
+
+// newEnough refuses a server that nobody tests berth-hq with. Only backups of it can be made: that is the way to a newer one.
+func newEnough(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
+}) error {
+	var number int
+	var version string
+	if err := db.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version')`).Scan(&number, &version); err != nil {
+		return fmt.Errorf("read the version of PostgreSQL: %w", err)
+	}
+	if number/10000 >= Oldest {
+		return nil
+	}
+	return diag.List{{Code: "BERTH4933", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("the server is PostgreSQL %s, and berth-hq needs %d or newer", version, Oldest), Detail: []string{"nothing was changed"},
+		Hint: fmt.Sprintf("name a database of PostgreSQL %d or newer in BERTH_HQ_DATABASE; to take the data along, first: berth-hq backup FOLDER", Oldest)}}
+}
+
+// Ready says what is wrong with the server and the schema of a database; nothing: this program can work with it.
 func (s *Store) Ready(ctx context.Context) error {
+	if err := newEnough(ctx, s.pool); err != nil {
+		return err
+	}
 	all, err := Migrations()
 	if err != nil {
 		return err
@@ -120,6 +142,9 @@ func (s *Store) Migrate(ctx context.Context, to int, say func(text string)) erro
 		return unreachable(err)
 	}
 	defer c.Release()
+	if err := newEnough(ctx, c); err != nil {
+		return err
+	}
 	if _, err := c.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(schemaLock)); err != nil {
 		return fmt.Errorf("wait for another migration: %w", err)
 	}

@@ -354,6 +354,25 @@ func TestServerIsAway(t *testing.T) {
 	}
 }
 
+// TestOldServer: a server that berth-hq is not tested with is refused before anything is written, and its data can be taken to a newer one.
+func TestOldServer(t *testing.T) {
+	s, err := Open(t.Context(), pgtest.StartOld(t).Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for what, err := range map[string]error{
+		"migrate": s.Migrate(t.Context(), 1, func(string) {}), "ready": s.Ready(t.Context()), "load": s.Load(t.Context(), Dump{Schema: 1}, nil),
+	} {
+		if code(err) != "BERTH4933" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if n, err := s.Schema(t.Context()); n != 0 || err != nil {
+		t.Errorf("schema %d was made: %v", n, err)
+	}
+}
+
 // TestAddressIsNotTold: an address with a password is not in the message.
 func TestAddressIsNotTold(t *testing.T) {
 	for _, address := range []string{"postgres://hq:secret-word@%zz", "postgres://hq:secret-word@127.0.0.1:1/hq"} {

@@ -135,12 +135,8 @@ func (s *Site) showException(w http.ResponseWriter, r *http.Request, problems di
 	if !ok {
 		return
 	}
-	if r.URL.Query().Get("format") == "json" {
-		writeJSON(w, all[at].Stands(s.Record, s.Now()))
-		return
-	}
-	role := person(r).Role
-	d := exceptionData{Standing: all[at].Stands(s.Record, s.Now()), MayWrite: role.May(store.Write), MayVote: role.May(store.Vote), MayDecide: role.May(store.Decide), Sides: review.Sides, Answers: review.Answers,
+	role, standing := person(r).Role, all[at].Stands(s.Record, s.Now())
+	d := exceptionData{Standing: standing, MayWrite: role.May(store.Write), MayVote: role.May(store.Vote), MayDecide: role.May(store.Decide), Sides: review.Sides, Answers: review.Answers,
 		Nobody: len(s.Record.Deciders) == 0, Problems: problems}
 	for name := range all[at].Files() {
 		d.Files = append(d.Files, name)
@@ -152,10 +148,12 @@ func (s *Site) showException(w http.ResponseWriter, r *http.Request, problems di
 			d.Subject = subject
 		}
 	}
-	if problems.Failed() {
-		w.WriteHeader(http.StatusUnprocessableEntity)
-	}
-	s.show(w, r, "exception", &d)
+	s.inItsFormat(w, r, "exception", standing, func(w io.Writer) error { return review.WriteCSV(w, []review.Standing{standing}) }, func() {
+		if problems.Failed() {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+		s.show(w, r, "exception", &d)
+	})
 }
 
 // exceptionFile gives out a file for the folder beside a customer's config, byte for byte.

@@ -80,7 +80,7 @@ func (s *Site) issues(w http.ResponseWriter, r *http.Request) {
 	s.inItsFormat(w, r, "issues", all, func(w io.Writer) error { return issue.WriteCSV(w, all) }, func() {
 		d := issuesData{All: len(all), MayWrite: person(r).Role.May(store.Write)}
 		for n := range all {
-			if !all[n].Checked() {
+			if all[n].CheckSince() == "" {
 				d.Unchecked++
 			}
 		}
@@ -116,11 +116,9 @@ func (s *Site) issue(w http.ResponseWriter, r *http.Request) {
 		s.troubled(w, r, err)
 		return
 	}
-	if r.URL.Query().Get("format") == "json" {
-		writeJSON(w, i)
-		return
-	}
-	s.show(w, r, "issue", issueData{*i, person(r).Role.May(store.Write), formOf(r.URL.Path, i, nil, nil)})
+	s.inItsFormat(w, r, "issue", i, func(w io.Writer) error { return issue.WriteCSV(w, []issue.Issue{*i}) }, func() {
+		s.show(w, r, "issue", issueData{*i, person(r).Role.May(store.Write), formOf(r.URL.Path, i, nil, nil)})
+	})
 }
 
 func (s *Site) newIssue(w http.ResponseWriter, r *http.Request) {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -78,12 +77,7 @@ func (s *Site) options(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	switch r.URL.Query().Get("format") {
-	case "json":
-		writeJSON(w, map[string]any{"version": d.Version.Number, "criteria": d.Criteria, "options": d.Options, "sensitivities": d.Sensitivities})
-	case "csv":
-		writeCSV(w, "options", func(w io.Writer) error { return sheet.WriteCSV(w, s.Now()) })
-	case "record":
+	if r.URL.Query().Get("format") == "record" {
 		text, err := sheet.Record(s.Now())
 		if err != nil {
 			s.troubled(w, r, err)
@@ -91,16 +85,15 @@ func (s *Site) options(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write(text) // the reader is gone, or has it
-	case "":
-		s.show(w, r, "options", d)
-	default:
-		s.fail(w, r, http.StatusBadRequest, "The formats are json, csv and record.")
+		return
 	}
+	document := map[string]any{"version": d.Version.Number, "criteria": d.Criteria, "options": d.Options, "sensitivities": d.Sensitivities}
+	s.asTables(w, r, document, func() { s.show(w, r, "options", d) }, optionsTables(d)...)
 }
 
 type optionData struct {
 	placed
-	Criteria []option.Criterion
+	Criteria []option.Criterion `json:"criteria"`
 }
 
 func (s *Site) option(w http.ResponseWriter, r *http.Request) {
@@ -110,7 +103,8 @@ func (s *Site) option(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, one := range d.Options {
 		if one.ID == r.PathValue("id") {
-			s.show(w, r, "option", optionData{one, d.Criteria})
+			d := optionData{one, d.Criteria}
+			s.asTables(w, r, d, func() { s.show(w, r, "option", d) }, optionTable(d))
 			return
 		}
 	}

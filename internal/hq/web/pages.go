@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -214,6 +213,8 @@ type dashboardData struct {
 	Query   query
 	Choices []choice
 	Figures []*fleet.Figure
+
+	JSON, CSV string // addresses of the same figures
 }
 
 func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) {
@@ -222,11 +223,8 @@ func (s *Site) dashboard(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := dashboardData{Query: q, Choices: choices(f.fleet, q), Figures: f.figures(q, fleet.IDs()...)}
-	if r.URL.Query().Get("format") == "json" {
-		writeJSON(w, d.Figures)
-		return
-	}
-	s.show(w, r, "dashboard", d)
+	d.JSON, d.CSV = q.address("", "", "json"), q.address("", "", "csv")
+	s.asTables(w, r, d.Figures, func() { s.show(w, r, "dashboard", d) }, dashboardTable(d.Figures))
 }
 
 // digest is what the week brought, as Markdown.
@@ -278,33 +276,6 @@ func (s *Site) figure(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// inItsFormat answers in the format that the address names: a document, a table for downloads under a name, or, where it names none, a page.
-func (s *Site) inItsFormat(w http.ResponseWriter, r *http.Request, name string, document any, table func(io.Writer) error, page func()) {
-	switch r.URL.Query().Get("format") {
-	case "json":
-		writeJSON(w, document)
-	case "csv":
-		writeCSV(w, name, table)
-	case "":
-		page()
-	default:
-		s.fail(w, r, http.StatusBadRequest, "The formats are json and csv.")
-	}
-}
-
-func writeCSV(w http.ResponseWriter, name string, write func(io.Writer) error) {
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
-	_ = write(w) // the reader is gone, or has it
-}
-
-func writeJSON(w http.ResponseWriter, document any) {
-	w.Header().Set("Content-Type", "application/json")
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	_ = out.Encode(document) // the reader is gone, or has it
-}
-
 type installationData struct {
 	*fleet.Installation
 	Issues []issue.Issue
@@ -320,12 +291,9 @@ func (s *Site) installation(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, "No installation of this name reported.")
 		return
 	}
-	if r.URL.Query().Get("format") == "json" {
-		writeJSON(w, i)
-		return
-	}
 	issues := slices.DeleteFunc(slices.Clone(f.fleet.Issues), func(of issue.Issue) bool { return of.Installation != i.Name })
-	s.show(w, r, "installation", installationData{i, issues})
+	d := installationData{i, issues}
+	s.asTables(w, r, i, func() { s.show(w, r, "installation", d) }, installationTables(d)...)
 }
 
 // auditLines is how many lines of the audit log a page has.
@@ -334,6 +302,8 @@ const auditLines = 200
 type auditData struct {
 	Entries []store.Entry
 	Next    int64 // the page after this one begins before it; 0: there is none
+
+	JSON, CSV string // addresses of the same lines
 }
 
 func (s *Site) audit(w http.ResponseWriter, r *http.Request) {
@@ -347,14 +317,11 @@ func (s *Site) audit(w http.ResponseWriter, r *http.Request) {
 		s.troubled(w, r, err)
 		return
 	}
-	if r.URL.Query().Get("format") == "json" {
-		writeJSON(w, d.Entries)
-		return
-	}
 	if len(d.Entries) == auditLines {
 		d.Next = d.Entries[auditLines-1].Number
 	}
-	s.show(w, r, "audit", d)
+	d.JSON, d.CSV = fmt.Sprintf("/audit?before=%d&format=json", before), fmt.Sprintf("/audit?before=%d&format=csv", before)
+	s.asTables(w, r, d.Entries, func() { s.show(w, r, "audit", d) }, auditTable(d.Entries))
 }
 
 type peopleData struct {
@@ -373,7 +340,7 @@ func (s *Site) showPeople(w http.ResponseWriter, r *http.Request, d peopleData) 
 		s.troubled(w, r, err)
 		return
 	}
-	s.show(w, r, "people", d)
+	s.asTables(w, r, d.People, func() { s.show(w, r, "people", d) }, peopleTable(d.People))
 }
 
 func (s *Site) addPerson(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ import (
 	"berth/internal/exception"
 	"berth/internal/hq/fleet"
 	"berth/internal/hq/issue"
+	"berth/internal/hq/option"
 	"berth/internal/hq/review"
 	"berth/internal/hq/simulate"
 	"berth/internal/hq/store"
@@ -363,7 +364,9 @@ func TestPages(t *testing.T) {
 	if text := v.gets(200, "/installations/"+name); !strings.Contains(text, name) || !strings.Contains(text, "What ran") {
 		t.Error(text)
 	}
+	v.everyPageAsData(name)
 	v.gets(404, "/installations/nobody")
+	v.gets(404, "/installations/"+name+"?format=csv&table=nothing")
 	v.gets(404, "/figures/nothing")
 	v.gets(404, "/figures/behind?row=99")
 	v.gets(400, "/?day=soon")
@@ -371,5 +374,41 @@ func TestPages(t *testing.T) {
 	v.gets(400, "/figures/behind?format=xls")
 	if text := v.gets(200, "/?size=%22%3E%3Cscript%3E"); strings.Contains(text, "<script>") {
 		t.Error("a filter gets into the page as it is")
+	}
+}
+
+// everyPageAsData: each page that shows something has it as JSON and CSV, too, and leads there.
+func (v *visitor) everyPageAsData(installation string) {
+	v.t.Helper()
+	v.token = v.person(store.Admin)
+	if err := v.site.Store.KeepSheet(v.t.Context(), store.By{Name: "test", At: now}, 0, option.Example); err != nil {
+		v.t.Fatal(err)
+	}
+	for _, route := range v.site.routes() {
+		path, page := strings.CutPrefix(route.pattern, "GET ")
+		switch {
+		case !page || route.right == "" || strings.HasSuffix(path, "/new") || strings.HasSuffix(path, "/edit") || strings.Contains(path, "/files/"): // a form, or a file
+			continue
+		case path == "/digest": // Markdown, of the figures
+			continue
+		}
+		path = strings.NewReplacer("{$}", "", "{name}", installation, "{number}", "1", "/figures/{id}", "/figures/versions", "/options/{id}", "/options/kubernetes").Replace(path)
+		shown := v.gets(200, path)
+		for _, format := range []string{"json", "csv"} {
+			if !strings.Contains(shown, "format="+format) {
+				v.t.Errorf("%s does not lead to its %s", path, format)
+			}
+			text := v.gets(200, path+"?format="+format)
+			if format == "json" && !json.Valid([]byte(text)) {
+				v.t.Errorf("%s: %s", path, text)
+			}
+			if lines, err := csv.NewReader(strings.NewReader(text)).ReadAll(); format == "csv" && (err != nil || len(lines) < 2) {
+				v.t.Errorf("%s: %v, %d lines of CSV", path, err, len(lines))
+			}
+		}
+		v.gets(400, path+"?format=xls")
+	}
+	if text := v.gets(200, "/options?format=csv&table=sensitivities"); !strings.Contains(text, "unless") {
+		v.t.Error(text)
 	}
 }

@@ -1,13 +1,16 @@
-// Package pgtest gives tests a PostgreSQL server of their own, from the programs of a Debian package, on a socket in a folder.
+// Package pgtest gives tests a PostgreSQL server of their own, on a socket in a folder: of the newest major release that the machine has, from a Debian
+// package or from npm's package that make postgres brings.
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,6 +23,9 @@ import (
 // nobody is who the server runs as where the tests run as root, which PostgreSQL refuses.
 const nobody = 65534
 
+// oldest is the major release that berth-hq needs at least.
+const oldest = 16
+
 // Server is a server that ends with the test that started it.
 type Server struct {
 	bin, dir string
@@ -31,6 +37,16 @@ type Server struct {
 func Start(t *testing.T, settings ...string) *Server {
 	t.Helper()
 	return start(t, func(string) {}, settings...)
+}
+
+// StartOld starts one that is too old for berth-hq.
+func StartOld(t *testing.T) *Server {
+	t.Helper()
+	all := servers()
+	if len(all) == 0 || all[0].major >= oldest {
+		t.Skipf("NOT CHECKED: no PostgreSQL older than %d is installed", oldest)
+	}
+	return startOf(t, all[0], func(string) {})
 }
 
 // StartSmall starts one on a disk of so many MB, which only root can make.
@@ -72,10 +88,38 @@ func (s *Server) Fill(t *testing.T) (free func()) {
 
 func start(t *testing.T, mount func(dir string), settings ...string) *Server {
 	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is right
-	if len(found) == 0 {
-		t.Skip("NOT CHECKED: PostgreSQL is not installed (make postgres)")
+	all := servers()
+	if len(all) == 0 || all[len(all)-1].major < oldest {
+		t.Skipf("NOT CHECKED: PostgreSQL %d or newer is not installed (make postgres)", oldest)
 	}
+	return startOf(t, all[len(all)-1], mount, settings...)
+}
+
+// programs are those of a server.
+type programs struct {
+	major int
+	bin   string
+}
+
+// servers are the programs that the machine has, the oldest ones first.
+func servers() (all []programs) {
+	brought := cmp.Or(os.Getenv("BERTH_TESTBED_DIR"), "/var/tmp/berth-testbed") // by testbed/postgres
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", filepath.Join(brought, "postgres-*", "bin")} {
+		found, _ := filepath.Glob(pattern) // the pattern is right
+		for _, bin := range found {
+			name := filepath.Base(filepath.Dir(bin))
+			major, err := strconv.Atoi(name[strings.LastIndex(name, "-")+1:])
+			if err == nil {
+				all = append(all, programs{major, bin})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b programs) int { return a.major - b.major })
+	return all
+}
+
+func startOf(t *testing.T, of programs, mount func(dir string), settings ...string) *Server {
+	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "berth-hq") // the path of a socket may not be long
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +131,7 @@ func start(t *testing.T, mount func(dir string), settings ...string) *Server {
 			t.Fatal(err)
 		}
 	}
-	s := &Server{bin: found[len(found)-1], dir: dir}
+	s := &Server{bin: of.bin, dir: dir}
 	for _, more := range append([]string{"listen_addresses=''", "fsync=off", "unix_socket_directories=" + dir}, settings...) {
 		s.settings += " -c " + more // the last one counts
 	}
