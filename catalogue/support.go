@@ -49,6 +49,9 @@ type SupportSubject struct {
 	VersionOf  string             `yaml:"versionOf" json:"versionOf,omitempty"`   // a version behind it is one of that subject
 	Also       []string           `yaml:"also" json:"also,omitempty"`             // subjects that a question about it is about, too
 	Statements []SupportStatement `yaml:"statements" json:"statements,omitempty"` // in order: the first that fits
+	// Life of a deployment option is what counts where no statement fits; WayOff is where it leads.
+	Life   Life    `yaml:"life" json:"life,omitempty"`
+	WayOff *WayOff `yaml:"wayOff" json:"wayOff,omitempty"`
 }
 
 // SupportStatement says how far a subject is supported.
@@ -85,15 +88,20 @@ func ParseSupportRecord(text []byte) (*SupportRecord, error) {
 	return r.whole(), nil
 }
 
-// whole writes sources as whole addresses, and the day of reading to each statement.
+// whole writes sources as whole addresses, and the day of reading to each statement and stage.
 func (r *SupportRecord) whole() *SupportRecord {
-	for i := range r.Subjects {
-		for k := range r.Subjects[i].Statements {
-			s := &r.Subjects[i].Statements[k]
-			s.Read = cmp.Or(s.Read, r.Read)
-			if !strings.Contains(s.Source, "://") {
-				s.Source = r.Docs + "/" + strings.TrimSuffix(strings.TrimSuffix(s.Source, ".mdx"), "/index")
-			}
+	read := func(source, day *string) {
+		*day = cmp.Or(*day, r.Read)
+		if !strings.Contains(*source, "://") {
+			*source = r.Docs + "/" + strings.TrimSuffix(strings.TrimSuffix(*source, ".mdx"), "/index")
+		}
+	}
+	for _, s := range r.Subjects {
+		for k := range s.Statements {
+			read(&s.Statements[k].Source, &s.Statements[k].Read)
+		}
+		for k := range s.Life {
+			read(&s.Life[k].Source, &s.Life[k].Read)
 		}
 	}
 	return r

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,7 +37,11 @@ func TestSupportRecord(t *testing.T) {
 				t.Errorf("%s names %s, which is no subject", s.ID, also)
 			}
 		}
-		if last := s.Statements[len(s.Statements)-1]; last.Versions != "" && s.Takes != "" || last.Releases != "" && !strings.HasPrefix(last.Releases, "<") {
+		lives(t, s, r.Subjects, tests)
+		if len(s.Statements) == 0 {
+			continue
+		}
+		if last := s.Statements[len(s.Statements)-1]; s.Life == nil && (last.Versions != "" && s.Takes != "" || last.Releases != "" && !strings.HasPrefix(last.Releases, "<")) {
 			t.Errorf("%s: the last statement is for some only", s.ID)
 		}
 		for _, st := range s.Statements {
@@ -58,22 +63,125 @@ func TestSupportRecord(t *testing.T) {
 	}
 }
 
-// TestStatementsAge says which statements are older than a year, so that somebody reads their sources again. It fails after two.
-func TestStatementsAge(t *testing.T) {
-	for _, s := range Embedded().SupportRecord().Subjects {
-		for _, st := range s.Statements {
-			read, err := time.Parse(time.DateOnly, st.Read)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch age := time.Since(read); {
-			case age > 2*365*24*time.Hour:
-				t.Errorf("%s: %s was read on %s; read it again", s.ID, st.Source, st.Read)
-			case age > 365*24*time.Hour:
-				t.Logf("%s: %s was read on %s, more than a year ago", s.ID, st.Source, st.Read)
+// lives: each deployment option, and nothing else, has a life; its days are in order and true to the catalogue's; and what ends leads to one that is supported.
+func lives(t *testing.T, s SupportSubject, all []SupportSubject, tests []string) {
+	t.Helper()
+	if (s.Is == "option") != (len(s.Life) > 0) {
+		t.Errorf("%s: an option has a life, and nothing else has", s.ID)
+	}
+	for _, wrong := range s.Life.Wrong() {
+		t.Errorf("%s: %s", s.ID, wrong)
+	}
+	for _, st := range s.Life {
+		if st.Says == "" || !strings.HasPrefix(st.Source, "https://") || st.Read == "" || st.Dated != "" && !strings.HasPrefix(st.Dated, "https://") || st.Evidence != "" && !slices.Contains(tests, st.Evidence) {
+			t.Errorf("%s: %+v", s.ID, st)
+		}
+		if first := firstOf(st.Release); first != "" && st.On != first {
+			t.Errorf("%s: %s began on %s, and the record says %s", s.ID, st.Release, first, st.On)
+		}
+		if st.Stage.Ends() && (s.WayOff == nil || s.WayOff.Says == "" || s.WayOff.Command == "" ||
+			!slices.ContainsFunc(all, func(o SupportSubject) bool {
+				return o.ID == s.WayOff.To && len(o.Life) > 0 && o.Life[len(o.Life)-1].Stage == InSupport
+			})) {
+			t.Errorf("%s ends, and its way off leads nowhere: %+v", s.ID, s.WayOff)
+		}
+	}
+}
+
+// firstOf is the day on which a minor release first came out, as the catalogue has it.
+func firstOf(minor string) (first string) {
+	for _, v := range Embedded().Versions("") {
+		if Minor(v.Version) == minor {
+			for _, day := range v.Dates {
+				if first == "" || day < first {
+					first = day
+				}
 			}
 		}
 	}
+	return first
+}
+
+// TestLifeAt: a stage begins on its day, or with its release whatever the day is.
+func TestLifeAt(t *testing.T) {
+	l := Life{{Stage: InBeta, On: "2026-03"}, {Stage: InSupport, On: "2026-06-01"}, {Stage: EndOfLife, On: "2027-01-01", Release: "8.0"}}
+	for at, want := range map[[2]string]LifeStage{{"7.5.4453", "2026-02-28"}: "", {"7.5.4453", "2026-03-01"}: InBeta, {"7.5.4453", "2026-06-01"}: InSupport, {"7.5.4453", "2028-01-01"}: InSupport, {"8.0.1", "2026-12-01"}: EndOfLife} {
+		got := LifeStage("")
+		if s := l.At(at[0], at[1]); s != nil {
+			got = s.Stage
+		}
+		if got != want {
+			t.Errorf("%v: %q, want %q", at, got, want)
+		}
+	}
+	if wrong := l.Wrong(); len(wrong) > 0 {
+		t.Error(wrong)
+	}
+	bad := Life{{Stage: InSupport, On: "2026-06-01"}, {Stage: InBeta, On: "2026-03"}, {Stage: "gone", On: "soon"}, {Stage: EndOfLife}}
+	want := []string{"beta comes after supported", "2026-03 is before 2026-06-01", `"gone" is no stage`, `"soon" is not a day`, "the end of life has no day and no release"}
+	if got := bad.Wrong(); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestStatementsAge says which statements are older than a year, so that somebody reads their sources again. It fails after two.
+func TestStatementsAge(t *testing.T) {
+	old, veryOld := aged(t, Embedded().SupportRecord(), time.Now())
+	for _, line := range old {
+		t.Log(line + ", more than a year ago")
+	}
+	for _, line := range veryOld {
+		t.Error(line + "; read it again")
+	}
+	day := func(text string) time.Time {
+		at, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	r, err := ParseSupportRecord([]byte(`docs: https://example.com
+read: "2026-08-21"
+subjects:
+- {id: a, statements: [{source: a}, {source: b, read: "2026-11-29"}]}
+- {id: c, life: [{stage: supported, source: c}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for on, want := range map[string][2]int{"2027-08-21": {0, 0}, "2027-08-22": {2, 0}, "2027-11-30": {3, 0}, "2028-08-21": {1, 2}} {
+		if old, veryOld := aged(t, r, day(on)); len(old) != want[0] || len(veryOld) != want[1] {
+			t.Errorf("%s: %q and %q", on, old, veryOld)
+		}
+	}
+}
+
+// aged are the statements and stages whose source was read more than a year ago, and more than two.
+func aged(t *testing.T, r *SupportRecord, now time.Time) (old, veryOld []string) {
+	t.Helper()
+	const year = 365 * 24 * time.Hour
+	add := func(id, source, day string) {
+		read, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		line := fmt.Sprintf("%s: %s was read on %s", id, source, day)
+		switch age := now.Sub(read); {
+		case age > 2*year:
+			veryOld = append(veryOld, line)
+		case age > year:
+			old = append(old, line)
+		}
+	}
+	for _, s := range r.Subjects {
+		for _, st := range s.Statements {
+			add(s.ID, st.Source, st.Read)
+		}
+		for _, st := range s.Life {
+			add(s.ID, st.Source, st.Read)
+		}
+	}
+	return old, veryOld
 }
 
 func TestWithin(t *testing.T) {

@@ -111,9 +111,9 @@ func TestLife(t *testing.T) {
 	out, _ = a.types("", 0, "options")
 	contains(t, out, `"version": 1`, "stays first unless Cost of support weighs more than 0.56")
 	out, _ = a.types("", 0, "options", "--csv")
-	contains(t, out, "compose,Docker Compose on one machine,3.40,launched,true")
+	contains(t, out, "compose,Docker Compose on one machine,3.40,supported,true")
 	out, _ = a.types("", 0, "options", "--record")
-	contains(t, out, "status: unsupported", "Its end of life was on 2026-02-25.")
+	contains(t, out, "stage: end of life", "2026-02-25", "wayOff:")
 
 	out, _ = a.types("", 0, "digest", "--day", "2026-11-20")
 	contains(t, out, "# Week to 2026-11-20", "- **Installations that leave support.** 8.0 is expected on", "## Issues of this week: ", "- podman waits for the votes of")

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"aead.dev/minisign"
+
+	"berth/catalogue"
 )
 
 // TestPlansAcceptExceptions: a record beside the config that the publisher signed names who decides, and plans accept what they allowed, and nothing beside
@@ -56,7 +58,14 @@ func TestPastItsLife(t *testing.T) {
 read: "2100-01-01"
 fillers: []
 subjects:
-- {id: compose, title: One machine, words: [compose], is: option, statements: [{status: unsupported, says: "Its end of life was on 2099-01-01. Move to Kubernetes.", source: https://example.com/compose}]}
+- id: compose
+  title: One machine
+  words: [compose]
+  is: option
+  life:
+  - {stage: supported, says: "For one machine.", source: https://example.com/compose}
+  - {stage: end of life, on: "2020-01-01", says: "No longer.", source: https://example.com/compose}
+  wayOff: {to: helm, says: "Move to Kubernetes.", command: berth move --to FILE}
 `
 	l.signed("support.yaml", record, publisherKey)
 	for _, command := range []string{"plan", "up"} {
@@ -69,10 +78,28 @@ subjects:
 	}
 	l.must(0, "up")
 	l.beside("support.yaml", record)
-	if out := l.must(0, "plan"); strings.Contains(out, "BERTH4825") || !strings.Contains(out, "support  target: not supported") {
+	if out := l.must(0, "plan"); strings.Contains(out, "BERTH4825") || !strings.Contains(out, "support  target: not supported, end of life since 2020-01-01; the way off: Move") {
 		t.Errorf("plan of one that is there:\n%s", out)
 	}
 	if out := l.must(3, "support", "check"); !strings.Contains(out, "Move to Kubernetes") {
 		t.Errorf("one that is there is not shown the way:\n%s", out)
+	}
+	l.signed("support.yaml", strings.Replace(record, "2020-01-01", "2199-12-31", 1), publisherKey)
+	if out := l.must(0, "plan"); strings.Contains(out, "BERTH4825") || !strings.Contains(out, "support  target: supported; end of life from 2199-12-31") {
+		t.Errorf("plan before the end of life:\n%s", out)
+	}
+}
+
+// TestWaysOff: each way off in the record begins with a command that there is.
+func TestWaysOff(t *testing.T) {
+	root := newRoot(&Env{})
+	for _, s := range catalogue.Embedded().SupportRecord().Subjects {
+		if s.WayOff == nil {
+			continue
+		}
+		words := strings.Fields(s.WayOff.Command)
+		if found, _, err := root.Find(words[1:]); err != nil || words[0] != "berth" || found == root {
+			t.Errorf("%s: there is no command %q: %v", s.ID, s.WayOff.Command, err)
+		}
 	}
 }

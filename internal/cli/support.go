@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"berth/catalogue"
 	"berth/internal/diag"
@@ -163,7 +164,7 @@ func (e *Env) reader(record *catalogue.SupportRecord) *support.Reader {
 	for _, v := range versions {
 		minors = append(minors, catalogue.Minor(v.Version))
 	}
-	return support.New(record, e.Catalogue().Sizing(), versions[0].Version, minors)
+	return support.New(record, e.Catalogue().Sizing(), versions[0].Version, minors, e.Now().UTC().Format(time.DateOnly))
 }
 
 func newSupportAskCmd(env *Env, f *recordFlags) *cobra.Command {

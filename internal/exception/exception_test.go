@@ -124,7 +124,7 @@ func TestParse(t *testing.T) {
 // TestCovers: an exception covers its subject, in its releases, and nothing beside it.
 func TestCovers(t *testing.T) {
 	c := catalogue.Embedded()
-	r := support.New(c.SupportRecord(), c.Sizing(), "7.5.4453", []string{"6.12", "7.5", "8.0"})
+	r := support.New(c.SupportRecord(), c.Sizing(), "7.5.4453", []string{"6.12", "7.5", "8.0"}, "2026-11-29")
 	r.Accept([]support.Grant{{ID: "one", Subject: "postgres", Versions: ">=15 <16", Releases: ">=7.0 <8.0"}, {ID: "two", Subject: "podman", Releases: ">=7.0 <8.0"}})
 	for question, want := range map[string]support.Verdict{
 		"postgres 15": support.ByException, "postgres 15.3": support.ByException, "postgres 14": support.No, "postgres 15 on 6.12": support.No, "postgres": support.Yes,

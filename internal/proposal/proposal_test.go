@@ -18,7 +18,7 @@ func proposed(t testing.TB, name, list string) *Proposal {
 	t.Helper()
 	c := catalogue.Embedded()
 	const release = "7.5.4453"
-	answers := support.New(c.SupportRecord(), c.Sizing(), release, []string{"7.4", "7.5"}).Lines(list, release)
+	answers := support.New(c.SupportRecord(), c.Sizing(), release, []string{"7.4", "7.5"}, "2026-11-29").Lines(list, release)
 	p, err := Of(Input{Name: name, Answers: answers, Tables: size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}, Read: c.SupportRecord().Read, Berth: "test",
 		Releases: func(on catalogue.Target) (*catalogue.Release, error) { return c.Release(release, on) }})
 	if err != nil {

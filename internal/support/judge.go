@@ -125,7 +125,7 @@ func (r *Reader) Judge(doc *config.Doc, running, release string) (out []plan.Jud
 			j.Text += "; the exception " + was.Exception + " ends with " + running
 		case ends:
 			j.Text += "; the exception " + was.Exception + " is no longer needed"
-		case f.Status == catalogue.Supported:
+		case f.Status == catalogue.Supported && f.coming() == "":
 			continue
 		case upgraded && was.Status != f.Status:
 			j.Text += "; in " + running + ": " + words(was)
@@ -135,13 +135,33 @@ func (r *Reader) Judge(doc *config.Doc, running, release string) (out []plan.Jud
 	return out
 }
 
-// words say how far something is supported.
+// words say how far something is supported, and of a way to deploy where its life is and where it leads.
 func words(f Finding) string {
 	if f.Exception != "" {
 		return "allowed by the exception " + f.Exception
 	}
+	says := statusWords(f.Status)
+	if stage, _ := f.Life.Of(f.Stage); stage != nil && f.Status != catalogue.Supported {
+		says += ", " + string(stage.Stage) + " since " + stage.When()
+	}
+	says += f.coming()
+	if f.WayOff != nil && f.Status != catalogue.Supported {
+		says += "; the way off: " + f.WayOff.Says
+	}
+	return says
+}
+
+// coming says which stage of a life comes next; "" where none is known.
+func (f Finding) coming() string {
+	if _, next := f.Life.Of(f.Stage); next != nil {
+		return "; " + string(next.Stage) + " from " + next.When()
+	}
+	return ""
+}
+
+func statusWords(s catalogue.SupportStatus) string {
 	return map[catalogue.SupportStatus]string{catalogue.Supported: "supported", catalogue.Guidance: "supported, with guidance", catalogue.Deprecated: "deprecated",
-		catalogue.Exception: "needs an exception", catalogue.Unsupported: "not supported", catalogue.Unknown: "the support record does not know"}[f.Status]
+		catalogue.Exception: "needs an exception", catalogue.Unsupported: "not supported", catalogue.Unknown: "the support record does not know"}[s]
 }
 
 // speaks are the codes of what speaks against a part of a config.

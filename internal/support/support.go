@@ -38,6 +38,10 @@ type Finding struct {
 	Evidence string `json:"evidence,omitempty"`
 	// Exception allows it all the same, by its ID.
 	Exception string `json:"exception,omitempty"`
+	// Of a deployment option: the stage that it is in, its whole life, and where it leads when that ends.
+	Stage  catalogue.LifeStage `json:"stage,omitempty"`
+	Life   catalogue.Life      `json:"life,omitempty"`
+	WayOff *catalogue.WayOff   `json:"wayOff,omitempty"`
 }
 
 // Grant is an exception that was granted: what it allows, and nothing beside it.
@@ -75,6 +79,7 @@ var (
 type Reader struct {
 	record  *catalogue.SupportRecord
 	newest  string   // release of Sourcegraph
+	today   string   // yyyy-mm-dd
 	minors  []string // of Sourcegraph that are known: 7.5
 	phrases []phrase // of all subjects, the longest first
 	fillers map[string]bool
@@ -88,9 +93,9 @@ type phrase struct {
 	subject int
 }
 
-// New makes a reader. newest is the release that is meant where a question names none.
-func New(record *catalogue.SupportRecord, sizing *catalogue.Sizing, newest string, minors []string) *Reader {
-	r := &Reader{record: record, sizing: sizing, newest: newest, minors: minors, fillers: map[string]bool{}}
+// New makes a reader for a day. newest is the release that is meant where a question names none.
+func New(record *catalogue.SupportRecord, sizing *catalogue.Sizing, newest string, minors []string, today string) *Reader {
+	r := &Reader{record: record, sizing: sizing, newest: newest, minors: minors, today: today, fillers: map[string]bool{}}
 	for _, f := range record.Fillers {
 		r.fillers[f] = true
 	}
@@ -172,6 +177,10 @@ func (r *Reader) findings(n named, release string) (out []Finding) {
 			break
 		}
 	}
+	if f, ok := r.alive(subject, release); ok && len(out) == 0 {
+		f.Version = n.version
+		out = append(out, f)
+	}
 	for _, also := range subject.Also {
 		i := r.index(also)
 		version := ""
@@ -183,6 +192,16 @@ func (r *Reader) findings(n named, release string) (out []Finding) {
 		}
 	}
 	return out
+}
+
+// alive is what the life of a deployment option says; ok is false of what has none, and of one whose life did not begin.
+func (r *Reader) alive(s catalogue.SupportSubject, release string) (f Finding, ok bool) {
+	now := s.Life.At(release, r.today)
+	if now == nil {
+		return f, false
+	}
+	return Finding{Subject: s.ID, Title: s.Title, Status: now.Stage.Status(), Says: now.Says, Source: now.Source, Read: now.Read, Evidence: now.Evidence,
+		Stage: now.Stage, Life: s.Life, WayOff: s.WayOff}, true
 }
 
 // size is what so many people and repositories need.

@@ -15,7 +15,7 @@ func reader() *Reader {
 	for _, v := range catalogue.Embedded().Versions("") {
 		minors = append(minors, catalogue.Minor(v.Version))
 	}
-	return New(catalogue.Embedded().SupportRecord(), catalogue.Embedded().Sizing(), "7.5.4453", minors)
+	return New(catalogue.Embedded().SupportRecord(), catalogue.Embedded().Sizing(), "7.5.4453", minors, "2026-11-29")
 }
 
 // TestQuestions: of the questions whose right answers are written down, at least 95 % are answered right, and none is answered wrong as if it was

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -59,6 +60,9 @@ func finding(w io.Writer, f support.Finding) {
 		fmt.Fprintf(w, "; shown by %s", f.Evidence)
 	}
 	fmt.Fprintln(w)
+	if f.Stage != "" && f.Status != catalogue.Supported {
+		life(w, f.Life, f.WayOff)
+	}
 	if f.Exception != "" {
 		fmt.Fprintf(w, "    allowed by exception %s\n", f.Exception)
 	}
@@ -90,13 +94,33 @@ func SupportSubject(w io.Writer, s support.Subject) {
 		}
 		fmt.Fprintln(w)
 	}
+	for _, st := range s.Life {
+		fmt.Fprintf(w, "  %s (%s): %s\n    %s, read %s\n", st.Stage, st.When(), st.Says, st.Source, st.Read)
+	}
+	life(w, nil, s.WayOff)
 	fmt.Fprintf(w, "People call it: %s\n", strings.Join(s.Words, ", "))
 }
 
 // SupportOptions writes the deployment options with their life.
 func SupportOptions(w io.Writer, options []support.Finding) {
-	for _, f := range options {
-		fmt.Fprintf(w, "%-12s %s\n  %s\n  %s, read %s\n", f.Status, f.Title, f.Says, f.Source, f.Read)
+	for i, f := range options {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s: %s\n", f.Title, cmp.Or(string(f.Stage), string(f.Status)))
+		Fit(w, "  says      ", f.Says)
+		life(w, f.Life, f.WayOff)
+		Fit(w, "  source    ", f.Source+", read "+f.Read)
+	}
+}
+
+// life writes the stages of a deployment option, and where it leads when it ends.
+func life(w io.Writer, all catalogue.Life, off *catalogue.WayOff) {
+	if len(all) > 0 {
+		Fit(w, "  life      ", all.String())
+	}
+	if off != nil {
+		Fit(w, "  way off   ", fmt.Sprintf("to %s. %s Begin with: %s", off.To, off.Says, off.Command))
 	}
 }
 

@@ -46,6 +46,7 @@ points ask for each. It assumes numbers that no line has, such as the size of al
 func supportPage(r *catalogue.SupportRecord) []byte {
 	var b strings.Builder
 	b.WriteString(supportHead)
+	optionsTable(&b, r)
 	for _, s := range r.Subjects {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.Title)
 		for _, st := range s.Statements {
@@ -62,11 +63,38 @@ func supportPage(r *catalogue.SupportRecord) []byte {
 			}
 			fmt.Fprintf(&b, "- %s**%s**. %s ([source](%s), read %s%s)\n", where, st.Status, strings.ReplaceAll(st.Says, "|", "\\|"), st.Source, st.Read, shownBy(st.Evidence))
 		}
+		for _, st := range s.Life {
+			dated := ""
+			if st.Dated != "" {
+				dated = fmt.Sprintf(", [day](%s)", st.Dated)
+			}
+			fmt.Fprintf(&b, "- %s: **%s**. %s ([source](%s)%s, read %s%s)\n", st.When(), st.Stage, st.Says, st.Source, dated, st.Read, shownBy(st.Evidence))
+		}
+		if off := s.WayOff; off != nil {
+			fmt.Fprintf(&b, "- The way off: %s Begin with `%s`.\n", off.Says, off.Command)
+		}
 		if s.ID == "release" {
 			endOfSupport(&b)
 		}
 	}
 	return []byte(b.String())
+}
+
+// optionsTable writes the ways to deploy with their life.
+func optionsTable(b *strings.Builder, r *catalogue.SupportRecord) {
+	b.WriteString("\n## Ways to deploy\n\n| way | its life | the way off |\n|---|---|---|\n")
+	for _, s := range r.Subjects {
+		if s.Is != "option" {
+			continue
+		}
+		off := "-"
+		if s.WayOff != nil {
+			off = fmt.Sprintf("%s, `%s`", s.WayOff.To, s.WayOff.Command)
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", s.Title, s.Life, off)
+	}
+	b.WriteString("\nA stage begins on its day, or with the release of Sourcegraph that it names. A candidate, or one in proof, needs an exception. From the end of life on berth refuses new\n" +
+		"installations (BERTH4825); those that are there keep running, and their plans say the way off.\n")
 }
 
 func shownBy(evidence string) string {

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"berth/catalogue"
 	"berth/internal/diag"
 )
 
@@ -47,7 +48,9 @@ type Option struct {
 	Reviews   []Review         `yaml:"reviews,omitempty" json:"reviews,omitempty"`
 	Proofs    []Proof          `yaml:"proofs,omitempty" json:"proofs,omitempty"`
 	Decision  *Decision        `yaml:"decision,omitempty" json:"decision,omitempty"`
-	Life      Life             `yaml:"life,omitempty" json:"life,omitzero"`
+	Life      catalogue.Life   `yaml:"life,omitempty" json:"life,omitempty"` // in the form of the support record
+	// WayOff is where it leads when it ends.
+	WayOff *catalogue.WayOff `yaml:"wayOff,omitempty" json:"wayOff,omitempty"`
 }
 
 // Score is how well an option does by a criterion.
@@ -81,13 +84,6 @@ type Decision struct {
 	Result string `yaml:"result" json:"result"`
 	Why    string `yaml:"why" json:"why"`
 	Source string `yaml:"source" json:"source"` // where customers read of it
-}
-
-// Life is the life-cycle of an option, as days.
-type Life struct {
-	Beta   string `yaml:"beta,omitempty" json:"beta,omitempty"`
-	Launch string `yaml:"launch,omitempty" json:"launch,omitempty"`
-	End    string `yaml:"end,omitempty" json:"end,omitempty"`
 }
 
 // The words that a sheet may use.
@@ -214,20 +210,28 @@ func (c *checker) option(o *Option, criteria map[string]bool) {
 	c.life(where+", life", o)
 }
 
-// life finds days in the wrong order. Days are texts whose order is that of time.
+// life finds stages in the wrong order, and an end that leads nowhere.
 func (c *checker) life(where string, o *Option) {
-	before := ""
-	for _, day := range []string{o.Life.Beta, o.Life.Launch, o.Life.End} {
-		if day == "" {
-			continue
-		}
-		c.day(where, day)
-		if day < before {
-			c.wrong(where, day+" is before "+before, "beta comes before launch, and launch before the end")
-		}
-		before = day
+	for _, wrong := range o.Life.Wrong() {
+		c.wrong(where, wrong, "write stages in this order, with days: "+diag.Listed(texts(catalogue.LifeStages), "and"))
 	}
-	if before != "" && o.Decision == nil {
-		c.wrong(where, "nothing was decided", "write the decision that the days follow from")
+	for _, s := range o.Life {
+		if s.Source != "" || o.Decision == nil {
+			c.address(where+", "+string(s.Stage), s.Source)
+		}
+		tried := s.Stage == catalogue.Candidate || s.Stage == catalogue.InProof
+		if !tried && o.Decision == nil {
+			c.wrong(where, "nothing was decided", "write the decision that "+string(s.Stage)+" follows from")
+		}
+		if s.Stage.Ends() && o.WayOff == nil {
+			c.wrong(where, string(s.Stage)+" has no way off", "write  wayOff: {to: OPTION, says: HOW, command: COMMAND}")
+		}
 	}
+}
+
+func texts[T ~string](of []T) (out []string) {
+	for _, one := range of {
+		out = append(out, string(one))
+	}
+	return out
 }

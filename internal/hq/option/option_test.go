@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"berth/catalogue"
+	"berth/internal/support"
 )
 
 var now = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -25,15 +26,16 @@ func example(t *testing.T) *Sheet {
 // TestParse finds all that is wrong with a sheet.
 func TestParse(t *testing.T) {
 	text := strings.NewReplacer("weight: 3", "weight: -1", "{score: 4, evidence: [\"https://sourcegraph.com/docs/self-hosted/deploy\"], says: \"No fork of a repository.\"}", "{score: 6, evidence: []}",
-		"practice: {score: 3", "nothing: {score: 3", "of: staff", "of: sales", "result: passed", "result: fine", "result: retired", "result: gone", "end: \"2026-02-25\"", "end: \"2020-02-25\"", "on: \"2026-10-01\"", "on: soon",
-		"- id: single-binary", "- id: compose").Replace(Example)
+		"practice: {score: 3", "nothing: {score: 3", "of: staff", "of: sales", "result: passed", "result: fine", "result: retired", "result: gone", "on: \"2026-02-25\"", "on: \"2020-02-25\"", "on: \"2026-10-01\"", "on: soon",
+		"  wayOff:", "  says: nothing #", "stage: candidate, on: \"2026-11-29\", source:", "stage: beta, says:", "- id: single-binary", "- id: compose").Replace(Example)
 	_, problems := Parse("x.yaml", []byte(text))
 	var said strings.Builder
 	for _, p := range problems {
 		fmt.Fprintln(&said, p.Summary)
 	}
 	for _, part := range []string{"criterion support-cost: its weight is below 0", "option kubernetes, score lessons: a score is from 0 to 5", "option kubernetes, score lessons: it has no evidence",
-		"option compose, score nothing: there is no such criterion", `review: "sales" is not one`, `review: "soon" is not a day`, `proof: "fine" is not one`, `decision: "gone" is not one`, "2020-02-25 is before 2022-10-01",
+		"option compose, score nothing: there is no such criterion", `review: "sales" is not one`, `review: "soon" is not a day`, `proof: "fine" is not one`, `decision: "gone" is not one`, "2020-02-25 is before 2026-02-19",
+		"option machine-images, life: end of life has no way off", "life: nothing was decided", `life, beta: "" is not an address`,
 		"option compose: it appears twice"} {
 		if !strings.Contains(said.String(), part) {
 			t.Errorf("%q is not in:\n%s", part, said.String())
@@ -119,17 +121,11 @@ func TestSensitivityHolds(t *testing.T) {
 	})
 }
 
-// TestLife: each phase of a life is a statement that the support record reads.
+// TestLife: the lives of a sheet are a record that berth answers from.
 func TestLife(t *testing.T) {
 	s := example(t)
-	for day, want := range map[string]string{"2026-02-24": "ending", "2026-02-25": "ended"} {
+	for day, want := range map[string]string{"2022-09-30": "imagined", "2022-10-01": "supported", "2026-02-24": "deprecated", "2026-02-25": "end of life"} {
 		if got := s.Options[2].Phase(day); got != want {
-			t.Errorf("%s: %s, want %s", day, got, want)
-		}
-	}
-	o := Option{Life: Life{Beta: "2026-03-01", Launch: "2026-06-01"}}
-	for day, want := range map[string]string{"2026-02-28": "planned", "2026-03-01": "beta", "2026-05-31": "beta", "2026-06-01": "launched"} {
-		if got := o.Phase(day); got != want {
 			t.Errorf("%s: %s, want %s", day, got, want)
 		}
 	}
@@ -143,18 +139,25 @@ func TestLife(t *testing.T) {
 	}
 	var got []string
 	for _, subject := range record.Subjects {
-		for _, st := range subject.Statements {
-			got = append(got, fmt.Sprintf("%s %s %s", subject.ID, subject.Is, st.Status))
-			if !strings.HasPrefix(st.Source, "https://") || st.Read != "2026-11-29" || len(subject.Words) == 0 {
+		for _, st := range subject.Life {
+			got = append(got, fmt.Sprintf("%s %s %s %s", subject.ID, subject.Is, st.Stage, st.When()))
+			if !strings.HasPrefix(st.Source, "https://") || st.Says == "" || st.Read != "2026-11-29" || len(subject.Words) == 0 || st.Stage.Ends() && subject.WayOff == nil {
 				t.Errorf("%+v", st)
 			}
 		}
 	}
-	if strings.Join(got, ", ") != "kubernetes option supported, compose option supported, machine-images option unsupported" {
+	if want := "kubernetes option beta 2022-04, kubernetes option supported 2022-05, compose option supported 2019-10, machine-images option supported 2022-10, machine-images option deprecated 2026-02-19, " +
+		"machine-images option end of life 2026-02-25, with 7.0, single-binary option candidate 2026-11-29"; strings.Join(got, ", ") != want {
 		t.Error(got)
 	}
+	r := support.New(record, catalogue.Embedded().Sizing(), "7.5.4453", []string{"7.5"}, "2026-11-29")
+	for question, want := range map[string]support.Verdict{"helm": support.Yes, "machine images": support.No, "single-binary": support.NeedsOne} {
+		if a := r.Ask(question, ""); a.Verdict != want {
+			t.Errorf("a record of the sheet says of %s: %s, want %s", question, a.Verdict, want)
+		}
+	}
 	var csv strings.Builder
-	if err := s.WriteCSV(&csv, now); err != nil || !strings.Contains(csv.String(), "compose,Docker Compose on one machine,3.40,launched,true,3,3,3,4,4\n") {
+	if err := s.WriteCSV(&csv, now); err != nil || !strings.Contains(csv.String(), "compose,Docker Compose on one machine,3.40,supported,true,3,3,3,4,4\n") {
 		t.Errorf("%v\n%s", err, csv.String())
 	}
 }

@@ -1,6 +1,7 @@
 package option
 
 import (
+	"cmp"
 	"encoding/csv"
 	"io"
 	"strconv"
@@ -12,59 +13,38 @@ import (
 	"berth/internal/hq/issue"
 )
 
-// Phase is where an option is in its life on a day.
+// Phase is the stage of its life that an option is in on a day; before its life begins it is imagined.
 func (o *Option) Phase(day string) string {
-	switch l := o.Life; {
-	case l.End != "" && l.End <= day:
-		return "ended"
-	case l.End != "":
-		return "ending"
-	case l.Launch != "" && l.Launch <= day:
-		return "launched"
-	case l.Beta != "" && l.Beta <= day:
-		return "beta"
-	case l.Launch != "" || l.Beta != "":
-		return "planned"
+	if s := o.Life.At("", day); s != nil {
+		return string(s.Stage)
 	}
 	return "imagined"
 }
 
-// statement is what the support record says of an option on a day; ok is false of one that nobody can use.
-func (o *Option) statement(day string) (s catalogue.SupportStatement, ok bool) {
-	s.Read = day
-	if o.Decision != nil {
-		s.Source = o.Decision.Source
+// life is that of an option as the support record has it: each stage with a source and the day on which it was written.
+func (o *Option) life(day string) (out catalogue.Life) {
+	for _, s := range o.Life {
+		s.Read = day
+		if s.Source == "" && o.Decision != nil {
+			s.Source = o.Decision.Source
+		}
+		s.Says = cmp.Or(s.Says, map[catalogue.LifeStage]string{catalogue.Candidate: "It is proposed, and not available yet.", catalogue.InProof: "It is tried in a proof of concept.", catalogue.InBeta: "Customers try it.",
+			catalogue.InSupport: "It is a way that Sourcegraph supports.", catalogue.InDeprecation: "It is on its way out.", catalogue.EndOfLife: "It is no longer supported."}[s.Stage])
+		out = append(out, s)
 	}
-	switch o.Phase(day) {
-	case "beta":
-		s.Status, s.Says = catalogue.Guidance, "Beta since "+o.Life.Beta+"."
-	case "launched":
-		s.Status, s.Says = catalogue.Supported, "Launched on "+o.Life.Launch+"."
-	case "ending":
-		s.Status, s.Says = catalogue.Deprecated, "Its end of life is on "+o.Life.End+"."
-	case "ended":
-		s.Status, s.Says = catalogue.Unsupported, "Its end of life was on "+o.Life.End+"."
-	default:
-		return s, false
-	}
-	return s, true
+	return out
 }
 
-// Record is the life-cycles in the form of the support record, for its subjects.
+// Record is the lives of the options as subjects of the support record. Stages that are still to come are in it, so it stays true.
 func (s *Sheet) Record(now time.Time) ([]byte, error) {
 	day := now.UTC().Format(time.DateOnly)
-	type statement struct {
-		Status catalogue.SupportStatus `yaml:"status"`
-		Says   string                  `yaml:"says"`
-		Source string                  `yaml:"source"`
-		Read   string                  `yaml:"read"`
-	}
 	type subject struct {
-		ID         string      `yaml:"id"`
-		Title      string      `yaml:"title"`
-		Words      []string    `yaml:"words"`
-		Is         string      `yaml:"is"`
-		Statements []statement `yaml:"statements"`
+		ID     string            `yaml:"id"`
+		Title  string            `yaml:"title"`
+		Words  []string          `yaml:"words"`
+		Is     string            `yaml:"is"`
+		Life   catalogue.Life    `yaml:"life"`
+		WayOff *catalogue.WayOff `yaml:"wayOff,omitempty"`
 	}
 	out := struct {
 		Read     string    `yaml:"read"`
@@ -72,13 +52,14 @@ func (s *Sheet) Record(now time.Time) ([]byte, error) {
 	}{Read: day, Subjects: []subject{}}
 	for n := range s.Options {
 		o := &s.Options[n]
-		if says, ok := o.statement(day); ok {
-			words := o.Words
-			if len(words) == 0 {
-				words = []string{o.ID}
-			}
-			out.Subjects = append(out.Subjects, subject{o.ID, o.Title, words, "option", []statement{{says.Status, says.Says, says.Source, says.Read}}})
+		if len(o.Life) == 0 {
+			continue
 		}
+		words := o.Words
+		if len(words) == 0 {
+			words = []string{o.ID}
+		}
+		out.Subjects = append(out.Subjects, subject{o.ID, o.Title, words, "option", o.life(day), o.WayOff})
 	}
 	return yaml.Dump(out)
 }

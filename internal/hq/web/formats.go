@@ -104,13 +104,17 @@ func dashboardTable(all []*fleet.Figure) named {
 
 // optionsTables are what the page of all options has.
 func optionsTables(d optionsData) []named {
-	columns := []string{"option", "title", "total", "phase", "shortlist", "beta", "launch", "end of life", "active installations"}
+	columns := []string{"option", "title", "total", "phase", "shortlist", "life", "way off", "active installations"}
 	for _, c := range d.Criteria {
 		columns = append(columns, c.ID)
 	}
 	return []named{
 		tableOf("options", columns, d.Options, func(o placed) []any {
-			cells := []any{o.ID, o.Title, o.Place(), o.Phase, o.Shortlist, o.Life.Beta, o.Life.Launch, o.Life.End, o.Running}
+			off := ""
+			if o.WayOff != nil {
+				off = o.WayOff.To
+			}
+			cells := []any{o.ID, o.Title, o.Place(), o.Phase, o.Shortlist, o.Life.String(), off, o.Running}
 			for _, c := range d.Criteria {
 				if score, ok := o.Scores[c.ID]; ok {
 					cells = append(cells, score.Score)

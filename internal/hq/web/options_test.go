@@ -72,7 +72,7 @@ func TestOptions(t *testing.T) {
 	if text := v.gets(200, "/options/kubernetes"); !strings.Contains(text, "Production within a day") || !strings.Contains(text, "It fits the largest customers.") {
 		t.Error(text)
 	}
-	if text := v.gets(200, "/options?format=record"); !strings.Contains(text, "status: unsupported") {
+	if text := v.gets(200, "/options?format=record"); !strings.Contains(text, "stage: end of life") {
 		t.Error(text)
 	}
 	if text := v.gets(200, "/options?format=csv"); !strings.HasPrefix(text, "option,title,total") {
