@@ -246,7 +246,7 @@ func (l *loaded) waited(t *testing.T, s *site) {
 		}
 		return n
 	}
-	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(time.Second) {
+	for end := time.Now().Add(15 * time.Minute); ; time.Sleep(time.Second) { // thousands of clones on a machine that does other things, too
 		repositories, uploads := left("/api/repos", "cloneStatus", "cloned"), left("/api/uploads", "state", "completed")
 		if repositories+uploads == 0 {
 			return
@@ -331,10 +331,18 @@ func (a architecture) nodes(t *testing.T) string {
 		return fmt.Sprintf("%d with %d cores and %d GB", n, cores, memory)
 	}
 	m := regexp.MustCompile(`(?m)^- (\d+) nodes with (\d+) cores and (\d+) GB`).FindStringSubmatch(a.page)
-	says := []string{add(number(t, m[1]), number(t, m[2]), number(t, m[3]), "")}
+	nodes, kept := number(t, m[1]), 0
+	for _, m := range regexp.MustCompile(`(?m)^- Mind: .* keep (\d+) of the nodes for it`).FindAllStringSubmatch(a.page, -1) {
+		kept += number(t, m[1])
+	}
+	const reserved = ", {key: reserved, effect: PreferNoSchedule}"
+	says := []string{add(nodes-kept, number(t, m[2]), number(t, m[3]), "")}
+	if kept > 0 {
+		says = append(says, add(kept, number(t, m[2]), number(t, m[3]), reserved)+" that were kept for one service")
+	}
 	for _, m := range regexp.MustCompile(`(?m)^- Mind: (\S+) needs a node of its own with (\d+) cores and (\d+) GB`).FindAllStringSubmatch(a.page, -1) {
 		replicas := regexp.MustCompile(`(?m)^\| ` + m[1] + ` \| (\d+) \|`).FindStringSubmatch(a.page)
-		says = append(says, add(number(t, replicas[1]), number(t, m[2]), number(t, m[3]), ", {key: reserved, effect: PreferNoSchedule}"))
+		says = append(says, add(number(t, replicas[1]), number(t, m[2]), number(t, m[3]), reserved))
 	}
 	path := t.TempDir() + "/nodes.yaml"
 	if err := os.WriteFile(path, []byte(objects.String()), 0o600); err != nil {

@@ -305,6 +305,7 @@ func (t Tables) machines(e *Estimate) {
 				e.Notes = append(e.Notes, fmt.Sprintf("%s needs a node of its own with %.0f cores and %.0f GB", s.Name, s.CPU, ownNode(s.Memory)))
 			}
 		}
+		e.keepNodes()
 		return
 	}
 	i := slices.IndexFunc(t.Scaling.Machines, func(m catalogue.Machine) bool { return m.Cores >= e.Cores && m.Memory >= e.Memory })
@@ -319,6 +320,35 @@ func (t Tables) machines(e *Estimate) {
 		if s.Memory > float64(e.Machine.Memory) {
 			e.Notes = append(e.Notes, fmt.Sprintf("%s alone would use %.0f GB, more than the machine has; use one with more memory, or a cluster", s.Name, s.Memory))
 		}
+	}
+}
+
+// keepNodes keeps nodes for the pods that ask for more than half of one. Kubernetes spreads what starts before them over all nodes, and then none has room for them.
+func (e *Estimate) keepNodes() {
+	cores, kept, rest := float64(e.Machine.Cores), 0, 0.0
+	for _, s := range e.Services {
+		asks, what := s.CPURequest, s.Name
+		switch {
+		case s.Memory > float64(e.Machine.Memory) || s.CPU > cores: // it has a node of its own
+			continue
+		case s.Name == "zoekt-indexserver": // in the pod of the webserver
+			continue
+		case s.Name == "zoekt-webserver":
+			i := slices.IndexFunc(e.Services, func(o Service) bool { return o.Name == "zoekt-indexserver" })
+			if i >= 0 {
+				asks, what = asks+e.Services[i].CPURequest, what+", with zoekt-indexserver in its pod,"
+			}
+		}
+		if asks <= cores/2 {
+			rest += asks * s.Replicas
+			continue
+		}
+		kept += int(s.Replicas)
+		e.Notes = append(e.Notes, fmt.Sprintf("%s asks for %.0f of a node's %.0f cores: keep %.0f of the nodes for it", what, asks, cores, s.Replicas))
+	}
+	const others = 1 // core of each node, for what runs on all nodes and for services without figures
+	if kept > 0 {
+		e.Nodes = max(e.Nodes, kept+int(math.Ceil(rest/(cores-others))))
 	}
 }
 

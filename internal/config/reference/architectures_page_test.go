@@ -145,7 +145,7 @@ func architecturePages(t *testing.T) map[string][]byte {
 
 One page for each size and target: the load that it is for, what it consists of, what it asks for, what may be changed and what not, and how it was tested.
 The numbers are those of Sourcegraph's resource estimator, with [its faults fixed](../sizes.md); what is supported is quoted from [the support record](../support.md).
-**None of them ran under the load of people yet**: each page says what was tried. For other numbers than these, ask ` + "`berth size`" + `.
+**None of them ran under the load of people with Sourcegraph's own images yet**: each page says what was tried, where and when, and a size that never ran says so. For other numbers than these, ask ` + "`berth size`" + `.
 
 | size | people up to | repositories up to | on one machine | in a cluster |
 |---|---|---|---|---|
@@ -268,7 +268,7 @@ func (a architecture) asks(t *testing.T, b *strings.Builder) {
 		fmt.Fprintf(b, "- Mind: %s.\n", note)
 	}
 	if a.target == catalogue.Kubernetes && len(a.Notes) > 0 {
-		b.WriteString("- Keep a node of its own free for that service, or others fill it first: `kubectl taint node NODE reserved=true:PreferNoSchedule`.\n")
+		b.WriteString("- Keep such nodes free for that service before you deploy, or others fill them first: `kubectl taint node NODE reserved=true:PreferNoSchedule`.\n")
 	}
 	fmt.Fprintf(b, "- %.0f GB of SSD for volumes, and %.0f GB for caches, which can be lost.\n", a.Disk, a.Ephemeral)
 	for _, id := range map[catalogue.Target][]string{catalogue.Compose: {"docker", "ssd", "ingress"}, catalogue.Kubernetes: {"kubernetes", "ssd", "ingress"}}[a.target] {
