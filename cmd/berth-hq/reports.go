@@ -142,13 +142,14 @@ func (i *importer) file(ctx context.Context, name string) error {
 		return i.request(ctx, name, text)
 	}
 	i.reports = true
-	n := 0
+	n, known := 0, report.KnownOf(catalogue.Embedded())
 	err := report.All(text, func(text []byte) error {
 		n++
 		r, problems := report.Open(text, i.now())
 		if problems.Failed() {
 			return i.refuse(ctx, fmt.Sprintf("%s, report %d", name, n), problems)
 		}
+		known.Narrow(&r.Report)
 		i.pending = append(i.pending, r)
 		if len(i.pending) < batch {
 			return nil

@@ -10,13 +10,11 @@ import (
 	"time"
 
 	"berth/catalogue"
-	backups "berth/internal/backup/stages"
 	"berth/internal/diag"
 	"berth/internal/doctor"
 	"berth/internal/exception"
 	"berth/internal/plan"
 	"berth/internal/state"
-	"berth/internal/upgrade/stages"
 )
 
 // Version is the version of the form.
@@ -100,7 +98,7 @@ type Facts struct {
 // Demo is the size of an installation without limits.
 const Demo = "demo"
 
-// Other stands for a release that Sourcegraph did not publish: it may be named after anything.
+// Other stands for a release that Sourcegraph did not publish, which may be named after anything; to who reads reports also for other words that it does not know.
 const Other = "other"
 
 // Options are the deployment options, by target, as the support record names them.
@@ -108,12 +106,9 @@ var Options = map[catalogue.Target]string{catalogue.Compose: "compose", catalogu
 
 // Of makes the report of some facts. What is not on a list is left out or becomes Other.
 func Of(f Facts) *Report {
-	known := map[string]bool{}
-	for _, v := range f.Catalogue.Versions("") {
-		known[v.Version] = true
-	}
+	known := KnownOf(f.Catalogue)
 	r := &Report{Version: Version, Installation: f.Installation, Made: f.Now.UTC().Truncate(time.Second), Berth: berth(f.Berth), Use: f.Use,
-		Release: listed(known, f.Release), Target: f.Target, Option: Options[f.Target], Size: sizeOf(f.Catalogue.Sizing(), f.Memory), Postgres: f.Postgres, External: f.External}
+		Release: known.release(f.Release), Target: f.Target, Option: Options[f.Target], Size: sizeOf(f.Catalogue.Sizing(), f.Memory), Postgres: f.Postgres, External: f.External}
 	if f.Doctor != nil {
 		r.Doctor = found(f.Doctor)
 	}
@@ -133,13 +128,6 @@ func Of(f Facts) *Report {
 func berth(version string) string {
 	if versionForm.MatchString(version) {
 		return version
-	}
-	return Other
-}
-
-func listed(known map[string]bool, release string) string {
-	if release == "" || known[release] {
-		return release
 	}
 	return Other
 }
@@ -177,9 +165,9 @@ func found(d *doctor.Report) (out []Found) {
 }
 
 // runOf is what a report has of a record: neither its config, its plan, nor who did it.
-func runOf(r *state.Record, known map[string]bool) Run {
-	out := Run{Number: r.Number, Action: r.Action, Agent: r.Agent, Started: r.Started.UTC().Truncate(time.Second), From: listed(known, r.From),
-		Release: listed(known, r.Release), Result: r.Result}
+func runOf(r *state.Record, known *Known) Run {
+	out := Run{Number: r.Number, Action: r.Action, Agent: r.Agent, Started: r.Started.UTC().Truncate(time.Second), From: known.release(r.From),
+		Release: known.release(r.Release), Result: r.Result}
 	if !r.Ended.IsZero() {
 		out.Seconds = max(1, int(r.Ended.Sub(r.Started).Seconds()))
 	}
@@ -188,7 +176,7 @@ func runOf(r *state.Record, known map[string]bool) Run {
 		if r.Result != state.Done || reached == len(r.Plan.Stages) {
 			out.Stage = r.Plan.Stages[min(reached, len(r.Plan.Stages)-1)].Name
 		}
-		if !slices.Contains(stages.Names(), out.Stage) && !slices.Contains(backups.Names(), out.Stage) {
+		if !slices.Contains(known.stages, out.Stage) {
 			out.Stage = ""
 		}
 	}

@@ -159,6 +159,20 @@ func mixed(t *testing.T, a, b []byte) []byte {
 	return text
 }
 
+// TestNarrow: what berth itself reports stays as it is, and words that mean nothing become one.
+func TestNarrow(t *testing.T) {
+	k := KnownOf(catalogue.Embedded())
+	own, want := Of(facts("an installation")), Of(facts("an installation"))
+	if k.Narrow(own); len(own.Runs) == 0 || !cmp.Equal(own, want) {
+		t.Error(cmp.Diff(want, own))
+	}
+	r := &Report{Release: "9999.1.1", Option: "mine", Size: "huge", Runs: []Run{{From: "9999.1.0", Release: "9999.1.1", Stage: "my stage"}, {Release: ""}}}
+	k.Narrow(r)
+	if want := (&Report{Release: Other, Option: Other, Size: Other, Runs: []Run{{From: Other, Release: Other, Stage: Other}, {}}}); !cmp.Equal(r, want) {
+		t.Error(cmp.Diff(want, r))
+	}
+}
+
 // TestForm1 reads reports of form 1 as they were sent once: they are read forever.
 func TestForm1(t *testing.T) {
 	const file = "testdata/form1.json"

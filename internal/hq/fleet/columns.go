@@ -62,8 +62,7 @@ func (f *Fleet) build() *columns {
 			return k
 		}
 		// No figure asks for these, and there are many more kinds with them.
-		short := *of
-		short.Postgres, short.External, short.Berth = 0, false, ""
+		short := of.Counted()
 		if k, ok = alike[short]; !ok {
 			k = int32(len(alike))
 			alike[short], c.kinds = k, append(c.kinds, &short)

@@ -41,6 +41,12 @@ func FactsOf(r *report.Report) Facts {
 	return Facts{r.Release, r.Target, r.Option, r.Size, r.Use, r.Postgres, r.External, r.Berth}
 }
 
+// Counted are the facts that figures ask for.
+func (f Facts) Counted() Facts {
+	f.Postgres, f.External, f.Berth = 0, false, ""
+	return f
+}
+
 // Span is a time in which all reports of an installation said the same, and none was late by more than Silence. K names what they said.
 type Span[K comparable] struct {
 	First time.Time `json:"first"` // of its reports

@@ -25,6 +25,7 @@ import (
 type Store struct {
 	pool  *pgxpool.Pool
 	kinds sync.Map // fleet.Facts -> int32
+	many  int      // kinds, before a new one is kept with less; see kind
 	inbox inbox
 }
 
@@ -41,7 +42,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	return &Store{pool: pool}, nil
+	return &Store{pool: pool, many: manyKinds}, nil
 }
 
 func unreachable(err error) diag.List {

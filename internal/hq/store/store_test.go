@@ -248,6 +248,37 @@ func TestTogether(t *testing.T) {
 	}
 }
 
+// TestManyKinds: an installation that reports another version of berth each day makes so many kinds and no more, and what figures ask for stays right.
+func TestManyKinds(t *testing.T) {
+	s := open(t, pgtest.Start(t).Database(t), -1)
+	s.many = 3
+	var all []*report.Received
+	for n := range 20 {
+		r := opened(t, &report.Report{Made: now.AddDate(0, 0, n-20), Release: "7.4.0", Postgres: 16})
+		if n >= 10 {
+			r.Release = "7.5.4453"
+		}
+		r.Berth = fmt.Sprintf("0.4.%d", n)
+		all = append(all, r)
+	}
+	for some := range slices.Chunk(all, 5) {
+		if _, err := s.Take(t.Context(), some...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var kinds int
+	if err := s.pool.QueryRow(t.Context(), `SELECT count(*) FROM kinds`).Scan(&kinds); err != nil || kinds != s.many+2 {
+		t.Errorf("%d kinds: %v", kinds, err)
+	}
+	stays := fleetOf(t, s).Installations[0].Stays
+	if last := stays[len(stays)-1]; len(stays) != s.many+2 || last.Said.Release != "7.5.4453" || !last.First.Equal(all[10].Made) || !last.Last.Equal(all[19].Made) || last.Said.Berth != "" {
+		t.Errorf("%+v", stays)
+	}
+	if known, err := s.Take(t.Context(), all...); err != nil || len(known) != len(all) {
+		t.Errorf("%d of %d are known: %v", len(known), len(all), err)
+	}
+}
+
 // TestMigrations goes forward and back with data: what a migration did not make is as it was.
 func TestMigrations(t *testing.T) {
 	s := open(t, pgtest.Start(t).Database(t), -1)

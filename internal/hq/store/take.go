@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -23,13 +24,14 @@ func (s *Store) Take(ctx context.Context, reports ...*report.Received) (known ma
 	if len(reports) == 0 {
 		return nil, nil
 	}
+	kinds := map[*report.Received]int32{}
 	for _, r := range reports {
-		if err := s.knowKind(ctx, fleet.FactsOf(&r.Report)); err != nil {
+		if kinds[r], err = s.kind(ctx, fleet.FactsOf(&r.Report)); err != nil {
 			return nil, err
 		}
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		t := &taking{ctx: ctx, tx: tx, all: slices.Clone(reports), kindOf: s.kindOf, known: map[*report.Received]bool{}, of: map[string]*taken{}}
+		t := &taking{ctx: ctx, tx: tx, all: slices.Clone(reports), kinds: kinds, known: map[*report.Received]bool{}, of: map[string]*taken{}}
 		known = t.known
 		return t.take()
 	})
@@ -39,37 +41,48 @@ func (s *Store) Take(ctx context.Context, reports ...*report.Received) (known ma
 	return known, nil
 }
 
-// knowKind learns the number of a kind. It is written outside of a transaction, so that nobody learns one that is rolled back.
-func (s *Store) knowKind(ctx context.Context, f fleet.Facts) error {
-	if _, ok := s.kinds.Load(f); ok {
-		return nil
+// manyKinds is how many kinds of installations there may be with the versions of berth and Postgres. Real fleets have some thousand.
+const manyKinds = 20_000
+
+// kind is the number of a kind. A new one is written outside of a transaction, so that nobody learns one that is rolled back. Each word of a kind is from a list
+// or, like the version of berth, of a form: where there are too many kinds, a new one is kept without what no figure asks for. So an installation that writes
+// what it likes can't fill the table.
+func (s *Store) kind(ctx context.Context, f fleet.Facts) (id int32, err error) {
+	if id, ok := s.kinds.Load(f); ok {
+		return id.(int32), nil
 	}
-	if _, err := s.pool.Exec(ctx, `INSERT INTO kinds (facts) VALUES ($1) ON CONFLICT DO NOTHING`, f); err != nil {
-		return fmt.Errorf("add a kind: %w", err)
+	const find = `SELECT id FROM kinds WHERE facts = $1`
+	err = s.pool.QueryRow(ctx, find, f).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		var all int
+		if err := s.pool.QueryRow(ctx, `SELECT count(*) FROM kinds`).Scan(&all); err != nil {
+			return 0, fmt.Errorf("count the kinds: %w", err)
+		}
+		if less := f.Counted(); all >= s.many && less != f {
+			return s.kind(ctx, less)
+		}
+		if _, err := s.pool.Exec(ctx, `INSERT INTO kinds (facts) VALUES ($1) ON CONFLICT DO NOTHING`, f); err != nil {
+			return 0, fmt.Errorf("add a kind: %w", err)
+		}
+		err = s.pool.QueryRow(ctx, find, f).Scan(&id)
 	}
-	var id int32
-	if err := s.pool.QueryRow(ctx, `SELECT id FROM kinds WHERE facts = $1`, f).Scan(&id); err != nil {
-		return fmt.Errorf("read a kind: %w", err)
+	if err != nil {
+		return 0, fmt.Errorf("read a kind: %w", err)
 	}
 	s.kinds.Store(f, id)
-	return nil
-}
-
-func (s *Store) kindOf(r *report.Received) int32 {
-	id, _ := s.kinds.Load(fleet.FactsOf(&r.Report)) // knowKind was called
-	return id.(int32)
+	return id, nil
 }
 
 type span = fleet.Span[int32]
 
 // taking is a transaction that takes reports.
 type taking struct {
-	ctx    context.Context
-	tx     pgx.Tx
-	all    []*report.Received // by time
-	kindOf func(*report.Received) int32
-	known  map[*report.Received]bool
-	of     map[string]*taken // by the name of the installation
+	ctx   context.Context
+	tx    pgx.Tx
+	all   []*report.Received // by time
+	kinds map[*report.Received]int32
+	known map[*report.Received]bool
+	of    map[string]*taken // by the name of the installation
 }
 
 // taken is an installation in it.
@@ -133,7 +146,7 @@ func (t *taking) reports() error {
 	var of, kinds []int32
 	var made []time.Time
 	for _, r := range t.all {
-		of, kinds, made = append(of, t.of[r.Installation].id), append(kinds, t.kindOf(r)), append(made, r.Made)
+		of, kinds, made = append(of, t.of[r.Installation].id), append(kinds, t.kinds[r]), append(made, r.Made)
 	}
 	fresh := map[second]bool{}
 	err := each(t.ctx, t.tx, `INSERT INTO reports (installation, kind, made) SELECT * FROM unnest($1::int[], $2::int[], $3::timestamptz[]) ON CONFLICT DO NOTHING RETURNING installation, made`, func(row pgx.Rows) error {
@@ -190,7 +203,7 @@ func (t *taking) stays() error {
 		now := slices.Clone(i.before)
 		for _, r := range i.fresh {
 			var err error
-			if now, err = fleet.Insert(now, r.Made, t.kindOf(r), func(s span) (time.Time, time.Time, error) { return t.around(i.id, s, r.Made) }); err != nil {
+			if now, err = fleet.Insert(now, r.Made, t.kinds[r], func(s span) (time.Time, time.Time, error) { return t.around(i.id, s, r.Made) }); err != nil {
 				return err
 			}
 		}

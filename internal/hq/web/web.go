@@ -38,6 +38,7 @@ type Site struct {
 	seen     atomic.Pointer[seen]
 	requests *limiter
 	attempts *limiter
+	known    *report.Known // what words of reports mean something here
 }
 
 // seen is the fleet as it was read once. Pages share it, and what was counted of it.
@@ -175,6 +176,7 @@ func (s *Site) routes() []route {
 // Handler answers all requests.
 func (s *Site) Handler() (http.Handler, error) {
 	s.requests, s.attempts = newLimiter(requestsPerSecond, requestsAtOnce), newLimiter(attemptsPerSecond, attemptsAtOnce)
+	s.known = report.KnownOf(catalogue.Embedded())
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		serve := r.serve
@@ -216,6 +218,7 @@ func (s *Site) receive(w http.ResponseWriter, r *http.Request) {
 		answer(w, status, report.Answer{Problems: problems})
 		return
 	}
+	s.known.Narrow(&got.Report)
 	known, err := s.Store.Receive(r.Context(), got)
 	if err != nil {
 		s.Log.Error("a report was not taken", "error", err)

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,7 +23,9 @@ import (
 	"berth/internal/hq/simulate"
 	"berth/internal/hq/store"
 	"berth/internal/hq/store/pgtest"
+	"berth/internal/plan"
 	"berth/internal/report"
+	"berth/internal/state"
 )
 
 var now = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -288,6 +291,35 @@ func TestReports(t *testing.T) {
 	}
 	if sent < requestsAtOnce/2 || sent == 2*requestsAtOnce {
 		t.Errorf("%d reports from one address were read", sent)
+	}
+}
+
+// TestWordsOfSomebody: an installation that reports releases, options and sizes that nobody knows is one kind of installation, however many it makes up.
+func TestWordsOfSomebody(t *testing.T) {
+	v := start(t, pgtest.Start(t))
+	key := report.NewKey("somebody")
+	for n := range 20 {
+		signed, err := key.Sign(&report.Report{Version: 1, Installation: key.Installation(), Made: now.AddDate(0, 0, n-20), Berth: "0.4.0", Release: fmt.Sprintf("9999.1.%d", n), Target: catalogue.Compose,
+			Option: "mine " + strings.Repeat("x", n), Size: "huge " + strings.Repeat("x", n), Runs: []report.Run{{Number: 1, Action: plan.Upgrade, Started: now, Result: state.Failed, From: "7.4.0", Release: "9999.1.0", Stage: "my stage"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := signed.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.sends(200, string(text), "")
+	}
+	if err := v.site.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v.token = v.person(store.Reader)
+	i, ok := v.site.seen.Load().fleet.Find(key.Installation())
+	if !ok || len(i.Stays) != 1 || i.Stays[0].Said.Release != report.Other || i.Stays[0].Said.Option != report.Other || i.Stays[0].Said.Size != report.Other || i.Upgrades[0].Stage != report.Other {
+		t.Errorf("%+v", i)
+	}
+	if text := v.gets(200, "/?format=json"); strings.Contains(text, "9999") || strings.Contains(text, "mine") {
+		t.Error(text)
 	}
 }
 
