@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"filippo.io/age"
@@ -15,15 +14,18 @@ import (
 
 	"berth/internal/backup"
 	"berth/internal/backup/place"
-	"berth/internal/diag"
 	"berth/internal/hq/store"
 )
 
 // hqTarget is what a manifest says where one of an installation says its target.
 const hqTarget = "berth-hq"
 
+// dumpPart is the name of the one part of a backup.
+const dumpPart = "hq"
+
 func newBackupCmd(e *env) *cobra.Command {
 	var recipients []string
+	var keep backup.Keep
 	cmd := &cobra.Command{
 		Use:   "backup FOLDER",
 		Short: "Write a backup of the database, as it is at one moment",
@@ -32,7 +34,9 @@ archive of the tables in the text form of COPY, compressed with zstd, and a mani
 
 With --recipient it is encrypted to a public key of age. Sessions are not in it, so people sign in again after a restore.
 
-    berth-hq backup /var/backups/hq --recipient age1...`,
+With --keep-count or --keep-days it then deletes older backups of berth-hq below FOLDER. The newest one and the last proven one always stay.
+
+    berth-hq backup /var/backups/hq --recipient age1... --keep-count 14 --keep-days 60`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := e.open(cmd.Context())
@@ -40,14 +44,26 @@ With --recipient it is encrypted to a public key of age. Sessions are not in it,
 				return err
 			}
 			defer s.Close()
+			if keep.Count < 0 || keep.Days < 0 {
+				return errors.New("--keep-count and --keep-days are numbers from 1 on; 0 keeps all")
+			}
 			// An older schema is backed up, too: that is what one does before a migration.
 			if n, err := s.Schema(cmd.Context()); err != nil || n == 0 {
 				return errors.Join(err, s.Ready(cmd.Context()))
 			}
-			return backUp(cmd.Context(), e, s, args[0], recipients)
+			if err := backUp(cmd.Context(), e, s, args[0], recipients); err != nil {
+				return err
+			}
+			if keep == (backup.Keep{}) {
+				return nil
+			}
+			return prune(cmd.Context(), e, args[0], keep)
 		},
 	}
 	cmd.Flags().StringArrayVar(&recipients, "recipient", nil, "encrypt it to this public key of age (several times: to each)")
+	cmd.Flags().IntVar(&keep.Count, "keep-count", 0, "delete all but the newest so many (0: none)")
+	cmd.Flags().IntVar(&keep.Days, "keep-days", 0, "delete those that are older than so many days (0: none)")
+	cmd.AddCommand(newBackupListCmd(e), newProveCmd(e))
 	return cmd
 }
 
@@ -63,7 +79,7 @@ func backUp(ctx context.Context, e *env, s *store.Store, folder string, recipien
 		return fmt.Errorf("%s exists already; wait a second", b)
 	}
 	var d store.Dump
-	part, err := b.Write(ctx, "hq", to, func(out io.Writer) (err error) {
+	part, err := b.Write(ctx, dumpPart, to, func(out io.Writer) (err error) {
 		d, err = s.Dump(ctx, out)
 		return err
 	})
@@ -113,14 +129,9 @@ func newRestoreCmd(e *env) *cobra.Command {
 }
 
 func restore(ctx context.Context, e *env, s *store.Store, name, identity string) error {
-	b := backup.Backup{Place: place.In(filepath.Dir(filepath.Clean(name))), Dir: filepath.Base(filepath.Clean(name))}
-	m, err := b.Manifest(ctx)
+	b, m, d, err := backupOf(ctx, name)
 	if err != nil {
 		return err
-	}
-	schema, err := strconv.Atoi(m.Release)
-	if err != nil || m.Target != hqTarget || len(m.Parts) != 1 || len(m.Databases) != 1 {
-		return diag.List{{Code: "BERTH4929", Severity: diag.Error, Subject: b.String(), Summary: "it is a backup of something else", Hint: "name one that berth-hq backup wrote"}}
 	}
 	keys, err := keysOf(identity)
 	if err != nil {
@@ -129,7 +140,6 @@ func restore(ctx context.Context, e *env, s *store.Store, name, identity string)
 	if err := b.Opens(ctx, m, keys); err != nil {
 		return err
 	}
-	d := store.Dump{Schema: schema, Rows: m.Databases[0].Rows}
 	err = s.Load(ctx, d, func(take func(io.Reader) error) error { return b.Read(ctx, m.Parts[0], keys, take) })
 	if err != nil {
 		return err
@@ -140,6 +150,9 @@ func restore(ctx context.Context, e *env, s *store.Store, name, identity string)
 	}
 	if err := s.Migrate(ctx, len(all), func(text string) { fmt.Fprintln(e.stderr, text) }); err != nil {
 		return err
+	}
+	if err := proven(ctx, b, e.now()); err != nil {
+		fmt.Fprintln(e.stderr, "the backup is restored, and its folder does not say so:", err)
 	}
 	_, err = fmt.Fprintf(e.stdout, "%d rows of %d tables, as they were on %s\n", rowsOf(d.Rows), len(d.Rows), m.Began.Format("2006-01-02 15:04:05 MST"))
 	return err

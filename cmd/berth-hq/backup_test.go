@@ -72,6 +72,60 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+// TestKept: backups go by count and age, but never the newest one, the last proven one, or one that is not of berth-hq. A proof leaves nothing in the database.
+func TestKept(t *testing.T) {
+	a := admin{t, pgtest.Start(t).Database(t)}
+	a.types("", 0, "migrate")
+	a.types("", 0, "people", "add", "jo")
+	dir := t.TempDir()
+	other := filepath.Join(dir, "20200101-000000") // an installation's, which is old
+	if err := os.MkdirAll(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other, "manifest.json"), []byte(`{"format": 1, "id": "20200101-000000", "target": "compose"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.types("", 1, "backup", dir, "--keep-days", "-1")
+	kept := func(want ...string) {
+		t.Helper()
+		all, err := filepath.Glob(filepath.Join(dir, "2026*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range all {
+			all[n] = filepath.Base(all[n])
+		}
+		if diff := cmp.Diff(want, all); diff != "" {
+			t.Error(diff)
+		}
+	}
+	for day := range 4 {
+		a.typesAt(day, "", 0, "backup", dir)
+	}
+	first, third := filepath.Join(dir, "20261129-120000"), filepath.Join(dir, "20261201-120000")
+	before, _ := a.types("", 0, "export")
+	out, _ := a.typesAt(4, "", 0, "backup", "prove", first)
+	contains(t, out, "is proven:", "tables were restored and taken back")
+	spoil(t, filepath.Join(third, "hq.tar.zst"), func() { a.types("", 1, "backup", "prove", third) })
+	if after, _ := a.types("", 0, "export"); after != before {
+		t.Error(cmp.Diff(before, after))
+	}
+	a.types("", 0, "migrate") // nothing of the proofs is in the way
+	out, _ = a.typesAt(5, "", 0, "backup", dir, "--keep-count", "2")
+	contains(t, out, "20261130-120000: deleted, older than what is kept")
+	kept("20261129-120000", "20261202-120000", "20261204-120000")
+	a.typesAt(60, "", 0, "backup", dir, "--keep-days", "30")
+	kept("20261129-120000")
+	out, _ = a.typesAt(60, "", 0, "backup", "list", dir)
+	contains(t, out, "20261129-120000", "56 days ago", "20270128-120000", "never")
+	if strings.Contains(out, "20200101") {
+		t.Error(out)
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
+}
+
 // spoil changes a byte in the middle of a file for a while.
 func spoil(t *testing.T, name string, meanwhile func()) {
 	t.Helper()

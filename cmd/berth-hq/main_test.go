@@ -22,13 +22,19 @@ type admin struct {
 
 func (a admin) types(input string, code int, args ...string) (stdout, stderr string) {
 	a.t.Helper()
+	return a.typesAt(0, input, code, args...)
+}
+
+// typesAt types a command so many days later.
+func (a admin) typesAt(days int, input string, code int, args ...string) (stdout, stderr string) {
+	a.t.Helper()
 	var out, errs bytes.Buffer
 	e := &env{strings.NewReader(input), &out, &errs, func(name string) string {
 		if name == "BERTH_HQ_DATABASE" {
 			return a.address
 		}
 		return ""
-	}, func() time.Time { return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC) }}
+	}, func() time.Time { return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC).AddDate(0, 0, days) }}
 	if got := run(a.t.Context(), e, args); got != code {
 		a.t.Fatalf("berth-hq %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), got, code, out.String(), errs.String())
 	}

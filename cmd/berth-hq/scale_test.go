@@ -45,7 +45,7 @@ type scale struct {
 
 // TestScale measures berth-hq with 100,000 installations, or HQ_SCALE of them, and prints a table. The machine may be busy: so it says processor time, too.
 func TestScale(t *testing.T) {
-	s := &scale{T: t, server: pgtest.Start(t, "fsync=on")}
+	s := &scale{T: t, server: pgtest.StartDisk(t, 16<<10)}
 	s.address = s.server.Database(t)
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	s.shape = simulate.Shape{Seed: 1, Installations: 100_000, From: report.First, To: today, Every: 24 * time.Hour}
@@ -64,7 +64,7 @@ func TestScale(t *testing.T) {
 	var err error
 	s.db, err = pgx.Connect(t.Context(), s.address)
 	s.must(err)
-	defer s.db.Close(context.Background())
+	defer func() { s.db.Close(context.Background()) }()
 	s.fill()
 	s.sizes()
 
@@ -78,6 +78,7 @@ func TestScale(t *testing.T) {
 	s.ingest("alone", texts[:half], nil)
 	s.ingest("while pages are asked for", texts[half:], func() { s.pages("while reports come in") })
 	s.row("berth-hq serve at its most", "%d MB of memory", s.memory())
+	s.faults(c, s.reports(min(60_000, s.shape.Installations)))
 	for _, r := range s.rows {
 		fmt.Printf("| %s | %s |\n", r[0], r[1])
 	}

@@ -162,6 +162,23 @@ func (b Backup) Complete(ctx context.Context, m *Manifest) error {
 	return b.Place.Put(ctx, path.Join(b.Dir, ManifestName), strings.NewReader(string(text)+"\n"))
 }
 
+// Delete deletes a backup: its manifest first, so that nobody takes what is left of it for a backup.
+func (b Backup) Delete(ctx context.Context) error {
+	files, err := b.Place.List(ctx, b.Dir)
+	if err != nil {
+		return err
+	}
+	if err := b.Place.Delete(ctx, path.Join(b.Dir, ManifestName)); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := b.Place.Delete(ctx, f.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Sizes are the sizes of what is where the backup is, by name, in bytes. Nothing of it is read.
 func (b Backup) Sizes(ctx context.Context) (map[string]int64, error) {
 	files, err := b.Place.List(ctx, b.Dir)

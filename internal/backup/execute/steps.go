@@ -396,29 +396,12 @@ func (j *Job) prune(ctx context.Context, step plan.Step) (done run.Readiness, er
 	}
 	expired := j.Keep.Expired(all, j.Env.Now())
 	for _, l := range expired {
-		if err := j.delete(ctx, path.Join(j.To.Dir, l.ID)); err != nil {
+		if err := (backup.Backup{Place: j.To.Place, Dir: path.Join(j.To.Dir, l.ID)}).Delete(ctx); err != nil {
 			return done, err
 		}
 	}
 	done.How = fmt.Sprintf("kept: %d", len(all)-len(expired))
 	return done, nil
-}
-
-// delete deletes a backup: its manifest first, so that nobody takes what is left of it for a backup.
-func (j *Job) delete(ctx context.Context, dir string) error {
-	files, err := j.To.Place.List(ctx, dir)
-	if err != nil {
-		return err
-	}
-	if err := j.To.Place.Delete(ctx, path.Join(dir, backup.ManifestName)); err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := j.To.Place.Delete(ctx, f.Name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Listed are the backups where this installation's are made, with when they were proven.

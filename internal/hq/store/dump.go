@@ -127,30 +127,56 @@ func (s *Store) Load(ctx context.Context, d Dump, in func(take func(io.Reader) e
 		return diag.List{{Code: "BERTH4928", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("the database has %d tables, and a backup goes into an empty one", there),
 			Hint: "make another database, and name it in BERTH_HQ_DATABASE: createdb hq2"}}
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		way, err := Way(0, d.Schema)
-		if err != nil {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return d.write(ctx, tx, in) })
+}
+
+// errProved ends a transaction that proved a dump, so that nothing of it stays.
+var errProved = errors.New("the dump is whole")
+
+// Prove writes a dump to a schema of its own, counts its rows, and takes all of it back. The database may be in use: it needs room for the dump until then.
+func (s *Store) Prove(ctx context.Context, d Dump, in func(take func(io.Reader) error) error) error {
+	if err := newEnough(ctx, s.pool); err != nil {
+		return err
+	}
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `CREATE SCHEMA proof; SET LOCAL search_path TO proof`); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, makeSchema); err != nil {
+		if err := d.write(ctx, tx, in); err != nil {
 			return err
 		}
-		for _, m := range way {
-			if _, err := m.lead(ctx, tx, false); err != nil {
-				return err
-			}
-		}
-		got := map[string]int64{}
-		if err := in(func(archive io.Reader) error { return load(ctx, tx, archive, got) }); err != nil {
-			return err
-		}
-		for name, want := range d.Rows {
-			if got[name] != want {
-				return fmt.Errorf("the backup has %d rows of %s, and %d were written to it", got[name], name, want)
-			}
-		}
-		return number(ctx, tx)
+		return errProved
 	})
+	if errors.Is(err, errProved) {
+		return nil
+	}
+	return err
+}
+
+// write makes the schema of a dump, and writes its tables.
+func (d Dump) write(ctx context.Context, tx pgx.Tx, in func(take func(io.Reader) error) error) error {
+	way, err := Way(0, d.Schema)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, makeSchema); err != nil {
+		return err
+	}
+	for _, m := range way {
+		if _, err := m.lead(ctx, tx, false); err != nil {
+			return err
+		}
+	}
+	got := map[string]int64{}
+	if err := in(func(archive io.Reader) error { return load(ctx, tx, archive, got) }); err != nil {
+		return err
+	}
+	for name, want := range d.Rows {
+		if got[name] != want {
+			return fmt.Errorf("the backup has %d rows of %s, and %d were written to it", want, name, got[name])
+		}
+	}
+	return number(ctx, tx)
 }
 
 // load reads the files of an archive, and counts the rows of each table.

@@ -1,5 +1,7 @@
 // Package store keeps what installations reported, and what people wrote of them, in PostgreSQL. A report is taken whole, in one transaction, or not at all; what was acknowledged is on
 // disk. Reports may arrive late, twice and in any order: what is kept is the same in the end. It holds no figures: those are counted from what Fleet reads.
+//
+// One package because all of it is one schema: what takes, reads, dumps and migrates it changes together, and nothing else knows its tables.
 package store
 
 import (

@@ -63,6 +63,19 @@ func StartSmall(t *testing.T, size int) *Server {
 	}, "fsync=on")
 }
 
+// StartDisk starts one on a disk of so many MB in a file, which takes no more room than what is written. Only root can make it.
+func StartDisk(t *testing.T, size int) *Server {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "disk")
+	return start(t, func(dir string) {
+		command := fmt.Sprintf("truncate -s %dM %s && mkfs.ext4 -q -m 0 %[2]s && mount -o loop %[2]s %[3]s", size, file, dir)
+		if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+			t.Skipf("NOT CHECKED: no disk can be made here: %v %s", err, out)
+		}
+		t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	}, "fsync=on")
+}
+
 // Fill takes all room that is left on the disk of a server, and gives what gives it back.
 func (s *Server) Fill(t *testing.T) (free func()) {
 	t.Helper()
@@ -71,9 +84,12 @@ func (s *Server) Fill(t *testing.T) (free func()) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for size := 1 << 20; size > 0; size /= 2 {
+	at := int64(0)
+	for size := int64(1 << 30); size > 0; size /= 2 {
 		for err = nil; err == nil; {
-			_, err = f.Write(make([]byte, size))
+			if err = syscall.Fallocate(int(f.Fd()), 0, at, size); err == nil {
+				at += size
+			}
 		}
 		if !errors.Is(err, syscall.ENOSPC) {
 			t.Fatal(err)
@@ -149,6 +165,17 @@ func (s *Server) Up(t *testing.T) {
 	s.run(t, "pg_ctl", "--pgdata="+s.data(), "--silent", "--wait", "--log="+filepath.Join(s.dir, "log"), "--options="+s.settings, "start")
 }
 
+// Again starts the server again if it ended by itself.
+func (s *Server) Again(t *testing.T) {
+	t.Helper()
+	c, err := pgx.Connect(context.Background(), s.addressOf("postgres"))
+	if err != nil {
+		s.Up(t)
+		return
+	}
+	_ = c.Close(context.Background()) // nothing was written
+}
+
 // Process is the number of the server's process, whose children do the work.
 func (s *Server) Process(t *testing.T) int {
 	t.Helper()
@@ -195,8 +222,7 @@ func (s *Server) run(t *testing.T, name string, args ...string) {
 func (s *Server) Database(t *testing.T) string {
 	t.Helper()
 	name := fmt.Sprintf("hq%d", s.n.Add(1))
-	address := func(db string) string { return fmt.Sprintf("postgres:///%s?host=%s&user=hq", db, s.dir) }
-	c, err := pgx.Connect(context.Background(), address("postgres"))
+	c, err := pgx.Connect(context.Background(), s.addressOf("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,5 +230,9 @@ func (s *Server) Database(t *testing.T) string {
 	if _, err := c.Exec(context.Background(), "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
-	return address(name)
+	return s.addressOf(name)
+}
+
+func (s *Server) addressOf(database string) string {
+	return fmt.Sprintf("postgres:///%s?host=%s&user=hq", database, s.dir)
 }
