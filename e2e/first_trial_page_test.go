@@ -32,7 +32,7 @@ func TestFirstTrialPage(t *testing.T) {
 	d := inDebian(s)
 	t.Cleanup(func() { sweep(t, s.name) })
 	played := ""
-	for _, m := range regexp.MustCompile(`(?m)^    berth (\S.*?)(?: +#.*)?$`).FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^    (?:\$ )?berth (\S.*?)(?: +#.*)?$`).FindAllStringSubmatch(string(page), -1) {
 		args := strings.Fields(strings.ReplaceAll(m[1], "--delete-data sourcegraph", "--delete-data "+s.name))
 		switch m[1] {
 		case "init":

@@ -90,6 +90,25 @@ type environment struct {
 	dir    string
 	getenv func(string) string
 	answer string // to what berth asks; "": there is no terminal
+	seen   bool   // what somebody types is part of what is printed, as on a screen
+}
+
+// keyboard gives one line at a time, and shows it on the screen.
+type keyboard struct {
+	lines  []string
+	screen io.Writer
+}
+
+func (k *keyboard) Read(b []byte) (int, error) {
+	if len(k.lines) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, k.lines[0])
+	_, _ = k.screen.Write(b[:n]) // into memory
+	if k.lines[0] = k.lines[0][n:]; k.lines[0] == "" {
+		k.lines = k.lines[1:]
+	}
+	return n, nil
 }
 
 // onWorld types a command on a world: what it prints, its standard output alone, and its exit code. It is killed at the effect killAt, unless that is 0.
@@ -99,6 +118,9 @@ func onWorld(w *fake.World, killAt int, at environment, args []string) (text str
 	e := &Env{Stdout: io.MultiWriter(&out, &stdout), Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
 		Environment: installation.Environment{Stdin: strings.NewReader(at.answer + "\n"), Interactive: at.answer != "", Stderr: &out, Dir: at.dir,
 			Getenv: at.getenv, Now: w.Now}}
+	if at.seen && at.answer != "" {
+		e.Stdin = &keyboard{slices.Collect(strings.Lines(at.answer + "\n")), &out}
+	}
 	code = Run(context.Background(), e, args)
 	return out.String(), stdout.Bytes(), code
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -13,92 +14,174 @@ import (
 	"berth/internal/installation/fake"
 )
 
-// played marks a page that this test plays.
-const played = "<!-- Played by internal/cli/pages_test.go."
-
-// TestPages plays the pages for people on an engine or a cluster in memory, from top to bottom, each in a folder of its own:
-//   - In a block of code that is indented, "$ berth ..." is typed, and the lines below it are the answer. A line "..." stands for some lines, and "..."
-//     in a line for some text. A command of whose answer nothing else is shown must succeed. With -update, answers without "..." are written again.
-//   - A block of YAML that begins with the target is the config from there on, and must be rendered without a problem.
-//   - "<!-- play: block NAME -->": the next block is that file. "file NAME TEXT", "env NAME VALUE", "certificate NAME KEY" and "world CHANGE NAME" do
-//     what the page does not show; "new" begins again.
+// TestPages plays all pages for people on an engine or a cluster in memory, from top to bottom, each in a folder of its own:
+//   - In a block of code, a line "$ berth ..." is typed, and the lines below it are the answer. A line "..." stands for some lines, and "..."
+//     in a line for some text. With -update, answers without "..." are written again.
+//   - A line "berth ..." is typed, too, up to a comment, and sh does "echo". It must succeed, as must a command of whose answer nothing is shown.
+//   - A block of YAML that begins with the target and has a url is the config from there on, and must be rendered without a problem.
+//   - Commands that this test can't type stand in a block of their own with a mark above it: "<!-- play: by TEST -->" names the test that does,
+//     "<!-- play: not REASON -->" says why none does. A command without a mark is an error, and so is a mark without a command.
+//   - "<!-- play: block NAME -->": the next block is that file. "file NAME TEXT", "env NAME VALUE", "certificate NAME KEY", "type berth ..." and
+//     "world CHANGE NAME" do what the page does not show; "answer TEXT" is what somebody types when a command of the next block asks; each command of
+//     a block after "each" begins where the block does; "new" begins again.
 //
 // Other variables that a config names are set. TIME, WHEN and NAME stand for what differs.
 func TestPages(t *testing.T) {
-	names, err := filepath.Glob("../../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, commands := 0, 0
+	names := []string{"../../README.md"}
+	walk(t, "../../docs", ".md", func(name string) { names = append(names, name) })
+	pages, counts := 0, map[string]int{}
 	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(text), played) {
-			continue
-		}
-		pages++
+		text := string(read(t, name))
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			p := &playing{t: t, lines: strings.Split(string(text), "\n")}
+			p := &playing{t: t, lines: strings.Split(text, "\n"), counts: counts}
 			p.begin()
 			p.play()
-			commands += p.commands
+			pages++
 			got := strings.Join(p.out, "\n")
-			if flag.Lookup("update").Value.String() == "true" && !t.Failed() && got != string(text) {
+			if flag.Lookup("update").Value.String() == "true" && !t.Failed() && got != text {
 				if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
 		})
 	}
-	if pages < 7 || commands < 50 {
-		t.Errorf("only %d pages with %d commands were played", pages, commands)
+	t.Logf("commands: %d typed here, %d by other tests, %d by none", counts["here"], counts["by"], counts["not"])
+	if pages == len(names) && (counts["here"] < mostTyped || counts["not"] > leastLeft) {
+		t.Errorf("%d commands are typed here, and there were %d; no test types %d, and there were %d", counts["here"], mostTyped, counts["not"], leastLeft)
 	}
 }
 
+// How many commands of the pages this test typed, and how many no test did, when somebody looked last.
+const mostTyped, leastLeft = 187, 8
+
 // playing is a page that is played.
 type playing struct {
-	t        *testing.T
-	lines    []string
-	at       int
-	out      []string // the page with the answers of today
-	commands int
-	world    *fake.World
-	dir      string
-	env      map[string]string
-	block    string // the file that the next block is
-	config   string // was written, and not rendered yet: the files that it names may stand below it
+	t      *testing.T
+	lines  []string
+	at     int
+	out    []string // the page with the answers of today
+	counts map[string]int
+	world  *fake.World
+	dir    string
+	env    map[string]string
+	block  string // the file that the next block is
+	config string // was written, and not rendered yet: the files that it names may stand below it
+	next   block  // what marks say of the next block
+}
+
+// block is what marks say of a block of commands.
+type block struct {
+	kind   string // who types its commands: "by" another test, "not" any; "": this test
+	each   bool
+	answer string
+	used   bool // it had a command
 }
 
 func (p *playing) begin() {
 	p.world, p.dir, p.env = fake.New(), p.t.TempDir(), map[string]string{}
 }
 
-// next takes the next line over.
-func (p *playing) next() string {
+// take takes the next line over.
+func (p *playing) take() string {
 	line := p.lines[p.at]
 	p.at++
 	p.out = append(p.out, line)
 	return line
 }
 
+// program is how a line begins that somebody types into a shell.
+var program = regexp.MustCompile(`^(?:\$ |(?:sudo |[A-Z_]+=\S+ )*(?:age-keygen|apt|aws|az|berth|berth-hq|cat|cd|cp|createdb|curl|dnf|docker|echo|gcloud|getent|git|go|helm|` +
+	`kubectl|kustomize|make|minisign|mkdir|oc|openssl|pg_restore|psql|scp|sh|sha256sum|skopeo|sops|src|ssh|systemctl|tar|zstd) )`)
+
 func (p *playing) play() {
 	for p.at < len(p.lines) {
-		line := p.next()
-		typed, isTyped := strings.CutPrefix(line, "    $ berth")
+		line := p.take()
+		code, isCode := strings.CutPrefix(line, "    ")
 		wish, isWish := strings.CutPrefix(line, "<!-- play: ")
 		switch {
-		case isTyped:
-			p.typed(strings.Fields(typed))
 		case isWish:
 			p.prepare(strings.TrimSuffix(wish, " -->"))
-		case strings.HasPrefix(line, "```") && line != "```":
+		case strings.HasPrefix(line, "```"):
 			p.file(line[3:])
+		case isCode && program.MatchString(code):
+			p.command(code)
+		case !isCode && line != "":
+			p.leave()
 		}
 	}
+	p.leave()
 	p.render()
 }
+
+// leave ends what marks said of a block.
+func (p *playing) leave() {
+	switch {
+	case p.next.used:
+		p.next = block{}
+	case p.next != (block{}):
+		p.t.Errorf("line %d: the mark above has no command below it", p.at)
+	}
+}
+
+// command types a line, or leaves it to whom the mark names.
+func (p *playing) command(line string) {
+	p.next.used = true
+	typed, isTyped := strings.CutPrefix(line, "$ ")
+	typed, isOurs := strings.CutPrefix(typed, "berth ")
+	switch {
+	case p.next.kind != "":
+		p.counts[p.next.kind]++
+	case strings.HasPrefix(typed, "echo "):
+		p.render()
+		sh := exec.Command("sh", "-c", typed)
+		sh.Dir = p.dir
+		if out, err := sh.CombinedOutput(); err != nil {
+			p.t.Errorf("line %d: %v\n%s", p.at, err, out)
+		}
+		p.counts["here"]++
+	case !isOurs:
+		p.t.Errorf("line %d: nobody types %q: put <!-- play: by TEST --> or <!-- play: not REASON --> above the block", p.at, line)
+	case isTyped:
+		p.typed(words(typed))
+	default:
+		p.listed(words(typed))
+	}
+}
+
+// words are those of a command line, as a shell reads them: up to a comment, quotes hold words together.
+func words(line string) (all []string) {
+	line, _, _ = strings.Cut(line, " #")
+	for _, m := range regexp.MustCompile(`"([^"]*)"|'([^']*)'|\S+`).FindAllStringSubmatch(line, -1) {
+		all = append(all, cmp.Or(m[1], m[2], m[0]))
+	}
+	return all
+}
+
+// listed types a command of a list, which shows no answers.
+func (p *playing) listed(args []string) {
+	p.render()
+	world, dir := p.world, p.dir
+	if p.next.each {
+		p.world, p.dir = world.Copy(), p.t.TempDir()
+		if err := os.CopyFS(p.dir, os.DirFS(dir)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if text, code := p.run(args); code != ExitOK && code != ExitChanges {
+		p.t.Errorf("line %d: berth %s ends with %d:\n%s", p.at, strings.Join(args, " "), code, text)
+	}
+	p.world, p.dir = world, dir
+}
+
+// run runs a command.
+func (p *playing) run(args []string) (text string, code int) {
+	p.counts["here"]++
+	text, _, code = onWorld(p.world, 0, environment{dir: p.dir, getenv: func(name string) string { return p.env[name] }, answer: p.next.answer, seen: true}, args)
+	return steady(backupName.ReplaceAllString(strings.ReplaceAll(text, p.dir, "DIR"), "WHEN           $1")), code
+}
+
+// backupName is the name of a backup in a table: what stands for it is as wide.
+var backupName = regexp.MustCompile(`\b2026[0-9]{4}-[0-9]{6}(  )`)
 
 // typed types a command, and holds its answer against the page.
 func (p *playing) typed(args []string) {
@@ -116,9 +199,8 @@ func (p *playing) typed(args []string) {
 			shown, end = append(shown, line), p.at+1
 		}
 	}
-	p.commands++
-	text, _, code := onWorld(p.world, 0, environment{dir: p.dir, getenv: func(name string) string { return p.env[name] }}, args)
-	answer := strings.Split(strings.TrimRight(steady(strings.ReplaceAll(text, p.dir, "DIR")), "\n"), "\n")
+	text, code := p.run(args)
+	answer := strings.Split(strings.TrimRight(trailing.ReplaceAllString(text, ""), "\n"), "\n")
 	all := strings.Join(shown, "")
 	switch {
 	case (all == "" || all == "...") && code != ExitOK && code != ExitChanges:
@@ -133,9 +215,12 @@ func (p *playing) typed(args []string) {
 		}
 	}
 	for _, line := range shown {
-		p.out = append(p.out, strings.TrimRight("    "+line, " "))
+		p.out = append(p.out, strings.TrimRight("    "+line, " ")) // an empty line
 	}
 }
+
+// trailing spaces are no part of a page.
+var trailing = regexp.MustCompile(`(?m) +$`)
 
 // agrees reports whether an answer has all the lines that are shown of it, in their order. Between "..." they follow each other.
 func agrees(shown, answer []string) bool {
@@ -155,15 +240,18 @@ var variable = regexp.MustCompile(`\{env: ([A-Z0-9_]+)\}`)
 // file writes a block of code that is a file.
 func (p *playing) file(language string) {
 	text := ""
-	for line := p.next(); line != "```"; line = p.next() {
+	for line := p.take(); line != "```"; line = p.take() {
 		text += line + "\n"
+		if language == "" && program.MatchString(line) {
+			p.command(line)
+		}
 	}
 	if p.block != "" {
 		p.write(p.block, text)
 		p.block = ""
 		return
 	}
-	if language != "yaml" || !strings.HasPrefix(text, "target:") {
+	if language != "yaml" || !strings.HasPrefix(text, "target:") || !strings.Contains(text, "\nurl:") {
 		return
 	}
 	p.render()
@@ -189,9 +277,21 @@ func (p *playing) render() {
 func (p *playing) prepare(wish string) {
 	what, rest, _ := strings.Cut(wish, " ")
 	name, more, _ := strings.Cut(rest, " ")
+	more = strings.ReplaceAll(more, `\n`, "\n")
 	switch change := changes[name]; {
 	case what == "new":
 		p.begin()
+	case what == "by":
+		p.next.kind = what
+		p.exists(name, more)
+	case what == "not" && rest != "":
+		p.next.kind = what
+	case what == "each":
+		p.next.each = true
+	case what == "answer":
+		p.next.answer = strings.ReplaceAll(rest, `\n`, "\n")
+	case what == "type" && name == "berth":
+		p.listed(words(more))
 	case what == "block":
 		p.block = name
 	case what == "env":
@@ -207,6 +307,20 @@ func (p *playing) prepare(wish string) {
 	default:
 		p.t.Errorf("line %d: nobody knows %q", p.at, wish)
 	}
+}
+
+// exists holds that a test is there: a folder of the source and a test in it, or a script.
+func (p *playing) exists(path, test string) {
+	files, _ := filepath.Glob(filepath.Join("../..", path, "*_test.go")) // the pattern is a good one
+	if strings.HasSuffix(path, ".txtar") {
+		files = []string{filepath.Join("../..", path)}
+	}
+	for _, file := range files {
+		if text := string(read(p.t, file)); test == "" || strings.Contains(text, "func "+test+"(t *testing.T)") {
+			return
+		}
+	}
+	p.t.Errorf("line %d: there is no test %s in %s", p.at, test, path)
 }
 
 func (p *playing) write(name, text string) {

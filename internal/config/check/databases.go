@@ -45,7 +45,7 @@ func (c *checker) databaseSettings() {
 
 // tunesDatabases reports whether the config changes a database, or what connects to it.
 func (c *checker) tunesDatabases() bool {
-	return len(c.Databases) > 0 || len(c.Services) > 0
+	return len(c.Databases) > 0 || len(c.Services) > 0 || c.Size != ""
 }
 
 // setting is the value of a setting, the config's or the release's, and whether it is the config's.
@@ -154,7 +154,7 @@ func (c *checker) tooMany(known *catalogue.PostgresSettings, database string) (a
 			continue
 		}
 		count, pool := 1, known.Pool
-		if n := c.Services[service].Replicas; n != nil {
+		if n := c.sized(service).Replicas; n != nil {
 			count = *n
 		}
 		if n, err := strconv.Atoi(c.Services[service].Env[poolVariable].Text); err == nil {
@@ -171,6 +171,9 @@ func (c *checker) tooMany(known *catalogue.PostgresSettings, database string) (a
 		at = "databases." + database + ".settings.max_connections"
 	case at == "" && frontends > limit:
 		at = "services.sourcegraph-frontend.replicas"
+		if c.Services["sourcegraph-frontend"].Replicas == nil {
+			at = "size"
+		}
 	}
 	if at == "" || frontends <= limit && sum-limit <= max(before-shipped, 0) {
 		return "", 0, 0

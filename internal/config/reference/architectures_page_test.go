@@ -33,6 +33,11 @@ type architectures struct {
 		What     string           `yaml:"what"`
 		Evidence string           `yaml:"evidence"`
 	} `yaml:"tested"`
+	Lines []struct {
+		Size   string           `yaml:"size"`
+		Target catalogue.Target `yaml:"target"`
+		Lines  string           `yaml:"lines"`
+	} `yaml:"lines"`
 	History []struct {
 		Date string `yaml:"date"`
 		What string `yaml:"what"`
@@ -116,7 +121,7 @@ func allArchitectures(t *testing.T) (out []architecture) {
 				t.Fatalf("there is no size %s", s.Name)
 			}
 			a := architecture{size: s, target: target, Estimate: e}
-			a.config = fmt.Sprintf("target: %s\nrelease: %s\nurl: https://sourcegraph.example.com\n", target, release.Version)
+			a.config = fmt.Sprintf("target: %s\nrelease: %s\nurl: https://sourcegraph.example.com\ntls: {external: true}      # a load balancer in front has the certificate\n", target, release.Version)
 			if lacking := config.Lacking(release, a.Needs(), target); len(lacking) > 0 {
 				a.config += "services:\n"
 				for _, v := range a.Services {
@@ -186,8 +191,14 @@ func (says architectures) page(t *testing.T, a architecture) []byte {
 	}
 	b.WriteString("\n```\n" + a.diagram() + "```\n\n## What it asks for\n\n")
 	a.asks(t, &b)
-	fmt.Fprintf(&b, "\nThe config, with what the release does not ship. `size: %s` says the same in one line, and single values beside it win:\n\n```yaml\n%s```\n\n## What may be changed\n\n",
-		strings.ToLower(a.size.Name), a.config)
+	text, of := a.config, ""
+	for _, l := range says.Lines {
+		if l.Size == a.size.Name && l.Target == a.target {
+			text, of = text+l.Lines, " for services"
+		}
+	}
+	fmt.Fprintf(&b, "\nThe config, with what the release does not ship. `size: %s` says the same%s in one line, and single values beside it win:\n\n```yaml\n%s```\n\n## What may be changed\n\n",
+		strings.ToLower(a.size.Name), of, text)
 	for _, c := range says.Changes {
 		fmt.Fprintf(&b, "- %s\n", c)
 	}

@@ -14,6 +14,8 @@ const configHead = `# The config: sourcegraph.yaml
 
 The file says what you want. Everything that it does not mention has Sourcegraph's default. These lines are enough:
 
+<!-- play: certificate sourcegraph.pem sourcegraph.key -->
+
 ` + "```yaml" + `
 target: compose
 release: 7.5.4453

@@ -44,6 +44,8 @@ function as ` + "`berth size`" + `. A value of a service in the file wins over i
 
 ## What runs already
 
+<!-- play: by internal/cli TestMeasured -->
+
     berth size --measured
 
 asks the installation of your config: its database for people and repositories, its Prometheus for the most that services and disks used in the last 14 days, and

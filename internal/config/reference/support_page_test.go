@@ -14,7 +14,15 @@ const supportHead = `# What is officially supported
 
 Each statement has its source, and the day on which the source was read. Ask it in your own words:
 
-    berth support ask "postgres 15 external on 7.4"
+<!-- play: file sourcegraph.yaml target: compose\nrelease: 7.5.4453\nurl: http://localhost -->
+<!-- play: file requirements.txt Postgres 16 of our own\nSAML -->
+
+    $ berth support ask "postgres 15 external on 7.4"
+    No (Sourcegraph 7.4)
+    ...
+
+Or ask for a list, a config, all ways to deploy, or another release:
+
     berth support check requirements.txt      # a list of requirements, one a line, as people write them
     berth support check requirements.txt --propose bank      # and of it a config, and a page for the customer
     berth support check sourcegraph.yaml      # what a config needs
