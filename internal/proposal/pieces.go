@@ -55,7 +55,7 @@ var pieces = []piece{
 		asks: "At which address does the registry have Sourcegraph's images (images.registry)? `berth lock` records them."},
 	{subjects: []string{"proxy"}, key: "proxy", value: is("{http: {env: PROXY_URL}, https: {env: PROXY_URL}}"), asks: "The address of the proxy, with its user and password, in the variable PROXY_URL."},
 	{subjects: []string{"window", "upgrades"}, says: weekly.String(), key: "upgrades", value: window, asks: "In which time zone is the change window (upgrades.window)?"},
-	{subjects: []string{"backup"}, key: "backup", value: backups, asks: "Where do backups go (backup.to), and whose keys may read them (backup.recipients)?"},
+	{subjects: []string{"backup", "recovery"}, key: "backup", value: backups, asks: "Where do backups go (backup.to), and whose keys may read them (backup.recipients)?"},
 
 	{subjects: []string{"openshift"}, target: catalogue.Kubernetes, key: "kubernetes", value: is("openshift: true")},
 	{subjects: []string{"clusterless"}, target: catalogue.Kubernetes, key: "kubernetes", value: is("clusterScoped: false")},

@@ -1,11 +1,16 @@
 package proposal
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"berth/catalogue"
 	"berth/internal/config"
@@ -18,13 +23,64 @@ func proposed(t testing.TB, name, list string) *Proposal {
 	t.Helper()
 	c := catalogue.Embedded()
 	const release = "7.5.4453"
-	answers := support.New(c.SupportRecord(), c.Sizing(), release, []string{"7.4", "7.5"}, "2026-11-29").Lines(list, release)
+	var minors []string
+	for _, v := range c.Versions("") {
+		minors = append(minors, catalogue.Minor(v.Version))
+	}
+	answers := support.New(c.SupportRecord(), c.Sizing(), release, minors, "2026-11-29").Lines(list, release)
 	p, err := Of(Input{Name: name, Answers: answers, Tables: size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}, Read: c.SupportRecord().Read, Berth: "test",
 		Releases: func(on catalogue.Target) (*catalogue.Release, error) { return c.Release(release, on) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// TestAnswers: each line of the lists is answered as somebody judged it to be right, in less than a second for all of them.
+func TestAnswers(t *testing.T) {
+	lists, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(lists) != 10 {
+		t.Fatalf("%d lists: %v", len(lists), err)
+	}
+	var b strings.Builder
+	b.WriteString("# What the record answers to each line of the lists: the verdict, the subjects, and what it does not understand. Each line was judged by hand.\n")
+	began := time.Now()
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "\n## %s\n", filepath.Base(list))
+		for _, a := range proposed(t, filepath.Base(list), string(text)).in.Answers {
+			var subjects []string
+			for _, f := range a.Findings {
+				subjects = append(subjects, strings.TrimSpace(f.Subject+" "+f.Version))
+			}
+			fmt.Fprintf(&b, "%s\n    %s: %s", a.Question, a.Verdict, strings.Join(subjects, ", "))
+			if len(a.Ignored) > 0 {
+				fmt.Fprintf(&b, " (not understood: %s)", strings.Join(a.Ignored, ", "))
+			}
+			b.WriteString("\n")
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("ten lists took %s", took)
+	}
+	const golden = "testdata/answers.golden"
+	if *update {
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("answers changed; judge each, then: go test ./internal/proposal -update\n%s", diff)
+	}
 }
 
 // TestLists: what each list asks for is in its config or among its open points.

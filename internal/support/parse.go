@@ -15,6 +15,7 @@ type question struct {
 	ignored []string // words that say something, and nobody knows what
 	// How many there are, where the question says so; 0: it does not.
 	people, repositories int
+	gigabytes            bool // it says how much data there is
 }
 
 // named is a subject that a question names, with the version behind it.
@@ -26,9 +27,11 @@ type named struct {
 var (
 	versionWord = regexp.MustCompile(`^v?(\d+(?:\.\d+)*)(?:\.x|\+)?$`)
 	// amount is a number that is no version: 3,500, 9,000, 700GB, 99.9%, 24h.
-	amount = regexp.MustCompile(`^[~<>]?\$?\d[\d.,]*(?:%|k|m|g|t|gb|tb|mb|gib|tib|ms|s|h|min|d|x)?$`)
-	units  = []string{"gb", "tb", "mb", "gib", "tib", "cores", "core", "cpus", "vcpus", "cpu", "s", "h", "min", "minutes", "hours", "days", "day", "seconds", "second", "%", "percent",
-		"users", "developers", "engineers", "people", "students", "repositories", "repos", "series", "lines", "depots", "nodes", "searches", "search", "index", "indexes", "largest", "memory", "ram", "disk", "quarter", "night", "weekend", "end", "time"}
+	amount    = regexp.MustCompile(`^[~<>]?\$?\d[\d.,]*(?:%|k|m|g|t|gb|tb|mb|gib|tib|ms|s|h|min|d|x)?$`)
+	bytesOf   = regexp.MustCompile(`^\d[\d.,]*(?:gb|tb|gib|tib)$`)
+	byteUnits = []string{"gb", "tb", "gib", "tib"}
+	units     = []string{"gb", "tb", "mb", "gib", "tib", "cores", "core", "cpus", "vcpus", "cpu", "s", "h", "min", "minutes", "hours", "days", "day", "seconds", "second", "%", "percent",
+		"users", "developers", "engineers", "people", "students", "repositories", "repos", "series", "lines", "depots", "nodes", "searches", "search", "index", "indexes", "memory", "ram", "disk", "quarter", "night", "weekend", "end", "time"}
 )
 
 // parse reads a question from left to right: the longest phrase of the record wins at each place.
@@ -44,6 +47,7 @@ func (r *Reader) parse(text string) question {
 		if n == 0 {
 			w := words[i]
 			q.count(words[i:])
+			q.gigabytes = q.gigabytes || bytesOf.MatchString(w) || i > 0 && slices.Contains(byteUnits, w) && amount.MatchString(words[i-1])
 			if !r.fillers[w] && !amount.MatchString(w) && !versionWord.MatchString(w) && !slices.Contains(units, w) {
 				q.ignored = append(q.ignored, w)
 			}
@@ -51,13 +55,14 @@ func (r *Reader) parse(text string) question {
 			continue
 		}
 		i += n
+		behind := i
 		found := named{subject: p.subject}
 		subject := r.record.Subjects[p.subject]
 		takes := subject.Takes == "version" || subject.VersionOf != "" || slices.ContainsFunc(subject.Also, func(also string) bool { return r.record.Subjects[r.index(also)].Takes == "version" })
-		if takes {
-			if version, n := versionBehind(words[i:]); n > 0 {
-				found.version, i = version, i+n
-			}
+		if version, n := versionBehind(words[i:]); n > 0 && takes {
+			found.version, i = version, i+n
+		} else if n == 1 && strings.Contains(version, ".") && !r.release(version) { // the record knows no versions of it
+			q.ignored, i = append(q.ignored, strings.Join(words[behind-1:i+1], " ")), i+1
 		}
 		q.named = append(q.named, found)
 	}
@@ -118,14 +123,19 @@ func (r *Reader) sourcegraphRelease(words []string, behind bool) (release string
 	if m == nil || !behind && words[0] != "sourcegraph" && words[0] != "release" && words[0] != "on" {
 		return "", 0
 	}
-	parts := strings.Split(m[1], ".")
-	if len(parts) < 2 || !slices.Contains(r.minors, parts[0]+"."+parts[1]) {
+	if !r.release(m[1]) {
 		return "", 0
 	}
 	if n+1 < len(words) && slices.Contains(units, words[n+1]) {
 		return "", 0
 	}
 	return m[1], n + 1
+}
+
+// release reports whether a version is one of a release of Sourcegraph.
+func (r *Reader) release(version string) bool {
+	parts := strings.Split(version, ".")
+	return len(parts) > 1 && slices.Contains(r.minors, parts[0]+"."+parts[1])
 }
 
 // phrase is the longest phrase of the record at the begin of words.

@@ -23,6 +23,8 @@ type Answer struct {
 	Repositories int    `json:"repositories,omitempty"`
 	Release      string `json:"release"` // of Sourcegraph, that the answer is for
 	Assumed      bool   `json:"releaseAssumed,omitempty"`
+	// ReleaseSays is about the release itself, where the question names one that gets no support any more.
+	ReleaseSays string `json:"releaseSays,omitempty"`
 }
 
 // Finding is what the record says about one subject.
@@ -126,20 +128,32 @@ func (r *Reader) Ask(question, release string) Answer {
 	q := r.parse(question)
 	a := Answer{Question: strings.TrimSpace(question), Ignored: q.ignored, People: q.people, Repositories: q.repositories, Release: cmp.Or(q.release, release, r.newest)}
 	a.Assumed = q.release == "" && release == ""
-	seen := map[string]bool{}
 	for _, n := range q.named {
 		for _, f := range r.findings(n, a.Release) {
-			if !seen[f.Subject] {
-				seen[f.Subject] = true
-				a.Findings = append(a.Findings, f)
-			}
+			a.add(f)
 		}
 	}
 	if q.people+q.repositories > 0 {
-		a.Findings = append(a.Findings, r.size(q.people, q.repositories))
+		a.Findings = append(a.Findings, r.size(q))
 	}
 	a.Verdict = r.verdict(&a)
+	if of := r.findings(named{r.index("release"), ""}, a.Release); q.release != "" && len(of) > 0 && of[0].Status != catalogue.Supported {
+		a.ReleaseSays = fmt.Sprintf("Sourcegraph %s itself: %s. %s", a.Release, of[0].Status, of[0].Says)
+	}
 	return a
+}
+
+// add keeps what the record says of a subject. What it says of a version counts more than what it says of none: "ElastiCache, Redis 5".
+func (a *Answer) add(f Finding) {
+	for i, g := range a.Findings {
+		if g.Subject == f.Subject && (g.Version == f.Version || f.Version == "" || g.Version == "") {
+			if g.Version == "" {
+				a.Findings[i] = f
+			}
+			return
+		}
+	}
+	a.Findings = append(a.Findings, f)
 }
 
 // verdict is the worst of an answer's findings, without what an exception allows, which it notes.
@@ -204,13 +218,16 @@ func (r *Reader) alive(s catalogue.SupportSubject, release string) (f Finding, o
 		Stage: now.Stage, Life: s.Life, WayOff: s.WayOff}, true
 }
 
-// size is what so many people and repositories need.
-func (r *Reader) size(people, repositories int) Finding {
+// size is what so many people and repositories need. GB in a question count, too; they are asked of berth size.
+func (r *Reader) size(q question) Finding {
 	f := Finding{Subject: "size", Title: "Size", Status: catalogue.Guidance, Source: r.sizing.Source, Read: r.record.Read}
-	size, beyond := r.sizing.For(people, repositories)
+	size, beyond := r.sizing.For(q.people, q.repositories)
 	f.Says = fmt.Sprintf("%s: %d cores and %d GB of memory in all, for up to %d people and %d repositories.", size.Name, size.Cores, size.Memory, size.People, size.Repositories)
 	if beyond {
 		f.Status, f.Says = catalogue.Exception, fmt.Sprintf("More than the largest documented size, which is for %d people and %d repositories. Ask Sourcegraph.", size.People, size.Repositories)
+	}
+	if q.gigabytes {
+		f.Says += " That is for these numbers alone; how many GB they have decides, too: berth size --total GB --largest-repo GB."
 	}
 	return f
 }

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/diag"
 	"berth/internal/proposal"
 	"berth/internal/support"
 )
@@ -47,7 +49,13 @@ func SupportLines(w io.Writer, answers []support.Answer) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, v))
 		}
 	}
-	fmt.Fprintf(w, "\n%s, for Sourcegraph %s: %s\n", count(len(answers), "line"), answers[0].Release, strings.Join(parts, " · "))
+	var releases []string
+	for _, a := range answers {
+		if !slices.Contains(releases, a.Release) {
+			releases = append(releases, a.Release)
+		}
+	}
+	fmt.Fprintf(w, "\n%s, for Sourcegraph %s: %s\n", count(len(answers), "line"), diag.Listed(releases, "and"), strings.Join(parts, " · "))
 }
 
 func finding(w io.Writer, f support.Finding) {
@@ -69,6 +77,9 @@ func finding(w io.Writer, f support.Finding) {
 }
 
 func ignored(w io.Writer, a support.Answer) {
+	if a.ReleaseSays != "" {
+		Fit(w, "  mind      ", a.ReleaseSays)
+	}
 	if len(a.Ignored) > 0 {
 		fmt.Fprintf(w, "  Not understood, so not answered: %s\n", strings.Join(a.Ignored, ", "))
 	}
