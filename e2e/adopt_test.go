@@ -34,7 +34,7 @@ func TestAdoptFork(t *testing.T) {
 	before := byProject(t)
 
 	said := s.must(0, "adopt", fork, "--project-name", "fork", "--url", fmt.Sprintf("http://localhost:%d", s.port))
-	says(t, said, "Sourcegraph "+release, "nothing that runs was touched", "next: berth plan")
+	says(t, said, "Sourcegraph "+release, "nothing that runs was changed", "next: berth plan")
 	await(t, 2*time.Minute, "the plan to be empty", func() bool {
 		code, out := s.berth("plan")
 		if strings.Contains(out, "differs") {
@@ -60,7 +60,7 @@ func TestAdoptFork(t *testing.T) {
 	s.search("example/fork", "needle-fork")
 
 	// And back.
-	says(t, s.must(0, "adopt", "undo", "--yes"), "no container was touched", "docker compose")
+	says(t, s.must(0, "adopt", "undo", "--yes"), "no container was changed", "docker compose")
 	compose("up", "-d", "--quiet-pull")
 	s.answers()
 	s.search("example/fork", "needle-fork")

@@ -70,7 +70,7 @@ func (s *site) waits(want string) {
 	before := s.containers()
 	says(s.t, s.must(2, "agent"), want)
 	if now := s.containers(); !maps.Equal(now, before) {
-		s.t.Fatal("containers were touched")
+		s.t.Fatal("containers were changed")
 	}
 	says(s.t, s.must(0, "status"), "upgrades  "+want)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // TestBackupAndRestore: a backup of an installation that works is restored in place of what came later, and into another installation beside it, with
-// the same data. A backup that is killed goes on; one whose part was changed is refused, and nothing is touched.
+// the same data. A backup that is killed goes on; one whose part was changed is refused, and nothing is changed.
 func TestBackupAndRestore(t *testing.T) {
 	needs(t, engine, images(release))
 	s := newSite(t, "bak")
@@ -62,7 +62,7 @@ func TestBackupAndRestore(t *testing.T) {
 		}
 		other.must(0, "plan")
 	})
-	t.Run("a part that was changed is refused, and nothing is touched", func(t *testing.T) { s.in(t).changedPart(backup, key, before) })
+	t.Run("a part that was changed is refused, and nothing is changed", func(t *testing.T) { s.in(t).changedPart(backup, key, before) })
 }
 
 func (s *site) changedPart(backup, key, before string) {

@@ -136,7 +136,7 @@ func throughPostgres(s *site, stop string) {
 	)
 }
 
-// refusals tries the reasons to refuse an upgrade from 7.4. Each time nothing is touched, and the message has the code of the reason.
+// refusals tries the reasons to refuse an upgrade from 7.4. Each time nothing is changed, and the message has the code of the reason.
 func refusals(t *testing.T, s *site) {
 	before, running := s.data(), s.running()
 	refused := func(s *site, code string, args ...string) {
@@ -146,7 +146,7 @@ func refusals(t *testing.T, s *site) {
 			s.t.Errorf("exit %d, no %s in\n%s", exit, code, out)
 		}
 		if now := s.running(); !maps.Equal(now, running) {
-			s.t.Errorf("what runs was touched: %v, before %v", now, running)
+			s.t.Errorf("what runs was changed: %v, before %v", now, running)
 		}
 		says(s.t, s.read("sourcegraph.yaml"), "release: 7.4.0")
 	}
@@ -244,7 +244,7 @@ func refusedRelease(s *site, code string, words ...string) {
 	_, status := s.berth("status")
 	says(s.t, status, code)
 	if now := s.running(); !maps.Equal(now, running) {
-		s.t.Errorf("what runs was touched: %v, before %v", now, running)
+		s.t.Errorf("what runs was changed: %v, before %v", now, running)
 	}
 }
 

@@ -38,7 +38,7 @@ func TestClusterAdoptLive(t *testing.T) {
 	before := s.unhashed()
 
 	said := s.must(0, "adopt", "--namespace", s.name, "--url", "http://localhost")
-	says(t, said, "Sourcegraph "+release, "nothing that runs was touched", "ConfigMap/of-others")
+	says(t, said, "Sourcegraph "+release, "nothing that runs was changed", "ConfigMap/of-others")
 	config := s.read("sourcegraph.yaml")
 	says(t, config, `memory: "5Gi"`, `cpu: "3"`, `cpuRequest: "500m"`, "own-sidecar", "terminationGracePeriodSeconds: 45", "kubernetes.io/os: linux", "replicas: 2", "ClientIP", "OWN: theirs")
 	for _, default_ := range []string{"terminationMessagePath", "dnsPolicy", "restartPolicy", "progressDeadlineSeconds", "volumeMode", "ipFamilies", "clusterIP:", "schedulerName"} {

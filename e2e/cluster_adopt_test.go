@@ -37,7 +37,7 @@ func adoptHelm(t *testing.T, name string) {
 	s.kubectl("rollout", "status", "deployment/worker", "--timeout=2m")
 	before := s.unhashed()
 
-	says(t, s.must(0, "adopt", "--helm", "sourcegraph", "--namespace", s.name, "--url", "http://localhost"), "Sourcegraph "+release, "nothing that runs was touched", "Deployment/prometheus gets a hash")
+	says(t, s.must(0, "adopt", "--helm", "sourcegraph", "--namespace", s.name, "--url", "http://localhost"), "Sourcegraph "+release, "nothing that runs was changed", "Deployment/prometheus gets a hash")
 	says(t, s.read("sourcegraph.yaml"), `memory: "5Gi"`)
 	plan := s.must(2, "plan")
 	says(t, plan, "taken over from helm")

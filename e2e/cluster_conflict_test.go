@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestClusterConflict: another program set a field to another value than berth plans. Nothing is touched until the admin decides. Then berth does
+// TestClusterConflict: another program set a field to another value than berth plans. Nothing is changed until the admin decides. Then berth does
 // what was decided.
 func TestClusterConflict(t *testing.T) {
 	needs(t, control)

@@ -63,7 +63,7 @@ func (s *site) stores() {
 }
 
 // TestClusterGuardManifests: the guard refuses files of a release that can't follow the running one, before anything is replaced. When somebody
-// applies them all the same, the databases are not touched, the old frontends serve, and the old files restore everything.
+// applies them all the same, the databases are not changed, the old frontends serve, and the old files restore everything.
 func TestClusterGuardManifests(t *testing.T) {
 	needs(t, node, images("6.0.0", release, "7.6.0"))
 	const form = "manifests"

@@ -62,7 +62,7 @@ func TestClusterRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, right := range []string{"patch deployments.apps", "delete statefulsets.apps", "get pods/log", "list pods", "create jobs.batch", "list configmaps", "get secrets", "update leases.coordination.k8s.io"} {
-		t.Run("without "+right+" nothing is touched", func(t *testing.T) {
+		t.Run("without "+right+" nothing is changed", func(t *testing.T) {
 			s := s.in(t)
 			before := s.generations()
 			verb, resource, _ := strings.Cut(right, " ")
@@ -73,7 +73,7 @@ func TestClusterRights(t *testing.T) {
 				}
 			})
 			if now := s.generations(); now != before {
-				t.Errorf("something was touched: %s, before %s", now, before)
+				t.Errorf("something was changed: %s, before %s", now, before)
 			}
 		})
 	}

@@ -85,7 +85,7 @@ func TestClusterUpgradeNeverHealthy(t *testing.T) {
 	neverHealthy(olderCluster(t, "cup-sick", "7.4.0", 30095))
 }
 
-// TestClusterUpgradeRefused: an upgrade is refused before anything is touched, for one reason after the other.
+// TestClusterUpgradeRefused: an upgrade is refused before anything is changed, for one reason after the other.
 func TestClusterUpgradeRefused(t *testing.T) {
 	needs(t, long, node, images("7.4.0", release, "7.6.0"))
 	refusals(t, olderCluster(t, "cup-refused", "7.4.0", 30096))

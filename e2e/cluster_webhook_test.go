@@ -51,7 +51,7 @@ func webhook(t *testing.T, namespace string, seconds int, decide func(name strin
 	return remove
 }
 
-// TestClusterWebhookDenies: an admission webhook denies an object. berth names both, before anything is touched where the webhook denies the dry run,
+// TestClusterWebhookDenies: an admission webhook denies an object. berth names both, before anything is changed where the webhook denies the dry run,
 // too.
 func TestClusterWebhookDenies(t *testing.T) {
 	needs(t, control)
@@ -74,7 +74,7 @@ func TestClusterWebhookDenies(t *testing.T) {
 		says(t, s.must(3, command), "BERTH3504", "Deployment/worker", "policy.f3-denies.example", "nothing changes before the holidays")
 	}
 	if now := s.kubectl("get", "deployment", "worker", "-o=jsonpath={.metadata.resourceVersion}"); now != before {
-		t.Error("the Deployment was touched")
+		t.Error("the Deployment was changed")
 	}
 	remove()
 	s.completed()

@@ -408,7 +408,7 @@ func (s *site) arrived(file, want string) {
 	}
 }
 
-// TestHostTooSmall: a cpu limit above the host's cores, which Docker refuses, is found before anything is touched.
+// TestHostTooSmall: a cpu limit above the host's cores, which Docker refuses, is found before anything is changed.
 func TestHostTooSmall(t *testing.T) {
 	needs(t, engine, images(release))
 	s := newSite(t, "small")

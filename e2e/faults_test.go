@@ -66,7 +66,7 @@ func TestContainerThatCrashes(t *testing.T) {
 	s.must(0, "up")
 }
 
-// TestImageThatIsNotThere: an image that the registry does not have is reported before anything is touched.
+// TestImageThatIsNotThere: an image that the registry does not have is reported before anything is changed.
 func TestImageThatIsNotThere(t *testing.T) {
 	needs(t, engine, images(release))
 	s := newSite(t, "noimage")

@@ -56,7 +56,7 @@ func TestUpgradeStandard(t *testing.T) {
 		}},
 		step{"the answer no touches nothing", func(s *site) {
 			was := s.containers()
-			says(s.t, s.inTerminal(3, "n", "upgrade"), "nothing was touched")
+			says(s.t, s.inTerminal(3, "n", "upgrade"), "nothing was changed")
 			if !maps.Equal(was, s.containers()) {
 				s.t.Error("containers were replaced")
 			}
@@ -189,7 +189,7 @@ func TestUpgradeNeverHealthy(t *testing.T) {
 	neverHealthy(older(t, "up-sick", "7.4.0"))
 }
 
-// TestUpgradeRefused: an upgrade is refused before anything is touched, for one reason after the other.
+// TestUpgradeRefused: an upgrade is refused before anything is changed, for one reason after the other.
 func TestUpgradeRefused(t *testing.T) {
 	needs(t, engine, images("7.4.0", release))
 	refusals(t, older(t, "up-refused", "7.4.0"))

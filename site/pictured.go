@@ -57,7 +57,7 @@ var pictures = []picture{
 			"releases, everything stops and the migrator changes the databases. A search proves that it works. The release is written into your file, and background migrations are finished. " +
 			"Until the point of no return berth goes back without loss; after it, a rollback restores the backup, and says what is lost.",
 		boxes: []box{
-			{"check", 0, 0, does, "check", "databases, room, images; nothing is touched"},
+			{"check", 0, 0, does, "check", "databases, room, images; nothing is changed"},
 			{"backup", 1, 0, keeps, "back up", "where only a backup can undo it"},
 			{"deploy", 2, 0, does, "deploy or migrate", "the new release"},
 			{"prove", 3, 0, does, "prove", "a search is answered"},

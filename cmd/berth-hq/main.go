@@ -135,7 +135,7 @@ func newMigrateCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-// migrate says what will be deleted before anything is touched.
+// migrate says what will be deleted before anything is changed.
 func migrate(ctx context.Context, e *env, s *store.Store, to int, yes bool) error {
 	from, err := s.Schema(ctx)
 	if err != nil {

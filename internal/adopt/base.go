@@ -139,6 +139,6 @@ func (b Base) Half(subject, own string) diag.List {
 	for _, name := range slices.Sorted(maps.Keys(b.Others)) {
 		who = append(who, name+"  "+b.Others[name])
 	}
-	return diag.List{{Code: "BERTH4315", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("images of %s run beside those of %s; nothing was touched", others[0], b.Release),
+	return diag.List{{Code: "BERTH4315", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("images of %s run beside those of %s; nothing was changed", others[0], b.Release),
 		Detail: who, Hint: "finish your upgrade by your own " + own + ", or go back, until all images are of one release"}}
 }

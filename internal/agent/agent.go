@@ -236,7 +236,7 @@ func (a *Agent) candidates(from string) []policy.Candidate {
 	return out
 }
 
-// checked checks the installation as an upgrade would. Nothing is touched. Problems are a diag.List.
+// checked checks the installation as an upgrade would. Nothing is changed. Problems are a diag.List.
 func (a *Agent) checked(ctx context.Context, from, to string) (policy.Checked, error) {
 	u := policy.Checked{To: to}
 	var err error

@@ -51,6 +51,7 @@ var odd = []rule{
 	{regexp.MustCompile(`(?i)\b(take|takes|took|taken) (\w+ )?away\b|\b(throws?|threw) (\w+ )?away\b`), "remove, or evict"},
 	{regexp.MustCompile(`(?i)\bstands? (beside|above|below|behind|under|at|before|there|on|in (the|a|an|its|their))\b`), "is, or put"},
 	{regexp.MustCompile(`(?i)\b(is|are) over\b`), "has expired, or has ended"},
+	{regexp.MustCompile(`(?i)\b(is|was|are|be|were|been|not) touched\b`), "changed"},
 	{regexp.MustCompile(`(?i)\bfights?\b`), "contradict, or is reserved for berth"},
 	{regexp.MustCompile(`(?i)\bagain and again\b`), "repeatedly"},
 	{regexp.MustCompile(`(?i)\bfor lack of\b`), "because memory ran out, because the disk is full"},

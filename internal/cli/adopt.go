@@ -78,7 +78,7 @@ func newAdoptCmd(env *Env) *cobra.Command {
 		Use:   "adopt [DIR]",
 		Short: "Take over a Sourcegraph that runs from Sourcegraph's Compose repository, Helm chart or Kustomize repository",
 		Long: `Read a folder with a fork of Sourcegraph's Compose repository, and write the sourcegraph.yaml that gives the same installation. It is read as docker
-compose reads it, without DIR the folder that you are in: with docker-compose.override.yaml, .env, profiles, extends and includes. Nothing that runs is touched.
+compose reads it, without DIR the folder that you are in: with docker-compose.override.yaml, .env, profiles, extends and includes. Nothing that runs is changed.
 
 With --helm, read a release of Sourcegraph's Helm chart instead: Helm's record of it, and its objects as they are in the cluster now. Where Helm has no record, as
 with Argo CD, --values names your override files; the program helm makes the objects, and they are read as they are in the cluster now.
@@ -164,7 +164,7 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 		}
 	}
 	return e.give(Adopted{Report: report, Newest: newest, Written: Written{Files: files}, Support: support}, func() {
-		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was touched\n", strings.Join(files, ", "))
+		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was changed\n", strings.Join(files, ", "))
 		if t.guessed {
 			fmt.Fprintf(e.Stdout, "note      your files don't say which address people use: correct  url  in %s\n", f.out)
 		}
@@ -321,7 +321,7 @@ func newAdoptUndoCmd(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo",
 		Short: "Return an installation to the files that it was started from",
-		Long: `Forget that berth took an installation over, and remove the files that berth adopt wrote, unless you changed them. No container is touched:
+		Long: `Forget that berth took an installation over, and remove the files that berth adopt wrote, unless you changed them. No container is changed:
 containers that berth recreated keep running, and docker compose up in your folder recreates them as they were.
 
 In a cluster, make the objects those of Helm or kubectl again, with all their fields, and forget the installation. helm upgrade and kubectl apply work as before. No pod
@@ -349,7 +349,7 @@ func (e *Env) taken(ctx context.Context, w *installation.Want, file string) (*in
 }
 
 func noTakeover(file string) error {
-	return diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: file, Summary: "this installation has no takeover to undo or finish; nothing was touched",
+	return diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: file, Summary: "this installation has no takeover to undo or finish; nothing was changed",
 		Hint: "berth adopt DIR begins one; to leave berth: berth eject"}}
 }
 
@@ -366,7 +366,7 @@ func (e *Env) adoptUndo(ctx context.Context, file string, yes bool) error {
 		return err
 	}
 	if w.Doc.Config.Release != t.Release {
-		return diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: file, Summary: "your own files are of " + t.Release + ", and the config is of another release; nothing was touched",
+		return diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: file, Summary: "your own files are of " + t.Release + ", and the config is of another release; nothing was changed",
 			Hint: "roll back first: berth rollback; or leave with Sourcegraph's files of that release: berth eject"}}
 	}
 	if err := e.agree(ctx, yes, "Forget the takeover, and remove what berth adopt wrote?"); err != nil {
@@ -396,7 +396,7 @@ func (e *Env) adoptUndo(ctx context.Context, file string, yes bool) error {
 		command += " --file " + name
 	}
 	return e.give(Returned{Removed: removed, Kept: kept, Next: command + " up --detach"}, func() {
-		fmt.Fprintln(e.Stdout, "berth has forgotten the installation; no container was touched")
+		fmt.Fprintln(e.Stdout, "berth has forgotten the installation; no container was changed")
 		for _, path := range kept {
 			fmt.Fprintln(e.Stdout, "kept      "+path+": you changed it")
 		}

@@ -42,7 +42,7 @@ Run it every hour:
   berth agent --render cronjob --image IMAGE --out DIR    a CronJob, for a cluster
 
 Exit codes: 0 nothing to do, or done; 2 an upgrade waits for the window or for a person; 1 an upgrade failed; 3 a problem was found and
-nothing was touched.`,
+nothing was changed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.render != "" {

@@ -20,7 +20,7 @@ func (e *Env) agree(ctx context.Context, yes bool, question string) error {
 		return nil
 	}
 	if !e.Interactive {
-		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to confirm on; nothing was touched",
+		return diag.List{{Code: "BERTH3733", Severity: diag.Error, Subject: "--yes", Summary: "there is no terminal to confirm on; nothing was changed",
 			Hint: "confirm in advance: --yes"}}
 	}
 	fmt.Fprint(e.raw(), fold.Rows(view.Columns(e.Stdout), "\n"+question+" [y/N]")+" ")
@@ -30,7 +30,7 @@ func (e *Env) agree(ctx context.Context, yes bool, question string) error {
 		return err
 	}
 	if a := strings.ToLower(answer); a != "y" && a != "yes" {
-		fmt.Fprintln(e.Stdout, "nothing was touched")
+		fmt.Fprintln(e.Stdout, "nothing was changed")
 		return exit(ExitChecks)
 	}
 	return nil
@@ -45,7 +45,7 @@ func (e *Env) sameAsAgreed(p *plan.Plan) error {
 }
 
 func becameAnother(plan string) error {
-	return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: "plan " + plan, Summary: "the plan has changed since it was shown; nothing was touched",
+	return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: "plan " + plan, Summary: "the plan has changed since it was shown; nothing was changed",
 		Hint: "look at the new plan, and confirm that one"}}
 }
 

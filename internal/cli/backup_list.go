@@ -144,7 +144,7 @@ func newBackupProveCmd(env *Env) *cobra.Command {
 		Use:   "prove LOCATION",
 		Short: "Restore a backup into a scratch server, and compare every table",
 		Long: `Restore the dumps of a backup into a Postgres server of their own beside the installation. Compare the number of rows of every table with
-the backup's, and the contents of tables that people write. The installation is not touched. LOCATION is latest, the name of a
+the backup's, and the contents of tables that people write. The installation is not changed. LOCATION is latest, the name of a
 backup, or its folder. berth backup list shows when each was proven.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return env.backupProve(cmd.Context(), f, args[0]) },

@@ -180,7 +180,7 @@ func (e *Env) lockAsSeen(ctx context.Context, s *seen, command string) (context.
 		changed = s.File + " was changed"
 	}
 	if err == nil && changed != "" {
-		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: s.File, Summary: "since the plan was shown, " + changed + "; nothing was touched",
+		err = diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: s.File, Summary: "since the plan was shown, " + changed + "; nothing was changed",
 			Hint: "look again: berth " + command}}
 	}
 	if err != nil {

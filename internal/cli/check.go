@@ -19,8 +19,8 @@ func newCheckCmd(env *Env) *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the config and this host; nothing is touched",
-		Long: `Check the config, the files that it names, this host or the cluster, and the registry, and report all problems at once. Nothing is touched. Exit
+		Short: "Check the config and this host; nothing is changed",
+		Long: `Check the config, the files that it names, this host or the cluster, and the registry, and report all problems at once. Nothing is changed. Exit
 code 3: something must be fixed first.
 
 With --offline only the file is checked, with the files that it names, its release and its patches: for CI, where no installation is reachable. It
@@ -72,11 +72,11 @@ func counted(n int) string {
 func (e *Env) verdict(problems diag.List) {
 	switch n := len(problems); {
 	case n == 0:
-		fmt.Fprintln(e.Stdout, "no problems; nothing was touched\nnext: berth plan")
+		fmt.Fprintln(e.Stdout, "no problems; nothing was changed\nnext: berth plan")
 	case problems.Failed():
-		fmt.Fprintf(e.Stdout, "\n%s found; nothing was touched\n", counted(n))
+		fmt.Fprintf(e.Stdout, "\n%s found; nothing was changed\n", counted(n))
 	default:
-		fmt.Fprintf(e.Stdout, "\n%s found, only warnings; nothing was touched\nnext: berth plan\n", counted(n))
+		fmt.Fprintf(e.Stdout, "\n%s found, only warnings; nothing was changed\nnext: berth plan\n", counted(n))
 	}
 }
 

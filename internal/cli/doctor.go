@@ -30,7 +30,7 @@ func newDoctorCmd(env *Env) *cobra.Command {
 		Use:   "doctor [CODE...]",
 		Short: "Say what is wrong, why, and what to do",
 		Long: `Check everything at the same time: the config, the host or the cluster, containers and pods with their logs, disks, databases, Redis, the front
-proxy, a search, and the address that people use with its certificate. Nothing is touched; in object storage of your own an object of one line
+proxy, a search, and the address that people use with its certificate. Nothing is changed; in object storage of your own an object of one line
 is written, read and deleted.
 
 The result shows causes, each with its consequences below it. The first line says what to do first. Checks that can't run are listed with the

@@ -132,6 +132,6 @@ func undeployed(s *seen) diag.List {
 	if pending == nil {
 		return nil
 	}
-	return diag.List{{Code: "BERTH5095", Severity: diag.Error, Subject: s.File, Summary: "it asks for changes that are not deployed yet; nothing was touched",
+	return diag.List{{Code: "BERTH5095", Severity: diag.Error, Subject: s.File, Summary: "it asks for changes that are not deployed yet; nothing was changed",
 		Detail: []string{listed(pending, 6)}, Hint: "see them with berth plan; to carry out both: berth up"}}
 }

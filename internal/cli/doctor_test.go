@@ -47,7 +47,7 @@ func TestDoctorWatches(t *testing.T) {
 	}()
 	go func() {
 		first := <-shown
-		if !strings.Contains(first, "passed; nothing was touched") {
+		if !strings.Contains(first, "passed; nothing was changed") {
 			t.Errorf("shown: %q", first)
 		}
 		select {

@@ -46,7 +46,7 @@ func (e *Env) down(ctx context.Context, file, data string, yes bool) error {
 	name := i.Stack.Name
 	if data != "" && data != name {
 		return diag.List{{Code: "BERTH3106", Severity: diag.Error, Subject: "--delete-data", Range: i.Doc.At("name"),
-			Summary: fmt.Sprintf("this installation is named %s, not %s; nothing was touched", name, data),
+			Summary: fmt.Sprintf("this installation is named %s, not %s; nothing was changed", name, data),
 			Hint:    "to delete its data for good: berth down --delete-data " + name}}
 	}
 	s := &seen{Installation: i}

@@ -34,7 +34,7 @@ func newEjectCmd(env *Env) *cobra.Command {
 		Use:   "eject",
 		Short: "Write Sourcegraph's own files for what runs, to continue without berth",
 		Long: `Write files that make Sourcegraph's official ones equal to this installation, at the release that runs, so that you can continue without berth. No
-running service is touched: DIR/README.md has the commands of the handover, and the settings that the official files lack.
+running service is changed: DIR/README.md has the commands of the handover, and the settings that the official files lack.
 
   berth eject --as helm --out DIR                          values for Sourcegraph's Helm chart
   berth eject --as kustomize --official CLONE --out DIR    an overlay of Sourcegraph's Kustomize base
@@ -100,7 +100,7 @@ func (e *Env) eject(ctx context.Context, file string, f ejectFlags) error {
 	}
 	e.warn(r.Unsaid)
 	return e.give(Ejected{Written: filesWritten(f.out, r.Files), Release: s.Release.Version, Unsaid: len(r.Unsaid), Restarts: r.Restarts}, func() {
-		fmt.Fprintf(e.Stdout, "wrote %d files to %s; nothing that runs was touched\n", len(r.Files), f.out)
+		fmt.Fprintf(e.Stdout, "wrote %d files to %s; nothing that runs was changed\n", len(r.Files), f.out)
 		if n := len(r.Unsaid); n > 0 {
 			fmt.Fprintf(e.Stdout, "the official files have no setting for %s, which the official tool would change\n", things(n))
 		}

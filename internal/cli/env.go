@@ -73,7 +73,7 @@ const (
 	ExitOK      = 0
 	ExitError   = 1   // something went wrong
 	ExitChanges = 2   // a plan has something to do
-	ExitChecks  = 3   // checks failed; nothing was touched
+	ExitChecks  = 3   // checks failed; nothing was changed
 	ExitStopped = 130 // interrupted
 )
 

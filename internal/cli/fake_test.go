@@ -127,7 +127,7 @@ func onWorld(w *fake.World, killAt int, at environment, args []string) (text str
 
 // What differs from run to run: how long things took, the order of what is done at once, and what is said meanwhile.
 var (
-	duration   = regexp.MustCompile(`\b[0-9]+(\.[0-9]+)? ?(ms|s|min)\b`)
+	duration   = regexp.MustCompile(`\b([0-9]+m)?[0-9]+(\.[0-9]+)? ?(ms|s|min)\b`)
 	moment     = regexp.MustCompile(`\b2026-[0-9]{2}-[0-9]{2} [0-9:]+|\b2026[0-9]{4}-[0-9]{6}`)
 	meanwhile  = regexp.MustCompile(`(?m)^(pulling|waiting) .*\n`)
 	stepLines  = regexp.MustCompile(`(?m)(^([-+~.!]|  \|) .*\n)+`) // and what a task says beside them

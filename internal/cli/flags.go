@@ -238,13 +238,17 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 			names = append(names, c.Name())
 		}
 	}
-	switch near := cmd.SuggestionsFor(word); {
+	near := diag.Closest(word, names)
+	if further := cmd.SuggestionsFor(word); near == "" && len(further) > 0 {
+		near = further[0]
+	}
+	switch {
 	case releaseName.MatchString(word) && cmd.Flags().Lookup("to") != nil:
 		problem.Hint = "did you mean: " + cmd.CommandPath() + " --to " + word
 	case !cmd.HasParent() && commandHabits[word] != "":
 		problem.Hint = "here it is: berth " + commandHabits[word]
-	case len(near) > 0:
-		problem.Hint = "did you mean: " + cmd.CommandPath() + " " + near[0]
+	case near != "":
+		problem.Hint = "did you mean: " + cmd.CommandPath() + " " + near
 	case len(names) == 0:
 		problem.Summary += fmt.Sprintf(": %s has no commands", cmd.CommandPath())
 		problem.Hint = "see: " + cmd.CommandPath() + " --help"

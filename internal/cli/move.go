@@ -177,7 +177,7 @@ func (s *seen) moving(d *seen) (*state.Record, error) {
 	if s.move == nil {
 		return nil, nil
 	}
-	return nil, diag.List{{Code: "BERTH4611", Severity: diag.Error, Subject: changed, Summary: "it was changed since the move began; nothing was touched",
+	return nil, diag.List{{Code: "BERTH4611", Severity: diag.Error, Subject: changed, Summary: "it was edited since the move began; nothing was changed",
 		Hint: "undo the change, or return to the source: berth move back"}}
 }
 
@@ -212,7 +212,7 @@ func (e *Env) planMove(ctx context.Context, s, d *seen, f moveFlags) (*state.Rec
 // ofTarget are keys of a config that say how a target is used, so that the destination of a move need not have them.
 var ofTarget = []string{"target", "name", "kubernetes", "ports", "tls", "patches", "services", "size", "images", "front", "containerPrefix", "network", "allServices", "containers", "databases", "redis"}
 
-// unfit finds what stands in the way of a move, before anything is touched. All of it is looked at.
+// unfit finds what stands in the way of a move, before anything is changed. All of it is looked at.
 func (s *seen) unfit(ctx context.Context, d *seen) (problems diag.List, err error) {
 	if s.Stack.Release != d.Stack.Release {
 		hint := "write  release: " + s.Stack.Release + "  there"

@@ -156,7 +156,7 @@ func (e *Env) finishMove(ctx context.Context, f moveFlags) error {
 		return s.idle()
 	}
 	if a := d.Answers(ctx); !a.Healthy && a.At != "" {
-		return diag.List{{Code: "BERTH4610", Severity: diag.Error, Subject: d.File, Summary: "Sourcegraph does not answer at " + a.At + "; nothing was touched",
+		return diag.List{{Code: "BERTH4610", Severity: diag.Error, Subject: d.File, Summary: "Sourcegraph does not answer at " + a.At + "; nothing was changed",
 			Hint: "see how it is there: berth status --config " + d.File + "   or return to the source: berth move back"}}
 	}
 	i, err := e.Targets.Named(ctx, &e.Environment, installation.Named(s.File, s.Dir, s.Doc))

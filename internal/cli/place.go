@@ -102,7 +102,7 @@ func (e *Env) confirmPlace(ctx context.Context, yes bool, differs diag.List) err
 		return nil
 	case !e.Interactive:
 		for i := range differs {
-			differs[i].Summary += "; nothing was touched"
+			differs[i].Summary += "; nothing was changed"
 			differs[i].Hint = "to use it this time: --yes; " + differs[i].Hint
 		}
 		return differs

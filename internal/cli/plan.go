@@ -23,7 +23,7 @@ func newPlanCmd(env *Env) *cobra.Command {
 		Use:     "plan",
 		Aliases: []string{"diff"},
 		Short:   "Show what would change, why, and what it costs (diff)",
-		Long: `Compare the config with what runs, and list the work; nothing is touched: + create, ~ change, - remove, ! data, = unchanged.
+		Long: `Compare the config with what runs, and list the work; nothing is changed: + create, ~ change, - remove, ! data, = unchanged.
 Exit codes: 2 there is work to do, 0 there is none.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.plan(cmd.Context(), f) },
@@ -112,7 +112,7 @@ func (e *Env) saved(file string, now *plan.Plan) (*plan.Plan, error) {
 			Hint: "save a new one with: berth plan --out " + file}}
 	}
 	if stale := plan.Stale(then.Basis, now.Basis); len(stale) > 0 {
-		return nil, diag.List{{Code: "BERTH3105", Severity: diag.Error, Subject: file, Summary: "the plan is stale; nothing was touched",
+		return nil, diag.List{{Code: "BERTH3105", Severity: diag.Error, Subject: file, Summary: "the plan is stale; nothing was changed",
 			Detail: []string{"since it was saved, this changed: " + strings.Join(stale, ", ")}, Hint: "look at the new one and save it: berth plan --out " + file}}
 	}
 	return &then, nil

@@ -105,7 +105,7 @@ func (e *Env) revertTo(ctx context.Context, old *seen, to *state.Record, f rever
 		return err
 	}
 	if len(plan.Stale(old.plan.Basis, p.Basis)) > 0 {
-		return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: f.file, Summary: "what runs has changed since the plan was shown; nothing was touched",
+		return diag.List{{Code: "BERTH3738", Severity: diag.Error, Subject: f.file, Summary: "what runs has changed since the plan was shown; nothing was changed",
 			Hint: "look again: berth revert"}}
 	}
 	if p, err = e.ready(ctx, old.Installation, p); err != nil {

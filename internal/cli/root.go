@@ -13,13 +13,13 @@ const DefaultConfig = "sourcegraph.yaml"
 const long = `Run self-hosted Sourcegraph from one short file.
 
   berth init      write sourcegraph.yaml
-  berth check     check the file and this host; nothing is touched
+  berth check     check the file and this host; nothing is changed
   berth plan      what would change, why, and what it costs
   berth up        carry the plan out, and wait until everything is healthy
 
 berth help concepts lists what else berth help explains.
 
-Exit codes: 0 done or nothing to do, 1 error, 2 a plan has changes, 3 checks failed and nothing was touched, 130 interrupted.`
+Exit codes: 0 done or nothing to do, 1 error, 2 a plan has changes, 3 checks failed and nothing was changed, 130 interrupted.`
 
 // group are commands that the help shows together.
 type group struct {

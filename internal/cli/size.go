@@ -28,7 +28,7 @@ table as a picture.
 
 --measured shows what the installation of your config uses: the size that its people and repositories ask for, the most that services and disks used in the last
 14 days as its Prometheus has it, which limit is reached first and when, limits that are too small or larger than needed, and the edit. Nothing of the installation
-is touched; berth status shows the result in a line.`
+is changed; berth status shows the result in a line.`
 
 func newSizeCmd(env *Env) *cobra.Command {
 	var texts loadTexts

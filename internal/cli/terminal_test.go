@@ -109,7 +109,7 @@ func TestResultsInATerminal(t *testing.T) {
 		w.Process(0)
 		e := &Env{Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed}}
 		e.Dir, e.Stdin, e.Interactive = dir, strings.NewReader("n\n"), true
-		if out := inTerminal(t, e, columns, "down"); !strings.Contains(out, "[y/N] nothing was touched\n") {
+		if out := inTerminal(t, e, columns, "down"); !strings.Contains(out, "[y/N] nothing was changed\n") {
 			t.Errorf("berth down:\n%s", out)
 		}
 	}

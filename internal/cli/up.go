@@ -199,7 +199,7 @@ func (e *Env) steps(ctx context.Context, s *seen, p *plan.Plan, runner *installa
 			return r, err
 		}
 		if problems := e.ofRelease(ctx, s, runner.Record); len(problems) > 0 {
-			problems[0].Detail = append(problems[0].Detail, "berth started the databases to query them; nothing else was touched")
+			problems[0].Detail = append(problems[0].Detail, "berth started the databases to query them; nothing else was changed")
 			return nil, problems
 		}
 		if saved != "" {

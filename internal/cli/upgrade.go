@@ -28,7 +28,7 @@ complete, or with berth upgrade finish.
   berth upgrade --to 7.5 --plan    only the plan; with --json for machines, with --ticket as a change ticket in Markdown
   berth upgrade --to 7.5 --graph   only what of it waits for what, and how long each step takes; with --out FILE as a picture (SVG)
 
-Exit codes: 2 the plan has work to do; 3 a problem was found and nothing was touched.`,
+Exit codes: 2 the plan has work to do; 3 a problem was found and nothing was changed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.graph = f.graph || f.out != ""

@@ -18,7 +18,7 @@ func newUpgradeFinishCmd(env *Env) *cobra.Command {
 		Use:   "finish",
 		Short: "Give up the rollback of the last upgrade",
 		Long: `Give up the rollback of the last upgrade: berth rollback can no longer undo it. Do it when you are sure of the new release. Nothing that runs
-is touched. Backups are kept, and berth shows where they are.`,
+is changed. Backups are kept, and berth shows where they are.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.finishUpgrade(cmd.Context(), file, yes) },
 	}
@@ -38,7 +38,7 @@ func (e *Env) finishUpgrade(ctx context.Context, file string, yes bool) error {
 	if !u.Holds() {
 		return noUpgrade(u, "to finish", file)
 	}
-	fmt.Fprintf(e.Stdout, "the rollback from %s to %s is given up; nothing that runs is touched\n", u.Plan.Release, u.Plan.From)
+	fmt.Fprintf(e.Stdout, "the rollback from %s to %s is given up; nothing that runs is changed\n", u.Plan.Release, u.Plan.From)
 	if err := e.agree(ctx, yes, "give it up?"); err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (e *Env) show(p *plan.Plan, f upgradeFlags) error {
 	return nil
 }
 
-// examined plans an upgrade, and looks at what every step of it would meet. Nothing is touched.
+// examined plans an upgrade, and looks at what every step of it would meet. Nothing is changed.
 func (e *Env) examined(ctx context.Context, s *seen, f upgradeFlags) (*plan.Plan, error) {
 	p, err := survey.Plan(ctx, &e.Environment, s.Installation, s.records, survey.Wish{To: f.to, Trust: f.trust})
 	if err != nil || len(p.Hops) == 0 {

@@ -105,9 +105,9 @@ func TestAgree(t *testing.T) {
 	}{
 		{"y\n", true, false, true, "go? [y/N]"},
 		{"Yes\n", true, false, true, "go? [y/N]"},
-		{"n\n", true, false, false, "nothing was touched"},
-		{"\n", true, false, false, "nothing was touched"},
-		{"", true, false, false, "nothing was touched"}, // the end of input
+		{"n\n", true, false, false, "nothing was changed"},
+		{"\n", true, false, false, "nothing was changed"},
+		{"", true, false, false, "nothing was changed"}, // the end of input
 		{"y\n", false, false, false, ""},
 		{"", false, true, true, ""},
 	} {

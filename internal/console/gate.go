@@ -62,7 +62,7 @@ func (c *Console) guarded(next http.Handler) http.Handler {
 		case !Loopback(host):
 			c.fail(w, http.StatusMisdirectedRequest, "The console answers at 127.0.0.1 and localhost only.")
 		case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("Origin") != "http://"+r.Host:
-			c.fail(w, http.StatusForbidden, "This was sent by a page of another site. Nothing was touched.")
+			c.fail(w, http.StatusForbidden, "This was sent by a page of another site. Nothing was changed.")
 		case token != "" && r.Method == http.MethodGet && c.gate.enters(token):
 			http.SetCookie(w, &http.Cookie{Name: c.gate.cookie, Value: c.gate.session, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
 			// A page that leads on, and no redirect: after a link from elsewhere, a browser would send the cookie only with the request after this one.

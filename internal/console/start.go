@@ -133,7 +133,7 @@ func (c *Console) start(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	id, action, to := r.PostFormValue("plan"), plan.Action(r.PostFormValue("action")), r.PostFormValue("to")
 	command, ok := starts[action]
 	if !ok || id == "" {
-		c.fail(w, http.StatusBadRequest, "The request names no plan. Nothing was touched.")
+		c.fail(w, http.StatusBadRequest, "The request names no plan. Nothing was changed.")
 		return
 	}
 	words := append(strings.Fields(command), c.flags...)

@@ -43,7 +43,7 @@ func (w *Worker) Dump(ctx context.Context, image Image, d Dump) error {
 	}
 	t := run.Task{Name: "backup", Identity: w.identity("backup " + d.Name), Image: image, As: "pgsql", Entry: script(proofScript + dumpScript),
 		Env: env, Volume: Backups, Path: folder, Size: room(d.Bytes)}
-	return w.do(ctx, t, "BERTH3703", "the databases could not be backed up; nothing was touched", hint)
+	return w.do(ctx, t, "BERTH3703", "the databases could not be backed up; nothing was changed", hint)
 }
 
 // Restore puts a backup into databases that run.

@@ -15,7 +15,7 @@ import (
 	"berth/internal/run"
 )
 
-// What is written at the source of a move while its databases are copied is carried in rounds. Triggers note the keys of the rows that are touched; a round
+// What is written at the source of a move while its databases are copied is carried in rounds. Triggers note the keys of the rows that are changed; a round
 // reads these rows as they are at one moment, and puts them in place of those at the destination, in one transaction a database.
 var (
 	//go:embed scripts/moving.sh

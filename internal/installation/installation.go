@@ -75,7 +75,7 @@ const (
 type Host interface {
 	// Prepare makes the place where the state is kept, after it proved that one can work there.
 	Prepare(ctx context.Context) error
-	// Preflight finds what stands in the way of a plan, before anything is touched.
+	// Preflight finds what stands in the way of a plan, before anything is changed.
 	Preflight(ctx context.Context, p *plan.Plan) diag.List
 	// Survey finds what stands in the way of the config, without a plan.
 	Survey(ctx context.Context) diag.List

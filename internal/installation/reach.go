@@ -130,7 +130,7 @@ func (r *Runner) Roll(ctx context.Context, w *Want, in int) error {
 		one, err := r.reach(ctx, w.With(stack.HoldsRequests, ""), in, nil)
 		var why diag.List
 		switch {
-		case errors.As(err, &why) && one.OnlyFailed(stack.HoldingProxy): // nothing else was touched then: all waits for it
+		case errors.As(err, &why) && one.OnlyFailed(stack.HoldingProxy): // nothing else was changed then: all waits for it
 			r.Watch(run.Event{Kind: run.Warned, Text: "requests can't be held, so they fail while a service restarts", Problems: why})
 		case err != nil:
 			return err

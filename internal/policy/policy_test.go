@@ -160,7 +160,7 @@ func TestGoOn(t *testing.T) {
 		want      string
 	}{
 		{"its own, interrupted", Minor, inside, Unfinished{Ours: true, Kind: plan.Standard}, "the upgrade to 7.6.0 continues"},
-		{"its own, and the window closed before anything was touched", Minor, outside, Unfinished{Ours: true, Kind: plan.Standard}, "7.6.0 waits for the window " + sunday},
+		{"its own, and the window closed before anything was changed", Minor, outside, Unfinished{Ours: true, Kind: plan.Standard}, "7.6.0 waits for the window " + sunday},
 		{"its own, and the window closed in the middle", Minor, outside, Unfinished{Ours: true, Kind: plan.Standard, Touched: true, Takes: time.Hour}, "the upgrade to 7.6.0 continues"},
 		{"its own, and too late", Minor, inside, Unfinished{Ours: true, Kind: plan.Standard, Takes: 4 * time.Hour}, "7.6.0 waits for you: the window " + sunday + " is too short for it: it takes about 4h0m"},
 		{"somebody else's", Minor, inside, Unfinished{Kind: plan.Standard, Touched: true, Where: "hop 1 of 1"}, "7.6.0 waits for you: somebody else started it: hop 1 of 1"},

@@ -1,5 +1,5 @@
 // Package registry asks container registries which image stands behind a name, without pulling it: for the lock file that records
-// what an admin's own registry holds, and for checks before anything is touched.
+// what an admin's own registry holds, and for checks before anything is changed.
 package registry
 
 import (

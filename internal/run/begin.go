@@ -41,7 +41,7 @@ func endless(p *plan.Plan) diag.List {
 		for _, id := range s.After {
 			if !before[id] {
 				problems = append(problems, diag.Diagnostic{Code: "BERTH3207", Severity: diag.Error, Subject: s.Object,
-					Summary: fmt.Sprintf("step %d (%s %s) of the plan waits for step %d, which does not come before it; nothing was touched", s.ID, s.Verb, s.Object, id),
+					Summary: fmt.Sprintf("step %d (%s %s) of the plan waits for step %d, which does not come before it; nothing was changed", s.ID, s.Verb, s.Object, id),
 					Hint:    "this is a bug in berth: report it with the output of berth plan --json"})
 			}
 		}

@@ -273,7 +273,7 @@ func TestFailuresAreReported(t *testing.T) {
 	}
 }
 
-// TestPlanWithoutAnEnd is refused before anything is touched: a run of it would wait forever.
+// TestPlanWithoutAnEnd is refused before anything is changed: a run of it would wait forever.
 func TestPlanWithoutAnEnd(t *testing.T) {
 	for _, p := range []*plan.Plan{
 		planOf(step(plan.Create, "pgsql", 2), step(plan.Create, "redis", 1)), // each waits for the other

@@ -50,7 +50,7 @@ func (s *Status) Well() bool {
 	return (s.Answers || s.FrontProxy == "") && len(installation.Services{All: s.Services, Missing: s.Missing, Lacking: s.Lacking}.Unready()) == 0
 }
 
-// Of asks an installation how it is. Nothing is touched.
+// Of asks an installation how it is. Nothing is changed.
 func Of(ctx context.Context, e *installation.Environment, i *installation.Installation, open installation.Open) (*Status, error) {
 	s := &Status{Installation: i.Stack.Name, Wanted: i.Stack.Release, URL: i.Stack.URL, Services: []installation.Service{}, Missing: []string{}}
 	services, err := services(ctx, e, i, open)

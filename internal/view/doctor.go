@@ -49,7 +49,7 @@ func Doctor(w io.Writer, r *doctor.Report) {
 		fmt.Fprintf(w, "; in %.1f s", float64(r.Milliseconds)/1000)
 	}
 	if len(r.Did) == 0 {
-		fmt.Fprint(w, "; nothing was touched")
+		fmt.Fprint(w, "; nothing was changed")
 	}
 	fmt.Fprintln(w)
 }

@@ -431,7 +431,7 @@ func (s *Source) several() diag.List {
 	if len(frontends) < 2 {
 		return nil
 	}
-	return diag.List{{Code: "BERTH4316", Severity: diag.Error, Subject: s.Origin.Name, Summary: "it has more than one Sourcegraph: " + strings.Join(frontends, ", ") + "; nothing was touched",
+	return diag.List{{Code: "BERTH4316", Severity: diag.Error, Subject: s.Origin.Name, Summary: "it has more than one Sourcegraph: " + strings.Join(frontends, ", ") + "; nothing was changed",
 		Hint: "name the folder of one of them: berth adopt DIR"}}
 }
 
@@ -440,7 +440,7 @@ func (s *Source) selectors(subject string) diag.List {
 	const instance = "app.kubernetes.io/instance"
 	for _, object := range tree.Keys(s.raw) {
 		if name := tree.Text(s.raw[object], "spec", "selector", "matchLabels", instance); name != "" && name != stack.DefaultName {
-			return diag.List{{Code: "BERTH4313", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("the selector of %s has the name %s, and Kubernetes never changes a selector; nothing was touched", object, name),
+			return diag.List{{Code: "BERTH4313", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("the selector of %s has the name %s, and Kubernetes never changes a selector; nothing was changed", object, name),
 				Hint: "berth takes over a release with the name " + stack.DefaultName + " in place; see: berth explain BERTH4313"}}
 		}
 	}

@@ -123,7 +123,7 @@ func (j *Job) roomThere(ctx context.Context, here *data.Facts) error {
 
 // Occupied says that the destination of a move has data.
 func Occupied(file, name, what string) diag.List {
-	return diag.List{{Code: "BERTH4607", Severity: diag.Error, Subject: file, Summary: "the destination is not empty: " + what + "; nothing of it was touched",
+	return diag.List{{Code: "BERTH4607", Severity: diag.Error, Subject: file, Summary: "the destination is not empty: " + what + "; nothing of it was changed",
 		Hint: "name a config of an installation that is not there yet; to delete this one for good: berth down --config " + file + " --delete-data " + name}}
 }
 

@@ -97,7 +97,7 @@ func (j *Job) able(ctx context.Context, w *data.Worker) error {
 		var why diag.List
 		err := w.Able(ctx, j.There.image(), database)
 		if errors.As(err, &why) {
-			why[0].Code, why[0].Summary = "BERTH4619", "the user of "+database+" there may not switch triggers off, which --short-downtime needs; nothing was touched"
+			why[0].Code, why[0].Summary = "BERTH4619", "the user of "+database+" there may not switch triggers off, which --short-downtime needs; nothing was changed"
 			why[0].Hint = "grant it: GRANT SET ON PARAMETER session_replication_role TO that user   or return with: berth move back   and move without --short-downtime"
 			problems = append(problems, why...)
 		} else if err != nil {

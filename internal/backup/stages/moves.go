@@ -28,7 +28,7 @@ const (
 
 // moves are the stages of a move and of the way back, in their order. Steps with the destination's config are done there.
 var moves = []stage{
-	{name: Check, of: plan.Move, text: say("checks both sides, the release, and room; nothing is touched"), steps: one(plan.Check, "both sides")},
+	{name: Check, of: plan.Move, text: say("checks both sides, the release, and room; nothing is changed"), steps: one(plan.Check, "both sides")},
 	{name: "prepare", of: plan.Move,
 		text: func(r *Request) string {
 			return "the databases of " + r.To.String() + " start, with a maintenance page; they have to be empty"

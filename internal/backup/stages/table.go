@@ -69,7 +69,7 @@ const (
 
 // table are the stages in their order.
 var table = []stage{
-	{name: Check, of: plan.Backup, text: say("checks databases, room, and where the backup goes; nothing is touched"), steps: one(plan.Check, "databases and room")},
+	{name: Check, of: plan.Backup, text: say("checks databases, room, and where the backup goes; nothing is changed"), steps: one(plan.Check, "databases and room")},
 	{name: "dump", of: plan.Backup, rate: copyRate,
 		text: func(r *Request) string {
 			if r.Proves {
@@ -82,7 +82,7 @@ var table = []stage{
 	{name: "complete", of: plan.Backup, text: say("checks that every part is there, and writes the manifest"), steps: one(plan.Complete, "manifest")},
 	{name: "clean up", of: plan.Backup, text: say("deletes the dump from this installation, and backups beyond backup.keep"), steps: one(plan.Prune, "backups")},
 
-	{name: Check, of: plan.RestoreFrom, text: say("checks the backup's release, parts and key, and the room here; nothing is touched"), steps: one(plan.Check, "backup and room")},
+	{name: Check, of: plan.RestoreFrom, text: say("checks the backup's release, parts and key, and the room here; nothing is changed"), steps: one(plan.Check, "backup and room")},
 	{name: "bring", of: plan.RestoreFrom, rate: copyRate, when: carried, text: say("copies the dumps here, and proves every part by its sha256"), steps: one(plan.Bring, "parts")},
 	{name: "close", of: plan.RestoreFrom, closed: true,
 		text: func(r *Request) string {
@@ -103,7 +103,7 @@ var table = []stage{
 	{name: Check, of: plan.ProveBackup, text: say("checks the backup's parts and key, and the room here"), steps: one(plan.Check, "backup and room")},
 	{name: "bring", of: plan.ProveBackup, rate: copyRate, when: carried, text: say("copies the dumps here, and proves every part by its sha256"), steps: one(plan.Bring, "parts")},
 	{name: "try", of: plan.ProveBackup, rate: restoreRate,
-		text: say("restores the dumps into a scratch server and compares every table; the installation is not touched"), steps: one(plan.Try, "dumps")},
+		text: say("restores the dumps into a scratch server and compares every table; the installation is not changed"), steps: one(plan.Try, "dumps")},
 	{name: "clean up", of: plan.ProveBackup, when: carried, text: say("deletes the copy of the dumps; the backup itself stays"), steps: one(plan.Prune, "dumps")},
 }
 

@@ -56,7 +56,7 @@ its instances for what they use now. It says
 - memory limits that are too small (more than nine tenths were used), or larger than needed (less than a third in a week, and above what the release ships), with the edit;
 - what it could not measure, and why: it does not query an external database, and needs two days of history for a pace.
 
-Nothing of the installation is touched. berth status shows the result in a line, berth doctor warns about a disk that will be full in less than 30 days (BERTH5013).
+Nothing of the installation is changed. berth status shows the result in a line, berth doctor warns about a disk that will be full in less than 30 days (BERTH5013).
 berth finds a disk in Prometheus by its size, because containers and the host have different names for it; in a cluster, volumes that the node exporter does not see
 have no pace.
 

@@ -1,4 +1,4 @@
-# Writes what was written since the last round as statements for the other side: the rows that were touched, as they are at one moment. So each round leads
+# Writes what was written since the last round as statements for the other side: the rows that were changed, as they are at one moment. So each round leads
 # from one consistent state to a later one, whatever happened between, and may be applied twice. ROUND names it; APPLIED is the one before it that the
 # other side has. MODE is "changes", "compare" to sum up all tables on both sides as well, or "last" when nobody writes any more.
 use "$DATABASE"
@@ -44,7 +44,7 @@ UPDATE berth_work SET
   here = CASE WHEN whole THEN format('%s berth_t', name) ELSE format('%s berth_t JOIN (SELECT DISTINCT %s FROM berth_moving.rows_%s) berth_k ON %s', name, keys, id, same) END,
   there = CASE WHEN whole THEN format('%s berth_t', name) ELSE format('%s berth_t JOIN berth_k_%s berth_k ON %s', name, id, same) END;
 \o :script
--- First all that was touched goes, then it comes as it is now: no two rows of different moments meet.
+-- First all that was changed goes, then it comes as it is now: no two rows of different moments meet.
 SELECT concat_ws(E'\n', pg_temp.say(by_key), CASE WHEN NOT whole THEN concat_ws(E'\n',
     pg_temp.say(CASE WHEN keyless THEN format('CREATE TEMP TABLE berth_k_%s (berth_row text) ON COMMIT DROP;', id)
       ELSE format('CREATE TEMP TABLE berth_k_%s ON COMMIT DROP AS SELECT %s FROM %s WITH NO DATA;', id, keys, name) END),

@@ -1,5 +1,5 @@
 // Package look collects the evidence that package doctor judges. It asks the target, the databases, Redis, the front proxy and the address that people
-// use, all at the same time. Nothing is touched. What does not answer in time is noted as not seen, and stops nothing else.
+// use, all at the same time. Nothing is changed. What does not answer in time is noted as not seen, and stops nothing else.
 package look
 
 import (

@@ -45,7 +45,7 @@ func TheirObjects(ctx context.Context, e *installation.Environment, at installat
 		return nil, err
 	}
 	if !slices.ContainsFunc(live, func(body map[string]any) bool { return kubernetes.RefOf(body).String() == frontendPods }) {
-		return nil, diag.List{{Code: "BERTH4318", Severity: diag.Error, Subject: origin.Name, Summary: fmt.Sprintf("it has %d objects, and %s is none of them; nothing was touched", len(live), frontendPods),
+		return nil, diag.List{{Code: "BERTH4318", Severity: diag.Error, Subject: origin.Name, Summary: fmt.Sprintf("it has %d objects, and %s is none of them; nothing was changed", len(live), frontendPods),
 			Hint: "name the cluster and the namespace in which it runs: --context NAME --namespace NAMESPACE"}}
 	}
 	recorded, err := releases(ctx, client, namespace)

@@ -46,7 +46,7 @@ func (c *inCluster) taken(ctx context.Context) (*theirs.Helm, map[string]map[str
 		}
 	}
 	if newest == nil {
-		return nil, nil, diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: c.File, Summary: "no takeover to undo or finish: namespace " + c.namespace + " has no record of Helm's for Sourcegraph; nothing was touched",
+		return nil, nil, diag.List{{Code: "BERTH4308", Severity: diag.Error, Subject: c.File, Summary: "no takeover to undo or finish: namespace " + c.namespace + " has no record of Helm's for Sourcegraph; nothing was changed",
 			Hint: "to leave berth: berth eject --as helm, or --as kustomize"}}
 	}
 	live, err := liveObjects(ctx, c.client, c.namespace, newest.Objects)
@@ -120,7 +120,7 @@ func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
 		return nil, "", err
 	}
 	if release := c.Doc.Config.Release; release != was.release {
-		return nil, "", diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: c.File, Summary: "what was there before is of " + was.release + ", and the config is of another release; nothing was touched",
+		return nil, "", diag.List{{Code: "BERTH4309", Severity: diag.Error, Subject: c.File, Summary: "what was there before is of " + was.release + ", and the config is of another release; nothing was changed",
 			Hint: "roll back first: berth rollback; or leave with files for that release: berth eject"}}
 	}
 	inventory, err := c.state.Inventory(ctx)
@@ -257,5 +257,5 @@ func (c *inCluster) finishRemembered(ctx context.Context, err error) (*plan.Plan
 }
 
 func notYet(subject string) diag.List {
-	return diag.List{{Code: "BERTH4314", Severity: diag.Error, Subject: subject, Summary: "berth has not taken it over yet; nothing was touched", Hint: "take it over first: berth up"}}
+	return diag.List{{Code: "BERTH4314", Severity: diag.Error, Subject: subject, Summary: "berth has not taken it over yet; nothing was changed", Hint: "take it over first: berth up"}}
 }

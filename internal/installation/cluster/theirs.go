@@ -58,7 +58,7 @@ func TheirFiles(ctx context.Context, e *installation.Environment, at installatio
 	slices.Sort(named)
 	namespace := cmp.Or(at.Namespace, append(named, "")[0], client.Namespace())
 	if len(named) > 1 || len(named) == 1 && named[0] != namespace {
-		return nil, diag.List{{Code: "BERTH4317", Severity: diag.Error, Subject: dir, Summary: "its objects are in " + strings.Join(named, ", ") + ", and berth looks for one installation in one namespace; nothing was touched",
+		return nil, diag.List{{Code: "BERTH4317", Severity: diag.Error, Subject: dir, Summary: "its objects are in " + strings.Join(named, ", ") + ", and berth looks for one installation in one namespace; nothing was changed",
 			Hint: "name the overlay of one namespace, and leave --namespace out"}}
 	}
 	live, err := liveObjects(ctx, client, namespace, objects)
@@ -71,7 +71,7 @@ func TheirFiles(ctx context.Context, e *installation.Environment, at installatio
 		}
 	}
 	if live[frontendPods] == nil {
-		return nil, diag.List{{Code: "BERTH4318", Severity: diag.Error, Subject: dir, Summary: fmt.Sprintf("%d of its %d objects are in namespace %s, and %s is not; nothing was touched", len(live), len(objects), namespace, frontendPods),
+		return nil, diag.List{{Code: "BERTH4318", Severity: diag.Error, Subject: dir, Summary: fmt.Sprintf("%d of its %d objects are in namespace %s, and %s is not; nothing was changed", len(live), len(objects), namespace, frontendPods),
 			Hint: "name the cluster and the namespace in which it runs: --context NAME --namespace NAMESPACE"}}
 	}
 	if err := addSecrets(ctx, client, namespace, live); err != nil {
@@ -85,9 +85,9 @@ func deployedOtherwise(dir, object string, live map[string]any) diag.List {
 	p := diag.Diagnostic{Code: "BERTH4319", Severity: diag.Error, Subject: dir}
 	switch release := tree.Text(live, "metadata", "annotations", "meta.helm.sh/release-name"); {
 	case fields.Ours(live):
-		p.Summary, p.Hint = object+" is berth's already; nothing was touched", "continue with its config; the text is in: berth history --json"
+		p.Summary, p.Hint = object+" is berth's already; nothing was changed", "continue with its config; the text is in: berth history --json"
 	case release != "":
-		p.Summary, p.Hint = object+" is of the Helm release "+release+"; nothing was touched", "read that in place of the files: berth adopt --helm "+release
+		p.Summary, p.Hint = object+" is of the Helm release "+release+"; nothing was changed", "read that in place of the files: berth adopt --helm "+release
 	default:
 		return nil
 	}
@@ -135,14 +135,14 @@ func record(ctx context.Context, client *kubernetes.Client, namespace, release s
 		return nil, diag.List{p}
 	}
 	if newest.Status != "deployed" {
-		return nil, diag.List{{Code: "BERTH4311", Severity: diag.Error, Subject: subject, Summary: "Helm did not finish its last change: its status is " + newest.Status + "; nothing was touched",
+		return nil, diag.List{{Code: "BERTH4311", Severity: diag.Error, Subject: subject, Summary: "Helm did not finish its last change: its status is " + newest.Status + "; nothing was changed",
 			Hint: "finish it with helm upgrade, or roll it back with: helm rollback " + release}}
 	}
 	return newest, nil
 }
 
 func unread(subject, namespace string, err error) diag.List {
-	return diag.List{{Code: "BERTH4312", Severity: diag.Error, Subject: subject, Summary: "you may not read all of its objects in namespace " + namespace + "; nothing was touched",
+	return diag.List{{Code: "BERTH4312", Severity: diag.Error, Subject: subject, Summary: "you may not read all of its objects in namespace " + namespace + "; nothing was changed",
 		Detail: []string{err.Error()}, Hint: "ask the cluster's admin for the rights in this namespace; Kubernetes' own role \"admin\" has them"}}
 }
 

@@ -58,7 +58,7 @@ func below(p *render.Project, path string) map[string][]byte {
 }
 
 // TakeOver remembers that containers of a Compose project are the installation of a config from now on, and writes the project that berth
-// would make of it. No container is touched. root is the folder that the Compose project mounts its files from;
+// would make of it. No container is changed. root is the folder that the Compose project mounts its files from;
 func TakeOver(ctx context.Context, e *installation.Environment, w *installation.Want, t adopt.Takeover, root string, r adopt.Result) error {
 	i := &onEngine{Want: w, env: e, state: store.At(w.Dir, w.Stack.Name)}
 	if err := i.state.Keep(ctx, r.Generated); err != nil {

@@ -1,5 +1,5 @@
 // Package stores asks the admin's own databases whether Sourcegraph can use them, and says what to do where it can't: data.Worker asks, and what it
-// finds becomes problems of the config. Nothing is touched.
+// finds becomes problems of the config. Nothing is changed.
 package stores
 
 import (

@@ -1,5 +1,5 @@
 // Package measure asks a running installation what it uses: its database what it has, Prometheus what instances and disks used in the last days, and
-// instances what they use now. Nothing is touched. What does not answer is noted, and stops nothing else.
+// instances what they use now. Nothing is changed. What does not answer is noted, and stops nothing else.
 package measure
 
 import (

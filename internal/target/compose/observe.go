@@ -21,7 +21,7 @@ import (
 const parallel = 8
 
 // Observe tells what runs of an installation, and of the images that would have to be there. Containers of others that bear a name of
-// ours are problems: they are not touched. applied says, by container ID, which file contents a container's last start saw.
+// ours are problems: they are not changed. applied says, by container ID, which file contents a container's last start saw.
 func (e *Engine) Observe(ctx context.Context, p *render.Project, applied map[string]string) (plan.State, diag.List, error) {
 	list, err := e.containers(ctx, true, "")
 	if err != nil {
@@ -85,7 +85,7 @@ func foreign(c container.Summary) diag.Diagnostic {
 		owner = "belongs to the installation " + other
 	}
 	return diag.Diagnostic{Code: "BERTH3101", Severity: diag.Error, Subject: nameOf(c),
-		Summary: "a container with this name already exists and " + owner + "; it is not touched",
+		Summary: "a container with this name already exists and " + owner + "; it is not changed",
 		Hint:    "stop and remove that one, or give this installation another name:  name: sourcegraph-2"}
 }
 

@@ -81,7 +81,7 @@ func Return(u *stages.Progress, way stages.WayBack, config, current string, now 
 }
 
 // Examine adds to a plan what only the migrator and the releases themselves know: whether the schema drifted, and whether each release can be
-// had and run here as the config says. What later hops meet is looked at from what runs now, so that it is only warned of. Nothing is touched.
+// had and run here as the config says. What later hops meet is looked at from what runs now, so that it is only warned of. Nothing is changed.
 func (c *Conductor) Examine(ctx context.Context, p *plan.Plan, say func(string)) error {
 	s := c.looking(p)
 	say("comparing the databases with the schema of " + p.From)
@@ -115,7 +115,7 @@ func (c *Conductor) Examine(ctx context.Context, p *plan.Plan, say func(string))
 	return nil
 }
 
-// Ready proves that what the first upgrade step leads to can be had and run here. Nothing is touched.
+// Ready proves that what the first upgrade step leads to can be had and run here. Nothing is changed.
 func (c *Conductor) Ready(ctx context.Context, p *plan.Plan) error {
 	return c.looking(p).ready(ctx, p.Steps[0])
 }

@@ -72,7 +72,7 @@ func (s *Steps) check(ctx context.Context, step plan.Step) (found run.Readiness,
 		saves := s.Clone == nil && stages.Saves(s.Plan, s.Plan.Stages[step.Stage].Hop)
 		problems = append(stages.Preflight(h, facts), stages.Enough(space, h, facts, saves)...)
 		if h.Rolls() {
-			if err := s.background(ctx, step, w, h.From, h.From, h.To, h.From+" runs and answers, and nothing was touched"); err != nil {
+			if err := s.background(ctx, step, w, h.From, h.From, h.To, h.From+" runs and answers, and nothing was changed"); err != nil {
 				return err
 			}
 		}

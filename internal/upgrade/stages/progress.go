@@ -236,7 +236,7 @@ func (u *Progress) Now() string {
 	case u.passed(Open) || u.passed(Prove) && h.Rolls():
 		return h.To + " runs and answers"
 	case !u.touched():
-		return h.From + " runs and answers, as before; nothing was touched"
+		return h.From + " runs and answers, as before; nothing was changed"
 	case !h.Rolls():
 		return "a page answers and shows the reason; nothing was lost"
 	}

@@ -65,7 +65,7 @@ type stage struct {
 type fallback string
 
 const (
-	stays  fallback = ""       // nothing: Sourcegraph answers, or nothing was touched
+	stays  fallback = ""       // nothing: Sourcegraph answers, or nothing was changed
 	opens  fallback = "open"   // what was to be closed answers again
 	rolls  fallback = "roll"   // the release before runs again, where the hop rolls and nothing of it needs a backup
 	shows  fallback = "show"   // the maintenance page shows the reason, and nothing else runs
@@ -103,7 +103,7 @@ func (c *hop) compare() plan.Step {
 var table = []stage{
 	{name: Check, rehearsed: true,
 		when:     always,
-		text:     say("checks databases, drift, room and images, and pulls images; nothing is touched"),
+		text:     say("checks databases, drift, room and images, and pulls images; nothing is changed"),
 		estimate: short,
 		steps: func(c *hop) []plan.Step {
 			return []plan.Step{{Verb: plan.Check, Object: "databases, host and images", Config: c.To, Front: front(c)},

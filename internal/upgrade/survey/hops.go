@@ -75,7 +75,7 @@ func without(c *catalogue.Catalogue, w *installation.Want, text []byte, release 
 }
 
 // hops gives a way's hops with their edits, and the configs that they end with. What a release on the way finds wrong in the config is a problem: all at
-// once, and before anything is touched.
+// once, and before anything is changed.
 func hops(e *installation.Environment, w *installation.Want, way upgrade.Way) (out []plan.Hop, configs plan.Configs, problems diag.List) {
 	configs = plan.Configs{w.Release.Version: string(w.Text)}
 	for _, h := range way.Hops {

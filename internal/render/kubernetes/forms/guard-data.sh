@@ -28,6 +28,6 @@ else
   say "It can't read this data. Put the release that ran before back into sourcegraph.yaml, berth render, and apply that."
 fi
 say "A StatefulSet waits for this pod; after that: kubectl -n $NAMESPACE delete pod ${HOSTNAME:-}"
-say "The data was not touched."
+say "The data was not changed."
 say "If you have a backup and want it all the same: kubectl -n $NAMESPACE create configmap berth-guard --from-literal=allow=$RELEASE"
 exit 1

@@ -86,6 +86,6 @@ else
   say "$RELEASE is older, and is not known to work with the schema of $ran."
   say "Put  release: $ran  back into sourcegraph.yaml, berth render, and apply that. To roll back an upgrade that berth made: berth rollback"
 fi
-say "The databases were not touched."
+say "The databases were not changed."
 say "After you restored a backup of another release: kubectl -n $NAMESPACE create configmap berth-guard --from-literal=allow=$RELEASE"
 exit 1

@@ -33,7 +33,7 @@ func Foreign(d objects.Desired, c objects.Cluster) diag.List {
 			continue
 		}
 		problems = append(problems, diag.Diagnostic{Code: "BERTH2204", Severity: diag.Error, Subject: o.Key,
-			Summary: fmt.Sprintf("it belongs to the installation %s in namespace %s; it is not touched", installation, namespace),
+			Summary: fmt.Sprintf("it belongs to the installation %s in namespace %s; it is not changed", installation, namespace),
 			Hint:    "give this installation a name of its own, such as  name: second   or let it use only its namespace:  kubernetes: {clusterScoped: false}"})
 	}
 	return problems
