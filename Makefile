@@ -98,6 +98,14 @@ bin/yaml-language-server:
 editors: bin/yaml-language-server ## the schema in a real language server: what it proposes, explains and marks
 	YAML_LANGUAGE_SERVER=$(CURDIR)/bin/yaml-language-server $(GO) test $(TESTFLAGS) -count=1 -tags editors -run TestEditors ./internal/config/reference
 
+# The shells of Debian, and PowerShell where it is there: no package of Debian has it.
+SHELLS = bash zsh fish $(if $(shell command -v pwsh),pwsh)
+
+shells: ## what people complete in real shells, at a pseudo-terminal
+	@command -v zsh fish >/dev/null && test -e /usr/share/bash-completion || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends bash-completion zsh fish >/dev/null; }
+	@echo "completion in: $(SHELLS)"
+	BERTH_SHELLS="$(SHELLS)" $(GO) test $(TESTFLAGS) -count=1 -tags editors -run TestShells ./cmd/berth
+
 kubernetes: ## Kubernetes clusters on this machine: simulated nodes, and a real one (the first time, they are built from source)
 	testbed/kubernetes up control && testbed/kubernetes up node
 
@@ -152,7 +160,7 @@ release-test: ## the files of a release, built twice and used (about ten minutes
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags editors ./internal/config/reference && $(GO) vet -tags e2e ./e2e/... && cd testbed && $(GO) vet -tags engine ./...
+	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags editors ./internal/config/reference ./cmd/berth && $(GO) vet -tags e2e ./e2e/... && cd testbed && $(GO) vet -tags engine ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags e2e ./e2e/...
 	cd testbed && $(GO) run $(STATICCHECK) -tags engine ./...
@@ -204,4 +212,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale console-browser demo-down
+.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors shells kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale console-browser demo-down

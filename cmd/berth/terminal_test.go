@@ -35,7 +35,12 @@ type typist struct {
 
 func start(t *testing.T, dir string, columns uint16, env []string, args ...string) *typist {
 	t.Helper()
-	p := &typist{t: t, cmd: exec.Command(os.Args[0], args...), ended: make(chan error, 1)}
+	return startProgram(t, dir, columns, env, os.Args[0], args...)
+}
+
+func startProgram(t *testing.T, dir string, columns uint16, env []string, program string, args ...string) *typist {
+	t.Helper()
+	p := &typist{t: t, cmd: exec.Command(program, args...), ended: make(chan error, 1)}
 	p.cmd.Dir = dir
 	p.cmd.Env = append([]string{"BERTH_TEST_PROGRAM=1", "TERM=xterm", "LANG=C.UTF-8", "HOME=" + dir, "PATH=" + os.Getenv("PATH")}, env...)
 	var err error
