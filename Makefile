@@ -205,7 +205,7 @@ hq-browser: bin/axe/node_modules/axe-core chromium demo-hq ## the pages of berth
 console-browser: bin/axe/node_modules/axe-core chromium ## the pages of berth console in a real Chromium: desk, dark, phone, keyboard, accessibility
 	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestConsoleInABrowser .
 
-hq-scale: postgres ## what berth-hq takes with 100,000 installations over two years (half an hour, 12 GB of disk in /tmp); HQ_SCALE=2000 for a look
+hq-scale: postgres ## what berth-hq takes with 100,000 installations over two years and what faults do to it (half an hour, 12 GB of disk in /tmp); HQ_SCALE=2000 for a look
 	$(GO) test -tags scale -count=1 -timeout 3h -v -run TestScale ./cmd/berth-hq
 
 demo-down: ## take the demos away, with all that they brought up

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -43,6 +44,7 @@ func TestHQInABrowser(t *testing.T) {
 	var installation string
 	run(t, browser, chromedp.Click(`a[href^="/installations/"]`), chromedp.WaitReady("h1 code"), chromedp.Location(&installation))
 
+	readCharts(t, browser, address)
 	for _, screen := range screens {
 		run(t, browser, chromedp.EmulateViewport(screen.width, screen.height),
 			emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: screen.scheme}}))
@@ -55,6 +57,27 @@ func TestHQInABrowser(t *testing.T) {
 	}
 	run(t, browser, chromedp.Navigate(address+"/"), chromedp.Click("header form button"), chromedp.WaitReady("#token"))
 	look(t, browser, checker, "hq-sign-in", address+"/sign-in")
+}
+
+// readCharts reads a chart at a point: the newest one by itself, another one with the keyboard, and another one with the mouse, which leads to its list.
+func readCharts(t *testing.T, browser context.Context, address string) {
+	t.Helper()
+	const shown = `[...document.querySelectorAll('.chart .says')].filter(s => getComputedStyle(s).display !== 'none').map(s => s.parentElement.getAttribute('aria-label')).join('|')`
+	const middle = `(() => { const all = document.querySelectorAll('.chart .hit'), hit = all[all.length >> 1]; hit.scrollIntoView({block: 'center'}); const b = hit.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2] })()`
+	const name = `[...document.querySelectorAll('.chart a')].map(a => a.getAttribute('aria-label'))`
+	var newest, byKey, byMouse, at string
+	var point []float64
+	var names []string
+	run(t, browser, chromedp.Navigate(address+"/figures/versions"), chromedp.WaitReady(".chart"), chromedp.Evaluate(shown, &newest), chromedp.Evaluate(name, &names),
+		chromedp.Focus(".chart a"), chromedp.KeyEvent(kb.Tab), chromedp.Evaluate(shown, &byKey), chromedp.Evaluate(middle, &point))
+	run(t, browser, input.DispatchMouseEvent(input.MouseMoved, point[0], point[1]), chromedp.Evaluate(shown, &byMouse))
+	if newest != names[len(names)-1] || byKey != names[1] || byMouse != names[len(names)/2] || !strings.Contains(byMouse, " active, ") {
+		t.Fatalf("the chart says %q, with the keyboard %q, with the mouse %q", newest, byKey, byMouse)
+	}
+	run(t, browser, chromedp.MouseClickXY(point[0], point[1]), chromedp.WaitReady(`a[href^="/installations/"]`), chromedp.Location(&at))
+	if !strings.Contains(at, "/figures/versions?row=") {
+		t.Errorf("the chart led to %s", at)
+	}
 }
 
 // look opens a page, and holds it against axe and the width of the window.

@@ -7,14 +7,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"berth/internal/hq/store/pgtest"
 	"berth/internal/report"
 )
 
@@ -81,10 +82,12 @@ func (s *senders) one(ctx context.Context, client *http.Client, n int, text stri
 	return resp.StatusCode == http.StatusOK && json.NewDecoder(resp.Body).Decode(&a) == nil && a.ID != ""
 }
 
-// faults sends reports while berth-hq is killed twice, PostgreSQL crashes, and its disk is full. The list of what was acknowledged proves that nothing of it is lost,
+// TestScaleFaults sends reports while berth-hq is killed, PostgreSQL crashes, and its disk is full. The list of what was acknowledged proves that nothing of it is lost,
 // and the number of rows that nothing is there twice.
-func (s *scale) faults(c *exec.Cmd, texts []string) {
-	var before, stays int
+func TestScaleFaults(t *testing.T) {
+	s := atScale(t, pgtest.StartDisk(t, 16<<10))
+	texts := s.reports(min(60_000, s.shape.Installations))
+	var before int
 	s.must(s.db.QueryRow(s.Context(), `SELECT count(*) FROM reports`).Scan(&before))
 	from, start := &senders{}, time.Now()
 	from.url.Store(s.url)
@@ -96,14 +99,13 @@ func (s *scale) faults(c *exec.Cmd, texts []string) {
 		}
 	}
 	again := func() {
-		var address string
-		c, address = serving(s.T, s.address, "--url", "https://hq.example.com")
-		from.url.Store(address)
+		s.serve()
+		from.url.Store(s.url)
 	}
 	for _, share := range []float64{0.15, 0.3} {
 		reached(share)
-		s.must(c.Process.Kill())
-		_ = c.Wait() // it was killed
+		s.must(s.process.Process.Kill())
+		_ = s.process.Wait() // it was killed
 		again()
 	}
 	reached(0.45)
@@ -117,21 +119,33 @@ func (s *scale) faults(c *exec.Cmd, texts []string) {
 	free()
 	s.server.Again(s.T)
 	reached(0.75)
-	s.must(c.Process.Kill()) // together: the machine has no power
+	s.must(s.process.Process.Kill()) // together: the machine has no power
 	s.server.Crash(s.T)
-	_ = c.Wait() // it was killed
+	_ = s.process.Wait() // it was killed
 	s.server.Up(s.T)
 	again()
 	<-done
 	took := time.Since(start)
 
+	lost, stays := s.missing(from.list)
+	var after int
+	s.must(s.db.QueryRow(s.Context(), `SELECT count(*) FROM reports`).Scan(&after))
+	if lost > 0 || after-before != len(texts) || stays != len(texts) || len(from.list) != len(texts) {
+		s.Errorf("%d of %d were acknowledged and %d of them are lost; %d are more than before, and %d are in a stay", len(from.list), len(texts), lost, after-before, stays)
+	}
+	fmt.Printf("| ingest while berth-hq is killed three times, PostgreSQL crashes twice and its disk is full once | %d reports acknowledged in %.0f s, %d lost, %d twice; %d sent again |\n",
+		len(from.list), took.Seconds(), lost, after-before-len(texts), from.refused.Load())
+}
+
+// missing counts which of the acknowledged reports are not in the database, and which are in a stay.
+func (s *scale) missing(list []string) (lost, inStays int) {
 	var err error
 	s.db, err = pgx.Connect(s.Context(), s.address)
 	s.must(err)
 	_, err = s.db.Exec(s.Context(), `CREATE TEMP TABLE list (name text, made timestamptz)`)
 	s.must(err)
 	rows := [][]any{}
-	for _, text := range from.list {
+	for _, text := range list {
 		r, problems := report.Open([]byte(text), time.Now())
 		if problems.Failed() {
 			s.Fatal(problems)
@@ -140,13 +154,8 @@ func (s *scale) faults(c *exec.Cmd, texts []string) {
 	}
 	_, err = s.db.CopyFrom(s.Context(), pgx.Identifier{"list"}, []string{"name", "made"}, pgx.CopyFromRows(rows))
 	s.must(err)
-	var after, lost int
-	s.must(s.db.QueryRow(s.Context(), `SELECT count(*) FROM reports`).Scan(&after))
 	s.must(s.db.QueryRow(s.Context(), `SELECT count(*) FILTER (WHERE r.made IS NULL), count(s.first) FROM list l LEFT JOIN installations i USING (name)
 		LEFT JOIN reports r ON r.installation = i.id AND r.made = l.made AND date_bin('7 days', r.made, 'epoch') = date_bin('7 days', l.made, 'epoch')
-		LEFT JOIN stays s ON s.installation = i.id AND l.made BETWEEN s.first AND s.last`).Scan(&lost, &stays))
-	if lost > 0 || after-before != len(texts) || stays != len(texts) || len(from.list) != len(texts) {
-		s.Errorf("%d of %d were acknowledged and %d of them are lost; %d are more than before, and %d are in a stay", len(from.list), len(texts), lost, after-before, stays)
-	}
-	s.row("ingest while berth-hq is killed three times, PostgreSQL crashes twice and its disk is full once", "%d reports acknowledged in %.0f s, %d lost, %d twice; %d sent again", len(from.list), took.Seconds(), lost, after-before-len(texts), from.refused.Load())
+		LEFT JOIN stays s ON s.installation = i.id AND l.made BETWEEN s.first AND s.last`).Scan(&lost, &inStays))
+	return lost, inStays
 }

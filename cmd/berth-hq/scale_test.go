@@ -37,16 +37,16 @@ type scale struct {
 	address string
 	shape   simulate.Shape
 	db      *pgx.Conn
-	hq      int // its process
+	process *exec.Cmd // of berth-hq
+	hq      int       // its number
 	url     string
 	token   string
 	rows    [][2]string
 }
 
-// TestScale measures berth-hq with 100,000 installations, or HQ_SCALE of them, and prints a table. The machine may be busy: so it says processor time, too.
-func TestScale(t *testing.T) {
-	s := &scale{T: t, server: pgtest.StartDisk(t, 16<<10)}
-	s.address = s.server.Database(t)
+// atScale is berth-hq with 100,000 installations, or HQ_SCALE of them, and what they have reported.
+func atScale(t *testing.T, server *pgtest.Server) *scale {
+	s := &scale{T: t, server: server, address: server.Database(t)}
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	s.shape = simulate.Shape{Seed: 1, Installations: 100_000, From: report.First, To: today, Every: 24 * time.Hour}
 	if from := today.AddDate(-2, 0, 0); from.After(s.shape.From) {
@@ -64,12 +64,22 @@ func TestScale(t *testing.T) {
 	var err error
 	s.db, err = pgx.Connect(t.Context(), s.address)
 	s.must(err)
-	defer func() { s.db.Close(context.Background()) }()
+	t.Cleanup(func() { s.db.Close(context.Background()) })
 	s.fill()
-	s.sizes()
+	s.serve()
+	return s
+}
 
-	c, address := serving(t, s.address, "--url", "https://hq.example.com")
-	s.hq, s.url = c.Process.Pid, address
+// serve starts berth-hq.
+func (s *scale) serve() {
+	s.process, s.url = serving(s.T, s.address, "--url", "https://hq.example.com")
+	s.hq = s.process.Process.Pid
+}
+
+// TestScale measures, and prints a table. The machine may be busy: so it says processor time, too.
+func TestScale(t *testing.T) {
+	s := atScale(t, pgtest.Start(t, "fsync=on"))
+	s.sizes()
 	s.first()
 	s.row("berth-hq serve: reads the fleet and counts the figures of the first page", "%.1f s of processor time, %d MB of memory", s.cpu(s.hq).Seconds(), s.memory())
 	s.pages("alone")
@@ -78,7 +88,6 @@ func TestScale(t *testing.T) {
 	s.ingest("alone", texts[:half], nil)
 	s.ingest("while pages are asked for", texts[half:], func() { s.pages("while reports come in") })
 	s.row("berth-hq serve at its most", "%d MB of memory", s.memory())
-	s.faults(c, s.reports(min(60_000, s.shape.Installations)))
 	for _, r := range s.rows {
 		fmt.Printf("| %s | %s |\n", r[0], r[1])
 	}

@@ -2,6 +2,8 @@ package web
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"berth/internal/hq/fleet"
@@ -23,7 +25,6 @@ func fleetDay(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC"
 type bar struct {
 	X, Y, Width, Height float64
 	Series              int
-	Title               string
 }
 
 // label is a text of a chart.
@@ -32,48 +33,86 @@ type label struct {
 	Text string
 }
 
-// chart is a picture of a stacked figure. Its table has the same numbers, so it needs no more than a title for who can't see it.
-type chart struct {
-	Width, Height int
-	Bars          []bar
-	Lines         []label // from the left, with the count
-	Days          []label
-	Series        []string
+// column is a row of the figure. Whoever points at it, or gets there with the keyboard, reads what it says above the chart; it leads to its list.
+type column struct {
+	Link string
+	Name string  // what it says, for who can't see it
+	Says []label // the same
+	Hit  bar     // where the pointer is on it
+	Bars []bar
 }
 
+// chart is a picture of a stacked figure.
+type chart struct {
+	Title, Headline string
+	Width, Height   int
+	Keyboard        bool // columns can be reached with the keyboard: on a page with several figures they would be in its way, and the table is there
+	Columns         []column
+	Lines           []label // from the left, with the count
+	Days            []label
+	Series          []string
+}
+
+// The picture, in its units.
+const (
+	chartWidth, chartHeight                  = 960, 395
+	plotLeft, plotTop, plotWidth, plotHeight = 60.0, 95.0, 890.0, 260.0
+	saysEvery, saysInLine                    = 28.0, 5 // the height of a line above the plot, and how many series are in one
+)
+
+// steps are the distances that lines of a chart may have.
+var steps = []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000}
+
 // stack draws a stacked figure: a column a row, the newest release at the bottom.
-func stack(f *fleet.Figure) chart {
-	const left, top, width, height = 60.0, 10.0, 890.0, 260.0
-	c := chart{Width: 960, Height: 310, Series: f.Columns[2:]}
+func stack(q query, f *fleet.Figure, keyboard bool) chart {
+	c := chart{Title: f.Title, Headline: f.Headline, Width: chartWidth, Height: chartHeight, Keyboard: keyboard, Series: f.Columns[2:]}
 	highest := 1
 	for _, r := range f.Rows {
 		highest = max(highest, count(r.Cells[1]))
 	}
-	step := 1
-	for _, s := range []int{2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000} {
-		if highest/step > 5 {
+	step := steps[len(steps)-1]
+	for _, s := range slices.Backward(steps) {
+		if highest/s <= 5 {
 			step = s
 		}
 	}
-	scale := height / float64(highest)
+	scale := plotHeight / float64(highest)
 	for n := 0; n <= highest; n += step {
-		c.Lines = append(c.Lines, label{left, top + height - float64(n)*scale, fmt.Sprint(n)})
+		c.Lines = append(c.Lines, label{plotLeft, plotTop + plotHeight - float64(n)*scale, fmt.Sprint(n)})
 	}
-	wide := width / float64(max(1, len(f.Rows)))
+	wide := plotWidth / float64(max(1, len(f.Rows)))
 	for n, r := range f.Rows {
-		x, y := left+float64(n)*wide, top+height
-		for series, name := range c.Series {
-			tall := float64(count(r.Cells[2+series])) * scale
-			if tall == 0 {
-				continue
-			}
-			y -= tall
-			c.Bars = append(c.Bars, bar{x, y, wide * 0.9, tall, series, fmt.Sprintf("%v: %v on %s", r.Cells[0], r.Cells[2+series], name)})
-		}
-		if n%max(1, len(f.Rows)/6) == 0 && x < left+0.9*width { // a later one would be cut
-			c.Days = append(c.Days, label{x, top + height + 20, fmt.Sprint(r.Cells[0])})
+		x := plotLeft + float64(n)*wide
+		c.Columns = append(c.Columns, columnOf(q.address(f.ID, r.Key, ""), c.Series, r, x, wide, scale))
+		if n%max(1, len(f.Rows)/6) == 0 && x < plotLeft+0.9*plotWidth { // a later one would be cut
+			c.Days = append(c.Days, label{x, plotTop + plotHeight + 20, fmt.Sprint(r.Cells[0])})
 		}
 	}
+	return c
+}
+
+// columnOf draws a row.
+func columnOf(link string, series []string, r fleet.Row, x, wide, scale float64) column {
+	c := column{Link: link, Hit: bar{X: x, Y: plotTop, Width: wide, Height: plotHeight}}
+	y, parts := plotTop+plotHeight, []string{}
+	for n, name := range series {
+		of := count(r.Cells[2+n])
+		if of == 0 {
+			continue
+		}
+		tall := float64(of) * scale
+		y -= tall
+		c.Bars = append(c.Bars, bar{x, y, wide * 0.9, tall, n})
+		parts = append(parts, fmt.Sprintf("%s: %d", name, of))
+	}
+	lines := []string{fmt.Sprintf("%v: %v active", r.Cells[0], r.Cells[1])}
+	for some := range slices.Chunk(parts, saysInLine) {
+		lines = append(lines, strings.Join(some, ",  "))
+	}
+	for n, line := range lines {
+		c.Says = append(c.Says, label{plotLeft, saysEvery*float64(n+1) - 4, line})
+	}
+	c.Name = strings.Join(lines, ", ")
 	return c
 }
 
