@@ -89,6 +89,7 @@ var edges = []edge{
 	{"BERTH5001", "BERTH5001", needing},
 
 	// What people see.
+	{"BERTH501[56]", "BERTH5052", needing},
 	{"BERTH50[0-4678]?", "BERTH505[01]", needing},
 	{"BERTH34??", "BERTH505[01]", needing},
 	{"BERTH5050", "BERTH505[1278]", anywhere},

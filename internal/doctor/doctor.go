@@ -35,6 +35,7 @@ type Check struct {
 	Limit    *Limit           // for checks that measure
 	Symptoms []string         // what people see, for docs/troubleshooting.md
 	Strict   bool             // its findings can't be muted
+	Named    bool             // only where somebody names it, since it takes minutes
 	Passes   string           // the codes that it passes on, as a pattern: "BERTH21*"; "" for its own
 
 	find  func(e *Evidence, c *Check) []*Finding
@@ -164,7 +165,7 @@ func Examine(e *Evidence, r Request) *Report {
 	report := &Report{Installation: e.Installation, Release: e.Release, Taken: e.Taken, Findings: []*Finding{}, Checks: []Result{}}
 	var found []*Finding
 	for _, c := range Checks(e.Target) {
-		if len(r.Only) > 0 && !slices.Contains(r.Only, c.Code) {
+		if named := slices.Contains(r.Only, c.Code); !named && (c.Named || len(r.Only) > 0) {
 			continue
 		}
 		findings := c.find(e, c)

@@ -20,7 +20,7 @@ var taken = time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 // healthy is evidence of an installation on which nothing is wrong.
 func healthy(target catalogue.Target) *Evidence {
 	e := &Evidence{Taken: taken, Installation: "sourcegraph", Target: target, Wanted: "7.5.4453", Release: "7.5.4453", Support: "supported", Postgres: 14, URL: "https://sourcegraph.example.com",
-		Uses: Needs(catalogue.Embedded().Relations().NeededBy()), FreeBytes: 500 << 30,
+		Uses: Needs(catalogue.Embedded().Relations().NeededBy()), FreeBytes: 500 << 30, Figures: map[string]float64{GitEcho: 0.004, ZoektRefuses: 0},
 		Front:   &Front{At: "https://127.0.0.1:443", Healthy: true, Milliseconds: 12, Searched: 200, SearchTook: 80},
 		Address: &Address{Host: "sourcegraph.example.com", TLS: true, Names: []string{"sourcegraph.example.com"}, Issuer: "R11", Expires: taken.AddDate(0, 2, 0)},
 		LastRun: &LastRun{What: "up 7.5.4453", Result: "done", Started: taken.Add(-time.Hour), Well: true}}
@@ -88,6 +88,8 @@ var faults = []fault{
 		e.says("worker", strings.Repeat("failed to connect: driver: bad connection\n", 3))
 		e.dark()
 	}, "BERTH5010", nil, []string{"BERTH5002", "BERTH5060", "BERTH5001", "BERTH5077", "BERTH5050", "BERTH5051"}, "disk"},
+	{"gitserver is slow", func(e *Evidence) { e.Figures[GitEcho] = 1.4; e.Front.SearchTook = 4000 }, "BERTH5015", nil, []string{"BERTH5052"}, "cpu"},
+	{"zoekt does not answer its watchdog", func(e *Evidence) { e.Figures[ZoektRefuses] = 2 }, "BERTH5016", nil, nil, "cpu"},
 	{"the disk of all volumes is full", func(e *Evidence) {
 		e.FreeBytes = 100 << 20
 		for i := range e.Volumes {
@@ -305,7 +307,7 @@ func TestEveryCheckIsProved(t *testing.T) {
 	for code := range lines {
 		proved[code] = true
 	}
-	for _, code := range []string{"BERTH5004", "BERTH5081"} { // TestOwnContainers and TestMutes
+	for _, code := range []string{"BERTH5004", "BERTH5059", "BERTH5081"} { // TestOwnContainers, TestStream and TestMutes
 		proved[code] = true
 	}
 	for _, c := range Checks("") {
@@ -461,8 +463,38 @@ func TestOutlived(t *testing.T) {
 func TestSilence(t *testing.T) {
 	for _, target := range []catalogue.Target{catalogue.Compose, catalogue.Kubernetes} {
 		r := Examine(healthy(target), Request{})
-		if r.Verdict != Pass || len(r.Findings) > 0 || r.Count(Pass) != len(Checks(target)) {
-			t.Errorf("%s: %s, %d of %d checks passed, %v", target, r.Verdict, r.Count(Pass), len(Checks(target)), r.Findings)
+		all := slices.DeleteFunc(Checks(target), func(c *Check) bool { return c.Named })
+		if r.Verdict != Pass || len(r.Findings) > 0 || r.Count(Pass) != len(all) {
+			t.Errorf("%s: %s, %d of %d checks passed, %v", target, r.Verdict, r.Count(Pass), len(all), r.Findings)
+		}
+	}
+}
+
+// TestStream: a search that was cut is found where somebody asks for it by name, and what ends it otherwise is no finding.
+func TestStream(t *testing.T) {
+	for name, c := range map[string]struct {
+		stream  *Stream
+		verdict Verdict
+		says    string
+	}{
+		"nobody asked":     {nil, Unknown, "nobody held a search open"},
+		"held to the end":  {&Stream{Seconds: 300, Silent: 4}, Pass, ""},
+		"all was searched": {&Stream{Seconds: 12, Done: true}, Unknown, "searched everything after 12 s"},
+		"a time limit":     {&Stream{Seconds: 60.2, Silent: 3, Said: "EOF"}, Fail, "cut after 60 s: the time limit"},
+		"answers are kept": {&Stream{Seconds: 60, Silent: 60, Said: "EOF"}, Fail, "keeps answers back"},
+	} {
+		e := healthy(catalogue.Compose)
+		e.Stream = c.stream
+		r := Examine(e, Request{Only: []string{"BERTH5059"}})
+		said := r.Checks[0].Why
+		if len(r.Findings) > 0 {
+			said = r.Findings[0].Problem.Summary
+		}
+		if len(r.Checks) != 1 || r.Checks[0].Verdict != c.verdict || !strings.Contains(said, c.says) {
+			t.Errorf("%s: %+v %q", name, r.Checks, said)
+		}
+		if slices.ContainsFunc(Examine(e, Request{}).Checks, func(c Result) bool { return c.Code == "BERTH5059" }) {
+			t.Errorf("%s: it is looked at although nobody named it", name)
 		}
 	}
 }
@@ -677,6 +709,7 @@ func TestBlind(t *testing.T) {
 		{"the url has no address", func(e *Evidence) { e.Address = &Address{Host: "sg", Resolves: "no such host"} }, []string{"BERTH5054", "BERTH5056", "BERTH5057", "BERTH5058"}},
 		{"a database elsewhere", func(e *Evidence) { e.Databases[0].External = true }, []string{"BERTH5036"}},
 		{"an engine elsewhere", func(e *Evidence) { e.FreeBytes = 0 }, []string{"BERTH5012"}},
+		{"Prometheus does not see gitserver", func(e *Evidence) { delete(e.Figures, GitEcho) }, []string{"BERTH5015"}},
 		{"nothing was measured", func(e *Evidence) { e.Unseen = map[Source]Unseen{FromVolumes: {Why: "no answer in 4 s"}} }, []string{"BERTH5007", "BERTH5010", "BERTH5011", "BERTH5013"}},
 	} {
 		e := healthy(catalogue.Compose)

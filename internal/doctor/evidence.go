@@ -27,6 +27,8 @@ const (
 	FromMemory       Source = "memory"       // that instances use
 	FromPlan         Source = "plan"         // what would make what runs match the config
 	FromPace         Source = "pace"         // by how much disks fill, as Prometheus has it
+	FromFigures      Source = "figures"      // of services, as Prometheus has them
+	FromStream       Source = "stream"       // a search that is held open; only where somebody asks for it by name
 	FromDatabases    Source = "databases"    // SQL
 	FromRedis        Source = "redis"        // INFO of the two stores
 	FromObjects      Source = "objects"      // object storage of the admin's own
@@ -81,6 +83,9 @@ type Evidence struct {
 	Objects   *Objects   `json:"objects,omitempty"`    // nil: it was not asked, or is the bundled one
 	Front     *Front     `json:"frontProxy,omitempty"` // nil: it was not asked
 	Address   *Address   `json:"address,omitempty"`    // nil: it was not asked
+	Stream    *Stream    `json:"stream,omitempty"`     // nil: nobody asked for it
+	// Figures of services, by the names of the checks that are about them.
+	Figures map[string]float64 `json:"figures,omitempty"`
 }
 
 // Unseen is why something could not be looked at.
@@ -244,6 +249,16 @@ type Address struct {
 	Expires   time.Time `json:"expires,omitzero"`
 	Mismatch  string    `json:"mismatch,omitempty"`  // why the certificate is not for the host
 	Untrusted string    `json:"untrusted,omitempty"` // why this machine does not trust it
+}
+
+// Stream is how long a search that takes long was held open, from where people are.
+type Stream struct {
+	At      string  `json:"at"`
+	Seconds float64 `json:"seconds"`
+	// Silent is for how long nothing came before its end.
+	Silent float64 `json:"silentSeconds"`
+	Done   bool    `json:"done,omitempty"` // Sourcegraph ended it, since it had searched everything
+	Said   string  `json:"said,omitempty"` // what ended it otherwise; "": berth did, after as long as it wanted
 }
 
 // unseen says why a source, or a part of it, could not be looked at; "" when all of it was.

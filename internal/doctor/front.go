@@ -32,6 +32,31 @@ var frontChecks = []*Check{
 	{Code: "BERTH5056", Looks: "whether the certificate is for the host of the url", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn about the certificate"}, find: otherNames, blind: unpresented},
 	{Code: "BERTH5057", Looks: "whether this machine trusts the certificate", Needs: []Source{FromCertificates}, Symptoms: []string{"browsers warn about the certificate"}, find: untrusted, blind: unpresented},
 	{Code: "BERTH5058", Looks: "whether anything answers at the url", Needs: []Source{FromCertificates}, Symptoms: []string{"Sourcegraph does not answer"}, find: unreached, blind: unnamed},
+	{Code: "BERTH5059", Looks: "whether a search is kept open for five minutes at the url", Needs: []Source{FromStream}, Named: true, Symptoms: []string{"search ends early"}, find: streamCut, blind: streamDone},
+}
+
+// streamDone says why nobody knows how long a search may take.
+func streamDone(e *Evidence) string {
+	switch s := e.Stream; {
+	case s == nil:
+		return "nobody held a search open"
+	case s.Done:
+		return fmt.Sprintf("Sourcegraph had searched everything after %.0f s; for so long nothing cut it", s.Seconds)
+	}
+	return ""
+}
+
+func streamCut(e *Evidence, c *Check) []*Finding {
+	s := e.Stream
+	if s == nil || s.Done || s.Said == "" {
+		return nil
+	}
+	why := "the time limit of what is in front of Sourcegraph"
+	if s.Silent > 10 { // Sourcegraph says something every five seconds
+		why = "something in front of Sourcegraph that keeps answers back"
+	}
+	return []*Finding{c.found(address, diag.Error, fmt.Sprintf("a search was cut after %.0f s: %s", s.Seconds, why),
+		"let your load balancer, Ingress or proxy keep connections open for 5 minutes, and not buffer answers", s.Said)}
 }
 
 func unasked(e *Evidence) string {

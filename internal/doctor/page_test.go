@@ -44,7 +44,7 @@ var areas = []struct {
 	title  string
 	checks []*Check
 }{
-	{"Config, host and cluster", placeChecks}, {"Services", serviceChecks}, {"Disks", volumeChecks}, {"Databases", databaseChecks}, {"Redis", redisChecks}, {"Object storage", objectChecks},
+	{"Config, host and cluster", placeChecks}, {"Services", serviceChecks}, {"Figures of Prometheus", figureChecks}, {"Disks", volumeChecks}, {"Databases", databaseChecks}, {"Redis", redisChecks}, {"Object storage", objectChecks},
 	{"Lines of logs", logChecks}, {"What people see", frontChecks}, {"Runs of berth", runChecks},
 }
 
@@ -74,6 +74,9 @@ func doctorPage(t *testing.T, head string) string {
 			}
 			if c.Passes != "" {
 				looks += "; what it finds has codes `" + c.Passes + "`, see [Codes](codes.md)"
+			}
+			if c.Named {
+				looks += fmt.Sprintf("; only when you name it, since it takes minutes: `berth doctor %s`", c.Code)
 			}
 			if c.Strict {
 				looks += "; can't be muted"

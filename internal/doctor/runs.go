@@ -101,7 +101,7 @@ func mutesWithoutEffect(e *Evidence, c *Check) (out []*Finding) {
 }
 
 // seen are the checks of what runs.
-var seen = slices.Concat(placeChecks, serviceChecks, volumeChecks, databaseChecks, redisChecks, objectChecks, logChecks, frontChecks)
+var seen = slices.Concat(placeChecks, serviceChecks, figureChecks, volumeChecks, databaseChecks, redisChecks, objectChecks, logChecks, frontChecks)
 
 // notices are known faults of a release, as the catalogue has them.
 func notices(e *Evidence, c *Check) (out []*Finding) {

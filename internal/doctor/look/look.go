@@ -33,6 +33,8 @@ type Look struct {
 	Patience time.Duration // of one source; 0: four seconds
 	// Judge says what of a config is beside the support record; nil: nobody is asked.
 	Judge func(*installation.Want) diag.List
+	// Stream is how long a search is held open; 0: none is.
+	Stream time.Duration
 }
 
 // take adds what was seen to the evidence.
@@ -58,7 +60,7 @@ func (l *Look) Nothing(problems diag.List) *doctor.Evidence {
 func unseen(why string) map[doctor.Source]doctor.Unseen {
 	out := map[doctor.Source]doctor.Unseen{}
 	for _, s := range []doctor.Source{doctor.FromPlace, doctor.FromRelease, doctor.FromHistory, doctor.FromServices, doctor.FromInstances, doctor.FromLogs,
-		doctor.FromVolumes, doctor.FromPace, doctor.FromInodes, doctor.FromMemory, doctor.FromPlan, doctor.FromDatabases, doctor.FromRedis, doctor.FromObjects, doctor.FromFrontProxy} {
+		doctor.FromVolumes, doctor.FromPace, doctor.FromFigures, doctor.FromInodes, doctor.FromMemory, doctor.FromPlan, doctor.FromDatabases, doctor.FromRedis, doctor.FromObjects, doctor.FromFrontProxy} {
 		out[s] = doctor.Unseen{Why: why}
 	}
 	return out
@@ -120,8 +122,11 @@ func (l *Look) all(i *installation.Installation) []collector {
 	s := &sight{Look: l, Installation: i, instances: instances, services: services}
 	all := []collector{
 		{doctor.FromServices, s.serviceStates, 0}, {doctor.FromPlace, s.place, 0}, {doctor.FromRelease, s.release, 0}, {doctor.FromHistory, s.history, 0},
-		{doctor.FromInstances, s.instanceStates, 0}, {doctor.FromLogs, s.logs, 0}, {doctor.FromVolumes, s.usage, 0}, {doctor.FromPace, s.pace, 0}, {doctor.FromFrontProxy, s.front, 0},
+		{doctor.FromInstances, s.instanceStates, 0}, {doctor.FromLogs, s.logs, 0}, {doctor.FromVolumes, s.usage, 0}, {doctor.FromPace, s.pace, 0}, {doctor.FromFigures, s.figures, 0}, {doctor.FromFrontProxy, s.front, 0},
 		{doctor.FromObjects, s.objects, 0},
+	}
+	if l.Stream > 0 {
+		all = append(all, collector{doctor.FromStream, s.stream, int(2*l.Stream/cmp.Or(l.Patience, patience)) + 1})
 	}
 	for _, name := range redisStores {
 		all = append(all, collector{doctor.FromRedis.Of(name), func(ctx context.Context) (take, error) { return s.redis(ctx, name) }, 0})

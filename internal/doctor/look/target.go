@@ -347,6 +347,19 @@ func (s *sight) pace(ctx context.Context) (take, error) {
 	}, nil
 }
 
+// figures asks Prometheus what services say of themselves.
+func (s *sight) figures(ctx context.Context) (take, error) {
+	all, err := s.instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures, err := measure.Figures(ctx, s.Installation, all, map[string]string{
+		doctor.GitEcho:      "max(min_over_time(src_gitserver_echo_duration_seconds[5m]))", // what lasts
+		doctor.ZoektRefuses: "max(zoekt_webserver_watchdog_errors)",
+	})
+	return func(e *doctor.Evidence) { e.Figures = figures }, err
+}
+
 // untold notes of which instances a measure could not be had.
 func untold(e *doctor.Evidence, s doctor.Source, instances []string) {
 	if len(instances) > 0 {

@@ -183,6 +183,8 @@ func (f *found) asked(command string, say func(format string, a ...any)) bool {
 		say(`{"server":%d,"bytes":1048576,"now":%d,"connections":5,"maxConnections":100,"age":1000}`+"\n", postgres*10000+4, f.world.Now().Unix())
 	case strings.Contains(command, "FROM repo r"):
 		say(`{"people":12,"newPeople":2,"days":100,"repositories":40,"newRepositories":0,"bytes":2147483648,"largestBytes":1073741824}` + "\n")
+	case strings.HasPrefix(command, "wget ") && (strings.Contains(command, "src_gitserver_echo") || strings.Contains(command, "zoekt_webserver_watchdog")):
+		say(`{"status":"success","data":{"result":[{"metric":{},"value":[1700000000,"0"]}]}}` + "\n")
 	case strings.HasPrefix(command, "wget ") && strings.Contains(command, "/api/v1/query"):
 		say(`{"status":"success","data":{"result":[]}}` + "\n") // Prometheus has no history
 	case command == "redis-cli INFO":

@@ -162,6 +162,21 @@ func (p *Past) filled(ctx context.Context, i *installation.Installation, all []i
 		"end": {strconv.FormatInt(now.Unix(), 10)}}, &p.free)
 }
 
+// Figures asks Prometheus for single numbers, by name; one that it does not have is left out.
+func Figures(ctx context.Context, i *installation.Installation, all []installation.Instance, queries map[string]string) (map[string]float64, error) {
+	out := map[string]float64{}
+	for _, name := range slices.Sorted(maps.Keys(queries)) {
+		var answer []series
+		if err := query(ctx, i, all, "query", url.Values{"query": {queries[name]}}, &answer); err != nil {
+			return nil, err
+		}
+		for _, s := range answer {
+			out[name] = max(out[name], s.Value.value)
+		}
+	}
+	return out, nil
+}
+
 // query asks Prometheus in its own container.
 func query(ctx context.Context, i *installation.Installation, all []installation.Instance, how string, values url.Values, to *[]series) error {
 	said, err := ask(ctx, i, all, "prometheus", "wget", "-q", "-O", "-", "http://127.0.0.1:9090/api/v1/"+how+"?"+values.Encode())
