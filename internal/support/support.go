@@ -137,10 +137,23 @@ func (r *Reader) Ask(question, release string) Answer {
 		a.Findings = append(a.Findings, r.size(q))
 	}
 	a.Verdict = r.verdict(&a)
-	if of := r.findings(named{r.index("release"), ""}, a.Release); q.release != "" && len(of) > 0 && of[0].Status != catalogue.Supported {
-		a.ReleaseSays = fmt.Sprintf("Sourcegraph %s itself: %s. %s", a.Release, of[0].Status, of[0].Says)
+	if q.release != "" {
+		a.ReleaseSays = r.releaseSays(a.Release)
 	}
 	return a
+}
+
+// releaseSays is what speaks against a release itself; "" when nothing does, or when the record, one of another day, does not say.
+func (r *Reader) releaseSays(release string) string {
+	i := r.index("release")
+	if i < 0 {
+		return ""
+	}
+	of := r.findings(named{i, ""}, release)
+	if len(of) == 0 || of[0].Status == catalogue.Supported {
+		return ""
+	}
+	return fmt.Sprintf("Sourcegraph %s itself: %s. %s", release, of[0].Status, of[0].Says)
 }
 
 // add keeps what the record says of a subject. What it says of a version counts more than what it says of none: "ElastiCache, Redis 5".

@@ -68,6 +68,20 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+// TestReleaseItself: that a release gets no support any more is said beside what was asked about it; a record that has nothing about releases says nothing.
+func TestReleaseItself(t *testing.T) {
+	if a := reader().Ask("postgres 12 on 5.9", ""); a.Verdict != Yes || !strings.HasPrefix(a.ReleaseSays, "Sourcegraph 5.9 itself: unsupported") {
+		t.Errorf("%s, %q", a.Verdict, a.ReleaseSays)
+	}
+	if a := reader().Ask("postgres 16 on 7.5", ""); a.ReleaseSays != "" {
+		t.Error(a.ReleaseSays)
+	}
+	r := New(&catalogue.SupportRecord{}, catalogue.Embedded().Sizing(), "7.5.4453", []string{"5.9"}, "2026-11-29")
+	if a := r.Ask("redis on 5.9", ""); a.ReleaseSays != "" {
+		t.Error(a.ReleaseSays)
+	}
+}
+
 // TestDifference: what changes from release to release follows from the record.
 func TestDifference(t *testing.T) {
 	var got []string
