@@ -35,7 +35,7 @@ type Check struct {
 	Limit    *Limit           // for checks that measure
 	Symptoms []string         // what people see, for docs/troubleshooting.md
 	Strict   bool             // its findings can't be muted
-	Named    bool             // only where somebody names it, since it takes minutes
+	Named    bool             // only where somebody names it, because it takes minutes
 	Passes   string           // the codes that it passes on, as a pattern: "BERTH21*"; "" for its own
 
 	find  func(e *Evidence, c *Check) []*Finding

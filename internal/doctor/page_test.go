@@ -76,7 +76,7 @@ func doctorPage(t *testing.T, head string) string {
 				looks += "; what it finds has codes `" + c.Passes + "`, see [Codes](codes.md)"
 			}
 			if c.Named {
-				looks += fmt.Sprintf("; only when you name it, since it takes minutes: `berth doctor %s`", c.Code)
+				looks += fmt.Sprintf("; only when you name it, because it takes minutes: `berth doctor %s`", c.Code)
 			}
 			if c.Strict {
 				looks += "; can't be muted"
