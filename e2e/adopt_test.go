@@ -16,14 +16,14 @@ import (
 // given back to docker compose.
 func TestAdoptFork(t *testing.T) {
 	needs(t, engine, images(release))
-	s := newSite(t, "fork", "containerPrefix: fork-", "databases: {pgsql: {password: shipped}, codeintel-db: {password: shipped}, codeinsights-db: {password: shipped}}")
+	s := newSite(t, "fork", "containerPrefix: fork-", shippedPasswords)
 	s.must(0, "lock")
 	fork := s.fork()
 	compose := func(args ...string) string {
 		return docker(t, append([]string{"compose", "--project-name", "fork", "--project-directory", fork}, args...)...)
 	}
 	t.Cleanup(func() { // the rest goes with the site, which needs its config
-		for name := range byProject(t) {
+		for name := range byProject(t, "fork") {
 			docker(t, "rm", "-f", name)
 		}
 		s.with()
@@ -31,26 +31,20 @@ func TestAdoptFork(t *testing.T) {
 	compose("up", "-d", "--quiet-pull")
 	s.answers()
 	s.firstUse("example/fork", "needle-fork")
-	before := byProject(t)
+	before := byProject(t, "fork")
 
 	said := s.must(0, "adopt", fork, "--project-name", "fork", "--url", fmt.Sprintf("http://localhost:%d", s.port))
 	says(t, said, "Sourcegraph "+release, "nothing that runs was changed", "next: berth plan")
-	await(t, 2*time.Minute, "the plan to be empty", func() bool {
-		code, out := s.berth("plan")
-		if strings.Contains(out, "differs") {
-			t.Fatalf("a container is not taken over as it is:\n%s", out)
-		}
-		return code == 0 // before, a service starts
-	})
+	s.staysAsItIs()
 	s.must(0, "up")
-	unchanged(t, before, byProject(t))
+	unchanged(t, before, byProject(t, "fork"))
 	says(t, s.must(0, "status"), "ready")
 
 	// What is changed is made again, and nothing else.
 	s.edit("size: demo", "size: demo\nservices: {worker: {env: {SRC_LOG_LEVEL: warn}}}")
 	says(t, s.must(2, "plan"), "worker")
 	s.must(0, "up")
-	after := byProject(t)
+	after := byProject(t, "fork")
 	if after["fork-worker"] == before["fork-worker"] {
 		t.Error("the worker has the old variables")
 	}
@@ -64,7 +58,7 @@ func TestAdoptFork(t *testing.T) {
 	compose("up", "-d", "--quiet-pull")
 	s.answers()
 	s.search("example/fork", "needle-fork")
-	given := byProject(t)
+	given := byProject(t, "fork")
 	delete(given, "fork-worker")
 	delete(given, "fork-migrator")
 	unchanged(t, given, before)
@@ -101,11 +95,11 @@ func (s *site) fork() string {
 	return filepath.Join(root, "docker-compose")
 }
 
-// byProject are the IDs and starts of the containers of the Compose project, by name.
-func byProject(t *testing.T) map[string]string {
+// byProject are the IDs and starts of the containers of a Compose project, by name.
+func byProject(t *testing.T, project string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, name := range strings.Fields(docker(t, "ps", "-a", "--filter", "label=com.docker.compose.project=fork", "--format", "{{.Names}}")) {
+	for _, name := range strings.Fields(docker(t, "ps", "-a", "--filter", "label=com.docker.compose.project="+project, "--format", "{{.Names}}")) {
 		out[name] = docker(t, "inspect", "-f", "{{.Id}} {{.State.StartedAt}}", name)
 	}
 	return out

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type adoptFlags struct {
 	read       theirs.Options
 	helm       string // the name of a Helm release
 	live       bool   // what runs in a namespace, without any files
+	running    bool   // what docker compose made on this engine, without any files
 	chart      chart  // the chart with files of values
 	at         installation.Place
 	url, out   string
@@ -57,6 +59,8 @@ type Adopted struct {
 func (f *adoptFlags) oneSource(args []string) error {
 	p := diag.Diagnostic{Code: "BERTH4101", Severity: diag.Error, Subject: "--helm"}
 	switch {
+	case f.running && len(args) > 0:
+		p.Subject, p.Summary, p.Hint = "--running", "it reads containers, and no folder", "leave "+args[0]+" out, or leave --running out"
 	case len(f.chart.values) > 0 && len(args) > 0:
 		p.Subject, p.Summary, p.Hint = "--values", "it takes a folder or values for the chart, not both", "leave "+args[0]+" out, or leave --values out"
 	case len(f.chart.values) == 0 && (f.chart.version != "" || f.chart.name != officialChart):
@@ -86,7 +90,8 @@ with Argo CD, --values names your override files; the program helm makes the obj
 Where DIR is an overlay of Sourcegraph's Kustomize repository, or a folder of manifests, read the objects of these files as they are in the cluster now. The
 program kustomize, or else kubectl, makes the objects of an overlay.
 
-Without files, --context or --namespace says where it runs. Then the API server is asked which fields it writes by itself; all others are wishes.
+Without files, --context or --namespace says where it runs. Then the API server is asked which fields it writes by itself; all others are wishes. On a Docker
+Engine, --running reads the containers: what they have beyond their images is wished.
 
   berth adopt DIR     writes sourcegraph.yaml and a report about each line of yours
   berth plan          what taking over would change: normally nothing
@@ -106,6 +111,13 @@ settings that can't be kept, and asks.`,
 			return env.adopt(cmd.Context(), append(args, ".")[0], f)
 		},
 	}
+	f.add(env, cmd)
+	cmd.AddCommand(newAdoptUndoCmd(env), newAdoptFinishCmd(env))
+	return cmd
+}
+
+// add adds the flags to a command.
+func (f *adoptFlags) add(env *Env, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.helm, "helm", "", "the name of a Helm release, in place of a folder")
 	flags.StringArrayVar(&f.chart.values, "values", nil, "values for Sourcegraph's Helm chart, as helm has them, in place of a folder")
@@ -115,6 +127,7 @@ settings that can't be kept, and asks.`,
 	flags.StringVarP(&f.at.Namespace, "namespace", "n", "", "in a cluster, the namespace (default that of the files, else the context's)")
 	_ = cmd.RegisterFlagCompletionFunc("context", env.contexts) // the flags exist
 	_ = cmd.RegisterFlagCompletionFunc("namespace", env.namespaces)
+	flags.BoolVar(&f.running, "running", false, "the containers that run on this Docker Engine, in place of a folder: nobody has its files")
 	flags.StringArrayVarP(&f.read.Files, "file", "f", nil, "a Compose file, as docker compose has it (default as docker compose finds them)")
 	flags.StringArrayVar(&f.read.Profiles, "profile", nil, "a profile, as docker compose has it")
 	flags.StringArrayVar(&f.read.EnvFiles, "env-file", nil, "a file with variables, as docker compose has it")
@@ -124,10 +137,11 @@ settings that can't be kept, and asks.`,
 	for _, ofFolders := range []string{"file", "profile", "env-file", "project-name", "values"} {
 		cmd.MarkFlagsMutuallyExclusive("helm", ofFolders)
 	}
+	for _, other := range []string{"helm", "values", "context", "namespace", "file", "profile", "env-file"} {
+		cmd.MarkFlagsMutuallyExclusive("running", other)
+	}
 	flags.BoolVar(&f.whole, "all", false, "every line, also those that are as Sourcegraph ships them")
 	yesFlag(cmd, &f.yes)
-	cmd.AddCommand(newAdoptUndoCmd(env), newAdoptFinishCmd(env))
-	return cmd
 }
 
 func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
@@ -166,7 +180,7 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 	return e.give(Adopted{Report: report, Newest: newest, Written: Written{Files: files}, Support: support}, func() {
 		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was changed\n", strings.Join(files, ", "))
 		if t.guessed {
-			fmt.Fprintf(e.Stdout, "note      your files don't say which address people use: correct  url  in %s\n", f.out)
+			fmt.Fprintf(e.Stdout, "note      nothing says which address people use: correct  url  in %s\n", f.out)
 		}
 		fmt.Fprintln(e.Stdout, e.behind(report.Base.Release, newest, t.target))
 		view.Judged(e.Stdout, support)
@@ -183,6 +197,8 @@ func (e *Env) read(ctx context.Context, dir string, f *adoptFlags) (taking, erro
 		return e.valued(ctx, f)
 	case f.live:
 		return e.inNamespace(ctx, f)
+	case f.running:
+		return e.containers(ctx, f)
 	}
 	objects, err := e.objects(ctx, dir, f)
 	switch {
@@ -203,11 +219,37 @@ func (e *Env) fork(ctx context.Context, dir string, f *adoptFlags) (taking, erro
 	if err != nil {
 		return taking{}, err
 	}
+	return e.onEngine(s, base, dir, f)
+}
+
+// containers reads what docker compose made on this engine, and finds the config for it. Nothing is written.
+func (e *Env) containers(ctx context.Context, f *adoptFlags) (taking, error) {
+	seen, err := engine.Theirs(ctx, &e.Environment, cmp.Or(f.read.Name, e.Getenv("COMPOSE_PROJECT_NAME")))
+	if err != nil {
+		return taking{}, err
+	}
+	images, name := seen.Images(), "the Compose project "+seen.Project
+	base, err := adopt.FindBase(e.Catalogue(), catalogue.Compose, images)
+	if err != nil {
+		return taking{}, err
+	}
+	if problems := theirs.Known(base, images, name); problems.Failed() {
+		return taking{}, problems
+	}
+	release, err := e.Catalogue().Release(base.Release, catalogue.Compose)
+	if err != nil {
+		return taking{}, err
+	}
+	return e.onEngine(seen.Source(release), base, name, f)
+}
+
+// onEngine finds the config for a Compose project of theirs.
+func (e *Env) onEngine(s *theirs.Source, base adopt.Base, name string, f *adoptFlags) (taking, error) {
 	r, problems := theirs.Adopt(s, e.Catalogue(), base, f.url, filepath.Dir(e.Abs(f.out)), e.Now)
 	if problems.Failed() {
 		return taking{}, problems
 	}
-	r.Report.Source = dir
+	r.Report.Source = name
 	return taking{target: catalogue.Compose, result: r, guessed: s.Guessed, keep: func(ctx context.Context, w *installation.Want, wrote map[string]string) error {
 		t := adopt.Takeover{Project: s.Name, Release: base.Release, Dir: s.Dir, Files: s.Files, Wrote: wrote}
 		return engine.TakeOver(ctx, &e.Environment, w, t, s.Root, r)
@@ -399,6 +441,11 @@ func (e *Env) adoptUndo(ctx context.Context, file string, yes bool) error {
 		fmt.Fprintln(e.Stdout, "berth has forgotten the installation; no container was changed")
 		for _, path := range kept {
 			fmt.Fprintln(e.Stdout, "kept      "+path+": you changed it")
+		}
+		for _, name := range t.Files {
+			if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+				fmt.Fprintln(e.Stdout, "missing   "+name+": this host no longer has it; bring it back first")
+			}
 		}
 		fmt.Fprintln(e.Stdout, "next: "+command+" up --detach")
 	})

@@ -86,7 +86,7 @@ func (b *differ) strays() {
 		wanted[u.Name] = u.Container
 	}
 	for _, c := range b.state.Containers {
-		if name, ok := wanted[c.Unit]; ok && c.Name != name && b.torn == nil {
+		if name, ok := wanted[c.Unit]; ok && c.Name != name && !c.Adopted && b.torn == nil {
 			b.first = append(b.first, b.add(Step{Verb: Remove, Object: c.Name, Service: c.Service, Container: c.Name, Effect: None,
 				Why: []Cause{{Text: "left incomplete by a run that was killed"}}}))
 		}
@@ -94,12 +94,15 @@ func (b *differ) strays() {
 }
 
 func (b *differ) container(u Unit) (Container, bool) {
-	i := slices.IndexFunc(b.state.Containers, func(c Container) bool { return c.Name == u.Container })
+	i := slices.IndexFunc(b.state.Containers, u.is)
 	if i < 0 {
 		return Container{}, false
 	}
 	return b.state.Containers[i], true
 }
+
+// is reports whether a container is the unit's.
+func (u Unit) is(c Container) bool { return c.Name == u.Container || c.Adopted && c.Unit == u.Name }
 
 // unit decides what is done for one unit.
 func (b *differ) unit(u Unit) {
@@ -109,7 +112,11 @@ func (b *differ) unit(u Unit) {
 		b.plan.Unchanged = append(b.plan.Unchanged, u.Name)
 		return
 	}
-	b.byUnit[u.Name] = b.add(Step{Verb: verb, Object: u.Name, Service: u.Service, Container: u.Container, Why: why, Effect: b.effect(u, verb, c)})
+	name := u.Container
+	if exists && verb != Create && verb != Recreate && verb != Execute {
+		name = c.Name
+	}
+	b.byUnit[u.Name] = b.add(Step{Verb: verb, Object: u.Name, Service: u.Service, Container: name, Why: why, Effect: b.effect(u, verb, c)})
 }
 
 // decide is the heart: verb and reasons for one unit, or "" when it is as it should be.

@@ -84,7 +84,8 @@ type Container struct {
 	Exit    int
 	Env     map[string]string
 	Volumes map[string]string // sources by path in the container: volumes' names and folders of the host
-	// Differs says in what one that somebody else made is not as it should be.
+	// Adopted is whether somebody else made it, and Differs says in what it is not as it should be then. Such a container may have any name.
+	Adopted bool
 	Differs []string
 }
 

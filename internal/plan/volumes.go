@@ -44,7 +44,7 @@ func (b *differ) afterTeardown(needs [][]int) {
 
 // source is where the data of a unit's volume is now; "" when there is none yet.
 func (s State) source(u Unit, path string) string {
-	i := slices.IndexFunc(s.Containers, func(c Container) bool { return c.Name == u.Container })
+	i := slices.IndexFunc(s.Containers, u.is)
 	if i < 0 {
 		return s.Kept[u.Name][path]
 	}

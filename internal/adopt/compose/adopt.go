@@ -30,26 +30,27 @@ func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string
 		d.Set(s.Name, "name")
 		usual = s.Name + "-"
 	}
-	if prefix := s.prefix(); prefix != usual {
+	if prefix, named := s.prefix(); named && prefix != usual {
 		d.Set(prefix, "containerPrefix")
 	}
 	s.registry(d, release)
 	readFiles(s.Objects, Contents(s.Root))
+	s.fit(s.Objects)
 	r := &Renderer{Catalogue: cat, Dir: dir, Root: s.Root, Now: now}
-	out, problems := adopt.Invert(adopt.Input{Theirs: s.Objects, Draft: d, Render: r.Render, Rules: Rules(release, s.Root)})
+	out, problems := adopt.Invert(adopt.Input{Theirs: s.Objects, Draft: d, Render: s.rendering(r.Render), Rules: Rules(release, s.Root)})
 	if problems.Failed() {
 		return adopt.Result{}, problems
 	}
-	return adopt.Result{Text: d.Text(header), Files: d.Files(), Generated: d.Generated(),
-		Report: adopt.Report{Source: s.Dir, Target: catalogue.Compose, Base: base, Items: out.Items}}, nil
+	report := adopt.Report{Source: s.Dir, Target: catalogue.Compose, Base: base, Items: out.Items}
+	s.say(&report)
+	return adopt.Result{Text: d.Text(header), Files: d.Files(), Generated: d.Generated(), Report: report}, nil
 }
 
 const header = "What you want of Sourcegraph; everything else has Sourcegraph's default. Made by berth adopt. See: berth explain, berth plan"
 
-// prefix is what most containers have before the name of their service.
-func (s *Source) prefix() string {
+// prefix is what most containers have before the name of their service, as far as the project names them itself.
+func (s *Source) prefix() (best string, named bool) {
 	count := map[string]int{}
-	best := ""
 	for object, keys := range s.Objects {
 		name, isService := strings.CutPrefix(object, service)
 		container, _ := keys["container_name"].(string)
@@ -59,7 +60,7 @@ func (s *Source) prefix() string {
 			}
 		}
 	}
-	return best
+	return best, len(count) > 0
 }
 
 // address says where people reach Sourcegraph: as asked, else as the front proxy's own settings say it. What they don't say is left to the admin.

@@ -409,7 +409,7 @@ func rest(r adopt.Result) string {
 	return strings.Join(out, "\n")
 }
 
-// TestEdits: each kind of edit alone becomes what it should, and nothing is lost.
+// TestEdits: each kind of edit alone becomes what it should, and nothing is lost. It does so from the files, and from the containers alone.
 func TestEdits(t *testing.T) {
 	for _, e := range edits {
 		t.Run(e.name, func(t *testing.T) {
@@ -427,6 +427,7 @@ func TestEdits(t *testing.T) {
 				t.Errorf("a secret in\n%s", r.Text)
 			}
 			gives(t, r, s)
+			sameSeen(t, e.name, r, s)
 		})
 	}
 }

@@ -30,6 +30,7 @@ func Rules(release *catalogue.Release, fork string) []adopt.Rule {
 		{Name: "mount", Answer: k.mount},
 		{Name: "file", Answer: k.file},
 		{Name: "image", Answer: k.image},
+		{Name: "name", Answer: k.name},
 		{Name: "patch", Last: true, Answer: k.patch},
 		{Name: "patch of the project", Last: true, Answer: k.projectPatch},
 	}

@@ -18,6 +18,17 @@ func (k known) image(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	return &adopt.Answer{Fate: adopt.Lost, Why: "berth runs the images of the release " + k.release.Version + "; for an image of your own, use images.registry and berth lock"}
 }
 
+// name: containers are called in another way than berth would. Each is known by its service, so it keeps its name until it is made again.
+func (k known) name(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
+	if _, _, found := k.place(d.Object); !found || len(d.Path) != 1 || d.Path[0] != "container_name" {
+		return nil
+	}
+	if d.Theirs == nil {
+		return &adopt.Answer{Fate: adopt.Default, Why: fmt.Sprintf("docker compose named the container by itself; it keeps that name until berth next creates it, as %v", d.Ours)}
+	}
+	return &adopt.Answer{Fate: adopt.Lost, Why: fmt.Sprintf("the container keeps this name until berth next creates it, as %v", d.Ours)}
+}
+
 // reason is what a patch says until the admin says it better.
 const reason = "as it was before berth; why?"
 

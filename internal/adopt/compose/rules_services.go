@@ -72,7 +72,7 @@ func (k known) size(d adopt.Difference, s *adopt.Situation) *adopt.Answer {
 }
 
 // entries are maps of a Compose service that have the same entries in ours.
-var entries = map[string]string{"environment": "env", "labels": "labels", "extra_hosts": "extraHosts", "sysctls": "sysctls", "ulimits": "ulimits"}
+var entries = map[string]string{"environment": "env", "labels": "labels", "extra_hosts": "extraHosts", "sysctls": "sysctls"}
 
 // said is the key of ours below a service, and its value, for a difference in a service; nil where there is none.
 func (k known) said(home string, d adopt.Difference) (path []string, value any, files map[string][]byte) {
@@ -86,11 +86,6 @@ func (k known) said(home string, d adopt.Difference) (path []string, value any, 
 	case first == "environment" && len(d.Path) == 2:
 		value, files = variable(home, d.Path[1], fmt.Sprint(d.Theirs))
 		return []string{"env", d.Path[1]}, value, files
-	case first == "ulimits" && len(d.Path) == 2:
-		if _, isMap := d.Theirs.(map[string]any); !isMap {
-			return []string{"ulimits", d.Path[1]}, map[string]any{"soft": d.Theirs}, nil
-		}
-		return []string{"ulimits", d.Path[1]}, d.Theirs, nil
 	case entries[first] != "" && len(d.Path) == 2:
 		return []string{entries[first], d.Path[1]}, fmt.Sprint(d.Theirs), nil
 	case first == "mem_limit":
@@ -123,6 +118,10 @@ func (k known) whole(d adopt.Difference, s *adopt.Situation) (path []string, val
 		}
 		if len(dns) > 0 {
 			return []string{"dns"}, dns
+		}
+	case "ulimits":
+		if limit := mapOf(mapOf(theirs["ulimits"])[d.Path[min(1, len(d.Path)-1)]]); limit != nil {
+			return []string{"ulimits", d.Path[1]}, without(limit)
 		}
 	case "networks":
 		if len(d.Path) == 2 && d.Theirs == true {

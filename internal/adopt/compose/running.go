@@ -24,8 +24,12 @@ func Running(c container.InspectResponse, of image.InspectResponse) map[string]a
 			out[key] = value
 		}
 	}
+	mode := h.NetworkMode
+	put("network_mode", string(mode), mode.IsHost() || mode.IsNone() || mode.IsContainer())
 	for name := range c.NetworkSettings.Networks {
-		mapOf(out["networks"])[name] = true
+		if out["network_mode"] == nil {
+			mapOf(out["networks"])[name] = true
+		}
 	}
 	put("command", anys(c.Config.Cmd), len(c.Config.Cmd) > 0 && (of.Config == nil || !slices.Equal(c.Config.Cmd, of.Config.Cmd)))
 	put("entrypoint", anys(c.Config.Entrypoint), len(c.Config.Entrypoint) > 0 && (of.Config == nil || !slices.Equal(c.Config.Entrypoint, of.Config.Entrypoint)))
@@ -69,6 +73,38 @@ func Running(c container.InspectResponse, of image.InspectResponse) map[string]a
 	put("labels", labels(c.Config.Labels, of), true)
 	put("read_only", true, h.ReadonlyRootfs)
 	put("init", true, h.Init != nil && *h.Init)
+	rare(c, put)
+	return out
+}
+
+// rare are settings that few people make.
+func rare(c container.InspectResponse, put func(key string, value any, set bool)) {
+	h := c.HostConfig
+	put("tty", true, c.Config.Tty)
+	put("stdin_open", true, c.Config.OpenStdin)
+	put("domainname", c.Config.Domainname, c.Config.Domainname != "")
+	put("ipc", string(h.IpcMode), h.IpcMode.IsHost() || h.IpcMode.IsContainer())
+	put("userns_mode", string(h.UsernsMode), h.UsernsMode != "")
+	put("uts", string(h.UTSMode), h.UTSMode != "")
+	put("oom_score_adj", float64(h.OomScoreAdj), h.OomScoreAdj != 0)
+	put("cpuset", h.CpusetCpus, h.CpusetCpus != "")
+	put("cpu_shares", float64(h.CPUShares), h.CPUShares != 0)
+	put("mem_reservation", strconv.FormatInt(h.MemoryReservation, 10), h.MemoryReservation != 0)
+	put("memswap_limit", strconv.FormatInt(h.MemorySwap, 10), h.MemorySwap > 0 && h.MemorySwap != 2*h.Memory) // twice the memory, or none, is the engine's own
+	if n := h.PidsLimit; n != nil {
+		put("pids_limit", float64(*n), *n > 0)
+	}
+	put("tmpfs", tmpfs(h.Tmpfs), len(h.Tmpfs) > 0)
+}
+
+func tmpfs(all map[string]string) map[string]any {
+	out := map[string]any{}
+	for at, options := range all {
+		if options != "" {
+			at += ":" + options
+		}
+		out[at] = true
+	}
 	return out
 }
 
@@ -129,6 +165,11 @@ func mounted(c container.InspectResponse, of image.InspectResponse) map[string]a
 		if !m.RW {
 			mount["read_only"] = true
 		}
+		for _, option := range strings.Split(m.Mode, ",") {
+			if m.Type == "bind" && (option == "z" || option == "Z") {
+				mount["selinux"] = option
+			}
+		}
 		out[target] = mount
 	}
 	return out
@@ -171,8 +212,11 @@ func healthOf(h *container.HealthConfig) map[string]any {
 	return out
 }
 
-// unread are keys of a service that a container does not show, or that are changed in place.
-var unread = []string{"container_name", "cpus", "mem_limit", "depends_on", "expose", "networks", "stop_signal"}
+// unshown are keys of a service that a container does not show: only docker compose reads them.
+var unshown = []string{"depends_on", "expose", "stop_signal"}
+
+// inPlace are keys that are changed in place.
+var inPlace = []string{"container_name", "cpus", "mem_limit"}
 
 // unlabelled is what Docker adds to the security options of a container that shares the host's processes.
 const unlabelled = "label=disable"
@@ -181,21 +225,7 @@ const unlabelled = "label=disable"
 // folder of the host has the content that the project's own has.
 func Differs(wanted map[string]any, c container.InspectResponse, of image.InspectResponse, same func(projects, hosts string) bool) []string {
 	is := Running(c, of)
-	want := map[string]any{}
-	for key, value := range wanted {
-		if !slices.Contains(unread, key) {
-			want[key] = value
-		}
-	}
-	want["environment"] = withoutImage(mapOf(want["environment"]), of)
-	for _, key := range []string{"command", "entrypoint", "user"} {
-		if is[key] == nil && fromImage(key, want[key], of) {
-			delete(want, key)
-		}
-	}
-	if ofDigest(want["image"], of) {
-		want["image"] = is["image"]
-	}
+	want := without(fitted(wanted, is, of), inPlace...)
 	if want["logging"] == nil {
 		delete(is, "logging") // the engine's own default
 	}
@@ -205,10 +235,6 @@ func Differs(wanted map[string]any, c container.InspectResponse, of image.Inspec
 		}
 	}
 	want["volumes"] = shared(mapOf(want["volumes"]), mapOf(is["volumes"]), same)
-	want["ulimits"], want["healthcheck"] = ulimits(want["ulimits"]), durations(want["healthcheck"])
-	if grace := want["stop_grace_period"]; grace != nil {
-		want["stop_grace_period"] = duration(grace)
-	}
 	networks := map[string]any{}
 	for name := range mapOf(wanted["networks"]) {
 		networks[name] = true
@@ -221,6 +247,27 @@ func Differs(wanted map[string]any, c container.InspectResponse, of image.Inspec
 		}
 	}
 	return out
+}
+
+// fitted is a service as berth would make it, in the form in which a container shows it: without what the image gives by itself, and without what no
+// container shows.
+func fitted(wanted, is map[string]any, of image.InspectResponse) map[string]any {
+	want := without(wanted, unshown...)
+	want["environment"] = withoutImage(mapOf(want["environment"]), of)
+	for _, key := range []string{"command", "entrypoint", "user", "healthcheck"} {
+		if is[key] == nil && fromImage(key, want[key], of) {
+			delete(want, key)
+		}
+	}
+	if ofDigest(want["image"], of) {
+		want["image"] = is["image"]
+	}
+	for key, in := range map[string]func(any) any{"healthcheck": durations, "stop_grace_period": duration} {
+		if want[key] != nil {
+			want[key] = in(want[key])
+		}
+	}
+	return want
 }
 
 func withoutImage(env map[string]any, of image.InspectResponse) map[string]any {
@@ -242,6 +289,8 @@ func fromImage(key string, value any, of image.InspectResponse) bool {
 		return fmt.Sprint(value) == fmt.Sprint(anys(of.Config.Cmd))
 	case "entrypoint":
 		return fmt.Sprint(value) == fmt.Sprint(anys(of.Config.Entrypoint))
+	case "healthcheck":
+		return fmt.Sprint(durations(value)) == fmt.Sprint(healthOf(of.Config.Healthcheck))
 	}
 	return value == of.Config.User
 }

@@ -33,7 +33,7 @@ const (
 
 // Source is a Compose project of theirs.
 type Source struct {
-	Dir   string   // of the Compose files, absolute
+	Dir   string   // of the Compose files, absolute; "" where containers don't say it
 	Root  string   // of the fork: the folder above, where the Compose file mounts ../prometheus and the like
 	Files []string // the Compose files, absolute, in order
 	Name  string   // of the project
@@ -42,6 +42,10 @@ type Source struct {
 	Images  map[string]string // by service
 	Tagged  []string          // services whose image is named without its digest
 	Guessed bool              // nothing of theirs says the address that people use
+	Notes   []string          // for the report
+	Gone    []Gone            // what containers mount and the host has no more
+
+	seen *Seen // where it was read from; nil: from files
 }
 
 // Options say which project is read.
@@ -239,6 +243,8 @@ func (r *reader) service(name string, keys map[string]any) map[string]any {
 			out[key] = hosts(value)
 		case "environment":
 			out[key] = variables(value)
+		case "ulimits":
+			out[key] = ulimits(value)
 		default:
 			out[key] = value
 		}

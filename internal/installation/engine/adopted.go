@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/adopt"
 	theirs "berth/internal/adopt/compose"
+	"berth/internal/diag"
 	"berth/internal/installation"
 	render "berth/internal/render/compose"
 	"berth/internal/target/compose"
@@ -22,9 +23,9 @@ func (i *onEngine) adopted(ctx context.Context) (*compose.Adopted, error) {
 	if err := i.state.Note(ctx, adopt.TakeoverNote, &t); err != nil || t.Project == "" {
 		return nil, err
 	}
-	out := &compose.Adopted{Installation: i.project.Name, Release: t.Release, Project: t.Project, Units: map[string]compose.Unit{}}
-	for name, u := range t.Units {
-		out.Units[name] = compose.Unit{Name: u.Unit, Service: u.Service}
+	out := &compose.Adopted{Installation: i.project.Name, Release: t.Release, Project: t.Project, Services: map[string]string{}}
+	for _, u := range t.Units {
+		out.Services[u.Unit] = u.Service
 	}
 	if len(i.project.Units) == 0 {
 		return out, nil // only the name is known, and nothing is compared
@@ -39,8 +40,11 @@ func (i *onEngine) adopted(ctx context.Context) (*compose.Adopted, error) {
 			if !known || s.Path != hosts || s.Ours != adopt.Hash(below(i.project, projects)) {
 				return false
 			}
-			now, err := theirs.Contents(s.Path)(".")
-			return err == nil && s.Theirs == adopt.Hash(now)
+			now, _ := theirs.Contents(s.Path)(".")
+			if len(now) == 0 && !c.State.Running {
+				return false // it is gone, and the container can't be started with it
+			}
+			return s.Theirs == adopt.Hash(now)
 		})
 	}
 	return out, nil
@@ -57,8 +61,35 @@ func below(p *render.Project, path string) map[string][]byte {
 	return out
 }
 
+// Theirs reads what docker compose made on the engine, of which nobody has the files. asked is the Compose project; "" where there is one alone. It changes
+// nothing.
+func Theirs(ctx context.Context, e *installation.Environment, asked string) (*theirs.Seen, error) {
+	host, err := compose.Connect(ctx, e.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	defer host.Close()
+	if host.Elsewhere() {
+		return nil, diag.List{{Code: "BERTH4321", Severity: diag.Error, Subject: "--running", Summary: "the Docker Engine is on another host, whose files berth can't read",
+			Hint: "run it on that host: berth adopt --running"}}
+	}
+	all, err := host.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	project, ids, problems := theirs.Choose(all, asked)
+	if problems.Failed() {
+		return nil, problems
+	}
+	made, err := host.Made(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return theirs.See(project, made.Containers, made.Images, made.Networks, made.Volumes)
+}
+
 // TakeOver remembers that containers of a Compose project are the installation of a config from now on, and writes the project that berth
-// would make of it. No container is changed. root is the folder that the Compose project mounts its files from;
+// would make of it. No container is changed. root is the folder that the Compose project mounts its files from.
 func TakeOver(ctx context.Context, e *installation.Environment, w *installation.Want, t adopt.Takeover, root string, r adopt.Result) error {
 	i := &onEngine{Want: w, env: e, state: store.At(w.Dir, w.Stack.Name)}
 	if err := i.state.Keep(ctx, r.Generated); err != nil {

@@ -108,7 +108,7 @@ func (i *onEngine) letsWait(p *plan.Plan) *run.Hold {
 		case u.Service == frontend:
 			h.Shared[u.Name] = !h.Awaited[u.Name]
 		case u.Service == address.FrontProxy:
-			proxy := &execute.FrontProxy{Engine: i.engine, Container: u.Container}
+			proxy := &execute.FrontProxy{Engine: i.engine, Unit: u.Name, Container: u.Container}
 			h.By, h.Pass, h.Over = u.Name, proxy.Pass, proxy.Close
 		}
 	}

@@ -13,36 +13,36 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Adopted are the containers of a Compose project that berth took over. Docker can't label a container that exists, so they are known by their
-// project and their names. One that berth makes again has its labels, and is no longer among them.
+// Adopted are the containers of a Compose project that berth took over. Docker can't label a container that exists, so they are known by the labels that
+// docker compose gave them, of any version, whatever their names are. One that berth makes again has berth's labels, and is no longer among them.
 type Adopted struct {
 	Installation, Release string
-	Project               string          // the Compose project that they are of
-	Units                 map[string]Unit // by the container's name
+	Project               string            // the Compose project that they are of
+	Services              map[string]string // by unit, which is the service of the Compose file
 	// Differs says in what a container differs from the wanted unit of a name; nothing: it stays as it is.
 	Differs func(unit string, c container.InspectResponse, of image.InspectResponse) []string
 }
 
-// Unit is what an adopted container is.
-type Unit struct{ Name, Service string }
-
 // labels are those that a container would have if berth had made it; nil where it is none of these.
-func (a *Adopted) labels(name string, all map[string]string) map[string]string {
-	unit, known := a.Units[name]
+func (a *Adopted) labels(all map[string]string) map[string]string {
+	service, known := a.Services[all["com.docker.compose.service"]]
 	if !known || all["com.docker.compose.project"] != a.Project || all[render.LabelInstallation] != "" || all["com.docker.compose.oneoff"] == "True" {
 		return nil
 	}
 	out := maps.Clone(all)
-	out[render.LabelInstallation], out[render.LabelService], out["com.docker.compose.service"] = a.Installation, unit.Service, unit.Name
-	out[render.LabelRelease] = a.Release
+	out[render.LabelInstallation], out[render.LabelService], out[render.LabelRelease] = a.Installation, service, a.Release
+	out[labelAdopted] = "true"
 	return out
 }
+
+// labelAdopted marks, in this process alone, a container that was taken over.
+const labelAdopted = "dev.berth.adopted"
 
 // marked lists containers with the labels of those that are adopted.
 func (e *Engine) marked(ctx context.Context, all bool, label string) ([]container.Summary, error) {
 	list, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: all})
 	for i, c := range list.Items {
-		if labels := e.Adopted.labels(nameOf(c), c.Labels); labels != nil {
+		if labels := e.Adopted.labels(c.Labels); labels != nil {
 			list.Items[i].Labels = labels
 		}
 	}
@@ -59,16 +59,30 @@ func (e *Engine) mark(_ context.Context, c *container.InspectResponse) {
 	if e.Adopted == nil {
 		return
 	}
-	if labels := e.Adopted.labels(strings.TrimPrefix(c.Name, "/"), c.Config.Labels); labels != nil {
+	if labels := e.Adopted.labels(c.Config.Labels); labels != nil {
 		c.Config.Labels = labels
 	}
+}
+
+// Called is the name of a unit's container: the usual one, or, where it was taken over, the one that it has.
+func (e *Engine) Called(ctx context.Context, unit, usual string) (string, error) {
+	if e.Adopted == nil {
+		return usual, nil
+	}
+	list, err := e.marked(ctx, true, render.LabelInstallation+"="+e.Adopted.Installation)
+	for _, c := range list {
+		if c.Labels[labelAdopted] != "" && c.Labels["com.docker.compose.service"] == unit {
+			return nameOf(c), err
+		}
+	}
+	return usual, err
 }
 
 // compared says of an adopted container whether it is what is wanted. One that is counts as made by berth, whatever the texts of its image and its
 // variables are.
 func (e *Engine) compared(ctx context.Context, p *render.Project, out *plan.Container, c container.InspectResponse) {
-	i := slices.IndexFunc(p.Units, func(u render.Unit) bool { return u.Container == out.Name })
-	if e.Adopted == nil || i < 0 || out.Spec != "" {
+	i := slices.IndexFunc(p.Units, func(u render.Unit) bool { return u.Name == out.Unit })
+	if !out.Adopted || i < 0 {
 		return
 	}
 	u := p.Units[i]

@@ -96,7 +96,7 @@ func observed(c container.InspectResponse, applied map[string]string) plan.Conta
 		ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Unit: labels["com.docker.compose.service"],
 		Service: labels[render.LabelService], Release: labels[render.LabelRelease],
 		Image: c.Config.Image, Spec: labels[render.LabelSpec], Files: labels[render.LabelFiles],
-		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory,
+		CPUs: float64(c.HostConfig.NanoCPUs) / 1e9, Memory: c.HostConfig.Memory, Adopted: labels[labelAdopted] != "",
 		Status: status(c.State), Exit: c.State.ExitCode, Env: map[string]string{}, Volumes: map[string]string{},
 	}
 	for _, m := range c.Mounts {
@@ -139,13 +139,19 @@ func status(s *container.State) plan.Status {
 
 // images asks which images are there, of the units that may have to be recreated.
 func (e *Engine) images(ctx context.Context, p *render.Project, containers []plan.Container) ([]string, error) {
-	current := map[string]plan.Container{}
+	current, adopted := map[string]plan.Container{}, map[string]plan.Container{}
 	for _, c := range containers {
-		current[c.Name] = c
+		if current[c.Name] = c; c.Adopted {
+			adopted[c.Unit] = c
+		}
 	}
 	var refs []string
 	for _, u := range p.Units {
-		if !stays(u, current[u.Container]) && !slices.Contains(refs, u.Image) {
+		c, known := current[u.Container]
+		if !known {
+			c = adopted[u.Name]
+		}
+		if !stays(u, c) && !slices.Contains(refs, u.Image) {
 			refs = append(refs, u.Image)
 		}
 	}

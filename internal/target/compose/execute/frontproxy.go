@@ -23,8 +23,8 @@ import (
 // its own command, in its container. That command waits for words of berth and gives Caddy its file back when there is nobody any more who could say
 // one, so also when berth is killed.
 type FrontProxy struct {
-	Engine    *compose.Engine
-	Container string // of the front proxy
+	Engine          *compose.Engine
+	Unit, Container string // of the front proxy, as berth names them
 
 	mu    sync.Mutex
 	words net.Conn // to the command
@@ -94,9 +94,13 @@ func (p *FrontProxy) Pass(ctx context.Context, on bool) error {
 func (p *FrontProxy) begin(ctx context.Context) error {
 	reading, cancel := context.WithTimeout(ctx, obeying)
 	defer cancel()
-	text, exit, err := p.Engine.Exec(reading, p.Container, nil, "cat", caddyfile)
+	container, err := p.Engine.Called(reading, p.Unit, p.Container)
+	if err != nil {
+		return err
+	}
+	text, exit, err := p.Engine.Exec(reading, container, nil, "cat", caddyfile)
 	if err == nil && exit != 0 {
-		err = fmt.Errorf("read %s of %s: exit code %d", caddyfile, p.Container, exit)
+		err = fmt.Errorf("read %s of %s: exit code %d", caddyfile, container, exit)
 	}
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func (p *FrontProxy) begin(ctx context.Context) error {
 	holding, _ := stack.Holding(lines)
 	trying, found := stack.Trying(lines)
 	if !found {
-		return fmt.Errorf("%s of %s passes no requests to the frontends", caddyfile, p.Container)
+		return fmt.Errorf("%s of %s passes no requests to the frontends", caddyfile, container)
 	}
 	// The command outlives the step that began it.
 	ctx, leave := context.WithCancel(context.WithoutCancel(ctx))
@@ -113,7 +117,7 @@ func (p *FrontProxy) begin(ctx context.Context) error {
 	answers, out := io.Pipe()
 	p.words, p.leave, p.said = words, leave, make(chan string, 1)
 	go func() {
-		_, _ = p.Engine.Attach(ctx, p.Container, map[string]string{"HOLDING": strings.Join(holding, "\n"), "TRYING": strings.Join(trying, "\n")},
+		_, _ = p.Engine.Attach(ctx, container, map[string]string{"HOLDING": strings.Join(holding, "\n"), "TRYING": strings.Join(trying, "\n")},
 			[]string{"sh", "-c", keeper}, inside.Terminal{In: in, Out: out, Err: io.Discard})
 		in.Close() // whoever says the next word learns that nobody listens
 		out.Close()

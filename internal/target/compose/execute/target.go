@@ -120,7 +120,7 @@ func (t *Target) Do(ctx context.Context, verb plan.Verb, steps []plan.Step, prog
 	case plan.Update:
 		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error {
 			u, _ := t.unit(s.Object)
-			return t.Engine.Limit(ctx, u.Container, u.CPUs, u.Memory)
+			return t.Engine.Limit(ctx, container(s), u.CPUs, u.Memory)
 		})
 	case plan.Remove:
 		return run.Each(ctx, stops, steps, func(ctx context.Context, s plan.Step) error { return t.Engine.Remove(ctx, container(s)) })
@@ -185,7 +185,7 @@ func (t *Target) saw(ctx context.Context, steps []plan.Step) error {
 	}
 	for _, s := range steps {
 		u, _ := t.unit(s.Object)
-		id, err := t.Engine.ID(ctx, u.Container)
+		id, err := t.Engine.ID(ctx, container(s))
 		if err != nil {
 			return err
 		}
