@@ -286,3 +286,63 @@ func TestDecode(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherNames: of objects that are made again, what means the same is no change: names of ports with all that refers to them, the user of a pod, the
+// container that kubectl chooses. A port of another number is one, and in an object that stays its name is.
+func TestOtherNames(t *testing.T) {
+	h, live := release(t, "")
+	worker, searcher := live["Deployment/worker"], live["StatefulSet/searcher"]
+	delete(tree.Branch(worker, "spec", "selector", "matchLabels"), "app.kubernetes.io/instance")
+	pods := tree.Branch(tree.Pods(worker), "spec")
+	c := tree.Containers(pods)[0]
+	for _, port := range tree.Items(c["ports"]) {
+		port["name"] = fmt.Sprint("theirs-", port["containerPort"])
+	}
+	for _, probe := range []string{"livenessProbe", "readinessProbe"} {
+		tree.At(c, probe, "httpGet")["port"] = "theirs-6060"
+	}
+	user := tree.Branch(c, "securityContext")["runAsUser"]
+	tree.At(pods, "securityContext")["runAsUser"] = user
+	tree.At(worker, "metadata", "annotations")["kubectl.kubernetes.io/default-container"] = "worker"
+	for _, body := range []map[string]any{worker, searcher} {
+		tree.At(body, "metadata", "labels")["sourcegraph-resource-requires"] = "no-cluster-admin"
+	}
+	service := tree.Items(tree.Branch(live["Service/worker"], "spec")["ports"])
+	service[0]["targetPort"], service[0]["name"] = fmt.Sprint("theirs-", service[0]["port"]), "theirs"
+	tree.Containers(tree.Branch(tree.Pods(searcher), "spec"))[0]["ports"].([]any)[0].(map[string]any)["name"] = "own"
+	h.Objects = slices.Collect(maps.Values(live))
+	r := adopted(t, Read(OfFiles("overlay", ""), h.Objects, live, "", "sg"))
+	fates := map[string]adopt.Fate{}
+	for _, i := range r.Report.Items {
+		fates[i.Object+" "+i.Path] = i.Fate
+	}
+	in := "Deployment/worker spec.template.spec."
+	for line, want := range map[string]adopt.Fate{
+		in + "containers.worker.ports.6060/TCP.name":                             adopt.Default,
+		in + "containers.worker.livenessProbe.httpGet.port":                      adopt.Default,
+		in + "containers.worker.readinessProbe.httpGet.port":                     adopt.Default,
+		in + "securityContext.runAsUser":                                         adopt.Default,
+		"Deployment/worker labels.sourcegraph-resource-requires":                 adopt.Default,
+		"StatefulSet/searcher labels.sourcegraph-resource-requires":              adopt.Default,
+		"Deployment/worker annotations.kubectl.kubernetes.io/default-container":  adopt.Default,
+		"Deployment/worker spec.selector.matchLabels.app.kubernetes.io/instance": adopt.Again,
+	} {
+		if fates[line] != want {
+			t.Errorf("%s: %q, want %q", line, fates[line], want)
+		}
+	}
+	if user == nil {
+		t.Error("the chart has no user of the worker's container: the test proves nothing")
+	}
+	for line, fate := range fates {
+		if strings.HasPrefix(line, "StatefulSet/searcher spec.template.spec.containers.searcher.ports.") && strings.HasSuffix(line, "own") && fate == adopt.Default {
+			t.Errorf("%s of an object that stays: %q", line, fate)
+		}
+		if strings.HasPrefix(line, "Service/worker spec.ports") && fate == adopt.Again {
+			t.Errorf("%s would change", line)
+		}
+	}
+	if !strings.Contains(string(r.Text), "own") {
+		t.Errorf("the name of a port of an object that stays is lost:\n%s", r.Text)
+	}
+}

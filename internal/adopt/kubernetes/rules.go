@@ -44,6 +44,10 @@ func (k *known) rules() []adopt.Rule {
 		{Name: "front", Answer: k.front},
 		{Name: "settings of Postgres", Answer: k.settings},
 		{Name: "image", Answer: k.image},
+		{Name: "mark", Answer: k.mark},
+		{Name: "name of a port", Answer: k.portName},
+		{Name: "user of pods", Answer: k.podUser},
+		{Name: "chosen container", Answer: k.chosen},
 		{Name: "made", Last: true, Answer: k.made},
 		{Name: "made again", Last: true, Answer: k.again},
 		{Name: "patch", Last: true, Answer: k.patch},
@@ -221,12 +225,8 @@ func (k *known) again(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	case len(d.Path) == 0:
 	case k.reselected(d.Object):
 		return &adopt.Answer{Fate: adopt.Again, Why: "it has another selector, which can't be changed"}
-	case kindOf(d.Object) == "Service" && len(d.Path) > 1 && d.Path[0] == "spec" && (d.Path[1] == "ports" || d.Path[1] == "selector"):
-		for object, service := range k.owners {
-			if service == k.owners[d.Object] && k.reselected(object) {
-				return &adopt.Answer{Fate: adopt.Again, Why: "its pods are made again, with the labels and the names of ports that the release gives them"}
-			}
-		}
+	case kindOf(d.Object) == "Service" && len(d.Path) > 1 && d.Path[0] == "spec" && (d.Path[1] == "ports" || d.Path[1] == "selector") && k.remade(d.Object):
+		return &adopt.Answer{Fate: adopt.Again, Why: "its pods are made again, with the labels and the names of ports that the release gives them"}
 	}
 	return nil
 }
