@@ -233,7 +233,7 @@ func (e *Env) containers(ctx context.Context, f *adoptFlags) (taking, error) {
 	if err != nil {
 		return taking{}, err
 	}
-	if problems := theirs.Known(base, images, name); problems.Failed() {
+	if problems := theirs.Known(base, images, name, "Compose project of the installation with --project-name"); problems.Failed() {
 		return taking{}, problems
 	}
 	release, err := e.Catalogue().Release(base.Release, catalogue.Compose)
@@ -301,7 +301,7 @@ func (e *Env) theirs(ctx context.Context, dir string, f *adoptFlags) (*theirs.So
 	if err != nil {
 		return nil, base, err
 	}
-	return s, base, theirs.Known(base, s.Images, dir).Err()
+	return s, base, theirs.Known(base, s.Images, dir, "folder of the installation").Err()
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

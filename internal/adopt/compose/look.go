@@ -55,19 +55,19 @@ func read(name string) string {
 	return string(content)
 }
 
-// Known is what is wrong with the release of an installation.
-func Known(base adopt.Base, images map[string]string, dir string) diag.List {
+// Known is what is wrong with the release of an installation. what is what the admin can name in place of subject.
+func Known(base adopt.Base, images map[string]string, subject, what string) diag.List {
 	for _, image := range images {
 		if strings.Contains(image, "sourcegraph/server") {
-			return diag.List{{Code: "BERTH4303", Severity: diag.Error, Subject: dir, Summary: "it runs the single container sourcegraph/server, which has another layout of its data",
+			return diag.List{{Code: "BERTH4303", Severity: diag.Error, Subject: subject, Summary: "it runs the single container sourcegraph/server, which has another layout of its data",
 				Hint: "move to Sourcegraph's Compose file first: https://sourcegraph.com/docs/admin/deploy/docker-single-container"}}
 		}
 	}
-	if unknown := base.Unknown(dir, images, "folder of the installation", "files"); unknown != nil {
+	if unknown := base.Unknown(subject, images, what, "files"); unknown != nil {
 		return unknown
 	}
 	if len(base.Others) == 1 {
 		return nil // somebody named one image by purpose: it is asked about
 	}
-	return base.Half(dir, "files")
+	return base.Half(subject, "files")
 }

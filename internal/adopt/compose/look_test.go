@@ -19,7 +19,7 @@ func TestKnown(t *testing.T) {
 		{adopt.Base{Of: 4}, "BERTH4305"},
 	} {
 		code := ""
-		if problems := Known(tt.base, images, "fork"); len(problems) > 0 {
+		if problems := Known(tt.base, images, "fork", "folder of the installation"); len(problems) > 0 {
 			code = problems[0].Code
 		}
 		if code != tt.code {

@@ -270,6 +270,33 @@ func TestSeenByVersion1(t *testing.T) {
 	}
 }
 
+// TestSeenBad: without an image, or with images of two releases, nobody can tell what was wished.
+func TestSeenBad(t *testing.T) {
+	_, s := shipped(t, "5.3.9104").take(t, t.TempDir())
+	all, images := created(t, s)
+	gone := all[0].Image
+	delete(images, gone)
+	if _, err := See(s.Name, all, images, nil, nil); err == nil || !strings.Contains(err.Error(), "no longer on this host") {
+		t.Errorf("without the image %s: %v", gone, err)
+	}
+	all, images = created(t, s)
+	for i, c := range all[:len(all)/3] {
+		all[i].Config.Image = strings.Replace(strings.Split(c.Config.Image, "@")[0], "5.3.9104", "5.4.5099", 1)
+		images[c.Image] = image.InspectResponse{ID: c.Image, Config: images[c.Image].Config}
+	}
+	read, err := See(s.Name, all, images, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := adopt.FindBase(catalogue.Embedded(), catalogue.Compose, read.Images())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems := Known(base, read.Images(), "sg", "project"); len(problems) != 1 || problems[0].Code != "BERTH4315" {
+		t.Errorf("half-upgraded: %v", problems)
+	}
+}
+
 // TestChoose: the project is the one with Sourcegraph that berth did not make; everything else is a clear answer.
 func TestChoose(t *testing.T) {
 	of := func(project, name string, more ...string) container.Summary {
