@@ -2,6 +2,8 @@
 //
 // Theirs are objects as they are in the cluster now, without what the API server and controllers wrote into them: see package wanted. So what somebody changed
 // by hand counts, and what Helm only planned does not.
+//
+// One package because both sides, and the rules between them, share one form of an object and the last rendering of the draft.
 package kubernetes
 
 import (
