@@ -54,15 +54,16 @@ func (f *Fleet) digestIssues(out *strings.Builder, q, before Query) {
 func (f *Fleet) digestExceptions(out *strings.Builder, q Query) {
 	out.WriteString("\n## Exceptions that need somebody\n\n")
 	for _, s := range review.Standings(f.Requests, f.Record, q.end()) {
+		owner := " (owner: " + plain.Replace(s.OwnedBy()) + ")"
 		switch {
 		case s.Status == exception.Asked && len(s.Missing) > 0:
-			fmt.Fprintf(out, "- %s waits for the votes of %s\n", s.Exception.ID, review.List(s.Missing))
+			fmt.Fprintf(out, "- %s waits for the votes of %s%s\n", s.Exception.ID, review.List(s.Missing), owner)
 		case s.Status == exception.Asked:
-			fmt.Fprintf(out, "- %s waits for a decision\n", s.Exception.ID)
+			fmt.Fprintf(out, "- %s waits for a decision%s\n", s.Exception.ID, owner)
 		case s.Status == review.ToSign:
-			fmt.Fprintf(out, "- %s waits for a signature\n", s.Exception.ID)
+			fmt.Fprintf(out, "- %s waits for a signature%s\n", s.Exception.ID, owner)
 		case s.Ending():
-			fmt.Fprintf(out, "- %s: %s, until %s\n", s.Exception.ID, s.Status, s.Exception.Expires)
+			fmt.Fprintf(out, "- %s: %s, until %s%s\n", s.Exception.ID, s.Status, s.Exception.Expires, owner)
 		}
 	}
 }

@@ -49,10 +49,10 @@ func TestDigest(t *testing.T) {
 	asked := exception.Exception{ID: "podman", Subject: "podman", AskedOn: "2026-11-02", Expires: "2027-01-01"}
 	decided := asked
 	decided.ID, decided.Decision = "helm", &exception.Decision{By: "ann", On: "2026-11-03"}
-	f.Requests = []review.Request{{Number: 1, Exception: asked}, {Number: 2, Exception: decided}}
+	f.Requests = []review.Request{{Number: 1, Exception: asked, By: "jo"}, {Number: 2, Exception: decided, By: "jo", Owner: "al"}}
 	text := f.Digest(Query{Day: at("2026-11-22"), Months: 12})
 	for _, part := range []string{"# Week to 2026-11-22\n", "- **Releases over time.** 1 active installation, 1 release. *The week before:* 0 active installations, 0 releases.\n",
-		"## Issues of this week: 1\n\n- 2: \\<b\\>\\*New\\*\\</b\\>, network, BERTH3705\n", "- podman waits for the votes of engineering, product, support, services\n", "- helm waits for a signature\n"} {
+		"## Issues of this week: 1\n\n- 2: \\<b\\>\\*New\\*\\</b\\>, network, BERTH3705\n", "- podman waits for the votes of engineering, product, support, services (owner: jo)\n", "- helm waits for a signature (owner: al)\n"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in:\n%s", part, text)
 		}

@@ -59,6 +59,7 @@ type Request struct {
 	Number    int                 `json:"number,omitempty"`
 	Exception exception.Exception `json:"exception"`        // with the decision, once there is one
 	By        string              `json:"by"`               // who entered it
+	Owner     string              `json:"owner,omitempty"`  // who takes care of it until its last day; "": who entered it
 	Votes     []Vote              `json:"votes,omitempty"`  // the newest of each side
 	Reason    string              `json:"reason,omitempty"` // of the decision
 	File      string              `json:"file,omitempty"`   // that is signed, byte for byte
@@ -108,6 +109,21 @@ func Read(name string, text []byte, by string, record *catalogue.SupportRecord) 
 func IsFile(text []byte) bool { return fileForm.Match(text) }
 
 var fileForm = regexp.MustCompile(`(?m)^(subject|askedOn):`)
+
+// ownerForm is that of names of people, which may be those of berth-hq or any others.
+var ownerForm = regexp.MustCompile(`^[\p{L}0-9][\p{L}0-9 .@_-]{0,63}$`)
+
+// OwnedBy is who takes care of it.
+func (r *Request) OwnedBy() string { return cmp.Or(r.Owner, r.By) }
+
+// Own names who takes care of it.
+func (r *Request) Own(name string) error {
+	if !ownerForm.MatchString(name) {
+		return wrong(r.Exception.ID, fmt.Sprintf("its owner can't be %q", name), "name a person with letters, digits, spaces and .@_-, at most 64 characters")
+	}
+	r.Owner = name
+	return nil
+}
 
 // Missing are the sides that have not voted.
 func (r *Request) Missing() (out []Side) {
@@ -276,10 +292,10 @@ func (r *Request) Files() map[string]string {
 
 // WriteCSV writes how requests stand, for spreadsheets.
 func WriteCSV(w io.Writer, all []Standing) error {
-	lines := [][]string{{"request", "exception", "subject", "releases", "status", "asked", "until", "days left", "not voted"}}
+	lines := [][]string{{"request", "exception", "subject", "releases", "status", "asked", "until", "days left", "not voted", "owner"}}
 	for _, s := range all {
 		e := s.Exception
-		lines = append(lines, []string{strconv.Itoa(s.Number), e.ID, e.Subject, issue.Guarded(e.Releases), string(s.Status), e.AskedOn, e.Expires, strconv.Itoa(s.Days), List(s.Missing)})
+		lines = append(lines, []string{strconv.Itoa(s.Number), e.ID, e.Subject, issue.Guarded(e.Releases), string(s.Status), e.AskedOn, e.Expires, strconv.Itoa(s.Days), List(s.Missing), issue.Guarded(s.OwnedBy())})
 	}
 	return csv.NewWriter(w).WriteAll(lines)
 }

@@ -192,6 +192,10 @@ func (s *Site) changeException(w http.ResponseWriter, r *http.Request, did strin
 	}
 }
 
+func (s *Site) own(w http.ResponseWriter, r *http.Request) {
+	s.changeException(w, r, "named an owner", func(of *review.Request) error { return of.Own(typed(r, "owner")) })
+}
+
 func (s *Site) vote(w http.ResponseWriter, r *http.Request) {
 	s.changeException(w, r, "voted", func(of *review.Request) error {
 		return of.Vote(review.Vote{Side: review.Side(typed(r, "side")), By: person(r).Name, At: s.Now().UTC(), Answer: review.Answer(typed(r, "answer")), Text: typed(r, "text")})

@@ -102,11 +102,18 @@ func TestExceptions(t *testing.T) {
 	if csv := v.gets(200, "/figures/exceptions?format=csv"); !strings.Contains(csv, "podman,2,1,1,0,1,0,1\n") {
 		t.Error(csv)
 	}
+	if text := v.posts(422, "/exceptions/1/own", url.Values{"owner": {"<jo>"}}); !strings.Contains(text, "its owner can&#39;t be") {
+		t.Error(text)
+	}
+	v.posts(303, "/exceptions/1/own", url.Values{"owner": {"Jo of services"}})
+	if list := v.gets(200, "/exceptions"); !strings.Contains(list, "<td>Jo of services</td>") {
+		t.Error(list)
+	}
 	v.posts(303, "/exceptions/1/revoke", url.Values{"reason": {"they moved"}})
 	if text := v.gets(200, "/exceptions/1/files/podman.yaml.revoked"); text != "2026-11-29: they moved\n" {
 		t.Error(text)
 	}
-	if csv := v.gets(200, "/exceptions?format=csv"); !strings.Contains(csv, "1,podman,podman,>=7.0 <8.0,revoked,") {
+	if csv := v.gets(200, "/exceptions?format=csv"); !strings.Contains(csv, "1,podman,podman,>=7.0 <8.0,revoked,") || !strings.Contains(csv, ",Jo of services\n") {
 		t.Error(csv)
 	}
 	v.gets(404, "/exceptions/9")

@@ -157,6 +157,7 @@ func (s *Site) routes() []route {
 		{"GET /exceptions/new", store.Write, s.newException},
 		{"GET /exceptions/{number}", store.Read, s.exception},
 		{"GET /exceptions/{number}/files/{file}", store.Read, s.exceptionFile},
+		{"POST /exceptions/{number}/own", store.Write, s.own},
 		{"POST /exceptions/{number}/vote", store.Vote, s.vote},
 		{"POST /exceptions/{number}/decide", store.Decide, s.decide},
 		{"POST /exceptions/{number}/sign", store.Decide, s.sign},
