@@ -59,7 +59,7 @@ type Request struct {
 	Number    int                 `json:"number,omitempty"`
 	Exception exception.Exception `json:"exception"`        // with the decision, once there is one
 	By        string              `json:"by"`               // who entered it
-	Owner     string              `json:"owner,omitempty"`  // who takes care of it until its last day; "": who entered it
+	Owner     string              `json:"owner,omitempty"`  // who takes care of it until its last day; "": who asks for it
 	Votes     []Vote              `json:"votes,omitempty"`  // the newest of each side
 	Reason    string              `json:"reason,omitempty"` // of the decision
 	File      string              `json:"file,omitempty"`   // that is signed, byte for byte
@@ -114,7 +114,7 @@ var fileForm = regexp.MustCompile(`(?m)^(subject|askedOn):`)
 var ownerForm = regexp.MustCompile(`^[\p{L}0-9][\p{L}0-9 .@_-]{0,63}$`)
 
 // OwnedBy is who takes care of it.
-func (r *Request) OwnedBy() string { return cmp.Or(r.Owner, r.By) }
+func (r *Request) OwnedBy() string { return cmp.Or(r.Owner, r.Exception.AskedBy, r.By) }
 
 // Own names who takes care of it.
 func (r *Request) Own(name string) error {

@@ -58,6 +58,9 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, name string, body an
 	p := page{Person: person(r), Body: body}
 	if seen := s.seen.Load(); seen != nil {
 		p.At, p.Of = seen.at, fmt.Sprintf("%d installations, %.1f GB on disk", len(seen.fleet.Installations), float64(seen.bytes)/1e9)
+		if seen.bytes < 1e9 {
+			p.Of = fmt.Sprintf("%d installations, %d MB on disk", len(seen.fleet.Installations), seen.bytes/1e6)
+		}
 	}
 	var text bytes.Buffer
 	if err := pages.ExecuteTemplate(&text, name, p); err != nil {
