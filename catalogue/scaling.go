@@ -7,6 +7,7 @@ type Scaling struct {
 	Fixes    map[string]string `yaml:"fixes"`
 	Machines []Machine         `yaml:"machines"`
 	Larger   []Size            `yaml:"larger"` // than those of sizes.yaml
+	Moves    []MeasuredMove    `yaml:"moves"`  // the smallest first
 	Node     Machine           `yaml:"node"`
 	Tables   []ScalingTable    `yaml:"tables"`
 }
@@ -18,6 +19,15 @@ type Machine struct {
 	AWS    string `yaml:"aws" json:"aws"`
 	GCP    string `yaml:"gcp" json:"gcp"`
 	Azure  string `yaml:"azure" json:"azure"`
+}
+
+// MeasuredMove is what a move of an installation cost.
+type MeasuredMove struct {
+	Databases float64 `yaml:"databases"` // GB
+	Down      int     `yaml:"down"`      // seconds in which nobody could write
+	Short     int     `yaml:"short"`     // the same with --short-downtime
+	When      string  `yaml:"when"`
+	Machine   string  `yaml:"machine"`
 }
 
 // ScalingTable is what a service needs at some amounts of something.

@@ -311,8 +311,7 @@ func (t Tables) machines(e *Estimate) {
 	i := slices.IndexFunc(t.Scaling.Machines, func(m catalogue.Machine) bool { return m.Cores >= e.Cores && m.Memory >= e.Memory })
 	if i < 0 {
 		e.Machine, e.Nodes = t.Scaling.Machines[len(t.Scaling.Machines)-1], 1
-		e.Notes = append(e.Notes, fmt.Sprintf("too large for one machine: Sourcegraph lists none with %d cores and %d GB. Use a cluster; an existing installation gets there with berth move, "+
-			"which costs the downtime that its plan shows, or minutes with --short-downtime", e.Cores, e.Memory))
+		e.Notes = append(e.Notes, fmt.Sprintf("too large for one machine: Sourcegraph lists none with %d cores and %d GB. Use a cluster", e.Cores, e.Memory), t.Moving())
 		return
 	}
 	e.Machine, e.Nodes = t.Scaling.Machines[i], 1
@@ -321,6 +320,16 @@ func (t Tables) machines(e *Estimate) {
 			e.Notes = append(e.Notes, fmt.Sprintf("%s alone would use %.0f GB, more than the machine has; use one with more memory, or a cluster", s.Name, s.Memory))
 		}
 	}
+}
+
+// Moving says what it costs to get from one machine to a cluster, as far as it was measured.
+func (t Tables) Moving() string {
+	var measured []string
+	for _, m := range t.Scaling.Moves {
+		measured = append(measured, fmt.Sprintf("%d s for databases of %g GB, or %d s with --short-downtime (%s, %s)", m.Down, m.Databases, m.Short, m.When, m.Machine))
+	}
+	return "an existing installation gets there with berth move --to FILE. Measured downtime: " + strings.Join(measured, "; ") +
+		". The first grows with the databases, the second with what people write meanwhile. It needs room for a dump of the databases on both sides, and repositories are cloned again. For yours: berth move --to FILE --plan"
 }
 
 // keepNodes keeps nodes for the pods that ask for more than half of one. Kubernetes spreads what starts before them over all nodes, and then none has room for them.

@@ -108,6 +108,13 @@ func sizesPage(t *testing.T) []byte {
 	}
 	n := tables.Scaling.Node
 	fmt.Fprintf(&b, "\nNodes of a cluster: %d cores and %d GB each, such as %s (AWS), %s (GCP), %s (Azure).\n", n.Cores, n.Memory, n.AWS, n.GCP, n.Azure)
+	b.WriteString("\n## Where one machine ends\n\nWith more people or repositories than XL has, Sourcegraph names no machine. `berth size` then says so. The way on is `berth move --to FILE`, see [Move](move.md):\n\n" +
+		"| databases | downtime | with `--short-downtime` | measured |\n|---|---|---|---|\n")
+	for _, m := range tables.Scaling.Moves {
+		fmt.Fprintf(&b, "| %g GB | %d s | %d s | %s, on a machine with %s |\n", m.Databases, m.Down, m.Short, m.When, m.Machine)
+	}
+	b.WriteString("\nThe downtime grows with the databases, and with `--short-downtime` with what people write meanwhile. A move needs room for a dump of the databases on both sides, and at the destination the disks of its size.\n" +
+		"Repositories are cloned and indexed again there. `berth move --to FILE --plan` says the time for your databases before anything is changed.\n")
 	b.WriteString("\n## What differs from the estimator, and why\n\n- The size is the larger of the two that people and repositories ask for. The estimator takes the one of the repositories.\n")
 	for _, service := range slices.Sorted(maps.Keys(tables.Scaling.Fixes)) {
 		fmt.Fprintf(&b, "- %s: %s\n", service, tables.Scaling.Fixes[service])
