@@ -19,6 +19,7 @@ import (
 	render "berth/internal/render/kubernetes"
 	"berth/internal/render/yaml"
 	"berth/internal/secret"
+	"berth/internal/signed"
 	"berth/internal/stack"
 	"berth/internal/target/kubernetes/rbac"
 )
@@ -131,6 +132,9 @@ func (e *Env) renderCronJob(l *installation.Want, f agentFlags) error {
 	for name, content := range files {
 		p.Files[name] = string(content)
 	}
+	if err := besideConfig(l.Dir, p.Files); err != nil {
+		return err
+	}
 	var b bytes.Buffer
 	for i, o := range p.Objects() {
 		if i == 0 {
@@ -149,6 +153,31 @@ func (e *Env) renderCronJob(l *installation.Want, f agentFlags) error {
 		fmt.Fprintf(e.raw(), "  %s\n", strings.ReplaceAll(p.SecretCommand(), "\n", "\n  "))
 	}
 	fmt.Fprintf(e.raw(), "next: kubectl apply --server-side -f %s/%s\n", f.out, name)
+	return nil
+}
+
+// besideConfig adds what people put beside a config and signed: newer lists, and exceptions. They count in the cluster as they count here.
+func besideConfig(dir string, files map[string]string) error {
+	exceptions, err := filepath.Glob(filepath.Join(dir, exceptionsFolder, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(exceptions, filepath.Join(dir, recordBeside), filepath.Join(dir, catalogue.IssuesFile)) {
+		if !there(path) || !there(path+signed.Suffix) {
+			continue
+		}
+		for _, path := range []string{path, path + signed.Suffix} {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(dir, path)
+			if err != nil {
+				return err
+			}
+			files[filepath.ToSlash(name)] = string(text)
+		}
+	}
 	return nil
 }
 
