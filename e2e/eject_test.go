@@ -71,15 +71,17 @@ func (s *site) likeOfficial() string {
 	return string(text)
 }
 
-// TestClusterEject hands an installation over to Helm with Sourcegraph's own chart, of which nothing is in this repository: no pod is replaced, and
-// Helm goes on to maintain it.
+// TestClusterEject hands an installation of the size M over to Helm with Sourcegraph's own chart, of which nothing is in this repository: kubectl diff says
+// before that no pod is replaced, none is, and Helm goes on to maintain it.
 func TestClusterEject(t *testing.T) {
 	needs(t, long, control, helm)
 	repository := os.Getenv("BERTH_HELM_REPOSITORY")
 	if repository == "" {
 		t.Skip("NOT CHECKED: BERTH_HELM_REPOSITORY is no clone of github.com/sourcegraph/deploy-sourcegraph-helm")
 	}
-	s := newCluster(t, control, "f3-eject", namespaced("f3-eject", ", clusterScoped: false, podSecurity: baseline, storageClass: {name: local-path}"), "services: {gitserver: {replicas: 2, memory: 8Gi, storage: 30Gi}, sourcegraph-frontend: {replicas: 3}, pgsql: {memory: 4Gi}, searcher: {cpu: 3}}")
+	s := newCluster(t, control, "f3-eject", namespaced("f3-eject", ", clusterScoped: false, podSecurity: baseline, storageClass: {name: local-path}"), "services: {gitserver: {replicas: 2, storage: 30Gi}, sourcegraph-frontend: {replicas: 3}}")
+	s.edit("size: demo", "size: m")
+	room(t)
 	s.must(0, "up")
 	out := s.must(0, "eject", "--as", "helm", "--out", "helm")
 	if strings.Contains(out, "restarts once") || strings.Contains(out, "BERTH4332") {
@@ -94,27 +96,79 @@ func TestClusterEject(t *testing.T) {
 	if out, err := untar.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	upgrade := func(more ...string) {
-		t.Helper()
-		runHelm(t, append([]string{"upgrade", "--install", "sourcegraph", filepath.Join(s.dir, "charts", "sourcegraph"), "--namespace", s.name,
-			"--values", filepath.Join(s.dir, "helm", "values.yaml"), "--take-ownership"}, more...)...)
-	}
+	chart := []string{"sourcegraph", filepath.Join(s.dir, "charts", "sourcegraph"), "--namespace", s.name, "--values", filepath.Join(s.dir, "helm", "values.yaml")}
 	password := s.kubectl("get", "secret", "pgsql-auth", "-o=jsonpath={.data.password}")
 	before := s.templates()
 	if len(before) < 10 {
 		t.Fatalf("what runs: %v", before)
 	}
-	upgrade()
+	if changed := s.diff(runHelm(t, append([]string{"template"}, chart...)...)); len(changed) > 0 {
+		t.Errorf("kubectl diff says that pods or claims change: %v", changed)
+	}
+	runHelm(t, append([]string{"upgrade", "--install", "--take-ownership"}, chart...)...)
 	if d := cmp.Diff(before, s.templates()); d != "" {
 		t.Errorf("Helm replaces pods:\n%s", d)
 	}
 	if got := s.kubectl("get", "secret", "pgsql-auth", "-o=jsonpath={.data.password}"); got != password {
 		t.Error("the database's password changed")
 	}
-	upgrade("--set", "searcher.replicaCount=2")
+	runHelm(t, append([]string{"upgrade", "--install", "--take-ownership", "--set", "searcher.replicaCount=2"}, chart...)...)
 	if got := s.kubectl("get", "statefulset", "searcher", "-o=jsonpath={.spec.replicas}"); got != "2" {
 		t.Errorf("after helm upgrade, searcher has %s replicas", got)
 	}
+}
+
+// room makes a simulated node that has room for the pods of every size, until the test ends.
+func room(t *testing.T) {
+	t.Helper()
+	applyText(t, `{apiVersion: v1, kind: Node, metadata: {name: eject-room, labels: {kubernetes.io/hostname: eject-room, kubernetes.io/os: linux, kubernetes.io/arch: amd64}},
+  status: {allocatable: &size {cpu: "256", memory: 1024G, pods: "110", ephemeral-storage: 20T}, capacity: *size}}`)
+	t.Cleanup(func() { kubectl(t, "delete", "node", "eject-room", "--wait=false") })
+}
+
+// diff asks kubectl diff what applying objects would change, and gives the objects of which it says that pods, selectors or claims change.
+func (s *site) diff(objects string) (changed []string) {
+	s.t.Helper()
+	script := filepath.Join(s.dir, "keep-both")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\ncp -r \"$1\" "+s.dir+"/live && cp -r \"$2\" "+s.dir+"/merged\n"), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command("kubectl", "diff", "--namespace", s.name, "-f", "-")
+	cmd.Stdin, cmd.Env = strings.NewReader(objects), append(os.Environ(), "KUBECTL_EXTERNAL_DIFF="+script)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("kubectl diff: %v\n%s", err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(s.dir, "merged", "*"))
+	if err != nil || len(files) == 0 {
+		s.t.Fatalf("kubectl diff compared nothing: %v", err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		if !strings.Contains(name, ".Deployment.") && !strings.Contains(name, ".StatefulSet.") && !strings.Contains(name, ".DaemonSet.") {
+			continue
+		}
+		is, would := s.spec("live/"+name), s.spec("merged/"+name)
+		for _, part := range []string{"template", "selector", "volumeClaimTemplates", "replicas"} {
+			if d := cmp.Diff(is[part], would[part]); d != "" {
+				changed = append(changed, name+" "+part+":\n"+d)
+			}
+		}
+	}
+	return changed
+}
+
+// spec is the spec of an object in a file; nothing where there is no file.
+func (s *site) spec(file string) map[string]any {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.dir, file))
+	if err != nil && !os.IsNotExist(err) {
+		s.t.Fatal(err)
+	}
+	var object struct{ Spec map[string]any }
+	if err := yaml.Unmarshal(text, &object); err != nil {
+		s.t.Fatal(err)
+	}
+	return object.Spec
 }
 
 // templates are the templates of pods, as the API server has them: a change of one replaces the pods.
