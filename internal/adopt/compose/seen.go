@@ -142,9 +142,9 @@ func pinned(ref string, of image.InspectResponse) string {
 
 // Source is the project as it would be read from its files. What an image or the engine gives by itself is left out of it.
 func (s *Seen) Source(release *catalogue.Release) *Source {
-	any := s.containers[sorted(s.containers)[0]]
-	out := &Source{Dir: any.Config.Labels[inFolder], Name: s.Project, Root: s.root(release), Objects: adopt.Objects{project: {"name": s.Project}}, Images: s.Images(), seen: s}
-	if files := any.Config.Labels[ofFiles]; files != "" {
+	first := s.containers[sorted(s.containers)[0]]
+	out := &Source{Dir: first.Config.Labels[inFolder], Name: s.Project, Root: s.root(release), Objects: adopt.Objects{project: {"name": s.Project}}, Images: s.Images(), seen: s}
+	if files := first.Config.Labels[ofFiles]; files != "" {
 		out.Files = strings.Split(files, ",")
 	}
 	r := reader{root: out.Root, forked: map[string]bool{}}

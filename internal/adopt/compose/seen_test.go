@@ -40,13 +40,13 @@ func created(t *testing.T, s *Source) (all []container.InspectResponse, images m
 			t.Fatal(err)
 		}
 		images[ref] = of
-		all = append(all, of1(t, s, name, keys))
+		all = append(all, containerOf(t, s, name, keys))
 	}
 	return all, images
 }
 
-// of1 is one container of a project.
-func of1(t *testing.T, s *Source, name string, keys map[string]any) container.InspectResponse {
+// containerOf is one container of a project.
+func containerOf(t *testing.T, s *Source, name string, keys map[string]any) container.InspectResponse {
 	t.Helper()
 	id := fmt.Sprintf("%x", name) + "0123456789abcdef"
 	c := container.InspectResponse{ID: id, Image: fmt.Sprint(keys["image"]), Name: "/" + fmt.Sprint(keys["container_name"]), HostConfig: &container.HostConfig{ShmSize: 64 << 20},
