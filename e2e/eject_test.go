@@ -4,9 +4,12 @@ package e2e
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -14,22 +17,39 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestEject hands an installation over to docker compose with an official file: no container is created again, docker compose says so before, and
-// goes on to maintain it.
+// TestEject hands an installation of the size M over to docker compose with an official file: docker compose says before that it would create no container
+// again, creates none, and goes on to maintain it. The official file is Sourcegraph's own where BERTH_COMPOSE_REPOSITORY is a clone of its repository.
 func TestEject(t *testing.T) {
 	needs(t, long, engine, images(release))
-	s := newSite(t, "eject", "services: {gitserver: {replicas: 2}, worker: {env: {SRC_LOG_LEVEL: warn}}}")
+	s := newSite(t, "eject")
+	s.production()
 	s.must(0, "lock")
 	s.must(0, "up")
 	before := s.containers()
-	s.writeFile("official/docker-compose.yaml", s.likeOfficial())
+	s.writeFile("official/docker-compose.yaml", s.official())
 	s.must(0, "eject", "--as", "compose", "--official", "official", "--out", "override")
 
+	command := func(args ...string) *exec.Cmd {
+		project := filepath.Join(s.dir, ".berth", s.name, "project")
+		return exec.Command("docker", append([]string{"compose", "--env-file", filepath.Join(project, ".env"), "-f", filepath.Join(s.dir, "official", "docker-compose.yaml"),
+			"-f", filepath.Join(s.dir, "override", "docker-compose.override.yaml")}, args...)...)
+	}
 	compose := func(args ...string) string {
 		t.Helper()
-		project := filepath.Join(s.dir, ".berth", s.name, "project")
-		return docker(t, append([]string{"compose", "--env-file", filepath.Join(project, ".env"), "-f", filepath.Join(s.dir, "official", "docker-compose.yaml"),
-			"-f", filepath.Join(s.dir, "override", "docker-compose.override.yaml")}, args...)...)
+		out, err := command(args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("docker compose %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	says := compose("--progress", "plain", "up", "-d", "--dry-run")
+	for name := range before {
+		if name != "migrator" && !regexp.MustCompile(`Container (\S+-)?`+name+` +Running`).MatchString(says) {
+			t.Errorf("docker compose would touch %s:\n%s", name, says)
+		}
+	}
+	if d := cmp.Diff(before, s.containers()); d != "" {
+		t.Errorf("asked what it would do, docker compose did it:\n%s", d)
 	}
 	compose("up", "-d")
 	if d := cmp.Diff(before, s.containers()); d != "" {
@@ -48,6 +68,45 @@ func TestEject(t *testing.T) {
 			t.Errorf("after a change of the worker in the override, %s is another container: %v", name, changed)
 		}
 	}
+}
+
+// production makes the config that of an installation of the size M, with two gitservers. Docker refuses limits of more cores than the machine has: these are
+// all its cores.
+func (s *site) production() {
+	s.t.Helper()
+	s.edit("size: demo", "size: m")
+	s.must(0, "render", "--out", "large")
+	var large struct {
+		Services map[string]struct{ CPUs float64 }
+	}
+	if err := yaml.Unmarshal([]byte(s.read("large/docker-compose.yaml")), &large); err != nil {
+		s.t.Fatal(err)
+	}
+	services := map[string][]string{"gitserver": {"replicas: 2"}, "worker": {"env: {SRC_LOG_LEVEL: warn}"}}
+	for name, limits := range large.Services {
+		if service := regexp.MustCompile(`-\d+$`).ReplaceAllString(name, ""); limits.CPUs > float64(runtime.NumCPU()) {
+			services[service] = append(services[service], fmt.Sprintf("cpu: %d", runtime.NumCPU()))
+		}
+	}
+	lines := "size: m\nservices:"
+	for name, keys := range services {
+		lines += "\n  " + name + ": {" + strings.Join(keys, ", ") + "}"
+	}
+	s.edit("size: m", lines)
+}
+
+// official is Sourcegraph's own Compose file of the release, or a stand-in for it.
+func (s *site) official() string {
+	s.t.Helper()
+	repository := os.Getenv("BERTH_COMPOSE_REPOSITORY")
+	if repository == "" {
+		return s.likeOfficial()
+	}
+	text, err := exec.Command("git", "-C", repository, "show", "v"+release+":docker-compose/docker-compose.yaml").Output()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // likeOfficial is a stand-in for Sourcegraph's own file: what berth renders by default has been proven to be equal to it. It has no labels, lists of
