@@ -25,7 +25,7 @@ func newRunbookCmd(env *Env) *cobra.Command {
 		Long: `Write a runbook for the people who run this installation: where it is, where its data and backups are, what is special, and the commands for each case
 with its own names. Then follow the pages of the documentation that matter for it. It comes from the config alone, and has no secrets.
 
-It goes to the standard output as Markdown, or to a file. With --html it is one file for a browser or for paper.`,
+It goes to the standard output, as Markdown where that is no terminal, or to a file. With --html it is one file for a browser or for paper.`,
 		Example: "  berth runbook\n  berth runbook --html --out runbook.html",
 		Args:    cobra.NoArgs,
 		RunE:    func(*cobra.Command, []string) error { return env.runbook(f) },
@@ -62,6 +62,9 @@ func (e *Env) runbook(f runbookFlags) error {
 	if f.out == standardOutput {
 		if e.out.machine() {
 			return e.standardOutput([]byte(text))
+		}
+		if e.Terminal {
+			text = manual.Text(text, e.proseWidth(), e.Color, func(target string) string { return target })
 		}
 		return e.paged(text)
 	}

@@ -103,7 +103,20 @@ func symptomPage() string {
 
 <!-- Generated from internal/doctor. Regenerate with: go test ./internal/doctor -update -->
 
-Run ` + "`berth doctor`" + ` first: it looks at everything below, and names the cause. See [The doctor](doctor.md).
+Run ` + "`berth doctor`" + ` first, in the folder of your ` + "`sourcegraph.yaml`" + `: it looks at everything below, names the cause, and says what to do. It changes nothing. See [The doctor](doctor.md).
+For what it does not find:
+
+| question | answer |
+|---|---|
+| The shell says ` + "`berth: command not found`" + ` | [Installing berth](install.md#the-installer) |
+| Docker says *permission denied* | [What you need](first-trial.md#what-you-need) |
+| ` + "`berth up`" + ` stopped, by an error or by Ctrl-C | type it again: it continues from where it was. Its last lines name the service and the reason |
+| A message has a code, such as BERTH1102 | ` + "`berth explain BERTH1102`" + `, or [all codes](codes.md) |
+| It worked before a change of the file | ` + "`berth revert`" + ` goes back to the config before |
+| It worked before an upgrade | ` + "`berth rollback --plan`" + ` says whether a way back is there and what it costs: [Upgrading](upgrade.md#what-a-rollback-guarantees) |
+| Somebody else should look at it | ` + "`berth bundle`" + ` makes an archive without secrets: [Bundles](bundle.md) |
+
+What people see, and what the doctor looks at then:
 
 | what you see | what the doctor looks at |
 |---|---|

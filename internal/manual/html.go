@@ -65,5 +65,5 @@ func HTML(page string, refer func(target string) string) string {
 
 // marked is a text of a block in HTML.
 func marked(text string) template.HTML {
-	return template.HTML(strings.NewReplacer(string(boldOn), "<b>", string(boldOff), "</b>").Replace(template.HTMLEscapeString(text)))
+	return template.HTML(strings.NewReplacer(string(boldOn), "<b>", string(boldOff), "</b>", string(codeOn), "<code>", string(codeOff), "</code>").Replace(template.HTMLEscapeString(text)))
 }

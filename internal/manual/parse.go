@@ -30,6 +30,8 @@ type block struct {
 const (
 	boldOn  = '\x01'
 	boldOff = '\x02'
+	codeOn  = '\x03' // bold where there is one font
+	codeOff = '\x04'
 )
 
 var (
@@ -118,7 +120,7 @@ func inline(text string, refer func(string) string) string {
 	return span.ReplaceAllStringFunc(strings.TrimSpace(text), func(s string) string {
 		switch {
 		case s[0] == '`':
-			return string(boldOn) + s[1:len(s)-1] + string(boldOff)
+			return string(codeOn) + s[1:len(s)-1] + string(codeOff)
 		case strings.HasPrefix(s, "**"):
 			return string(boldOn) + plain(inline(s[2:len(s)-2], refer)) + string(boldOff)
 		case s[0] == '*':
@@ -132,10 +134,10 @@ func inline(text string, refer func(string) string) string {
 	})
 }
 
-// plain is a text without marks of bold.
+// plain is a text without marks.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == boldOn || r == boldOff {
+		if r == boldOn || r == boldOff || r == codeOn || r == codeOff {
 			return -1
 		}
 		return r

@@ -80,7 +80,7 @@ func head(b *strings.Builder, name string, section int, version, short string) {
 	fmt.Fprintf(b, ".TH %q \"%d\" \"\" \"berth %s\" \"berth\"\n.ad l\n.SH NAME\n%s \\- %s\n", strings.ToUpper(name), section, escaped(version), escaped(name), escaped(short))
 }
 
-var escapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`, string(boldOn), `\fB`, string(boldOff), `\fR`)
+var escapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`, string(boldOn), `\fB`, string(boldOff), `\fR`, string(codeOn), `\fB`, string(codeOff), `\fR`)
 
 // escaped is a text in which nothing means anything to roff.
 func escaped(text string) string {

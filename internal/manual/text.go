@@ -51,10 +51,10 @@ func shown(text string, color bool) string {
 	on := false
 	for _, r := range text {
 		switch {
-		case r == boldOn:
+		case r == boldOn || r == codeOn:
 			on = true
 			b.WriteString(bold)
-		case r == boldOff:
+		case r == boldOff || r == codeOff:
 			on = false
 			b.WriteString(normal)
 		case r == '\n' && on:

@@ -135,7 +135,7 @@ func proxy(p *config.Proxy) string {
 	return "yes, see `proxy` in the config"
 }
 
-// databases are where the data is.
+// databases are where the data is, the databases first.
 func (v *view) databases() []fact {
 	var out []fact
 	for _, name := range v.Stack.Databases {
@@ -150,8 +150,14 @@ func (v *view) databases() []fact {
 			out = append(out, fact{name, "external"})
 		}
 	}
+	out = append(out, fact{"repositories", "service gitserver, in volumes; cloned again if they are lost"})
 	if o := v.Config.ObjectStorage; o != nil {
 		out = append(out, fact{"uploads", fmt.Sprintf("bucket %s (%s)", o.Bucket, o.Backend)})
+	} else {
+		out = append(out, fact{"uploads", "service blobstore, in a volume"})
+	}
+	if !v.Kubernetes {
+		out = append(out, fact{"passwords, history", path.Join(v.Folder, ".berth")})
 	}
 	return out
 }
