@@ -224,15 +224,21 @@ func TestDoctor(t *testing.T) {
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.well("up")
+	p := proof{well: 1}
 	for _, w := range illnesses {
 		t.Run(w.name, func(t *testing.T) {
 			s := s.in(t)
+			p.injected++
 			w.inject(s)
 			defer w.heal(s)
-			if s.diagnosed(w.cause, w.below...).Do == "" {
+			r := s.diagnosed(w.cause, w.below...)
+			if r.Do == "" {
 				t.Error("nothing to do")
 			}
+			p.saw(w.name, w.cause, w.below, r)
 		})
 		s.well(w.name)
+		p.well++
 	}
+	p.keep(t, len(illnesses))
 }

@@ -69,6 +69,32 @@ func TestReliabilityNamesTests(t *testing.T) {
 	}
 }
 
+// TestFaultsAreInTheTable: the table of TestDoctor, which only that test writes, has the faults that it injects now.
+func TestFaultsAreInTheTable(t *testing.T) {
+	page, err := os.ReadFile("../../docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../doctor_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(source), "var illnesses = []illness{")
+	list, _, _ = strings.Cut(list, "\n}\n")
+	_, table, _ := strings.Cut(string(page), "RUN=TestDoctor -->")
+	table, _, _ = strings.Cut(table, "<!-- end of TestDoctor -->")
+	var injected, shown []string
+	for _, m := range regexp.MustCompile(`(?m)^\t\{"([^"]+)"`).FindAllStringSubmatch(list, -1) {
+		injected = append(injected, m[1])
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\| ([^|]+) \| BERTH`).FindAllStringSubmatch(table, -1) {
+		shown = append(shown, m[1])
+	}
+	if len(injected) < 10 || !slices.Equal(injected, shown) {
+		t.Errorf("TestDoctor injects %q, and docs/reliability.md has %q; run: FAULTS=1 make e2e RUN=TestDoctor", injected, shown)
+	}
+}
+
 // screen is how many lines a function may have.
 const screen = 60
 

@@ -326,9 +326,10 @@ func (t Tables) machines(e *Estimate) {
 func (t Tables) Moving() string {
 	var measured []string
 	for _, m := range t.Scaling.Moves {
-		measured = append(measured, fmt.Sprintf("%d s for databases of %g GB, or %d s with --short-downtime (%s, %s)", m.Down, m.Databases, m.Short, m.When, m.Machine))
+		measured = append(measured, fmt.Sprintf("%d s for databases of %g GB, or %d s with --short-downtime", m.Down, m.Databases, m.Short))
 	}
-	return "an existing installation gets there with berth move --to FILE. Measured downtime: " + strings.Join(measured, "; ") +
+	last := t.Scaling.Moves[len(t.Scaling.Moves)-1]
+	return "an existing installation gets there with berth move --to FILE. Measured downtime: " + strings.Join(measured, "; ") + fmt.Sprintf(" (%s, on a machine with %s)", last.When, last.Machine) +
 		". The first grows with the databases, the second with what people write meanwhile. It needs room for a dump of the databases on both sides, and repositories are cloned again. For yours: berth move --to FILE --plan"
 }
 
