@@ -265,6 +265,29 @@ func TestKillEveryStepOfRollback(t *testing.T) {
 	s.noTasks()
 }
 
+// TestKillEveryStepOfRepair kills berth doctor --fix at each step of a repair, while people work and while Sourcegraph is stopped, and runs it again. At the
+// end the doctor finds nothing, and the data is there.
+func TestKillEveryStepOfRepair(t *testing.T) {
+	needs(t, long, engine, images(release))
+	s := newSite(t, "fix-killed")
+	s.with(muted...)
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.firstUse("example/fixed", "needle-fixed")
+	s.well("up")
+	for _, query := range []string{"CREATE INDEX doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass",
+		"UPDATE pg_database SET datcollversion = '2.28' WHERE datname = current_database()"} {
+		pgsql(query)(s)
+	}
+	before := s.data()
+	s.killEverywhere(kills{args: []string{"doctor", "--fix", "--yes"}, place: s.upgradeStep, least: 8})
+	s.well("the repair")
+	s.same(before)
+	s.search("example/fixed", "needle-fixed")
+	s.must(0, "plan")
+	s.noTasks()
+}
+
 // TestClusterKillEveryStepOfDeploy kills berth after each entry of its journal while it changes an installation: it creates, changes, replaces and
 // removes objects, and grows a volume. After each kill the next run completes the change.
 func TestClusterKillEveryStepOfDeploy(t *testing.T) {
