@@ -273,7 +273,7 @@ func TestKillEveryStepOfRepair(t *testing.T) {
 	s.with(muted...)
 	s.must(0, "lock")
 	s.must(0, "up")
-	s.firstUse("example/fixed", "needle-fixed")
+	s.firstUse("example/seeded", marker)
 	s.well("up")
 	for _, query := range []string{"CREATE INDEX doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass",
 		"UPDATE pg_database SET datcollversion = '2.28' WHERE datname = current_database()"} {
@@ -283,7 +283,6 @@ func TestKillEveryStepOfRepair(t *testing.T) {
 	s.killEverywhere(kills{args: []string{"doctor", "--fix", "--yes"}, place: s.upgradeStep, least: 8})
 	s.well("the repair")
 	s.same(before)
-	s.search("example/fixed", "needle-fixed")
 	s.must(0, "plan")
 	s.noTasks()
 }
