@@ -154,7 +154,7 @@ func (t Tables) estimate(l Load, r *catalogue.Release, on catalogue.Target) Esti
 		}
 		e.Services = append(e.Services, s)
 	}
-	t.machines(&e)
+	t.machines(&e, r)
 	return e
 }
 
@@ -296,7 +296,7 @@ func (e Estimate) limits() (sum float64) {
 }
 
 // machines names the machine or the nodes that fit, and says where one machine ends.
-func (t Tables) machines(e *Estimate) {
+func (t Tables) machines(e *Estimate, r *catalogue.Release) {
 	if e.Target == catalogue.Kubernetes {
 		e.Machine = t.Scaling.Node
 		e.Nodes = int(max(math.Ceil(float64(e.Cores)/float64(e.Machine.Cores)), math.Ceil(float64(e.Memory)/float64(e.Machine.Memory))))
@@ -305,7 +305,7 @@ func (t Tables) machines(e *Estimate) {
 				e.Notes = append(e.Notes, fmt.Sprintf("%s needs a node of its own with %.0f cores and %.0f GB", s.Name, s.CPU, ownNode(s.Memory)))
 			}
 		}
-		e.keepNodes()
+		e.keepNodes(r)
 		return
 	}
 	i := slices.IndexFunc(t.Scaling.Machines, func(m catalogue.Machine) bool { return m.Cores >= e.Cores && m.Memory >= e.Memory })
@@ -333,11 +333,12 @@ func (t Tables) Moving() string {
 		". The first grows with the databases, the second with what people write meanwhile. It needs room for a dump of the databases on both sides, and repositories are cloned again. For yours: berth move --to FILE --plan"
 }
 
-// keepNodes keeps nodes for the pods that ask for more than half of one. Kubernetes spreads what starts before them over all nodes, and then none has room for them.
-func (e *Estimate) keepNodes() {
+// keepNodes keeps nodes for the pods that ask for more than half of one: Kubernetes spreads what starts before them over all nodes, and then none has room for
+// them. Nodes have room for what is asked for, which for small sizes is more than they need: a release asks for as much as it ships.
+func (e *Estimate) keepNodes(r *catalogue.Release) {
 	cores, kept, rest := float64(e.Machine.Cores), 0, 0.0
 	for _, s := range e.Services {
-		asks, what := s.CPURequest, s.Name
+		asks, what := asked(r, s), s.Name
 		switch {
 		case s.Memory > float64(e.Machine.Memory) || s.CPU > cores: // it has a node of its own
 			continue
@@ -346,7 +347,7 @@ func (e *Estimate) keepNodes() {
 		case s.Name == "zoekt-webserver":
 			i := slices.IndexFunc(e.Services, func(o Service) bool { return o.Name == "zoekt-indexserver" })
 			if i >= 0 {
-				asks, what = asks+e.Services[i].CPURequest, what+", with zoekt-indexserver in its pod,"
+				asks, what = asks+asked(r, e.Services[i]), what+", with zoekt-indexserver in its pod,"
 			}
 		}
 		if asks <= cores/2 {
@@ -357,9 +358,25 @@ func (e *Estimate) keepNodes() {
 		e.Notes = append(e.Notes, fmt.Sprintf("%s asks for %.0f of a node's %.0f cores: keep %.0f of the nodes for it", what, asks, cores, s.Replicas))
 	}
 	const others = 1 // core of each node, for what runs on all nodes and for services without figures
-	if kept > 0 {
-		e.Nodes = max(e.Nodes, kept+int(math.Ceil(rest/(cores-others))))
+	e.Nodes = max(e.Nodes, kept+int(math.Ceil(rest/(cores-others))))
+}
+
+// asked is how many cores an instance of a service asks for: what the release ships, or what the estimate has where that is more.
+func asked(r *catalogue.Release, s Service) float64 {
+	w := r.Workload(s.Name)
+	if w == nil {
+		return s.CPURequest
 	}
+	text := fmt.Sprint(catalogue.Branch(w.Container, "resources", "requests")["cpu"])
+	number, milli := strings.CutSuffix(text, "m")
+	shipped, err := strconv.ParseFloat(number, 64)
+	if err != nil { // it asks for nothing
+		return s.CPURequest
+	}
+	if milli {
+		shipped /= 1000
+	}
+	return max(s.CPURequest, shipped)
 }
 
 // ownNode is the memory of a node for one instance, in GB: a config counts in GiB, and each node has some pods of its own.

@@ -3,6 +3,7 @@ package size
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,6 +175,28 @@ func TestGoneServices(t *testing.T) {
 		}
 		if found != there {
 			t.Errorf("%s: symbols is estimated: %v", version, found)
+		}
+	}
+}
+
+// TestNodesHaveRoom: the nodes that a size names have room for what its pods ask for, whatever the size needs.
+func TestNodesHaveRoom(t *testing.T) {
+	c := catalogue.Embedded()
+	r, err := c.Release("7.5.4453", catalogue.Kubernetes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := Tables{Sizing: c.Sizing(), Scaling: c.Scaling()}
+	for _, s := range slices.Concat(tables.Sizing.Sizes, tables.Scaling.Larger) {
+		e, _ := tables.Named(s.Name, r, catalogue.Kubernetes)
+		cores := 0.0
+		for _, v := range e.Services {
+			if v.Memory <= float64(e.Machine.Memory) && v.CPU <= float64(e.Machine.Cores) {
+				cores += asked(r, v) * v.Replicas
+			}
+		}
+		if room := float64(e.Nodes * e.Machine.Cores); cores > room {
+			t.Errorf("%s: its pods ask for %g cores, and its %d nodes have %g", s.Name, cores, e.Nodes, room)
 		}
 	}
 }
