@@ -61,9 +61,7 @@ func TestAdoptRunning(t *testing.T) {
 		t.Fatalf("the containers have other names than those of Compose's version 1: %v", before)
 	}
 	root, kept := filepath.Dir(fork), filepath.Join(s.dir, "kept")
-	if err := os.Rename(root, kept); err != nil {
-		t.Fatal(err)
-	}
+	rename(t, root, kept)
 
 	url := fmt.Sprintf("http://localhost:%d", s.port)
 	said := s.must(3, "adopt", "--running", "--url", url)
@@ -100,9 +98,7 @@ func TestAdoptRunning(t *testing.T) {
 
 	// And back, with the files that somebody found.
 	says(t, s.must(0, "adopt", "undo", "--yes"), "no container was changed", "docker compose", "no longer has")
-	if err := os.Rename(kept, root); err != nil {
-		t.Fatal(err)
-	}
+	rename(t, kept, root)
 	compose("up", "-d", "--quiet-pull")
 	s.answers()
 	given := byProject(t, s.name)
@@ -111,6 +107,13 @@ func TestAdoptRunning(t *testing.T) {
 	}
 	unchanged(t, given, before)
 	s.same(data)
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestAdoptedUpgrade: an installation that docker compose started is taken over, upgraded and rolled back, with its data. The takeover itself restarts nothing.
