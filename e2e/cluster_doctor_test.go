@@ -11,6 +11,7 @@ type fault struct {
 	cause  string   // the code of the cause that must stand first
 	below  []string // what must follow from it
 	before []string // a kubectl command that an admin gives before the one that the doctor names; none: it is not needed
+	fixed  bool     // berth doctor --fix ends it
 }
 
 // clusterFaults are the faults. What a person changes by hand is put back by the command that the doctor names.
@@ -25,6 +26,10 @@ var clusterFaults = []fault{
 	{name: "a quota leaves no room", inject: []string{"create", "quota", "small", "--hard=pods=1"}, cause: "BERTH3427", before: []string{"delete", "quota", "small"}},
 	{name: "a Deployment is deleted", inject: []string{"delete", "deployment/worker"}, cause: "BERTH5003"},
 	{name: "a database takes no writes", inject: []string{"exec", "pgsql-0", "-c", "pgsql", "--", "psql", "-U", "sg", "-c", "ALTER SYSTEM SET default_transaction_read_only = on", "-c", "SELECT pg_reload_conf()"}, cause: "BERTH5021"},
+	{name: "an index is invalid", cause: "BERTH5024", fixed: true, inject: []string{"exec", "pgsql-0", "-c", "pgsql", "--", "psql", "-U", "sg", "-c", "CREATE INDEX doctored ON repo (name)",
+		"-c", "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass"}},
+	{name: "a collation changed", cause: "BERTH5023", fixed: true, inject: []string{"exec", "pgsql-0", "-c", "pgsql", "--", "psql", "-U", "sg", "-c",
+		"UPDATE pg_database SET datcollversion = '2.28' WHERE datname = current_database()"}},
 }
 
 // TestClusterDoctor injects faults into an installation on a real node, one after the other. The doctor names the cause first, the command that it names
@@ -35,21 +40,29 @@ func TestClusterDoctor(t *testing.T) {
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.well("up")
+	p := proof{well: 1}
 	for _, f := range clusterFaults {
 		t.Run(f.name, func(t *testing.T) {
 			s := s.in(t)
+			p.injected++
 			s.kubectl(f.inject...)
 			if f.cause == "BERTH3427" { // a quota counts when a pod is made
 				s.kubectl("delete", "pod", "searcher-0")
 			}
 			r := s.diagnosed(f.cause, f.below...)
-			if f.before != nil {
+			p.saw(f.name, f.cause, f.below, r)
+			switch {
+			case f.before != nil:
 				s.kubectl(f.before...)
 				s.must(0, "up")
-			} else {
+			case f.fixed:
+				byItself(s)
+			default:
 				s.obeys(r)
 			}
 			s.well(f.name)
+			p.well++
 		})
 	}
+	p.keep(t, len(clusterFaults))
 }
