@@ -108,12 +108,14 @@ func TestInstaller(t *testing.T) {
 		lacks []string
 		spoil func(t *testing.T, dir string) // of a copy of the release
 		alone bool                           // the script is alone, so it downloads
+		from  string                         // --from
 		want  string                         // of its output; a failure begins with "! "
 	}{
 		{name: "files beside it, openssl", lacks: []string{"minisign"}, want: "installed"},
 		{name: "files beside it, minisign", lacks: []string{"openssl"}, want: "installed"},
 		{name: "downloaded by curl", lacks: []string{"minisign", "wget"}, alone: true, want: "installed"},
 		{name: "downloaded by wget", lacks: []string{"minisign", "curl"}, alone: true, want: "installed"},
+		{name: "files in another folder", lacks: []string{"minisign"}, alone: true, from: b.Out, want: "installed"},
 		{name: "nothing to verify with", lacks: []string{"minisign", "openssl"}, want: "! neither minisign nor openssl 3"},
 		{name: "nothing to download with", lacks: []string{"curl", "wget"}, alone: true, want: "! neither curl nor wget"},
 		{name: "a changed archive", spoil: change(archive), want: "! is damaged"},
@@ -146,7 +148,11 @@ func TestInstaller(t *testing.T) {
 			if c.spoil != nil {
 				c.spoil(t, dir)
 			}
-			sh := exec.Command("/bin/sh", filepath.Join(dir, "install.sh"), "--to", to)
+			args := []string{filepath.Join(dir, "install.sh"), "--to", to}
+			if c.from != "" {
+				args = append(args, "--from", c.from)
+			}
+			sh := exec.Command("/bin/sh", args...)
 			sh.Env = []string{"PATH=" + without(t, c.lacks...), "HOME=" + t.TempDir()}
 			out, err := sh.CombinedOutput()
 			want, fails := strings.CutPrefix(c.want, "! ")

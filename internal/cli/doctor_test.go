@@ -14,8 +14,20 @@ import (
 	"berth/internal/installation/fake"
 )
 
-// TestDoctorWatches: doctor --watch shows a report again only when it is another one, and ends with its context.
-func TestDoctorWatches(t *testing.T) {
+// TestWatches: a command with --watch shows its result again only when it is another one, and ends with its context.
+func TestWatches(t *testing.T) {
+	for name, shows := range map[string]struct{ first, changed string }{
+		"doctor": {"passed; nothing was changed", "BERTH5003"},
+		"status": {"services are ready", "searcher"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			watches(t, name, shows.first, shows.changed)
+		})
+	}
+}
+
+func watches(t *testing.T, command, begins, changed string) {
 	w, dir := fake.New(), t.TempDir()
 	config := "target: compose\nrelease: 7.5.4453\nurl: http://localhost:1\ndoctor: {mute: [{code: BERTH5058, reason: a test, until: '2099-01-01'}]}\n"
 	if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte(config), 0o600); err != nil {
@@ -47,7 +59,7 @@ func TestDoctorWatches(t *testing.T) {
 	}()
 	go func() {
 		first := <-shown
-		if !strings.Contains(first, "passed; nothing was changed") {
+		if !strings.Contains(first, begins) {
 			t.Errorf("shown: %q", first)
 		}
 		select {
@@ -56,12 +68,12 @@ func TestDoctorWatches(t *testing.T) {
 		case <-time.After(2*lookAgain + lookAgain/2): // two more looks
 		}
 		w.Delete("sourcegraph", "searcher-0")
-		if changed := <-shown; !strings.Contains(changed, "BERTH5003") {
-			t.Errorf("shown after the fault: %q", changed)
+		if now := <-shown; !strings.Contains(now, changed) {
+			t.Errorf("shown after the fault: %q", now)
 		}
 		cancel()
 	}()
-	if code := run(pipe, "doctor", "--watch"); code != 0 {
+	if code := run(pipe, command, "--watch"); code != 0 {
 		t.Errorf("exit %d", code)
 	}
 	pipe.Close()

@@ -159,6 +159,37 @@ func (k *killed) everywhere(l *life) {
 	}
 }
 
+// TestDeletedWhileStopped: what somebody deletes while a command is stopped runs at its end, also when only the release was left to be written.
+func TestDeletedWhileStopped(t *testing.T) {
+	for _, k := range killedCommands {
+		if !strings.HasPrefix(k.command, "upgrade") && !strings.HasPrefix(k.command, "rollback") {
+			continue
+		}
+		t.Run(strings.ReplaceAll(k.name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, "compose", k.release)
+			k.before(l)
+			start, file := l.world, l.file()
+			begin := func() { l.world = start.Copy(); l.write(file) }
+			begin()
+			l.must(0, strings.Fields(k.command)...)
+			effects := l.world.Effects()
+			for n := effects - 15; n <= effects; n++ {
+				begin()
+				l.run(n, strings.Fields(k.command)...)
+				if records := l.world.History("sourcegraph"); !l.world.Killed() || records[len(records)-1].Result != state.Killed {
+					continue
+				}
+				l.world.Delete("sourcegraph", "worker")
+				said := l.must(0, strings.Fields(k.command)...)
+				if text, code := l.run(0, "plan"); code != ExitOK {
+					t.Errorf("killed at effect %d of %d: after\n%s\nthe plan is\n%s", n, effects, said, text)
+				}
+			}
+		})
+	}
+}
+
 // keepsBackups deploys a config that says where backups are.
 func keepsBackups(l *life) {
 	l.write(l.file() + "backup: {to: backups}\n")

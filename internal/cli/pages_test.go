@@ -20,7 +20,8 @@ import (
 //   - A line "berth ..." is typed, too, up to a comment, and sh does "echo". It must succeed, as must a command of whose answer nothing is shown.
 //   - A block of YAML that begins with the target and has a url is the config from there on, and must be rendered without a problem.
 //   - Commands that this test can't type stand in a block of their own with a mark above it: "<!-- play: by TEST -->" names the test that does,
-//     "<!-- play: not REASON -->" says why none does. A command without a mark is an error, and so is a mark without a command.
+//     "<!-- play: not REASON -->" says why none does, "<!-- play: beside PROGRAM ... -->" names programs of the reader's system, which none runs.
+//     A command without a mark is an error, and so is a mark without a command, or with a test that has not what the command says.
 //   - "<!-- play: block NAME -->": the next block is that file. "file NAME TEXT", "env NAME VALUE", "certificate NAME KEY", "type berth ..." and
 //     "world CHANGE NAME" do what the page does not show; "answer TEXT" is what somebody types when a command of the next block asks; each command of
 //     a block after "each" begins where the block does; "new" begins again.
@@ -52,7 +53,7 @@ func TestPages(t *testing.T) {
 }
 
 // How many commands of the pages this test typed, and how many no test did, when somebody looked last.
-const mostTyped, leastLeft = 187, 8
+const mostTyped, leastLeft = 187, 26
 
 // playing is a page that is played.
 type playing struct {
@@ -72,6 +73,8 @@ type playing struct {
 // block is what marks say of a block of commands.
 type block struct {
 	kind   string // who types its commands: "by" another test, "not" any; "": this test
+	by     string // the source of that other test, and of its folder's
+	beside string // programs in the block that no test runs
 	each   bool
 	answer string
 	used   bool // it had a command
@@ -129,8 +132,13 @@ func (p *playing) command(line string) {
 	typed, isTyped := strings.CutPrefix(line, "$ ")
 	typed, isOurs := strings.CutPrefix(typed, "berth ")
 	switch {
+	case slices.Contains(words(p.next.beside), words(unprefixed(typed))[0]):
+		p.counts["not"]++
 	case p.next.kind != "":
 		p.counts[p.next.kind]++
+		if missing := untyped(words(unprefixed(typed)), p.next.by); p.next.kind == "by" && missing != "" {
+			p.t.Errorf("line %d: the test that is said to type %q has no %q", p.at, line, missing)
+		}
 	case strings.HasPrefix(typed, "echo "):
 		p.render()
 		sh := exec.Command("sh", "-c", typed)
@@ -147,6 +155,11 @@ func (p *playing) command(line string) {
 		p.listed(words(typed))
 	}
 }
+
+// unprefixed is a command without what stands before its program.
+func unprefixed(line string) string { return prefixes.ReplaceAllString(line, "") }
+
+var prefixes = regexp.MustCompile(`^(sudo |[A-Z_]+=\S+ )+`)
 
 // words are those of a command line, as a shell reads them: up to a comment, quotes hold words together.
 func words(line string) (all []string) {
@@ -283,7 +296,9 @@ func (p *playing) prepare(wish string) {
 		p.begin()
 	case what == "by":
 		p.next.kind = what
-		p.exists(name, more)
+		p.next.by += p.source(name, more)
+	case what == "beside" && rest != "":
+		p.next.beside = rest
 	case what == "not" && rest != "":
 		p.next.kind = what
 	case what == "each":
@@ -309,18 +324,35 @@ func (p *playing) prepare(wish string) {
 	}
 }
 
-// exists holds that a test is there: a folder of the source and a test in it, or a script.
-func (p *playing) exists(path, test string) {
+// source is the text of a folder's tests that has a test, or of a script.
+func (p *playing) source(path, test string) string {
 	files, _ := filepath.Glob(filepath.Join("../..", path, "*_test.go")) // the pattern is a good one
 	if strings.HasSuffix(path, ".txtar") {
 		files = []string{filepath.Join("../..", path)}
 	}
+	var all strings.Builder
 	for _, file := range files {
-		if text := string(read(p.t, file)); test == "" || strings.Contains(text, "func "+test+"(t *testing.T)") {
-			return
-		}
+		all.Write(read(p.t, file))
+	}
+	if text := all.String(); text != "" && (test == "" || strings.Contains(text, "func "+test+"(t *testing.T)")) {
+		return text
 	}
 	p.t.Errorf("line %d: there is no test %s in %s", p.at, test, path)
+	return ""
+}
+
+// untyped is the first part of a command that a test does not have, so it can't type the command: the program, what it is to do, and flags.
+func untyped(command []string, source string) string {
+	for n, word := range command {
+		name, _, _ := strings.Cut(word, "=")
+		switch {
+		case n == 0 || n == 1 && regexp.MustCompile(`^[a-z-]+$`).MatchString(word), strings.HasPrefix(word, "--"):
+			if !regexp.MustCompile(`(^|[^a-z-])` + regexp.QuoteMeta(name) + `($|[^a-z-])`).MatchString(source) {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 func (p *playing) write(name, text string) {

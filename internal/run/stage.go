@@ -85,12 +85,21 @@ func (r *Run) FallBack(ctx context.Context, problems diag.List) (again bool, err
 
 // takeBack notes that the stages of an upgrade step up to the current one are to be done again.
 func (r *Run) takeBack(hop int) error {
-	var entries []state.Entry
+	var all []plan.Step
 	for _, s := range r.Plan.Steps {
 		if r.Plan.Stages[s.Stage].Hop == hop && s.Stage <= r.stage {
-			r.Record.TakeBack(s.ID)
-			entries = append(entries, state.Entry{Time: r.Now(), Run: r.Record.Number, Event: state.TakenBack, Step: s.ID, Verb: s.Verb, What: s.Object})
+			all = append(all, s)
 		}
+	}
+	return r.Repeat(all...)
+}
+
+// Repeat notes that steps are to be done again, though they may have been done.
+func (r *Run) Repeat(steps ...plan.Step) error {
+	var entries []state.Entry
+	for _, s := range steps {
+		r.Record.TakeBack(s.ID)
+		entries = append(entries, state.Entry{Time: r.Now(), Run: r.Record.Number, Event: state.TakenBack, Step: s.ID, Verb: s.Verb, What: s.Object})
 	}
 	return r.Journal.Add(entries...)
 }
