@@ -102,7 +102,7 @@ editors: bin/yaml-language-server ## the schema in a real language server: what 
 SHELLS = bash zsh fish $(if $(shell command -v pwsh),pwsh)
 
 shells: ## what people complete in real shells, at a pseudo-terminal
-	@command -v zsh fish >/dev/null && test -e /usr/share/bash-completion || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends bash-completion zsh fish >/dev/null; }
+	@command -v zsh >/dev/null && command -v fish >/dev/null && test -e /usr/share/bash-completion || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends bash-completion zsh fish >/dev/null; }
 	@echo "completion in: $(SHELLS)"
 	BERTH_SHELLS="$(SHELLS)" $(GO) test $(TESTFLAGS) -count=1 -tags editors -run TestShells ./cmd/berth
 
