@@ -23,8 +23,8 @@ import (
 //     "<!-- play: not REASON -->" says why none does, "<!-- play: beside PROGRAM ... -->" names programs of the reader's system, which none runs.
 //     A command without a mark is an error, and so is a mark without a command, or with a test that has not what the command says.
 //   - "<!-- play: block NAME -->": the next block is that file. "file NAME TEXT", "env NAME VALUE", "certificate NAME KEY", "type berth ..." and
-//     "world CHANGE NAME" do what the page does not show; "answer TEXT" is what somebody types when a command of the next block asks; each command of
-//     a block after "each" begins where the block does; "new" begins again.
+//     "world CHANGE NAME" do what the page does not show; "with ARGUMENT ..." are more arguments of the next block's commands; "answer TEXT" is
+//     what somebody types when one of them asks; each command of a block after "each" begins where the block does; "new" begins again.
 //
 // Other variables that a config names are set. TIME, WHEN and NAME stand for what differs.
 func TestPages(t *testing.T) {
@@ -77,6 +77,7 @@ type block struct {
 	beside string // programs in the block that no test runs
 	each   bool
 	answer string
+	with   string // arguments that the page does not show: a release, so that the answer stays when there is a newer one
 	used   bool // it had a command
 }
 
@@ -150,7 +151,7 @@ func (p *playing) command(line string) {
 	case !isOurs:
 		p.t.Errorf("line %d: nobody types %q: put <!-- play: by TEST --> or <!-- play: not REASON --> above the block", p.at, line)
 	case isTyped:
-		p.typed(words(typed))
+		p.typed(append(words(typed), words(p.next.with)...))
 	default:
 		p.listed(words(typed))
 	}
@@ -305,6 +306,8 @@ func (p *playing) prepare(wish string) {
 		p.next.each = true
 	case what == "answer":
 		p.next.answer = strings.ReplaceAll(rest, `\n`, "\n")
+	case what == "with" && rest != "":
+		p.next.with = rest
 	case what == "type" && name == "berth":
 		p.listed(words(more))
 	case what == "block":
