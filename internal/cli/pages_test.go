@@ -78,7 +78,7 @@ type block struct {
 	each   bool
 	answer string
 	with   string // arguments that the page does not show: a release, so that the answer stays when there is a newer one
-	used   bool // it had a command
+	used   bool   // it had a command
 }
 
 func (p *playing) begin() {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -36,6 +37,16 @@ func walkSteps() int {
 	return 20
 }
 
+// sameWalks makes rapid draw the same walks in each run, so that a change is judged by what it changed. -rapid.seed asks for others.
+func sameWalks(t *testing.T) {
+	if f := flag.Lookup("rapid.seed"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("1"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Value.Set(f.DefValue) })
+	}
+}
+
 // walks is how many walks are made on each target: a few, since each of them takes some tenths of a second. BERTH_WALKS=100 makes as many as rapid draws.
 func walks() int64 {
 	if n, err := strconv.ParseInt(os.Getenv("BERTH_WALKS"), 10, 64); err == nil {
@@ -46,6 +57,7 @@ func walks() int64 {
 
 // TestWalks walks on both targets.
 func TestWalks(t *testing.T) {
+	sameWalks(t)
 	for _, on := range []string{"compose", "kubernetes"} {
 		t.Run(on, func(t *testing.T) {
 			t.Parallel()
