@@ -158,8 +158,9 @@ release: ## all files of a release in dist/ (RELEASE=0.4.0 KEY=minisign.key URL=
 release-test: ## the files of a release, built twice and used (about ten minutes)
 	cd release && BERTH_RELEASE=1 $(GO) test -count=1 -timeout 1h -v .
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, no large files, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@large=$$(git ls-files -z | xargs -0 du -k | awk '$$1 > 1024'); test -z "$$large" || { echo "too large for the repository:"; echo "$$large"; exit 1; }
 	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags editors ./internal/config/reference ./cmd/berth && $(GO) vet -tags e2e ./e2e/... && cd testbed && $(GO) vet -tags engine ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags e2e ./e2e/...

@@ -106,42 +106,14 @@ func rowsOf(rows map[string]int64) (all int64) {
 }
 
 func newRestoreCmd(e *env) *cobra.Command {
-	var identity string
-	cmd := &cobra.Command{
-		Use:   "restore BACKUP",
-		Short: "Write a backup to an empty database",
-		Long: `Write a backup to an empty database, whole or not at all, and lead it to the schema of this program.
+	return fromBackup(e, "restore BACKUP", "Write a backup to an empty database", `Write a backup to an empty database, whole or not at all, and lead it to the schema of this program.
 
     createdb hq2
-    BERTH_HQ_DATABASE=postgres:///hq2?host=/run/postgresql berth-hq restore /var/backups/hq/20261129-230000`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := e.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer s.Close()
-			return restore(cmd.Context(), e, s, args[0], identity)
-		},
-	}
-	cmd.Flags().StringVar(&identity, "identity", "", "the file with the key of age that opens it")
-	return cmd
+    BERTH_HQ_DATABASE=postgres:///hq2?host=/run/postgresql berth-hq restore /var/backups/hq/20261129-230000`, e.restore)
 }
 
-func restore(ctx context.Context, e *env, s *store.Store, name, identity string) error {
-	b, m, d, err := backupOf(ctx, name)
-	if err != nil {
-		return err
-	}
-	keys, err := keysOf(identity)
-	if err != nil {
-		return err
-	}
-	if err := b.Opens(ctx, m, keys); err != nil {
-		return err
-	}
-	err = s.Load(ctx, d, func(take func(io.Reader) error) error { return b.Read(ctx, m.Parts[0], keys, take) })
-	if err != nil {
+func (e *env) restore(ctx context.Context, s *store.Store, b *opened) error {
+	if err := s.Load(ctx, b.dump, b.read); err != nil {
 		return err
 	}
 	all, err := store.Migrations()
@@ -151,10 +123,10 @@ func restore(ctx context.Context, e *env, s *store.Store, name, identity string)
 	if err := s.Migrate(ctx, len(all), func(text string) { fmt.Fprintln(e.stderr, text) }); err != nil {
 		return err
 	}
-	if err := proven(ctx, b, e.now()); err != nil {
+	if err := proven(ctx, b.Backup, e.now()); err != nil {
 		fmt.Fprintln(e.stderr, "the backup is restored, and its folder does not say so:", err)
 	}
-	_, err = fmt.Fprintf(e.stdout, "%d rows of %d tables, as they were on %s\n", rowsOf(d.Rows), len(d.Rows), m.Began.Format("2006-01-02 15:04:05 MST"))
+	_, err = fmt.Fprintf(e.stdout, "%d rows of %d tables, as they were on %s\n", rowsOf(b.dump.Rows), len(b.dump.Rows), b.began.Format("2006-01-02 15:04:05 MST"))
 	return err
 }
 

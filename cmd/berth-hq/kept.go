@@ -24,29 +24,39 @@ import (
 // provenFile is a file in the folder of a backup that says when it was restored to prove it. It is beside the backup, so that it is there when the database is lost.
 const provenFile = "proven"
 
-// backupOf is a backup of berth-hq by the name of its folder.
-func backupOf(ctx context.Context, name string) (b backup.Backup, m *backup.Manifest, d store.Dump, err error) {
+// opened is a backup of berth-hq that can be read.
+type opened struct {
+	backup.Backup
+	began time.Time
+	dump  store.Dump
+	read  func(take func(io.Reader) error) error
+}
+
+// open opens a backup of berth-hq by the name of its folder, with the key of a file.
+func open(ctx context.Context, name, identity string) (*opened, error) {
 	name = filepath.Clean(name)
-	b = backup.Backup{Place: place.In(filepath.Dir(name)), Dir: filepath.Base(name)}
-	if m, err = b.Manifest(ctx); err != nil {
-		return b, nil, d, err
+	b := backup.Backup{Place: place.In(filepath.Dir(name)), Dir: filepath.Base(name)}
+	m, err := b.Manifest(ctx)
+	if err != nil {
+		return nil, err
 	}
 	schema, err := strconv.Atoi(m.Release)
 	if err != nil || m.Target != hqTarget || len(m.Parts) != 1 || len(m.Databases) != 1 {
-		return b, nil, d, diag.List{{Code: "BERTH4929", Severity: diag.Error, Subject: b.String(), Summary: "it is a backup of something else", Hint: "name one that berth-hq backup wrote"}}
+		return nil, diag.List{{Code: "BERTH4929", Severity: diag.Error, Subject: b.String(), Summary: "it is a backup of something else", Hint: "name one that berth-hq backup wrote"}}
 	}
-	return b, m, store.Dump{Schema: schema, Rows: m.Databases[0].Rows}, nil
+	keys, err := keysOf(identity)
+	if err != nil {
+		return nil, err
+	}
+	read := func(take func(io.Reader) error) error { return b.Read(ctx, m.Parts[0], keys, take) }
+	return &opened{b, m.Began, store.Dump{Schema: schema, Rows: m.Databases[0].Rows}, read}, b.Opens(ctx, m, keys)
 }
 
-func newProveCmd(e *env) *cobra.Command {
+// fromBackup is a command that reads a backup into the database.
+func fromBackup(e *env, use, short, long string, do func(context.Context, *store.Store, *opened) error) *cobra.Command {
 	var identity string
 	cmd := &cobra.Command{
-		Use:   "prove BACKUP",
-		Short: "Restore a backup once, compare it with what was dumped, and take it back",
-		Long: `Restore a backup into a schema of its own, compare the rows of each table with what was dumped, and take all of it back, in one transaction. The
-database may be in use. It needs room for the backup until then; BERTH_HQ_DATABASE may name an empty one elsewhere.
-
-The last proven backup is never deleted by --keep-count and --keep-days.`,
+		Use: use, Short: short, Long: long,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := e.open(cmd.Context())
@@ -54,32 +64,33 @@ The last proven backup is never deleted by --keep-count and --keep-days.`,
 				return err
 			}
 			defer s.Close()
-			return prove(cmd.Context(), e, s, args[0], identity)
+			b, err := open(cmd.Context(), args[0], identity)
+			if err != nil {
+				return err
+			}
+			return do(cmd.Context(), s, b)
 		},
 	}
 	cmd.Flags().StringVar(&identity, "identity", "", "the file with the key of age that opens it")
 	return cmd
 }
 
-func prove(ctx context.Context, e *env, s *store.Store, name, identity string) error {
-	b, m, d, err := backupOf(ctx, name)
-	if err != nil {
+func newProveCmd(e *env) *cobra.Command {
+	return fromBackup(e, "prove BACKUP", "Restore a backup once, compare it with what was dumped, and take it back",
+		`Restore a backup into a schema of its own, compare the rows of each table with what was dumped, and take all of it back, in one transaction. The
+database may be in use. It needs room for the backup until then; BERTH_HQ_DATABASE may name an empty one elsewhere.
+
+The last proven backup is never deleted by --keep-count and --keep-days.`, e.prove)
+}
+
+func (e *env) prove(ctx context.Context, s *store.Store, b *opened) error {
+	if err := s.Prove(ctx, b.dump, b.read); err != nil {
 		return err
 	}
-	keys, err := keysOf(identity)
-	if err != nil {
+	if err := proven(ctx, b.Backup, e.now()); err != nil {
 		return err
 	}
-	if err := b.Opens(ctx, m, keys); err != nil {
-		return err
-	}
-	if err := s.Prove(ctx, d, func(take func(io.Reader) error) error { return b.Read(ctx, m.Parts[0], keys, take) }); err != nil {
-		return err
-	}
-	if err := proven(ctx, b, e.now()); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(e.stdout, "%s is proven: %d rows of %d tables were restored and taken back\n", b, rowsOf(d.Rows), len(d.Rows))
+	_, err := fmt.Fprintf(e.stdout, "%s is proven: %d rows of %d tables were restored and taken back\n", b, rowsOf(b.dump.Rows), len(b.dump.Rows))
 	return err
 }
 
