@@ -136,7 +136,7 @@ func keyText(item map[string]any, keys []string) string {
 
 // records are labels and annotations in which tools and controllers keep their own records. They say nothing of the installation.
 var records = []string{"dev.berth.", "dev.berth/", "helm.sh/", "meta.helm.sh/", "app.kubernetes.io/managed-by", "app.kubernetes.io/version",
-	"kubectl.kubernetes.io/last-applied-configuration", "kubectl.kubernetes.io/restartedAt", "deployment.kubernetes.io/", "deprecated.daemonset.template.generation",
+	fields.LastApplied, "kubectl.kubernetes.io/restartedAt", "deployment.kubernetes.io/", "deprecated.daemonset.template.generation",
 	"pv.kubernetes.io/", "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "volume.beta.kubernetes.io/", "volume.kubernetes.io/"}
 
 // said are labels or annotations without such records.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"berth/internal/installation"
+	"berth/internal/plan/fields"
 	"berth/internal/target/kubernetes"
 	"berth/internal/tree"
 )
@@ -56,7 +57,7 @@ func (c *inCluster) listed(path string, q kubernetes.Query) installation.Evidenc
 			meta := tree.Branch(o, "metadata")
 			delete(meta, "managedFields")
 			if annotations := tree.Branch(meta, "annotations"); annotations != nil {
-				delete(annotations, "kubectl.kubernetes.io/last-applied-configuration")
+				delete(annotations, fields.LastApplied)
 			}
 			if q.Kind == "ConfigMap" && strings.HasPrefix(tree.Text(meta, "name"), "berth-"+c.Stack.Name) {
 				continue

@@ -15,6 +15,9 @@ import (
 //
 // Source: https://github.com/kubernetes/kubernetes/issues/99003, and the package csaupgrade of client-go
 
+// LastApplied is the annotation in which kubectl apply keeps the whole object that it applied, with its secrets.
+const LastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
 // deployers are the managers of tools that deploy installations.
 var deployers = []string{"helm", "before-first-apply", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace"}
 

@@ -10,9 +10,6 @@ import (
 	"berth/internal/secret"
 )
 
-// lastApplied is the annotation in which kubectl keeps the whole object, with its secrets.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
-
 // comparison finds the fields in which two trees differ.
 type comparison struct {
 	object *Object
@@ -73,7 +70,7 @@ func (c *comparison) skip(name string) bool {
 	case 1:
 		return c.path[0].Name == "metadata" && fields.Kept(name)
 	case 2:
-		return name == lastApplied
+		return name == fields.LastApplied
 	}
 	return false
 }

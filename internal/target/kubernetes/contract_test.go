@@ -80,6 +80,7 @@ func TestContract(t *testing.T) {
 	t.Run("what another tool deployed is taken over", func(t *testing.T) {
 		other := object(map[string]any{"theirs": "1", "both": "2"})
 		other["metadata"].(map[string]any)["name"] = "deployed"
+		other["metadata"].(map[string]any)["annotations"] = map[string]any{fields.LastApplied: "{}", "own": "a"}
 		ref := RefOf(other)
 		if _, err := c.Create(ctx, other, "helm"); err != nil {
 			t.Fatal(err)
@@ -93,13 +94,18 @@ func TestContract(t *testing.T) {
 			t.Errorf("rehearsed: %v, %v", gone["data"], err)
 		}
 		meta := live["metadata"].(map[string]any)
-		books := map[string]any{"metadata": map[string]any{"managedFields": fields.TakenOver(live, nil), "resourceVersion": meta["resourceVersion"]}}
+		books := map[string]any{"metadata": map[string]any{"managedFields": fields.TakenOver(live, nil), "resourceVersion": meta["resourceVersion"],
+			"annotations": map[string]any{fields.LastApplied: nil}}}
 		if _, err = c.Patch(ctx, ref, books, "berth"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.Patch(ctx, ref, books, "berth"); !Conflict(err) {
 			t.Errorf("an object that changed meanwhile: %v", err)
 		}
+		if live, err = c.Get(ctx, ref); err != nil || fmt.Sprint(live["metadata"].(map[string]any)["annotations"]) != "map[own:a]" {
+			t.Errorf("kubectl's annotation should go with the books: %v, %v", live, err)
+		}
+		other["metadata"].(map[string]any)["annotations"] = map[string]any{"own": "a"}
 		other["data"] = map[string]any{"both": "2"}
 		obj, err := c.Apply(ctx, other, ApplyOptions{Manager: "berth"})
 		if err != nil || fmt.Sprint(obj["data"]) != "map[both:2]" {

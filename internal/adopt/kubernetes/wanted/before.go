@@ -27,9 +27,6 @@ type Former struct {
 // BeforeFile is the name of the file with a Before, beside the config.
 const BeforeFile = "adopt-before.json"
 
-// lastApplied is the annotation by which kubectl apply knows what it applied.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
-
 // FormerOf is a live object as it was. body is what is wanted of it.
 func FormerOf(body, live map[string]any) Former {
 	f := Former{Object: fields.With(body, "status", nil), Manager: "kubectl-client-side-apply", Operation: "Update"}
@@ -39,13 +36,13 @@ func FormerOf(body, live map[string]any) Former {
 	}
 	if tree.Text(body, "kind") == "Secret" {
 		f.Object = fields.With(f.Object, "data", nil)
-	} else if applied := tree.Text(live, "metadata", "annotations", lastApplied); applied != "" {
+	} else if applied := tree.Text(live, "metadata", "annotations", fields.LastApplied); applied != "" {
 		metadata := maps.Clone(tree.Branch(body, "metadata"))
 		annotations := maps.Clone(tree.Branch(metadata, "annotations"))
 		if annotations == nil {
 			annotations = map[string]any{}
 		}
-		annotations[lastApplied] = applied
+		annotations[fields.LastApplied] = applied
 		metadata["annotations"] = annotations
 		f.Object = fields.With(f.Object, "metadata", metadata)
 	}

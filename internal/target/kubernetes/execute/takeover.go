@@ -13,7 +13,8 @@ import (
 // attempts is how often an object may change while it is taken over: its controllers write its status all the time.
 const attempts = 20
 
-// takeOver makes what another tool deployed ours. Nothing but the API server's books changes: no pod notices.
+// takeOver makes what another tool deployed ours. Nothing but the API server's books changes: no pod notices. What kubectl keeps of an object goes with the
+// same request: a run that is killed after it would not find the object to take over again, and plans leave that annotation alone.
 func (t *Target) takeOver(ctx context.Context, s plan.Step) error {
 	ref := kubernetes.RefOf(t.Bodies[s.Object])
 	for range attempts {
@@ -28,7 +29,11 @@ func (t *Target) takeOver(ctx context.Context, s plan.Step) error {
 		if books == nil {
 			return nil // a run that was killed did it
 		}
-		_, err = t.Client.Patch(ctx, ref, map[string]any{"metadata": map[string]any{"managedFields": books, "resourceVersion": tree.Text(live, "metadata", "resourceVersion")}}, plan.Manager)
+		metadata := map[string]any{"managedFields": books, "resourceVersion": tree.Text(live, "metadata", "resourceVersion")}
+		if tree.Text(live, "metadata", "annotations", fields.LastApplied) != "" {
+			metadata["annotations"] = map[string]any{fields.LastApplied: nil}
+		}
+		_, err = t.Client.Patch(ctx, ref, map[string]any{"metadata": metadata}, plan.Manager)
 		if !kubernetes.Conflict(err) {
 			return err
 		}

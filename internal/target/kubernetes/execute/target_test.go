@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"berth/internal/plan"
+	"berth/internal/plan/fields"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/kubetest"
 	"berth/internal/target/kubernetes/store"
@@ -48,14 +49,21 @@ func TestRoleThatIsNotKnownYet(t *testing.T) {
 	}
 }
 
-// TestTakeOver: the object's books are rewritten for the version of it that was seen, and then it is applied.
+// TestTakeOver: the object's books are rewritten for the version of it that was seen, and then it is applied. A run that is killed between the two leaves
+// nothing of what kubectl kept: the object would not be taken over a second time.
 func TestTakeOver(t *testing.T) {
 	s := kubetest.New(t)
 	const path = "/api/v1/namespaces/default/configmaps/conf"
 	book := object{"manager": "helm", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": object{"f:data": object{"f:old": object{}}}}
-	s.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "conf", "namespace": "default", "managedFields": []any{book}}, "data": object{"old": "1"}})
+	s.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "conf", "namespace": "default", "managedFields": []any{book},
+		"annotations": object{fields.LastApplied: "{}", "own": "a"}}, "data": object{"old": "1"}})
 	conflicts := 2
+	stopped := true
 	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch && r.Header.Get("Content-Type") == "application/apply-patch+yaml" && stopped {
+			kubetest.Refuse(w, http.StatusForbidden, "Forbidden", "the run is killed here")
+			return true
+		}
 		if r.Method != http.MethodPatch || r.Header.Get("Content-Type") != "application/merge-patch+json" || r.URL.Path != path || conflicts == 0 {
 			return false
 		}
@@ -64,10 +72,22 @@ func TestTakeOver(t *testing.T) {
 		return true
 	}
 	k := inCluster(t, s, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "conf", "namespace": "default"}, "data": object{"new": "2"}})
-	if err := k.Do(t.Context(), plan.TakeOver, []plan.Step{{ID: 1, Object: "ConfigMap/conf"}}, nil); err != nil || conflicts > 0 {
+	steps := []plan.Step{{ID: 1, Object: "ConfigMap/conf"}}
+	if err := k.Do(t.Context(), plan.TakeOver, steps, nil); !kubernetes.Forbidden(err) || conflicts > 0 {
 		t.Fatalf("%v, %d conflicts left", err, conflicts)
 	}
 	live, err := k.Client.Get(t.Context(), kubernetes.RefOf(k.Bodies["ConfigMap/conf"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if annotations := live["metadata"].(object)["annotations"].(object); len(annotations) != 1 || annotations["own"] != "a" {
+		t.Errorf("before it is applied it has the annotations %v", annotations)
+	}
+	stopped = false
+	if err := k.Do(t.Context(), plan.TakeOver, steps, nil); err != nil {
+		t.Fatal(err)
+	}
+	live, err = k.Client.Get(t.Context(), kubernetes.RefOf(k.Bodies["ConfigMap/conf"]))
 	if err != nil {
 		t.Fatal(err)
 	}
