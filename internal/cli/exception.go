@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,10 +115,12 @@ who may decide has signed it; the support record lists these people. berth suppo
 
 func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 	var ex exception.Exception
+	var from string
 	cmd := &cobra.Command{
 		Use:   "new ID",
 		Short: "Write the request for an exception; asks for what no flag answers",
-		Example: `  berth exception new redis-sentinel --subject redis-cluster --releases ">=7.0 <8.0" --expires 2027-06-30
+		Example: `  berth exception new redis-cluster --from requirements.txt     # for what berth support check said no to
+  berth exception new redis-sentinel --subject redis-cluster --releases ">=7.0 <8.0" --expires 2027-06-30
   minisign -Sm exceptions/redis-sentinel.yaml      # by the person who decides, after adding the decision`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -133,6 +136,11 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 			if _, err := os.Stat(env.Abs(name)); err == nil {
 				return diag.List{{Code: "BERTH4815", Severity: diag.Error, Subject: name, Summary: "it exists already", Hint: "choose another name, or renew it: berth exception renew " + ex.ID}}
 			}
+			if from != "" {
+				if err := env.wishFrom(*f, from, &ex); err != nil {
+					return err
+				}
+			}
 			if err := env.askFor(cmd.Context(), &ex); err != nil {
 				return err
 			}
@@ -140,6 +148,7 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
+	flags.StringVar(&from, "from", "", "take subject, versions, releases and what from the line of this `FILE` that berth support check says no to; the subject is ID, or --subject")
 	flags.StringVar(&ex.Subject, "subject", "", "of the support record, by its name in berth support show")
 	flags.StringVar(&ex.Versions, "versions", "", `of the subject, such as ">=13 <14" (default: all)`)
 	flags.StringVar(&ex.Releases, "releases", "", `of Sourcegraph, such as ">=7.0 <8.0"`)
@@ -148,6 +157,31 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 		flags.StringVar(q.Answer, q.Flag(), "", q.Text)
 	}
 	return cmd
+}
+
+// wishFrom answers what no flag answered with what a list of requirements or a config needs an exception for.
+func (e *Env) wishFrom(f recordFlags, file string, ex *exception.Exception) error {
+	r, err := e.record(f)
+	if err != nil {
+		return err
+	}
+	answers, err := e.supportOf(r, file, "")
+	if err != nil {
+		return err
+	}
+	var subjects []string
+	for _, w := range r.Wishes(answers) {
+		if w.Subject == cmp.Or(ex.Subject, ex.ID) && (ex.Versions == "" || ex.Versions == w.Versions) {
+			ex.Subject, ex.Versions, ex.Releases, ex.What = w.Subject, cmp.Or(ex.Versions, w.Versions), cmp.Or(ex.Releases, w.Releases), cmp.Or(ex.What, w.What)
+			return nil
+		}
+		subjects = append(subjects, w.Subject)
+	}
+	hint := "nothing in it needs an exception; see: berth support check " + file
+	if len(subjects) > 0 {
+		hint = "name one of these with --subject: " + strings.Join(subjects, ", ")
+	}
+	return diag.List{{Code: "BERTH4818", Severity: diag.Error, Subject: file, Summary: fmt.Sprintf("it needs no exception for %q", cmp.Or(ex.Subject, ex.ID)), Hint: hint}}
 }
 
 // askFor asks at a terminal what no flag answered.
@@ -178,6 +212,13 @@ func (e *Env) writeException(ex *exception.Exception, name string, record *catal
 		return err
 	}
 	if _, problems := exception.Parse(name, text, record); problems.Failed() {
+		for n := range problems { // there is no file to answer in
+			for _, q := range ex.Questions() {
+				if problems[n].Summary == q.Key+" has no answer" {
+					problems[n].Hint = "nothing was written; add --" + q.Flag()
+				}
+			}
+		}
 		return problems
 	}
 	if err := os.MkdirAll(filepath.Dir(e.Abs(name)), 0o755); err != nil {
@@ -187,7 +228,7 @@ func (e *Env) writeException(ex *exception.Exception, name string, record *catal
 		return err
 	}
 	return e.give(Written{Files: []string{name}}, func() {
-		fmt.Fprintf(e.Stdout, "wrote %s\nnext: the person who decides adds  decision: {by: NAME, on: %s, granted: true}  and signs it: minisign -Sm %s\n", name, e.Now().Format(time.DateOnly), name)
+		fmt.Fprintf(e.Stdout, "wrote %s\nnext: paste it into berth-hq, where it is decided and signed; or the person who decides adds  decision: {by: NAME, on: %s, granted: true}  and signs it: minisign -Sm %s\n", name, e.Now().Format(time.DateOnly), name)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"berth/catalogue"
 	"berth/internal/diag"
+	"berth/internal/exception"
 	"berth/internal/installation"
 	"berth/internal/plan"
 	"berth/internal/signed"
@@ -194,7 +195,7 @@ func newSupportCheckCmd(env *Env, f *recordFlags) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Check a config, or a list of requirements line by line",
 		Long: `Check a config, or a list of requirements line by line. FILE is a sourcegraph.yaml (the default), or a text with one requirement a line, as people
-write them; - reads standard input. Exit code 3: something is not supported, or needs an exception.
+write them; - reads standard input. Exit code 3: something is not supported, or needs an exception; at the end are the commands that ask for one.
 
 --propose makes a proposal of a list: a config that meets the list as far as possible and that berth check --offline accepts, and a page for the customer, as Markdown and
 HTML, with size, machine, diagram, each answer with its source, the exceptions that are needed, and open points. berth states each assumption.`,
@@ -213,10 +214,14 @@ HTML, with size, machine, diagram, each answer with its source, the exceptions t
 			if err != nil {
 				return err
 			}
+			wanted, err := env.wanted(r, *f, file, release, answers)
+			if err != nil {
+				return err
+			}
 			if folder != "" {
 				err = env.propose(answers, file, folder, release)
 			} else {
-				err = env.give(answers, func() { view.SupportLines(env.Stdout, answers) })
+				err = env.give(answers, func() { view.SupportLines(env.Stdout, answers); view.Wanted(env.Stdout, wanted) })
 			}
 			if err != nil {
 				return err
@@ -232,6 +237,37 @@ HTML, with size, machine, diagram, each answer with its source, the exceptions t
 	cmd.Flags().StringVar(&release, "release", "", "of Sourcegraph, where a line names none (default: the config's, or the newest)")
 	cmd.Flags().StringVar(&folder, "propose", "", "the `FOLDER` to write a config and a page for the customer to")
 	return cmd
+}
+
+// wanted are the exceptions that answers need, each with the command that asks for it, or with how far it is. release is the one that somebody named.
+func (e *Env) wanted(r *support.Reader, f recordFlags, file, release string, answers []support.Answer) (out []view.Want, err error) {
+	standings, _, err := e.exceptions(f.folder, r.Record())
+	if err != nil {
+		return nil, err
+	}
+	times := map[string]int{}
+	for _, w := range r.Wishes(answers) {
+		times[w.Subject]++
+		one := view.Want{Subject: w.Subject, Next: "berth exception new " + w.Subject}
+		if n := times[w.Subject]; n > 1 {
+			one.Next = fmt.Sprintf("berth exception new %s-%d --subject %[1]s --versions %[3]q", w.Subject, n, w.Versions)
+		} else if file == "-" {
+			one.Next += " --subject " + w.Subject
+		}
+		if file != "-" {
+			one.Next += " --from " + file
+		}
+		if release != "" {
+			one.Next += fmt.Sprintf(" --releases %q", w.Releases)
+		}
+		for _, s := range standings {
+			if s.Subject == w.Subject && (s.Versions == "" || s.Versions == w.Versions) && s.Status != exception.Granted { // a granted one covers other releases
+				one.Next = fmt.Sprintf("%s, in %s", s.Status, filepath.Join(f.folder, s.ID+".yaml"))
+			}
+		}
+		out = append(out, one)
+	}
+	return out, nil
 }
 
 // isConfig reports whether a file is a config, by its name.

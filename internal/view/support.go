@@ -58,6 +58,23 @@ func SupportLines(w io.Writer, answers []support.Answer) {
 	fmt.Fprintf(w, "\n%s, for Sourcegraph %s: %s\n", count(len(answers), "line"), diag.Listed(releases, "and"), strings.Join(parts, " · "))
 }
 
+// Want is an exception that a list of requirements or a config needs.
+type Want struct {
+	Subject string
+	Next    string // the command that asks for it, or how far it is
+}
+
+// Wanted writes how to ask for exceptions.
+func Wanted(w io.Writer, all []Want) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nWhat is not supported may be allowed by an exception. To ask for one:\n")
+	for _, one := range all {
+		fmt.Fprintf(w, "  %-18s %s\n", one.Subject, one.Next)
+	}
+}
+
 func finding(w io.Writer, f support.Finding) {
 	title := f.Title
 	if f.Version != "" {

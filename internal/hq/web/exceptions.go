@@ -70,15 +70,23 @@ func typed(r *http.Request, name string) string {
 	return strings.TrimSpace(strings.ReplaceAll(r.PostFormValue(name), "\r\n", "\n"))
 }
 
-func (s *Site) addException(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
+// asksFor is the request of a form: a file of berth exception new, or answers.
+func (s *Site) asksFor(r *http.Request, by string) (review.Request, diag.List) {
+	if text := typed(r, "file"); text != "" {
+		return review.Read("the file", []byte(text), by, s.Record)
+	}
 	e := exception.Exception{ID: typed(r, "id"), Subject: typed(r, "subject"), Versions: typed(r, "versions"), Releases: typed(r, "releases"), Expires: typed(r, "expires"),
 		AskedOn: s.Now().UTC().Format(time.DateOnly)}
 	for _, q := range e.Questions() {
 		*q.Answer = typed(r, q.Key)
 	}
+	return review.New(e, by, s.Record)
+}
+
+func (s *Site) addException(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
 	by := s.by(r)
-	request, problems := review.New(e, by.Name, s.Record)
+	request, problems := s.asksFor(r, by.Name)
 	number := 0
 	if !problems.Failed() {
 		var err error
@@ -89,7 +97,7 @@ func (s *Site) addException(w http.ResponseWriter, r *http.Request) {
 	}
 	if problems.Failed() {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		s.show(w, r, "new-exception", newExceptionData{&e, s.Record.Subjects, problems})
+		s.show(w, r, "new-exception", newExceptionData{&request.Exception, s.Record.Subjects, problems})
 		return
 	}
 	http.Redirect(w, r, exceptionPath(number), http.StatusSeeOther)
