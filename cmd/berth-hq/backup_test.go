@@ -151,11 +151,12 @@ func TestBackupOfAnOlderSchema(t *testing.T) {
 	a.types("", 0, "migrate")
 	reports, _ := a.types("", 0, "simulate", "--installations", "5", "--months", "4")
 	a.types(reports, 0, "import", "-")
-	want, _ := a.types("", 0, "export")
 	a.types("", 0, "migrate", "--to", "5", "--yes")
 	out, _ := a.types("", 0, "backup", t.TempDir())
 	made, _, _ := strings.Cut(out, ":")
 	other.types("", 0, "restore", made)
+	a.types("", 0, "migrate") // what the older schema had no place for is gone here, too
+	want, _ := a.types("", 0, "export")
 	if got, _ := other.types("", 0, "export"); got != want {
 		t.Error(cmp.Diff(want, got))
 	}

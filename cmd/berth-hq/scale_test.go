@@ -113,7 +113,7 @@ func (s *scale) fill() {
 			columns []string
 			rows    *[][]any
 		}{
-			"installations": {[]string{"name", "doctor"}, &installations}, "stays": {[]string{"installation", "first", "last", "kind"}, &stays},
+			"installations": {[]string{"name", "began", "seconds", "doctor"}, &installations}, "stays": {[]string{"installation", "first", "last", "kind"}, &stays},
 			"runs": {[]string{"installation", "number", "run"}, &runs}, "issues": {[]string{"source", "issue"}, &issues},
 		} {
 			if last || len(*of.rows) > 20_000 {
@@ -150,7 +150,11 @@ func (s *scale) fill() {
 		if doctor == nil {
 			doctor = []report.Found{}
 		}
-		installations = append(installations, []any{l.Key.Installation(), doctor})
+		var began, seconds any
+		if newest.Start != nil {
+			began, seconds = newest.Start.Began, newest.Start.FirstSearch
+		}
+		installations = append(installations, []any{l.Key.Installation(), began, seconds, doctor})
 		for _, i := range simulate.Issues(uint64(n), []simulate.Life{l}, s.shape.To) {
 			issues = append(issues, []any{fmt.Sprintf("%d %s", n, i.Source), i})
 		}

@@ -139,6 +139,7 @@ func (e *Env) lookAfter(ctx context.Context, f agentFlags) (*agent.Report, error
 	if err := s.move.Stands(i.File).Err(); err != nil {
 		return nil, err
 	}
+	e.sayFirstSearch(ctx, i)
 	flags := upgradeFlags{file: f.file, patience: usualPatience}
 	a := &agent.Agent{Conductor: e.conductor(s, flags),
 		Continue: func(u *stages.Progress) error { return resumable(u, string(i.Text), flags) },

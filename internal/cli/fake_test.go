@@ -185,6 +185,7 @@ var changes = map[string]func(w *fake.World, name string){
 	"stops":     func(w *fake.World, name string) { w.Stop("sourcegraph", name) },   // or stops it
 	"hangs":     func(w *fake.World, name string) { w.Hanging[name] = true },        // a service is not ready until it is restarted
 	"ages":      func(w *fake.World, name string) { w.Age(name) },                   // its C library is another one
+	"searches":  func(w *fake.World, name string) { w.Searchable = name == "on" },   // a search has results
 	"pooler":    func(w *fake.World, name string) { w.Pooler = name == "on" },
 	"crashes":   crashed, // it ran out of memory, and runs again
 }

@@ -175,6 +175,7 @@ func (e *Env) reportFacts(ctx context.Context, i *installation.Installation, f r
 			facts.Memory += one.Memory
 		}
 	}
+	facts.Start, _ = e.firstSearch(ctx, i)
 	said, err := i.Asked(ctx)
 	if err == nil && said.Answered {
 		facts.Postgres = said.Postgres

@@ -20,7 +20,7 @@ func newStatusCmd(env *Env) *cobra.Command {
 		Use:     "status",
 		Aliases: []string{"ps", "ls"},
 		Short:   "Show versions, health, and the address (ps, ls)",
-		Long:    "Show what runs, its health, and whether Sourcegraph answers at its address. Exit code 1: something is not ready.",
+		Long:    "Show what runs, its health, and whether Sourcegraph answers at its address. In a new installation, the first search with a result is noted. Exit code 1: something is not ready.",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			look := func(ctx context.Context, w io.Writer) error { return env.status(ctx, w, file) }
@@ -45,6 +45,9 @@ func (e *Env) status(ctx context.Context, w io.Writer, file string) error {
 	s, err := status.Of(ctx, &e.Environment, at, e.open)
 	if err != nil {
 		return err
+	}
+	if s.Start.Waits() && s.Answers {
+		s.Start, _ = e.firstSearch(ctx, at)
 	}
 	if e.out.result = s; !e.out.machine() {
 		view.Status(w, s)

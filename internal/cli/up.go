@@ -147,6 +147,7 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags, approve func(*plan
 		if err := s.Conclude(ctx, p); err != nil {
 			return err
 		}
+		e.sayFirstSearch(ctx, s.Installation)
 		return s.complete(ctx, e, func(r *state.Record) bool {
 			return (r.Action == plan.Up || r.Action == plan.Revert) && r.Config == string(s.Text)
 		})
@@ -166,6 +167,11 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags, approve func(*plan
 	fmt.Fprintln(e.Stdout)
 	r := state.NewRecord(plan.Up, p.Release, string(s.Text), e.Now())
 	r.Plan = p
+	if s.isNew() {
+		if err := state.Begin(ctx, s.Store, r.Started); err != nil {
+			return err
+		}
+	}
 	err = e.execute(ctx, s.Installation, r, f.timeout, func(runner *installation.Runner) (*run.Run, error) { return e.steps(ctx, s, p, runner, f.saved) })
 	if err != nil {
 		return err
@@ -176,7 +182,31 @@ func (e *Env) deploy(ctx context.Context, s *seen, f upFlags, approve func(*plan
 	if s.newAddress() {
 		fmt.Fprintf(e.Stdout, "next      set \"externalURL\": %q at %[1]s/site-admin/configuration: single sign-on and links in mails use it\n", s.Stack.URL)
 	}
+	e.sayFirstSearch(ctx, s.Installation)
 	return nil
+}
+
+// isNew reports whether nothing was here before: no run of berth, nothing that runs, and no data.
+func (s *seen) isNew() bool {
+	return len(s.records) == 0 && s.plan.From == "" && s.From == "" && !s.Standing.Data
+}
+
+// firstSearch looks whether a search has a result, where none had one since the installation began; first says that this one is the first. It spoils nothing that
+// a command came for: what could not be kept is a warning.
+func (e *Env) firstSearch(ctx context.Context, i *installation.Installation) (start *state.Start, first bool) {
+	start, first, err := i.FirstSearch(ctx, &e.Environment)
+	if err != nil && ctx.Err() == nil {
+		e.warn(diag.List{{Code: "BERTH4907", Severity: diag.Warning, Subject: "search", Summary: "the time of the first search could not be saved", Detail: []string{err.Error()},
+			Hint: "fix the cause, then: berth verify"}})
+	}
+	return start, first
+}
+
+// sayFirstSearch is firstSearch, and says so where it was the first.
+func (e *Env) sayFirstSearch(ctx context.Context, i *installation.Installation) {
+	if start, first := e.firstSearch(ctx, i); first {
+		view.FirstSearch(e.Stdout, start.Took())
+	}
 }
 
 // newAddress reports whether people must tell Sourcegraph its address: its site configuration is no file of berth's, and no run before led to this url.

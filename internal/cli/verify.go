@@ -12,7 +12,7 @@ func newVerifyCmd(env *Env) *cobra.Command {
 		Use:   "verify",
 		Short: "Do what people do, and show which part fails",
 		Long: `Request the sign-in page, and searches through each of Sourcegraph's search services, with the time of each. Check whether uploads of code
-intelligence are processed. Nothing is changed. Exit code 1: a part fails.
+intelligence are processed. Nothing is changed. Exit code 1: a part fails. In a new installation, the first search with a result is noted.
 
 Where searches need a sign-in, put an access token of Sourcegraph into the variable SRC_ACCESS_TOKEN. In a cluster, berth then asks at the
 address of the config, as people do; without a token it asks through the API server.`,
@@ -31,8 +31,12 @@ address of the config, as people do; without a token it asks through the API ser
 			if err != nil {
 				return err
 			}
-			if err := env.give(v, func() { view.Verification(env.Stdout, v) }); err != nil || v.Works() {
+			if err := env.give(v, func() { view.Verification(env.Stdout, v) }); err != nil {
 				return err
+			}
+			env.sayFirstSearch(cmd.Context(), i)
+			if v.Works() {
+				return nil
 			}
 			return exit(ExitError)
 		},

@@ -6,6 +6,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -36,9 +37,16 @@ type Report struct {
 	Size         string           `json:"size,omitempty"`       // the size class that its limits are enough for
 	Postgres     int              `json:"postgres,omitempty"`   // the major release of the server; 0: it could not be asked
 	External     bool             `json:"external,omitempty"`   // a database of the admin's own
+	Start        *Start           `json:"start,omitempty"`      // of a new installation; nil: nobody saw it, or there was data before
 	Doctor       []Found          `json:"doctor,omitempty"`     // what berth doctor finds, by code
 	Runs         []Run            `json:"runs,omitempty"`       // what was done, oldest first; the newest 500
 	Exceptions   []Exception      `json:"exceptions,omitempty"` // from the support record
+}
+
+// Start is how a new installation began.
+type Start struct {
+	Began       time.Time `json:"began"`                        // the first run of berth up
+	FirstSearch int       `json:"firstSearchSeconds,omitempty"` // from then until a search had a result; 0: none had one yet
 }
 
 // Use is what an installation is used for.
@@ -89,6 +97,7 @@ type Facts struct {
 	Memory       int64 // bytes: the limits of all instances together; 0: there are none
 	Postgres     int
 	External     bool
+	Start        *state.Start
 	Doctor       *doctor.Report
 	Records      []state.Record
 	Exceptions   []exception.Standing
@@ -109,6 +118,7 @@ func Of(f Facts) *Report {
 	known := KnownOf(f.Catalogue)
 	r := &Report{Version: Version, Installation: f.Installation, Made: f.Now.UTC().Truncate(time.Second), Berth: berth(f.Berth), Use: f.Use,
 		Release: known.release(f.Release), Target: f.Target, Option: Options[f.Target], Size: sizeOf(f.Catalogue.Sizing(), f.Memory), Postgres: f.Postgres, External: f.External}
+	r.Start = startOf(f.Start, r.Made)
 	if f.Doctor != nil {
 		r.Doctor = found(f.Doctor)
 	}
@@ -122,6 +132,26 @@ func Of(f Facts) *Report {
 		}
 	}
 	return r
+}
+
+// startOf is what a report has of a start. Where a clock was set back since, nobody knows how long anything took: the report leaves it out.
+func startOf(s *state.Start, made time.Time) *Start {
+	if s == nil {
+		return nil
+	}
+	out := &Start{Began: s.Began.UTC().Truncate(time.Second)}
+	if !s.Waits() {
+		out.FirstSearch = max(1, int(s.Took().Seconds()))
+	}
+	if !out.believable(made) {
+		return nil
+	}
+	return out
+}
+
+// believable reports whether a start can be true in a report that was made at a time: nothing in it was later.
+func (s *Start) believable(made time.Time) bool {
+	return !s.Began.Before(First) && s.FirstSearch >= 0 && s.FirstSearch <= math.MaxInt32 && !s.Began.Add(time.Duration(s.FirstSearch)*time.Second).After(made)
 }
 
 // berth is the version of a release of berth. That of a build by somebody is not told.

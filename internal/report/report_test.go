@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -126,6 +127,13 @@ func TestRefused(t *testing.T) {
 		{"with a text for a target", "BERTH4916", signed(t, "a", func(r *Report) { r.Target = "x" })},
 		{"with a text for a code", "BERTH4916", signed(t, "a", func(r *Report) { r.Doctor[0].Code = "BERTH1 or 1=1" })},
 		{"with a text for a stage", "BERTH4916", signed(t, "a", func(r *Report) { r.Runs[0].Stage = "a; b" })},
+		{"with a first search before the beginning", "BERTH4916", signed(t, "a", func(r *Report) { r.Start = &Start{Began: now.AddDate(0, 0, -1), FirstSearch: -1} })},
+		{"with a first search after the report", "BERTH4916", signed(t, "a", func(r *Report) { r.Start = &Start{Began: now.Add(-time.Hour), FirstSearch: 3601} })},
+		{"with a first search that is no time", "BERTH4916", signed(t, "a", func(r *Report) { r.Start = &Start{Began: now.AddDate(-1, 0, 0), FirstSearch: math.MaxInt64} })},
+		{"that began after it was made", "BERTH4916", signed(t, "a", func(r *Report) { r.Start = &Start{Began: now.Add(time.Hour)} })},
+		{"that began in 1970", "BERTH4916", signed(t, "a", func(r *Report) { r.Start = &Start{Began: time.Unix(0, 0).UTC()} })},
+		{"that began now", "", signed(t, "a", func(r *Report) { r.Start = &Start{Began: now} })},
+		{"with a search a moment ago", "", signed(t, "a", func(r *Report) { r.Start = &Start{Began: now.Add(-time.Hour), FirstSearch: 3600} })},
 		{"with a text for a subject", "BERTH4916", signed(t, "a", func(r *Report) { r.Exceptions[0].Subject = "A B" })},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,6 +178,27 @@ func TestNarrow(t *testing.T) {
 	k.Narrow(r)
 	if want := (&Report{Release: Other, Option: Other, Size: Other, Runs: []Run{{From: Other, Release: Other, Stage: Other}, {}}}); !cmp.Equal(r, want) {
 		t.Error(cmp.Diff(want, r))
+	}
+}
+
+// TestStart: a report has what was measured in seconds, and nothing where a clock was set back.
+func TestStart(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		of   *state.Start
+		want *Start
+	}{
+		{"nobody saw it", nil, nil},
+		{"no search yet", &state.Start{Began: now.Add(-time.Hour)}, &Start{Began: now.Add(-time.Hour)}},
+		{"searched", &state.Start{Began: now.Add(-time.Hour - time.Second/2), Searched: now.Add(-time.Minute)}, &Start{Began: now.Add(-time.Hour - time.Second), FirstSearch: 3540}},
+		{"began tomorrow", &state.Start{Began: now.AddDate(0, 0, 1)}, nil},
+		{"searched tomorrow", &state.Start{Began: now, Searched: now.AddDate(0, 0, 1)}, nil},
+	} {
+		f := facts("an installation")
+		f.Start = tt.of
+		if got := Of(f).Start; !cmp.Equal(got, tt.want) {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
 	}
 }
 

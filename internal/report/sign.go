@@ -150,7 +150,7 @@ func (r *Report) unlisted() string {
 	}{
 		{"version", r.Version >= 1}, {"berth", release(r.Berth)}, {"use", slices.Contains([]Use{"", Production, Trial}, r.Use)}, {"release", release(r.Release)},
 		{"target", slices.Contains([]catalogue.Target{catalogue.Compose, catalogue.Kubernetes}, r.Target)}, {"option", word(r.Option)}, {"size", word(r.Size)},
-		{"postgres", r.Postgres >= 0 && r.Postgres < 100}, {"runs", len(r.Runs) <= maxRuns},
+		{"postgres", r.Postgres >= 0 && r.Postgres < 100}, {"runs", len(r.Runs) <= maxRuns}, {"start", r.Start == nil || r.Start.believable(r.Made)},
 	} {
 		if !part.right {
 			return part.name

@@ -40,6 +40,8 @@ type Status struct {
 	Doctor       string                 `json:"doctor,omitempty"`   // what the doctor said when berth agent ran last
 	Examined     *doctor.Summary        `json:"examined,omitempty"` // the same for programs; nil: the agent never ran
 	Newest       *survey.Newest         `json:"newest,omitempty"`   // what an upgrade to the newest release would cost; nil: it runs, or one is under way
+	Start        *state.Start           `json:"start,omitempty"`    // the first berth up, and the first search with a result; nil: nobody saw it, or there was data before
+	Fresh        bool                   `json:"-"`                  // the last of these was in the last 30 days, so that people want to read it
 	Size         string                 `json:"size,omitempty"`     // what berth size --measured saw last
 	Backup       string                 `json:"backup,omitempty"`   // when one was made and proven last, where the config says where they are
 	Problems     diag.List              `json:"problems,omitempty"` // what of its release is not as it should be
@@ -107,7 +109,14 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	return s, nil
 }
 
-// noted says what the doctor and berth size --measured saw last, as far as somebody asked them.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// noted says how the installation began, and what the doctor and berth size --measured saw last, as far as somebody asked them.
 func (s *Status) noted(ctx context.Context, i *installation.Installation, now time.Time) (err error) {
 	if s.Examined, err = agent.Examined(ctx, i.Store); err != nil {
 		return err
@@ -115,6 +124,10 @@ func (s *Status) noted(ctx context.Context, i *installation.Installation, now ti
 	if s.Examined != nil {
 		s.Doctor = agent.Said(s.Examined, now)
 	}
+	if s.Start, err = state.StartOf(ctx, i.Store); err != nil {
+		return err
+	}
+	s.Fresh = s.Start != nil && now.Sub(later(s.Start.Began, s.Start.Searched)) < 30*24*time.Hour
 	var last size.Noted
 	if err := i.Store.Note(ctx, size.Note, &last); err != nil || last.Line == "" {
 		return err

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"berth/internal/status"
 	"berth/internal/upgrade/survey"
@@ -47,6 +48,11 @@ func runs(w io.Writer, s *status.Status) {
 	if s.Newest != nil {
 		fmt.Fprintf(w, "newest    %s\n", newest(s.Newest))
 	}
+	if s.Fresh && s.Start.Waits() {
+		fmt.Fprintf(w, "search    no result yet; add repositories, then: berth verify\n")
+	} else if s.Fresh {
+		FirstSearch(w, s.Start.Took())
+	}
 	if s.Size != "" {
 		Fit(w, "size      ", s.Size)
 	}
@@ -65,6 +71,11 @@ func runs(w io.Writer, s *status.Status) {
 	if s.Upgrade == "" && s.Next != "" {
 		fmt.Fprintf(w, "next      %s\n", s.Next)
 	}
+}
+
+// FirstSearch says how long it took from the first berth up to the first search with a result.
+func FirstSearch(w io.Writer, took time.Duration) {
+	fmt.Fprintf(w, "search    first result %s after the first berth up\n", About(took.Seconds()))
 }
 
 // newest says what an upgrade to the newest release would cost.

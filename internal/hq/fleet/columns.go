@@ -1,11 +1,14 @@
 package fleet
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/hq/issue"
+	"berth/internal/report"
 )
 
 // columns are the fleet once more, as figures pass over it: numbers that lie beside each other, and each kind of installation and each word once. A figure of
@@ -15,6 +18,7 @@ type columns struct {
 	begin    []int32  // of each installation, the first of its stays; and one more at the end
 	stays    []column
 	attempts []attempt // upgrades, by installation and number
+	starts   []start   // by the time to the first search; last are those that had none yet
 	words    []string
 	placed   []placed // beside Fleet.Issues
 }
@@ -31,6 +35,14 @@ type attempt struct {
 	seconds              int32
 	of, number           int32 // the installation, and which of its upgrades
 	result, stage, codes int32 // words; codes are one
+}
+
+// start is how an installation began.
+type start struct {
+	began            int64
+	took             int32 // seconds until the first search had a result; 0: none had one yet
+	of               int32 // the installation
+	release, quarter int32 // words: the minor release that it reported first, and when it began
 }
 
 // placed is what an issue is counted by.
@@ -78,6 +90,7 @@ func (f *Fleet) build() *columns {
 		}
 		return n
 	}
+	quarters := map[string]string{} // by month: installations and issues share them
 	for n := range f.Installations {
 		i := &f.Installations[n]
 		c.begin = append(c.begin, int32(len(c.stays)))
@@ -94,19 +107,33 @@ func (f *Fleet) build() *columns {
 		}
 	}
 	c.begin = append(c.begin, int32(len(c.stays)))
-	quarters := map[string]string{} // by month: issues share them
+	for n := range f.Installations {
+		if i := &f.Installations[n]; i.Start != nil && len(i.Stays) > 0 {
+			release := cmp.Or(i.Stays[0].Said.Release, notKnown)
+			if release != notKnown && release != report.Other {
+				release = catalogue.Minor(release)
+			}
+			c.starts = append(c.starts, start{i.Start.Began.Unix(), int32(i.Start.FirstSearch), int32(n), word(release), word(quarterOf(Day{i.Start.Began}.String(), quarters))})
+		}
+	}
+	slices.SortFunc(c.starts, func(a, b start) int { return cmp.Compare(uint32(a.took-1), uint32(b.took-1)) }) // 0 comes last
 	for n := range f.Issues {
 		c.placed = append(c.placed, f.place(&f.Issues[n], quarters))
 	}
 	return c
 }
 
-func (f *Fleet) place(i *issue.Issue, quarters map[string]string) placed {
-	month := i.Opened[:len("2006-01")]
-	if quarters[month] == "" {
-		quarters[month] = i.Quarter()
+// quarterOf is the quarter of a day. known are those of the months before.
+func quarterOf(day string, known map[string]string) string {
+	month := day[:len("2006-01")]
+	if known[month] == "" {
+		known[month] = issue.QuarterOf(day)
 	}
-	p := placed{-1, &Facts{Release: i.Release, Target: i.Target, Use: i.Use}, quarters[month], i.CheckSince()}
+	return known[month]
+}
+
+func (f *Fleet) place(i *issue.Issue, quarters map[string]string) placed {
+	p := placed{-1, &Facts{Release: i.Release, Target: i.Target, Use: i.Use}, quarterOf(i.Opened, quarters), i.CheckSince()}
 	if n, ok := f.find(i.Installation); ok && len(f.Installations[n].Stays) > 0 {
 		p.of = int32(n)
 	}

@@ -26,6 +26,7 @@ const (
 	isActive = "An installation is active on a day when it reported in the 30 days before, and Sourcegraph ran there. "
 	isBehind = "Releases are minor ones, such as 7.5, and those that were out for the target of the installation on that day. "
 	isIssue  = "An issue counts in the quarter in which it was opened. Filters use the newest report of its installation, or the issue itself if there is none. "
+	isStart  = "The time from the first run of berth up to the first search that had a result. An installation that had data before has none: it was adopted, restored or moved. berth searches at the end of berth up, in berth status, berth verify and berth report, and each hour with berth agent: it sees a result no earlier. "
 	isTried  = "An upgrade counts in the month in which it began, once for each run; an upgrade that continues is the same run. Filters use the newest report of the installation. "
 )
 
@@ -35,6 +36,7 @@ var kinds = []kind{
 	{"behind", "Releases behind", isActive + isBehind + "The age is the time between the dates of the running release and of the newest one.", (*view).behind},
 	{"forecast", "Installations that leave support", isActive + "Supported are the newest major release and the one before. The next one is expected as long after the newest as that came after the one before. The pace is the number of minor releases since the beginning of this time, or since the first report after it. An installation that has reported for less than 90 days has no pace.", (*view).forecast},
 	{"versions", "Releases over time", isActive + "Each row is the end of a week, with the active installations by the release that ran. Only the newest releases have a column of their own.", (*view).versions},
+	{"start", "Time to the first search", isStart + "An installation counts in the time in which it began. Groups and filters use its newest report, but for the release, which is that of its first one. The median and the 90th percentile are those of the installations that had a search.", (*view).begun},
 	{"upgrades", "Upgrades", isTried + "The time is the median of the upgrades that finished.", (*view).upgrades},
 	{"stops", "Where upgrades stop", isTried + "Of the upgrades that did not finish: the stage that failed.", (*view).stops},
 	{"targets", "By target", isActive + isBehind + isTried, by(func(s *Facts) string { return string(s.Target) })},

@@ -98,9 +98,10 @@ type Stay = Span[*Facts]
 // Installation is all that is known of an installation.
 type Installation struct {
 	Name     string         `json:"name"`
-	Stays    []Stay         `json:"stays"`    // by time
-	Upgrades []report.Run   `json:"upgrades"` // by number
-	Doctor   []report.Found `json:"doctor"`   // of its newest report
+	Stays    []Stay         `json:"stays"`           // by time
+	Upgrades []report.Run   `json:"upgrades"`        // by number
+	Start    *report.Start  `json:"start,omitempty"` // by its newest report; nil: it had data before, or nobody saw it
+	Doctor   []report.Found `json:"doctor"`          // of its newest report
 }
 
 // At is how an installation was at a time; nil: it was not active, or nothing ran there.

@@ -168,9 +168,6 @@ func (i *Issue) order(subject string) diag.List {
 	return nil
 }
 
-// Quarter is the quarter in which it was opened, such as 2026-Q3.
-func (i *Issue) Quarter() string { return QuarterOf(i.Opened) }
-
 // QuarterOf is the quarter of a day that is written yyyy-mm-dd.
 func QuarterOf(day string) string {
 	month, err := strconv.Atoi(day[5:7])

@@ -42,7 +42,9 @@ type Life struct {
 	Grows    time.Time // to Larger; zero: it stays as it is
 	Larger   string
 	Runs     []report.Run
-	Tells    []time.Time // when it reports
+	New      bool          // it began with the first berth up, and had no data before
+	Searches time.Duration // from then until a search has a result; 0: none ever has
+	Tells    []time.Time   // when it reports
 	Finds    []report.Found
 }
 
@@ -142,7 +144,21 @@ func life(r *rand.Rand, s Shape, n int, all map[catalogue.Target][]published, si
 	h := habitOf(r)
 	l.upgrade(r, h, all[l.Target], s.To)
 	l.tell(r, h, s)
+	l.start(r, s.From)
 	return l
+}
+
+// start decides how long it takes to the first search. Those that were there from the beginning are older than what reports it, and some had data before.
+func (l *Life) start(r *rand.Rand, from time.Time) {
+	l.New = l.Begins.Sub(from) >= day && r.Float64() < 0.9
+	if !l.New || r.Float64() < 0.06 {
+		return
+	}
+	usual := 3 * time.Hour // repositories have to be cloned and indexed
+	if l.Use == report.Trial {
+		usual = 25 * time.Minute
+	}
+	l.Searches = 4*time.Minute + time.Duration(r.ExpFloat64()*float64(usual)).Truncate(time.Second)
 }
 
 func habitOf(r *rand.Rand) habit {
@@ -251,6 +267,12 @@ func (l *Life) SizeAt(t time.Time) string {
 func (l *Life) Report(t time.Time) *report.Report {
 	out := &report.Report{Version: report.Version, Installation: l.Key.Installation(), Made: t.UTC(), Berth: "0.4.0", Use: l.Use, Release: l.Running(t), Target: l.Target,
 		Option: report.Options[l.Target], Size: l.SizeAt(t), Postgres: l.Postgres, Doctor: l.Finds}
+	if l.New {
+		out.Start = &report.Start{Began: l.Begins}
+		if l.Searches > 0 && !l.Begins.Add(l.Searches).After(t) {
+			out.Start.FirstSearch = int(l.Searches.Seconds())
+		}
+	}
 	for _, r := range l.Runs {
 		if !ended(r).After(t) {
 			out.Runs = append(out.Runs, r)

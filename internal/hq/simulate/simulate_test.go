@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,7 +83,7 @@ func joined(lives []Life) *fleet.Fleet {
 				kinds[f] = &f
 			}
 			i.Stays = fleet.Extend(i.Stays, at, kinds[f])
-			i.Doctor, i.Upgrades = r.Doctor, nil
+			i.Start, i.Doctor, i.Upgrades = r.Start, r.Doctor, nil
 			for _, run := range r.Runs {
 				if run.Action == plan.Upgrade {
 					i.Upgrades = append(i.Upgrades, run)
@@ -167,7 +168,7 @@ func TestFiguresAreTheTruth(t *testing.T) {
 			q.Day, q.Months = to, 18
 			w := truthOf(lives, q)
 			t.Run(fmt.Sprintf("%d %s%s%s%s", of.Seed, q.Target, q.Use, q.Size, q.Option), func(t *testing.T) {
-				for id, want := range map[string]map[string][]string{"adoption": w.adoption(), "behind": w.behindAll(), "forecast": w.forecast(), "versions": w.versions(), "upgrades": w.upgrades(), "stops": w.stops(), "targets": w.targets(), "findings": w.findings()} {
+				for id, want := range map[string]map[string][]string{"adoption": w.adoption(), "behind": w.behindAll(), "forecast": w.forecast(), "versions": w.versions(), "upgrades": w.upgrades(), "stops": w.stops(), "targets": w.targets(), "findings": w.findings(), "start": w.starts()} {
 					compare(t, f, q, id, want)
 				}
 			})
@@ -194,7 +195,7 @@ func compare(t *testing.T, f *fleet.Fleet, q fleet.Query, id string, want map[st
 		}
 		count := row.Cells[1]
 		switch id {
-		case "adoption", "findings":
+		case "adoption", "findings", "start":
 			count = row.Cells[2]
 		case "checks":
 			count = row.Cells[3]
@@ -467,6 +468,38 @@ func (w *truth) findings() map[string][]string {
 		return nil
 	}
 	return map[string][]string{"BERTH5010": {"Volume nearly full", fmt.Sprint(found), percent(found, all)}}
+}
+
+// starts says, of each life alone, how long it took to its first search.
+func (w *truth) starts() map[string][]string {
+	began, took := map[string]int{}, map[string][]int{}
+	for n := range w.lives {
+		l := &w.lives[n]
+		if len(l.Tells) == 0 || !l.New || l.Begins.After(w.end()) || l.Begins.Before(w.q.Day.AddDate(0, -w.q.Months, 0)) {
+			continue
+		}
+		last := l.Tells[len(l.Tells)-1]
+		if _, ok := w.told(l, last); !ok {
+			continue
+		}
+		quarter := fmt.Sprintf("%d-Q%d", l.Begins.Year(), (int(l.Begins.Month())+2)/3)
+		for _, group := range []string{"all", "target " + string(l.Target), "option " + report.Options[l.Target], "size " + l.SizeAt(last), "began with " + catalogue.Minor(l.Running(l.Tells[0])), "began in " + quarter} {
+			key := group + " " + string(l.Use)
+			began[key]++
+			if l.Searches > 0 && !l.Begins.Add(l.Searches).After(last) { // it said so
+				took[key] = append(took[key], int(l.Searches.Minutes()))
+			}
+		}
+	}
+	out := map[string][]string{}
+	for key, all := range began {
+		had, median, most := took[key], "", ""
+		if slices.Sort(had); len(had) > 0 {
+			median, most = fmt.Sprint(had[(len(had)-1)/2]), fmt.Sprint(had[int(math.Ceil(0.9*float64(len(had))))-1])
+		}
+		out[key] = []string{key[strings.LastIndex(key, " ")+1:], fmt.Sprint(all), fmt.Sprint(len(had)), percent(len(had), all), median, most}
+	}
+	return out
 }
 
 // BenchmarkFigures counts each figure of 100,000 installations over 18 months, and all of them for a page, with and without a filter.

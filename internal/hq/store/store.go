@@ -93,10 +93,15 @@ func read(ctx context.Context, tx pgx.Tx, out *fleet.Fleet) error {
 	if err != nil {
 		return err
 	}
-	err = each(ctx, tx, `SELECT id, name, doctor FROM installations ORDER BY name COLLATE "C"`, func(row pgx.Rows) error {
+	err = each(ctx, tx, `SELECT id, name, began, seconds, doctor FROM installations ORDER BY name COLLATE "C"`, func(row pgx.Rows) error {
 		var id int32
+		var began *time.Time
+		var seconds *int
 		var i fleet.Installation
-		err := row.Scan(&id, &i.Name, &i.Doctor)
+		err := row.Scan(&id, &i.Name, &began, &seconds, &i.Doctor)
+		if began != nil && seconds != nil {
+			i.Start = &report.Start{Began: began.UTC(), FirstSearch: *seconds}
+		}
 		at[id], out.Installations = len(out.Installations), append(out.Installations, i)
 		return err
 	})

@@ -101,7 +101,7 @@ func ordered(all []*report.Received) *fleet.Fleet {
 			said = i.Stays[n-1].Said
 		}
 		i.Stays = fleet.Extend(i.Stays, r.Made, said)
-		i.Doctor, i.Upgrades = listOf(r.Doctor), nil
+		i.Start, i.Doctor, i.Upgrades = r.Start, listOf(r.Doctor), nil
 		for _, run := range r.Runs {
 			if run.Action == plan.Upgrade {
 				i.Upgrades = append(i.Upgrades, run)
@@ -295,6 +295,10 @@ func TestMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	starts := forgetStarts(want) // a schema before 7 has no place for them
+	if len(starts) == 0 {
+		t.Fatal("no installation said how it began")
+	}
 	for _, to := range []int{5, len(all), 1, len(all), len(all)} {
 		migrate(t, s, to)
 		if to == len(all) {
@@ -313,6 +317,17 @@ func TestMigrations(t *testing.T) {
 			t.Errorf("schema %d is taken for ready: %v", to, ready)
 		}
 	}
+	for name, start := range starts {
+		last := newestOf(reports, name)
+		again := last.Report
+		again.Made = again.Made.Add(time.Hour)
+		if _, err := s.Take(t.Context(), &report.Received{Report: again}); err != nil {
+			t.Fatal(err)
+		}
+		if i, _ := fleetOf(t, s).Find(name); !cmp.Equal(i.Start, start) {
+			t.Errorf("after a way back and forward, the next report that says the same leaves %+v of %+v", i.Start, start)
+		}
+	}
 	migrate(t, s, 0)
 	migrate(t, s, len(all))
 	if f := fleetOf(t, s); len(f.Installations) != 0 || len(f.Refusals) != 0 {
@@ -323,6 +338,43 @@ func TestMigrations(t *testing.T) {
 	}
 	if code(s.Ready(t.Context())) != "BERTH4921" || code(s.Migrate(t.Context(), len(all), func(string) {})) != "BERTH4921" {
 		t.Error("a newer schema is taken for ours")
+	}
+}
+
+// forgetStarts takes the starts out of a fleet, and gives them.
+func forgetStarts(f *fleet.Fleet) map[string]*report.Start {
+	out := map[string]*report.Start{}
+	for n := range f.Installations {
+		if i := &f.Installations[n]; i.Start != nil {
+			out[i.Name], i.Start = i.Start, nil
+		}
+	}
+	return out
+}
+
+func newestOf(all []*report.Received, name string) (newest *report.Received) {
+	for _, r := range all {
+		if r.Installation == name && (newest == nil || r.Made.After(newest.Made)) {
+			newest = r
+		}
+	}
+	return newest
+}
+
+// TestStarts: how an installation began is what its newest report says, whichever arrives last, and what PostgreSQL keeps is what was said.
+func TestStarts(t *testing.T) {
+	s := open(t, pgtest.Start(t).Database(t), -1)
+	began := now.AddDate(0, 0, -9)
+	said := func(age time.Duration, seconds int) *report.Received {
+		return opened(t, &report.Report{Made: now.Add(-age), Release: "7.5.4453", Start: &report.Start{Began: began, FirstSearch: seconds}})
+	}
+	for _, r := range []*report.Received{said(3*time.Hour, 0), said(time.Hour, 840), said(2*time.Hour, 0)} {
+		if _, err := s.Take(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := fleetOf(t, s).Installations[0].Start; got == nil || !got.Began.Equal(began) || got.FirstSearch != 840 {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -337,7 +389,7 @@ func TestMigrationOfManyASecond(t *testing.T) {
 		INSERT INTO runs VALUES (1, 1, now(), '{"number": 1, "action": "upgrade", "result": "done"}')`); err != nil {
 		t.Fatal(err)
 	}
-	for _, to := range []int{6, 5, 6} {
+	for _, to := range []int{6, 5, 6, -1} {
 		migrate(t, s, to)
 	}
 	i := fleetOf(t, s).Installations[0]

@@ -256,6 +256,7 @@ func weeks(from, to time.Time) (out []time.Time) {
 
 // said is what a report says beside its kind.
 type said struct {
+	Start      *report.Start
 	Doctor     []report.Found
 	Exceptions []report.Exception
 	Runs       []report.Run
@@ -263,7 +264,7 @@ type said struct {
 
 // hash is that of what a report says beside its kind.
 func hash(r *report.Received) (int64, error) {
-	text, err := json.Marshal(said{r.Doctor, r.Exceptions, r.Runs})
+	text, err := json.Marshal(said{r.Start, r.Doctor, r.Exceptions, r.Runs})
 	h := fnv.New64a()
 	h.Write(text)
 	return int64(h.Sum64()), err
@@ -294,6 +295,8 @@ func (t *taking) beside() error {
 type writing struct {
 	of                 []int32
 	said               []int64
+	began              []*time.Time
+	seconds            []*int32
 	doctor, exceptions []string
 	fresh, late        runs
 }
@@ -317,6 +320,13 @@ func (w *runs) add(id int32, all []report.Run) {
 
 func (w *writing) newest(id int32, hash int64, r *report.Received) {
 	w.of, w.said = append(w.of, id), append(w.said, hash)
+	var began *time.Time
+	var seconds *int32
+	if r.Start != nil {
+		took := int32(r.Start.FirstSearch) // Open lets no larger one through
+		began, seconds = &r.Start.Began, &took
+	}
+	w.began, w.seconds = append(w.began, began), append(w.seconds, seconds)
 	w.doctor, w.exceptions = append(w.doctor, text(listOf(r.Doctor))), append(w.exceptions, text(listOf(r.Exceptions)))
 	w.fresh.add(id, r.Runs)
 }
@@ -336,8 +346,8 @@ func listOf[T any](all []T) []T {
 
 func (w *writing) write(ctx context.Context, tx pgx.Tx) error {
 	if len(w.of) > 0 {
-		if _, err := tx.Exec(ctx, `UPDATE installations SET said = s, doctor = d::jsonb, exceptions = e::jsonb FROM unnest($1::int[], $2::bigint[], $3::text[], $4::text[]) n (i, s, d, e) WHERE id = i`,
-			w.of, w.said, w.doctor, w.exceptions); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE installations SET said = s, began = b, seconds = t, doctor = d::jsonb, exceptions = e::jsonb
+			FROM unnest($1::int[], $2::bigint[], $3::timestamptz[], $4::int[], $5::text[], $6::text[]) n (i, s, b, t, d, e) WHERE id = i`, w.of, w.said, w.began, w.seconds, w.doctor, w.exceptions); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,14 @@ func percent(cell any) float64 {
 
 func fleetDay(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
+// minutes is a time in whole minutes, at least one.
+func minutes(seconds int) string {
+	if n := seconds / 60; n > 1 {
+		return fmt.Sprintf("%d minutes", n)
+	}
+	return "1 minute"
+}
+
 // bar is a part of a column of a chart, in its units.
 type bar struct {
 	X, Y, Width, Height float64

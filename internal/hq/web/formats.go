@@ -77,11 +77,16 @@ func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // installationTables are what the page of an installation has.
 func installationTables(d installationData) []named {
+	var starts []report.Start
+	if d.Start != nil {
+		starts = append(starts, *d.Start)
+	}
 	return []named{
 		tableOf("stays", []string{"first report", "last report", "release", "target", "option", "size", "use", "postgres", "external", "berth"}, d.Stays, func(s fleet.Stay) []any {
 			of := s.Said
 			return []any{moment(s.First), moment(s.Last), of.Release, string(of.Target), of.Option, of.Size, string(of.Use), of.Postgres, of.External, of.Berth}
 		}),
+		tableOf("start", []string{"began", "seconds to the first search"}, starts, func(s report.Start) []any { return []any{moment(s.Began), s.FirstSearch} }),
 		tableOf("upgrades", []string{"run", "began", "from", "to", "result", "stage", "seconds", "codes"}, d.Upgrades, func(r report.Run) []any {
 			return []any{r.Number, moment(r.Started), r.From, r.Release, r.Result, r.Stage, r.Seconds, strings.Join(r.Codes, " ")}
 		}),
@@ -91,11 +96,11 @@ func installationTables(d installationData) []named {
 
 // dashboardTable has all figures, a line for each cell: the figures have different columns.
 func dashboardTable(all []*fleet.Figure) named {
-	out := named{"figures", fleet.Table{Columns: []string{"figure", "row", "column", "value"}}}
+	out := named{"figures", fleet.Table{Columns: []string{"figure", "key", "row", "column", "value"}}}
 	for _, f := range all {
 		for _, r := range f.Rows {
 			for n, cell := range r.Cells[1:] {
-				out.Rows = append(out.Rows, fleet.Row{Cells: []any{f.ID, r.Cells[0], f.Columns[n+1], cell}})
+				out.Rows = append(out.Rows, fleet.Row{Cells: []any{f.ID, r.Key, r.Cells[0], f.Columns[n+1], cell}})
 			}
 		}
 	}

@@ -27,7 +27,7 @@ var files embed.FS
 //go:embed pages/style.css
 var style []byte
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{"percent": percent, "stack": stack, "day": fleetDay, "link": func(q query, id, key string) string { return q.address(id, key, "") }}).
+var pages = template.Must(template.New("").Funcs(template.FuncMap{"percent": percent, "stack": stack, "minutes": minutes, "day": fleetDay, "link": func(q query, id, key string) string { return q.address(id, key, "") }}).
 	ParseFS(files, "pages/*.html"))
 
 // most is how many rows a page shows. The CSV has all.

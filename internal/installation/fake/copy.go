@@ -10,7 +10,7 @@ func (w *World) Copy() *World {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := New()
-	out.Free, out.clock, out.Spoiled = w.Free, w.clock, slices.Clone(w.Spoiled)
+	out.Free, out.Searchable, out.clock, out.Spoiled = w.Free, w.Searchable, w.clock, slices.Clone(w.Spoiled)
 	for name, p := range w.places {
 		out.places[name] = p.copy(out)
 	}

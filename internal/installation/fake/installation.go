@@ -114,7 +114,10 @@ func (f *found) Get(_ context.Context, _ installation.Route, p installation.Page
 			return 200, "event: error\ndata: {\"message\":\"" + service + " does not answer\"}\n\n", nil
 		}
 	}
-	return 200, "event: done", nil
+	if f.world.Searchable {
+		return 200, "event: matches\ndata: [{\"type\":\"content\"}]\n\nevent: done\ndata: {}\n\n", nil
+	}
+	return 200, "event: matches\ndata: []\n\nevent: done\ndata: {}\n\n", nil
 }
 
 // Room has room.

@@ -35,6 +35,8 @@ type World struct {
 	Held string
 	// Pooler says that something stands before the databases that leaves out the settings of sessions.
 	Pooler bool
+	// Searchable says that a search has a result.
+	Searchable bool
 	// Planted is what instances show, by service.
 	Planted map[string]Planted
 
@@ -86,6 +88,13 @@ func (w *World) Now() time.Time {
 	defer w.mu.Unlock()
 	w.clock = w.clock.Add(50 * time.Millisecond)
 	return w.clock
+}
+
+// Pass lets time pass.
+func (w *World) Pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clock = w.clock.Add(d)
 }
 
 // Touch is an effect of the process on something else, such as the admin's file: it fails once the process is killed.
