@@ -2,7 +2,10 @@
 
 package e2e
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // fault is what goes wrong in a cluster, and how it ends.
 type fault struct {
@@ -40,7 +43,7 @@ func TestClusterDoctor(t *testing.T) {
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.well("up")
-	p := proof{well: 1}
+	p := proof{head: ofFaults, well: 1}
 	for _, f := range clusterFaults {
 		t.Run(f.name, func(t *testing.T) {
 			s := s.in(t)
@@ -50,7 +53,7 @@ func TestClusterDoctor(t *testing.T) {
 				s.kubectl("delete", "pod", "searcher-0")
 			}
 			r := s.diagnosed(f.cause, f.below...)
-			p.saw(f.name, f.cause, f.below, r)
+			p.saw(r, f.name, f.cause, strings.Join(f.below, ", "))
 			switch {
 			case f.before != nil:
 				s.kubectl(f.before...)

@@ -193,8 +193,8 @@ func (s *site) diagnosed(cause string, below ...string) *doctor.Report {
 	return r
 }
 
-// obeys runs the command that the doctor named first, as its reader would.
-func (s *site) obeys(r *doctor.Report) {
+// obeys runs the command that the doctor named first, as its reader would, and gives it.
+func (s *site) obeys(r *doctor.Report) (command string) {
 	s.t.Helper()
 	at := strings.Index(r.Do, "docker run ")
 	if at < 0 {
@@ -203,16 +203,18 @@ func (s *site) obeys(r *doctor.Report) {
 	if at < 0 {
 		s.t.Fatalf("%q names no command", r.Do)
 	}
-	command, _, _ := strings.Cut(r.Do[at:], "   ") // after it stands what else could be done
+	command, _, _ = strings.Cut(r.Do[at:], "   ") // after it stands what else could be done
 	command, _, _ = strings.Cut(command, " (")
+	typed := command
 	if strings.HasPrefix(command, "berth upgrade") || strings.HasPrefix(command, "berth rollback") {
-		command += " --yes" // there is no terminal to ask at
+		typed += " --yes" // there is no terminal to ask at
 	}
-	cmd := exec.Command("sh", "-c", command)
+	cmd := exec.Command("sh", "-c", typed)
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), "PATH="+filepath.Dir(program(s.t))+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.t.Fatalf("%s: %v\n%s", command, err, out)
 	}
+	return command
 }
 
 // TestDoctor injects faults into a real installation, one after the other. The doctor finds each, names its cause first, and finds nothing before, between
@@ -224,7 +226,7 @@ func TestDoctor(t *testing.T) {
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.well("up")
-	p := proof{well: 1}
+	p := proof{head: ofFaults, well: 1}
 	for _, w := range illnesses {
 		t.Run(w.name, func(t *testing.T) {
 			s := s.in(t)
@@ -235,7 +237,7 @@ func TestDoctor(t *testing.T) {
 			if r.Do == "" {
 				t.Error("nothing to do")
 			}
-			p.saw(w.name, w.cause, w.below, r)
+			p.saw(r, w.name, w.cause, strings.Join(w.below, ", "))
 		})
 		s.well(w.name)
 		p.well++

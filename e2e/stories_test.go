@@ -20,27 +20,46 @@ import (
 // tale is what admins reported, played again: something goes wrong, the doctor names its cause first, and its command ends it.
 type tale struct {
 	name  string
+	issue int // of github.com/sourcegraph/sourcegraph, where it was reported
 	play  func(s *site)
 	cause string        // the code that must stand first
 	below []string      // what must follow from it
-	first func(s *site) // what the remedy asks for before its command, such as an edit of the config; nil: nothing
+	edit  string        // what the remedy asks for before its command, in words; "": nothing
+	first func(s *site) // does it
 }
 
-// tell plays tales one after the other, on one installation.
+// tell plays tales one after the other, on one installation, and keeps the table of what came of them.
 func (s *site) tell(tales ...tale) {
 	s.t.Helper()
+	p := proof{head: "| what happens | reported in | found first | from it follow | what ends it |\n|---|---|---|---|---|\n", well: 1}
 	for _, l := range tales {
 		s.t.Run(l.name, func(t *testing.T) {
 			s := s.in(t)
+			p.injected++
 			l.play(s)
 			r := s.diagnosed(l.cause, l.below...)
 			if l.first != nil {
 				l.first(s)
 			}
-			s.obeys(r)
+			ended := s.obeys(r)
 			s.well(l.name)
+			p.well++
+			reported := fmt.Sprintf("[%d](https://github.com/sourcegraph/sourcegraph/issues/%[1]d)", l.issue)
+			p.saw(r, l.name, reported, l.cause, strings.Join(l.below, ", "), l.edit+"`"+s.abridged(ended)+"`")
 		})
 	}
+	p.keep(s.t, len(tales))
+}
+
+// abridged is a command without what differs from one installation to the next.
+func (s *site) abridged(command string) string {
+	words := strings.Fields(command)
+	for i, w := range words {
+		if strings.Contains(w, s.name) || strings.Contains(w, "@sha256:") {
+			words[i] = "..."
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // TestStories plays what admins and support reported about day two; docs/reliability.md has where.
@@ -55,23 +74,23 @@ func TestStories(t *testing.T) {
 	s.must(0, "up")
 	s.well("up")
 	s.tell(
-		tale{name: "an index is damaged after a change of images", cause: "BERTH5024",
+		tale{name: "an index is damaged after a change of images", issue: 23310, cause: "BERTH5024",
 			play: pgsql("CREATE INDEX IF NOT EXISTS doctored ON repo (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'doctored'::regclass")},
-		tale{name: "others use up the connections of the database", cause: "BERTH5022", play: connected, first: with("databases: {pgsql: {settings: {max_connections: 400}}}")},
-		tale{name: "a service has less memory than it needs", cause: "BERTH5005", play: func(s *site) {
+		tale{name: "others use up the connections of the database", issue: 60162, cause: "BERTH5022", play: connected, edit: "edit `max_connections`, ", first: with("databases: {pgsql: {settings: {max_connections: 400}}}")},
+		tale{name: "a service has less memory than it needs", issue: 42385, cause: "BERTH5005", play: func(s *site) {
 			with("services: {prometheus: {memory: 8Mi}}")(s)
 			docker(s.t, "rm", "-f", s.name+"-prometheus") // a limit below what a process has is refused while it runs
 			s.must(1, "up", "--timeout", "20s")
-		}, first: with()},
-		tale{name: "the data of Redis was copied by root", cause: "BERTH5066", below: []string{"BERTH5050"}, play: func(s *site) {
+		}, edit: "edit `memory`, ", first: with()},
+		tale{name: "the data of Redis was copied by root", issue: 7829, cause: "BERTH5066", below: []string{"BERTH5050"}, play: func(s *site) {
 			docker(s.t, "exec", "-u", "0", s.name+"-redis-store", "chown", "-R", "0:0", "/redis-data")
 			docker(s.t, "restart", "-t", "5", s.name+"-redis-store")
 		}},
-		tale{name: "the image of a service is edited, and docker compose runs it", cause: "BERTH5082", play: edited},
-		tale{name: "object storage has a certificate of the company's own authority", cause: "BERTH5045", below: []string{"BERTH5074"}, play: func(s *site) {
+		tale{name: "the image of a service is edited, and docker compose runs it", issue: 43831, cause: "BERTH5082", play: edited},
+		tale{name: "object storage has a certificate of the company's own authority", issue: 38128, cause: "BERTH5045", below: []string{"BERTH5074"}, play: func(s *site) {
 			with(ownStorage(s))(s)
 			s.must(1, "up", "--timeout", "20s")
-		}, first: func(s *site) { s.edit("manageBucket: true", "manageBucket: true, ca: ca.pem") }},
+		}, edit: "edit `objectStorage.ca`, ", first: func(s *site) { s.edit("manageBucket: true", "manageBucket: true, ca: ca.pem") }},
 	)
 }
 
@@ -133,16 +152,16 @@ func TestStoriesOfUpgrades(t *testing.T) {
 	s.deployOlder(release)
 	before := s.data()
 	s.tell(
-		tale{name: "the release is edited over two majors", cause: "BERTH3740", play: func(s *site) {
+		tale{name: "the release is edited over two majors", issue: 8095, cause: "BERTH3740", play: func(s *site) {
 			s.edit("release: 6.0.0", "release: 7.0.2852")
 			s.must(0, "lock", "--to", release) // the images of the test bed
 		}},
-		tale{name: "a migration fails in the middle of the upgrade", cause: "BERTH5080", play: func(s *site) {
+		tale{name: "a migration fails in the middle of the upgrade", issue: 148, cause: "BERTH5080", play: func(s *site) {
 			s.fault("migration_fails", "codeintel:7.2")
 			s.must(1, "upgrade", "--yes", "--to", release)
-		}, first: func(s *site) { s.fault("migration_fails", "") }},
-		tale{name: "the older release is written into the file again", cause: "BERTH3741", play: func(s *site) { s.edit("release: "+release, "release: 7.0.2852") }},
-		tale{name: "the machine dies in the middle of the upgrade", cause: "BERTH5080", play: func(s *site) {
+		}, edit: "once the migration can work, ", first: func(s *site) { s.fault("migration_fails", "") }},
+		tale{name: "the older release is written into the file again", issue: 51692, cause: "BERTH3741", play: func(s *site) { s.edit("release: "+release, "release: 7.0.2852") }},
+		tale{name: "the machine dies in the middle of the upgrade", issue: 47004, cause: "BERTH5080", play: func(s *site) {
 			s.fault("migration_seconds", "1") // so that there is time to kill one
 			b := s.start("upgrade", "--yes", "--to", release)
 			if b.until(func() string {

@@ -13,6 +13,7 @@ import (
 
 	"berth/internal/diag"
 	render "berth/internal/render/compose"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -75,6 +76,9 @@ func (e *Engine) Facts(ctx context.Context, composeVersion, installation string)
 	for _, c := range running {
 		for _, p := range c.Ports {
 			f.Own[fmt.Sprintf("%d/%s", p.PublicPort, p.Type)] = true
+		}
+		if c.State == container.StateRestarting {
+			e.publishes(ctx, c.ID, f.Own)
 		}
 	}
 	if f.Found, err = e.found(ctx, installation, info.SecurityOptions); err != nil {
@@ -258,6 +262,19 @@ func disk(f Facts, n Needs) diag.List {
 			Hint:    "use a larger disk for Docker's volumes"})
 	}
 	return problems
+}
+
+// publishes adds what a container publishes whenever it runs: between two crashes the engine lists no ports, and a moment later they are in use.
+func (e *Engine) publishes(ctx context.Context, name string, own map[string]bool) {
+	c, err := e.inspect(ctx, name)
+	if err != nil {
+		return // it is gone, and its ports with it
+	}
+	for port, bindings := range c.HostConfig.PortBindings {
+		for _, b := range bindings {
+			own[b.HostPort+"/"+string(port.Proto())] = true
+		}
+	}
 }
 
 // ports: what the installation publishes is free, unless it has the port itself.
