@@ -95,7 +95,7 @@ func TestNoSecretIsInABundle(t *testing.T) {
 	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
 		t.Errorf("the bundle has mode %o", info.Mode().Perm())
 	}
-	checked, err := Verify(file, known)
+	checked, err := Verify(file, known, nil)
 	if err != nil || len(checked.Problems) > 0 || checked.Files != len(m.Manifest.Files)+1 {
 		t.Errorf("verify: %+v, %v", checked, err)
 	}
@@ -150,7 +150,7 @@ func TestLongFilesKeepTheirEnd(t *testing.T) {
 	if !strings.HasSuffix(texts(t, file)["long.log"], "the end\n") {
 		t.Error("the end is not there")
 	}
-	if checked, err := Verify(file, nil); err != nil || len(checked.Problems) > 0 {
+	if checked, err := Verify(file, nil, nil); err != nil || len(checked.Problems) > 0 {
 		t.Errorf("%+v, %v", checked, err)
 	}
 }
@@ -165,7 +165,7 @@ func TestNamesStayDifferent(t *testing.T) {
 	if m.Manifest.File("logs/*****.log") == nil || m.Manifest.File("logs/*****-2.log") == nil {
 		t.Errorf("%+v", m.Manifest.Files)
 	}
-	if checked, err := Verify(file, known); err != nil || len(checked.Problems) > 0 {
+	if checked, err := Verify(file, known, nil); err != nil || len(checked.Problems) > 0 {
 		t.Errorf("%+v, %v", checked, err)
 	}
 }
@@ -173,7 +173,7 @@ func TestNamesStayDifferent(t *testing.T) {
 // TestASecretInTheFinishedArchiveIsFatal: whatever let it in.
 func TestASecretInTheFinishedArchiveIsFatal(t *testing.T) {
 	_, file := made(t, request())
-	err := prove(file, []redact.Value{{Text: "frontend", What: "a value that was not known before"}})
+	err := prove(file, redact.Known([]redact.Value{{Text: "frontend", What: "a value that was not known before"}}))
 	var problems diag.List
 	if !errors.As(err, &problems) || problems[0].Code != "BERTH4431" || !strings.Contains(problems[0].Summary, "config/a.json") {
 		t.Errorf("%v", err)
@@ -205,7 +205,7 @@ func TestVerifySeesEveryChange(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		checked, err := Verify(dir, nil)
+		checked, err := Verify(dir, nil, nil)
 		if err != nil || len(checked.Problems) != 1 || checked.Problems[0].Code != "BERTH4433" {
 			t.Errorf("%s: %+v, %v", name, checked, err)
 		}
@@ -215,7 +215,7 @@ func TestVerifySeesEveryChange(t *testing.T) {
 	if err := os.WriteFile(short, whole[:len(whole)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Verify(short, nil); err == nil {
+	if _, err := Verify(short, nil, nil); err == nil {
 		t.Error("half a bundle is not noticed")
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// canaryBegin is how canaries begin.
+const canaryBegin = "canary-"
+
 // canary is a text in all forms in which programs write secrets. The text is a secret that belongs to nothing: it is masked as all others are, in the
 // bundle itself, and the finished archive is searched for it.
 func canary(secret string) string {
@@ -44,6 +47,15 @@ func canary(secret string) string {
 		"compressed: " + base64.StdEncoding.EncodeToString(packed.Bytes()),
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// canaries are several of them.
+func canaries(planted []string) string {
+	var b strings.Builder
+	for _, one := range planted {
+		b.WriteString(canary(one))
+	}
+	return b.String()
 }
 
 // canaryForms is how many forms there are.

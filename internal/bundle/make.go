@@ -30,7 +30,8 @@ type Request struct {
 	Manifest   Manifest // what is known of it before it is made
 	Collectors []Collector
 	Known      []redact.Value
-	Unknown    []Missing // secrets that could not be read, so that they can't be searched for
+	Unknown    []Missing          // secrets and names that could not be read, so that they can't be searched for
+	Pseudonyms *redact.Pseudonyms // that replace names; nil: names stay
 	Patience   time.Duration
 	MostBytes  int64 // of one file; of a longer one its end is kept
 	Now        func() time.Time
@@ -92,63 +93,76 @@ type Made struct {
 	File     string   `json:"file"`
 	Size     int64    `json:"size"` // of the archive
 	Manifest Manifest `json:"manifest"`
+	// Names are those that pseudonyms replaced. They are not in the archive.
+	Names []redact.Used `json:"names,omitempty"`
 }
 
 // Make collects, masks, writes the archive and proves that no known secret is in it. On any doubt there is no archive.
 func Make(ctx context.Context, r Request, file string) (*Made, error) {
-	secret, known := r.all()
-	set := redact.Known(known).WithPatterns()
-	if err := selfTest(known, secret); err != nil {
+	planted, set := r.plant()
+	if err := selfTest(set, planted); err != nil {
 		return nil, err
 	}
-	s, err := newSpool(file, set, r.MostBytes)
+	s, err := newSpool(file, set.WithPatterns(), r.MostBytes)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	m := r.Manifest
 	m.Version, m.Known, m.Began = ManifestVersion, len(r.Known), r.Now()
+	if r.Pseudonyms != nil {
+		m.Pseudonyms = r.Pseudonyms.Kinds
+	}
 	m.Missing = append(append([]Missing{}, m.Missing...), r.Unknown...)
 	r.collect(ctx, s, &m)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.seal("redaction", "berth")
-	if err := s.add(CanaryFile, "redaction", strings.NewReader(canary(secret))); err != nil {
+	if err := s.add(CanaryFile, "redaction", strings.NewReader(canaries(planted))); err != nil {
 		return nil, err
 	}
 	if err := r.finish(s, &m); err != nil {
 		return nil, err
 	}
-	size, err := s.archive(file, m.Ended, known)
+	size, err := s.archive(file, m.Ended, set)
 	if err != nil {
 		return nil, err
 	}
-	return &Made{File: file, Size: size, Manifest: m}, nil
+	return &Made{File: file, Size: size, Manifest: m, Names: s.used()}, nil
 }
 
-// all are all values to search for, with the canary among them, which belongs to nothing.
-func (r Request) all() (canary string, known []redact.Value) {
-	canary = "canary-" + rand.Text() + `"'&/`
-	return canary, append(slices.Clone(r.Known), redact.Value{Text: canary, What: "the canary"})
-}
-
-// selfTest proves that what searches for secrets finds them in every form: a search that finds nothing proves nothing by itself.
-func selfTest(known []redact.Value, secret string) error {
-	scan := redact.New(redact.Known(known))
-	forms := 0
-	for form := range strings.SplitSeq(strings.ReplaceAll(canary(secret), "\n    ", "\x00"), "\n") {
-		if form == "" {
-			continue
-		}
-		found, err := scan.Has(strings.NewReader(strings.ReplaceAll(form, "\x00", "\n    ") + "\n"))
-		if err != nil || !slices.Contains(found, len(known)-1) {
-			return unsafeBundle("the search for secrets misses one in a form that it must find: " + strings.SplitN(form, ":", 2)[0])
-		}
-		forms++
+// plant gives everything to search for, with canaries among it, which belong to nothing: a secret, and a name where names have pseudonyms.
+func (r Request) plant() (planted []string, set *redact.Set) {
+	secret := canaryBegin + rand.Text() + `"'&/`
+	set = redact.Known(append(slices.Clone(r.Known), redact.Value{Text: secret, What: "the canary"}))
+	if r.Pseudonyms == nil {
+		return []string{secret}, set
 	}
-	if forms != canaryForms {
-		return unsafeBundle("the search for secrets was not tried in all forms")
+	p := *r.Pseudonyms
+	name := redact.Name{Kind: p.Kinds[0], Text: canaryBegin + strings.ToLower(rand.Text())}
+	p.Names = append(slices.Clone(p.Names), name)
+	return []string{secret, "/" + name.Text + "/"}, set.WithNames(&p) // a name counts where it stands by itself
+}
+
+// selfTest proves that what searches for secrets and names finds them in every form: a search that finds nothing proves nothing by itself.
+func selfTest(set *redact.Set, planted []string) error {
+	scan := redact.New(set)
+	for _, one := range planted {
+		forms := 0
+		for form := range strings.SplitSeq(strings.ReplaceAll(canary(one), "\n    ", "\x00"), "\n") {
+			if form == "" {
+				continue
+			}
+			found, err := scan.Has(strings.NewReader(strings.ReplaceAll(form, "\x00", "\n    ") + "\n"))
+			if err != nil || len(found) == 0 {
+				return unsafeBundle("the search for secrets and names misses one in a form that it must find: " + strings.SplitN(form, ":", 2)[0])
+			}
+			forms++
+		}
+		if forms != canaryForms {
+			return unsafeBundle("the search for secrets was not tried in all forms")
+		}
 	}
 	return nil
 }
@@ -257,7 +271,7 @@ func (r Request) finish(s *spool, m *Manifest) error {
 }
 
 // archive writes the archive beside its place, proves it, and puts it there.
-func (s *spool) archive(file string, at time.Time, known []redact.Value) (size int64, err error) {
+func (s *spool) archive(file string, at time.Time, set *redact.Set) (size int64, err error) {
 	files := slices.Clone(s.files)
 	first := map[string]int{SummaryFile: -2, ManifestFile: -1}
 	slices.SortFunc(files, func(a, b *kept) int {
@@ -271,7 +285,9 @@ func (s *spool) archive(file string, at time.Time, known []redact.Value) (size i
 	if err != nil {
 		return 0, fmt.Errorf("write the bundle: %w", err)
 	}
-	err = write(f, strings.TrimSuffix(baseOf(file), Suffix), at, files)
+	r := s.redactor()
+	defer s.back(r)
+	err = write(f, r.Text(strings.TrimSuffix(baseOf(file), Suffix)), at, files)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -279,7 +295,7 @@ func (s *spool) archive(file string, at time.Time, known []redact.Value) (size i
 		err = closed
 	}
 	if err == nil {
-		err = prove(made, known)
+		err = prove(made, set)
 	}
 	if err != nil {
 		return 0, err

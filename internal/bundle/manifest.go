@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/bundle/redact"
 	"berth/internal/diag"
 )
 
@@ -28,23 +29,23 @@ const ManifestVersion = 1
 
 // Manifest says what is in a bundle, and what is not.
 type Manifest struct {
-	Version      int         `json:"version"`
-	Program      string      `json:"program"` // the version of berth
-	Installation string      `json:"installation"`
-	Target       string      `json:"target"`
-	Release      string      `json:"release,omitempty"` // that runs, or that the config asks for where nothing is known
-	Began        time.Time   `json:"began"`
-	Ended        time.Time   `json:"ended"`
-	Since        time.Time   `json:"since"` // logs and events begin here
-	Files        []File      `json:"files"`
-	Collectors   []Collected `json:"collectors"`
-	Missing      []Missing   `json:"missing"` // what could not be collected, and why
-	Masked       []Masked    `json:"masked"`
-	Known        int         `json:"known"` // secrets that were searched for by their value
-	Pseudonyms   []string    `json:"pseudonyms,omitempty"`
-	Unwell       []Instance  `json:"unwell,omitempty"` // containers that are not as they should be
-	Findings     diag.List   `json:"findings,omitempty"`
-	Exceptions   []string    `json:"exceptions,omitempty"` // from the support record, each in a line
+	Version      int           `json:"version"`
+	Program      string        `json:"program"` // the version of berth
+	Installation string        `json:"installation"`
+	Target       string        `json:"target"`
+	Release      string        `json:"release,omitempty"` // that runs, or that the config asks for where nothing is known
+	Began        time.Time     `json:"began"`
+	Ended        time.Time     `json:"ended"`
+	Since        time.Time     `json:"since"` // logs and events begin here
+	Files        []File        `json:"files"`
+	Collectors   []Collected   `json:"collectors"`
+	Missing      []Missing     `json:"missing"` // what could not be collected, and why
+	Masked       []Masked      `json:"masked"`
+	Known        int           `json:"known"`                // secrets that were searched for by their value
+	Pseudonyms   []redact.Kind `json:"pseudonyms,omitempty"` // of names of which kinds
+	Unwell       []Instance    `json:"unwell,omitempty"`     // containers that are not as they should be
+	Findings     diag.List     `json:"findings,omitempty"`
+	Exceptions   []string      `json:"exceptions,omitempty"` // from the support record, each in a line
 }
 
 // File is one file of a bundle.

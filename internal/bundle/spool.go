@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -53,6 +54,30 @@ func (s *spool) redactor() *redact.Redactor {
 		return r
 	}
 	return redact.New(s.set)
+}
+
+// used are the names that were replaced in files that are in the archive, but for what was planted; most frequent first. A collector that was given up
+// may still use its redactor, so it is left out.
+func (s *spool) used() []redact.Used {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := map[string]int{}
+	var out []redact.Used
+	for _, r := range s.redactors {
+		for _, u := range r.Used() {
+			if strings.HasPrefix(u.Name, canaryBegin) {
+				continue
+			}
+			if i, seen := at[u.Pseudonym]; seen {
+				out[i].Times += u.Times
+				continue
+			}
+			at[u.Pseudonym] = len(out)
+			out = append(out, u)
+		}
+	}
+	slices.SortFunc(out, func(a, b redact.Used) int { return cmp.Or(b.Times-a.Times, strings.Compare(a.Pseudonym, b.Pseudonym)) })
+	return out
 }
 
 func (s *spool) back(r *redact.Redactor) {

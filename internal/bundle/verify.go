@@ -23,14 +23,14 @@ const Suffix = ".tar.gz"
 
 func baseOf(file string) string { return filepath.Base(file) }
 
-// prove reads a finished archive, and fails when a known value is in it.
-func prove(file string, known []redact.Value) error {
-	_, found, err := read(file, redact.New(redact.Known(known)))
+// prove reads a finished archive, and fails when a known value or name is in it.
+func prove(file string, set *redact.Set) error {
+	_, found, err := read(file, redact.New(set))
 	if err != nil {
 		return fmt.Errorf("read the bundle again: %w", err)
 	}
 	for name, values := range found {
-		return unsafeBundle(fmt.Sprintf("%s still has %s", name, known[values[0]].What))
+		return unsafeBundle(fmt.Sprintf("%s still has %s", name, values[0].What))
 	}
 	return nil
 }
@@ -44,9 +44,9 @@ type contents struct {
 	manifest *Manifest // nil: it has none
 }
 
-// read reads an archive: names, checksums, the manifest, and which known values are in which file. scan may be nil.
-func read(file string, scan *redact.Redactor) (*contents, map[string][]int, error) {
-	c, found := &contents{sums: map[string]string{}, sizes: map[string]int64{}}, map[string][]int{}
+// read reads an archive: names, checksums, the manifest, and which known values and names are in which file. scan may be nil.
+func read(file string, scan *redact.Redactor) (*contents, map[string][]redact.Value, error) {
+	c, found := &contents{sums: map[string]string{}, sizes: map[string]int64{}}, map[string][]redact.Value{}
 	var manifest []byte
 	err := each(file, func(name string, content io.Reader) error {
 		if path.Base(name) == ManifestFile && manifest == nil {
@@ -132,14 +132,35 @@ type Checked struct {
 	Files    int       `json:"files"`
 	Bytes    int64     `json:"bytes"`
 	Known    int       `json:"known"` // secrets that were searched for
+	Names    int       `json:"names,omitempty"`
 	Problems diag.List `json:"problems"`
 }
 
-// Verify proves that a bundle is whole, and that no known value is in it.
-func Verify(file string, known []redact.Value) (*Checked, error) {
+// Replaced are the kinds of names that a bundle has pseudonyms for; none where it can't be read.
+func Replaced(file string) (kinds []redact.Kind) {
+	_ = each(file, func(name string, content io.Reader) error {
+		if path.Base(name) != ManifestFile {
+			return nil
+		}
+		var m Manifest
+		if err := json.NewDecoder(io.LimitReader(content, mostManifest)).Decode(&m); err != nil {
+			return err
+		}
+		kinds = m.Pseudonyms
+		return io.EOF // the rest is of no interest
+	})
+	return kinds
+}
+
+// Verify proves that a bundle is whole, and that no known value is in it; with pseudonyms, no name either.
+func Verify(file string, known []redact.Value, p *redact.Pseudonyms) (*Checked, error) {
 	var scan *redact.Redactor
-	if len(known) > 0 {
-		scan = redact.New(redact.Known(known))
+	set := redact.Known(known)
+	if p != nil {
+		set = set.WithNames(p)
+	}
+	if len(known) > 0 || p != nil {
+		scan = redact.New(set)
 	}
 	c, found, err := read(file, scan)
 	if err != nil {
@@ -147,6 +168,9 @@ func Verify(file string, known []redact.Value) (*Checked, error) {
 			Hint: "get the file again: it was cut off or changed in transfer"}}
 	}
 	out := &Checked{Files: len(c.names), Known: len(known)}
+	if p != nil {
+		out.Names = len(p.Names)
+	}
 	for _, n := range c.sizes {
 		out.Bytes += n
 	}
@@ -157,7 +181,7 @@ func Verify(file string, known []redact.Value) (*Checked, error) {
 	out.Problems = append(diag.List{}, c.compare(file)...)
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		out.Problems = append(out.Problems, diag.Diagnostic{Code: "BERTH4432", Severity: diag.Error, Subject: name,
-			Summary: "it has a secret of this installation: " + known[found[name][0]].What, Hint: "do not send this file; write another: berth bundle"})
+			Summary: "it has what it must not have, of this installation: " + found[name][0].What, Hint: "do not send this file; write another: berth bundle"})
 	}
 	return out, nil
 }

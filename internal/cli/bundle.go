@@ -29,6 +29,9 @@ const bundleLong = `Write an archive for support: the state of everything, logs,
 Secrets are masked, whatever form they have: those that berth and the target hold, those of Sourcegraph's site configuration and code
 hosts, and what looks like one. The finished archive is searched again; if a known secret is in it, berth deletes the archive.
 
+With --pseudonyms, names are replaced, too: host-7k2m9qxa stands for the same host in each bundle of this installation. berth bundle who
+says here which one it is; the archive does not.
+
 docs/bundle.md says what is in it.`
 
 // bundleFlags are the flags of berth bundle.
@@ -38,6 +41,8 @@ type bundleFlags struct {
 	megabytes int64
 	preview   bool
 	all       bool
+
+	pseudonyms []string // kinds of names
 }
 
 func newBundleCmd(env *Env) *cobra.Command {
@@ -55,9 +60,34 @@ func newBundleCmd(env *Env) *cobra.Command {
 	cmd.Flags().Int64Var(&f.megabytes, "most", 100, "at most this many megabytes of one log; of a longer one, its end")
 	cmd.Flags().BoolVar(&f.preview, "preview", false, "show what would be in it, and which files are new; no archive is kept")
 	cmd.Flags().StringVar(&f.out, "out", "", "the archive; without it, a new file in this folder")
+	cmd.Flags().StringSliceVar(&f.pseudonyms, "pseudonyms", nil, "names to replace by pseudonyms: hosts, addresses, users, repositories, or all")
+	_ = cmd.RegisterFlagCompletionFunc("pseudonyms", cobra.FixedCompletions(append(kindsOfNames(), "all"), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	allFlagOf(cmd, &f.all)
-	cmd.AddCommand(newBundleAnalyzeCmd(env), newBundleDiffCmd(env), newBundleVerifyCmd(env))
+	cmd.AddCommand(newBundleAnalyzeCmd(env), newBundleDiffCmd(env), newBundleVerifyCmd(env), newBundleWhoCmd(env))
 	return cmd
+}
+
+func kindsOfNames() (out []string) {
+	for _, k := range redact.Kinds {
+		out = append(out, string(k))
+	}
+	return out
+}
+
+// kinds reads the kinds of names that somebody typed.
+func kinds(typed []string) (out []redact.Kind, err error) {
+	for _, k := range typed {
+		switch {
+		case k == "all":
+			return redact.Kinds, nil
+		case !slices.Contains(redact.Kinds, redact.Kind(k)):
+			return nil, diag.List{{Code: "BERTH4437", Severity: diag.Error, Subject: "--pseudonyms", Summary: fmt.Sprintf("no kind of names is called %q", k),
+				Hint: "name some of these: berth bundle --pseudonyms " + strings.Join(kindsOfNames(), ",")}}
+		case !slices.Contains(out, redact.Kind(k)):
+			out = append(out, redact.Kind(k))
+		}
+	}
+	return out, nil
 }
 
 // allFlagOf adds the flag that shows every line.
@@ -82,11 +112,18 @@ type Bundled struct {
 }
 
 func (e *Env) bundle(ctx context.Context, f bundleFlags) error {
+	replaced, err := kinds(f.pseudonyms)
+	if err != nil {
+		return err
+	}
 	i, o, err := e.reachable(ctx, f.file)
 	if err != nil {
 		return err
 	}
 	defer i.Close()
+	if err := pseudonymsOf(ctx, i, &o, replaced); err != nil {
+		return err
+	}
 	o.Since, o.Most = f.since, f.megabytes<<20
 	file, err := e.bundleFile(i, f)
 	if err != nil {
@@ -102,6 +139,9 @@ func (e *Env) bundle(ctx context.Context, f bundleFlags) error {
 		before = noted{} // what was sent is a comfort, and no reason to give no bundle
 	}
 	result := Bundled{Made: made, News: newsOf(before, &made.Manifest)}
+	if err := rememberNames(ctx, i, made.Names); err != nil {
+		return errors.Join(err, os.Remove(file)) // nobody could say what its pseudonyms stand for
+	}
 	if f.preview {
 		if err := os.Remove(file); err != nil {
 			return err
@@ -270,10 +310,11 @@ func newBundleVerifyCmd(env *Env) *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Check that a bundle is complete and has no secret",
 		Long: `Check that no file of a bundle was changed. With the installation's config, berth also searches the bundle for all secrets that it
-knows now.`,
+knows now, and for the names of which the bundle has pseudonyms.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var known []redact.Value
+			var names *redact.Pseudonyms
 			if _, err := os.Stat(env.Abs(file)); err == nil {
 				i, o, err := env.reachable(cmd.Context(), file)
 				if err != nil {
@@ -281,15 +322,22 @@ knows now.`,
 				}
 				defer i.Close()
 				o.Look = nil
-				known, _ = gather.Known(cmd.Context(), &env.Environment, i, o)
+				if err := pseudonymsOf(cmd.Context(), i, &o, bundle.Replaced(env.Abs(args[0]))); err != nil {
+					return err
+				}
+				known, names = gather.Known(cmd.Context(), &env.Environment, i, o)
 			}
-			c, err := bundle.Verify(env.Abs(args[0]), known)
+			c, err := bundle.Verify(env.Abs(args[0]), known, names)
 			if err != nil {
 				return err
 			}
 			if err := env.give(c, func() {
 				if len(c.Problems) == 0 {
-					fmt.Fprintf(env.Stdout, "the bundle is complete: %d files; %d secrets were searched for, and none is in it\n", c.Files, c.Known)
+					searched := fmt.Sprintf("%d secrets", c.Known)
+					if names != nil {
+						searched += fmt.Sprintf(" and %d names", c.Names)
+					}
+					fmt.Fprintf(env.Stdout, "the bundle is complete: %d files; %s were searched for, and none is in it\n", c.Files, searched)
 				}
 			}); err != nil || len(c.Problems) == 0 {
 				return err

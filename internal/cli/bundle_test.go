@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,9 @@ var hiddenSecrets = map[string]string{
 	"the form":        "ghp_0123456789abcdefghijABCDEFGHIJ012345",
 	"the name":        "nobody-knows-this-one",
 }
+
+// hiddenNames is a line of a log with names of all kinds.
+const hiddenNames = `lvl=eror user=eleanor clone of git@git.acme.test:team/lighthouse.git by DOROTHEA (dorothea@acme.test) from 10.20.30.40: db7.acme.test is full, status 500`
 
 // bundled runs berth on an installation whose logs have secrets.
 func bundled(t *testing.T, target string) (dir string, run func(want int, args ...string) string) {
@@ -48,7 +53,7 @@ func bundled(t *testing.T, target string) (dir string, run func(want int, args .
 		t.Fatal(err)
 	}
 	run(0, "up", "--yes")
-	var log []installation.LogLine
+	log := []installation.LogLine{{Time: w.Now().Add(-time.Hour), Text: hiddenNames}}
 	for where, secret := range hiddenSecrets {
 		quoted, _ := json.Marshal(map[string]string{"inner": secret})
 		for _, line := range []string{"password=" + secret, "lvl=eror in base64 " + base64.StdEncoding.EncodeToString([]byte("a"+secret)), `{"Body":` + string(quoted) + `}`} {
@@ -60,10 +65,16 @@ func bundled(t *testing.T, target string) (dir string, run func(want int, args .
 	}
 	w.Plant("gitserver", fake.Planted{Log: log, Restarts: 3, Exit: 137, OOMKilled: true, Before: log[:1]})
 	site, _ := json.Marshal(map[string]string{"kind": "", "text": `{"licenseKey": "` + hiddenSecrets["the site config"] + `"}`})
-	host, _ := json.Marshal(map[string]string{"kind": "GITHUB", "text": `{"token": "` + hiddenSecrets["a code host"] + `"}`})
+	host, _ := json.Marshal(map[string]string{"kind": "GITHUB", "text": `{"url": "https://git.acme.test", "token": "` + hiddenSecrets["a code host"] + `"}`})
 	w.Plant("pgsql", fake.Planted{Exec: func(c installation.Command) (int, bool) {
 		if c.Args[0] != "psql" {
 			return 0, false
+		}
+		asked, _ := io.ReadAll(c.Stdin)
+		if bytes.Contains(asked, []byte("FROM users")) {
+			_, _ = io.WriteString(c.Stdout, `{"kind": "users", "text": "Dorothea"}`+"\n"+`{"kind": "users", "text": "status"}`+"\n"+
+				`{"kind": "repositories", "text": "git.acme.test/team/lighthouse"}`+"\n")
+			return 0, true
 		}
 		_, _ = c.Stdout.Write(append(append(site, '\n'), append(host, '\n')...))
 		return 0, true
@@ -162,4 +173,91 @@ func TestBundlePreviewKeepsNothing(t *testing.T) {
 	if said := run(0, "bundle", "diff", "one.tar.gz", "two.tar.gz"); !strings.Contains(said, "no differences") {
 		t.Error(said)
 	}
+}
+
+// TestPseudonyms: no name leaves, each has the same pseudonym in the next bundle, and only who runs the installation can say whose it is.
+func TestPseudonyms(t *testing.T) {
+	for _, target := range []string{"compose", "kubernetes"} {
+		t.Run(target, func(t *testing.T) {
+			dir, run := bundled(t, target)
+			said := run(0, "bundle", "--pseudonyms", "all", "--out", "one.tar.gz", "--all")
+			line := logged(t, dir, "one", "gitserver")
+			form := regexp.MustCompile(`lvl=eror user=(user-\w{8}) clone of git@(repo-\w{8})\.git by (user-\w{8}) \((mail-\w{8})\) from (address-\w{8}): (host-\w{8}) is full, status 500`)
+			m := form.FindStringSubmatch(line)
+			if m == nil {
+				t.Fatalf("the log has\n%s", line)
+			}
+			names := []string{"eleanor", "git.acme.test/team/lighthouse", "dorothea", "dorothea@acme.test", "10.20.30.40", "db7.acme.test"}
+			for i, name := range names {
+				if !strings.Contains(said, m[i+1]+" is "+name) {
+					t.Errorf("%s is not shown:\n%s", name, said)
+				}
+				if who := run(0, "bundle", "who", m[i+1]); who != m[i+1]+"  "+name+"\n" {
+					t.Errorf("who: %s", who)
+				}
+			}
+			all := unpack(t, dir, "one")
+			for _, name := range []string{"acme", "eleanor", "dorothea", "lighthouse", "10.20.30.40"} {
+				if strings.Contains(strings.ToLower(all), name) {
+					t.Errorf("the bundle has %s", name)
+				}
+			}
+			run(0, "bundle", "--pseudonyms", "all", "--out", "two.tar.gz")
+			if again := logged(t, dir, "two", "gitserver"); again != line {
+				t.Errorf("the next bundle has\n%s\nand not\n%s", again, line)
+			}
+			if said := run(0, "bundle", "verify", "one.tar.gz"); !strings.Contains(said, "names were searched for") {
+				t.Error(said)
+			}
+			if tells := run(0, "bundle", "analyze", "one.tar.gz"); !strings.Contains(tells, "3 restarts, exit code 137") {
+				t.Error(tells)
+			}
+			run(0, "bundle", "--pseudonyms", "hosts", "--out", "hosts.tar.gz")
+			if line := logged(t, dir, "hosts", "gitserver"); !strings.Contains(line, "user=eleanor") || strings.Contains(line, "db7.acme") {
+				t.Error(line)
+			}
+			run(3, "bundle", "--pseudonyms", "people")
+			run(3, "bundle", "who", "host-00000000")
+		})
+	}
+}
+
+// unpack is everything that a bundle has, one file after the other, with their names.
+func unpack(t *testing.T, dir, name string) string {
+	t.Helper()
+	to := filepath.Join(dir, name+"-unpacked")
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("tar", "-xzf", filepath.Join(dir, name+".tar.gz"), "-C", to).CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
+	var all strings.Builder
+	_ = filepath.WalkDir(to, func(path string, d os.DirEntry, _ error) error {
+		all.WriteString(strings.TrimPrefix(path, to) + "\n")
+		if !d.IsDir() {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Error(err)
+			}
+			all.Write(append(text, '\n'))
+		}
+		return nil
+	})
+	return all.String()
+}
+
+// logged is the first line of a service's log in a bundle, without its time.
+func logged(t *testing.T, dir, name, service string) string {
+	t.Helper()
+	_, log, ok := strings.Cut(unpack(t, dir, name), "/"+service+".log\n")
+	if !ok {
+		_, log, ok = strings.Cut(unpack(t, dir, name), "/"+service+"-0.log\n")
+	}
+	if !ok {
+		t.Fatalf("no log of %s", service)
+	}
+	line, _, _ := strings.Cut(log, "\n")
+	_, line, _ = strings.Cut(line, " ")
+	return line
 }

@@ -43,6 +43,7 @@ var given = map[string][]string{
 	"berth bundle analyze":   {"bundle.tar.gz"},
 	"berth bundle diff":      {"bundle.tar.gz", "bundle.tar.gz"},
 	"berth bundle verify":    {"bundle.tar.gz"},
+	"berth bundle who":       {"host-7k2m9qxa"},
 	"berth console":          {"--json"}, // without it, it listens until Ctrl-C: console_test.go has it in these states
 	"berth eject":            {"--as", "compose", "--official", "docker-compose.yaml", "--out", "official"},
 	"berth exec":             {"worker", "--", "echo", "hello"},

@@ -46,10 +46,14 @@ func Bundle(w io.Writer, m *bundle.Made, news *News, all bool) {
 	for _, one := range m.Manifest.Masked {
 		masked, times = masked+1, times+one.Times
 	}
+	for _, one := range m.Names {
+		times -= one.Times
+	}
 	fmt.Fprintf(w, "\nmasked    %s; %s searched for by value\n", count(times, "time"), count(m.Manifest.Known, "secret"))
 	for _, one := range topMasked(m.Manifest.Masked, all) {
 		fmt.Fprintf(w, "          %s\n", one)
 	}
+	replaced(w, m, all)
 	missing(w, m.Manifest.Missing, all)
 	if news != nil {
 		newIn(w, news, all)
@@ -58,6 +62,21 @@ func Bundle(w io.Writer, m *bundle.Made, news *News, all bool) {
 
 // few is how many lines of a kind are shown without --all.
 const few = 5
+
+// replaced shows which names pseudonyms replaced. Only who writes the bundle sees them.
+func replaced(w io.Writer, m *bundle.Made, all bool) {
+	if len(m.Manifest.Pseudonyms) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "names     %s replaced by pseudonyms\n", count(len(m.Names), "name"))
+	for i, n := range m.Names {
+		if i == few && !all {
+			fmt.Fprintf(w, "          and %d more: --all\n", len(m.Names)-few)
+			return
+		}
+		fmt.Fprintf(w, "          %s is %s, %s\n", n.Pseudonym, n.Name, count(n.Times, "time"))
+	}
+}
 
 func topMasked(masked []bundle.Masked, all bool) (out []string) {
 	masked = slices.SortedStableFunc(slices.Values(masked), func(a, b bundle.Masked) int { return cmp.Compare(b.Times, a.Times) })

@@ -74,8 +74,10 @@ func (k *keeper) databases(ctx context.Context, all []installation.Instance) {
 	encrypted, unread := 0, 0
 	for _, row := range rows {
 		var r struct{ Kind, Text, Key string }
+		bad := json.Unmarshal(row, &r) != nil
+		k.told = append(k.told, told{r.Kind, r.Text})
 		switch {
-		case json.Unmarshal(row, &r) != nil:
+		case bad:
 			unread++
 		case r.Key != "":
 			encrypted++
@@ -91,8 +93,8 @@ func (k *keeper) databases(ctx context.Context, all []installation.Instance) {
 	}
 }
 
-// state are the questions about each database: which release and server, migrations that did not end well, locks, sizes.
-const state = `SELECT json_build_object('what', 'server', 'version', version(), 'bytes', pg_database_size(current_database()), 'connections', (SELECT count(*) FROM pg_stat_activity),
+// stateQuery are the questions about each database: which release and server, migrations that did not end well, locks, sizes.
+const stateQuery = `SELECT json_build_object('what', 'server', 'version', version(), 'bytes', pg_database_size(current_database()), 'connections', (SELECT count(*) FROM pg_stat_activity),
   'most', current_setting('max_connections'), 'collation', (SELECT datcollate FROM pg_database WHERE datname = current_database()), 'recovery', pg_is_in_recovery());
 SELECT json_build_object('what', 'setting', 'name', name, 'value', setting) FROM pg_settings WHERE source NOT IN ('default', 'override', 'client');
 SELECT json_build_object('what', 'waiting', 'seconds', extract(epoch FROM now() - query_start)::int, 'state', state, 'wait', wait_event_type, 'query', left(query, 200))
@@ -111,7 +113,7 @@ SELECT json_build_object('what', 'background migration', 'row', to_jsonb(m)) FRO
 // databases collects how the databases are.
 func databases(i *installation.Installation, all []installation.Instance) (out []bundle.Collector) {
 	for database := range i.Release.Relations.Stores.Postgres.Databases {
-		sql := state
+		sql := stateQuery
 		if database == "pgsql" {
 			sql += release
 		}

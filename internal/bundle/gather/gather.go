@@ -30,6 +30,9 @@ type Options struct {
 	Look func(context.Context) *doctor.Evidence
 	// Exceptions are those beside the config, each in a line.
 	Exceptions []string
+	// Pseudonyms are the kinds of names that pseudonyms replace; Key makes them.
+	Pseudonyms []redact.Kind
+	Key        []byte
 	// Lost says why the target can't be asked; nil: it can.
 	Lost error
 }
@@ -43,23 +46,29 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 	r := bundle.Request{Now: e.Now, MostBytes: o.Most, Summary: Summary,
 		Manifest: bundle.Manifest{Program: o.Program, Installation: i.Stack.Name, Target: string(i.Stack.Target), Release: i.Stack.Release, Since: e.Now().Add(-o.Since).UTC(), Exceptions: o.Exceptions}}
 	r.Collectors = berths(e, i, o)
+	var all []installation.Instance
 	if o.Lost != nil {
 		r.Manifest.Missing = append(r.Manifest.Missing, bundle.Missing{What: "everything that " + targetName(i) + " tells", Why: oneLine(o.Lost)})
 		k.missed("secrets that "+targetName(i)+" holds", o.Lost)
 	} else {
-		all, err := instances(ctx, i)
-		if err != nil {
+		var err error
+		if all, err = instances(ctx, i); err != nil {
 			r.Manifest.Missing = append(r.Manifest.Missing, bundle.Missing{What: "the logs of all services", Why: oneLine(err)})
 		}
 		r.Manifest.Unwell = unwell(all)
 		k.target(ctx)
 		k.databases(ctx, all)
-		r.Collectors = append(r.Collectors, told(i, all, r.Manifest.Since)...)
+		r.Collectors = append(r.Collectors, reported(i, all, r.Manifest.Since)...)
 	}
 	for _, what := range k.words {
 		k.missed(what, errors.New("it is a common word, which masking would remove everywhere"))
 	}
 	r.Known, r.Unknown = k.values, k.missing
+	if len(o.Pseudonyms) > 0 {
+		var missing []bundle.Missing
+		r.Pseudonyms, missing = k.pseudonyms(ctx, o, all)
+		r.Unknown = append(r.Unknown, missing...)
+	}
 	if o.Look != nil {
 		evidence := o.Look(ctx)
 		report := doctor.Examine(evidence, doctor.Request{})
@@ -152,8 +161,8 @@ func berths(e *installation.Environment, i *installation.Installation, o Options
 		}})
 }
 
-// told is what the target and the instances tell.
-func told(i *installation.Installation, all []installation.Instance, since time.Time) (out []bundle.Collector) {
+// reported is what the target and the instances tell.
+func reported(i *installation.Installation, all []installation.Instance, since time.Time) (out []bundle.Collector) {
 	for _, evidence := range i.Evidence() {
 		out = append(out, bundle.Collector{Name: evidence.Path, Collect: func(ctx context.Context, out *bundle.Out) error {
 			v, err := evidence.Ask(ctx)
@@ -244,7 +253,11 @@ type keeper struct {
 	env     *installation.Environment
 	at      *installation.Installation
 	missing []bundle.Missing
+	told    []told // what it read of Sourcegraph's own configuration
 }
+
+// told is a text of Sourcegraph's own configuration: a connection to a code host of a kind, or of no kind a site configuration.
+type told struct{ kind, text string }
 
 func (k *keeper) missed(what string, err error) {
 	k.missing = append(k.missing, bundle.Missing{What: what, Why: oneLine(err) + "; they are masked by their form and name only"})
@@ -267,11 +280,13 @@ func (k *keeper) config() {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		switch text, what := values[name], "the secret "+name+" of the config"; name {
 		case "site-config":
+			k.told = append(k.told, told{"", text})
 			if k.siteConfig(known, text) {
 				continue
 			}
 			k.text(what, text)
 		case "code-hosts":
+			k.told = append(k.told, told{"any", text})
 			if k.codeHosts(known, text) {
 				continue
 			}
@@ -307,10 +322,10 @@ func (k *keeper) target(ctx context.Context) {
 	}
 }
 
-// Known is what a bundle of an installation must not contain, and what of that could not be found out.
-func Known(ctx context.Context, e *installation.Environment, i *installation.Installation, o Options) ([]redact.Value, []bundle.Missing) {
+// Known is what a bundle of an installation must not contain: secrets, and the names that pseudonyms replace.
+func Known(ctx context.Context, e *installation.Environment, i *installation.Installation, o Options) ([]redact.Value, *redact.Pseudonyms) {
 	r := Of(ctx, e, i, o)
-	return r.Known, r.Unknown
+	return r.Known, r.Pseudonyms
 }
 
 // running finds the instance of a service that can be asked.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/internal/bundle"
+	"berth/internal/bundle/redact"
 	"berth/internal/diag"
 )
 
@@ -37,6 +38,10 @@ func Summary(m *bundle.Manifest) string {
 	for _, missing := range m.Missing {
 		fmt.Fprintf(&b, "- %s: %s\n", missing.What, missing.Why)
 	}
+	if len(m.Pseudonyms) > 0 {
+		fmt.Fprintf(&b, "\n## Pseudonyms\n\nNames of these kinds have pseudonyms, the same ones in each bundle of this installation: %s. Who runs it can translate one: `berth bundle who PSEUDONYM`.\n",
+			Listed(m.Pseudonyms))
+	}
 	fmt.Fprintf(&b, "\n## Contents\n\n%d files, %s. %d secrets were searched for by their value; masked:\n\n", len(m.Files), bundle.Size(m.Bytes()), m.Known)
 	if len(m.Masked) == 0 {
 		b.WriteString("Nothing had to be masked.\n")
@@ -45,4 +50,13 @@ func Summary(m *bundle.Manifest) string {
 		fmt.Fprintf(&b, "- %s, %d times\n", masked.What, masked.Times)
 	}
 	return b.String()
+}
+
+// Listed are kinds of names, in words.
+func Listed(kinds []redact.Kind) string {
+	var out []string
+	for _, k := range kinds {
+		out = append(out, string(k))
+	}
+	return strings.Join(out, ", ")
 }

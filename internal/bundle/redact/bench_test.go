@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"syscall"
@@ -45,6 +46,25 @@ func BenchmarkCopy(b *testing.B) {
 			}
 		}
 	})
+	for _, n := range []int{0, 1000, 100_000} {
+		b.Run(fmt.Sprintf("known, patterns and %d names", n), func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			p := pseudonyms(Name{Kind: Hosts, Text: "acme.example", Below: true})
+			for i := range n {
+				p.Names = append(p.Names, Name{Kind: Repositories, Text: fmt.Sprintf("github.com/acme/service-%d", i)}, Name{Kind: Users, Text: fmt.Sprintf("anna.lund-%d", i)})
+			}
+			names := set.WithNames(p).WithPatterns()
+			begin := used()
+			defer func() {
+				b.ReportMetric(float64((used()-begin).Nanoseconds())/float64(b.N)/float64(len(text)), "cpu-ns/B")
+			}()
+			for b.Loop() {
+				if _, err := New(names).Copy(io.Discard, bytes.NewReader(text)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 	b.Run("known", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
 		begin := used()

@@ -16,6 +16,7 @@ const (
 	byName   = int32(-1 << 20) // the name before it suggests a secret
 	byForm   = byName - 1      // it is a generated word
 	unlooked = byName - 2      // it is compressed, and too large to look into
+	hasNames = byName - 3      // it is compressed, and has names
 )
 
 // deepest is how many forms within forms are decoded.
@@ -27,6 +28,7 @@ type finder struct {
 	levels [deepest + 1]level
 	hits   []hit // of patterns, in the text itself
 	joins  bool  // spaces of a value may be gone with line breaks
+	found  *found
 }
 
 // hit is a place where a pattern may match.
@@ -38,6 +40,7 @@ type hit struct {
 // level has the buffers of one depth.
 type level struct {
 	decoded []byte
+	small   []byte  // the text in small letters
 	places  []int32 // where in the text each decoded byte begins; one more is its end
 	run     []byte
 	at      []int32
@@ -45,8 +48,11 @@ type level struct {
 
 // find gives the parts of a text that have values of the set.
 func (f *finder) find(text []byte, depth int, out []span) []span {
-	out = f.plain(text, depth, out)
-	out = f.broken(text, out)
+	out = f.plain(&f.index, text, depth, out)
+	out = f.broken(&f.index, text, out)
+	if f.names != nil {
+		out = f.search(text, depth, out)
+	}
 	if depth < deepest {
 		out = f.runs(text, depth, out)
 		out = f.escapes(text, depth, out)
@@ -56,11 +62,11 @@ func (f *finder) find(text []byte, depth int, out []span) []span {
 }
 
 // plain searches a text as it is.
-func (f *finder) plain(text []byte, depth int, out []span) []span {
-	if len(f.grams) == 0 {
+func (f *finder) plain(x *index, text []byte, depth int, out []span) []span {
+	if len(x.grams) == 0 {
 		return out
 	}
-	filter, shift := f.filter, f.shift
+	filter, shift := x.filter, x.shift
 	i := 0
 	for ; i+2*gram <= len(text); i += gram { // four grams at once
 		eight := binary.LittleEndian.Uint64(text[i:])
@@ -69,25 +75,25 @@ func (f *finder) plain(text []byte, depth int, out []span) []span {
 			continue
 		}
 		for k := range gram {
-			out = f.at(text, i+k, depth, out)
+			out = f.at(x, text, i+k, depth, out)
 		}
 	}
 	for ; i+gram <= len(text); i++ {
-		out = f.at(text, i, depth, out)
+		out = f.at(x, text, i, depth, out)
 	}
 	return out
 }
 
 // at searches for pieces whose gram is at a place.
-func (f *finder) at(text []byte, place, depth int, out []span) []span {
+func (f *finder) at(x *index, text []byte, place, depth int, out []span) []span {
 	g := binary.LittleEndian.Uint32(text[place:])
-	if !f.may(g) {
+	if !x.may(g) {
 		return out
 	}
-	for _, k := range f.grams[g] {
+	for _, k := range x.grams[g] {
 		switch {
 		case k >= 0:
-			out = f.compared(text, place, k, 0, out)
+			out = f.compared(&x.pieces[k], text, place, 0, out)
 		case depth == 0:
 			f.hits = append(f.hits, hit{-1 - k, place})
 		}
@@ -96,11 +102,16 @@ func (f *finder) at(text []byte, place, depth int, out []span) []span {
 }
 
 // compared adds a piece whose gram is at a place, if all of it is there. past is how much of the gram is before the place.
-func (f *finder) compared(text []byte, place int, k int32, past int, out []span) []span {
-	p := &f.pieces[k]
+func (f *finder) compared(p *piece, text []byte, place, past int, out []span) []span {
 	from, to, ok := compare(text, place, p.text, int(p.at)+past, f.joins)
-	if !ok || f.values[p.value].Word && (from > 0 && wordSigns[text[from-1]] || to < len(text) && wordSigns[text[to]]) {
+	if !ok || p.word && (from > 0 && wordSigns[text[from-1]] || to < len(text) && wordSigns[text[to]]) {
 		return out
+	}
+	switch {
+	case p.below:
+		return f.host(p, text, from, to, out)
+	case p.path:
+		return f.repository(p, text, from, to, out)
 	}
 	return append(out, span{from, to, p.value})
 }
@@ -108,7 +119,10 @@ func (f *finder) compared(text []byte, place int, k int32, past int, out []span)
 var wordSigns = signs("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 
 // broken searches for grams that a line break separates.
-func (f *finder) broken(text []byte, out []span) []span {
+func (f *finder) broken(x *index, text []byte, out []span) []span {
+	if len(x.grams) == 0 {
+		return out
+	}
 	for i := 0; i < len(text); i++ {
 		n := bytes.IndexByte(text[i:], '\n')
 		if n < 0 {
@@ -128,7 +142,7 @@ func (f *finder) broken(text []byte, out []span) []span {
 		for k, l := range left {
 			for n, r := range right {
 				if (k == 0 || l != left[k-1]) && (n == 0 || r != right[n-1]) {
-					out = f.joined(text, l, r, out)
+					out = f.joined(x, text, l, r, out)
 				}
 			}
 		}
@@ -140,7 +154,7 @@ func (f *finder) broken(text []byte, out []span) []span {
 var gaps = [3][256]bool{lineBreak, signs(" \t\r\n\\"), gapSigns}
 
 // joined searches for grams of which some bytes end at left, and the rest begins at right; a space may have been between them.
-func (f *finder) joined(text []byte, left, right int, out []span) []span {
+func (f *finder) joined(x *index, text []byte, left, right int, out []span) []span {
 	var both [2 * gram]byte
 	for _, space := range []int{0, 1} {
 		for n := 1 - space; n < gram; n++ {
@@ -152,16 +166,16 @@ func (f *finder) joined(text []byte, left, right int, out []span) []span {
 			both[n] = ' '
 			copy(both[n+space:], text[right:right+rest])
 			g := binary.LittleEndian.Uint32(both[:])
-			if !f.may(g) {
+			if !x.may(g) {
 				continue
 			}
-			for _, k := range f.grams[g] {
+			for _, k := range x.grams[g] {
 				switch {
 				case k < 0:
 				case n > 0:
-					out = f.compared(text, left-n, k, 0, out)
+					out = f.compared(&x.pieces[k], text, left-n, 0, out)
 				default: // the gram begins with the space that is gone
-					out = f.compared(text, right, k, 1, out)
+					out = f.compared(&x.pieces[k], text, right, 1, out)
 				}
 			}
 		}
@@ -174,6 +188,9 @@ func (f *finder) in(decoded []byte, places []int32, depth int, out []span) []spa
 	first := len(out)
 	for at := bytes.Index(decoded, gzipMagic); at >= 0 && depth+1 < deepest; {
 		if value, found := f.inflated(decoded[at:], depth+1); found {
+			if v := f.value(value); v != nil && v.kind != "" {
+				value = hasNames
+			}
 			out = append(out, span{at, len(decoded), value})
 			break
 		}

@@ -206,7 +206,7 @@ func (f *finder) inflated(packed []byte, depth int) (value int32, found bool) {
 	if len(text) == mostInflated {
 		return unlooked, true
 	}
-	inner := &finder{Set: f.Set}
+	inner := &finder{Set: f.Set, found: f.found}
 	if spans := inner.find(text, depth+1, nil); len(spans) > 0 {
 		return spans[0].value, true
 	}
@@ -286,6 +286,7 @@ func (f *finder) decodeFrom(text []byte, e escape, at, depth int) (end int, diff
 	for begin > 0 && at-begin < mostPacked && sextets[text[begin-1]] != 0xff {
 		begin--
 	}
+	begin = min(at, afterEscape(text, begin)) // half an escape is no text
 	plain(begin, at)
 	for {
 		if decoded, n, used := e.decode(text[at:]); used > 0 {

@@ -63,7 +63,11 @@ func (r *Redactor) match(text []byte, pattern int32, at int) (looked int) {
 		to = at + n
 	}
 	for _, m := range r.patterns[pattern].Find(string(text[from:to])) {
-		r.spans = append(r.spans, span{from + m[0], from + m[1], -1 - pattern})
+		end := from + m[1]
+		for end > from+m[0] && text[end-1] == '\\' {
+			end-- // it belongs to the quote behind it
+		}
+		r.spans = append(r.spans, span{from + m[0], end, -1 - pattern})
 		to = max(at+1, from+m[1])
 	}
 	return to
@@ -136,7 +140,9 @@ func (r *Redactor) named(text []byte) {
 			continue
 		}
 		name := text[begin:end]
-		if !r.suggests(name) && !(string(name) == "value" && r.entry(text[:begin])) {
+		isSecret := r.suggests(name) || string(name) == "value" && r.entry(text[:begin])
+		kind := r.keyed(name)
+		if !isSecret && kind == "" {
 			continue
 		}
 		value := i + 1
@@ -149,7 +155,14 @@ func (r *Redactor) named(text []byte) {
 		}
 		if n := secret.Extent(string(rest)); n > 0 {
 			from, to := inQuotes(text, value, value+n)
-			if to > from && !few(text[from:to]) {
+			switch {
+			case to <= from:
+			case !isSecret:
+				r.spans = r.byKey(kind, text, from, to, r.spans)
+			case !few(text[from:to]):
+				for from > value && text[from-1] == '\\' {
+					from-- // it begins with an escape
+				}
 				r.spans = append(r.spans, span{from, to, byName})
 			}
 			i = value + n - 1
@@ -175,13 +188,13 @@ func few(text []byte) bool {
 
 // suggests is secret.Name, asked once for each name.
 func (r *Redactor) suggests(name []byte) bool {
-	known, ok := r.names[string(name)]
+	known, ok := r.asked[string(name)]
 	if !ok {
-		if len(r.names) > 1<<14 {
-			clear(r.names)
+		if len(r.asked) > 1<<14 {
+			clear(r.asked)
 		}
 		known = secret.Name(string(name))
-		r.names[string(name)] = known
+		r.asked[string(name)] = known
 	}
 	return known
 }

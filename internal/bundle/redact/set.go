@@ -1,5 +1,6 @@
 // Package redact removes secrets from streams of text, whatever their length. It knows secrets by their values, in whatever form a program may have
-// written them, then by patterns, then by the names before them; the last two are package secret's. Pure.
+// written them, then by patterns, then by the names before them; the last two are package secret's. It replaces names of hosts, addresses, users and
+// repositories by pseudonyms in the same way, where somebody asked for it. Pure.
 //
 // A value is found by four bytes of it: a filter of all these grams rules nearly every place of a text out, and what remains is compared. Forms in
 // which a text hides a value are lenses: a part of the text is decoded (base64, hexadecimal, escapes of JSON, URLs, HTML, shells), and searched in the
@@ -14,6 +15,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -24,8 +26,8 @@ import (
 type Value struct {
 	Text string
 	What string // a few words for reports, such as "a password of pgsql"; never the text
-	As   string // what is written in its place; "": stars
-	Word bool   // only where it stands by itself, as names do; a secret counts everywhere
+	as   string // what is written in its place; "": stars
+	kind Kind   // of a name
 }
 
 const (
@@ -43,24 +45,34 @@ type piece struct {
 	text  string
 	at    int32 // where its gram is
 	value int32 // of the set
+	word  bool  // it counts only where it stands by itself
+	below bool  // it is a domain: what is before it belongs to the name
+	path  bool  // it is a code host: what is after it is the name of a repository
+}
+
+// index finds pieces by one gram of each.
+type index struct {
+	pieces []piece
+	grams  map[uint32][]int32 // indices of pieces; below 0, of patterns: -1-index
+	filter []uint64
+	shift  uint
 }
 
 // Set is what must not be in a text, ready for searching. It is read only, and may be used by several goroutines.
 type Set struct {
 	values  []Value
-	pieces  []piece
-	grams   map[uint32][]int32 // indices of pieces; below 0, of patterns: -1-index
-	filter  []uint64
-	shift   uint
+	index          // of secrets
+	names   *index // in small letters; nil: nobody asked for pseudonyms
 	quotes  string // that values have, so that doubled ones matter
 	longest int    // of the pieces as they are
 
-	patterns []secret.Pattern
+	patterns   []secret.Pattern
+	pseudonyms *Pseudonyms
 }
 
 // Known is a set of values alone.
 func Known(values []Value) *Set {
-	s := &Set{values: values, grams: map[uint32][]int32{}}
+	s := &Set{values: values, index: index{grams: map[uint32][]int32{}}}
 	seen := map[string]bool{}
 	for i, v := range values {
 		for _, text := range parts(v.Text) {
@@ -74,13 +86,11 @@ func Known(values []Value) *Set {
 					s.quotes += quote
 				}
 			}
-			s.add(text, i)
+			s.add(piece{text: text, value: int32(i)})
 			if plus := strings.ReplaceAll(text, " ", "+"); plus != text {
-				s.add(plus, i) // in URLs
+				s.add(piece{text: plus, value: int32(i)}) // in URLs
 			}
-			if !v.Word {
-				s.encoded(text, i)
-			}
+			s.encoded(text, i)
 		}
 	}
 	s.compile()
@@ -126,17 +136,19 @@ func parts(value string) (out []string) {
 	return out
 }
 
-// add adds a text to what is searched for, by its rarest gram.
-func (s *Set) add(text string, value int) {
+// add adds a piece to what is searched for, by its rarest gram, or by one that fewer others have.
+func (x *index) add(p piece) {
 	best, at := math.MinInt, 0
-	for i := 0; i+gram <= len(text); i++ {
-		if r := rarity(text[i : i+gram]); r > best {
+	for i := 0; i+gram <= len(p.text); i++ {
+		others := x.grams[binary.LittleEndian.Uint32([]byte(p.text[i:i+gram]))]
+		if r := rarity(p.text[i:i+gram]) - bits.Len(uint(len(others))); r > best {
 			best, at = r, i
 		}
 	}
-	g := binary.LittleEndian.Uint32([]byte(text[at : at+gram]))
-	s.grams[g] = append(s.grams[g], int32(len(s.pieces)))
-	s.pieces = append(s.pieces, piece{text: text, at: int32(at), value: int32(value)})
+	g := binary.LittleEndian.Uint32([]byte(p.text[at : at+gram]))
+	p.at = int32(at)
+	x.grams[g] = append(x.grams[g], int32(len(x.pieces)))
+	x.pieces = append(x.pieces, p)
 }
 
 // encoded adds what a text is in base64, wherever it begins in it, and in hexadecimal.
@@ -148,14 +160,14 @@ func (s *Set) encoded(text string, value int) {
 		if len(own) < gram {
 			continue
 		}
-		s.add(own, value)
+		s.add(piece{text: own, value: int32(value)})
 		if url := strings.NewReplacer("+", "-", "/", "_").Replace(own); url != own {
-			s.add(url, value)
+			s.add(piece{text: url, value: int32(value)})
 		}
 	}
 	digits := hex.EncodeToString([]byte(text))
-	s.add(digits, value)
-	s.add(strings.ToUpper(digits), value)
+	s.add(piece{text: digits, value: int32(value)})
+	s.add(piece{text: strings.ToUpper(digits), value: int32(value)})
 }
 
 // rarity is how rarely four bytes are in a text: what is frequent is compared in vain.
@@ -228,16 +240,16 @@ func wordGrams(word string) (out []uint32) {
 }
 
 // compile makes the filter: one bit for each gram, among at least 64 times as many.
-func (s *Set) compile() {
-	bits := uint(18)
-	for 1<<bits < 64*len(s.grams) && bits < 24 {
-		bits++
+func (x *index) compile() {
+	width := uint(18)
+	for 1<<width < 64*len(x.grams) && width < 24 {
+		width++
 	}
-	s.shift = 32 - bits
-	s.filter = make([]uint64, 1<<bits/64)
-	for g, found := range s.grams {
-		h := hash(g, s.shift)
-		s.filter[h>>6] |= 1 << (h & 63)
+	x.shift = 32 - width
+	x.filter = make([]uint64, 1<<width/64)
+	for g, found := range x.grams {
+		h := hash(g, x.shift)
+		x.filter[h>>6] |= 1 << (h & 63)
 		slices.SortFunc(found, func(a, b int32) int { return cmp.Compare(a, b) })
 	}
 }
@@ -245,7 +257,7 @@ func (s *Set) compile() {
 func hash(g uint32, shift uint) uint32 { return g * 2654435761 >> shift }
 
 // may reports whether a gram may be one of the set's.
-func (s *Set) may(g uint32) bool {
-	h := hash(g, s.shift)
-	return s.filter[h>>6]&(1<<(h&63)) != 0
+func (x *index) may(g uint32) bool {
+	h := hash(g, x.shift)
+	return x.filter[h>>6]&(1<<(h&63)) != 0
 }

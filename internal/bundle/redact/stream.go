@@ -25,15 +25,18 @@ type Masked map[string]int
 // Redactor removes what a set knows from streams. Each goroutine has its own.
 type Redactor struct {
 	finder
-	names  map[string]bool // what was said of names before
+	asked  map[string]bool // what was said of names before
 	buffer []byte
 	spans  []span
 	masked Masked
-	inside bool // a text that is dropped to its end
+	used   map[int32]int // how often each name was replaced
+	inside bool          // a text that is dropped to its end
 }
 
 // New is a redactor for a set.
-func New(s *Set) *Redactor { return &Redactor{finder: finder{Set: s}, names: map[string]bool{}} }
+func New(s *Set) *Redactor {
+	return &Redactor{finder: finder{Set: s, found: &found{indices: map[Name]int32{}}}, asked: map[string]bool{}, used: map[int32]int{}}
+}
 
 // Copy copies a text without what must not be in it. Compressed data is masked inside, and compressed again.
 func (r *Redactor) Copy(w io.Writer, from io.Reader) (Masked, error) {
@@ -62,8 +65,8 @@ func (r *Redactor) Text(text string) string {
 	return b.String()
 }
 
-// Has reports what of a set's values a text has, by its value's index: none, if it is clean. Patterns do not count.
-func (r *Redactor) Has(from io.Reader) (found []int, err error) {
+// Has reports what of a set's values and names a text has: none, if it is clean. Patterns of secrets do not count.
+func (r *Redactor) Has(from io.Reader) (has []Value, err error) {
 	b := bufio.NewReaderSize(from, 4<<10)
 	var in io.Reader = b
 	if magic, _ := b.Peek(3); bytes.Equal(magic, []byte{0x1f, 0x8b, 8}) {
@@ -76,13 +79,17 @@ func (r *Redactor) Has(from io.Reader) (found []int, err error) {
 		r.spans = r.find(text, 0, r.spans[:0])
 		r.hits = r.hits[:0]
 		for _, s := range r.spans {
-			if s.value >= 0 && !slices.Contains(found, int(s.value)) {
-				found = append(found, int(s.value))
+			v := r.value(s.value)
+			if s.value == hasNames {
+				v = &Value{What: r.what(hasNames)}
+			}
+			if v != nil && !slices.Contains(has, *v) {
+				has = append(has, *v)
 			}
 		}
 		return r.spans
 	})
-	return found, err
+	return has, err
 }
 
 // each gives a stream in parts, masked. spans says what is to mask in a block.
@@ -98,7 +105,7 @@ func (r *Redactor) each(from io.Reader, give func([]byte) error, spans func([]by
 			err = nil
 		}
 		text := r.buffer[:kept+n]
-		found := merged(spans(text))
+		found := r.merged(spans(text))
 		end := len(text)
 		if !last {
 			end = cut(text, found)
@@ -111,20 +118,40 @@ func (r *Redactor) each(from io.Reader, give func([]byte) error, spans func([]by
 }
 
 // merged are spans in their order, those together that touch.
-func merged(spans []span) []span {
+func (f *finder) merged(spans []span) []span {
 	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
 	out := spans[:0]
 	for _, s := range spans {
 		if n := len(out) - 1; n >= 0 && s.from <= out[n].to {
-			out[n].to = max(out[n].to, s.to)
-			if out[n].value < 0 {
-				out[n].value = s.value // a known value says more than a pattern
+			if f.over(s, out[n]) {
+				out[n].value = s.value
 			}
+			out[n].to = max(out[n].to, s.to)
 			continue
 		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// over reports whether the first of two spans that touch says more than the second: a secret more than a name, what is known more than a pattern, a
+// longer name more than a shorter one. What follows a repository's name in a URL belongs to no other one.
+func (f *finder) over(a, b span) bool {
+	rank := func(s span) int {
+		switch v := f.value(s.value); {
+		case v == nil:
+			return 2
+		case v.kind == "":
+			return 3
+		case v.kind == Repositories && s.value < firstFound:
+			return 1
+		}
+		return 0
+	}
+	if ra, rb := rank(a), rank(b); ra != rb {
+		return ra > rb
+	}
+	return rank(a) < 2 && a.to-a.from > b.to-b.from
 }
 
 // cut is where a block ends for now: at a line's end, and through nothing that is masked or that may go on in the next block.
@@ -158,8 +185,9 @@ func (r *Redactor) write(text []byte, found []span, end int, give func([]byte) e
 			break
 		}
 		as := secret.Stars
-		if s.value >= 0 && r.values[s.value].As != "" {
-			as = r.values[s.value].As
+		if v := r.value(s.value); v != nil && v.kind != "" {
+			as = v.as
+			r.used[s.value]++
 		}
 		r.masked[r.what(s.value)]++
 		if err := give(text[last:s.from]); err != nil {
@@ -180,13 +208,15 @@ func (r *Redactor) write(text []byte, found []span, end int, give func([]byte) e
 func (r *Redactor) what(value int32) string {
 	switch {
 	case value >= 0:
-		return r.values[value].What
+		return r.value(value).What
 	case value == byName:
 		return "by its name"
 	case value == byForm:
 		return "a random key"
 	case value == unlooked:
 		return "compressed data that is too large to look into"
+	case value == hasNames:
+		return "compressed data with names"
 	}
 	return r.patterns[-1-value].What
 }
