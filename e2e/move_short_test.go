@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +39,7 @@ func TestMoveShort(t *testing.T) {
 					UPDATE counted SET n = n + 1 WHERE id = 1; INSERT INTO counted (n) VALUES (%d); COMMIT`, n+1, n-39, n-19, n+1))
 				rows = append(rows, n)
 			})
-			for _, stage := range []string{"watch", "dump", "sync", "ready", "catch up", "open", "clean up"} {
+			for _, stage := range []string{"watch", "dump", "sync", "ready", "close", "catch up", "prove", "open", "leave", "clean up"} {
 				s.killedIn(stage, move...)
 			}
 			says(s.t, s.must(0, move...), "runs at")
@@ -101,7 +102,10 @@ func TestMovePause(t *testing.T) {
 			docker(t, "exec", s.name+"-sourcegraph-frontend-internal", "standin", "seed", "--size", size)
 			w := s.alternating(d, nil)
 			began := time.Now()
-			s.must(0, append([]string{"move", "--to", filepath.Join(d.dir, "sourcegraph.yaml"), "--yes"}, flags...)...)
+			said := s.must(0, append([]string{"move", "--to", filepath.Join(d.dir, "sourcegraph.yaml"), "--yes"}, flags...)...)
+			for _, stage := range regexp.MustCompile(`(?m)^== (move, stage .*)\n(?:.*\n)*?   (done in .*)$`).FindAllStringSubmatch(said, -1) {
+				t.Logf("%s: %s", stage[1], stage[2])
+			}
 			t.Logf("MEASURED %s %v: nothing was acknowledged for %.1f s, the move took %.0f s", size, flags, w.all(d).Seconds(), time.Since(began).Seconds())
 			for _, one := range []*site{d, s} {
 				one.must(0, "down", "--delete-data", one.name)

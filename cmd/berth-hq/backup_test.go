@@ -114,6 +114,16 @@ func TestKept(t *testing.T) {
 	out, _ = a.typesAt(5, "", 0, "backup", dir, "--keep-count", "2")
 	contains(t, out, "20261130-120000: deleted, older than what is kept")
 	kept("20261129-120000", "20261202-120000", "20261204-120000")
+	// One that was killed leaves a folder with a file that is not whole.
+	killed := filepath.Join(dir, "20261205-120000")
+	if err := os.MkdirAll(killed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(killed, ".unfinished-hq.tar.zst"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ = a.typesAt(7, "", 0, "backup", "list", dir)
+	contains(t, out, "20261205-120000  not whole")
 	a.typesAt(60, "", 0, "backup", dir, "--keep-days", "30")
 	kept("20261129-120000")
 	out, _ = a.typesAt(60, "", 0, "backup", "list", dir)

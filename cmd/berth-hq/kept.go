@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -109,14 +110,13 @@ func listed(ctx context.Context, folder string) (out []backup.Listed, err error)
 	for _, l := range all {
 		b := backup.Backup{Place: at, Dir: l.ID}
 		if !l.Whole {
-			sizes, err := b.Sizes(ctx)
-			if err != nil {
+			files, err := at.List(ctx, l.ID)
+			unfinished, broken := at.Unfinished(ctx, l.ID)
+			if err := errors.Join(err, broken); err != nil {
 				return nil, err
 			}
-			for name := range sizes {
-				if strings.HasPrefix(name, dumpPart+".") {
-					out = append(out, l)
-				}
+			if slices.ContainsFunc(append(files, unfinished...), func(f place.File) bool { return strings.HasPrefix(path.Base(f.Name), dumpPart+".") }) {
+				out = append(out, l)
 			}
 			continue
 		}

@@ -176,7 +176,7 @@ func (b Backup) Delete(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return b.Place.Discard(ctx, b.Dir)
 }
 
 // Sizes are the sizes of what is where the backup is, by name, in bytes. Nothing of it is read.
@@ -229,8 +229,13 @@ func List(ctx context.Context, at place.Place, dir string) ([]Listed, error) {
 	if err != nil {
 		return nil, err
 	}
+	unfinished, err := at.Unfinished(ctx, dir) // of one that was killed there may be nothing else
+	if err != nil {
+		return nil, err
+	}
 	found := map[string]*Listed{}
-	for _, f := range files {
+	whole := len(files)
+	for n, f := range append(files, unfinished...) {
 		id := path.Base(path.Dir(f.Name))
 		began, ok := Began(id)
 		if !ok {
@@ -242,7 +247,7 @@ func List(ctx context.Context, at place.Place, dir string) ([]Listed, error) {
 			found[id] = l
 		}
 		l.Bytes += f.Size
-		l.Whole = l.Whole || path.Base(f.Name) == ManifestName
+		l.Whole = l.Whole || n < whole && path.Base(f.Name) == ManifestName
 	}
 	out := []Listed{}
 	for _, l := range found {

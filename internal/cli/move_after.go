@@ -128,11 +128,20 @@ func (e *Env) sayWritten(ctx context.Context, s, d *seen) error {
 		fmt.Fprintln(e.Stdout, "lost      all that was written at the destination; its databases do not answer, so berth can't list it")
 		return nil
 	}
-	now, err := (&data.Worker{Tasks: d.Tasks, Tag: e.Tag(), Databases: d.Stack.Databases}).Contents(ctx, d.Image("pgsql"), known)
+	w := &data.Worker{Tasks: d.Tasks, Tag: e.Tag(), Databases: d.Stack.Databases}
+	now, err := w.Contents(ctx, d.Image("pgsql"), known)
 	if err != nil {
 		return err
 	}
-	changed, others := data.Changed(s.move.Tables, now.Tables, known)
+	was := s.move.Tables
+	if was == nil { // a move with a short downtime that did not come to its end: what its rounds counted is still there
+		kept, err := w.Kept(ctx, d.Image("pgsql"))
+		if err != nil {
+			return err
+		}
+		was = kept.Tables
+	}
+	changed, others := data.Changed(was, now.Tables, known)
 	for _, line := range changed {
 		fmt.Fprintf(e.Stdout, "lost      %s\n", line)
 	}

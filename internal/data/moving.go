@@ -16,7 +16,8 @@ import (
 )
 
 // What is written at the source of a move while its databases are copied is carried in rounds. Triggers note the keys of the rows that are changed; a round
-// reads these rows as they are at one moment, and puts them in place of those at the destination, in one transaction a database.
+// reads these rows as they are at one moment, and puts them in place of those at the destination, in one transaction a database. Before the last one, Sourcegraph
+// starts at the destination: what it writes there is noted, too, and the rounds take it back.
 var (
 	//go:embed scripts/moving.sh
 	movingScript string
@@ -26,6 +27,8 @@ var (
 	changesScript string
 	//go:embed scripts/apply.sh
 	applyScript string
+	//go:embed scripts/settle.sh
+	settleScript string
 )
 
 // Mode is what a round does beside carrying the rows that were written.
@@ -47,10 +50,19 @@ type Round struct {
 	Limit   int64    // bytes that the notes about a database may take
 }
 
-// Watch begins to note which rows are written, from nothing. The rows that are noted are there for the rounds.
+// Watch begins to note which rows are written at the source, from nothing. The rows that are noted are there for the rounds.
 func (w *Worker) Watch(ctx context.Context, image Image) error {
-	return w.do(ctx, run.Task{Name: "watch", Identity: w.identity("watch"), Image: image, As: "pgsql", Entry: script(movingScript + watchScript)},
-		"BERTH4615", "the triggers that note written rows could not be created at the source; Sourcegraph answers there as before", w.fix())
+	return w.note(ctx, image, "", "the triggers that note written rows could not be created at the source; Sourcegraph answers there as before")
+}
+
+// Beside begins to note which rows others than the rounds write at the destination, or continues.
+func (w *Worker) Beside(ctx context.Context, image Image) error {
+	return w.note(ctx, image, "yes", "the triggers that note written rows could not be created at the destination; Sourcegraph answers at the source as before")
+}
+
+func (w *Worker) note(ctx context.Context, image Image, beside, summary string) error {
+	return w.do(ctx, run.Task{Name: "watch", Identity: w.identity("watch"), Image: image, As: "pgsql", Entry: script(movingScript + watchScript), Env: map[string]string{"BESIDE": beside}},
+		"BERTH4615", summary, w.fix())
 }
 
 // Unwatch ends the noting of rows, and deletes the notes. It may be done where nothing was noted.
@@ -88,17 +100,30 @@ echo FACTS END
 
 // Carry carries a round of one database from the worker's side to another one.
 func (w *Worker) Carry(ctx context.Context, image Image, to *Worker, there Image, database string, r Round) error {
+	return flow(func(out io.Writer) error { return w.changes(ctx, image, database, r, "changes", changesScript, out) },
+		func(in io.Reader) error { return to.apply(ctx, there, database, r, "apply", applyScript, in) })
+}
+
+// Settle notes at the source which rows were written at the destination, of one database, so that the next round takes them back. The worker's side is the
+// destination, where Sourcegraph only reads from then on, until the last round.
+func (w *Worker) Settle(ctx context.Context, image Image, source *Worker, there Image, database string, r Round) error {
+	return flow(func(out io.Writer) error { return w.changes(ctx, image, database, r, "settle", settleScript, out) },
+		func(in io.Reader) error { return source.apply(ctx, there, database, r, "take", takeScript, in) })
+}
+
+// flow gives to write what read writes.
+func flow(read func(io.Writer) error, write func(io.Reader) error) error {
 	in, out := io.Pipe()
-	read := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
-		err := w.changes(ctx, image, database, r, out)
+		err := read(out)
 		out.CloseWithError(err)
-		read <- err
+		done <- err
 	}()
-	err := to.apply(ctx, there, database, r.Name, in)
+	err := write(in)
 	in.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever reads for it stops
 	var why diag.List
-	if broken := <-read; errors.As(broken, &why) {
+	if broken := <-done; errors.As(broken, &why) {
 		return broken // the other side only says that there was no more
 	} else if err == nil {
 		err = broken
@@ -108,12 +133,15 @@ func (w *Worker) Carry(ctx context.Context, image Image, to *Worker, there Image
 
 // Able proves that what is written elsewhere can be applied to a database.
 func (w *Worker) Able(ctx context.Context, image Image, database string) error {
-	return w.apply(ctx, image, database, "nothing", strings.NewReader("ROLLBACK;\n\\echo APPLIED nothing\n"))
+	return w.apply(ctx, image, database, Round{Name: "nothing"}, "apply", applyScript, strings.NewReader("ROLLBACK;\n\\echo APPLIED nothing\n"))
 }
 
+// takeScript does to a database what a stream says, which has its own begin and end.
+const takeScript = "use \"$DATABASE\"\nask --output=/dev/null\n"
+
 // changes writes the statements of a round.
-func (w *Worker) changes(ctx context.Context, image Image, database string, r Round, out io.Writer) error {
-	t := w.round("changes-"+database, database, image, changesScript)
+func (w *Worker) changes(ctx context.Context, image Image, database string, r Round, name, text string, out io.Writer) error {
+	t := w.round(name+"-"+database, database, image, text)
 	for name, value := range map[string]string{"ROUND": r.Name, "APPLIED": r.Applied, "MODE": string(r.Mode), "SUMS": strings.Join(r.Sums, " "), "LIMIT": fmt.Sprint(r.Limit)} {
 		t.Env[name] = value
 	}
@@ -132,14 +160,15 @@ func (w *Worker) changes(ctx context.Context, image Image, database string, r Ro
 }
 
 // apply does the statements of a round.
-func (w *Worker) apply(ctx context.Context, image Image, database, round string, in io.Reader) error {
-	t := w.round("apply-"+database, database, image, applyScript)
+func (w *Worker) apply(ctx context.Context, image Image, database string, r Round, name, text string, in io.Reader) error {
+	t := w.round(name+"-"+database, database, image, text)
+	t.Env["MODE"] = string(r.Mode)
 	var done bytes.Buffer
 	exit, said, err := w.Tasks.Pipe(ctx, t, in, &done)
 	if err != nil {
 		return err
 	}
-	if exit != 0 || strings.TrimSpace(done.String()) != "APPLIED "+round {
+	if exit != 0 || strings.TrimSpace(done.String()) != "APPLIED "+r.Name {
 		return diag.List{unsynced(t.Name, said)}
 	}
 	return nil

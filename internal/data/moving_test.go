@@ -13,7 +13,8 @@ import (
 // rounds carries what is written in s's databases to those of into.
 type rounds struct {
 	*machine
-	n int
+	n    int
+	mode Mode // of the last one
 }
 
 // read writes the statements of a round into a file.
@@ -22,7 +23,7 @@ func (r *rounds) read(mode Mode) (file string, out string, err error) {
 	if r.n > 0 {
 		applied = fmt.Sprint(r.n)
 	}
-	r.n++
+	r.n, r.mode = r.n+1, mode
 	file = filepath.Join(r.dir, "round")
 	out, err = r.run(map[string]string{"DATABASE": "pgsql", "ROUND": fmt.Sprint(r.n), "APPLIED": applied, "MODE": string(mode), "SUMS": sums, "LIMIT": "100000000"},
 		"exec 3>&1; { "+shared+movingScript+changesScript+"\n} >\"$DIR/round\" 2>&3")
@@ -30,7 +31,7 @@ func (r *rounds) read(mode Mode) (file string, out string, err error) {
 }
 
 func (r *rounds) apply() (string, error) {
-	return r.run(with(into, "DATABASE", "pgsql"), "exec <\"$DIR/round\"\n"+shared+movingScript+applyScript)
+	return r.run(with(into, "DATABASE", "pgsql", "MODE", string(r.mode)), "exec <\"$DIR/round\"\n"+shared+movingScript+applyScript)
 }
 
 func (r *rounds) must(mode Mode) {
@@ -64,7 +65,7 @@ func TestMoving(t *testing.T) {
 		INSERT INTO child (user_id) SELECT id FROM users;
 		CREATE TABLE hot (a text, b citext, n int, PRIMARY KEY (b, a)); INSERT INTO hot SELECT 'a' || n, 'b', 0 FROM generate_series(1, 50) n;
 		CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM users; SELECT lo_from_bytea(4711, 'hello')`)
-	s.must(nil, shared+movingScript+watchScript)
+	s.must(map[string]string{"BESIDE": ""}, shared+movingScript+watchScript)
 	s.dump("one", "")
 
 	// Somebody writes from the dump on.
@@ -90,11 +91,16 @@ func TestMoving(t *testing.T) {
 		time.Sleep(100 * time.Millisecond) // so that more is written between rounds
 	}
 	r.must(AndCompare)
+	r.starts()
+	r.must(OnlyRows)
+	r.counted()
 	close(stop)
 	wrote.Wait()
 	s.query("pgsql", `TRUNCATE repo_statistics; INSERT INTO repo_statistics VALUES (7); UPDATE users SET username = 'tmp' WHERE id = 1; UPDATE users SET username = 'user1' WHERE id = 2;
 		UPDATE users SET username = 'user2' WHERE id = 1; UPDATE hot SET b = 'B' WHERE a = 'a1'; REFRESH MATERIALIZED VIEW totals; SELECT lo_put(4711, 5, ' world'), lo_from_bytea(0, sha256('x'))`)
 	r.must(TheLast)
+	r.fenced("pgsql", true)
+	r.fenced("empty1", false)
 	if n := s.query("pgsql", "SELECT count(*) FROM users WHERE username LIKE 'writer%'"); len(n) < 2 {
 		t.Fatalf("%s rows were written meanwhile, so the test proves little", n)
 	}
@@ -104,9 +110,35 @@ func TestMoving(t *testing.T) {
 	}
 	r.equal()
 	r.counted()
+	r.machine.must(nil, shared+movingScript+"use pgsql; unfence")
+	r.fenced("pgsql", false)
 	r.refusals()
 	if left := s.query("pgsql", "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '00_berth%'; SELECT to_regnamespace('berth_moving') IS NULL"); left != "0\nt" {
 		t.Errorf("left behind: %s", left)
+	}
+}
+
+// starts: Sourcegraph starts at the destination and writes there, and the rounds take it back.
+func (r *rounds) starts() {
+	r.t.Helper()
+	beside := with(into, "BESIDE", "yes")
+	r.machine.must(beside, shared+movingScript+watchScript)
+	r.query("empty1", `UPDATE versions SET version = 'there'; INSERT INTO users (username) VALUES ('there'); DELETE FROM users WHERE id = 3;
+		INSERT INTO audit VALUES (now(), 'there', 1); TRUNCATE "odd NAME"`)
+	r.machine.must(beside, shared+movingScript+watchScript) // one that is killed is begun again
+	r.query("empty1", "DELETE FROM hot WHERE a = 'a50'")
+	r.machine.must(with(into, "DATABASE", "pgsql", "ROUND", "there", "SUMS", sums), "exec 3>&1; { "+shared+movingScript+settleScript+"\n} >\"$DIR/notes\" 2>&3")
+	if out := r.machine.must(map[string]string{"DATABASE": "pgsql"}, "exec <\"$DIR/notes\"\n"+shared+takeScript); out != "APPLIED there\n" {
+		r.t.Fatal(out)
+	}
+	r.fenced("empty1", true)
+}
+
+// fenced: whoever does not say that it writes can't.
+func (r *rounds) fenced(database string, want bool) {
+	r.t.Helper()
+	if out, err := r.run(nil, `psql --no-psqlrc -h "$DIR" -U sg --command "UPDATE versions SET version = version" `+database); (err != nil) != want {
+		r.t.Errorf("writing in %s: %v %s", database, err, out)
 	}
 }
 

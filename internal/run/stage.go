@@ -48,8 +48,40 @@ func (r *Run) Stage() int { return r.stage }
 // fallback stands for the step that a fallback is a part of: it is none of the plan's.
 const fallback = -1
 
+// Again lets a run that continues look whether what it had reached still runs: somebody may have changed it meanwhile, and the end says that it runs. A move
+// may have reached something on each of its sides. Where nothing was changed there is nothing to do.
+func (r *Run) Again() error {
+	var steps []plan.Step
+	for _, there := range []bool{false, true} {
+		if s, is := reached(r.Plan, r.Record, there); is {
+			steps = append(steps, s)
+		}
+	}
+	return r.Repeat(steps...)
+}
+
+// reached is the step by which what runs answered people, here or at the destination of a move, if it is done and what is left changes nothing that runs.
+func reached(p *plan.Plan, r *state.Record, there bool) (reached plan.Step, is bool) {
+	for _, s := range p.Steps {
+		begun, _ := r.HasBegun(s.ID)
+		mine := begun && (s.Config == plan.ConfigTo) == there
+		switch done := r.HasDone(s.ID); {
+		case mine && (s.Verb == plan.Roll || s.Verb == plan.Reach && s.Front == ""):
+			reached, is = s, done
+		case mine && s.Verb == plan.Reach:
+			is = false
+		case !done:
+			return reached, is && p.Stages[reached.Stage].Hop == p.Stages[s.Stage].Hop
+		}
+	}
+	return reached, is // only the end was not noted
+}
+
 // Carry does the steps of a plan, and falls back where a stage fails. What was canceled can be continued, so it does not fall back.
 func (r *Run) Carry(ctx context.Context) error {
+	if err := r.Again(); err != nil {
+		return err
+	}
 	err := r.Execute(ctx)
 	var problems diag.List
 	if !errors.As(err, &problems) || ctx.Err() != nil {

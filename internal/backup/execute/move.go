@@ -215,8 +215,21 @@ func (j *Job) mark(ctx context.Context, step plan.Step) (none run.Readiness, err
 	case stages.MarkCarried:
 		source.Phase, destination.Phase = state.Carried, state.Filled
 	case stages.MarkOpened:
-		// What the databases there hold before people can work there is what a move back compares with.
-		c, err := j.filled(ctx)
+		if was, err := state.MoveOf(ctx, here); err != nil || was != nil && was.Phase != state.Carried {
+			return none, err // it continues after a kill, and people may have worked there since
+		}
+		source.Phase, destination = state.Opened, nil
+		if !j.short() {
+			// What the databases there hold before people can work there is what a move back compares with.
+			c, err := j.worker(plan.Step{Config: plan.ConfigTo}).Contents(ctx, j.There.image(), j.sums())
+			if err != nil {
+				return none, err
+			}
+			source.Tables = c.Tables
+		}
+	case stages.MarkCounted:
+		// The rounds counted it, so nobody has to wait for that.
+		c, err := j.worker(plan.Step{Config: plan.ConfigTo}).Kept(ctx, j.There.image())
 		if err != nil {
 			return none, err
 		}

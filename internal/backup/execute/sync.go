@@ -32,9 +32,12 @@ func (j *Job) short() bool { return j.record.Plan.Has(plan.Watch) }
 // limit is how many bytes notes may take: a tenth of the databases, and a bit.
 func (j *Job) limit() int64 { return j.record.Plan.Bytes/10 + 256<<20 }
 
-// watch begins to note which rows are written. What an earlier try noted is gone then, so that all is dumped after it.
+// watch begins to note which rows are written. What an earlier try noted at the source is gone then, so that all is dumped after it.
 func (j *Job) watch(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
 	w := j.worker(step)
+	if step.Config == plan.ConfigTo {
+		return done, w.Beside(ctx, j.There.image())
+	}
 	facts, err := w.Inspect(ctx, j.image())
 	if err != nil {
 		return done, err
@@ -57,7 +60,12 @@ func (j *Job) unwatch(ctx context.Context, step plan.Step) (run.Readiness, error
 
 // sync carries what was written, in rounds.
 func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
-	mode := map[string]data.Mode{stages.SyncRows: data.OnlyRows, stages.SyncCompare: data.AndCompare, stages.SyncLast: data.TheLast}[step.Object]
+	mode := map[string]data.Mode{stages.SyncRows: data.OnlyRows, stages.SyncCompare: data.AndCompare, stages.SyncSettle: data.OnlyRows, stages.SyncLast: data.TheLast}[step.Object]
+	if step.Object == stages.SyncSettle {
+		if err := j.settle(ctx, step); err != nil {
+			return done, err
+		}
+	}
 	for n, before := 1, time.Duration(0); ; n++ {
 		began := j.Env.Now()
 		if err := j.round(ctx, step, mode); err != nil {
@@ -68,26 +76,45 @@ func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err
 			return run.Readiness{How: fmt.Sprintf("all data is there, and the last writes are equal, after %.1f s", took.Seconds())}, nil
 		}
 		if took < quick || n > 1 && mode == data.OnlyRows && took > before*3/4 {
-			how := map[string]string{stages.SyncCompare: "every table is equal to the source; "}[step.Object]
-			return run.Readiness{How: fmt.Sprintf("%srounds: %d, the last one in %.1f s", how, n, took.Seconds())}, nil
+			return run.Readiness{How: map[string]string{stages.SyncRows: fmt.Sprintf("rounds: %d, the last one in %.1f s", n, took.Seconds()),
+				stages.SyncCompare: "every table is equal to the source", stages.SyncSettle: "what started there left the data as it is at the source"}[step.Object]}, nil
 		}
 		mode, before = data.OnlyRows, took
 	}
 }
 
+// settle notes at the source what Sourcegraph wrote at the destination when it started there, so that the next round takes it back.
+func (j *Job) settle(ctx context.Context, step plan.Step) error {
+	return j.each(step, j.next(data.OnlyRows), func(from, to *data.Worker, database string, r data.Round) error {
+		return to.Settle(ctx, j.There.image(), from, j.image(), database, r)
+	})
+}
+
 // round carries what was written since the last round, of all databases at once.
 func (j *Job) round(ctx context.Context, step plan.Step, mode data.Mode) error {
-	r := data.Round{Name: strconv.FormatInt(j.Env.Now().UnixNano(), 10), Applied: j.applied, Mode: mode, Sums: j.sums(), Limit: j.limit()}
-	from, to := j.worker(step), j.worker(plan.Step{ID: step.ID, Config: plan.ConfigTo})
-	var g errgroup.Group
-	for _, database := range j.At.Stack.Databases {
-		g.Go(func() error { return from.Carry(ctx, j.image(), to, j.There.image(), database, r) })
-	}
-	err := g.Wait()
+	r := j.next(mode)
+	err := j.each(step, r, func(from, to *data.Worker, database string, r data.Round) error {
+		return from.Carry(ctx, j.image(), to, j.There.image(), database, r)
+	})
 	if err == nil {
 		j.applied = r.Name
 	}
 	return err
+}
+
+// next is a round that no other one is.
+func (j *Job) next(mode data.Mode) data.Round {
+	return data.Round{Name: strconv.FormatInt(j.Env.Now().UnixNano(), 10), Applied: j.applied, Mode: mode, Sums: j.sums(), Limit: j.limit()}
+}
+
+// each does a round of all databases at once, with the workers of both sides.
+func (j *Job) each(step plan.Step, r data.Round, do func(from, to *data.Worker, database string, r data.Round) error) error {
+	from, to := j.worker(step), j.worker(plan.Step{ID: step.ID, Config: plan.ConfigTo})
+	var g errgroup.Group
+	for _, database := range j.At.Stack.Databases {
+		g.Go(func() error { return do(from, to, database, r) })
+	}
+	return g.Wait()
 }
 
 // able proves that the destination takes what is written at the source.
@@ -105,15 +132,6 @@ func (j *Job) able(ctx context.Context, w *data.Worker) error {
 		}
 	}
 	return problems.Err()
-}
-
-// filled is what the databases of the destination hold before people can work there.
-func (j *Job) filled(ctx context.Context) (*data.Contents, error) {
-	w := j.worker(plan.Step{Config: plan.ConfigTo})
-	if j.short() {
-		return w.Kept(ctx, j.There.image())
-	}
-	return w.Contents(ctx, j.There.image(), j.sums())
 }
 
 // guarded does a step while rows are noted, and stops it when the notes take too much room. The source is left without notes then: a full disk would

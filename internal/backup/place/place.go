@@ -33,6 +33,11 @@ type Files interface {
 	List(ctx context.Context, dir string) ([]File, error)
 	// Delete deletes files; those that are not there are no error.
 	Delete(ctx context.Context, names ...string) error
+	// Unfinished gives what is below a folder of files that are not whole: they are being written, or whoever wrote them was killed. They have the names that
+	// they would get. Where that may not be asked, there are none.
+	Unfinished(ctx context.Context, dir string) ([]File, error)
+	// Discard deletes what Unfinished gives.
+	Discard(ctx context.Context, dir string) error
 }
 
 // File is a file at a place.
@@ -107,21 +112,27 @@ func (f Folder) Get(_ context.Context, name string) (io.ReadCloser, error) {
 }
 
 // List walks the folder. What is not whole is left out, and so is what goes away meanwhile.
-func (f Folder) List(_ context.Context, dir string) ([]File, error) {
+func (f Folder) List(_ context.Context, dir string) ([]File, error) { return f.list(dir, true) }
+
+// Unfinished walks the folder, too.
+func (f Folder) Unfinished(_ context.Context, dir string) ([]File, error) { return f.list(dir, false) }
+
+func (f Folder) list(dir string, whole bool) ([]File, error) {
 	var out []File
 	root := f.path(dir)
 	err := filepath.WalkDir(root, func(at string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), unfinished) {
+		if err != nil || entry.IsDir() {
 			return err
 		}
+		name, part := strings.CutPrefix(entry.Name(), unfinished)
 		info, err := entry.Info()
-		if err != nil {
+		if err != nil || part == whole {
 			return nil
 		}
-		below, err := filepath.Rel(root, at)
+		below, err := filepath.Rel(root, filepath.Join(filepath.Dir(at), name))
 		out = append(out, File{Name: path.Join(dir, filepath.ToSlash(below)), Size: info.Size(), Modified: info.ModTime()})
 		return err
 	})
@@ -138,7 +149,22 @@ func (f Folder) Delete(_ context.Context, names ...string) error {
 		if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("delete %s: %w", at, err)
 		}
-		_ = os.Remove(filepath.Join(filepath.Dir(at), unfinished+filepath.Base(at)))
+		_ = os.Remove(filepath.Dir(at)) // it stays while there is something in it
+	}
+	return nil
+}
+
+// Discard deletes files that are not whole, and folders that are empty then.
+func (f Folder) Discard(ctx context.Context, dir string) error {
+	files, err := f.Unfinished(ctx, dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		at := f.path(file.Name)
+		if err := os.Remove(filepath.Join(filepath.Dir(at), unfinished+filepath.Base(at))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("delete what is not whole of %s: %w", at, err)
+		}
 		_ = os.Remove(filepath.Dir(at)) // it stays while there is something in it
 	}
 	return nil

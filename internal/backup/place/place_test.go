@@ -71,6 +71,33 @@ func contract(t *testing.T, p Files) {
 	if all, err := p.List(ctx, "sg/2"); err != nil || len(all) != 1 || all[0].Size != int64(len(large)) {
 		t.Errorf("what could not be replaced is another: %v %v", all, err)
 	}
+	if none, err := p.Unfinished(ctx, "sg"); err != nil || len(none) > 0 {
+		t.Errorf("left of what broke: %v %v", none, err)
+	}
+	// One that is killed while it writes leaves what others can find and delete.
+	writing, killed := io.Pipe()
+	put := make(chan error, 1)
+	go func() { put <- p.Put(ctx, "sg/3/killed", writing) }()
+	if _, err := killed.Write(large[:piece]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := killed.Write([]byte("x")); err != nil { // so the first piece is under way
+		t.Fatal(err)
+	}
+	if left, err := p.Unfinished(ctx, "sg"); err != nil || len(left) != 1 || left[0].Name != "sg/3/killed" {
+		t.Errorf("what is not whole: %v %v", left, err)
+	}
+	if all, err := p.List(ctx, "sg/3"); err != nil || len(all) > 0 {
+		t.Errorf("what is not whole is listed: %v %v", all, err)
+	}
+	if err := p.Discard(ctx, "sg"); err != nil {
+		t.Error(err)
+	}
+	if left, err := p.Unfinished(ctx, "sg"); err != nil || len(left) > 0 {
+		t.Errorf("not deleted: %v %v", left, err)
+	}
+	killed.CloseWithError(broken)
+	<-put
 	if none, err := p.List(ctx, "nobody"); err != nil || len(none) > 0 {
 		t.Errorf("%v %v", none, err)
 	}

@@ -367,3 +367,57 @@ func (b *Bucket) Delete(ctx context.Context, names ...string) error {
 	}
 	return nil
 }
+
+// upload is a file that is written in pieces, and not whole yet.
+type upload struct {
+	Key       string
+	UploadID  string `xml:"UploadId"`
+	Initiated time.Time
+}
+
+// uploads asks which files are not whole. A store keeps the pieces of those whose writer was killed, and lets them be paid for. Whoever may write may
+// not always ask that; then nobody knows of any.
+func (b *Bucket) uploads(ctx context.Context, dir string) (all []upload, err error) {
+	query := url.Values{"uploads": {""}, "prefix": {path.Join(b.Prefix, dir) + "/"}}
+	for {
+		var answer struct {
+			Upload      []upload
+			IsTruncated bool
+		}
+		err := b.read(ctx, http.MethodGet, "", query, nil, &answer)
+		var refused *Refused
+		if errors.As(err, &refused) && refused.Status < 500 {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list what is not whole of %s: %w", b.At(dir), err)
+		}
+		all = append(all, answer.Upload...)
+		if !answer.IsTruncated || len(answer.Upload) == 0 {
+			return all, nil
+		}
+		last := answer.Upload[len(answer.Upload)-1]
+		query.Set("key-marker", last.Key)
+		query.Set("upload-id-marker", last.UploadID)
+	}
+}
+
+// Unfinished asks which files are not whole. Nobody says how large their pieces are.
+func (b *Bucket) Unfinished(ctx context.Context, dir string) (out []File, err error) {
+	all, err := b.uploads(ctx, dir)
+	for _, u := range all {
+		out = append(out, File{Name: strings.TrimPrefix(strings.TrimPrefix(u.Key, b.Prefix), "/"), Modified: u.Initiated})
+	}
+	return out, err
+}
+
+// Discard deletes the pieces of files that are not whole.
+func (b *Bucket) Discard(ctx context.Context, dir string) error {
+	all, err := b.uploads(ctx, dir)
+	for _, u := range all {
+		if _, err := b.do(ctx, http.MethodDelete, u.Key, url.Values{"uploadId": {u.UploadID}}, nil); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("delete what is not whole of %s: %w", b.At(u.Key), err)
+		}
+	}
+	return err
+}

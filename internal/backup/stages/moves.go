@@ -14,6 +14,7 @@ func mark(what string) []plan.Step { return one(plan.Mark, what) }
 const (
 	MarkCarried  = "data is carried"
 	MarkOpened   = "the destination opens"
+	MarkCounted  = "what the destination held"
 	MarkMoved    = "moved"
 	MarkLeft     = "the destination is left"
 	MarkReturned = "returned"
@@ -23,6 +24,7 @@ const (
 const (
 	SyncRows    = "rows that were written"
 	SyncCompare = "rows that were written, and compare all tables"
+	SyncSettle  = "rows that the destination wrote"
 	SyncLast    = "what was written last"
 )
 
@@ -34,8 +36,9 @@ var moves = []stage{
 			return "the databases of " + r.To.String() + " start, with a maintenance page; they have to be empty"
 		},
 		steps: slices.Concat(onTo(paged(plan.MovePage, reach(stack.Closed))), onTo(one(plan.Check, "empty databases")), mark(MarkCarried))},
-	readying(long),
-	closing(long),
+	readying(),
+	{name: "close", of: plan.Move, when: long, closed: true, opens: true, text: say("everything here but the databases stops; people see a maintenance page"),
+		steps: paged(plan.MovePage, reach(stack.Closed))},
 	{name: "dump", of: plan.Move, when: long, rate: copyRate, closed: true, opens: true,
 		text:  say("dumps all databases, which nobody writes to now, and counts their rows"),
 		steps: one(plan.Dump, "databases")},
@@ -49,29 +52,31 @@ var moves = []stage{
 	{name: "sync", of: plan.Move, when: short, rate: countRate,
 		text:  say("carries the rows that were written since, until few are left, and compares every table in one snapshot on both sides; Sourcegraph answers meanwhile"),
 		steps: slices.Concat(one(plan.Sync, SyncRows), one(plan.Sync, SyncCompare))},
-	readying(short),
-	closing(short),
+	{name: "ready", of: plan.Move, when: short,
+		text:  say("all images are brought there, and all but workers starts behind the page; what that writes is taken back; Sourcegraph answers here meanwhile"),
+		steps: slices.Concat(onTo(one(plan.Fetch, "images")), onTo(one(plan.Watch, "written rows")), onTo(paged(plan.MovePage, reach(stack.Answering))), one(plan.Sync, SyncSettle))},
+	{name: "close", of: plan.Move, when: short, closed: true, opens: true, text: say("people see a maintenance page here"), steps: paged(plan.MovePage, reach(stack.BehindPage))},
 	{name: "catch up", of: plan.Move, when: short, closed: true, opens: true,
-		text:  say("carries the last written rows, compares each of them, and carries sequences and large objects"),
+		text:  say("the databases here take no more writes; carries the last written rows, compares each of them, and carries large objects"),
 		steps: one(plan.Sync, SyncLast)},
-	{name: "start", of: plan.Move, closed: true, opens: true, text: say("the rest starts there, behind the maintenance page; workers start when it is gone"),
+	{name: "start", of: plan.Move, when: long, closed: true, opens: true, text: say("the rest starts there, behind the maintenance page; workers start when it is gone"),
 		steps: onTo(paged(plan.MovePage, reach(stack.Answering)))},
 	{name: "prove", of: plan.Move, closed: true, opens: true, text: say("proves that a search is answered there"), steps: onTo(behind(one(plan.Prove, "search")))},
 	{name: "open", of: plan.Move, when: long, rate: countRate, closed: true,
 		text: func(r *Request) string {
 			return "counts all tables once more, for berth move back; then people can work at " + r.To.URL
 		},
-		steps: slices.Concat(mark(MarkOpened), onTo(paged("", reach(stack.Open))))},
-	{name: "open", of: plan.Move, when: short, closed: true, text: func(r *Request) string { return "people can work at " + r.To.URL },
-		steps: slices.Concat(mark(MarkOpened), onTo(paged("", reach(stack.Open))))},
-	{name: "leave", of: plan.Move, text: say("the page here says where Sourcegraph is now; the databases here stay as they are"),
-		steps: paged(plan.MovedPage, reach(stack.Closed))},
+		steps: opening()},
+	{name: "open", of: plan.Move, when: short, closed: true, text: func(r *Request) string { return "people can work at " + r.To.URL }, steps: opening()},
+	{name: "leave", of: plan.Move, when: long, text: say(leaving), steps: paged(plan.MovedPage, reach(stack.Closed))},
+	{name: "leave", of: plan.Move, when: short, text: say("everything here but the databases stops; " + leaving), steps: slices.Concat(paged(plan.MovedPage, reach(stack.Closed)), mark(MarkCounted))},
 	{name: "clean up", of: plan.Move, when: long, text: say("deletes the dumps on both sides"), steps: slices.Concat(pruned(), mark(MarkMoved))},
 	{name: "clean up", of: plan.Move, when: short, text: say("deletes the dumps, the triggers and their notes on both sides"), steps: slices.Concat(pruned(), unwatched(), mark(MarkMoved))},
 
 	{name: "close", of: plan.MoveBack, text: say("everything but the databases stops there; the data stays there until you delete it"),
 		steps: slices.Concat(mark(MarkLeft), onTo(paged(plan.MovePage, reach(stack.Closed))))},
-	{name: "open", of: plan.MoveBack, text: say("everything starts here, with the data that is here"), steps: paged("", reach(stack.Open))},
+	{name: "open", of: plan.MoveBack, when: long, text: say("everything starts here, with the data that is here"), steps: paged("", reach(stack.Open))},
+	{name: "open", of: plan.MoveBack, when: short, text: say("everything starts here, with the data that is here"), steps: reopening()},
 	{name: "prove", of: plan.MoveBack, text: say("proves that a search is answered here"), steps: one(plan.Prove, "search")},
 	{name: "clean up", of: plan.MoveBack, when: long, text: say("deletes the dumps on both sides"), steps: slices.Concat(pruned(), mark(MarkReturned))},
 	{name: "clean up", of: plan.MoveBack, when: short, text: say("deletes the dumps, the triggers and their notes on both sides"),
@@ -88,22 +93,28 @@ var (
 		text: say("checks the indexes there with amcheck"), steps: onTo(one(plan.Index, "indexes"))}
 )
 
+const leaving = "the page here says where Sourcegraph is now; the databases here stay as they are"
+
 // long and short say which moves a stage is part of: of those that close the source before they copy, or after.
 func long(r *Request) bool  { return !r.Short }
 func short(r *Request) bool { return r.Short }
 
 // readying is the stage that does at the destination, while Sourcegraph answers at the source, all that needs no data. What is not ready in time starts later.
-func readying(when func(*Request) bool) stage {
+func readying() stage {
 	ahead := reach(stack.Ahead)
 	ahead[0].Verb = plan.Begin
-	return stage{name: "ready", of: plan.Move, when: when, text: say("all images are brought there, and what reads no database starts; Sourcegraph answers here meanwhile"),
+	return stage{name: "ready", of: plan.Move, when: long, text: say("all images are brought there, and what reads no database starts; Sourcegraph answers here meanwhile"),
 		steps: onTo(slices.Concat(one(plan.Fetch, "images"), paged(plan.MovePage, ahead)))}
 }
 
-// closing is the stage from which on nobody writes.
-func closing(when func(*Request) bool) stage {
-	return stage{name: "close", of: plan.Move, when: when, closed: true, opens: true, text: say("everything here but the databases stops; people see a maintenance page"),
-		steps: paged(plan.MovePage, reach(stack.Closed))}
+// reopening are the steps by which the source of a short move answers again: its databases take writes, and nothing is noted of them.
+func reopening() []plan.Step {
+	return slices.Concat(one(plan.Unwatch, "written rows"), paged("", reach(stack.Open)))
+}
+
+// opening are the steps from which on people work at the destination.
+func opening() []plan.Step {
+	return slices.Concat(mark(MarkOpened), onTo(paged("", reach(stack.Open))))
 }
 
 // serving is the stage of a short move that does while Sourcegraph answers what another one does while it is closed.

@@ -65,26 +65,42 @@ sync
   sync rows that were written, and compare all tables file
 ready
   fetch images to
-  begin destination ahead to (page: move)
-close, else reach file again
-  reach sourcegraph closed file (page: move)
-catch up, else reach file again
-  sync what was written last file
-start, else reach file again
+  watch written rows to
   reach destination answering to (page: move)
-prove, else reach file again
+  sync rows that the destination wrote file
+close, else unwatch file again, else reach file again
+  reach sourcegraph behind file (page: move)
+catch up, else unwatch file again, else reach file again
+  sync what was written last file
+prove, else unwatch file again, else reach file again
   prove search to
 open
   mark the destination opens file
   reach destination  to
 leave
   reach sourcegraph closed file (page: moved)
+  mark what the destination held file
 clean up
   prune dumps file
   prune dumps to
   unwatch written rows file
   unwatch written rows to
   mark moved file
+`},
+		{plan.MoveBack, true, `close
+  mark the destination is left file
+  reach destination closed to (page: move)
+open
+  unwatch written rows file
+  reach sourcegraph  file
+prove
+  prove search file
+clean up
+  prune dumps file
+  prune dumps to
+  unwatch written rows file
+  unwatch written rows to
+  mark returned file
 `},
 		{plan.MoveBack, false, `close
   mark the destination is left file

@@ -159,9 +159,11 @@ func Plan(r Request) *plan.Plan {
 			p.Downtime += made.Seconds
 		}
 		if s.opens {
-			back := paged("", reach(stack.Open))[0]
-			back.Object = "the move failed; Sourcegraph answers again where it was, and nothing was lost"
-			made.Fallback, made.Again = []plan.Step{back}, true
+			made.Fallback, made.Again = paged("", reach(stack.Open)), true
+			if r.Short {
+				made.Fallback = reopening()
+			}
+			made.Fallback[0].Object = "the move failed; Sourcegraph answers again where it was, and nothing was lost"
 		}
 		p.Append(made, s.steps)
 	}

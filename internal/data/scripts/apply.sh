@@ -17,3 +17,4 @@ CREATE TABLE IF NOT EXISTS berth_moving.tables (name text PRIMARY KEY, n bigint 
 SQL
   cat
 } | ask --output=/dev/null
+if [ "$MODE" = last ]; then renew; fi

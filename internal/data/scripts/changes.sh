@@ -4,8 +4,7 @@
 use "$DATABASE"
 echo "$forms"
 has berth_moving.shape || { echo "nothing notes any more which rows of $DATABASE are written" >&2; exit 5; }
-noting=$(ask --command "SELECT count(*) = 2 * (SELECT count(*) FROM berth_moving.watched) FROM pg_trigger WHERE tgname IN ('00_berth_moving', '00_berth_emptied') AND tgenabled = 'A'")
-[ "$noting" = t ] || { echo "some tables of $DATABASE have no trigger any more that notes which rows are written" >&2; exit 5; }
+noting A || { echo "some tables of $DATABASE have no trigger any more that notes which rows are written" >&2; exit 5; }
 [ "$(shape)" = "$(ask --command 'SELECT shape FROM berth_moving.shape')" ] || { echo "the tables of $DATABASE were changed since the move began: columns, indexes or constraints" >&2; exit 5; }
 noted=$(ask --command "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class WHERE relnamespace = 'berth_moving'::regnamespace AND relkind = 'r'")
 [ "$noted" -le "$LIMIT" ] || { echo "the notes about $DATABASE have $((noted >> 20)) MiB" >&2; exit 7; }
@@ -15,10 +14,11 @@ SELECT format('DELETE FROM berth_moving.%s WHERE txid_visible_in_snapshot(%s, (S
 SQL
 ask --command "SELECT format('ANALYZE berth_moving.rows_%s;', id) FROM berth_moving.touched()" | ask
 if [ "$MODE" = last ]; then
-  # A statement of a program that was stopped comes to its end, and may write.
+  # From here on, nobody writes: Sourcegraph's services still run, and are stopped when people work at the destination.
+  fence
   waited=0
   while [ "$(ask --command "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-    AND (backend_xid IS NOT NULL OR usename = current_user AND state LIKE ANY (ARRAY['active', 'idle in transaction%']))")" != 0 ]; do
+    AND backend_xid IS NOT NULL")" != 0 ]; do
     [ "$waited" -lt 100 ] || { echo "somebody still writes to $DATABASE" >&2; exit 6; }
     waited=$((waited + 1))
     sleep 0.1
@@ -58,6 +58,12 @@ SELECT concat_ws(E'\n', by_key, pg_temp.say(by_key), pg_temp.say(format('COPY %s
       measure, there, plain)), '\echo :''found''', pg_temp.say(') FROM d;')) FROM berth_work ORDER BY id;
 \o
 \i :script
+-- What no trigger notes: sequences, and at the end large objects and views that hold data.
+\o :script
+SELECT format($f$SELECT format('SELECT setval(%%L, %%s, %%L);', %L, last_value, is_called) FROM %I.%I;$f$, format('%I.%I', schemaname, sequencename), schemaname, sequencename)
+  FROM pg_sequences WHERE schemaname NOT LIKE 'pg\_%' AND schemaname <> 'berth_moving';
+\o
+\i :script
 \if :comparing
 \echo DELETE FROM berth_moving.tables;
 \o :script
@@ -70,10 +76,9 @@ SELECT concat_ws(E'\n', format('SELECT n || '' '' || coalesce(s::text, ''-'') AS
 \i :script
 \endif
 \if :ending
--- What no trigger notes: sequences, large objects, and views that hold data.
+-- From here on Sourcegraph writes at the destination.
+\echo 'SELECT format(''ALTER ROLE CURRENT_USER IN DATABASE %I RESET default_transaction_read_only'', current_database()) \\gexec'
 \o :script
-SELECT format($f$SELECT format('SELECT setval(%%L, %%s, %%L);', %L, last_value, is_called) FROM %I.%I;$f$, format('%I.%I', schemaname, sequencename), schemaname, sequencename)
-  FROM pg_sequences WHERE schemaname NOT LIKE 'pg\_%' AND schemaname <> 'berth_moving';
 SELECT pg_temp.say(format('REFRESH MATERIALIZED VIEW %I.%I;', schemaname, matviewname)) FROM pg_matviews WHERE ispopulated AND schemaname NOT LIKE 'pg\_%' AND schemaname <> 'berth_moving';
 SELECT concat_ws(E'\n', pg_temp.say('CREATE TEMP TABLE berth_pages (id oid, page int, content bytea) ON COMMIT DROP;'), pg_temp.say('COPY berth_pages FROM stdin;'),
     'COPY (SELECT loid, pageno, data FROM pg_largeobject) TO STDOUT;', pg_temp.say('\.'), pg_temp.say('SELECT lo_unlink(oid) FROM pg_largeobject_metadata;'),
@@ -88,3 +93,12 @@ COMMIT;
 \echo '\\echo APPLIED' :round
 SQL
 rm -f "$script"
+if [ "$MODE" = last ]; then
+  # That nobody wrote is proven, and not only assumed: the triggers note what comes after the moment of this round.
+  after=$(ask --set round="$ROUND" <<'SQL'
+SELECT format('SELECT %L FROM berth_moving.rows_%s WHERE NOT txid_visible_in_snapshot(berth_tx, (SELECT snapshot FROM berth_moving.rounds WHERE id = %L)) LIMIT 1;', name, id, :'round')
+  FROM berth_moving.touched() \gexec
+SQL
+)
+  [ -z "$after$(older | grep -v '^0$')" ] || { echo "somebody still writes to $DATABASE: $after" >&2; exit 6; }
+fi

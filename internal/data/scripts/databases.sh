@@ -59,7 +59,8 @@ fi
 # Sourcegraph trusts the certificates of its system where no others are named; psql does from 16 on, if a variable says so.
 own_authority=${PGSSLROOTCERT:-}
 
-export PGOPTIONS='-c client_min_messages=warning'
+# Where a move lets sessions only read, those of berth still write.
+export PGOPTIONS='-c client_min_messages=warning -c default_transaction_read_only=off'
 databases='pgsql codeintel-db codeinsights-db'
 ask() { psql --no-psqlrc --quiet --no-align --tuples-only --set ON_ERROR_STOP=1 "$@"; }
 

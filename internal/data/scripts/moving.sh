@@ -29,10 +29,67 @@ END \$do\$;
 SQL
 }
 
+# noting MODE tells whether every table in the database in use has the triggers that note its rows, as MODE: A for always, O for all but what rounds write.
+noting() {
+  has berth_moving.shape && [ "$(ask --command "SELECT count(*) = 2 * (SELECT count(*) FROM berth_moving.watched)
+    FROM pg_trigger WHERE tgname IN ('00_berth_moving', '00_berth_emptied') AND tgenabled = '$1'")" = t ]
+}
+
+# fence lets all sessions of Sourcegraph's user in the database in use only read, but for those that say that they write, as berth's do. It takes a moment,
+# while it takes long to stop all services; it lasts when berth is killed, until unfence.
+fence() {
+  setting 'SET default_transaction_read_only = on'
+  renew
+}
+
+# unfence takes back what fence did, if it did.
+unfence() {
+  [ "$(ask --command "SELECT EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+    AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND 'default_transaction_read_only=on' = ANY (setconfig))")" = t ] || return 0
+  setting 'RESET default_transaction_read_only'
+  renew
+}
+
+setting() {
+  ask <<SQL
+SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %I $1', current_database()) \gexec
+SQL
+}
+
+# renew ends the sessions of Sourcegraph's user that began before now, since a session keeps the settings that it began with. Sourcegraph opens others.
+renew() {
+  since=$(ask --command 'SELECT extract(epoch FROM clock_timestamp())')
+  tries=0
+  until [ "$(older)" = 0 ]; do
+    [ "$tries" -lt 100 ] || { echo "sessions of $name do not end" >&2; exit 6; }
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+}
+
+# older ends sessions that began before, and tells how many there were.
+older() {
+  ask --command "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND backend_type = 'client backend'
+    AND pid <> pg_backend_pid() AND backend_start <= to_timestamp($since)"
+}
+
 # unwatch ends the noting of rows in the database in use, and leaves nothing of it.
 unwatch() {
-  patiently "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname IN ('00_berth_moving', '00_berth_emptied')"
+  unfence
+  untrigger
   ask --command 'DROP SCHEMA IF EXISTS berth_moving CASCADE'
+}
+
+untrigger() {
+  patiently "SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname IN ('00_berth_moving', '00_berth_emptied')"
+}
+
+# unnote is unwatch at the destination: what the rounds count stays.
+unnote() {
+  untrigger
+  ask <<'SQL'
+SELECT format('DROP TABLE berth_moving.%I CASCADE', relname) FROM pg_class WHERE relnamespace = to_regnamespace('berth_moving') AND relkind = 'r' AND relname <> 'tables' \gexec
+SQL
 }
 
 # shape is a sum of what tables are made of: of columns, indexes and constraints.

@@ -41,10 +41,8 @@ func (c *Conductor) Carry(ctx context.Context, r *state.Record) error {
 // Carry runs a plan's steps, and falls back where a stage fails.
 func Carry(ctx context.Context, s *Steps) error {
 	one := s.Runner.New(s.Plan, s.target(), 0)
-	if reached, is := stages.Reached(s.Plan, s.Runner.Record); is {
-		if err := one.Repeat(reached); err != nil {
-			return err
-		}
+	if err := one.Again(); err != nil {
+		return err
 	}
 	err := one.Execute(ctx)
 	var problems diag.List

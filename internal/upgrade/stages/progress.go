@@ -9,7 +9,6 @@ import (
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/plan"
-	"berth/internal/stack"
 	"berth/internal/state"
 )
 
@@ -242,21 +241,4 @@ func (u *Progress) Now() string {
 		return "a page answers and shows the reason; nothing was lost"
 	}
 	return "between " + h.From + " and " + h.To + ": some services have one release, some the other"
-}
-
-// Reached is the step by which a release of an upgrade or a rollback answered people, if it is done and what is left changes nothing that runs.
-// A run that continues does it again: somebody may have changed what runs meanwhile, and the end says that it runs.
-func Reached(p *plan.Plan, r *state.Record) (reached plan.Step, is bool) {
-	for _, s := range p.Steps {
-		begun, _ := r.HasBegun(s.ID)
-		switch done := r.HasDone(s.ID); {
-		case begun && (s.Verb == plan.Roll || s.Verb == plan.Reach && s.Front == string(stack.Open)):
-			reached, is = s, done
-		case begun && s.Verb == plan.Reach:
-			is = false
-		case !done:
-			return reached, is && p.Stages[reached.Stage].Hop == p.Stages[s.Stage].Hop
-		}
-	}
-	return reached, is // only the end was not noted
 }
