@@ -48,6 +48,9 @@ type Round struct {
 	Mode    Mode
 	Sums    []string // tables whose contents are added up when all are compared
 	Limit   int64    // bytes that the notes about a database may take
+
+	Ready func()    // of the last one: called when only what was written last is to be carried
+	Go    io.Reader // of the last one: gives a line when nobody writes any more
 }
 
 // Watch begins to note which rows are written at the source, from nothing. The rows that are noted are there for the rounds.
@@ -145,7 +148,10 @@ func (w *Worker) changes(ctx context.Context, image Image, database string, r Ro
 	for name, value := range map[string]string{"ROUND": r.Name, "APPLIED": r.Applied, "MODE": string(r.Mode), "SUMS": strings.Join(r.Sums, " "), "LIMIT": fmt.Sprint(r.Limit)} {
 		t.Env[name] = value
 	}
-	exit, said, err := w.Tasks.Pipe(ctx, t, nil, out)
+	if r.Mode == TheLast {
+		out = &first{out, r.Ready}
+	}
+	exit, said, err := w.Tasks.Pipe(ctx, t, r.Go, out)
 	if err != nil || exit == 0 {
 		return err
 	}
@@ -157,6 +163,21 @@ func (w *Worker) changes(ctx context.Context, image Image, database string, r Ro
 		d.Code, d.Hint = "BERTH4617", "return with: berth move back   and move when people write less, or without --short-downtime"
 	}
 	return diag.List{d}
+}
+
+// first is a writer that tells when something was written, which is also when somebody reads.
+type first struct {
+	io.Writer
+	tell func()
+}
+
+func (f *first) Write(p []byte) (int, error) {
+	n, err := f.Writer.Write(p)
+	if f.tell != nil && err == nil {
+		f.tell()
+		f.tell = nil
+	}
+	return n, err
 }
 
 // apply does the statements of a round.

@@ -26,7 +26,7 @@ func (r *rounds) read(mode Mode) (file string, out string, err error) {
 	r.n, r.mode = r.n+1, mode
 	file = filepath.Join(r.dir, "round")
 	out, err = r.run(map[string]string{"DATABASE": "pgsql", "ROUND": fmt.Sprint(r.n), "APPLIED": applied, "MODE": string(mode), "SUMS": sums, "LIMIT": "100000000"},
-		"exec 3>&1; { "+shared+movingScript+changesScript+"\n} >\"$DIR/round\" 2>&3")
+		"exec 3>&1; echo go | { "+shared+movingScript+changesScript+"\n} >\"$DIR/round\" 2>&3")
 	return file, out, err
 }
 

@@ -62,6 +62,8 @@ type Job struct {
 	record *state.Record
 	// applied is the last round of a move that the destination has; "": this process knows of none.
 	applied string
+	// last is the last round of a move, once it stands by.
+	last *last
 }
 
 // most is how many bytes of a dump's files are in one part, if the files are not larger themselves: what a killed berth wrote of a part is written again.
@@ -88,6 +90,12 @@ func (j *Job) Carry(ctx context.Context, r *state.Record) error {
 				acts[v] = j.guarded(acts[v])
 			}
 		}
+		defer func() {
+			if j.last != nil { // what comes before it failed
+				j.last.end()
+				<-j.last.done
+			}
+		}()
 		return runner.New(r.Plan, &run.Acts{By: acts}, 0).Carry(ctx)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
@@ -60,11 +61,18 @@ func (j *Job) unwatch(ctx context.Context, step plan.Step) (run.Readiness, error
 
 // sync carries what was written, in rounds.
 func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
-	mode := map[string]data.Mode{stages.SyncRows: data.OnlyRows, stages.SyncCompare: data.AndCompare, stages.SyncSettle: data.OnlyRows, stages.SyncLast: data.TheLast}[step.Object]
-	if step.Object == stages.SyncSettle {
+	mode := data.OnlyRows
+	switch step.Object {
+	case stages.SyncCompare:
+		mode = data.AndCompare
+	case stages.SyncSettle:
 		if err := j.settle(ctx, step); err != nil {
 			return done, err
 		}
+	case stages.SyncStandBy:
+		return done, j.standBy(ctx, step)
+	case stages.SyncLast:
+		return j.catchUp(ctx, step)
 	}
 	for n, before := 1, time.Duration(0); ; n++ {
 		began := j.Env.Now()
@@ -72,9 +80,6 @@ func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err
 			return done, err
 		}
 		took := j.Env.Now().Sub(began)
-		if mode == data.TheLast {
-			return run.Readiness{How: fmt.Sprintf("all data is there, and the last writes are equal, after %.1f s", took.Seconds())}, nil
-		}
 		if took < quick || n > 1 && mode == data.OnlyRows && took > before*3/4 {
 			return run.Readiness{How: map[string]string{stages.SyncRows: fmt.Sprintf("rounds: %d, the last one in %.1f s", n, took.Seconds()),
 				stages.SyncCompare: "every table is equal to the source", stages.SyncSettle: "what started there left the data as it is at the source"}[step.Object]}, nil
@@ -88,6 +93,68 @@ func (j *Job) settle(ctx context.Context, step plan.Step) error {
 	return j.each(step, j.next(data.OnlyRows), func(from, to *data.Worker, database string, r data.Round) error {
 		return to.Settle(ctx, j.There.image(), from, j.image(), database, r)
 	})
+}
+
+// last is the last round of a move. Its tasks start while people still work, and wait for a word.
+type last struct {
+	words []*io.PipeWriter // one for each database
+	done  chan error
+}
+
+// end ends the tasks that got no word.
+func (l *last) end() {
+	for _, word := range l.words {
+		_ = word.Close() // a pipe in memory
+	}
+}
+
+// standBy lets the last round begin, up to the moment from which on nobody may write.
+func (j *Job) standBy(ctx context.Context, step plan.Step) error {
+	r, l := j.next(data.TheLast), &last{done: make(chan error, 1)}
+	ready := make(chan struct{}, len(j.At.Stack.Databases))
+	words := map[string]io.Reader{}
+	for _, database := range j.At.Stack.Databases {
+		in, word := io.Pipe()
+		words[database], l.words = in, append(l.words, word)
+	}
+	go func() {
+		l.done <- j.each(step, r, func(from, to *data.Worker, database string, r data.Round) error {
+			r.Ready, r.Go = func() { ready <- struct{}{} }, words[database]
+			err := from.Carry(ctx, j.image(), to, j.There.image(), database, r)
+			if err != nil {
+				l.end()
+			}
+			return err
+		})
+	}()
+	for range words {
+		select {
+		case <-ready:
+		case err := <-l.done:
+			return err
+		}
+	}
+	j.last = l
+	return nil
+}
+
+// catchUp does the last round.
+func (j *Job) catchUp(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
+	if j.last == nil { // the process that let it stand by was killed
+		if err := j.standBy(ctx, step); err != nil {
+			return done, err
+		}
+	}
+	began, l := j.Env.Now(), j.last
+	j.last = nil
+	for _, word := range l.words {
+		go func() {
+			_, _ = io.WriteString(word, "go\n") // whoever ended before says why itself
+			_ = word.Close()
+		}()
+	}
+	err = <-l.done
+	return run.Readiness{How: fmt.Sprintf("all data is there, and the last writes are equal, after %.1f s", j.Env.Now().Sub(began).Seconds())}, err
 }
 
 // round carries what was written since the last round, of all databases at once.

@@ -25,6 +25,7 @@ const (
 	SyncRows    = "rows that were written"
 	SyncCompare = "rows that were written, and compare all tables"
 	SyncSettle  = "rows that the destination wrote"
+	SyncStandBy = "get ready for what is written last"
 	SyncLast    = "what was written last"
 )
 
@@ -55,7 +56,8 @@ var moves = []stage{
 	{name: "ready", of: plan.Move, when: short,
 		text:  say("all images are brought there, and all but workers starts behind the page; what that writes is taken back; Sourcegraph answers here meanwhile"),
 		steps: slices.Concat(onTo(one(plan.Fetch, "images")), onTo(one(plan.Watch, "written rows")), onTo(paged(plan.MovePage, reach(stack.Answering))), one(plan.Sync, SyncSettle))},
-	{name: "close", of: plan.Move, when: short, closed: true, opens: true, text: say("people see a maintenance page here"), steps: paged(plan.MovePage, reach(stack.BehindPage))},
+	{name: "close", of: plan.Move, when: short, closed: true, opens: true, text: say("people see a maintenance page here"),
+		steps: slices.Concat(one(plan.Sync, SyncStandBy), paged(plan.MovePage, reach(stack.BehindPage)))},
 	{name: "catch up", of: plan.Move, when: short, closed: true, opens: true,
 		text:  say("the databases here take no more writes; carries the last written rows, compares each of them, and carries large objects"),
 		steps: one(plan.Sync, SyncLast)},

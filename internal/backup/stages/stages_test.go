@@ -69,6 +69,7 @@ ready
   reach destination answering to (page: move)
   sync rows that the destination wrote file
 close, else unwatch file again, else reach file again
+  sync get ready for what is written last file
   reach sourcegraph behind file (page: move)
 catch up, else unwatch file again, else reach file again
   sync what was written last file

@@ -16,5 +16,5 @@ CREATE SCHEMA IF NOT EXISTS berth_moving;
 CREATE TABLE IF NOT EXISTS berth_moving.tables (name text PRIMARY KEY, n bigint NOT NULL, s numeric);
 SQL
   cat
+  if [ "$MODE" = last ]; then echo "$renewed"; fi
 } | ask --output=/dev/null
-if [ "$MODE" = last ]; then renew; fi

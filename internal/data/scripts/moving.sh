@@ -37,40 +37,42 @@ noting() {
 
 # fence lets all sessions of Sourcegraph's user in the database in use only read, but for those that say that they write, as berth's do. It takes a moment,
 # while it takes long to stop all services; it lasts when berth is killed, until unfence.
-fence() {
-  setting 'SET default_transaction_read_only = on'
-  renew
-}
+fence() { setting 'SET default_transaction_read_only = on'; }
 
 # unfence takes back what fence did, if it did.
 unfence() {
   [ "$(ask --command "SELECT EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
-    AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND 'default_transaction_read_only=on' = ANY (setconfig))")" = t ] || return 0
-  setting 'RESET default_transaction_read_only'
-  renew
+    AND setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND 'default_transaction_read_only=on' = ANY (setconfig))")" = f ] ||
+    setting 'RESET default_transaction_read_only'
 }
 
+# older counts sessions of Sourcegraph's user that began before some time, and ends them.
+older="SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND backend_type = 'client backend'
+    AND pid <> pg_backend_pid() AND backend_start <="
+
+# renewed is the statement that ends the sessions of Sourcegraph's user that began before now: a session keeps the settings that it began with. Sourcegraph opens others.
+renewed="DO \$do\$
+DECLARE
+  since timestamptz := clock_timestamp();
+  n int;
+BEGIN
+  FOR tries IN 1..200 LOOP
+    PERFORM pg_stat_clear_snapshot();
+    $older since INTO n;
+    IF n = 0 THEN RETURN; END IF;
+    PERFORM pg_sleep(0.05);
+  END LOOP;
+  RAISE EXCEPTION 'sessions of Sourcegraph do not end';
+END \$do\$;"
+
+# setting changes a setting of Sourcegraph's user in the database in use. since is then a time after which each session has it.
 setting() {
-  ask <<SQL
+  since=$(ask <<SQL
 SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %I $1', current_database()) \gexec
+SELECT extract(epoch FROM clock_timestamp());
+$renewed
 SQL
-}
-
-# renew ends the sessions of Sourcegraph's user that began before now, since a session keeps the settings that it began with. Sourcegraph opens others.
-renew() {
-  since=$(ask --command 'SELECT extract(epoch FROM clock_timestamp())')
-  tries=0
-  until [ "$(older)" = 0 ]; do
-    [ "$tries" -lt 100 ] || { echo "sessions of $name do not end" >&2; exit 6; }
-    tries=$((tries + 1))
-    sleep 0.1
-  done
-}
-
-# older ends sessions that began before, and tells how many there were.
-older() {
-  ask --command "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND backend_type = 'client backend'
-    AND pid <> pg_backend_pid() AND backend_start <= to_timestamp($since)"
+)
 }
 
 # unwatch ends the noting of rows in the database in use, and leaves nothing of it.

@@ -163,12 +163,16 @@ func (p *place) put(backup string, in io.Reader) (exit int, said string, err err
 // round carries what was written at the source of a move: all of it, with pgsql.
 func (p *place) round(t run.Task, in io.Reader, out io.Writer) (exit int, said string, err error) {
 	var lines []string
+	changes := strings.HasPrefix(t.Name, "changes-")
+	if changes && in != nil {
+		fmt.Fprintln(out, "-- ready")
+	}
 	if in != nil { // it comes from a task that needs the world meanwhile
 		text, err := io.ReadAll(in)
 		if err != nil {
 			return 0, "", err
 		}
-		lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+		lines = strings.Split(strings.TrimSpace(strings.TrimPrefix(string(text), "-- ready\n")), "\n")
 	}
 	err = p.world.effect(func() error {
 		switch {
@@ -176,9 +180,9 @@ func (p *place) round(t run.Task, in io.Reader, out io.Writer) (exit int, said s
 			exit, said = 2, "connection refused"
 		case strings.HasPrefix(t.Name, "settle-"): // Sourcegraph starts there and writes no row
 			fmt.Fprintf(out, "APPLIED %s\n", t.Env["ROUND"])
-		case in == nil && !p.data.Watched:
+		case changes && !p.data.Watched:
 			exit, said = 5, "nothing notes which rows of pgsql are written"
-		case in == nil:
+		case changes:
 			fmt.Fprintf(out, "%s\nAPPLIED %s\n", p.data.Rows, t.Env["ROUND"])
 		default:
 			if t.Env["DATABASE"] == "pgsql" && len(lines) == 2 && !strings.HasPrefix(lines[0], "ROLLBACK") {
