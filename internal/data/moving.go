@@ -27,8 +27,8 @@ var (
 	changesScript string
 	//go:embed scripts/apply.sh
 	applyScript string
-	//go:embed scripts/settle.sh
-	settleScript string
+	//go:embed scripts/reset.sh
+	resetScript string
 )
 
 // Mode is what a round does beside carrying the rows that were written.
@@ -107,10 +107,10 @@ func (w *Worker) Carry(ctx context.Context, image Image, to *Worker, there Image
 		func(in io.Reader) error { return to.apply(ctx, there, database, r, "apply", applyScript, in) })
 }
 
-// Settle notes at the source which rows were written at the destination, of one database, so that the next round takes them back. The worker's side is the
+// Reset notes at the source which rows were written at the destination, of one database, so that the next round takes them back. The worker's side is the
 // destination, where Sourcegraph only reads from then on, until the last round.
-func (w *Worker) Settle(ctx context.Context, image Image, source *Worker, there Image, database string, r Round) error {
-	return flow(func(out io.Writer) error { return w.changes(ctx, image, database, r, "settle", settleScript, out) },
+func (w *Worker) Reset(ctx context.Context, image Image, source *Worker, there Image, database string, r Round) error {
+	return flow(func(out io.Writer) error { return w.changes(ctx, image, database, r, "reset", resetScript, out) },
 		func(in io.Reader) error { return source.apply(ctx, there, database, r, "take", takeScript, in) })
 }
 

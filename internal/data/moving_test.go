@@ -127,7 +127,7 @@ func (r *rounds) starts() {
 		INSERT INTO audit VALUES (now(), 'there', 1); TRUNCATE "odd NAME"`)
 	r.machine.must(beside, shared+movingScript+watchScript) // one that is killed is begun again
 	r.query("empty1", "DELETE FROM hot WHERE a = 'a50'")
-	r.machine.must(with(into, "DATABASE", "pgsql", "ROUND", "there", "SUMS", sums), "exec 3>&1; { "+shared+movingScript+settleScript+"\n} >\"$DIR/notes\" 2>&3")
+	r.machine.must(with(into, "DATABASE", "pgsql", "ROUND", "there", "SUMS", sums), "exec 3>&1; { "+shared+movingScript+resetScript+"\n} >\"$DIR/notes\" 2>&3")
 	if out := r.machine.must(map[string]string{"DATABASE": "pgsql"}, "exec <\"$DIR/notes\"\n"+shared+takeScript); out != "APPLIED there\n" {
 		r.t.Fatal(out)
 	}

@@ -65,8 +65,8 @@ func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err
 	switch step.Object {
 	case stages.SyncCompare:
 		mode = data.AndCompare
-	case stages.SyncSettle:
-		if err := j.settle(ctx, step); err != nil {
+	case stages.SyncReset:
+		if err := j.reset(ctx, step); err != nil {
 			return done, err
 		}
 	case stages.SyncStandBy:
@@ -82,16 +82,16 @@ func (j *Job) sync(ctx context.Context, step plan.Step) (done run.Readiness, err
 		took := j.Env.Now().Sub(began)
 		if took < quick || n > 1 && mode == data.OnlyRows && took > before*3/4 {
 			return run.Readiness{How: map[string]string{stages.SyncRows: fmt.Sprintf("rounds: %d, the last one in %.1f s", n, took.Seconds()),
-				stages.SyncCompare: "every table is equal to the source", stages.SyncSettle: "what started there left the data as it is at the source"}[step.Object]}, nil
+				stages.SyncCompare: "every table is equal to the source", stages.SyncReset: "what started there left the data as it is at the source"}[step.Object]}, nil
 		}
 		mode, before = data.OnlyRows, took
 	}
 }
 
-// settle notes at the source what Sourcegraph wrote at the destination when it started there, so that the next round takes it back.
-func (j *Job) settle(ctx context.Context, step plan.Step) error {
+// reset notes at the source what Sourcegraph wrote at the destination when it started there, so that the next round takes it back.
+func (j *Job) reset(ctx context.Context, step plan.Step) error {
 	return j.each(step, j.next(data.OnlyRows), func(from, to *data.Worker, database string, r data.Round) error {
-		return to.Settle(ctx, j.There.image(), from, j.image(), database, r)
+		return to.Reset(ctx, j.There.image(), from, j.image(), database, r)
 	})
 }
 

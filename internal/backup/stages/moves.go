@@ -24,7 +24,7 @@ const (
 const (
 	SyncRows    = "rows that were written"
 	SyncCompare = "rows that were written, and compare all tables"
-	SyncSettle  = "rows that the destination wrote"
+	SyncReset   = "rows that the destination wrote"
 	SyncStandBy = "get ready for what is written last"
 	SyncLast    = "what was written last"
 )
@@ -55,7 +55,7 @@ var moves = []stage{
 		steps: slices.Concat(one(plan.Sync, SyncRows), one(plan.Sync, SyncCompare))},
 	{name: "ready", of: plan.Move, when: short,
 		text:  say("all images are brought there, and all but workers starts behind the page; what that writes is taken back; Sourcegraph answers here meanwhile"),
-		steps: slices.Concat(onTo(one(plan.Fetch, "images")), onTo(one(plan.Watch, "written rows")), onTo(paged(plan.MovePage, reach(stack.Answering))), one(plan.Sync, SyncSettle))},
+		steps: slices.Concat(onTo(one(plan.Fetch, "images")), onTo(one(plan.Watch, "written rows")), onTo(paged(plan.MovePage, reach(stack.Answering))), one(plan.Sync, SyncReset))},
 	{name: "close", of: plan.Move, when: short, closed: true, opens: true, text: say("people see a maintenance page here"),
 		steps: slices.Concat(one(plan.Sync, SyncStandBy), paged(plan.MovePage, reach(stack.BehindPage)))},
 	{name: "catch up", of: plan.Move, when: short, closed: true, opens: true,

@@ -178,7 +178,7 @@ func (p *place) round(t run.Task, in io.Reader, out io.Writer) (exit int, said s
 		switch {
 		case p.data == nil || p.world.Failing["pipe"]:
 			exit, said = 2, "connection refused"
-		case strings.HasPrefix(t.Name, "settle-"): // Sourcegraph starts there and writes no row
+		case strings.HasPrefix(t.Name, "reset-"): // Sourcegraph starts there and writes no row
 			fmt.Fprintf(out, "APPLIED %s\n", t.Env["ROUND"])
 		case changes && !p.data.Watched:
 			exit, said = 5, "nothing notes which rows of pgsql are written"
