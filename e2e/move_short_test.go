@@ -25,8 +25,12 @@ func TestMoveShort(t *testing.T) {
 		INSERT INTO counted DEFAULT VALUES; SELECT lo_from_bytea(4711, 'hello')`)
 	move := []string{"move", "--to", to, "--short-downtime", "--yes"}
 	story(s,
-		step{"one that is killed while it syncs is given up, and nothing of it is left", func(s *site) {
+		step{"one that is killed while it syncs, and of which too much is written meanwhile, is given up, and nothing of it is left", func(s *site) {
 			s.killedIn("sync", move...)
+			s.sql(`INSERT INTO keyless SELECT n, (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 250) WHERE n > 0) FROM generate_series(1, 40000) n`)
+			says(s.t, s.must(1, move...), "BERTH4617", "they were deleted, and Sourcegraph answers as before", "berth move back")
+			s.unwatched()
+			s.sql("TRUNCATE keyless; INSERT INTO keyless VALUES (0, 'twice'), (0, 'twice')")
 			says(s.t, s.must(0, "move", "back", "--yes"), "nothing: the destination was never open")
 			s.unwatched()
 			s.must(0, "plan")
@@ -63,6 +67,45 @@ func TestMoveShort(t *testing.T) {
 		step{"the way back says what is lost, by what the move counted", func(s *site) {
 			d.in(s.t).put("/api/settings", `{"theme": "there"}`)
 			says(s.t, s.must(0, "move", "back", "--yes"), "pgsql.settings")
+			s.must(0, "plan")
+		}},
+	)
+}
+
+// TestMoveMajors moves the main database from Postgres 12 to an external one of 16, with a short downtime, and returns. The user there may not switch triggers
+// off at first.
+func TestMoveMajors(t *testing.T) {
+	needs(t, long, engine, images("5.0.0", release))
+	s, d := older(t, "moma", "5.0.0"), notDeployed(t, "momb", "5.0.0")
+	d.externalDatabase(externalPassword)
+	d.externalSQL("CREATE ROLE plain LOGIN PASSWORD '" + externalPassword + "'")
+	d.externalSQL("CREATE DATABASE plain OWNER plain")
+	d.edit("user: sg, database: sg", "user: plain, database: plain")
+	d.must(0, "lock")
+	move := []string{"move", "--to", filepath.Join(d.dir, "sourcegraph.yaml"), "--short-downtime", "--yes"}
+	story(s,
+		step{"a user that may not switch triggers off is refused, with the statement that lets it", func(s *site) {
+			says(s.t, s.must(1, move...), "BERTH4619", "GRANT SET ON PARAMETER session_replication_role")
+			d.in(s.t).externalSQL("GRANT SET ON PARAMETER session_replication_role TO plain")
+		}},
+		step{"the data is there with the later Postgres, and what was acknowledged meanwhile", func(s *site) {
+			w := s.alternating(d, nil)
+			says(s.t, s.must(0, move...), "every table is equal to the source", "all data is there")
+			w.all(d.in(s.t))
+			d.in(s.t).search("example/seeded", marker)
+			if was, is := s.sql("SHOW server_version"), d.in(s.t).externalSQL("SHOW server_version"); !strings.HasPrefix(was, "12.") || !strings.HasPrefix(is, "16.") {
+				s.t.Errorf("Postgres %s here and %s there", was, is)
+			}
+			d.in(s.t).must(0, "plan")
+			if left := docker(s.t, "exec", d.externalPostgres(), "psql", "-U", "sg", "-d", "plain", "-Atc",
+				"SELECT count(*) FROM pg_db_role_setting; SELECT to_regnamespace('berth_moving') IS NULL"); left != "0\nt" {
+				s.t.Errorf("left in the external database: %s", left)
+			}
+		}},
+		step{"the way back leads to the older Postgres, which takes writes", func(s *site) {
+			s.must(0, "move", "back", "--yes")
+			s.put("/api/settings", `{"theme": "home"}`)
+			s.unwatched()
 			s.must(0, "plan")
 		}},
 	)
@@ -128,7 +171,8 @@ func (s *site) killedIn(stage string, args ...string) {
 // unwatched fails the test when something of a move is left in the database.
 func (s *site) unwatched() {
 	s.t.Helper()
-	if left := s.sql("SELECT count(*) FROM pg_trigger WHERE tgname LIKE '00_berth%'; SELECT to_regnamespace('berth_moving') IS NULL"); left != "0\nt" {
+	if left := s.sql(`SELECT count(*) FROM pg_trigger WHERE tgname LIKE '00_berth%'; SELECT to_regnamespace('berth_moving') IS NULL;
+		SELECT count(*) FROM pg_db_role_setting WHERE 'default_transaction_read_only=on' = ANY (setconfig)`); left != "0\nt\n0" {
 		s.t.Errorf("left in the database: %s", left)
 	}
 }

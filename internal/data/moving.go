@@ -160,7 +160,7 @@ func (w *Worker) changes(ctx context.Context, image Image, database string, r Ro
 	case 5:
 		d.Code, d.Hint = "BERTH4618", "return with: berth move back   and begin again when nothing changes tables"
 	case 7:
-		d.Code, d.Hint = "BERTH4617", "return with: berth move back   and move when people write less, or without --short-downtime"
+		d.Code = "BERTH4617"
 	}
 	return diag.List{d}
 }

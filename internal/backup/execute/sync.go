@@ -163,10 +163,21 @@ func (j *Job) round(ctx context.Context, step plan.Step, mode data.Mode) error {
 	err := j.each(step, r, func(from, to *data.Worker, database string, r data.Round) error {
 		return from.Carry(ctx, j.image(), to, j.There.image(), database, r)
 	})
-	if err == nil {
+	var why diag.List
+	switch {
+	case err == nil:
 		j.applied = r.Name
+	case errors.As(err, &why) && why[0].Code == "BERTH4617":
+		return j.tooMuch(ctx, why[0].Subject, why[0].Detail[len(why[0].Detail)-1])
 	}
 	return err
+}
+
+// tooMuch ends the noting of rows whose notes are too large. The source is left without notes: a full disk would stop it.
+func (j *Job) tooMuch(ctx context.Context, subject, how string) error {
+	err := diag.List{{Code: "BERTH4617", Severity: diag.Error, Subject: subject, Summary: how + ", and " + data.Size(j.limit()) + " are allowed; they were deleted, and Sourcegraph answers as before",
+		Hint: "return with: berth move back   and move when people write less, or without --short-downtime"}}
+	return errors.Join(err, j.worker(plan.Step{}).Unwatch(ctx, j.image()))
 }
 
 // next is a round that no other one is.
@@ -201,8 +212,7 @@ func (j *Job) able(ctx context.Context, w *data.Worker) error {
 	return problems.Err()
 }
 
-// guarded does a step while rows are noted, and stops it when the notes take too much room. The source is left without notes then: a full disk would
-// stop it.
+// guarded does a step while rows are noted, and stops it when the notes take too much room.
 func (j *Job) guarded(do act) act {
 	return func(ctx context.Context, step plan.Step) (run.Readiness, error) {
 		if !j.short() {
@@ -238,8 +248,5 @@ func (j *Job) roomForNotes(ctx context.Context) error {
 	if err != nil || noted <= j.limit() {
 		return nil // a database that does not answer is for the step to report
 	}
-	err = diag.List{{Code: "BERTH4617", Severity: diag.Error, Subject: j.At.Stack.Name,
-		Summary: fmt.Sprintf("the notes about rows that were written take %s, and %s are allowed; they were deleted, and Sourcegraph answers as before", data.Size(noted), data.Size(j.limit())),
-		Hint:    "return with: berth move back   and move when people write less, or without --short-downtime"}}
-	return errors.Join(err, w.Unwatch(ctx, j.image()))
+	return j.tooMuch(ctx, j.At.Stack.Name, "the notes about rows that were written take "+data.Size(noted))
 }

@@ -7,7 +7,7 @@ has berth_moving.shape || { echo "nothing notes any more which rows of $DATABASE
 noting A || { echo "some tables of $DATABASE have no trigger any more that notes which rows are written" >&2; exit 5; }
 [ "$(shape)" = "$(ask --command 'SELECT shape FROM berth_moving.shape')" ] || { echo "the tables of $DATABASE were changed since the move began: columns, indexes or constraints" >&2; exit 5; }
 noted=$(ask --command "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class WHERE relnamespace = 'berth_moving'::regnamespace AND relkind = 'r'")
-[ "$noted" -le "$LIMIT" ] || { echo "the notes about $DATABASE have $((noted >> 20)) MiB" >&2; exit 7; }
+[ "$noted" -le "$LIMIT" ] || { echo "the notes about written rows of $DATABASE take $((noted >> 20)) MiB" >&2; exit 7; }
 [ -z "$APPLIED" ] || ask --set applied="$APPLIED" <<'SQL'
 SELECT format('DELETE FROM berth_moving.%s WHERE txid_visible_in_snapshot(%s, (SELECT snapshot FROM berth_moving.rounds WHERE id = %L))', t, c, :'applied')
   FROM (SELECT 'rows_' || id, 'berth_tx' FROM berth_moving.touched() UNION ALL VALUES ('emptied', 'tx')) all_of (t, c) \gexec
