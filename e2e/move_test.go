@@ -24,6 +24,7 @@ func TestMove(t *testing.T) {
 			first := s.start("move", "--to", to, "--yes")
 			time.Sleep(12 * time.Second) // somewhere in the middle
 			first.end(os.Kill)
+			says(s.t, s.must(0, "move", "--to", to, "--plan"), "1 repository (")
 			says(s.t, s.must(0, "move", "--to", to, "--yes"), "equal to the source", "a search was answered")
 			w.all(d.in(s.t))
 			d.in(s.t).must(0, "plan")

@@ -204,6 +204,9 @@ func (e *Env) planMove(ctx context.Context, s, d *seen, f moveFlags) (*state.Rec
 	}
 	r := state.NewRecord(plan.Move, s.Stack.Release, string(s.Text), now)
 	r.Plan = stages.Plan(request)
+	if c := facts.Clones; c.Repositories > 0 {
+		r.Plan.Clones = &plan.Clones{Repositories: c.Repositories, Bytes: c.Bytes, Seconds: float64(c.Bytes) / plan.CloneRate}
+	}
 	request.Short = !request.Short
 	r.Plan.Otherwise = stages.Plan(request).Downtime
 	return r, nil

@@ -12,6 +12,13 @@ type Facts struct {
 	Databases  []Database   `json:"databases"`
 	Unfinished []Unfinished `json:"unfinished"` // schema migrations that started and failed
 	Background []Background `json:"background"` // out-of-band migrations
+	Clones     Clones       `json:"clones"`
+}
+
+// Clones are the repositories that gitserver has.
+type Clones struct {
+	Repositories int   `json:"repositories"`
+	Bytes        int64 `json:"bytes"`
 }
 
 // Database is one of the three.
@@ -104,6 +111,8 @@ func (f *Facts) take(kind, text string) (err error) {
 		f.Release = strings.TrimPrefix(r.Version, "v")
 	case "background":
 		err = json.Unmarshal([]byte(text), &f.Background)
+	case "clones":
+		err = json.Unmarshal([]byte(text), &f.Clones)
 	}
 	return err
 }

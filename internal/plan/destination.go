@@ -26,3 +26,13 @@ func (d *Destination) Command() string {
 	}
 	return text
 }
+
+// Clones are repositories that are cloned again.
+type Clones struct {
+	Repositories int     `json:"repositories"`
+	Bytes        int64   `json:"bytes"`
+	Seconds      float64 `json:"seconds"` // at CloneRate
+}
+
+// CloneRate is how many bytes a second are cloned, as plans assume: code hosts and networks differ.
+const CloneRate = 10 << 20

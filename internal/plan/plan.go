@@ -50,6 +50,8 @@ type Plan struct {
 	Bytes     int64   `json:"dataBytes,omitempty"`     // of the databases, when an upgrade was planned
 	Trusted   string  `json:"trustedBackup,omitempty"` // the admin's own backup, in their words
 	Backup    string  `json:"backup,omitempty"`        // that is restored, or where one is made; of a move, the name of its dump
+	// Clones are the repositories that a move lets the destination clone again.
+	Clones *Clones `json:"clones,omitempty"`
 	// Destination is the other installation of a move.
 	Destination *Destination `json:"destination,omitempty"`
 	Problems    diag.List    `json:"problems,omitempty"` // what stands in the way now, or has to be known first

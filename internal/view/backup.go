@@ -34,7 +34,15 @@ func Move(w io.Writer, p *plan.Plan, stores map[string]catalogue.Stored) {
 			item(w, "left out", name+": "+s.Lost)
 		}
 	}
-	item(w, "later", "repositories are cloned and indexed there again; until then a search finds only a part")
+	what, long := "repositories are", ""
+	if c := p.Clones; c != nil {
+		what = fmt.Sprintf("%d repositories (%s) are", c.Repositories, mebibytes(c.Bytes))
+		if c.Repositories == 1 {
+			what = fmt.Sprintf("1 repository (%s) is", mebibytes(c.Bytes))
+		}
+		long = fmt.Sprintf(", about %s at %d MiB a second", About(max(1, c.Seconds)), plan.CloneRate>>20)
+	}
+	item(w, "later", what+" cloned and indexed there again"+long+"; until then a search finds only a part")
 	item(w, "back", "the data here stays as it is until berth move finish; until then: berth move back")
 	closedFor(w, p)
 	if p.Otherwise > 0 {

@@ -21,4 +21,7 @@ if has out_of_band_migrations; then
     'progress', progress, 'deprecated', CASE WHEN deprecated_version_major IS NULL THEN ''
       ELSE deprecated_version_major || '.' || deprecated_version_minor END) ORDER BY id), '[]') FROM out_of_band_migrations"
 fi
+if has gitserver_repos; then
+  fact clones "SELECT json_build_object('repositories', count(*), 'bytes', coalesce(sum((to_jsonb(g)->>'repo_size_bytes')::bigint), 0)) FROM gitserver_repos g WHERE clone_status = 'cloned'"
+fi
 echo FACTS END
