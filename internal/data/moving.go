@@ -103,28 +103,40 @@ echo FACTS END
 
 // Carry carries a round of one database from the worker's side to another one.
 func (w *Worker) Carry(ctx context.Context, image Image, to *Worker, there Image, database string, r Round) error {
-	return flow(func(out io.Writer) error { return w.changes(ctx, image, database, r, "changes", changesScript, out) },
+	return flow(ctx, func(ctx context.Context, out io.Writer) error {
+		return w.changes(ctx, image, database, r, "changes", changesScript, out)
+	},
 		func(in io.Reader) error { return to.apply(ctx, there, database, r, "apply", applyScript, in) })
 }
 
 // Reset notes at the source which rows were written at the destination, of one database, so that the next round takes them back. The worker's side is the
 // destination, where Sourcegraph only reads from then on, until the last round.
 func (w *Worker) Reset(ctx context.Context, image Image, source *Worker, there Image, database string, r Round) error {
-	return flow(func(out io.Writer) error { return w.changes(ctx, image, database, r, "reset", resetScript, out) },
+	return flow(ctx, func(ctx context.Context, out io.Writer) error {
+		return w.changes(ctx, image, database, r, "reset", resetScript, out)
+	},
 		func(in io.Reader) error { return source.apply(ctx, there, database, r, "take", takeScript, in) })
 }
 
+// lastWords is how long a source may take to say why it failed, when the other side of its stream has ended.
+const lastWords = 10 * time.Second
+
 // flow gives to write what read writes.
-func flow(read func(io.Writer) error, write func(io.Reader) error) error {
+func flow(ctx context.Context, read func(context.Context, io.Writer) error, write func(io.Reader) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	in, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := read(out)
+		err := read(ctx, out)
 		out.CloseWithError(err)
 		done <- err
 	}()
 	err := write(in)
 	in.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever reads for it stops
+	if err != nil {
+		defer time.AfterFunc(lastWords, stop).Stop() // one that waits for a word writes nothing, so it would not notice
+	}
 	var why diag.List
 	if broken := <-done; errors.As(broken, &why) {
 		return broken // the other side only says that there was no more

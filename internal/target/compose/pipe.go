@@ -56,8 +56,12 @@ func (e *Engine) Pipe(ctx context.Context, installation string, login registry.L
 		return 0, text.String(), cmp.Or(<-fed, named("read what the task writes", t.Container, err))
 	}
 	stream.Close() // where the task ended before it read all
-	if err := <-fed; err != nil {
-		return 0, text.String(), err
+	select {
+	case err := <-fed:
+		if err != nil {
+			return 0, text.String(), err
+		}
+	case <-time.After(5 * time.Second): // whoever gives the input has nothing to give for now, and the task wants no more
 	}
 	exit, err = e.ended(ctx, t.Container)
 	return exit, text.String(), err
