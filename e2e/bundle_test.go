@@ -117,6 +117,9 @@ func noSecret(s *site, passwords ...string) {
 		if strings.HasSuffix(name, ".log") && text != "" {
 			logs++
 		}
+		if strings.HasSuffix(name, ".json") && !json.Valid([]byte(text)) {
+			s.t.Errorf("%s is no JSON any more", name)
+		}
 		for _, secret := range hidden {
 			inner := base64.StdEncoding.EncodeToString([]byte("x" + secret))[4:16]
 			if strings.Contains(text, secret) || strings.Contains(text, inner) {

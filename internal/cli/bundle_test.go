@@ -240,6 +240,9 @@ func unpack(t *testing.T, dir, name string) string {
 			if err != nil {
 				t.Error(err)
 			}
+			if strings.HasSuffix(path, ".json") && !json.Valid(text) {
+				t.Errorf("%s is no JSON any more", path)
+			}
 			all.Write(append(text, '\n'))
 		}
 		return nil

@@ -153,6 +153,9 @@ func (r *Redactor) named(text []byte) {
 		if n := bytes.IndexByte(rest, '\n'); n >= 0 {
 			rest = rest[:n]
 		}
+		if closes(rest) {
+			continue
+		}
 		if n := secret.Extent(string(rest)); n > 0 {
 			from, to := inQuotes(text, value, value+n)
 			switch {
@@ -168,6 +171,16 @@ func (r *Redactor) named(text []byte) {
 			i = value + n - 1
 		}
 	}
+}
+
+// closes reports whether what follows a name only ends the text that the name is in, as in {"message": "no token:"}.
+func closes(rest []byte) bool {
+	rest = bytes.TrimLeft(rest, `\`)
+	if len(rest) == 0 || rest[0] != '"' {
+		return false
+	}
+	const after = ",}]"
+	return len(rest) == 1 || strings.IndexByte(after, rest[1]) >= 0 && (len(rest) == 2 || strings.IndexByte(after+"{[\" \\\t\r", rest[2]) >= 0)
 }
 
 // inQuotes is the part of a value that is in quotes, so that JSON stays JSON.
