@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -58,9 +59,7 @@ func nameless(s *site) {
 		if found := private.FindString(text); found != "" {
 			s.t.Errorf("%s has %s", name, found)
 		}
-		if strings.HasSuffix(name, ".json") && !json.Valid([]byte(text)) {
-			s.t.Errorf("%s is no JSON any more", name)
-		}
+		s.isJSON(name, text)
 	}
 	line := regexp.MustCompile(`by (user-\w{8}) from (repo-\w{8})`)
 	said := func(all map[string]string) []string {
@@ -81,6 +80,16 @@ func nameless(s *site) {
 	says(s.t, s.must(0, "bundle", "verify", "nameless.tar.gz"), "names were searched for, and none is in it")
 	says(s.t, s.must(0, "bundle", "analyze", "nameless.tar.gz"), "of berth")
 	s.must(0, "bundle", "diff", "nameless.tar.gz", "again.tar.gz")
+}
+
+// isJSON holds a file of a bundle to be the document that it was.
+func (s *site) isJSON(name, text string) {
+	s.t.Helper()
+	var v any
+	var at *json.SyntaxError
+	if err := json.Unmarshal([]byte(text), &v); strings.HasSuffix(name, ".json") && errors.As(err, &at) {
+		s.t.Errorf("%s is no JSON any more: %v after\n%s", name, err, text[max(0, at.Offset-500):at.Offset])
+	}
 }
 
 // unpacked are the files of a bundle, by their names.
@@ -117,9 +126,7 @@ func noSecret(s *site, passwords ...string) {
 		if strings.HasSuffix(name, ".log") && text != "" {
 			logs++
 		}
-		if strings.HasSuffix(name, ".json") && !json.Valid([]byte(text)) {
-			s.t.Errorf("%s is no JSON any more", name)
-		}
+		s.isJSON(name, text)
 		for _, secret := range hidden {
 			inner := base64.StdEncoding.EncodeToString([]byte("x" + secret))[4:16]
 			if strings.Contains(text, secret) || strings.Contains(text, inner) {

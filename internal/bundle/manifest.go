@@ -64,6 +64,16 @@ type Masked struct {
 	Times int    `json:"times"`
 }
 
+// Secrets are what was masked, without the names that pseudonyms replaced.
+func (m *Manifest) Secrets() (out []Masked) {
+	for _, one := range m.Masked {
+		if !slices.ContainsFunc(redact.Kinds, func(k redact.Kind) bool { return k.Word() == one.What }) {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
 // masked are counts in the order of their words.
 func masked(counts map[string]int) []Masked {
 	out := []Masked{}

@@ -154,7 +154,11 @@ func (e *Env) bundle(ctx context.Context, f bundleFlags) error {
 	return e.give(result, func() {
 		view.Bundle(e.Stdout, made, result.News, f.all)
 		if f.preview {
-			fmt.Fprintln(e.Stdout, "\nno archive was kept; to write one: berth bundle")
+			again := "berth bundle"
+			if len(replaced) > 0 {
+				again += " --pseudonyms " + strings.Join(f.pseudonyms, ",")
+			}
+			fmt.Fprintln(e.Stdout, "\nno archive was kept; to write one: "+again)
 			return
 		}
 		fmt.Fprintf(e.Stdout, "\nwritten   %s, %.1f MiB; nothing was sent\n", e.relative(file), float64(made.Size)/(1<<20))

@@ -42,15 +42,12 @@ func Bundle(w io.Writer, m *bundle.Made, news *News, all bool) {
 			fmt.Fprintf(w, "  %10s  %s\n", bundle.Size(f.Bytes), f.Path)
 		}
 	}
-	masked, times := 0, 0
-	for _, one := range m.Manifest.Masked {
-		masked, times = masked+1, times+one.Times
-	}
-	for _, one := range m.Names {
-		times -= one.Times
+	times := 0
+	for _, one := range m.Manifest.Secrets() {
+		times += one.Times
 	}
 	fmt.Fprintf(w, "\nmasked    %s; %s searched for by value\n", count(times, "time"), count(m.Manifest.Known, "secret"))
-	for _, one := range topMasked(m.Manifest.Masked, all) {
+	for _, one := range topMasked(m.Manifest.Secrets(), all) {
 		fmt.Fprintf(w, "          %s\n", one)
 	}
 	replaced(w, m, all)

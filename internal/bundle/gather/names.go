@@ -61,8 +61,8 @@ func (k *keeper) pseudonyms(ctx context.Context, o Options, all []installation.I
 		missed("names that only "+targetName(k.at)+" and the database have", o.Lost)
 	}
 	if n.short > 0 {
-		missing = append(missing, bundle.Missing{What: fmt.Sprintf("%d names", n.short),
-			Why: "they are short or words of other texts, so they are replaced only after words such as user="})
+		missing = append(missing, bundle.Missing{What: "pseudonyms of some names",
+			Why: fmt.Sprintf("%d are short or words of other texts, so they are replaced only after words such as user=", n.short)})
 	}
 	return &redact.Pseudonyms{Key: o.Key, Kinds: o.Pseudonyms, Names: n.list, Stays: n.stays}, missing
 }

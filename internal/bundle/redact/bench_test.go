@@ -50,8 +50,8 @@ func BenchmarkCopy(b *testing.B) {
 		b.Run(fmt.Sprintf("known, patterns and %d names", n), func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			p := pseudonyms(Name{Kind: Hosts, Text: "acme.example", Below: true})
-			for i := range n {
-				p.Names = append(p.Names, Name{Kind: Repositories, Text: fmt.Sprintf("github.com/acme/service-%d", i)}, Name{Kind: Users, Text: fmt.Sprintf("anna.lund-%d", i)})
+			for _, name := range redacttest.Names(n) {
+				p.Names = append(p.Names, Name{Kind: Repositories, Text: "github.com/acme/" + name}, Name{Kind: Users, Text: name})
 			}
 			names := set.WithNames(p).WithPatterns()
 			begin := used()

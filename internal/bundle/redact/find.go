@@ -28,7 +28,6 @@ type finder struct {
 	levels [deepest + 1]level
 	hits   []hit // of patterns, in the text itself
 	joins  bool  // spaces of a value may be gone with line breaks
-	found  *found
 }
 
 // hit is a place where a pattern may match.

@@ -206,7 +206,7 @@ func (f *finder) inflated(packed []byte, depth int) (value int32, found bool) {
 	if len(text) == mostInflated {
 		return unlooked, true
 	}
-	inner := &finder{Set: f.Set, found: f.found}
+	inner := &finder{Set: f.Set}
 	if spans := inner.find(text, depth+1, nil); len(spans) > 0 {
 		return spans[0].value, true
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Kind is a kind of names.
@@ -25,8 +26,10 @@ const (
 // Kinds are all kinds of names.
 var Kinds = []Kind{Hosts, Addresses, Users, Repositories}
 
-// one is a name of a kind, in words.
-var one = map[Kind]string{Hosts: "a host name", Addresses: "an address", Users: "a name of a user", Repositories: "a name of a repository"}
+// Word is a name of a kind, in words.
+func (k Kind) Word() string {
+	return map[Kind]string{Hosts: "a host name", Addresses: "an address", Users: "a name of a user", Repositories: "a name of a repository"}[k]
+}
 
 // Name is a name that a pseudonym replaces.
 type Name struct {
@@ -79,7 +82,7 @@ func (s *Set) WithNames(p *Pseudonyms) *Set {
 	for g, pieces := range s.grams {
 		out.grams[g] = slices.Clone(pieces)
 	}
-	out.pseudonyms, out.names = p, &index{grams: map[uint32][]int32{}}
+	out.pseudonyms, out.names, out.found = p, &index{grams: map[uint32][]int32{}}, &found{indices: map[[2]string]int32{}}
 	seen := map[Name]bool{}
 	for _, n := range p.Names {
 		n.Text = strings.ToLower(n.Text)
@@ -106,23 +109,54 @@ func (p *Pseudonyms) value(n Name) Value {
 	if of == "" {
 		of = n.Text
 	}
-	return Value{Text: of, What: one[n.Kind], kind: n.Kind, as: p.Of(n.Kind, of)}
+	return Value{Text: of, What: n.Kind.Word(), kind: n.Kind, as: p.Of(n.Kind, of)}
 }
 
 // firstFound is the index from which values are names that were found by their form.
 const firstFound = 1 << 28
 
-// byForm are names that are in no list, but were found by their form.
+// found are names that are in no list, but were found by their form. All redactors of a set have one.
 type found struct {
-	values  []Value
-	indices map[Name]int32 // below 0: the name stays
+	mu      sync.RWMutex
+	values  []*Value
+	indices map[[2]string]int32 // by kind and name; below 0: the name stays
+}
+
+func (f *found) value(i int32) *Value {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.values[i]
+}
+
+// index finds a name, or adds it.
+func (f *found) index(p *Pseudonyms, kind Kind, name string) int32 {
+	key := [2]string{string(kind), name}
+	f.mu.RLock()
+	i, known := f.indices[key]
+	f.mu.RUnlock()
+	if known {
+		return i
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i, known = f.indices[key]; known {
+		return i
+	}
+	i = -1
+	if !p.Stays(kind, name) {
+		i = int32(len(f.values))
+		v := p.value(Name{Kind: kind, Text: name})
+		f.values = append(f.values, &v)
+	}
+	f.indices[key] = i
+	return i
 }
 
 // value is what a span is masked for; nil: a pattern.
 func (f *finder) value(of int32) *Value {
 	switch {
 	case of >= firstFound:
-		return &f.found.values[of-firstFound]
+		return f.found.value(of - firstFound)
 	case of >= 0:
 		return &f.values[of]
 	}
@@ -131,20 +165,11 @@ func (f *finder) value(of int32) *Value {
 
 // called adds a name that was found by its form.
 func (f *finder) called(kind Kind, name string, from, to int, out []span) []span {
-	key := Name{Kind: kind, Text: name}
-	i, known := f.found.indices[key]
-	if !known {
-		i = -1
-		if !f.pseudonyms.Stays(kind, name) {
-			i = firstFound + int32(len(f.found.values))
-			f.found.values = append(f.found.values, f.pseudonyms.value(key))
-		}
-		f.found.indices[key] = i
-	}
+	i := f.found.index(f.pseudonyms, kind, name)
 	if i < 0 {
 		return out
 	}
-	return append(out, span{from, to, i})
+	return append(out, span{from, to, firstFound + i})
 }
 
 // search adds the names in a text.

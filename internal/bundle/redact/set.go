@@ -58,7 +58,7 @@ type index struct {
 	shift  uint
 }
 
-// Set is what must not be in a text, ready for searching. It is read only, and may be used by several goroutines.
+// Set is what must not be in a text, ready for searching. It may be used by several goroutines, and only learns names by their form.
 type Set struct {
 	values  []Value
 	index          // of secrets
@@ -68,6 +68,7 @@ type Set struct {
 
 	patterns   []secret.Pattern
 	pseudonyms *Pseudonyms
+	found      *found
 }
 
 // Known is a set of values alone.

@@ -35,7 +35,7 @@ type Redactor struct {
 
 // New is a redactor for a set.
 func New(s *Set) *Redactor {
-	return &Redactor{finder: finder{Set: s, found: &found{indices: map[Name]int32{}}}, asked: map[string]bool{}, used: map[int32]int{}}
+	return &Redactor{finder: finder{Set: s}, asked: map[string]bool{}, used: map[int32]int{}}
 }
 
 // Copy copies a text without what must not be in it. Compressed data is masked inside, and compressed again.

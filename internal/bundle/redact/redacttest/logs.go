@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -28,4 +29,21 @@ func Logs(seed uint64, size int) []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+// Names are names as people give them to themselves and to repositories.
+func Names(n int) (out []string) {
+	r := rand.New(rand.NewPCG(8, 9))
+	syllables := strings.Fields("an ber cor del en fra gil har in jo ka lun mar nor ol per qua ros sen tor ul vic wil xan yor zim pay ment ser vice front end data core api web lib kit")
+	for range n {
+		var name string
+		for i := range 3 + r.IntN(3) {
+			if i == 2 {
+				name += []string{"-", ".", "_", ""}[r.IntN(4)]
+			}
+			name += syllables[r.IntN(len(syllables))]
+		}
+		out = append(out, name)
+	}
+	return out
 }
