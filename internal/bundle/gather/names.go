@@ -77,12 +77,14 @@ type names struct {
 }
 
 func (n *names) add(name redact.Name) {
-	name.Text = strings.ToLower(strings.TrimSpace(name.Text))
-	if name.Text == "" || !slices.Contains(n.kinds, name.Kind) || n.seen[name] || n.stays(name.Kind, name.Text) {
+	name.Text = strings.TrimSpace(name.Text)
+	small := name
+	small.Text = strings.ToLower(name.Text)
+	if name.Text == "" || !slices.Contains(n.kinds, name.Kind) || n.seen[small] || n.stays(name.Kind, small.Text) {
 		return
 	}
-	n.seen[name] = true
-	if len(name.Text) < redact.Least || everyday()[name.Text] || strings.Trim(name.Text, "0123456789") == "" {
+	n.seen[small] = true
+	if len(small.Text) < redact.Least || everyday()[small.Text] || strings.Trim(small.Text, "0123456789") == "" {
 		n.short++
 		return
 	}
@@ -144,8 +146,10 @@ var everyday = sync.OnceValue(func() map[string]bool {
 // host adds a host, with its domain, or an address.
 func (n *names) host(text string) {
 	text = strings.ToLower(strings.Trim(text, "[]. "))
-	if a, err := netip.ParseAddr(text); err == nil {
-		n.add(redact.Name{Kind: redact.Addresses, Text: a.String()})
+	if _, err := netip.ParseAddr(text); err == nil {
+		if redact.Networked(text) {
+			n.add(redact.Name{Kind: redact.Addresses, Text: text})
+		}
 		return
 	}
 	labels := strings.Split(text, ".")

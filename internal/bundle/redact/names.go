@@ -73,20 +73,18 @@ const (
 	leastEncoded = 6
 	// mostEncoded is the length up to which that is needed: longer ones are long enough to be decoded.
 	mostEncoded = 12
+	// longestName is how much of a name is compared: no host has a longer one.
+	longestName = 253
 )
 
 // WithNames is the same set with names, which pseudonyms replace.
 func (s *Set) WithNames(p *Pseudonyms) *Set {
-	out := *s
-	out.values, out.pieces, out.grams = slices.Clone(s.values), slices.Clone(s.pieces), map[uint32][]int32{}
-	for g, pieces := range s.grams {
-		out.grams[g] = slices.Clone(pieces)
-	}
+	out := s.copied()
 	out.pseudonyms, out.names, out.found = p, &index{grams: map[uint32][]int32{}}, &found{indices: map[[2]string]int32{}}
 	seen := map[Name]bool{}
 	for _, n := range p.Names {
-		n.Text = strings.ToLower(n.Text)
-		if len(n.Text) < Least || len(n.Text) > most || seen[n] {
+		typed := n.Text
+		if n.Text = strings.ToLower(typed[:min(len(typed), longestName)]); len(n.Text) < Least || seen[n] {
 			continue
 		}
 		seen[n] = true
@@ -96,11 +94,14 @@ func (s *Set) WithNames(p *Pseudonyms) *Set {
 		out.names.add(piece{text: n.Text, value: value, word: true, below: n.Below, path: n.Path})
 		if len(n.Text) >= leastEncoded && len(n.Text) < mostEncoded {
 			out.encoded(n.Text, int(value))
+			if typed != n.Text {
+				out.encoded(typed, int(value))
+			}
 		}
 	}
 	out.compile()
 	out.names.compile()
-	return &out
+	return out
 }
 
 // value is a name as what is searched for.
@@ -250,7 +251,7 @@ func (f *finder) repository(p *piece, text []byte, from, to int, out []span) []s
 		begin++
 	}
 	end := begin
-	for end < len(text) && pathSigns[text[end]] && end-begin < most {
+	for end < len(text) && pathSigns[text[end]] && end-begin < longestName {
 		end++
 	}
 	path := bytes.TrimSuffix(bytes.TrimRight(text[begin:end], "./-~"), []byte(".git"))
@@ -347,18 +348,18 @@ func (f *finder) address(text []byte, at int, all *[256]bool, out []span) (int, 
 	if from >= to || to < len(text) && wordSigns[text[to]] {
 		return looked, out
 	}
-	if name := string(text[from:to]); networked(name) {
+	if name := string(text[from:to]); Networked(name) {
 		out = f.called(Addresses, name, from, to, out)
-	} else if n := strings.LastIndexByte(name, ':'); n > 0 && networked(name[:n]) { // with a port
+	} else if n := strings.LastIndexByte(name, ':'); n > 0 && Networked(name[:n]) { // with a port
 		out = f.called(Addresses, name[:n], from, from+n, out)
-	} else if n := strings.IndexByte(name, ':'); n > 0 && networked(name[n+1:]) { // after a number
+	} else if n := strings.IndexByte(name, ':'); n > 0 && Networked(name[n+1:]) { // after a number
 		out = f.called(Addresses, name[n+1:], from+n+1, to, out)
 	}
 	return looked, out
 }
 
-// networked reports the address of a network, or of a network card.
-func networked(text string) bool {
+// Networked reports the address of a network, or of a network card, and none that every machine has.
+func Networked(text string) bool {
 	if len(text) == 17 && strings.Count(text, ":") == 5 {
 		groups := strings.Split(text, ":")
 		return !slices.ContainsFunc(groups, func(g string) bool { return len(g) != 2 })
@@ -387,7 +388,7 @@ func (f *finder) dashed(text []byte, at int, out []span) (int, []span) {
 		to++
 	}
 	name := strings.ReplaceAll(string(text[at:to]), "-", ".")
-	if !networked(name) || at > 3 && wordSigns[text[at-4]] || to < len(text) && wordSigns[text[to]] {
+	if !Networked(name) || at > 3 && wordSigns[text[at-4]] || to < len(text) && wordSigns[text[to]] {
 		return at - 1, out
 	}
 	return to - 1, f.called(Addresses, name, at-3, to, out)

@@ -91,6 +91,7 @@ func (r *Redactor) words(text []byte) {
 		for to < len(text) && wordParts[text[to]] {
 			to++
 		}
+		from = afterEscape(text, from)
 		if to-from >= least && mixed(text[from:to]) && secret.Random(string(text[from:to])) {
 			r.spans = append(r.spans, span{from, to, byForm})
 		}
@@ -119,7 +120,7 @@ var (
 	between   = signs(" \t\"'\\") // a name and the sign after it
 )
 
-const longestName = 128
+const longestKey = 128
 
 // named adds the values after names that suggest secrets: `name: value`, `name=value`, `"name": "value"`, and of `name: PASSWORD, value: text`.
 func (r *Redactor) named(text []byte) {
@@ -133,7 +134,7 @@ func (r *Redactor) named(text []byte) {
 			end--
 		}
 		begin := end
-		for begin > 0 && end-begin < longestName && nameParts[text[begin-1]] {
+		for begin > 0 && end-begin < longestKey && nameParts[text[begin-1]] {
 			begin--
 		}
 		if begin == end || bytes.HasPrefix(text[i:], []byte("://")) {
@@ -214,7 +215,7 @@ func (r *Redactor) suggests(name []byte) bool {
 
 // entry reports whether a text ends in the name of a variable that suggests a secret: Kubernetes and others write {name: PASSWORD, value: TEXT}.
 func (r *Redactor) entry(before []byte) bool {
-	before = before[max(0, len(before)-longestName*2):]
+	before = before[max(0, len(before)-longestKey*2):]
 	if n := bytes.LastIndex(before, []byte("name")); n >= 0 {
 		before = before[n+len("name"):]
 	} else {

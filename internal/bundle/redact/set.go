@@ -100,12 +100,8 @@ func Known(values []Value) *Set {
 
 // WithPatterns is the same set with all patterns and names that suggest secrets.
 func (s *Set) WithPatterns() *Set {
-	out := *s
+	out := s.copied()
 	out.patterns = secret.Patterns()
-	out.grams = map[uint32][]int32{}
-	for g, pieces := range s.grams {
-		out.grams[g] = slices.Clone(pieces)
-	}
 	for i, p := range out.patterns {
 		for _, word := range p.Words {
 			for _, g := range wordGrams(word) {
@@ -114,6 +110,16 @@ func (s *Set) WithPatterns() *Set {
 		}
 	}
 	out.compile()
+	return out
+}
+
+// copied is the same set, to add to.
+func (s *Set) copied() *Set {
+	out := *s
+	out.values, out.pieces, out.grams = slices.Clone(s.values), slices.Clone(s.pieces), map[uint32][]int32{}
+	for g, pieces := range s.grams {
+		out.grams[g] = slices.Clone(pieces)
+	}
 	return &out
 }
 
