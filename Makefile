@@ -124,9 +124,11 @@ walks: ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
 	SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' WALK='$(WALK)' SHRINK='$(SHRINK)' $(MAKE) e2e RUN=Test$(if $(filter kubernetes,$(ON)),Cluster)Walks
 
 # What came of it stands in internal/config/reference/loads.yaml, and on the page of the size: sizes above XL are for clusters alone.
-load: ## the load of a size, as far as this machine goes, and its nodes simulated (SIZE=M, SECONDS=120)
-	set -e; export SIZE='$(or $(SIZE),XS)' SECONDS='$(SECONDS)' LOADS='$(CURDIR)/internal/config/reference/loads.yaml'; \
-	  case $$SIZE in 2XL|3XL) ;; *) $(MAKE) e2e RUN=TestLoad ;; esac; $(MAKE) e2e RUN=TestClusterLoad
+load: ## the load of sizes, as far as this machine goes, and their nodes simulated, into docs/reference-architectures (SIZE='XS S', SECONDS=120)
+	set -e; export SECONDS='$(SECONDS)' LOADS='$(CURDIR)/internal/config/reference/loads.yaml'; \
+	  for size in $(or $(SIZE),XS); do size=$$(echo $$size | tr a-z A-Z); \
+	    case $$size in 2XL|3XL) ;; *) $(MAKE) e2e RUN=TestLoad SIZE=$$size ;; esac; $(MAKE) e2e RUN=TestClusterLoad SIZE=$$size; \
+	  done
 	$(MAKE) gen
 
 redact: ## hide a million secrets, and a million names, in forms within forms, and find none (about half an hour)
@@ -206,7 +208,7 @@ hq-browser: bin/axe/node_modules/axe-core chromium demo-hq ## the pages of berth
 console-browser: bin/axe/node_modules/axe-core chromium ## the pages of berth console in a real Chromium: desk, dark, phone, keyboard, accessibility
 	cd site && AXE=$(CURDIR)/bin/axe/node_modules/axe-core/axe.min.js $(GO) test $(TESTFLAGS) -count=1 -tags browser -timeout 1h -run TestConsoleInABrowser .
 
-hq-scale: postgres ## what berth-hq takes with 100,000 installations over two years and what faults do to it (half an hour, 12 GB of disk in /tmp); HQ_SCALE=2000 for a look
+hq-scale: postgres ## what berth-hq takes with 100,000 installations over two years and what faults do to it, into docs/hq.md (half an hour, 12 GB of disk in /tmp); HQ_SCALE=2000 for a look
 	$(GO) test -tags scale -count=1 -timeout 3h -v -run TestScale ./cmd/berth-hq
 
 demo-down: ## take the demos away, with all that they brought up

@@ -48,7 +48,7 @@ func TestHQInABrowser(t *testing.T) {
 	for _, screen := range screens {
 		run(t, browser, chromedp.EmulateViewport(screen.width, screen.height),
 			emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: screen.scheme}}))
-		for name, page := range map[string]string{"figures": address + "/", "figure": address + "/figures/versions", "list": address + "/figures/adoption?row=7.5", "installation": installation,
+		for name, page := range map[string]string{"figures": address + "/", "figure": address + "/figures/versions", "list": address + "/figures/adoption?row=7.5", "start": address + "/figures/start", "starts": address + "/figures/start?row=all+production", "installation": installation,
 			"people": address + "/people", "missing": address + "/figures/nothing", "issues": address + "/issues", "issue": address + "/issues/1", "causes": address + "/figures/causes?row=network",
 			"exceptions": address + "/exceptions", "exception": address + "/exceptions/1", "ask": address + "/exceptions/new", "options": address + "/options", "option": address + "/options/kubernetes",
 			"edit-options": address + "/options/edit", "audit": address + "/audit"} {

@@ -4,15 +4,21 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"berth/catalogue"
 	"berth/internal/hq/fleet"
 	"berth/internal/hq/store/pgtest"
+	"berth/internal/report"
 )
+
+// now is the day of these tests.
+var now = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 
 // admin types commands.
 type admin struct {
@@ -34,7 +40,7 @@ func (a admin) typesAt(days int, input string, code int, args ...string) (stdout
 			return a.address
 		}
 		return ""
-	}, func() time.Time { return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC).AddDate(0, 0, days) }}
+	}, func() time.Time { return now.AddDate(0, 0, days) }}
 	if got := run(a.t.Context(), e, args); got != code {
 		a.t.Fatalf("berth-hq %s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), got, code, out.String(), errs.String())
 	}
@@ -131,13 +137,30 @@ func TestLife(t *testing.T) {
 	contains(t, out, "0 reports imported, 1 known already, 3 refused")
 	contains(t, errs, "-, report 2", "BERTH4912", "-, report 3", "-, after report 3", "BERTH4911")
 
+	hostile := ""
+	for _, start := range []report.Start{{Began: now, FirstSearch: -1}, {Began: now, FirstSearch: math.MaxInt64}, {Began: now.AddDate(0, 0, 9)}} {
+		key := report.NewKey("hostile")
+		signed, err := key.Sign(&report.Report{Version: 1, Installation: key.Installation(), Made: now, Berth: "0.4.0", Target: catalogue.Compose, Start: &start})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := signed.Text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		hostile += string(text)
+	}
+	out, errs = a.types(hostile, 3, "import", "-")
+	contains(t, out, "0 reports imported, 0 known already, 3 refused")
+	contains(t, errs, "BERTH4916", "start has an invalid value")
+
 	out, _ = a.types("", 0, "export")
 	var all []fleet.Figure
 	if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) != len(fleet.IDs()) {
 		t.Errorf("%v: %d figures", err, len(all))
 	}
 	out, _ = a.types("", 0, "export", "refused", "--csv")
-	contains(t, out, "BERTH4911,Not a report,1", "BERTH4912,Report's signature does not match,2")
+	contains(t, out, "BERTH4911,Not a report,1", "BERTH4912,Report's signature does not match,2", "BERTH4916,", ",3\n")
 	whole, _ := a.types("", 0, "export", "behind", "--csv")
 	some, _ := a.types("", 0, "export", "behind", "--csv", "--target", "kubernetes", "--day", "2026-09-01")
 	if whole == some {

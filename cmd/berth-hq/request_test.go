@@ -31,7 +31,7 @@ func (e engineer) types(answers string, code int, args ...string) string {
 	e.t.Helper()
 	var out bytes.Buffer
 	env := &cli.Env{Stdout: &out, Environment: installation.Environment{Stdin: strings.NewReader(answers), Stderr: &out, Interactive: answers != "", Dir: e.dir,
-		Getenv: func(string) string { return "" }, Now: func() time.Time { return time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC) }}}
+		Getenv: func(string) string { return "" }, Now: func() time.Time { return now }}}
 	if got := cli.Run(e.t.Context(), env, args); got != code {
 		e.t.Fatalf("berth %s: exit code %d, want %d\n%s", strings.Join(args, " "), got, code, out.String())
 	}

@@ -48,10 +48,8 @@ func runs(w io.Writer, s *status.Status) {
 	if s.Newest != nil {
 		fmt.Fprintf(w, "newest    %s\n", newest(s.Newest))
 	}
-	if s.Fresh && s.Start.Waits() {
-		fmt.Fprintf(w, "search    no result yet; add repositories, then: berth verify\n")
-	} else if s.Fresh {
-		FirstSearch(w, s.Start.Took())
+	if text := searched(s); text != "" {
+		fmt.Fprintf(w, "search    %s\n", text)
 	}
 	if s.Size != "" {
 		Fit(w, "size      ", s.Size)
@@ -73,9 +71,24 @@ func runs(w io.Writer, s *status.Status) {
 	}
 }
 
+// searched says of a new installation whether a search has had a result; "" of an older one.
+func searched(s *status.Status) string {
+	switch {
+	case !s.Fresh:
+		return ""
+	case s.Start.Waits():
+		return "no result yet; add repositories, then: berth verify"
+	}
+	return firstResult(s.Start.Took())
+}
+
 // FirstSearch says how long it took from the first berth up to the first search with a result.
 func FirstSearch(w io.Writer, took time.Duration) {
-	fmt.Fprintf(w, "search    first result %s after the first berth up\n", About(took.Seconds()))
+	fmt.Fprintf(w, "search    %s\n", firstResult(took))
+}
+
+func firstResult(took time.Duration) string {
+	return fmt.Sprintf("first result %s after the first berth up", About(took.Seconds()))
 }
 
 // newest says what an upgrade to the newest release would cost.

@@ -13,7 +13,7 @@ import (
 
 // Words put values into the words that views have for them, by name: for renderings elsewhere that are to say the same.
 var Words = map[string]any{
-	"about": About, "bytes": bytes, "newest": newest, "effect": effect, "deleted": deleted, "word": word, "count": count, "thing": thing, "proven": proven, "past": past, "filling": filling,
+	"about": About, "bytes": bytes, "newest": newest, "effect": effect, "deleted": deleted, "word": word, "count": count, "thing": thing, "proven": proven, "past": past, "filling": filling, "searched": searched,
 	"cpu": cpu, "memory": memory,
 	"symbol":   func(v plan.Verb) string { return symbols[v] },
 	"decision": func(c plan.Conflict) string { return decisions[c.Decision] },
