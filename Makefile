@@ -183,7 +183,9 @@ golden: ## regenerate golden files; read the difference before you commit it
 
 bench: build testbed bin/helm bin/kustomize ## measure side by side against the tools that people use today
 	testbed/kubernetes up control
-	eval "$$(testbed/engine env)" && eval "$$(testbed/kubernetes env control)" && bench/run
+	eval "$$(testbed/engine env)" && eval "$$(testbed/kubernetes env control)" && bench/run start render engine kubernetes upgrade
+	testbed/kubernetes up node
+	eval "$$(testbed/kubernetes env node)" && bench/run upgrade-kubernetes
 
 size: build ## what the binary weighs, and what it does before main
 	@ls -l bin/berth | awk '{printf "%.1f MB\n", $$5/1000000}'

@@ -66,7 +66,7 @@ func (b *bench) contests(groups []string) ([]contest, error) {
 	for _, g := range []struct {
 		name    string
 		prepare func() ([]contest, error)
-	}{{"start", b.start}, {"render", b.render}, {"engine", b.engine}, {"kubernetes", b.kubernetes}, {"upgrade", b.upgrade}} {
+	}{{"start", b.start}, {"render", b.render}, {"engine", b.engine}, {"kubernetes", b.kubernetes}, {"upgrade", b.upgrade}, {"upgrade-kubernetes", b.upgradeCluster}} {
 		if len(groups) > 0 && !slices.Contains(groups, g.name) {
 			continue
 		}

@@ -22,13 +22,31 @@ import (
 // older is the release that upgrades are measured from: over two majors, without a conversion of Postgres.
 const older = "6.0.0"
 
-// upgrade compares for how long Sourcegraph does not answer while it goes over two majors: berth's journey, and Sourcegraph's documented
-// procedure for Docker Compose, done by a script that wastes no time.
+// upgrading is a place where upgrades are measured.
+type upgrading struct {
+	on       string   // "compose", "kubernetes"
+	name     string   // of the installation
+	port     int      // that people use
+	address  string   // where it is
+	starts   []string // the objects of one Postgres and one frontend, as the history names them
+	byHand   func(b *bench, site string, at func(version string) error) error
+	images   []string // the command that makes the images
+	ours, by outage
+}
+
+// upgrade compares for how long Sourcegraph does not answer while it goes over two majors: berth's upgrade, and Sourcegraph's documented procedure for
+// Docker Compose, done by a script that wastes no time.
 //
 // Source: https://sourcegraph.com/docs/self-hosted/deploy/docker-compose/upgrade, multi-version upgrades
 func (b *bench) upgrade() ([]contest, error) {
-	site := filepath.Join(b.dir, "site")
-	config, err := exec.Command("testbed/config", "bench", strconv.Itoa(port)).Output()
+	return b.upgrades(&upgrading{on: "compose", name: "bench", port: port, address: "127.0.0.1", starts: []string{"pgsql", "sourcegraph-frontend-0"},
+		byHand: (*bench).composeByHand, images: []string{"testbed/images", "build", older, release}})
+}
+
+// upgrades is the comparison at a place.
+func (b *bench) upgrades(u *upgrading) ([]contest, error) {
+	site := filepath.Join(b.dir, "site-"+u.on)
+	config, err := exec.Command("testbed/config", "bench", strconv.Itoa(u.port), release, u.on).Output()
 	if err != nil {
 		return nil, fmt.Errorf("testbed/config: %w", err)
 	}
@@ -43,38 +61,40 @@ func (b *bench) upgrade() ([]contest, error) {
 		if err := at(older); err != nil {
 			return err
 		}
-		for _, args := range [][]string{{"down", "--delete-data", "bench"}, {"lock", "--to", release}, {"up"}} {
+		for _, args := range [][]string{{"down", "--delete-data", u.name}, {"lock", "--to", release}, {"up"}} {
 			if err := shell(site, b.berth, args...).do(); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := shell("", "testbed/images", "build", older, release).do(); err != nil {
-		return nil, err
+	if len(u.images) > 0 {
+		if err := shell("", u.images[0], u.images[1:]...).do(); err != nil {
+			return nil, err
+		}
 	}
-	var ours, theirs outage
+	search := fmt.Sprintf("http://%s:%d/.api/search/stream?q=x", u.address, u.port)
 	var rest []time.Duration // of the downtime, by round
-	b.bounds = append(b.bounds, bound{what: "of berth's downtime, what is neither the migrator's nor one start of Postgres and of the frontend", unit: "s", most: 5,
+	b.bounds = append(b.bounds, bound{what: "of berth's downtime on " + u.on + ", what is neither the migrator's nor one start of Postgres and of the frontend", unit: "s", most: 5,
 		measure: func() (float64, error) { return median(rest).Seconds(), nil }})
 	return []contest{{
-		what: "downtime of an upgrade from " + older + " to " + release, rounds: 3, goal: 2,
-		ours: command{name: "berth upgrade", before: before, takes: &ours.lasted, do: func() error {
-			if err := ours.during(shell(site, b.berth, "upgrade", "--yes", "--to", release).do); err != nil {
+		what: "downtime of an upgrade from " + older + " to " + release + " on " + u.on, rounds: 3, goal: 2,
+		ours: command{name: "berth upgrade", before: before, takes: &u.ours.lasted, do: func() error {
+			if err := u.ours.during(search, shell(site, b.berth, "upgrade", "--yes", "--to", release).do); err != nil {
 				return err
 			}
-			needed, err := b.needed(site)
-			rest = append(rest, max(ours.lasted-needed, 0))
+			needed, err := b.needed(site, u.starts)
+			rest = append(rest, max(u.ours.lasted-needed, 0))
 			return err
 		}},
-		theirs: command{name: "the documented procedure, scripted", before: before, takes: &theirs.lasted, do: func() error {
-			return theirs.during(func() error { return b.byHand(site, at) })
+		theirs: command{name: "the documented procedure, scripted", before: before, takes: &u.by.lasted, do: func() error {
+			return u.by.during(search, func() error { return u.byHand(b, site, at) })
 		}},
 	}}, nil
 }
 
 // needed is how long the last upgrade was down for what nobody can do without: its migrator, one start of Postgres and one of the frontend.
-func (b *bench) needed(site string) (time.Duration, error) {
+func (b *bench) needed(site string, starts []string) (time.Duration, error) {
 	cmd := exec.Command(b.berth, "history", "--json")
 	cmd.Dir = site
 	text, err := cmd.Output()
@@ -87,7 +107,7 @@ func (b *bench) needed(site string) (time.Duration, error) {
 	}
 	last := &said.Result[len(said.Result)-1]
 	needed := stages.Compared(last).Migrator.Took
-	for _, object := range []string{"pgsql", "sourcegraph-frontend-0"} {
+	for _, object := range starts {
 		var took float64
 		for _, s := range last.Steps {
 			if s.In != 0 && s.Object == object && s.Done {
@@ -99,8 +119,8 @@ func (b *bench) needed(site string) (time.Duration, error) {
 	return time.Duration(needed * float64(time.Second)), nil
 }
 
-// byHand is what Sourcegraph's guide says to do, without the time that a person takes to do it.
-func (b *bench) byHand(site string, at func(string) error) error {
+// composeByHand is what Sourcegraph's guide says to do, without the time that a person takes to do it.
+func (b *bench) composeByHand(site string, at func(string) error) error {
 	project := filepath.Join(site, ".berth", "bench", "project")
 	compose := func(args ...string) error {
 		return shell(project, "docker", append([]string{"compose"}, args...)...).do()
@@ -145,11 +165,11 @@ func (b *bench) byHand(site string, at func(string) error) error {
 type outage struct{ lasted time.Duration }
 
 // during searches ten times a second while something is done, and after it until searches are answered again.
-func (o *outage) during(do func() error) error {
+func (o *outage) during(search string, do func() error) error {
 	var failed atomic.Int64
 	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	ask := func() bool {
-		resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/.api/search/stream?q=x", port))
+		resp, err := client.Get(search)
 		if err != nil {
 			return false
 		}

@@ -242,6 +242,21 @@ func TestDifference(t *testing.T) {
 3 [2] remove gitserver-1 [restart]: the config no longer asks for it; its volumes are kept
 = caddy migrator pgsql sourcegraph-frontend-0
 `},
+		{"what answers nobody stops before a page comes, all else after it", []change{
+			func(d *Desired, s *State) {
+				s.Containers = append(s.Containers, Container{ID: "w", Name: "worker", Unit: "worker", Service: "worker", Release: "7.5.0"})
+				d.Unasked = []string{"worker"}
+				d.Units = []Unit{d.Units[0], d.Units[3]}
+				d.Units[0].Files = "f2"
+			},
+		}, `
+1 [] remove worker [restart]: the config no longer asks for it; its volumes are kept
+2 [1] restart caddy: its settings files changed
+3 [2] remove gitserver-0 [restart]: the config no longer asks for it; its volumes are kept
+4 [2] remove migrator [restart]: the config no longer asks for it; its volumes are kept
+5 [2] remove sourcegraph-frontend-0 [restart]: the config no longer asks for it; its volumes are kept
+= pgsql
+`},
 		{"two frontends are replaced one after the other", []change{
 			func(d *Desired, s *State) {
 				second := d.Units[4]

@@ -6,7 +6,7 @@ import (
 )
 
 // order numbers the steps so that each comes after those that it needs: half-done leftovers, images, files, units by their conditions,
-// removals.
+// removals. Before a page comes, only what answers nobody is removed.
 func (b *differ) order() {
 	steps := b.plan.Steps
 	needs := make([][]int, len(steps))
@@ -31,8 +31,13 @@ func (b *differ) order() {
 	b.apart(needs)
 	b.frontProxyLast(needs)
 	b.afterTeardown(needs)
+	page := b.page()
 	for i, s := range steps {
-		if s.Verb == Remove && b.torn == nil && !slices.Contains(b.first, i) {
+		switch {
+		case s.Verb != Remove || b.torn != nil || slices.Contains(b.first, i):
+		case page >= 0 && slices.Contains(b.desired.Unasked, s.Service):
+			needs[page] = append(needs[page], i)
+		default:
 			for k := range steps {
 				if steps[k].Verb != Remove {
 					needs[i] = append(needs[i], k)
@@ -60,6 +65,16 @@ func (b *differ) apart(needs [][]int) {
 		}
 		last[u.Service] = i
 	}
+}
+
+// page is the step by which the front proxy shows a page; -1: there is none.
+func (b *differ) page() int {
+	for _, u := range b.desired.Units {
+		if i, ok := b.byUnit[u.Name]; ok && u.Service == frontProxy && b.plan.Steps[i].Verb != Wait {
+			return i
+		}
+	}
+	return -1
 }
 
 // frontProxy is the service that answers people.

@@ -22,6 +22,8 @@ type Desired struct {
 	Units        []Unit  // ordered by name
 	// Awaited are the units that requests wait for while they are replaced.
 	Awaited []string
+	// Unasked are services that answer nobody. Where a page comes, they stop before it.
+	Unasked []string
 }
 
 // Unit is one container that should run.

@@ -53,6 +53,13 @@ func Afterwards() []string {
 	return []string{"worker", "precise-code-intel-worker", "syntactic-code-intel-worker", "migrator"}
 }
 
+// Unasked are the services that answer nobody who searches or looks at a page: before a page comes, they stop while people still work. What is not known
+// here may answer somebody.
+func Unasked() []string {
+	return append(Afterwards(), "zoekt-indexserver", "prometheus", "grafana", "jaeger", "cadvisor", "node-exporter", "otel-agent", "otel-collector",
+		"pgsql-exporter", "codeintel-db-exporter", "codeinsights-db-exporter")
+}
+
 // PageOf is a page that people see while Sourcegraph does not answer: title and text are HTML. It asks again by itself.
 func PageOf(title, text string) string {
 	return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="30">` +

@@ -236,6 +236,9 @@ func (i *onEngine) desired() plan.Desired {
 		Project:   project.Hash(i.project, func(name string) string { return i.values[name] }),
 		Catalogue: i.env.Catalogue().Digest(), Network: i.project.Network, Awaited: i.awaited(),
 	}
+	if i.Front == stack.Closed || i.Front == stack.Stopped {
+		d.Unasked = stack.Unasked()
+	}
 	if i.Stack.Network != nil {
 		d.Origins = []plan.Cause{{Text: "network", Range: i.Doc.At("network")}}
 	}
