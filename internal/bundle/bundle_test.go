@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,5 +219,47 @@ func TestVerifySeesEveryChange(t *testing.T) {
 	}
 	if _, err := Verify(short, nil, nil); err == nil {
 		t.Error("half a bundle is not noticed")
+	}
+}
+
+// TestNamesInABundle: a name is in no text, no name of a file, no list and no folder; a bundle that still has one is not given away.
+func TestNamesInABundle(t *testing.T) {
+	r := request(Collector{Name: "of alice", Collect: func(_ context.Context, out *Out) error {
+		out.File("logs/alice-1/alice.log", strings.NewReader("Alice on db1.corp.example\n"))
+		return errors.New("no such user: alice")
+	}})
+	r.Pseudonyms = &redact.Pseudonyms{Key: []byte("key"), Kinds: redact.Kinds, Stays: func(redact.Kind, string) bool { return false },
+		Names: []redact.Name{{Kind: redact.Users, Text: "alice"}, {Kind: redact.Hosts, Text: "corp.example", Below: true}}}
+	file := filepath.Join(t.TempDir(), "alice"+Suffix)
+	m, err := Make(t.Context(), r, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, host := r.Pseudonyms.Of(redact.Users, "alice"), r.Pseudonyms.Of(redact.Hosts, "db1.corp.example")
+	files := texts(t, file)
+	if got, want := files["logs/"+alice+"-1/"+alice+".log"], alice+" on "+host+"\n"; got != want {
+		t.Errorf("%q, want %q, in %v", got, want, slices.Sorted(maps.Keys(files)))
+	}
+	for name, text := range files {
+		if strings.Contains(strings.ToLower(name+text), "alice") || strings.Contains(text, "corp.example") {
+			t.Errorf("%s has a name:\n%s", name, text)
+		}
+	}
+	_ = each(file, func(name string, _ io.Reader) error {
+		if !strings.HasPrefix(name, alice+"/") {
+			t.Errorf("the folder of %s", name)
+		}
+		return nil
+	})
+	if len(m.Names) != 2 || m.Names[0].Name != "alice" || m.Names[1].Pseudonym != host {
+		t.Errorf("%+v", m.Names)
+	}
+	if checked, err := Verify(file, known, r.Pseudonyms); err != nil || len(checked.Problems) > 0 || !slices.Equal(Replaced(file), redact.Kinds) {
+		t.Errorf("%+v, %v, %v", checked, err, Replaced(file))
+	}
+	r.Pseudonyms.Names = append(r.Pseudonyms.Names, redact.Name{Kind: redact.Hosts, Text: "frontend"}) // it was not known before
+	var problems diag.List
+	if err := prove(file, redact.Known(nil).WithNames(r.Pseudonyms)); !errors.As(err, &problems) || problems[0].Code != "BERTH4431" || !strings.Contains(problems[0].Summary, "a host name") {
+		t.Errorf("%v", err)
 	}
 }

@@ -304,9 +304,9 @@ func (f *finder) addresses(text []byte, out []span) []span {
 	for i := 1; i+1 < len(text); i++ {
 		switch c := text[i]; {
 		case c == '.' && decimal[text[i-1]] && decimal[text[i+1]]:
-			i, out = f.address(text, i, &decimal, out)
+			i, out = f.version4(text, i, out)
 		case c == ':' && colons[text[i-1]] && colons[text[i+1]]:
-			i, out = f.address(text, i, &colons, out)
+			i, out = f.version6(text, i, out)
 		case c == 'p' && text[i-1] == 'i' && text[i+1] == '-':
 			i, out = f.dashed(text, i+2, out)
 		}
@@ -317,45 +317,55 @@ func (f *finder) addresses(text []byte, out []span) []span {
 // longestAddress is how many signs an address has at most.
 const longestAddress = 48
 
-// address adds the address around a place, and gives the place up to which it looked.
-func (f *finder) address(text []byte, at int, all *[256]bool, out []span) (int, []span) {
-	from, to := at, at+1
+// around is where the signs around a place begin and end.
+func around(text []byte, at int, all *[256]bool) (from, to int) {
+	from, to = at, at+1
 	for from > 0 && all[text[from-1]] && at-from < longestAddress {
 		from--
 	}
 	for to < len(text) && all[text[to]] && to-at < longestAddress {
 		to++
 	}
-	looked := to - 1
-	if all == &decimal && to < len(text) && text[to] == ':' && bytes.IndexByte(text[from:to], ':') < 0 {
-		looked = to // a port
+	return from, to
+}
+
+// address adds what is between two places, if it is an address that stands by itself.
+func (f *finder) address(text []byte, from, to int, out []span) []span {
+	if from >= to || from > 0 && wordSigns[text[from-1]] || to < len(text) && wordSigns[text[to]] {
+		return out
 	}
-	if from > 0 && wordSigns[text[from-1]] { // "remote:fe80::1" ends in a digit, too
-		n := bytes.IndexByte(text[from:to], ':')
-		if n < 0 {
-			return looked, out
-		}
-		from += n
+	if name := string(text[from:to]); Networked(name) {
+		return f.called(Addresses, name, from, to, out)
+	}
+	return out
+}
+
+// version4 adds the address around a dot, and gives the place up to which it looked.
+func (f *finder) version4(text []byte, at int, out []span) (int, []span) {
+	from, to := around(text, at, &decimal)
+	looked := to - 1
+	from += len(text[from:to]) - len(bytes.TrimLeft(text[from:to], "."))
+	to = from + len(bytes.TrimRight(text[from:to], "."))
+	if parts := bytes.SplitN(text[from:to], []byte("."), 5); len(parts) == 5 {
+		to -= 1 + len(parts[4]) // a port, as tcpdump writes it
+	}
+	return looked, f.address(text, from, to, out)
+}
+
+// version6 adds the address around a colon, and gives the place up to which it looked. Words before and after it may have its signs: "remote:fe80::1:".
+func (f *finder) version6(text []byte, at int, out []span) (int, []span) {
+	from, to := around(text, at, &colons)
+	looked := to - 1
+	if from > 0 && wordSigns[text[from-1]] {
+		from += max(0, bytes.IndexByte(text[from:to], ':'))
 	}
 	if text[from] == ':' && from+1 < to && text[from+1] != ':' {
 		from++
 	}
-	from += len(text[from:to]) - len(bytes.TrimLeft(text[from:to], "."))
-	to = from + len(bytes.TrimRight(text[from:to], "."))
-	if to-from > 2 && text[to-1] == ':' && text[to-2] != ':' {
+	if to = from + len(bytes.TrimRight(text[from:to], ".")); to-from > 2 && text[to-1] == ':' && text[to-2] != ':' {
 		to--
 	}
-	if from >= to || to < len(text) && wordSigns[text[to]] {
-		return looked, out
-	}
-	if name := string(text[from:to]); Networked(name) {
-		out = f.called(Addresses, name, from, to, out)
-	} else if n := strings.LastIndexByte(name, ':'); n > 0 && Networked(name[:n]) { // with a port
-		out = f.called(Addresses, name[:n], from, from+n, out)
-	} else if n := strings.IndexByte(name, ':'); n > 0 && Networked(name[n+1:]) { // after a number
-		out = f.called(Addresses, name[n+1:], from+n+1, to, out)
-	}
-	return looked, out
+	return looked, f.address(text, from, to, out)
 }
 
 // Networked reports the address of a network, or of a network card, and none that every machine has.
