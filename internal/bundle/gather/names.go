@@ -62,7 +62,7 @@ func (k *keeper) pseudonyms(ctx context.Context, o Options, all []installation.I
 	}
 	if n.short > 0 {
 		missing = append(missing, bundle.Missing{What: "pseudonyms of some names",
-			Why: fmt.Sprintf("%d are short or words of other texts, so they are replaced only after words such as user=", n.short)})
+			Why: fmt.Sprintf("short names and words of other texts, %d in all, are replaced only after words such as user=", n.short)})
 	}
 	return &redact.Pseudonyms{Key: o.Key, Kinds: o.Pseudonyms, Names: n.list, Stays: n.stays}, missing
 }

@@ -23,7 +23,11 @@ func Summary(m *bundle.Manifest) string {
 	}
 	for _, f := range m.Findings {
 		severity := map[bool]string{true: "error", false: "warning"}[f.Severity == diag.Error]
-		fmt.Fprintf(&b, "- **%s** %s: %s (%s)\n", severity, f.Subject, f.Summary, f.Code)
+		where := f.Subject
+		if f.Range.File != "" {
+			where = fmt.Sprintf("%s:%d", f.Range.File, f.Range.Line)
+		}
+		fmt.Fprintf(&b, "- **%s** %s: %s (%s)\n", severity, where, f.Summary, f.Code)
 	}
 	if len(m.Exceptions) > 0 {
 		b.WriteString("\n## Exceptions from the support record\n\n")
