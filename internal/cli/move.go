@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -204,12 +206,27 @@ func (e *Env) planMove(ctx context.Context, s, d *seen, f moveFlags) (*state.Rec
 	}
 	r := state.NewRecord(plan.Move, s.Stack.Release, string(s.Text), now)
 	r.Plan = stages.Plan(request)
+	r.Plan.Shared = s.shared(d)
 	if c := facts.Clones; c.Repositories > 0 {
 		r.Plan.Clones = &plan.Clones{Repositories: c.Repositories, Bytes: c.Bytes, Seconds: float64(c.Bytes) / plan.CloneRate}
 	}
 	request.Short = !request.Short
 	r.Plan.Otherwise = stages.Plan(request).Downtime
 	return r, nil
+}
+
+// shared are the stores outside that both sides of a move have in common: what is in them need not be carried.
+func (s *seen) shared(d *seen) map[string]string {
+	out := map[string]string{}
+	here, there := s.Doc.Config, d.Doc.Config
+	if a, b := here.ObjectStorage, there.ObjectStorage; a != nil && b != nil && a.Backend == b.Backend && a.Bucket == b.Bucket && a.Endpoint == b.Endpoint {
+		out["blobstore"] = "the bucket " + a.Bucket
+	}
+	if a, b := here.Redis["redis-store"], there.Redis["redis-store"]; a.External != nil && reflect.DeepEqual(a, b) &&
+		(a.External.Secret == nil || a.External.Secret.File == "" || filepath.Dir(s.File) == filepath.Dir(d.File)) {
+		out["redis-store"] = "the same external one"
+	}
+	return out
 }
 
 // ofTarget are keys of a config that say how a target is used, so that the destination of a move need not have them.

@@ -52,6 +52,8 @@ type Plan struct {
 	Backup    string  `json:"backup,omitempty"`        // that is restored, or where one is made; of a move, the name of its dump
 	// Clones are the repositories that a move lets the destination clone again.
 	Clones *Clones `json:"clones,omitempty"`
+	// Shared are stores outside that both sides of a move use, by the name of the bundled one.
+	Shared map[string]string `json:"shared,omitempty"`
 	// Destination is the other installation of a move.
 	Destination *Destination `json:"destination,omitempty"`
 	Problems    diag.List    `json:"problems,omitempty"` // what stands in the way now, or has to be known first

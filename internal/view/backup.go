@@ -30,7 +30,10 @@ func Move(w io.Writer, p *plan.Plan, stores map[string]catalogue.Stored) {
 	staged(w, p, "to "+p.Destination.String()+", as "+p.Destination.File+" says")
 	fmt.Fprintln(w)
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
-		if s := stores[name]; s.Carry == catalogue.CarryChoice {
+		switch s := stores[name]; {
+		case p.Shared[name] != "":
+			item(w, "shared", name+": both sides use "+p.Shared[name])
+		case s.Carry == catalogue.CarryChoice:
 			item(w, "left out", name+": "+s.Lost)
 		}
 	}
