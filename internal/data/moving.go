@@ -103,36 +103,30 @@ echo FACTS END
 
 // Carry carries a round of one database from the worker's side to another one.
 func (w *Worker) Carry(ctx context.Context, image Image, to *Worker, there Image, database string, r Round) error {
-	return flow(ctx, func(ctx context.Context, out io.Writer) error {
-		return w.changes(ctx, image, database, r, "changes", changesScript, out)
-	},
-		func(in io.Reader) error { return to.apply(ctx, there, database, r, "apply", applyScript, in) })
+	return flow(ctx, w.changes(image, database, r, "changes", changesScript), to.apply(there, database, r, "apply", applyScript))
 }
 
 // Reset notes at the source which rows were written at the destination, of one database, so that the next round takes them back. The worker's side is the
 // destination, where Sourcegraph only reads from then on, until the last round.
 func (w *Worker) Reset(ctx context.Context, image Image, source *Worker, there Image, database string, r Round) error {
-	return flow(ctx, func(ctx context.Context, out io.Writer) error {
-		return w.changes(ctx, image, database, r, "reset", resetScript, out)
-	},
-		func(in io.Reader) error { return source.apply(ctx, there, database, r, "take", takeScript, in) })
+	return flow(ctx, w.changes(image, database, r, "reset", resetScript), source.apply(there, database, r, "take", takeScript))
 }
 
 // lastWords is how long a source may take to say why it failed, when the other side of its stream has ended.
 const lastWords = 10 * time.Second
 
 // flow gives to write what read writes.
-func flow(ctx context.Context, read func(context.Context, io.Writer) error, write func(io.Reader) error) error {
-	ctx, stop := context.WithCancel(ctx)
+func flow(ctx context.Context, read func(context.Context, io.Writer) error, write func(context.Context, io.Reader) error) error {
+	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	in, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := read(ctx, out)
+		err := read(reading, out)
 		out.CloseWithError(err)
 		done <- err
 	}()
-	err := write(in)
+	err := write(ctx, in)
 	in.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever reads for it stops
 	if err != nil {
 		defer time.AfterFunc(lastWords, stop).Stop() // one that waits for a word writes nothing, so it would not notice
@@ -148,33 +142,35 @@ func flow(ctx context.Context, read func(context.Context, io.Writer) error, writ
 
 // Able proves that what is written elsewhere can be applied to a database.
 func (w *Worker) Able(ctx context.Context, image Image, database string) error {
-	return w.apply(ctx, image, database, Round{Name: "nothing"}, "apply", applyScript, strings.NewReader("ROLLBACK;\n\\echo APPLIED nothing\n"))
+	return w.apply(image, database, Round{Name: "nothing"}, "apply", applyScript)(ctx, strings.NewReader("ROLLBACK;\n\\echo APPLIED nothing\n"))
 }
 
 // takeScript does to a database what a stream says, which has its own begin and end.
 const takeScript = "use \"$DATABASE\"\nask --output=/dev/null\n"
 
-// changes writes the statements of a round.
-func (w *Worker) changes(ctx context.Context, image Image, database string, r Round, name, text string, out io.Writer) error {
-	t := w.round(name+"-"+database, database, image, text)
-	for name, value := range map[string]string{"ROUND": r.Name, "APPLIED": r.Applied, "MODE": string(r.Mode), "SUMS": strings.Join(r.Sums, " "), "LIMIT": fmt.Sprint(r.Limit)} {
-		t.Env[name] = value
+// changes is what writes the statements of a round, by a script.
+func (w *Worker) changes(image Image, database string, r Round, name, text string) func(context.Context, io.Writer) error {
+	return func(ctx context.Context, out io.Writer) error {
+		t := w.round(name+"-"+database, database, image, text)
+		for name, value := range map[string]string{"ROUND": r.Name, "APPLIED": r.Applied, "MODE": string(r.Mode), "SUMS": strings.Join(r.Sums, " "), "LIMIT": fmt.Sprint(r.Limit)} {
+			t.Env[name] = value
+		}
+		if r.Mode == TheLast {
+			out = &first{out, r.Ready}
+		}
+		exit, said, err := w.Tasks.Pipe(ctx, t, r.Go, out)
+		if err != nil || exit == 0 {
+			return err
+		}
+		d := unsynced(t.Name, said)
+		switch exit {
+		case 5:
+			d.Code, d.Hint = "BERTH4618", "return with: berth move back   and begin again when nothing changes tables"
+		case 7:
+			d.Code = "BERTH4617"
+		}
+		return diag.List{d}
 	}
-	if r.Mode == TheLast {
-		out = &first{out, r.Ready}
-	}
-	exit, said, err := w.Tasks.Pipe(ctx, t, r.Go, out)
-	if err != nil || exit == 0 {
-		return err
-	}
-	d := unsynced(t.Name, said)
-	switch exit {
-	case 5:
-		d.Code, d.Hint = "BERTH4618", "return with: berth move back   and begin again when nothing changes tables"
-	case 7:
-		d.Code = "BERTH4617"
-	}
-	return diag.List{d}
 }
 
 // first is a writer that tells when something was written, which is also when somebody reads.
@@ -192,19 +188,21 @@ func (f *first) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// apply does the statements of a round.
-func (w *Worker) apply(ctx context.Context, image Image, database string, r Round, name, text string, in io.Reader) error {
-	t := w.round(name+"-"+database, database, image, text)
-	t.Env["MODE"] = string(r.Mode)
-	var done bytes.Buffer
-	exit, said, err := w.Tasks.Pipe(ctx, t, in, &done)
-	if err != nil {
-		return err
+// apply is what does the statements of a round, by a script.
+func (w *Worker) apply(image Image, database string, r Round, name, text string) func(context.Context, io.Reader) error {
+	return func(ctx context.Context, in io.Reader) error {
+		t := w.round(name+"-"+database, database, image, text)
+		t.Env["MODE"] = string(r.Mode)
+		var done bytes.Buffer
+		exit, said, err := w.Tasks.Pipe(ctx, t, in, &done)
+		if err != nil {
+			return err
+		}
+		if exit != 0 || strings.TrimSpace(done.String()) != "APPLIED "+r.Name {
+			return diag.List{unsynced(t.Name, said)}
+		}
+		return nil
 	}
-	if exit != 0 || strings.TrimSpace(done.String()) != "APPLIED "+r.Name {
-		return diag.List{unsynced(t.Name, said)}
-	}
-	return nil
 }
 
 // unsynced says that a round was not carried, in the last words of who failed.

@@ -1,13 +1,19 @@
 package data
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"berth/internal/diag"
 )
 
 // rounds carries what is written in s's databases to those of into.
@@ -55,6 +61,24 @@ func (r *rounds) equal() {
 	if here, there := all(map[string]string{}, "pgsql"), all(into, "empty1"); here != there {
 		r.t.Errorf("the source has\n%s\nand the destination\n%s", here, there)
 	}
+}
+
+// TestFlowEnds: where one side fails, the other one ends as well, though it waits for a word; and whoever failed first says why.
+func TestFlowEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("the destination is gone")
+		err := flow(t.Context(), func(ctx context.Context, _ io.Writer) error { <-ctx.Done(); return ctx.Err() },
+			func(context.Context, io.Reader) error { return broken })
+		if !errors.Is(err, broken) {
+			t.Error(err)
+		}
+		why := diag.List{{Code: "BERTH4618"}}
+		err = flow(t.Context(), func(context.Context, io.Writer) error { return why },
+			func(_ context.Context, in io.Reader) error { _, err := io.ReadAll(in); return errors.Join(broken, err) })
+		if list := (diag.List{}); !errors.As(err, &list) || list[0].Code != "BERTH4618" {
+			t.Error(err)
+		}
+	})
 }
 
 // TestMoving carries what is written while databases are copied, by real servers: nothing is lost, nothing is there twice.

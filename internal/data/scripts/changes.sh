@@ -1,6 +1,6 @@
 # Writes what was written since the last round as statements for the other side: the rows that were changed, as they are at one moment. So each round leads
 # from one consistent state to a later one, whatever happened between, and may be applied twice. ROUND names it; APPLIED is the one before it that the
-# other side has. MODE is "changes", "compare" to sum up all tables on both sides as well, or "last" when nobody writes any more.
+# other side has. MODE is "changes", "compare" to sum up all tables on both sides as well, or "last": then it waits for a word, and lets nobody write from then on.
 use "$DATABASE"
 echo "$forms"
 has berth_moving.shape || { echo "nothing notes any more which rows of $DATABASE are written" >&2; exit 5; }
