@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -78,6 +79,9 @@ func TestMoveMajors(t *testing.T) {
 	needs(t, long, engine, images("5.0.0", release))
 	s, d := older(t, "moma", "5.0.0"), notDeployed(t, "momb", "5.0.0")
 	d.externalDatabase(externalPassword)
+	await(t, time.Minute, "the external database", func() bool { // while it is made, it answers in its container only
+		return exec.Command("docker", "exec", "-e", "PGPASSWORD="+externalPassword, d.externalPostgres(), "psql", "-h", "127.0.0.1", "-U", "sg", "-d", "sg", "-c", "SELECT 1").Run() == nil
+	})
 	d.externalSQL("CREATE ROLE plain LOGIN PASSWORD '" + externalPassword + "'")
 	d.externalSQL("CREATE DATABASE plain OWNER plain")
 	d.edit("user: sg, database: sg", "user: plain, database: plain")
