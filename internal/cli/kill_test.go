@@ -162,7 +162,11 @@ func (k *killed) everywhere(l *life) {
 // TestDeletedWhileStopped: what somebody deletes while a command is stopped runs at its end, also when only the release was left to be written.
 func TestDeletedWhileStopped(t *testing.T) {
 	for _, k := range killedCommands {
-		if !strings.HasPrefix(k.command, "upgrade") && !strings.HasPrefix(k.command, "rollback") {
+		name, unit, look := "sourcegraph", "worker", []string{"plan"}
+		switch verb, rest, _ := strings.Cut(k.command, " "); {
+		case verb == "move" && strings.HasPrefix(rest, "--to"):
+			name, unit, look = "moved", "Deployment/worker", []string{"plan", "--config", "there.yaml"}
+		case verb != "upgrade" && verb != "rollback" && verb != "restore" && verb != "doctor" && k.command != "move back --yes":
 			continue
 		}
 		t.Run(strings.ReplaceAll(k.name, " ", "_"), func(t *testing.T) {
@@ -180,9 +184,9 @@ func TestDeletedWhileStopped(t *testing.T) {
 				if records := l.world.History("sourcegraph"); !l.world.Killed() || records[len(records)-1].Result != state.Killed {
 					continue
 				}
-				l.world.Delete("sourcegraph", "worker")
+				l.world.Delete(name, unit)
 				said := l.must(0, strings.Fields(k.command)...)
-				if text, code := l.run(0, "plan"); code != ExitOK {
+				if text, code := l.run(0, look...); code != ExitOK {
 					t.Errorf("killed at effect %d of %d: after\n%s\nthe plan is\n%s", n, effects, said, text)
 				}
 			}
