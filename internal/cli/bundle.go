@@ -121,7 +121,7 @@ func (e *Env) bundle(ctx context.Context, f bundleFlags) error {
 		return err
 	}
 	defer i.Close()
-	if err := pseudonymsOf(ctx, i, &o, replaced); err != nil {
+	if err := e.pseudonymsOf(ctx, i, &o, replaced); err != nil {
 		return err
 	}
 	o.Since, o.Most = f.since, f.megabytes<<20
@@ -326,7 +326,7 @@ knows now, and for the names of which the bundle has pseudonyms.`,
 				}
 				defer i.Close()
 				o.Look = nil
-				if err := pseudonymsOf(cmd.Context(), i, &o, bundle.Replaced(env.Abs(args[0]))); err != nil {
+				if err := env.pseudonymsOf(cmd.Context(), i, &o, bundle.Replaced(env.Abs(args[0]))); err != nil {
 					return err
 				}
 				known, names = gather.Known(cmd.Context(), &env.Environment, i, o)

@@ -180,6 +180,7 @@ func TestPseudonyms(t *testing.T) {
 	for _, target := range []string{"compose", "kubernetes"} {
 		t.Run(target, func(t *testing.T) {
 			dir, run := bundled(t, target)
+			run(3, "bundle", "who", "host-00000000") // no bundle had any
 			said := run(0, "bundle", "--pseudonyms", "all", "--out", "one.tar.gz", "--all")
 			line := logged(t, dir, "one", "gitserver")
 			form := regexp.MustCompile(`lvl=eror user=(user-\w{8}) clone of git@(repo-\w{8})\.git by (user-\w{8}) \((mail-\w{8})\) from (address-\w{8}): (host-\w{8}) is full, status 500`)

@@ -29,16 +29,16 @@ installation's secrets. A name that is not among them is searched for in the con
 }
 
 // pseudonymsOf asks for pseudonyms of some kinds of names. Their key is a secret of the installation.
-func pseudonymsOf(ctx context.Context, i *installation.Installation, o *gather.Options, kinds []redact.Kind) error {
+func (e *Env) pseudonymsOf(ctx context.Context, i *installation.Installation, o *gather.Options, kinds []redact.Kind) error {
 	if len(kinds) == 0 {
 		return nil
 	}
-	secrets, err := i.Store.Generate(ctx, []string{gather.KeyName})
+	key, err := e.own(ctx, i, gather.KeyName, "bundle")
 	if err != nil {
 		return diag.List{{Code: "BERTH4438", Severity: diag.Error, Subject: "--pseudonyms", Summary: "the key of the pseudonyms can't be read", Detail: reasons(err),
-			Hint: "write a bundle with all names, or none until that is fixed: berth bundle"}}
+			Hint: "fix that, or write a bundle with all names: berth bundle"}}
 	}
-	o.Pseudonyms, o.Key = kinds, []byte(secrets[gather.KeyName])
+	o.Pseudonyms, o.Key = kinds, []byte(key)
 	return nil
 }
 
@@ -82,6 +82,22 @@ func rememberNames(ctx context.Context, i *installation.Installation, used []red
 	return i.Store.SetNote(ctx, namesNote, all)
 }
 
+// asked are all names that the config, the target and the database have now. Without a key, no bundle had pseudonyms.
+func (e *Env) asked(ctx context.Context, i *installation.Installation, o gather.Options) (out []behind, err error) {
+	kept, err := i.Store.Generated(ctx)
+	if err != nil || kept[gather.KeyName] == "" {
+		return nil, err
+	}
+	o.Pseudonyms, o.Key = redact.Kinds, []byte(kept[gather.KeyName])
+	p, _ := gather.Pseudonyms(ctx, &e.Environment, i, o)
+	for _, n := range p.Names {
+		if of := cmp.Or(n.Of, n.Text); !n.Path {
+			out = append(out, behind{p.Of(n.Kind, of), of})
+		}
+	}
+	return out, nil
+}
+
 // who shows the names behind pseudonyms.
 func (e *Env) who(ctx context.Context, file string, pseudonyms []string) error {
 	i, o, err := e.reachable(ctx, file)
@@ -97,15 +113,11 @@ func (e *Env) who(ctx context.Context, file string, pseudonyms []string) error {
 		return slices.ContainsFunc(known, func(n behind) bool { return n.Pseudonym == pseudonym })
 	}
 	if slices.ContainsFunc(pseudonyms, func(p string) bool { return !knows(p) }) {
-		if err := pseudonymsOf(ctx, i, &o, redact.Kinds); err != nil {
+		more, err := e.asked(ctx, i, o)
+		if err != nil {
 			return err
 		}
-		p, _ := gather.Pseudonyms(ctx, &e.Environment, i, o)
-		for _, n := range p.Names {
-			if of := cmp.Or(n.Of, n.Text); !n.Path {
-				known = append(known, behind{p.Of(n.Kind, of), of})
-			}
-		}
+		known = append(known, more...)
 	}
 	var found []behind
 	var problems diag.List

@@ -196,19 +196,22 @@ func (e *Env) reportFacts(ctx context.Context, i *installation.Installation, f r
 
 // reportKey is the key of an installation. The first report makes it.
 func (e *Env) reportKey(ctx context.Context, i *installation.Installation) (report.Key, error) {
+	key, err := e.own(ctx, i, report.SecretName, "report")
+	return report.NewKey(key), err
+}
+
+// own is a secret of an installation that no service uses. Whoever needs it first makes it, and nobody else changes secrets meanwhile.
+func (e *Env) own(ctx context.Context, i *installation.Installation, name, command string) (string, error) {
 	kept, err := i.Store.Generated(ctx)
-	if err == nil && kept[report.SecretName] == "" {
+	if err == nil && kept[name] == "" {
 		var release func()
-		if ctx, release, err = i.Store.Lock(ctx, "report", e.Now); err != nil {
-			return report.Key{}, err
+		if ctx, release, err = i.Store.Lock(ctx, command, e.Now); err != nil {
+			return "", err
 		}
 		defer release()
-		kept, err = i.Store.Generate(ctx, []string{report.SecretName})
+		kept, err = i.Store.Generate(ctx, []string{name})
 	}
-	if err != nil {
-		return report.Key{}, err
-	}
-	return report.NewKey(kept[report.SecretName]), nil
+	return kept[name], err
 }
 
 // reportPatience is how long a server may take to answer.

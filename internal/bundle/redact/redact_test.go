@@ -142,9 +142,9 @@ func hidden(r *rand.Rand, text string) (string, []string) {
 	return text, used
 }
 
-// rests reports whether a part of a hidden secret is still there: a half, a third.
-func rests(masked, hidden string, part int) string {
-	n := min(len(hidden), max(64, len(hidden)/part)) // what is around a secret in base64 may stay
+// rests reports whether a third of a hidden secret is still there, and at least some signs: what is around a secret in base64 may stay.
+func rests(masked, hidden string, least int) string {
+	n := min(len(hidden), max(least, len(hidden)/3))
 	for i := 0; i+n <= len(hidden); i++ {
 		if strings.Contains(masked, hidden[i:i+n]) {
 			return hidden[i : i+n]
@@ -166,7 +166,7 @@ func try(seed uint64) error {
 	after := []string{" ", `"`, "\n", ","}[r.IntN(4)] + noise(r, r.IntN(200)) + "\n"
 	whole := around + text + after
 	masked := New(Known(known)).Text(whole)
-	if rest := rests(masked, text, 3); rest != "" {
+	if rest := rests(masked, text, 64); rest != "" {
 		return fmt.Errorf("seed %d: %q as %v:\n%q\nbecomes\n%q", seed, value, used, whole, masked)
 	}
 	return nil
