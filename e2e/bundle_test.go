@@ -77,7 +77,7 @@ func nameless(s *site) {
 	if again := said(s.unpacked("again")); again[0] != m[0] {
 		s.t.Errorf("%q, and then %q", m[0], again[0])
 	}
-	says(s.t, s.must(0, "bundle", "verify", "nameless.tar.gz"), "names were searched for, and none is in it")
+	says(s.t, s.must(0, "bundle", "verify", "nameless.tar.gz"), "names, and none is in it")
 	says(s.t, s.must(0, "bundle", "analyze", "nameless.tar.gz"), "of berth")
 	s.must(0, "bundle", "diff", "nameless.tar.gz", "again.tar.gz")
 }

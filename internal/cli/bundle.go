@@ -337,11 +337,7 @@ knows now, and for the names of which the bundle has pseudonyms.`,
 			}
 			if err := env.give(c, func() {
 				if len(c.Problems) == 0 {
-					searched := fmt.Sprintf("%d secrets", c.Known)
-					if names != nil {
-						searched += fmt.Sprintf(" and %d names", c.Names)
-					}
-					fmt.Fprintf(env.Stdout, "the bundle is complete: %d files; %s were searched for, and none is in it\n", c.Files, searched)
+					view.Verified(env.Stdout, c)
 				}
 			}); err != nil || len(c.Problems) == 0 {
 				return err

@@ -57,6 +57,15 @@ func Bundle(w io.Writer, m *bundle.Made, news *News, all bool) {
 	}
 }
 
+// Verified says that nothing is wrong with a bundle.
+func Verified(w io.Writer, c *bundle.Checked) {
+	searched := count(c.Known, "secret")
+	if c.Names > 0 {
+		searched += " and " + count(c.Names, "name")
+	}
+	fmt.Fprintf(w, "the bundle is complete: %s; searched for %s, and none is in it\n", count(c.Files, "file"), searched)
+}
+
 // few is how many lines of a kind are shown without --all.
 const few = 5
 
