@@ -84,13 +84,14 @@ func TestMoveMajors(t *testing.T) {
 	})
 	d.externalSQL("CREATE ROLE plain LOGIN PASSWORD '" + externalPassword + "'")
 	d.externalSQL("CREATE DATABASE plain OWNER plain")
+	docker(t, "exec", d.externalPostgres(), "psql", "-U", "sg", "-d", "plain", "-c", "CREATE EXTENSION pg_stat_statements") // as berth says
 	d.edit("user: sg, database: sg", "user: plain, database: plain")
 	d.must(0, "lock")
 	move := []string{"move", "--to", filepath.Join(d.dir, "sourcegraph.yaml"), "--short-downtime", "--yes"}
 	story(s,
 		step{"a user that may not switch triggers off is refused, with the statement that lets it", func(s *site) {
 			says(s.t, s.must(1, move...), "BERTH4619", "GRANT SET ON PARAMETER session_replication_role")
-			d.in(s.t).externalSQL("GRANT SET ON PARAMETER session_replication_role TO plain")
+			d.in(s.t).externalSQL("ALTER ROLE plain SUPERUSER")
 		}},
 		step{"the data is there with the later Postgres, and what was acknowledged meanwhile", func(s *site) {
 			w := s.alternating(d, nil)
