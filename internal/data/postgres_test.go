@@ -322,3 +322,23 @@ func byHand(t *testing.T, s *machine) {
 		t.Errorf("%s users", n)
 	}
 }
+
+// TestRestoreWithGivenExtensions: a user who may not create an extension restores where an admin has created it, into nothing and in place of something.
+func TestRestoreWithGivenExtensions(t *testing.T) {
+	s := start(t)
+	s.query("pgsql", "CREATE EXTENSION pg_stat_statements")
+	s.dump("one", "")
+	s.query("pgsql", "CREATE ROLE plain LOGIN")
+	for _, name := range []string{"empty1", "empty2", "empty3"} {
+		s.query(name, "ALTER DATABASE "+name+" OWNER TO plain; CREATE EXTENSION pg_stat_statements")
+	}
+	plain := with(into, "BACKUP", "one", "SUMS", sums, "PGUSER", "plain", "CODEINTEL_PGUSER", "plain", "CODEINSIGHTS_PGUSER", "plain")
+	for _, what := range []string{"empty", "in place of what it holds"} {
+		if out := s.must(plain, shared+restoreScript); !strings.Contains(out, what) {
+			t.Errorf("%s: %s", what, out)
+		}
+		if n := s.query("empty1", "SELECT count(*) FROM users; SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'"); n != "1000\n1" {
+			t.Errorf("%s: %s", what, n)
+		}
+	}
+}
