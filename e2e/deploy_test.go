@@ -29,8 +29,10 @@ func TestFirstTrial(t *testing.T) {
 	if out := s.must(0, "plan"); strings.Contains(out, "+ ") || strings.Contains(out, "~ ") {
 		t.Errorf("straight after up, the plan is not empty:\n%s", out)
 	}
+	says(t, s.must(0, "status"), "search    no result yet")
 	s.firstUse("example/hello", "needle-one")
 	s.search("example/hello", "needle-one")
+	s.firstSearched()
 
 	t.Run("status says that all services are ready", func(t *testing.T) { statusSaysReady(s.in(t)) })
 	t.Run("a changed limit updates one container, without a restart", func(t *testing.T) { limitInPlace(s.in(t)) })

@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -291,6 +292,26 @@ func (s *site) get(path string) (int, string) {
 		s.t.Fatal(err)
 	}
 	return resp.StatusCode, string(text)
+}
+
+// firstSearched proves that berth sees that a search has a result, and that a report says after how many seconds. The stand-in takes filters such as count: for
+// text, so there is a repository with that text.
+func (s *site) firstSearched() {
+	s.t.Helper()
+	s.addRepo("example/asked", "count:1 .")
+	status := s.must(0, "status")
+	for end := time.Now().Add(90 * time.Second); !strings.Contains(status, "search    first result") && time.Now().Before(end); time.Sleep(time.Second) { // until it is cloned
+		status = s.must(0, "status")
+	}
+	says(s.t, status, "search    first result")
+	var seconds int
+	shown := s.must(0, "report")
+	if m := regexp.MustCompile(`"firstSearchSeconds": ([0-9]+)`).FindStringSubmatch(shown); m != nil {
+		seconds = number(s.t, m[1])
+	}
+	if seconds < 1 || seconds > 1800 {
+		s.t.Errorf("the report says %d s:\n%s", seconds, shown)
+	}
 }
 
 // firstUse does what people do first on a new Sourcegraph: it creates the admin and adds a repository, as a git bundle.
