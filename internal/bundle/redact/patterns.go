@@ -91,7 +91,9 @@ func (r *Redactor) words(text []byte) {
 		for to < len(text) && wordParts[text[to]] {
 			to++
 		}
-		from = afterEscape(text, from)
+		if from > 0 && text[from-1] == '\\' {
+			from = afterEscape(text, from)
+		}
 		if to-from >= least && mixed(text[from:to]) && secret.Random(string(text[from:to])) {
 			r.spans = append(r.spans, span{from, to, byForm})
 		}
