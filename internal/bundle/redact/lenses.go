@@ -281,7 +281,7 @@ func (f *finder) decodeFrom(text []byte, e escape, at, depth int) (end int, diff
 			l.places = append(l.places, int32(i))
 		}
 	}
-	around := 3*f.longest + leastLine // a piece in base64 twice, or in hexadecimal
+	around := 6*f.longest + leastLine // a piece in base64 twice or in hexadecimal, and one whose signs have escapes of a shell within those of a URL
 	begin := max(0, at-around)
 	for begin > 0 && at-begin < mostPacked && sextets[text[begin-1]] != 0xff {
 		begin--

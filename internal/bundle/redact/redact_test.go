@@ -182,6 +182,10 @@ func TestHiddenSecrets(t *testing.T) {
 		begin = n
 	}
 	failed := 0
+	// A secret of signs with escapes of a shell within those of a URL, far before the only escape of JSON.
+	if err := try(214_608); err != nil {
+		t.Error(err)
+	}
 	for seed := range uint64(tries) {
 		if err := try(begin + seed); err != nil {
 			if failed++; failed <= 10 {
