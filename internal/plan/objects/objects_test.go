@@ -474,9 +474,11 @@ func steady(text string) string {
 	return out.String()
 }
 
-// TestServicePointsToThePageAfterItAnswers: a Service may wait for the workload that it points to, and everything else waits for both.
+// TestServicePointsToThePageAfterItAnswers: a Service may wait for the workload that it points to, and everything else waits for both. When the Service
+// points to it already, nothing waits for the page that replaces it.
 func TestServicePointsToThePageAfterItAnswers(t *testing.T) {
-	for _, exists := range []bool{false, true} { // whether the page's text exists already
+	for _, there := range []string{"nothing", "the page's text", "the page"} {
+		exists := there != "nothing"
 		d, c := instance(t)
 		add := func(o Object) { d.Objects = append(d.Objects, o) }
 		metadata := map[string]any{"name": "page"}
@@ -499,7 +501,12 @@ func TestServicePointsToThePageAfterItAnswers(t *testing.T) {
 			default:
 				continue
 			}
-			c.Seen[o.Key] = Seen{Live: c.Seen[o.Key].Live, Applied: served(o.Body), Health: Health{Ready: true}}
+			live := c.Seen[o.Key].Live
+			if there == "the page" && kindOf(o.Key) == "Service" {
+				live = served(clone(o.Body))
+				tree.Branch(live, "metadata")["labels"] = map[string]any{"dev.berth.release": "6.0.0"}
+			}
+			c.Seen[o.Key] = Seen{Live: live, Applied: served(o.Body), Health: Health{Ready: true}}
 		}
 		p, problems := Difference(d, c)
 		if problems.Failed() {
@@ -513,6 +520,13 @@ func TestServicePointsToThePageAfterItAnswers(t *testing.T) {
 					t.Errorf("step %d %s waits for step %d", s.ID, s.Object, id)
 				}
 			}
+		}
+		if there == "the page" {
+			service, page := p.Steps[at["Service/sourcegraph-frontend"]], p.Steps[at["Deployment/page"]]
+			if slices.Contains(service.After, page.ID) || slices.Contains(p.Steps[at["Deployment/worker"]].After, page.ID) || page.Verb == plan.Wait {
+				t.Errorf("the Service or the worker waits for a page that is there:\n%s", text(p, problems))
+			}
+			continue
 		}
 		order := []string{"Deployment/page", "Service/sourcegraph-frontend", "Deployment/worker"}
 		for i := 1; i < len(order); i++ {

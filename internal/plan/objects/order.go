@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"maps"
 	"slices"
 
 	"berth/internal/plan"
@@ -48,7 +49,7 @@ func (b *differ) after(o *Object, step int, base []int) {
 		return
 	}
 	var needs []int
-	if !b.begins(o) {
+	if !b.begins(o) && !b.leads(o) {
 		needs = b.steps(o.Needs)
 	}
 	switch {
@@ -83,6 +84,12 @@ func (b *differ) begins(o *Object) bool {
 	return o.Patient && b.cluster.Seen[o.Key].Live == nil && !slices.ContainsFunc(b.desired.Objects, func(other Object) bool {
 		return !other.Patient && b.cluster.Seen[other.Key].Live != nil && slices.ContainsFunc(other.Needs, func(key string) bool { return slices.Contains(o.Needs, key) })
 	})
+}
+
+// leads reports whether a Service leads to its pods already. It goes on leading to them while they are replaced, so nothing has to wait for that.
+func (b *differ) leads(o *Object) bool {
+	live := b.cluster.Seen[o.Key].Live
+	return kindOf(o.Key) == "Service" && live != nil && maps.Equal(tree.At(live, "spec", "selector"), tree.At(o.Body, "spec", "selector"))
 }
 
 // beside records which steps start beside what they need.
