@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -141,7 +142,7 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 					return err
 				}
 			}
-			if err := env.askFor(cmd.Context(), &ex); err != nil {
+			if err := env.askFor(cmd.Context(), &ex, name, record); err != nil {
 				return err
 			}
 			return env.writeException(&ex, name, record)
@@ -184,23 +185,27 @@ func (e *Env) wishFrom(f recordFlags, file string, ex *exception.Exception) erro
 	return diag.List{{Code: "BERTH4818", Severity: diag.Error, Subject: file, Summary: fmt.Sprintf("it needs no exception for %q", cmp.Or(ex.Subject, ex.ID)), Hint: hint}}
 }
 
-// askFor asks at a terminal what no flag answered.
-func (e *Env) askFor(ctx context.Context, ex *exception.Exception) error {
+// askFor asks at a terminal what no flag answered. Each answer is checked at once, and asked for again.
+func (e *Env) askFor(ctx context.Context, ex *exception.Exception, name string, record *catalogue.SupportRecord) error {
 	if !e.Interactive {
 		return nil // what is missing is said together
 	}
 	for _, q := range append([]exception.Question{{Key: "subject", Text: "Which subject of the support record is it about?", Answer: &ex.Subject},
 		{Key: "releases", Text: `For which releases of Sourcegraph? Such as ">=7.0 <8.0"`, Answer: &ex.Releases},
 		{Key: "expires", Text: "Until which day? Such as 2027-06-30", Answer: &ex.Expires}}, ex.Questions()...) {
-		if *q.Answer != "" {
-			continue
+		for asked := false; *q.Answer == "" || asked && ex.Wrong(name, q.Key, record).Failed(); asked = true {
+			fmt.Fprint(e.raw(), fold.Rows(view.Columns(e.Stdout), q.Text)+"\n> ")
+			answer, err := e.line(ctx)
+			if errors.Is(err, io.EOF) {
+				return nil // nobody answers any more: what is missing is said together
+			}
+			if err != nil {
+				return err
+			}
+			if *q.Answer = answer; answer != "" {
+				e.object(ex.Wrong(name, q.Key, record))
+			}
 		}
-		fmt.Fprint(e.raw(), fold.Rows(view.Columns(e.Stdout), q.Text)+"\n> ")
-		answer, err := e.answer(ctx)
-		if err != nil {
-			return err
-		}
-		*q.Answer = answer
 	}
 	return nil
 }

@@ -88,29 +88,42 @@ func Parse(name string, text []byte, record *catalogue.SupportRecord) (*Exceptio
 
 // check finds all that is missing or wrong.
 func (e *Exception) check(name string, record *catalogue.SupportRecord) (problems diag.List) {
+	for _, key := range []string{"subject", "releases", "versions", "askedOn", "expires"} {
+		problems = append(problems, e.Wrong(name, key, record)...)
+	}
 	for _, q := range e.Questions() {
-		if strings.TrimSpace(*q.Answer) == "" {
-			problems = append(problems, problem("BERTH4812", name, q.Key+" has no answer", []string{q.Text}, "answer it in the file"))
-		}
-	}
-	if !slices.ContainsFunc(record.Subjects, func(s catalogue.SupportSubject) bool { return s.ID == e.Subject }) {
-		problems = append(problems, problem("BERTH4811", name, fmt.Sprintf("the support record has no subject %q", e.Subject), nil, "list them: berth support show"))
-	}
-	for key, day := range map[string]string{"askedOn": e.AskedOn, "expires": e.Expires} {
-		if _, err := time.Parse(time.DateOnly, day); err != nil {
-			problems = append(problems, problem("BERTH4811", name, fmt.Sprintf("%s is %q, which is not a day", key, day), nil, "write a day such as 2027-06-30"))
-		}
-	}
-	if e.Releases == "" {
-		problems = append(problems, problem("BERTH4812", name, "releases has no answer", []string{"An exception must have an end."}, `write a range such as ">=7.0 <8.0"`))
-	}
-	for key, bounds := range map[string]string{"releases": e.Releases, "versions": e.Versions} {
-		if _, err := catalogue.Within("1.0", bounds); err != nil {
-			problems = append(problems, problem("BERTH4811", name, fmt.Sprintf("%s: %v", key, err), nil, `write a range such as ">=7.0 <8.0"`))
-		}
+		problems = append(problems, e.Wrong(name, q.Key, record)...)
 	}
 	problems.Sort()
 	return problems
+}
+
+// Wrong is what is missing or wrong at one key of the file. name is the file's, for messages.
+func (e *Exception) Wrong(name, key string, record *catalogue.SupportRecord) diag.List {
+	const aRange = `write a range such as ">=7.0 <8.0"`
+	switch text := map[string]string{"releases": e.Releases, "versions": e.Versions, "askedOn": e.AskedOn, "expires": e.Expires}[key]; key {
+	case "subject":
+		if !slices.ContainsFunc(record.Subjects, func(s catalogue.SupportSubject) bool { return s.ID == e.Subject }) {
+			return diag.List{problem("BERTH4811", name, fmt.Sprintf("the support record has no subject %q", e.Subject), nil, "list them: berth support show")}
+		}
+	case "askedOn", "expires":
+		if _, err := time.Parse(time.DateOnly, text); err != nil {
+			return diag.List{problem("BERTH4811", name, fmt.Sprintf("%s is %q, which is not a day", key, text), nil, "write a day such as 2027-06-30")}
+		}
+	case "releases", "versions":
+		if key == "releases" && text == "" {
+			return diag.List{problem("BERTH4812", name, "releases has no answer", []string{"An exception must have an end."}, aRange)}
+		}
+		if _, err := catalogue.Within("1.0", text); err != nil {
+			return diag.List{problem("BERTH4811", name, fmt.Sprintf("%s: %v", key, err), nil, aRange)}
+		}
+	}
+	for _, q := range e.Questions() {
+		if q.Key == key && strings.TrimSpace(*q.Answer) == "" {
+			return diag.List{problem("BERTH4812", name, key+" has no answer", []string{q.Text}, "answer it in the file")}
+		}
+	}
+	return nil
 }
 
 func problem(code, name, summary string, detail []string, hint string) diag.Diagnostic {
