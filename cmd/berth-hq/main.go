@@ -149,7 +149,7 @@ func migrate(ctx context.Context, e *env, s *store.Store, to int, yes bool) erro
 		lost := diag.Diagnostic{Code: "BERTH4922", Severity: diag.Error, Subject: "database", Summary: fmt.Sprintf("schema %d has no place for some of the data", to),
 			Hint: fmt.Sprintf("back the database up with berth-hq backup, then: berth-hq migrate --to %d --yes", to)}
 		for _, m := range way {
-			lost.Detail = append(lost.Detail, fmt.Sprintf("all of %s would be deleted", m.Name))
+			lost.Detail = append(lost.Detail, "would delete "+m.Deletes)
 		}
 		return diag.List{lost}
 	}

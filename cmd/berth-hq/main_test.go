@@ -181,7 +181,7 @@ func TestLife(t *testing.T) {
 	}
 
 	_, errs = a.types("", 1, "migrate", "--to", "0")
-	contains(t, errs, "BERTH4922", "berth-hq migrate --to 0 --yes")
+	contains(t, errs, "BERTH4922", "would delete people and their sessions", "berth-hq migrate --to 0 --yes")
 	a.types("", 0, "export")
 	a.types("", 0, "migrate", "--to", "0", "--yes")
 	a.types("", 1, "export")

@@ -20,6 +20,7 @@ var files embed.FS
 type Migration struct {
 	Number   int
 	Name     string
+	Deletes  string // what the way back deletes, for people: the first line of its file says it
 	up, down string
 }
 
@@ -40,7 +41,8 @@ func Migrations() (out []Migration, err error) {
 			return nil, err
 		}
 		_, title, _ := strings.Cut(strings.TrimSuffix(name, ".up.sql"), "_")
-		out = append(out, Migration{n + 1, title, string(up), string(down)})
+		first, _, _ := strings.Cut(string(down), "\n")
+		out = append(out, Migration{n + 1, title, strings.TrimPrefix(first, "-- Deletes: "), string(up), string(down)})
 	}
 	return out, nil
 }

@@ -295,6 +295,11 @@ func TestMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, m := range all {
+		if m.Deletes == "" || strings.HasPrefix(m.down, m.Deletes) {
+			t.Errorf("migration %d does not say what its way back deletes", m.Number)
+		}
+	}
 	starts := forgetStarts(want) // a schema before 7 has no place for them
 	if len(starts) == 0 {
 		t.Fatal("no installation said how it began")

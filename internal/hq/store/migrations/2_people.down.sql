@@ -1,1 +1,2 @@
+-- Deletes: people and their sessions
 DROP TABLE sessions, people;

@@ -1,1 +1,2 @@
+-- Deletes: requests for exceptions, with votes and decisions
 DROP TABLE requests;

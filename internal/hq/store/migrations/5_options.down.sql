@@ -1,1 +1,2 @@
+-- Deletes: the sheets of deployment options
 DROP TABLE sheets;

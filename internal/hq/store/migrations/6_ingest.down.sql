@@ -1,3 +1,4 @@
+-- Deletes: which reports arrived already
 ALTER TABLE runs ADD COLUMN seen timestamptz, ADD FOREIGN KEY (installation) REFERENCES installations;
 UPDATE runs SET seen = (SELECT max(last) FROM stays WHERE stays.installation = runs.installation);
 ALTER TABLE runs ALTER COLUMN seen SET NOT NULL;
