@@ -175,10 +175,8 @@ func (w *proxyWalk) try(name, text string) {
 	for _, p := range service.Ports {
 		_, published, port := stack.Published(p)
 		inside[published] = port
-		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err != nil {
+		if err := listens(port); err != nil {
 			w.t.Errorf("%s: port %s is published, and nothing answers: %v\n%s", name, published, err, text)
-		} else {
-			c.Close()
 		}
 	}
 	ask := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: w.pool},
@@ -314,14 +312,21 @@ func (w *proxyWalk) start(caddyfile string, variables map[string]string) {
 	if err := w.process.Start(); err != nil {
 		w.t.Fatal(err)
 	}
+	if err := listens("80"); err != nil {
+		w.stop()
+		w.t.Fatalf("Caddy does not start (%v) with\n%s\n%s", err, now[""], log)
+	}
+}
+
+// listens waits until something listens at a port: Caddy opens its ports one after the other.
+func listens(port string) error {
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", "127.0.0.1:80"); err == nil {
-			c.Close()
-			return
+		c, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			return c.Close()
 		}
 		if time.Now().After(end) {
-			w.stop()
-			w.t.Fatalf("Caddy does not start with\n%s\n%s", now[""], log)
+			return err
 		}
 	}
 }
