@@ -30,7 +30,6 @@ type upgrading struct {
 	address  string   // where it is
 	starts   []string // the objects of one Postgres and one frontend, as the history names them
 	byHand   func(b *bench, site string, at func(version string) error) error
-	images   []string // the command that makes the images
 	ours, by outage
 }
 
@@ -39,8 +38,11 @@ type upgrading struct {
 //
 // Source: https://sourcegraph.com/docs/self-hosted/deploy/docker-compose/upgrade, multi-version upgrades
 func (b *bench) upgrade() ([]contest, error) {
+	if err := shell("", "testbed/images", "build", older, release).do(); err != nil {
+		return nil, err
+	}
 	return b.upgrades(&upgrading{on: "compose", name: "bench", port: port, address: "127.0.0.1", starts: []string{"pgsql", "sourcegraph-frontend-0"},
-		byHand: (*bench).composeByHand, images: []string{"testbed/images", "build", older, release}})
+		byHand: (*bench).composeByHand})
 }
 
 // upgrades is the comparison at a place.
@@ -67,11 +69,6 @@ func (b *bench) upgrades(u *upgrading) ([]contest, error) {
 			}
 		}
 		return nil
-	}
-	if len(u.images) > 0 {
-		if err := shell("", u.images[0], u.images[1:]...).do(); err != nil {
-			return nil, err
-		}
 	}
 	search := fmt.Sprintf("http://%s:%d/.api/search/stream?q=x", u.address, u.port)
 	var rest []time.Duration // of the downtime, by round

@@ -31,11 +31,11 @@ func (b *differ) order() {
 	b.apart(needs)
 	b.frontProxyLast(needs)
 	b.afterTeardown(needs)
-	page := b.page()
+	page := b.proxy() // which the front proxy shows
 	for i, s := range steps {
 		switch {
 		case s.Verb != Remove || b.torn != nil || slices.Contains(b.first, i):
-		case page >= 0 && slices.Contains(b.desired.Unasked, s.Service):
+		case page >= 0 && steps[page].Verb != Wait && slices.Contains(b.desired.Unasked, s.Service):
 			needs[page] = append(needs[page], i)
 		default:
 			for k := range steps {
@@ -67,10 +67,10 @@ func (b *differ) apart(needs [][]int) {
 	}
 }
 
-// page is the step by which the front proxy shows a page; -1: there is none.
-func (b *differ) page() int {
+// proxy is the step about the front proxy; -1: there is none.
+func (b *differ) proxy() int {
 	for _, u := range b.desired.Units {
-		if i, ok := b.byUnit[u.Name]; ok && u.Service == frontProxy && b.plan.Steps[i].Verb != Wait {
+		if i, ok := b.byUnit[u.Name]; ok && u.Service == frontProxy {
 			return i
 		}
 	}
@@ -86,15 +86,13 @@ func (b *differ) frontProxyLast(needs [][]int) {
 	if !slices.ContainsFunc(b.desired.Units, func(u Unit) bool { return u.Service == "sourcegraph-frontend" }) {
 		return
 	}
-	for _, u := range b.desired.Units {
-		proxy, ok := b.byUnit[u.Name]
-		if !ok || u.Service != frontProxy || b.plan.Steps[proxy].Verb != Recreate {
-			continue
-		}
-		for i, s := range b.plan.Steps {
-			if i != proxy && (s.Verb == Recreate || s.Verb == Create || s.Verb == Execute) && !reaches(needs, i, proxy) {
-				needs[proxy] = append(needs[proxy], i)
-			}
+	proxy := b.proxy()
+	if proxy < 0 || b.plan.Steps[proxy].Verb != Recreate {
+		return
+	}
+	for i, s := range b.plan.Steps {
+		if i != proxy && (s.Verb == Recreate || s.Verb == Create || s.Verb == Execute) && !reaches(needs, i, proxy) {
+			needs[proxy] = append(needs[proxy], i)
 		}
 	}
 }

@@ -42,9 +42,7 @@ func Databases() []string { return []string{"pgsql", "codeintel-db", "codeinsigh
 // Aheads are the services that run before the databases have the schema of their release: none of them reads it. Those that ask the frontend where the
 // databases are wait for it. What is not known here may read it.
 func Aheads() []string {
-	return []string{"redis-cache", "redis-store", "gitserver", "searcher", "symbols", "zoekt-webserver", "zoekt-indexserver", "indexed-search", "syntect-server",
-		"blobstore", "prometheus", "grafana", "jaeger", "cadvisor", "node-exporter", "otel-agent", "otel-collector", "pgsql-exporter", "codeintel-db-exporter",
-		"codeinsights-db-exporter"}
+	return append(observers(), "redis-cache", "redis-store", "gitserver", "searcher", "symbols", "zoekt-webserver", "zoekt-indexserver", "indexed-search", "syntect-server", "blobstore")
 }
 
 // Afterwards are the services that only work in the background: nobody waits for them, so they start when the page is gone. So does the release's own
@@ -56,8 +54,12 @@ func Afterwards() []string {
 // Unasked are the services that answer nobody who searches or looks at a page: before a page comes, they stop while people still work. What is not known
 // here may answer somebody.
 func Unasked() []string {
-	return append(Afterwards(), "zoekt-indexserver", "prometheus", "grafana", "jaeger", "cadvisor", "node-exporter", "otel-agent", "otel-collector",
-		"pgsql-exporter", "codeintel-db-exporter", "codeinsights-db-exporter")
+	return slices.Concat(Afterwards(), observers(), []string{"zoekt-indexserver"})
+}
+
+// observers are the services that watch the others.
+func observers() []string {
+	return []string{"prometheus", "grafana", "jaeger", "cadvisor", "node-exporter", "otel-agent", "otel-collector", "pgsql-exporter", "codeintel-db-exporter", "codeinsights-db-exporter"}
 }
 
 // PageOf is a page that people see while Sourcegraph does not answer: title and text are HTML. It asks again by itself.

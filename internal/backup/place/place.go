@@ -17,11 +17,12 @@ import (
 // Place is a place with its name for people.
 type Place struct {
 	Files
+	Leftovers
 	At func(name string) string // a file or folder there, as berth takes it on its command line
 }
 
 // In is a folder of this host as a place.
-func In(folder string) Place { return Place{Folder(folder), Folder(folder).At} }
+func In(folder string) Place { return Place{Folder(folder), Folder(folder), Folder(folder).At} }
 
 // Files keeps files by name; names have slashes.
 type Files interface {
@@ -33,6 +34,10 @@ type Files interface {
 	List(ctx context.Context, dir string) ([]File, error)
 	// Delete deletes files; those that are not there are no error.
 	Delete(ctx context.Context, names ...string) error
+}
+
+// Leftovers are files that are not whole.
+type Leftovers interface {
 	// Unfinished gives what is below a folder of files that are not whole: they are being written, or whoever wrote them was killed. They have the names that
 	// they would get. Where that may not be asked, there are none.
 	Unfinished(ctx context.Context, dir string) ([]File, error)

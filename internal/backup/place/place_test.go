@@ -22,7 +22,7 @@ import (
 )
 
 // contract is what everybody relies on who keeps files at a place.
-func contract(t *testing.T, p Files) {
+func contract(t *testing.T, p Place) {
 	ctx := t.Context()
 	large := make([]byte, 2*piece+12345)
 	if _, err := rand.Read(large); err != nil {
@@ -114,7 +114,7 @@ type failing struct{ err error }
 
 func (f *failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestFolder(t *testing.T) { contract(t, Folder(t.TempDir())) }
+func TestFolder(t *testing.T) { contract(t, In(t.TempDir())) }
 
 // TestBucket runs the contract on a real S3 server, versitygw, where the test bed has built it.
 func TestBucket(t *testing.T) {
@@ -123,7 +123,7 @@ func TestBucket(t *testing.T) {
 		t.Errorf("a store that works is asked again, after %s", d)
 		return nil
 	}
-	contract(t, b)
+	contract(t, b.Place())
 	expired := *b
 	expired.Keys.Secret = "another"
 	var refused *Refused

@@ -69,7 +69,7 @@ func again(err error) bool {
 }
 
 // Place is the bucket as a place.
-func (b *Bucket) Place() Place { return Place{b, b.At} }
+func (b *Bucket) Place() Place { return Place{b, b, b.At} }
 
 // At is the address as berth takes it.
 func (b *Bucket) At(name string) string { return "s3://" + path.Join(b.Name, b.Prefix, name) }
