@@ -53,6 +53,28 @@ func packages(t *testing.T, of kind) map[string][]string {
 	return rooms
 }
 
+// mostMethods is how many methods an interface has, so that each is declared for one purpose.
+const mostMethods = 4
+
+// TestInterfacesAreSmall counts what an interface lists itself; one that embeds others has theirs by name.
+func TestInterfacesAreSmall(t *testing.T) {
+	interfaces := 0
+	for path, s := range sources(t) {
+		ast.Inspect(s.tree, func(n ast.Node) bool {
+			if typ, ok := n.(*ast.InterfaceType); ok {
+				interfaces++
+				if len(typ.Methods.List) > mostMethods {
+					t.Errorf("%s:%d: an interface has %d methods, more than %d; split it by who uses it", path, s.line(n.Pos()), len(typ.Methods.List), mostMethods)
+				}
+			}
+			return true
+		})
+	}
+	if interfaces < 20 {
+		t.Errorf("only %d interfaces were read", interfaces)
+	}
+}
+
 // TestFunctionsFitAScreen counts from "func" to the closing brace.
 func TestFunctionsFitAScreen(t *testing.T) {
 	functions := 0
