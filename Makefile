@@ -98,13 +98,17 @@ bin/yaml-language-server:
 editors: bin/yaml-language-server ## the schema in a real language server: what it proposes, explains and marks
 	YAML_LANGUAGE_SERVER=$(CURDIR)/bin/yaml-language-server $(GO) test $(TESTFLAGS) -count=1 -tags editors -run TestEditors ./internal/config/reference
 
-# The shells of Debian, and PowerShell where it is there: no package of Debian has it.
+bin/powershell-grammar:
+	@command -v npm >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends npm >/dev/null; }
+	npm install --prefix bin/powershell-grammar --no-save --no-audit --no-fund --ignore-scripts --loglevel=error tree-sitter-powershell@0.26.4 web-tree-sitter@0.25.10
+
+# The shells of Debian, and PowerShell where it is there: no package of Debian has it. Where it is not, its grammar reads the script.
 SHELLS = bash zsh fish $(if $(shell command -v pwsh),pwsh)
 
-shells: ## what people complete in real shells, at a pseudo-terminal
+shells: bin/powershell-grammar ## what people complete in real shells, at a pseudo-terminal
 	@command -v zsh >/dev/null && command -v fish >/dev/null && test -e /usr/share/bash-completion || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends bash-completion zsh fish >/dev/null; }
 	@echo "completion in: $(SHELLS)"
-	BERTH_SHELLS="$(SHELLS)" $(GO) test $(TESTFLAGS) -count=1 -tags editors -run TestShells ./cmd/berth
+	BERTH_SHELLS="$(SHELLS)" POWERSHELL_GRAMMAR=$(CURDIR)/bin/powershell-grammar $(GO) test $(TESTFLAGS) -count=1 -tags editors -run "TestShells|TestPowerShell" ./cmd/berth
 
 kubernetes: ## Kubernetes clusters on this machine: simulated nodes, and a real one (the first time, they are built from source)
 	testbed/kubernetes up control && testbed/kubernetes up node
