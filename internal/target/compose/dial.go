@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,14 +116,38 @@ func (e *Engine) greet(ctx context.Context) error {
 // onSocket reports whether an engine's address is a socket of this host, as the default address is.
 func onSocket(host string) bool { return host == "" || strings.HasPrefix(host, "unix://") }
 
+// sshLogin is a host as the ssh program takes it: user, host and port of an address.
+func sshLogin(address string) string {
+	at, err := url.Parse("ssh://" + address)
+	if err != nil {
+		return address
+	}
+	login := at.Hostname()
+	if at.User != nil {
+		login = at.User.Username() + "@" + login
+	}
+	if at.Port() != "" {
+		login = "-p " + at.Port() + " " + login
+	}
+	return login
+}
+
 // unreachable says why there is no talking to the engine, and what to do.
 func unreachable(host, name string, err error) diag.List {
 	d := diag.Diagnostic{Code: "BERTH2101", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not answer",
-		Detail: []string{err.Error()}, Hint: "install it (https://docs.docker.com/engine/install/) or start it: systemctl start docker"}
+		Detail: []string{strings.TrimSpace(err.Error())}, Hint: "install it (https://docs.docker.com/engine/install/) or start it: systemctl start docker"}
+	if login, ssh := strings.CutPrefix(host, "ssh://"); ssh {
+		d.Hint = "this must answer without a question: ssh " + sshLogin(login) + " docker version"
+	} else if !onSocket(host) {
+		d.Hint = "check the address, and on that machine that the engine runs and listens there: systemctl status docker"
+	}
 	switch {
 	case errors.Is(err, os.ErrPermission) || strings.Contains(err.Error(), "permission denied"):
 		d.Code, d.Summary = "BERTH2102", "the Docker Engine refuses access"
 		d.Hint = "run berth as root, or join the group docker: usermod -aG docker $USER, then sign in again"
+		if !onSocket(host) {
+			d.Hint = "on that machine, let the user join the group docker: usermod -aG docker USER"
+		}
 	case errors.Is(err, errNoContext):
 		d.Code, d.Summary = "BERTH2114", "there is no Docker context "+name
 		d.Hint = "choose one that exists: docker context ls shows them, docker context use NAME chooses one"

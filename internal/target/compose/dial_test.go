@@ -75,6 +75,10 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		told(t, err, test.code, test.words)
 	}
 	told(t, unreachable("unix:///run/docker.sock", "", fmt.Errorf("dial: %w", os.ErrPermission)), "BERTH2102", "group docker")
+	told(t, unreachable("ssh://admin@far:2222", "", errors.New("exit status 255")), "BERTH2101", "ssh -p 2222 admin@far docker version")
+	told(t, unreachable("ssh://far", "", errors.New("exit status 255")), "BERTH2101", "ssh far docker version")
+	told(t, unreachable("tcp://far:2376", "", errors.New("connection refused")), "BERTH2101", "on that machine")
+	told(t, unreachable("ssh://far", "", errors.New("permission denied while trying to connect")), "BERTH2102", "on that machine")
 	// The client's own words for the same, which wrap nothing.
 	told(t, unreachable("", "", errors.New("permission denied while trying to connect to the docker API at unix:///run/docker.sock")), "BERTH2102", "group docker")
 }
