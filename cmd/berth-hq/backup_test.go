@@ -16,7 +16,7 @@ import (
 // TestBackup: what a backup has is there again in another database, which goes on from there; and nothing is written where something is or that is not whole.
 func TestBackup(t *testing.T) {
 	server := pgtest.Start(t)
-	a, other := admin{t, server.Database(t)}, admin{t, server.Database(t)}
+	a, other := admin{t, server.Create(t, "createdb", "hq")}, admin{t, server.Create(t, "createdb", "hq2")}
 	dir := t.TempDir()
 	key, err := age.GenerateX25519Identity()
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -199,10 +201,12 @@ func TestServeRefuses(t *testing.T) {
 	}
 }
 
-// TestPeople lets people in and out.
+// TestPeople lets people in and out of a fleet that does not exist, and a program with a token of theirs.
 func TestPeople(t *testing.T) {
-	a := admin{t, pgtest.Start(t).Database(t)}
+	a := admin{t, pgtest.Start(t).Create(t, "createdb", "play")}
 	a.types("", 0, "migrate")
+	reports, _ := a.types("", 0, "simulate", "--installations", "20", "--months", "6", "--issues", filepath.Join(t.TempDir(), "issues.csv"))
+	a.types(reports, 0, "import", "-")
 	token, _ := a.types("", 0, "people", "add", "jo", "--role", "admin")
 	if !strings.HasPrefix(token, "hq_") {
 		t.Error(token)
@@ -216,6 +220,29 @@ func TestPeople(t *testing.T) {
 	if strings.Contains(out, strings.TrimSpace(token)) {
 		t.Error("the token is kept")
 	}
+	_, url := serving(t, a.address)
+	if out := asked(t, url, strings.TrimSpace(token)); !strings.HasPrefix(out, "release,") || strings.Count(out, "\n") < 2 {
+		t.Errorf("curl prints %s", out)
+	}
+	if out := asked(t, url, "hq_nobody"); strings.Contains(out, "release,") {
+		t.Errorf("without a right, curl prints %s", out)
+	}
 	a.types("", 0, "people", "remove", "jo")
 	a.types("", 1, "people", "remove", "jo")
+}
+
+// asked types the command of docs/hq.md that asks for a figure with a token.
+func asked(t *testing.T, url, token string) string {
+	t.Helper()
+	command := regexp.MustCompile(`(?m)^    (curl .*)$`).FindStringSubmatch(fileOf(t, "../../docs/hq.md"))
+	if command == nil {
+		t.Fatal("docs/hq.md has no command with curl")
+	}
+	c := exec.Command("sh", "-c", strings.ReplaceAll(command[1], "http://127.0.0.1:7474", url))
+	c.Env = append(os.Environ(), "TOKEN="+token)
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", command[1], err)
+	}
+	return string(out)
 }

@@ -61,7 +61,7 @@ func TestLife(t *testing.T) {
 	a := admin{t, "postgres:///hq?host=" + t.TempDir()}
 	_, errs := a.types("", 1, "migrate")
 	contains(t, errs, "BERTH4920", "set BERTH_HQ_DATABASE")
-	a.address = pgtest.Start(t).Database(t)
+	a.address = pgtest.Start(t).Create(t, "createdb", "hq")
 	_, errs = a.types("", 1, "export")
 	contains(t, errs, "BERTH4921", "then: berth-hq migrate")
 	a.types("", 0, "migrate")

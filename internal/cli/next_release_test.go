@@ -203,21 +203,30 @@ func chartsOf(t *testing.T) map[string]string {
 	return tree
 }
 
-// tagged makes a git repository with a tag.
-func tagged(t *testing.T, tree map[string]string, tag string) string {
+// tagged makes a git repository with a tag, and gives a clone that was made before the tag and has fetched it.
+func tagged(t *testing.T, tree map[string]string, tag string) (clone string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir, clone := t.TempDir(), t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		git := exec.Command("git", args...)
+		git.Env = append(os.Environ(), "GIT_AUTHOR_DATE=2026-11-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-11-02T03:04:05Z",
+			"GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.com")
+		if out, err := git.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", git, err, out)
+		}
+	}
+	git("init", "-q", dir)
+	git("-C", dir, "commit", "-q", "--allow-empty", "-m", "before")
+	git("clone", "-q", dir, clone)
 	for name, text := range tree {
 		put(t, filepath.Join(dir, name), text, 0o644)
 	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", tag}, {"tag", tag}} {
-		git := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=t", "-c", "user.email=t@example.com"}, args...)...)
-		git.Env = append(os.Environ(), "GIT_AUTHOR_DATE=2026-11-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-11-02T03:04:05Z")
-		if out, err := git.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v: %s", args, err, out)
-		}
-	}
-	return dir
+	git("-C", dir, "add", "-A")
+	git("-C", dir, "commit", "-q", "-m", tag)
+	git("-C", dir, "tag", tag)
+	git("-C", clone, "fetch", "-q", "--tags")
+	return clone
 }
 
 func put(t *testing.T, name, text string, mode os.FileMode) {

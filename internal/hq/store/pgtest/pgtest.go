@@ -233,6 +233,17 @@ func (s *Server) Database(t *testing.T) string {
 	return s.addressOf(name)
 }
 
+// Create makes an empty database as people do, with a program and the database's name, and gives its address.
+func (s *Server) Create(t *testing.T, program, name string) string {
+	t.Helper()
+	c := exec.Command(program, name)
+	c.Env = append(os.Environ(), "PGHOST="+s.dir, "PGUSER=hq")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", c, err, out)
+	}
+	return s.addressOf(name)
+}
+
 func (s *Server) addressOf(database string) string {
 	return fmt.Sprintf("postgres:///%s?host=%s&user=hq", database, s.dir)
 }
