@@ -176,6 +176,25 @@ func TestBundle(t *testing.T) {
 	})
 }
 
+// TestBundleOfExternalDatabase: secrets and names that only an external database holds are found there, too, and no task is left.
+func TestBundleOfExternalDatabase(t *testing.T) {
+	needs(t, engine, images(release))
+	s := newSite(t, "bundle-own")
+	s.externalDatabase(externalPassword)
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.edit("size: demo\n", "size: demo\n"+strings.Join(leak(docker(t, "inspect", "-f", "{{.Config.Image}}", s.externalPostgres())), "\n")+"\n")
+	s.externalSQL(held + namesHeld)
+	s.must(0, "up")
+	noSecret(s, externalPassword)
+	nameless(s)
+	if left := docker(t, "ps", "-a", "--filter", "name="+s.name+"-berth-psql", "--format", "{{.Names}}"); left != "" {
+		t.Errorf("tasks of sessions are left: %s", left)
+	}
+	docker(t, "stop", "-t", "5", s.externalPostgres())
+	says(t, s.must(0, "bundle", "--out", "silent.tar.gz"), "secrets that Sourcegraph holds in its site configuration and code hosts", "does not answer")
+}
+
 // TestClusterBundle is the same on a real node, with what analysers of Kubernetes bundles look for.
 func TestClusterBundle(t *testing.T) {
 	needs(t, node, images(release))

@@ -94,7 +94,7 @@ var rooms = map[string][]string{
 	"internal/bundle":                    {"internal/bundle/redact", "internal/diag", "internal/doctor"},
 	"internal/bundle/redact":             {"internal/secret"},
 	"internal/bundle/redact/redacttest":  {},
-	"internal/bundle/gather":             {"catalogue", "docs", "internal/bundle", "internal/bundle/redact", "internal/diag", "internal/doctor", "internal/installation", "internal/jsonc", "internal/secret", "internal/state", "internal/status"},
+	"internal/bundle/gather":             {"catalogue", "docs", "internal/bundle", "internal/bundle/redact", "internal/config", "internal/data", "internal/diag", "internal/doctor", "internal/installation", "internal/jsonc", "internal/secret", "internal/state", "internal/status"},
 	"internal/status":                    {"internal/agent", "internal/backup", "internal/data", "internal/diag", "internal/doctor", "internal/installation", "internal/plan", "internal/size", "internal/state", "internal/upgrade/stages", "internal/upgrade/survey"},
 	"internal/picture":                   {},
 	"internal/plan/graph":                {"internal/plan"},

@@ -29,7 +29,7 @@ var hiddenSecrets = map[string]string{
 // hiddenNames is a line of a log with names of all kinds.
 const hiddenNames = `lvl=eror user=eleanor clone of git@git.acme.test:team/lighthouse.git by DOROTHEA (dorothea@acme.test) from 10.20.30.40: db7.acme.test is full, status 500`
 
-// bundled runs berth on an installation whose logs have secrets.
+// bundled runs berth on an installation whose logs have secrets. The target is one of the two, or external: with an external pgsql.
 func bundled(t *testing.T, target string) (dir string, run func(want int, args ...string) string) {
 	t.Helper()
 	w, dir := fake.New(), t.TempDir()
@@ -39,13 +39,13 @@ func bundled(t *testing.T, target string) (dir string, run func(want int, args .
 		var out bytes.Buffer
 		w.Process(0)
 		e := &Env{Stdout: &out, Targets: Targets{Open: w.Open, Named: w.OpenNamed, Stored: w.OpenNamed},
-			Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir, Getenv: func(string) string { return "" }, Now: w.Now}}
+			Environment: installation.Environment{Stdin: strings.NewReader(""), Stderr: &out, Dir: dir, Getenv: func(name string) string { return map[string]string{"PG_PASSWORD": "of the external database"}[name] }, Now: w.Now}}
 		if code := Run(t.Context(), e, args); code != want {
 			t.Fatalf("berth %s: exit %d, want %d\n%s", strings.Join(args, " "), code, want, out.String())
 		}
 		return out.String()
 	}
-	config := "target: " + target + "\nrelease: 7.4.0\nurl: http://localhost\n"
+	config := "target: compose\nrelease: 7.4.0\nurl: http://localhost\n"
 	if target == "kubernetes" {
 		config = "target: kubernetes\nrelease: 7.4.0\nurl: http://sourcegraph.example.com\nkubernetes: {namespace: sourcegraph}\n"
 	}
@@ -53,6 +53,14 @@ func bundled(t *testing.T, target string) (dir string, run func(want int, args .
 		t.Fatal(err)
 	}
 	run(0, "up", "--yes")
+	asked := "pgsql" // by a program in its container
+	if target == "external" {
+		asked = "psql" // a task
+		config += "databases: {pgsql: {external: {host: pg.acme.test, user: sg, database: sg, password: {env: PG_PASSWORD}}}}\n"
+		if err := os.WriteFile(filepath.Join(dir, DefaultConfig), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	log := []installation.LogLine{{Time: w.Now().Add(-time.Hour), Text: hiddenNames}}
 	for where, secret := range hiddenSecrets {
 		quoted, _ := json.Marshal(map[string]string{"inner": secret})
@@ -66,8 +74,8 @@ func bundled(t *testing.T, target string) (dir string, run func(want int, args .
 	w.Plant("gitserver", fake.Planted{Log: log, Restarts: 3, Exit: 137, OOMKilled: true, Before: log[:1]})
 	site, _ := json.Marshal(map[string]string{"kind": "", "text": `{"licenseKey": "` + hiddenSecrets["the site config"] + `"}`})
 	host, _ := json.Marshal(map[string]string{"kind": "GITHUB", "text": `{"url": "https://git.acme.test", "token": "` + hiddenSecrets["a code host"] + `"}`})
-	w.Plant("pgsql", fake.Planted{Exec: func(c installation.Command) (int, bool) {
-		if c.Args[0] != "psql" {
+	w.Plant(asked, fake.Planted{Exec: func(c installation.Command) (int, bool) {
+		if c.Args[0] != "psql" && asked == "pgsql" {
 			return 0, false
 		}
 		asked, _ := io.ReadAll(c.Stdin)
@@ -100,7 +108,7 @@ fit: g
 
 // TestBundleHasNoSecret looks into the unpacked archive with other programs' eyes: tar opens it, and no hiddenSecrets secret is found.
 func TestBundleHasNoSecret(t *testing.T) {
-	for _, target := range []string{"compose", "kubernetes"} {
+	for _, target := range []string{"compose", "kubernetes", "external"} {
 		t.Run(target, func(t *testing.T) {
 			dir, run := bundled(t, target)
 			if err := os.MkdirAll(filepath.Join(dir, "exceptions"), 0o700); err != nil {
@@ -177,7 +185,7 @@ func TestBundlePreviewKeepsNothing(t *testing.T) {
 
 // TestPseudonyms: no name leaves, each has the same pseudonym in the next bundle, and only who runs the installation can say whose it is.
 func TestPseudonyms(t *testing.T) {
-	for _, target := range []string{"compose", "kubernetes"} {
+	for _, target := range []string{"compose", "kubernetes", "external"} {
 		t.Run(target, func(t *testing.T) {
 			dir, run := bundled(t, target)
 			run(3, "bundle", "who", "host-00000000") // no bundle had any

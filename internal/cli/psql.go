@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/installation"
-	"berth/internal/plan"
 	"berth/internal/stack"
 	"github.com/spf13/cobra"
 )
@@ -90,7 +88,7 @@ func (e *Env) psql(ctx context.Context, f psqlFlags, name string, args []string)
 		s.Prompt = name + " WRITE=> "
 	}
 	if w.Doc.Config.Databases[database].External != nil {
-		return e.externalSession(ctx, i, s, args)
+		return i.Session(ctx, &e.Environment, s, func(in installation.Instance) error { return e.session(ctx, i, in, s, s.Outside, args) })
 	}
 	all, err := i.Instances(ctx)
 	if err != nil {
@@ -101,51 +99,6 @@ func (e *Env) psql(ctx context.Context, f psqlFlags, name string, args []string)
 		return err
 	}
 	return e.session(ctx, i, in, s, s.Inside, args)
-}
-
-// externalSession runs a session in a task, and removes that at the end.
-func (e *Env) externalSession(ctx context.Context, i *installation.Installation, s data.Session, args []string) error {
-	task := s.Task(i.Image("pgsql"), e.Tag())
-	running, stop := context.WithCancel(ctx)
-	where := make(chan string, 1)
-	type end struct {
-		lines []string
-		err   error
-	}
-	ended := make(chan end, 1)
-	go func() {
-		var e end
-		_, e.err = i.Task(running, task, func(line string) {
-			if at, ok := data.Ready(line); ok {
-				where <- at
-				return
-			}
-			e.lines = append(e.lines, line)
-		})
-		ended <- e
-	}()
-	defer func() {
-		stop()
-		if err := i.Forget(context.WithoutCancel(ctx), task.Name); err != nil {
-			fmt.Fprintf(e.Stderr, "the task %s is left: %v\n", task.Name, err)
-		}
-	}()
-	select {
-	case at := <-where:
-		in := installation.Instance{Service: "psql", Name: task.Name, State: plan.Running, Container: at}
-		if i.Stack.Cluster != nil {
-			in.Pod, in.Container = at, ""
-		}
-		return e.session(ctx, i, in, s, s.Outside, args)
-	case e := <-ended:
-		if e.err != nil {
-			return e.err
-		}
-		return diag.List{{Code: "BERTH3701", Severity: diag.Error, Subject: s.Database, Summary: "the database does not answer", Detail: e.lines[max(0, len(e.lines)-5):],
-			Hint: "check that it runs, and what the config says of it: berth explain databases"}}
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // session proves that the server keeps what the session promises, and then gives psql to a person or a script.

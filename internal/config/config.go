@@ -24,6 +24,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"berth/catalogue"
@@ -185,6 +186,12 @@ type ExternalDatabase struct {
 	CA                string  `yaml:"ca" file:"certificates" doc:"File with the certificate authority of the server's certificate (PEM). Sourcegraph trusts those of all databases for each, and no others." example:"rds-ca.pem"`
 	ClientCertificate string  `yaml:"clientCertificate" file:"certificates" doc:"File with a certificate to sign in with (PEM). Needs clientKey. Sourcegraph has one for all databases." example:"client.pem"`
 	ClientKey         string  `yaml:"clientKey" file:"private" doc:"File with the private key of clientCertificate (PEM)." example:"client.key"`
+}
+
+// Beside reports a database that services reach through a container beside each of them, such as a proxy of a cloud. No task of berth reaches it.
+func (d *ExternalDatabase) Beside() bool {
+	address, err := netip.ParseAddr(d.Host)
+	return err == nil && address.IsLoopback() || d.Host == "localhost"
 }
 
 // PasswordShipped is the password of a bundled database as Sourcegraph's own Compose file has it.

@@ -48,6 +48,10 @@ var edges = []edge{
 	{"BERTH507[0126]", "BERTH500[126]", sameService},
 	{"BERTH508[4-8]", "BERTH500[126]", sameService},
 	{"BERTH5005", "BERTH500[126]", sameService},
+	{"BERTH5005", "BERTH5016", sameService},
+	{"BERTH507[012]", "BERTH5016", sameService},
+	{"BERTH501[01]", "BERTH5016", sameService},
+	{"BERTH5016", "BERTH500[126]", sameService},
 	{"BERTH5005", "BERTH5073", sameService},
 	{"BERTH5002", "BERTH500[16]", sameService},
 	{"BERTH5006", "BERTH5001", sameService},
@@ -178,7 +182,7 @@ func (d edge) holds(e *Evidence, cause, effect *Finding) bool {
 }
 
 // tellingWarnings are warnings that explain a failure elsewhere.
-var tellingWarnings = []string{"BERTH2113", "BERTH5022", "BERTH5025", "BERTH5080", "BERTH5082"}
+var tellingWarnings = []string{"BERTH2113", "BERTH5016", "BERTH5022", "BERTH5025", "BERTH5080", "BERTH5082"}
 
 func matches(pattern, code string) bool {
 	ok, _ := path.Match(pattern, code) // TestEdges proves that patterns have the right form

@@ -90,6 +90,11 @@ var faults = []fault{
 	}, "BERTH5010", nil, []string{"BERTH5002", "BERTH5060", "BERTH5001", "BERTH5077", "BERTH5050", "BERTH5051"}, "disk"},
 	{"gitserver is slow", func(e *Evidence) { e.Figures[GitEcho] = 1.4; e.Front.SearchTook = 4000 }, "BERTH5015", nil, []string{"BERTH5052"}, "cpu"},
 	{"zoekt does not answer its watchdog", func(e *Evidence) { e.Figures[ZoektRefuses] = 2 }, "BERTH5016", nil, nil, "cpu"},
+	{"zoekt hangs", func(e *Evidence) {
+		e.Figures[ZoektRefuses] = 1 // the first time counts, since its health check fails as well
+		e.breaks("unhealthy", "zoekt-webserver-0")
+		e.Front.SearchSaid, e.Front.Searched = "event: error", 200
+	}, "BERTH5016", nil, []string{"BERTH5001", "BERTH5051"}, "cpu"},
 	{"the disk of all volumes is full", func(e *Evidence) {
 		e.FreeBytes = 100 << 20
 		for i := range e.Volumes {

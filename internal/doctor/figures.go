@@ -4,13 +4,13 @@ import "fmt"
 
 // Figures of services that Prometheus has, by the names of Evidence.Figures.
 const (
-	GitEcho      = "gitserver echo"       // seconds that the shortest command takes in gitserver
+	GitEcho      = "gitserver echo"       // seconds that the shortest command takes in gitserver, as a rule
 	ZoektRefuses = "zoekt watchdog error" // searches in a row that zoekt did not answer to its own watchdog
 )
 
 // figureChecks look at what services say of themselves to Prometheus.
 var figureChecks = []*Check{
-	{Code: "BERTH5015", Looks: "how long the shortest command takes in gitserver (`src_gitserver_echo_duration_seconds`), the least of the last five minutes", Needs: []Source{FromFigures},
+	{Code: "BERTH5015", Looks: "how long the shortest command takes in gitserver (`src_gitserver_echo_duration_seconds`), the median of the last five minutes", Needs: []Source{FromFigures},
 		Limit: &Limit{Warn: 0.1, Fail: 1, Unit: "seconds"}, Symptoms: []string{"search is slow", "everything is slow"}, find: slowGit, blind: noFigure(GitEcho)},
 	{Code: "BERTH5016", Looks: "whether zoekt answers its own watchdog (`zoekt_webserver_watchdog_errors`)", Needs: []Source{FromFigures},
 		Limit: &Limit{Warn: 1, Fail: 2, Unit: "failures in a row"}, Symptoms: []string{"search fails", "a service restarts repeatedly"}, find: watchdog, blind: noFigure(ZoektRefuses)},

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"berth/internal/bundle"
+	"berth/internal/config"
+	"berth/internal/data"
 	"berth/internal/installation"
 	"berth/internal/secret"
 )
@@ -33,25 +35,48 @@ func ask(ctx context.Context, i *installation.Installation, one installation.Ins
 	return out.Bytes(), err
 }
 
-// query asks a bundled database in its own container, where no password is needed. Each line of the answer is JSON.
-func query(ctx context.Context, i *installation.Installation, all []installation.Instance, database, sql string) ([]json.RawMessage, error) {
+// answering is how long a database may take for all of its answer. A task to ask an external one starts within it.
+const answering = time.Minute
+
+// query asks a database: a bundled one in its own container, where no password is needed, and an external one from a task. Each line of the answer is JSON.
+func query(ctx context.Context, e *installation.Environment, i *installation.Installation, all []installation.Instance, database, sql string) ([]json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, answering)
+	defer cancel()
+	sql = "SET default_transaction_read_only = on; SET statement_timeout = '20s';\n" + sql
+	args := []string{"--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--file", "-"}
 	if external := i.Doc.Config.Databases[database].External; external != nil {
-		return nil, errors.New(database + " is external; berth queries only databases in their own container")
+		return queryExternal(ctx, e, i, external, data.Session{Database: database}, sql, args)
 	}
 	one, err := running(all, database)
 	if err != nil {
 		return nil, err
 	}
 	store := i.Release.Relations.Stores.Postgres.Databases[database]
-	out, err := ask(ctx, i, one, "SET default_transaction_read_only = on; SET statement_timeout = '20s';\n"+sql, "psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only",
-		"--username", store.User, "--dbname", store.Database, "--file", "-")
-	var rows []json.RawMessage
+	out, err := ask(ctx, i, one, sql, append([]string{"psql", "--username", store.User, "--dbname", store.Database}, args...)...)
+	return rowsOf(out), err
+}
+
+// queryExternal asks an external database from beside the installation. The answer comes through the task, not from its log, which a cluster may ship to others.
+func queryExternal(ctx context.Context, e *installation.Environment, i *installation.Installation, external *config.ExternalDatabase, s data.Session, sql string, args []string) (rows []json.RawMessage, err error) {
+	if external.Beside() {
+		return nil, errors.New(s.Database + " is reached through a container beside each service, where berth can't query it")
+	}
+	err = i.Session(ctx, e, s, func(in installation.Instance) error {
+		out, err := ask(ctx, i, in, sql, s.Outside(args...)...)
+		rows = rowsOf(out)
+		return err
+	})
+	return rows, err
+}
+
+// rowsOf are the lines of an answer that are JSON.
+func rowsOf(out []byte) (rows []json.RawMessage) {
 	for line := range bytes.Lines(out) {
 		if line = bytes.TrimSpace(line); len(line) > 0 && json.Valid(line) {
 			rows = append(rows, json.RawMessage(bytes.Clone(line)))
 		}
 	}
-	return rows, err
+	return rows
 }
 
 // heldQuery asks for what has secrets: connections to code hosts, and the last texts of the site configuration. A row is taken as it is, since releases
@@ -63,9 +88,7 @@ SELECT json_build_object('kind', '', 'text', contents) FROM critical_and_site_co
 // databases adds the secrets that Sourcegraph holds in its site configuration and code hosts.
 func (k *keeper) databases(ctx context.Context, all []installation.Instance) {
 	const what = "secrets that Sourcegraph holds in its site configuration and code hosts"
-	ctx, cancel := context.WithTimeout(ctx, asking)
-	defer cancel()
-	rows, err := query(ctx, k.at, all, "pgsql", heldQuery)
+	rows, err := query(ctx, k.env, k.at, all, "pgsql", heldQuery)
 	if err != nil {
 		k.missed(what, err)
 		return
@@ -111,14 +134,14 @@ SELECT json_build_object('what', 'background migration', 'row', to_jsonb(m)) FRO
 `
 
 // databases collects how the databases are.
-func databases(i *installation.Installation, all []installation.Instance) (out []bundle.Collector) {
+func databases(e *installation.Environment, i *installation.Installation, all []installation.Instance) (out []bundle.Collector) {
 	for database := range i.Release.Relations.Stores.Postgres.Databases {
 		sql := stateQuery
 		if database == "pgsql" {
 			sql += release
 		}
 		out = append(out, bundle.Collector{Name: "database " + database, Collect: func(ctx context.Context, out *bundle.Out) error {
-			rows, err := query(ctx, i, all, database, sql)
+			rows, err := query(ctx, e, i, all, database, sql)
 			if len(rows) > 0 {
 				out.JSON("databases/"+database+".json", rows)
 			}

@@ -58,7 +58,7 @@ func Of(ctx context.Context, e *installation.Environment, i *installation.Instal
 		r.Manifest.Unwell = unwell(all)
 		k.target(ctx)
 		k.databases(ctx, all)
-		r.Collectors = append(r.Collectors, reported(i, all, r.Manifest.Since)...)
+		r.Collectors = append(r.Collectors, reported(e, i, all, r.Manifest.Since)...)
 	}
 	for _, what := range k.words {
 		k.missed(what, errors.New("it is a common word, which masking would remove everywhere"))
@@ -162,7 +162,7 @@ func berths(e *installation.Environment, i *installation.Installation, o Options
 }
 
 // reported is what the target and the instances tell.
-func reported(i *installation.Installation, all []installation.Instance, since time.Time) (out []bundle.Collector) {
+func reported(e *installation.Environment, i *installation.Installation, all []installation.Instance, since time.Time) (out []bundle.Collector) {
 	for _, evidence := range i.Evidence() {
 		out = append(out, bundle.Collector{Name: evidence.Path, Collect: func(ctx context.Context, out *bundle.Out) error {
 			v, err := evidence.Ask(ctx)
@@ -188,7 +188,7 @@ func reported(i *installation.Installation, all []installation.Instance, since t
 	for _, one := range all {
 		out = append(out, logsOf(i, one, since))
 	}
-	return append(append(out, databases(i, all)...), metrics(i, all, since)...)
+	return append(append(out, databases(e, i, all)...), metrics(i, all, since)...)
 }
 
 // logsOf collects the logs of an instance: since a time, and the whole of the run before.

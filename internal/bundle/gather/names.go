@@ -54,7 +54,7 @@ func (k *keeper) pseudonyms(ctx context.Context, o Options, all []installation.I
 	}
 	if o.Lost == nil {
 		n.target(ctx, k.at)
-		if err := n.people(ctx, k.at, all); err != nil {
+		if err := n.people(ctx, k.env, k.at, all); err != nil {
 			missed("names of users and repositories", err)
 		}
 	} else {
@@ -299,7 +299,7 @@ SELECT json_build_object('kind', 'users', 'text', email) FROM user_emails;
 }
 
 // people adds the users and the repositories that Sourcegraph has.
-func (n *names) people(ctx context.Context, i *installation.Installation, all []installation.Instance) error {
+func (n *names) people(ctx context.Context, e *installation.Environment, i *installation.Installation, all []installation.Instance) error {
 	sql := ""
 	for _, kind := range n.kinds {
 		sql += namesOf[kind]
@@ -307,9 +307,7 @@ func (n *names) people(ctx context.Context, i *installation.Installation, all []
 	if sql == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*asking)
-	defer cancel()
-	rows, err := query(ctx, i, all, "pgsql", sql)
+	rows, err := query(ctx, e, i, all, "pgsql", sql)
 	for _, row := range rows {
 		var r struct{ Kind, Text string }
 		if json.Unmarshal(row, &r) != nil {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,7 +23,7 @@ import (
 
 // externalDatabase asks a database of the admin's own, by a task beside the installation: a firewall may let nobody else through.
 func (s *sight) externalDatabase(ctx context.Context, name string, e *config.ExternalDatabase) (take, error) {
-	if address, err := netip.ParseAddr(e.Host); err == nil && address.IsLoopback() || e.Host == "localhost" {
+	if e.Beside() {
 		return nil, errors.New("it is reached through a container beside each service, where berth can't query it")
 	}
 	asker := data.Worker{Tasks: s.Tasks, Tag: s.Env.Tag()}

@@ -354,7 +354,7 @@ func (s *sight) figures(ctx context.Context) (take, error) {
 		return nil, err
 	}
 	figures, err := measure.Figures(ctx, s.Installation, all, map[string]string{
-		doctor.GitEcho:      "max(min_over_time(src_gitserver_echo_duration_seconds[5m]))", // what lasts
+		doctor.GitEcho:      "max(quantile_over_time(0.5, src_gitserver_echo_duration_seconds[5m]))", // one slow or quick command says nothing
 		doctor.ZoektRefuses: "max(zoekt_webserver_watchdog_errors)",
 	})
 	return func(e *doctor.Evidence) { e.Figures = figures }, err
