@@ -173,9 +173,11 @@ func (e *Env) adopt(ctx context.Context, dir string, f adoptFlags) error {
 	}
 	var support []plan.Judged
 	if w != nil {
-		if support, err = e.judged(w, "", report.Base.Release); err != nil {
+		var beside diag.List
+		if support, beside, err = e.judged(w, "", report.Base.Release); err != nil {
 			return err
 		}
+		e.warn(beside)
 	}
 	return e.give(Adopted{Report: report, Newest: newest, Written: Written{Files: files}, Support: support}, func() {
 		fmt.Fprintf(e.Stdout, "\nwrote %s; nothing that runs was changed\n", strings.Join(files, ", "))

@@ -28,6 +28,8 @@ type seen struct {
 	move    *state.Move // the part that it has in a move; nil: none
 	survey.Known
 	plan *plan.Plan // of what the config asks for
+	// saidBeside says that what is wrong with the files beside the config was said already.
+	saidBeside bool
 }
 
 // look opens the installation of a file and reads its history. Whoever gets it closes it.
@@ -119,8 +121,13 @@ func (s *seen) observe(ctx context.Context, e *Env, when survey.When, dataOf str
 	}
 	s.plan.Notice = plan.Forecast(s.plan, state.Usually(s.records))
 	s.plan.Size = sizeOf(s.Want)
-	if s.plan.Support, err = e.judged(s.Want, s.plan.From, s.plan.Release); err != nil {
+	var beside diag.List
+	if s.plan.Support, beside, err = e.judged(s.Want, s.plan.From, s.plan.Release); err != nil {
 		return err
+	}
+	if !s.saidBeside {
+		e.warn(beside)
+		s.saidBeside = true
 	}
 	if len(s.records) == 0 && s.plan.From == "" {
 		s.Problems = append(s.Problems, support.PastItsLife(s.plan.Support)...)

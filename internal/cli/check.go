@@ -91,7 +91,7 @@ func (e *Env) check(ctx context.Context, file string, f checkFlags) (diag.List, 
 	}
 	problems = append(problems, e.Outlook(l)...)
 	problems = append(problems, e.beside(l)...)
-	s := &seen{}
+	s := &seen{saidBeside: true} // by the line above
 	if s.Installation, err = e.open(ctx, l); err == nil {
 		defer s.Close()
 		problems = append(problems, s.Survey(ctx)...)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,11 +56,19 @@ func (e *Env) supportRecord(f recordFlags) (*catalogue.SupportRecord, error) {
 			Hint: "name a support.yaml that was published for berth"}}
 	}
 	if other.Read < builtIn.Read {
-		fmt.Fprintf(e.Stderr, "%s is of %s, and older than the record of %s in this berth, so berth uses its own\n", f.record, other.Read, builtIn.Read)
+		e.note(fmt.Sprintf("%s is of %s, and older than the record of %s in this berth, so berth uses its own", f.record, other.Read, builtIn.Read))
 		return builtIn, nil
 	}
-	fmt.Fprintf(e.Stderr, "using the record %s of %s\n", f.record, other.Read)
+	e.note(fmt.Sprintf("using the record %s of %s", f.record, other.Read))
 	return other, nil
+}
+
+// note says once which file is in use, however often a command reads it.
+func (e *Env) note(line string) {
+	if !slices.Contains(e.out.noted, line) {
+		e.out.noted = append(e.out.noted, line)
+		fmt.Fprintln(e.Stderr, line)
+	}
 }
 
 // revokedSuffix is what stands behind the name of a file that says that an exception no longer holds.
@@ -125,7 +134,7 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
   minisign -Sm exceptions/redis-sentinel.yaml      # by the person who decides, after adding the decision`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			record, err := env.supportRecord(*f)
+			record, err := env.counted(*f)
 			if err != nil {
 				return err
 			}
@@ -141,6 +150,9 @@ func newExceptionNewCmd(env *Env, f *recordFlags) *cobra.Command {
 				if err := env.wishFrom(*f, from, &ex); err != nil {
 					return err
 				}
+			}
+			if wrong := ex.Answered(name, record); wrong.Failed() { // before anybody types ten answers
+				return wrong
 			}
 			if err := env.askFor(cmd.Context(), &ex, name, record); err != nil {
 				return err
@@ -218,9 +230,9 @@ func (e *Env) writeException(ex *exception.Exception, name string, record *catal
 	}
 	if _, problems := exception.Parse(name, text, record); problems.Failed() {
 		for n := range problems { // there is no file to answer in
-			for _, q := range ex.Questions() {
-				if problems[n].Summary == q.Key+" has no answer" {
-					problems[n].Hint = "nothing was written; add --" + q.Flag()
+			for key, flag := range ex.Flags() {
+				if problems[n].Summary == key+" has no answer" {
+					problems[n].Hint = "nothing was written; add --" + flag
 				}
 			}
 		}
@@ -254,7 +266,7 @@ func newExceptionListCmd(env *Env, f *recordFlags) *cobra.Command {
 }
 
 func (e *Env) standings(f recordFlags) ([]exception.Standing, diag.List, error) {
-	record, err := e.supportRecord(f)
+	record, err := e.counted(f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -324,10 +336,13 @@ func newExceptionRenewCmd(env *Env, f *recordFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if expires == "" {
+				return misuse(cmd, "--expires is missing: name a day after "+s.Expires)
+			}
 			if expires <= s.Expires {
 				return misuse(cmd, fmt.Sprintf("--expires %s: name a day after %s", expires, s.Expires))
 			}
-			record, err := env.supportRecord(*f)
+			record, err := env.counted(*f)
 			if err != nil {
 				return err
 			}

@@ -96,6 +96,7 @@ type output struct {
 	stdout  io.Writer
 	result  any
 	found   diag.List
+	noted   []string // what was said of the files in use, once
 }
 
 // machine reports whether the result is for a program.

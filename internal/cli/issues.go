@@ -26,8 +26,8 @@ func (e *Env) issuesOf(w *installation.Want) []catalogue.KnownIssue {
 func (e *Env) issuesIn(folder string) (list *catalogue.KnownIssues, from string, problems diag.List) {
 	builtIn := e.Catalogue().KnownIssues()
 	name := filepath.Join(folder, catalogue.IssuesFile)
-	if !there(e.Abs(name)) || !there(e.Abs(name)+signed.Suffix) {
-		return builtIn, "", nil
+	if there, problems := e.signedBeside(name); !there {
+		return builtIn, "", problems
 	}
 	newer, err := e.signedIssues(name)
 	switch {
@@ -35,7 +35,7 @@ func (e *Env) issuesIn(folder string) (list *catalogue.KnownIssues, from string,
 		problems = diag.List{{Code: "BERTH4817", Severity: diag.Warning, Subject: name, Summary: name + " can't be read", Detail: []string{err.Error()}, Hint: "see that this user may read it"}}
 		fallthrough
 	case err != nil, newer.Read < builtIn.Read:
-		return builtIn, "", problems.Warnings()
+		return builtIn, "", keyless(problems, "")
 	}
 	return newer, name, nil
 }

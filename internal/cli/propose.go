@@ -31,7 +31,7 @@ const (
 )
 
 // propose writes the config that meets a list of requirements, and the page about it, into a folder.
-func (e *Env) propose(answers []support.Answer, list, folder, release string) error {
+func (e *Env) propose(record *catalogue.SupportRecord, answers []support.Answer, wanted []view.Want, list, folder, release string) error {
 	for _, name := range []string{proposedConfig, proposedPage, proposedHTML} {
 		if there(filepath.Join(e.Abs(folder), name)) {
 			return diag.List{{Code: "BERTH1119", Severity: diag.Error, Subject: filepath.Join(folder, name), Summary: "the file exists already; nothing was written",
@@ -40,7 +40,7 @@ func (e *Env) propose(answers []support.Answer, list, folder, release string) er
 	}
 	c := e.Catalogue()
 	p, err := proposal.Of(proposal.Input{Name: titled(list), Answers: answers, Tables: size.Tables{Sizing: c.Sizing(), Scaling: c.Scaling()},
-		Read: c.SupportRecord().Read, Berth: version,
+		Read: record.Read, Berth: version,
 		Releases: func(on catalogue.Target) (*catalogue.Release, error) {
 			if release == "" {
 				return c.Release(c.Versions(on)[0].Version, on)
@@ -68,7 +68,8 @@ func (e *Env) propose(answers []support.Answer, list, folder, release string) er
 		view.SupportLines(e.Stdout, answers)
 		fmt.Fprintln(e.Stdout)
 		view.Proposal(e.Stdout, p)
-		fmt.Fprintf(e.Stdout, "wrote     %s in %s\nnext: berth check --offline -c %s\n", strings.Join(out.Files, ", "), out.Folder, filepath.ToSlash(filepath.Join(folder, proposedConfig)))
+		view.Wanted(e.Stdout, wanted)
+		fmt.Fprintf(e.Stdout, "\nwrote     %s in %s\nnext: berth check --offline -c %s\n", strings.Join(out.Files, ", "), out.Folder, filepath.ToSlash(filepath.Join(folder, proposedConfig)))
 	})
 }
 

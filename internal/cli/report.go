@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -186,7 +187,10 @@ func (e *Env) reportFacts(ctx context.Context, i *installation.Installation, f r
 	if facts.Records, err = i.Store.History(ctx); err != nil {
 		return nil, err
 	}
-	record, err := e.supportRecord(f.record)
+	if f.record.folder == exceptionsFolder { // no flag names another
+		f.record.folder = filepath.Join(filepath.Dir(f.file), exceptionsFolder)
+	}
+	record, err := e.counted(f.record)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 // Sized is an estimate, and the edit that follows from it.
 type Sized struct {
 	size.Estimate
-	Edit []string `json:"edit,omitempty"` // lines of sourcegraph.yaml: what the release does not ship
+	Assumed []string `json:"assumed,omitempty"` // numbers that nobody gave: "--index 1 GB"
+	Edit    []string `json:"edit,omitempty"`    // lines of sourcegraph.yaml: what the release does not ship
 }
 
 const sizeHelp = `Estimate how large an installation has to be, from the tables of Sourcegraph's resource estimator with its known faults fixed (docs/sizes.md).
@@ -61,12 +62,17 @@ func newSizeCmd(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, d := range sized.Depends {
+				if !cmd.Flags().Changed(d.Input) {
+					sized.Assumed = append(sized.Assumed, "--"+d.Input+" "+d.Amount(d.From))
+				}
+			}
 			if plot != "" {
 				if err := os.WriteFile(env.Abs(plot), []byte(sized.Plot()), 0o644); err != nil {
 					return fmt.Errorf("write the picture: %w", err)
 				}
 			}
-			return env.give(sized, func() { view.Size(env.Stdout, sized.Estimate, sized.Edit) })
+			return env.give(sized, func() { view.Size(env.Stdout, sized.Estimate, sized.Assumed, sized.Edit) })
 		},
 	}
 	f := cmd.Flags()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"berth/catalogue"
+	"berth/internal/config"
 	"berth/internal/diag"
 	"berth/internal/exception"
 	"berth/internal/installation"
@@ -20,6 +22,7 @@ import (
 	"berth/internal/view"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v4"
 )
 
 func newSupportCmd(env *Env) *cobra.Command {
@@ -42,13 +45,13 @@ const recordBeside = "support.yaml"
 
 // judged is what the support record says of a config in a release, but for what is plainly supported. running is the release that runs; "": none.
 // The record and exceptions beside the config count.
-func (e *Env) judged(w *installation.Want, running, release string) ([]plan.Judged, error) {
+// What is wrong with these is said beside it.
+func (e *Env) judged(w *installation.Want, running, release string) ([]plan.Judged, diag.List, error) {
 	r, problems, err := e.recordOf(w)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e.warn(problems)
-	return r.Judge(w.Doc, running, release), nil
+	return r.Judge(w.Doc, running, release), problems, nil
 }
 
 // beside is what the support record speaks against in a config, and what is wrong with its exceptions.
@@ -63,23 +66,30 @@ func (e *Env) beside(w *installation.Want) diag.List {
 // recordOf is the reader for a config, with the record beside it where that is newer, and the exceptions beside it. A record or an exception that
 // can't be trusted allows nothing, and prevents nothing: it is a warning.
 func (e *Env) recordOf(w *installation.Want) (*support.Reader, diag.List, error) {
-	record, f, problems, err := e.recordIn(filepath.Dir(w.File))
+	f := besideOf(w)
+	record, problems, err := e.counting(f)
 	if err != nil {
 		return nil, nil, err
 	}
 	r := e.reader(record)
 	more, err := e.accept(r, f, record)
 	_, _, issues := e.issuesIn(filepath.Dir(w.File))
-	return r, slices.Concat(problems.Warnings(), more, issues), err
+	return r, slices.Concat(problems, more, issues), err
+}
+
+// standingsOf are the exceptions beside a config, as they stand today.
+func (e *Env) standingsOf(w *installation.Want) ([]exception.Standing, diag.List, error) {
+	f := besideOf(w)
+	record, _, err := e.counting(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.exceptions(f.folder, record)
 }
 
 // exceptionsOf are the exceptions beside a config, each in a line, for people who don't have the files.
 func (e *Env) exceptionsOf(w *installation.Want) (lines []string) {
-	record, f, _, err := e.recordIn(filepath.Dir(w.File))
-	if err != nil {
-		return []string{"not known: " + err.Error()}
-	}
-	standings, problems, err := e.exceptions(f.folder, record)
+	standings, problems, err := e.standingsOf(w)
 	if err != nil {
 		return []string{"not known: " + err.Error()}
 	}
@@ -92,21 +102,57 @@ func (e *Env) exceptionsOf(w *installation.Want) (lines []string) {
 	return lines
 }
 
-// recordIn is the record that counts for a config in a folder, and where its exceptions are.
-func (e *Env) recordIn(dir string) (record *catalogue.SupportRecord, f recordFlags, problems diag.List, err error) {
-	f = recordFlags{folder: filepath.Join(dir, exceptionsFolder)}
-	record = e.Catalogue().SupportRecord()
-	if name := filepath.Join(dir, recordBeside); there(e.Abs(name)) && there(e.Abs(name)+signed.Suffix) {
-		f.record = name
-		newer, err := e.supportRecord(f)
-		switch {
-		case err == nil:
-			record = newer
-		case !errors.As(err, &problems):
-			return nil, f, nil, err
+// besideOf are the flags of a command that has none for the support record: what is beside the config counts.
+func besideOf(w *installation.Want) recordFlags {
+	return recordFlags{folder: filepath.Join(filepath.Dir(w.File), exceptionsFolder)}
+}
+
+// counting is the support record that counts: the newer of the built-in one, and of the one that a flag names or that is beside the exceptions, and so beside
+// the config. One beside it that can't be trusted says nothing, and prevents nothing: it is a warning.
+func (e *Env) counting(f recordFlags) (record *catalogue.SupportRecord, problems diag.List, err error) {
+	if f.record != "" {
+		record, err = e.supportRecord(f)
+		return record, nil, err
+	}
+	builtIn := e.Catalogue().SupportRecord()
+	f.record = filepath.Join(filepath.Dir(f.folder), recordBeside)
+	if there, problems := e.signedBeside(f.record); !there {
+		return builtIn, problems, nil
+	}
+	if record, err = e.supportRecord(f); errors.As(err, &problems) {
+		return builtIn, keyless(problems, "; or name the publisher's key: berth support check --key FILE"), nil
+	}
+	return record, nil, err
+}
+
+// keyless are the warnings about a file beside a config, for commands that take no key. or is what else can be done where this berth has none.
+func keyless(problems diag.List, or string) diag.List {
+	out := problems.Warnings()
+	for n := range out {
+		if out[n].Code == "BERTH4704" {
+			out[n].Hint = "use a berth that was published, which has the key" + or
 		}
 	}
-	return record, f, problems, nil
+	return out
+}
+
+// counted is the support record that counts, for a command with flags for it. What is wrong with the one beside the config is said.
+func (e *Env) counted(f recordFlags) (*catalogue.SupportRecord, error) {
+	record, problems, err := e.counting(f)
+	e.warn(problems)
+	return record, err
+}
+
+// signedBeside reports whether a file that somebody may put beside a config is there, with its signature. Without one it says nothing, and that is said.
+func (e *Env) signedBeside(name string) (bool, diag.List) {
+	if !there(e.Abs(name)) {
+		return false, nil
+	}
+	if there(e.Abs(name) + signed.Suffix) {
+		return true, nil
+	}
+	return false, diag.List{{Code: "BERTH4701", Severity: diag.Warning, Subject: name, Summary: "it has no signature, so berth does not use it",
+		Hint: "put " + filepath.Base(name) + signed.Suffix + " beside it, from where it is published"}}
 }
 
 // there reports whether a file is there.
@@ -138,14 +184,7 @@ func (e *Env) record(f recordFlags, releases ...string) (*support.Reader, error)
 			return nil, err
 		}
 	}
-	var record *catalogue.SupportRecord
-	var untrusted diag.List
-	var err error
-	if f.record == "" { // as plans do it
-		record, _, untrusted, err = e.recordIn(filepath.Dir(f.folder))
-	} else {
-		record, err = e.supportRecord(f)
-	}
+	record, err := e.counted(f)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +193,7 @@ func (e *Env) record(f recordFlags, releases ...string) (*support.Reader, error)
 	if err != nil {
 		return nil, err
 	}
-	e.warn(append(untrusted.Warnings(), problems...))
+	e.warn(problems)
 	return r, nil
 }
 
@@ -195,7 +234,7 @@ func newSupportCheckCmd(env *Env, f *recordFlags) *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Check a config, or a list of requirements line by line",
 		Long: `Check a config, or a list of requirements line by line. FILE is a sourcegraph.yaml (the default), or a text with one requirement a line, as people
-write them; - reads standard input. Exit code 3: something is not supported, or needs an exception; at the end are the commands that ask for one.
+write them, such as "PostgreSQL 16 on RDS" or "users: 3500"; - reads standard input. Exit code 3: something is not supported, or needs an exception; at the end are the commands that ask for one.
 
 --propose makes a proposal of a list: a config that meets the list as far as possible and that berth check --offline accepts, and a page for the customer, as Markdown and
 HTML, with size, machine, diagram, each answer with its source, the exceptions that are needed, and open points. berth states each assumption.`,
@@ -203,8 +242,12 @@ HTML, with size, machine, diagram, each answer with its source, the exceptions t
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := append(args, DefaultConfig)[0]
-			if folder != "" && isConfig(file) {
+			config := env.isConfig(file)
+			if folder != "" && config {
 				return misuse(cmd, "--propose makes a config of a list of requirements, and "+file+" is a config")
+			}
+			if config && !cmd.Flags().Changed("exceptions") { // those beside it, as for its plans
+				f.folder = filepath.Join(filepath.Dir(file), exceptionsFolder)
 			}
 			r, err := env.record(*f, release)
 			if err != nil {
@@ -219,7 +262,7 @@ HTML, with size, machine, diagram, each answer with its source, the exceptions t
 				return err
 			}
 			if folder != "" {
-				err = env.propose(answers, file, folder, release)
+				err = env.propose(r.Record(), answers, wanted, file, folder, release)
 			} else {
 				err = env.give(answers, func() { view.SupportLines(env.Stdout, answers); view.Wanted(env.Stdout, wanted) })
 			}
@@ -260,6 +303,9 @@ func (e *Env) wanted(r *support.Reader, f recordFlags, file, release string, ans
 		if release != "" {
 			one.Next += fmt.Sprintf(" --releases %q", w.Releases)
 		}
+		if f.folder != exceptionsFolder {
+			one.Next += " --exceptions " + filepath.ToSlash(f.folder)
+		}
 		for _, s := range standings {
 			if s.Subject == w.Subject && (s.Versions == "" || s.Versions == w.Versions) && s.Status != exception.Granted { // a granted one covers other releases
 				one.Next = fmt.Sprintf("%s, in %s", s.Status, filepath.Join(f.folder, s.ID+".yaml"))
@@ -270,9 +316,31 @@ func (e *Env) wanted(r *support.Reader, f recordFlags, file, release string, ans
 	return out, nil
 }
 
-// isConfig reports whether a file is a config, by its name.
-func isConfig(file string) bool {
-	return strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml")
+// isConfig reports whether a file is a config: one of YAML, whose keys are not those of a list of requirements. One that can't be read is, and its problem is
+// said as that of a config.
+func (e *Env) isConfig(file string) bool {
+	if !strings.HasSuffix(file, ".yaml") && !strings.HasSuffix(file, ".yml") {
+		return false
+	}
+	text, err := os.ReadFile(e.Abs(file))
+	if err != nil || len(bytes.TrimSpace(text)) == 0 {
+		return true
+	}
+	var content any
+	if err := yaml.Load(text, &content); err != nil {
+		return !strings.HasPrefix(filepath.Base(file), "requirements")
+	}
+	keys, is := content.(map[string]any)
+	known := 0
+	for key := range keys {
+		if key == "target" {
+			return true
+		}
+		if config.Root().Key(key) != nil {
+			known++
+		}
+	}
+	return is && 2*known >= len(keys)
 }
 
 // known refuses a release that the catalogue does not have.
@@ -286,7 +354,7 @@ func (e *Env) known(release string) error {
 
 // supportOf answers for each line of a list of requirements, or for what a config needs.
 func (e *Env) supportOf(r *support.Reader, file, release string) ([]support.Answer, error) {
-	if isConfig(file) {
+	if e.isConfig(file) {
 		w, err := e.LoadUsable(file)
 		if err != nil {
 			return nil, err
@@ -323,7 +391,7 @@ func newSupportShowCmd(env *Env, f *recordFlags) *cobra.Command {
 		Short: "Show what the record has about a subject, or all subjects",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			record, err := env.supportRecord(*f)
+			record, err := env.counted(*f)
 			if err != nil {
 				return err
 			}

@@ -115,7 +115,9 @@ func (e *Env) examined(ctx context.Context, s *seen, f upgradeFlags) (*plan.Plan
 	if err != nil || len(p.Hops) == 0 {
 		return p, err
 	}
-	if p.Support, err = e.judged(s.Want, p.From, p.Release); err != nil || p.Problems.Failed() {
+	judged, beside, err := e.judged(s.Want, p.From, p.Release)
+	e.warn(beside)
+	if p.Support = judged; err != nil || p.Problems.Failed() {
 		return p, err
 	}
 	return p, e.conductor(s, f).Examine(ctx, p, func(line string) { fmt.Fprintln(e.Stderr, line) })

@@ -84,7 +84,8 @@ func WithSize(c *Config, r *catalogue.Release) (*Config, []Won) {
 		sized.Services = map[string]Service{}
 	}
 	var won []Won
-	needs := Lacking(r, e.Needs(), c.On)
+	all := e.Needs()
+	needs := Lacking(r, all, c.On)
 	for _, name := range slices.Sorted(maps.Keys(needs)) {
 		s, lost := sized.Services[name].with(needs[name])
 		sized.Services[name] = s
@@ -92,7 +93,23 @@ func WithSize(c *Config, r *catalogue.Release) (*Config, []Won) {
 			won = append(won, Won{"services." + name + "." + key[0], key[1]})
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.Services)) { // what the release ships is enough, and the file takes it away
+		if _, ships := r.Services[name]; ships {
+			won = append(won, undercut(name, c.Services[name], all.Services[name].On(c.On), needs[name])...)
+		}
+	}
 	return &sized, won
+}
+
+// undercut are the limits of the file that are smaller than a need that the release covers.
+func undercut(name string, s Service, need, lacking catalogue.Need) (won []Won) {
+	if cores, err := Cores(s.CPU); err == nil && s.CPU != "" && lacking.CPU == 0 && cores < float64(need.CPU) {
+		won = append(won, Won{"services." + name + ".cpu", strconv.Itoa(need.CPU)})
+	}
+	if bytes, err := Bytes(s.Memory); err == nil && s.Memory != "" && lacking.Memory == 0 && bytes < int64(need.Memory)*gb {
+		won = append(won, Won{"services." + name + ".memory", strconv.Itoa(need.Memory) + "Gi"})
+	}
+	return won
 }
 
 // with is the service with a need where it has no value of its own. lost are the keys that have one, with what the need says. What a service requests follows

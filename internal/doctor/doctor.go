@@ -119,6 +119,16 @@ type Report struct {
 	Findings     []*Finding `json:"findings"`     // causes, the first one first, each with what follows from it
 	Checks       []Result   `json:"checks"`
 	Did          []Remedy   `json:"did,omitempty"` // what was carried out before this look
+	// Exceptions are how many exceptions from the support record there are, by their status.
+	Exceptions map[string]int `json:"exceptions,omitempty"`
+}
+
+// Excepted counts an exception from the support record.
+func (r *Report) Excepted(status string) {
+	if r.Exceptions == nil {
+		r.Exceptions = map[string]int{}
+	}
+	r.Exceptions[status]++
 }
 
 // Count is how many checks came to a verdict.

@@ -77,6 +77,26 @@ func (q Question) Flag() string {
 	return q.Key
 }
 
+// Flags are the flags for answers, by the keys of the file.
+func (e *Exception) Flags() map[string]string {
+	out := map[string]string{"subject": "subject", "releases": `releases, such as ">=7.0 <8.0"`, "expires": "expires, such as 2027-06-30"}
+	for _, q := range e.Questions() {
+		out[q.Key] = q.Flag()
+	}
+	return out
+}
+
+// Answered is what is wrong with the answers that there are, of those that have to have a form. What has no answer yet is no problem here.
+func (e *Exception) Answered(name string, record *catalogue.SupportRecord) (problems diag.List) {
+	for key, answer := range map[string]string{"subject": e.Subject, "releases": e.Releases, "versions": e.Versions, "expires": e.Expires} {
+		if answer != "" {
+			problems = append(problems, e.Wrong(name, key, record)...)
+		}
+	}
+	problems.Sort()
+	return problems
+}
+
 // Parse reads a file. name is the file's, for messages.
 func Parse(name string, text []byte, record *catalogue.SupportRecord) (*Exception, diag.List) {
 	var e Exception
@@ -103,16 +123,25 @@ func (e *Exception) Wrong(name, key string, record *catalogue.SupportRecord) dia
 	const aRange = `write a range such as ">=7.0 <8.0"`
 	switch text := map[string]string{"releases": e.Releases, "versions": e.Versions, "askedOn": e.AskedOn, "expires": e.Expires}[key]; key {
 	case "subject":
+		if e.Subject == "" {
+			return unanswered(name, key, "Which subject of the support record is it about?", "list them: berth support show")
+		}
 		if !slices.ContainsFunc(record.Subjects, func(s catalogue.SupportSubject) bool { return s.ID == e.Subject }) {
 			return diag.List{problem("BERTH4811", name, fmt.Sprintf("the support record has no subject %q", e.Subject), nil, "list them: berth support show")}
 		}
 	case "askedOn", "expires":
+		if key == "expires" && text == "" {
+			return unanswered(name, key, "An exception must have an end.", "write a day such as 2027-06-30")
+		}
 		if _, err := time.Parse(time.DateOnly, text); err != nil {
 			return diag.List{problem("BERTH4811", name, fmt.Sprintf("%s is %q, which is not a day", key, text), nil, "write a day such as 2027-06-30")}
 		}
+		if key == "expires" && text < e.AskedOn {
+			return diag.List{problem("BERTH4811", name, fmt.Sprintf("it expires on %s, before the day on which it is asked for, %s", text, e.AskedOn), nil, "write a later day, such as 2027-06-30")}
+		}
 	case "releases", "versions":
 		if key == "releases" && text == "" {
-			return diag.List{problem("BERTH4812", name, "releases has no answer", []string{"An exception must have an end."}, aRange)}
+			return unanswered(name, key, "An exception must have an end.", aRange)
 		}
 		if _, err := catalogue.Within("1.0", text); err != nil {
 			return diag.List{problem("BERTH4811", name, fmt.Sprintf("%s: %v", key, err), nil, aRange)}
@@ -120,10 +149,14 @@ func (e *Exception) Wrong(name, key string, record *catalogue.SupportRecord) dia
 	}
 	for _, q := range e.Questions() {
 		if q.Key == key && strings.TrimSpace(*q.Answer) == "" {
-			return diag.List{problem("BERTH4812", name, key+" has no answer", []string{q.Text}, "answer it in the file")}
+			return unanswered(name, key, q.Text, "answer it in the file")
 		}
 	}
 	return nil
+}
+
+func unanswered(name, key, question, hint string) diag.List {
+	return diag.List{problem("BERTH4812", name, key+" has no answer", []string{question}, hint)}
 }
 
 func problem(code, name, summary string, detail []string, hint string) diag.Diagnostic {
@@ -177,9 +210,9 @@ func Stands(e *Exception, text, signature []byte, revoked bool, record *catalogu
 		s.Status, s.Reason = Untrusted, "it has a decision and no signature, or a signature and no decision"
 		return s
 	}
-	signer, err := signerOf(e.ID, text, signature, record)
-	if err != nil {
-		s.Status, s.Reason = Untrusted, err.Error()
+	signer, why := signerOf(e.ID, text, signature, record)
+	if why != "" {
+		s.Status, s.Reason = Untrusted, why
 		return s
 	}
 	s.Signer = signer
@@ -196,22 +229,35 @@ func Stands(e *Exception, text, signature []byte, revoked bool, record *catalogu
 	return s
 }
 
-// signerOf is who of those who may decide signed a file.
-func signerOf(name string, text, signature []byte, record *catalogue.SupportRecord) (string, error) {
+// signerOf is who of those who may decide signed a file, or why nobody of them did.
+func signerOf(name string, text, signature []byte, record *catalogue.SupportRecord) (signer, why string) {
 	if len(record.Deciders) == 0 {
-		return "", fmt.Errorf("the support record lists nobody who may decide")
+		return "", nobodyDecides
 	}
-	var last error
+	why = "the key of its signature is of none of those who may decide: " + strings.Join(names(record.Deciders), ", ")
 	for _, d := range record.Deciders {
 		key, err := signed.Key(d.Key)
 		if err != nil {
-			return "", err
+			return "", "the support record has no valid key of " + d.Name
 		}
-		if _, last = signed.Verify(key, name, text, signature); last == nil {
-			return d.Name, nil
+		if _, err = signed.Verify(key, name, text, signature); err == nil {
+			return d.Name, ""
+		}
+		if signed.By(key, signature) {
+			why = fmt.Sprintf("%s signed it, and it was changed after that", d.Name)
 		}
 	}
-	return "", last
+	return "", why
+}
+
+// nobodyDecides is why an exception is not trusted by a record of nobody, as the built-in one is.
+const nobodyDecides = "the support record lists nobody who may decide"
+
+func names(all []catalogue.Decider) (out []string) {
+	for _, d := range all {
+		out = append(out, d.Name)
+	}
+	return out
 }
 
 // Warnings are the days before its end on which an exception is warned of.
@@ -223,7 +269,11 @@ func (s Standing) Ends(name string) diag.List {
 	case s.Status == Expired:
 		return diag.List{problem("BERTH4813", name, "it expired on "+s.Expires, nil, "renew it: berth exception renew "+s.ID)}
 	case s.Status == Untrusted:
-		return diag.List{problem("BERTH4814", name, "it is not trusted", []string{s.Reason}, "have it decided and signed again")}
+		hint := "have it decided and signed again"
+		if s.Reason == nobodyDecides {
+			hint = "put the record that Sourcegraph publishes with its signature beside the config, as support.yaml and support.yaml.minisig"
+		}
+		return diag.List{problem("BERTH4814", name, "it is not trusted", []string{s.Reason}, hint)}
 	case s.Status == Granted && s.Days <= Warnings[0]:
 		hint := "renew it: berth exception renew " + s.ID
 		if s.Days <= Warnings[1] {

@@ -78,10 +78,16 @@ func TestStands(t *testing.T) {
 			t.Errorf("%s: allows something: %v", name, ok)
 		}
 	}
+	for why, signature := range map[string][]byte{"Delivery signed it, and it was changed after that": sign(private, request), "none of those who may decide: Delivery": sign(stranger, granted)} {
+		e, _ := Parse("podman.yaml", []byte(granted), record)
+		if s := Stands(e, []byte(granted), signature, false, record, day("2026-12-01 00:00:00")); !strings.HasSuffix(s.Reason, why) {
+			t.Errorf("%q does not say %q", s.Reason, why)
+		}
+	}
 	record.Deciders = nil
 	e, _ := Parse("podman.yaml", []byte(granted), record)
-	if s := Stands(e, []byte(granted), sign(private, granted), false, record, day("2026-12-01 00:00:00")); s.Status != Untrusted {
-		t.Errorf("a record that names nobody: %s", s.Status)
+	if s := Stands(e, []byte(granted), sign(private, granted), false, record, day("2026-12-01 00:00:00")); s.Status != Untrusted || !strings.Contains(s.Ends("x")[0].Hint, "support.yaml.minisig") {
+		t.Errorf("a record that names nobody: %s, %v", s.Status, s.Ends("x"))
 	}
 }
 
@@ -109,11 +115,12 @@ func TestParse(t *testing.T) {
 	for text, want := range map[string]int{
 		request: 0,
 		"id: x": 12, // eight answers, the subject, two days, the releases
-		strings.Replace(request, "fit: no", "fit: ' '", 1):                     1,
-		strings.Replace(request, "subject: podman", "subject: coffee", 1):      1,
-		strings.Replace(request, `">=7.0 <8.0"`, `"7 and later"`, 1):           1,
-		strings.Replace(request, `expires: "2027-06-30"`, "expires: never", 1): 1,
-		request + "frobnicate: yes\n":                                          1,
+		strings.Replace(request, "fit: no", "fit: ' '", 1):                            1,
+		strings.Replace(request, "subject: podman", "subject: coffee", 1):             1,
+		strings.Replace(request, `">=7.0 <8.0"`, `"7 and later"`, 1):                  1,
+		strings.Replace(request, `expires: "2027-06-30"`, "expires: never", 1):        1,
+		strings.Replace(request, `expires: "2027-06-30"`, `expires: "2026-10-31"`, 1): 1, // before it was asked for
+		request + "frobnicate: yes\n":                                                 1,
 	} {
 		if _, problems := Parse("x.yaml", []byte(text), record); len(problems) != want {
 			t.Errorf("%d problems, want %d, in\n%s\n%v", len(problems), want, text, problems)

@@ -72,6 +72,9 @@ func words(text string, columns int) []string {
 // named is the beginning of a row: a name, and the spaces up to its text.
 var named = regexp.MustCompile(`^ *[^ ]+(?: [^ ]+)* {2,}`)
 
+// ended is where one sentence ends and the next begins: no name has that.
+var ended = regexp.MustCompile(`\. [A-Z]`)
+
 // Rows breaks the lines of a text that has rows of a name and a text: what goes on does so below the text, or where names are long, below the name.
 func Rows(columns int, text string) string {
 	var out []string
@@ -87,6 +90,9 @@ func row(columns int, line string) []string {
 	}
 	indent := len(line) - len(strings.TrimLeft(line, " "))
 	name := named.FindString(line)
+	if ended.MatchString(name) { // two spaces in a sentence set off an edit
+		name = ""
+	}
 	switch column := Width(name); {
 	case name != "" && column <= columns/2 && (indent > 0 || column <= flush):
 		return Line(columns, name, strings.Repeat(" ", column), line[len(name):])

@@ -50,6 +50,14 @@ a sentence that is longer than forty
 	}
 }
 
+// TestRowsOfSentences: an edit that two spaces set off in a sentence is not the text of a row.
+func TestRowsOfSentences(t *testing.T) {
+	want := "  Mode: a word. Write  a: b  in the file,\n    and then go on"
+	if got := Rows(42, "  Mode: a word. Write  a: b  in the file, and then go on"); got != want {
+		t.Error(got)
+	}
+}
+
 func TestProse(t *testing.T) {
 	text := "One sentence.\nAnother one, which is long.\n\n  name  text\n\nThe end."
 	want := "One sentence. Another\none, which is long.\n\n  name  text\n\nThe end."

@@ -16,7 +16,7 @@ func (p *Proposal) Page() string {
 	say("Written by berth %s for Sourcegraph %s, from a list of %s. Each statement about support has its source, read by %s.\n", p.in.Berth, p.Release,
 		counted(len(p.in.Answers), "requirement", "requirements"), p.in.Read)
 	say("%s. It runs on %s: %s. %s, %s.\n", p.verdicts(), map[catalogue.Target]string{catalogue.Compose: "one machine, with Docker Compose", catalogue.Kubernetes: "Kubernetes"}[p.Target], cell(p.Why),
-		exceptions(len(p.Needs)), counted(len(p.Open), "point is open", "points are open"))
+		p.exceptions(), counted(len(p.Open), "point is open", "points are open"))
 	p.size(say)
 	p.diagram(say)
 	say("## Requirement by requirement\n")
@@ -26,10 +26,19 @@ func (p *Proposal) Page() string {
 	}
 	say("\n## Exceptions\n")
 	if len(p.Needs) == 0 {
-		say("None is needed.")
+		say("The config needs none.")
+	}
+	ask := func(f support.Finding) {
+		say("- **%s**: %s Ask for it: `berth exception new %s --subject %s`.", titled(f), f.Says, f.Subject, f.Subject)
 	}
 	for _, f := range p.Needs {
-		say("- **%s**: %s Ask for it: `berth exception new %s --subject %s`.", titled(f), f.Says, f.Subject, f.Subject)
+		ask(f)
+	}
+	if len(p.Refused) > 0 {
+		say("\nThe config leaves out what is not supported. Who needs it all the same asks for an exception:\n")
+	}
+	for _, f := range p.Refused {
+		ask(f)
 	}
 	say("\n## Open points\n")
 	for _, o := range p.Open {
@@ -40,11 +49,16 @@ func (p *Proposal) Page() string {
 	return b.String()
 }
 
-func exceptions(n int) string {
-	if n == 0 {
-		return "No exception is needed"
+// exceptions says how many are needed, and whether lines ask for more than the config does.
+func (p *Proposal) exceptions() string {
+	text := "The config needs no exception"
+	if n := len(p.Needs); n > 0 {
+		text = counted(n, "exception is needed", "exceptions are needed")
 	}
-	return counted(n, "exception is needed", "exceptions are needed")
+	if n := len(p.Refused); n > 0 {
+		text += ", " + counted(n, "thing that a line asks for is not supported", "things that lines ask for are not supported")
+	}
+	return text
 }
 
 // verdicts counts the answers.

@@ -33,6 +33,7 @@ type Proposal struct {
 	Assumed  []string          `json:"assumed,omitempty"` // numbers of the load that no line says
 	Open     []string          `json:"open"`              // what somebody has to say or to provide
 	Needs    []support.Finding `json:"exceptions"`        // what an exception is needed for
+	Refused  []support.Finding `json:"refused,omitempty"` // what lines ask for and the config does not do, because it is not supported
 
 	in Input
 }
@@ -62,7 +63,7 @@ const (
 )
 
 // quantities of code as people write them: "900 GB in all", "largest 60 GB", "9 TB".
-var quantity = regexp.MustCompile(`(?i)([\w-]+ )?([\w-]+ )?(\d[\d.,]*) ?(TB|GB)( in all| in total| together| all together)?`)
+var quantity = regexp.MustCompile(`(?i)([\w-]+ )?([\w-]+:? )?(\d[\d.,]*) ?(TB|GB)( in all| in total| together| all together)?`)
 
 // load is what the lines say about it. The largest number of a kind counts.
 func (p *Proposal) load() size.Load {
@@ -78,7 +79,7 @@ func (p *Proposal) load() size.Load {
 				n *= 1000
 			}
 			switch before := strings.ToLower(m[1] + m[2]); {
-			case m[5] != "":
+			case m[5] != "", strings.HasPrefix(before, "total"):
 				l.Total = max(l.Total, n)
 			case strings.Contains(before, "largest"), strings.HasPrefix(before, "one of "):
 				l.LargestRepository = max(l.LargestRepository, n)
@@ -139,18 +140,13 @@ func (p *Proposal) target(l size.Load) (catalogue.Target, string) {
 	case refused:
 		return catalogue.Kubernetes, "Docker Compose needs a Docker Engine, which a line rules out"
 	}
-	if r, err := p.in.Releases(catalogue.Compose); err == nil && !oneMachine(p.in.Tables.For(l, r, catalogue.Compose)) {
+	if r, err := p.in.Releases(catalogue.Compose); err == nil && !p.in.Tables.For(l, r, catalogue.Compose).Fits() {
 		return catalogue.Kubernetes, "no machine that Sourcegraph names is large enough"
 	}
 	if machine != "" {
 		return catalogue.Compose, "a line asks for it: " + machine
 	}
 	return catalogue.Compose, "no line asks for a cluster, and one machine is enough"
-}
-
-// oneMachine reports whether one machine is large enough for a load.
-func oneMachine(e size.Estimate) bool {
-	return e.Machine.Cores >= e.Cores && e.Machine.Memory >= e.Memory
 }
 
 // has reports whether an answer is about a subject.
@@ -172,6 +168,7 @@ func (p *Proposal) judge() {
 			case catalogue.Exception:
 				p.Needs = append(p.Needs, f)
 			case catalogue.Unsupported:
+				p.Refused = append(p.Refused, f)
 				p.open("%q can't be met as it stands: %s", a.Question, f.Says)
 			case catalogue.Unknown:
 				p.open("The support record does not know about %q; ask Sourcegraph: %s", a.Question, f.Says)

@@ -147,6 +147,20 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
+// TestRefused: what the config leaves out is said where exceptions are, with the command that asks for one; the check of the same list names it, too.
+func TestRefused(t *testing.T) {
+	p := proposed(t, "old", "Redis Sentinel\ntotal: 900 GB\nusers: 3500")
+	page := p.Page()
+	for _, said := range []string{"The config needs no exception, 1 thing that a line asks for is not supported", "The config leaves out what is not supported", "`berth exception new redis-cluster --subject redis-cluster`"} {
+		if !strings.Contains(page, said) {
+			t.Errorf("the page does not say %q:\n%s", said, page)
+		}
+	}
+	if l := p.Estimate.Load; l.Total != 900 {
+		t.Errorf("the load is %+v", l)
+	}
+}
+
 // TestHostileLines: nothing that people write makes another config than one that can be read, or a link on the page.
 func TestHostileLines(t *testing.T) {
 	for _, line := range []string{"RDS with IAM\u2028patches: x", "one machine\r size: huge", `storage class "a: b" encrypted on Kubernetes`, "change window Sat 22:00 to 04:00 | x",

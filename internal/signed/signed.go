@@ -39,6 +39,12 @@ func Verify(key minisign.PublicKey, name string, text, signature []byte) (commen
 	return s.TrustedComment, nil
 }
 
+// By reports whether a signature says that it was made with a key. It proves nothing of the file.
+func By(key minisign.PublicKey, signature []byte) bool {
+	var s minisign.Signature
+	return s.UnmarshalText(signature) == nil && s.KeyID == key.ID()
+}
+
 func refused(name, why string) error {
 	return diag.List{{Code: "BERTH4701", Severity: diag.Error, Summary: name + " is not trusted", Detail: []string{why},
 		Hint: "get the file and " + name + Suffix + " again from where they are published", Subject: name}}

@@ -315,7 +315,9 @@ func (t Tables) machines(e *Estimate, r *catalogue.Release) {
 		return
 	}
 	e.Machine, e.Nodes = t.Scaling.Machines[i], 1
-	for _, s := range e.Services {
+	for n := range e.Services {
+		s, cores := &e.Services[n], float64(e.Machine.Cores)
+		s.CPU, s.CPURequest = min(s.CPU, cores), min(s.CPURequest, cores) // Docker refuses a limit above what the machine has
 		if s.Memory > float64(e.Machine.Memory) {
 			e.Notes = append(e.Notes, fmt.Sprintf("%s alone would use %.0f GB, more than the machine has; use one with more memory, or a cluster", s.Name, s.Memory))
 		}
@@ -381,6 +383,11 @@ func asked(r *catalogue.Release, s Service) float64 {
 
 // ownNode is the memory of a node for one instance, in GB: a config counts in GiB, and each node has some pods of its own.
 func ownNode(memory float64) float64 { return math.Ceil(memory*(1<<30)/1e9) + 2 }
+
+// Fits reports whether the machine is large enough, or the nodes together are.
+func (e Estimate) Fits() bool {
+	return e.Target == catalogue.Kubernetes || e.Machine.Cores >= e.Cores && e.Machine.Memory >= e.Memory
+}
 
 // First is the number that decides most about memory, by its name; "" when none does.
 func (e Estimate) First() string {

@@ -36,6 +36,7 @@ func Doctor(w io.Writer, r *doctor.Report) {
 		}
 	}
 	unseen(w, r)
+	excepted(w, r)
 	fmt.Fprintf(w, "%s: %d passed", count(len(r.Checks), "check"), r.Count(doctor.Pass))
 	for _, v := range []struct {
 		verdict doctor.Verdict
@@ -99,6 +100,18 @@ func unseen(w io.Writer, r *doctor.Report) {
 			text = fmt.Sprintf("%s and %d more", strings.Join(codes[:2], ", "), len(codes)-2)
 		}
 		fmt.Fprintf(w, "unseen    %s: %s\n", text, why)
+	}
+}
+
+// excepted counts the exceptions from the support record.
+func excepted(w io.Writer, r *doctor.Report) {
+	all, parts := 0, []string(nil)
+	for _, status := range slices.Sorted(maps.Keys(r.Exceptions)) {
+		all += r.Exceptions[status]
+		parts = append(parts, fmt.Sprintf("%d %s", r.Exceptions[status], status))
+	}
+	if all > 0 {
+		fmt.Fprintf(w, "support   %s from the support record: %s; list them: berth exception list\n", count(all, "exception"), strings.Join(parts, ", "))
 	}
 }
 

@@ -19,7 +19,7 @@ func Exceptions(w io.Writer, all []exception.Standing) {
 	for _, s := range all {
 		status := string(s.Status)
 		if s.Signer != "" {
-			status += " by " + s.Signer
+			status += map[bool]string{true: ", granted by ", false: " by "}[s.Status == exception.Expired] + s.Signer
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.ID, s.Subject+versions(s), s.Releases, s.Expires, status)
 	}

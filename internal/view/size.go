@@ -3,7 +3,9 @@ package view
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"berth/catalogue"
@@ -11,7 +13,8 @@ import (
 )
 
 // Size writes an estimate, and the lines of the config that follow from it.
-func Size(w io.Writer, e sizing.Estimate, edit []string) {
+// assumed are the numbers that nobody gave.
+func Size(w io.Writer, e sizing.Estimate, assumed, edit []string) {
 	l := e.Load
 	fmt.Fprintf(w, "Size %s, for %d people and %d repositories of %s GB together\n", e.Size, l.People, l.Repositories, amount(l.Total))
 	fmt.Fprintf(w, "(largest repository %s GB, largest index %s GB; Sourcegraph %s on %s)\n\n", amount(l.LargestRepository), amount(l.LargestIndex), e.Release, e.Target)
@@ -20,11 +23,19 @@ func Size(w io.Writer, e sizing.Estimate, edit []string) {
 	if e.Target == catalogue.Kubernetes {
 		what = strconv.Itoa(e.Nodes) + " nodes"
 	}
-	fmt.Fprintf(w, "  %-8s  %d cores, %d GB of memory: %s (AWS), %s (GCP), %s (Azure)\n", what, m.Cores, m.Memory, m.AWS, m.GCP, m.Azure)
+	if !e.Fits() {
+		fmt.Fprintf(w, "  machine   none is large enough; it needs %d cores and %d GB of memory. The largest has %d cores and %d GB: %s (AWS), %s (GCP), %s (Azure)\n", e.Cores, e.Memory,
+			m.Cores, m.Memory, m.AWS, m.GCP, m.Azure)
+	} else {
+		fmt.Fprintf(w, "  %-8s  %d cores, %d GB of memory: %s (AWS), %s (GCP), %s (Azure), or bare metal of that size\n", what, m.Cores, m.Memory, m.AWS, m.GCP, m.Azure)
+	}
 	fmt.Fprintf(w, "  %-8s  %s GB of SSD for volumes, and %s GB for caches\n", "disk", amount(e.Disk), amount(e.Ephemeral))
 	if l := e.Least; l != nil {
 		Fit(w, "  at least  ", fmt.Sprintf("size %s: %s %d cores and %d GB of memory, %s GB of SSD. That is for the least of each range; all else here is for the most", l.Size,
 			map[bool]string{true: strconv.Itoa(l.Nodes) + " nodes of", false: "a machine of"}[l.Target == catalogue.Kubernetes], l.Machine.Cores, l.Machine.Memory, amount(l.Disk)))
+	}
+	if len(assumed) > 0 {
+		Fit(w, "  assumed   ", strings.Join(assumed, ", ")+", because you gave no number. The table below says how much depends on each; a range is enough")
 	}
 	if e.Beyond {
 		fmt.Fprintf(w, "  %-8s  more than Sourcegraph has figures for: ask it for advice\n", "beyond")
@@ -74,4 +85,4 @@ func gb(n float64) string {
 	return amount(n) + " GB"
 }
 
-func amount(n float64) string { return strconv.FormatFloat(float64(int64(n*100+0.5))/100, 'f', -1, 64) }
+func amount(n float64) string { return strconv.FormatFloat(math.Round(n*100)/100, 'f', -1, 64) }

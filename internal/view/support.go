@@ -116,7 +116,10 @@ func SupportSubject(w io.Writer, s support.Subject) {
 		if where == "" && len(s.Statements) > 1 {
 			where = " otherwise"
 		}
-		fmt.Fprintf(w, " %s: %s. %s\n    %s, read %s", where, st.Status, st.Says, st.Source, st.Read)
+		if where != "" {
+			where += ":"
+		}
+		fmt.Fprintf(w, " %s %s. %s\n    %s, read %s", where, st.Status, st.Says, st.Source, st.Read)
 		if st.Evidence != "" {
 			fmt.Fprintf(w, "; shown by %s", st.Evidence)
 		}

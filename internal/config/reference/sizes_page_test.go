@@ -27,7 +27,7 @@ Give a range, or leave a number out:
 
     %s
 
-The estimate is for the largest value of each range, and one line shows the needs of the smallest. The table shows what is needed in addition at the second value:
+The estimate is for the largest value of each range, and one line shows the needs of the smallest. berth names each number that it assumes because you gave none. The table shows what is needed in addition at the second value:
 
 %s
 ![How much depends on each number](pictures/sizes.svg)

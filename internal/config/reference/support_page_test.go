@@ -23,7 +23,7 @@ Each statement has its source, and the day on which the source was read. Ask it 
 
 Or ask for a list, a config, all ways to deploy, or another release:
 
-    berth support check requirements.txt      # a list of requirements, one a line, as people write them
+    berth support check requirements.txt      # a list of requirements, one a line, as people write them; YAML with lines such as "users: 3500" is one, too
     berth support check requirements.txt --propose bank      # and of it a config, and a page for the customer
     berth support check sourcegraph.yaml      # what a config needs
     berth support options                     # ways to deploy, and which are deprecated
