@@ -62,11 +62,7 @@ func newSizeCmd(env *Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, d := range sized.Depends {
-				if !cmd.Flags().Changed(d.Input) {
-					sized.Assumed = append(sized.Assumed, "--"+d.Input+" "+d.Amount(d.From))
-				}
-			}
+			sized.Assumed = assumed(cmd, sized.Depends)
 			if plot != "" {
 				if err := os.WriteFile(env.Abs(plot), []byte(sized.Plot()), 0o644); err != nil {
 					return fmt.Errorf("write the picture: %w", err)
@@ -92,6 +88,16 @@ func newSizeCmd(env *Env) *cobra.Command {
 		cmd.MarkFlagsMutuallyExclusive("measured", alone)
 	}
 	return cmd
+}
+
+// assumed are the numbers that nobody gave, as flags.
+func assumed(cmd *cobra.Command, depends []size.Depends) (out []string) {
+	for _, d := range depends {
+		if !cmd.Flags().Changed(d.Input) {
+			out = append(out, "--"+d.Input+" "+d.Amount(d.From))
+		}
+	}
+	return out
 }
 
 // loadTexts are the numbers of a load as people write them.

@@ -35,7 +35,7 @@ func (p *Proposal) Page() string {
 		ask(f)
 	}
 	if len(p.Refused) > 0 {
-		say("\nThe config leaves out what is not supported. Who needs it all the same asks for an exception:\n")
+		say("\nThe config leaves out what is not supported. Who needs it anyway asks for an exception:\n")
 	}
 	for _, f := range p.Refused {
 		ask(f)
