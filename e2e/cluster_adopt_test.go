@@ -132,7 +132,8 @@ func changed(t *testing.T, text string, change func(body map[string]any)) string
 }
 
 // TestClusterAdoptKustomize takes over what kubectl applied from an overlay whose selectors are other ones than berth's, as those of Sourcegraph's Kustomize
-// repository are: the objects are made again, and claims, passwords and what somebody changed by hand stay.
+// repository are, and in which two databases are Deployments, as those of its older manifests are: the objects are made again, no database runs twice, and
+// claims, passwords and what somebody changed by hand stay.
 func TestClusterAdoptKustomize(t *testing.T) {
 	needs(t, long, control, helm)
 	s := newReleased(t, "adopt-kustomize")
@@ -150,12 +151,19 @@ func TestClusterAdoptKustomize(t *testing.T) {
 	}
 	before := kept()
 
-	says(t, s.must(3, "adopt", "overlay", "--url", "http://localhost"), "StatefulSet/gitserver", "it has another selector", "BERTH3733")
+	says(t, s.must(3, "adopt", "overlay", "--url", "http://localhost"), "StatefulSet/gitserver", "it has another selector", "Deployment/pgsql makes room for StatefulSet/pgsql", "BERTH3733")
 	s.must(0, "adopt", "overlay", "--url", "http://localhost", "--yes")
 	says(t, s.read("sourcegraph.yaml"), `memory: "5Gi"`)
-	says(t, s.must(2, "plan"), "taken over from kubectl-client-side-apply", "Sourcegraph does not answer for a while", "volumes are kept")
+	says(t, s.must(2, "plan"), "taken over from kubectl-client-side-apply", "Sourcegraph does not answer for a while", "volumes are kept",
+		"StatefulSet/pgsql takes its place; its pods stop first")
 	s.must(0, "up")
 	s.must(0, "plan")
+	databases := func() string {
+		return s.kubectl("get", "deployments,statefulsets", "--selector", "app in (pgsql, codeinsights-db)", `-o=jsonpath={range .items[*]}{.kind}/{.metadata.name} {end}`)
+	}
+	if got := databases(); got != "StatefulSet/codeinsights-db StatefulSet/pgsql " {
+		t.Errorf("the databases that run are %s", got)
+	}
 	if after := kept(); after != before {
 		t.Errorf("claims or passwords changed; before:\n%s\nafter:\n%s", before, after)
 	}
@@ -167,6 +175,9 @@ func TestClusterAdoptKustomize(t *testing.T) {
 	says(t, s.must(0, "adopt", "undo", "--yes"), "kubectl apply -k overlay")
 	if left := s.ofBerth("deployments,statefulsets,services"); left != "" {
 		t.Errorf("after undo, %s", left)
+	}
+	if got := databases(); got != "Deployment/codeinsights-db Deployment/pgsql " {
+		t.Errorf("after undo, the databases that run are %s", got)
 	}
 	apply()
 	if after := kept(); after != before {
@@ -180,13 +191,19 @@ func TestClusterAdoptKustomize(t *testing.T) {
 }
 
 // writeOverlay writes an overlay as that of Sourcegraph's Kustomize repository: its selectors are other ones than the chart's, and the password of
-// codeinsights-db stands in a variable.
+// codeinsights-db stands in a variable. Two databases are Deployments, as in Sourcegraph's older manifests.
 func (s *site) writeOverlay() {
 	s.t.Helper()
 	s.writeFile("overlay/objects.yaml", changed(s.t, runHelm(s.t, "template", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name), func(body map[string]any) {
 		for _, labels := range []map[string]any{tree.Branch(body, "spec", "selector", "matchLabels"), tree.Branch(tree.Pods(body), "metadata", "labels")} {
 			delete(labels, "app.kubernetes.io/instance")
 			delete(labels, "app.kubernetes.io/name")
+		}
+		if name := tree.Text(body, "metadata", "name"); tree.Text(body, "kind") == "StatefulSet" && (name == "pgsql" || name == "codeinsights-db") {
+			spec := tree.Branch(body, "spec")
+			body["kind"], spec["strategy"] = "Deployment", map[string]any{"type": "Recreate"}
+			delete(spec, "serviceName")
+			delete(spec, "updateStrategy")
 		}
 		if tree.Text(body, "kind") == "Service" {
 			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/instance")

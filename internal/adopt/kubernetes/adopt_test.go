@@ -346,3 +346,100 @@ func TestOtherNames(t *testing.T) {
 		t.Errorf("the name of a port of an object that stays is lost:\n%s", r.Text)
 	}
 }
+
+// deployed makes workloads of a release Deployments, as those of Sourcegraph's older manifests are, and gives what else their form says in another way.
+func deployed(t *testing.T, h *Helm, live map[string]map[string]any, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		body := live["StatefulSet/"+name]
+		delete(live, "StatefulSet/"+name)
+		live["Deployment/"+name] = body
+		spec := tree.Branch(body, "spec")
+		delete(spec, "serviceName")
+		delete(spec, "updateStrategy")
+		delete(spec, "volumeClaimTemplates")
+		body["kind"], spec["strategy"] = "Deployment", map[string]any{"type": "Recreate"}
+		delete(tree.Branch(spec, "selector", "matchLabels"), "app.kubernetes.io/instance")
+		delete(live, "Secret/"+name+"-auth")
+	}
+	h.Objects = slices.Collect(maps.Values(live))
+}
+
+// fatesOf are the fates of lines by object and path.
+func fatesOf(r adopt.Result) map[string]adopt.Item {
+	out := map[string]adopt.Item{}
+	for _, i := range r.Report.Items {
+		out[i.Object+" "+i.Path] = i
+	}
+	return out
+}
+
+// TestOtherKind: a Deployment of theirs stands where the release has a StatefulSet. The two are compared line by line, and never both kept: they mount one claim.
+func TestOtherKind(t *testing.T) {
+	h, live := release(t, "services: {pgsql: {memory: 9Gi}}")
+	frontend := tree.Named(tree.Branch(tree.Pods(live["Deployment/sourcegraph-frontend"]), "spec")["containers"], "frontend")
+	delete(tree.Branch(live["Deployment/sourcegraph-frontend"], "spec", "selector", "matchLabels"), "app.kubernetes.io/instance")
+	plain := func(list any, name, value string) {
+		v := tree.Named(list, name)
+		if v == nil {
+			t.Fatalf("the release has no variable %s", name)
+		}
+		delete(v, "valueFrom")
+		v["value"] = value
+	}
+	plain(frontend["env"], "PGHOST", "pgsql")
+	plain(frontend["env"], "PGPORT", "5433")
+	frontend["env"] = append(tree.List(frontend["env"]), map[string]any{"name": "CODEINSIGHTS_PGDATASOURCE", "value": "postgres://postgres:theirs@codeinsights-db:5432/postgres"})
+	database := tree.Containers(tree.Branch(tree.Pods(live["StatefulSet/codeinsights-db"]), "spec"))
+	for _, c := range database {
+		if tree.Named(c["env"], "POSTGRES_PASSWORD") != nil {
+			plain(c["env"], "POSTGRES_PASSWORD", "theirs")
+			tree.Items(c["ports"])[0]["protocol"] = "TCP"
+		}
+	}
+	for _, v := range tree.Items(tree.Branch(tree.Pods(live["StatefulSet/codeintel-db"]), "spec")["volumes"]) {
+		if claim := tree.Branch(v, "persistentVolumeClaim"); claim != nil {
+			claim["claimName"] = "own"
+		}
+	}
+	tree.At(tree.Pods(live["StatefulSet/pgsql"]), "spec", "securityContext")["runAsUser"] = 0
+	deployed(t, h, live, "pgsql", "codeintel-db", "codeinsights-db")
+	r := adopted(t, Read(OfFiles("manifests", ""), h.Objects, live, "", "sg"))
+
+	if !strings.Contains(string(r.Text), "memory: \"9Gi\"") || strings.Contains(string(r.Text), "enabled: false") {
+		t.Errorf("what a Deployment says becomes no key, or its service is left out:\n%s", r.Text)
+	}
+	fates := fatesOf(r)
+	for line, want := range map[string]adopt.Fate{
+		"StatefulSet/pgsql spec.strategy.type":                                                                 adopt.Default,
+		"StatefulSet/pgsql spec.selector.matchLabels.app.kubernetes.io/instance":                               adopt.Again,
+		"StatefulSet/pgsql spec.template.spec.securityContext.runAsUser":                                       adopt.Again,
+		"StatefulSet/codeintel-db spec.template.spec.volumes.disk.persistentVolumeClaim.claimName":             adopt.Lost,
+		"StatefulSet/codeinsights-db spec.template.spec.containers.codeinsights.env.POSTGRES_PASSWORD":         adopt.Secret,
+		"StatefulSet/codeinsights-db spec.template.spec.containers.codeinsights.ports.5432/TCP.protocol":       adopt.Default,
+		"Deployment/sourcegraph-frontend spec.template.spec.containers.frontend.env.PGHOST":                    adopt.Default,
+		"Deployment/sourcegraph-frontend spec.template.spec.containers.frontend.env.CODEINSIGHTS_PGDATASOURCE": adopt.Secret,
+		"Deployment/sourcegraph-frontend spec.template.spec.containers.frontend.env.PGPORT":                    adopt.Again,
+	} {
+		if fates[line].Fate != want {
+			t.Errorf("%s: %+v, want %q", line, fates[line], want)
+		}
+	}
+	if !strings.Contains(fates["StatefulSet/pgsql spec.template.spec.securityContext.runAsUser"].Why, "own the files") {
+		t.Errorf("that root's files need another owner is not said: %+v", fates["StatefulSet/pgsql spec.template.spec.securityContext.runAsUser"])
+	}
+	for _, name := range []string{"pgsql", "codeintel-db", "codeinsights-db"} {
+		if i, found := fates["Deployment/"+name+" "]; found {
+			t.Errorf("two databases would use one claim: %+v", i)
+		}
+	}
+	notes := strings.Join(r.Report.Notes, "\n")
+	for _, want := range []string{"Deployment/pgsql makes room for StatefulSet/pgsql", "Secret/codeinsights-db-auth is created with the password that StatefulSet/codeinsights-db has"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("not said: %s\n%s", want, notes)
+		}
+	}
+	if report, err := json.Marshal(r.Report); err != nil || strings.Contains(string(report), "postgres:theirs") {
+		t.Errorf("the report has the password: %v", err)
+	}
+}

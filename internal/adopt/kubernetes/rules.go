@@ -48,6 +48,11 @@ func (k *known) rules() []adopt.Rule {
 		{Name: "name of a port", Answer: k.portName},
 		{Name: "user of pods", Answer: k.podUser},
 		{Name: "chosen container", Answer: k.chosen},
+		{Name: "default of Kubernetes", Answer: k.usual},
+		{Name: "value", Answer: k.value},
+		{Name: "root", Answer: k.root},
+		{Name: "strategy", Answer: k.strategy},
+		{Name: "claim elsewhere", Answer: k.elsewhere},
 		{Name: "made", Last: true, Answer: k.made},
 		{Name: "made again", Last: true, Answer: k.again},
 		{Name: "patch", Last: true, Answer: k.patch},
@@ -224,7 +229,12 @@ func (k *known) again(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 	switch {
 	case len(d.Path) == 0:
 	case k.reselected(d.Object):
+		if kind := k.source.kinds[d.Object]; kind != "" {
+			return &adopt.Answer{Fate: adopt.Again, Why: "yours is a " + kind}
+		}
 		return &adopt.Answer{Fate: adopt.Again, Why: "it has another selector, which can't be changed"}
+	case kindOf(d.Object) == "Service" && d.Path[0] == "spec" && k.replaced(d.Object):
+		return &adopt.Answer{Fate: adopt.Again, Why: "its pods are those of another kind of workload, which the release reaches through its own Service"}
 	case kindOf(d.Object) == "Service" && len(d.Path) > 1 && d.Path[0] == "spec" && (d.Path[1] == "ports" || d.Path[1] == "selector") && k.remade(d.Object):
 		return &adopt.Answer{Fate: adopt.Again, Why: "its pods are made again, with the labels and the names of ports that the release gives them"}
 	}
@@ -235,7 +245,7 @@ func (k *known) again(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 func (k *known) reselected(object string) bool {
 	selector := []string{"spec", "selector"}
 	theirs, ours := k.source.raw[object], k.raw[object]
-	return tree.Pods(theirs) != nil && tree.Pods(ours) != nil && !tree.Same(tree.Branch(theirs, selector...), tree.Branch(ours, selector...))
+	return k.source.kinds[object] != "" && ours != nil || tree.Pods(theirs) != nil && tree.Pods(ours) != nil && !tree.Same(tree.Branch(theirs, selector...), tree.Branch(ours, selector...))
 }
 
 // hash: a hash of passwords or of configuration, by which the chart restarts pods. It stays what it is, and is not written down.

@@ -76,11 +76,18 @@ func (k *known) chosen(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
 
 // remade reports whether an object, or the pods of a Service, are made again.
 func (k *known) remade(object string) bool {
-	if kindOf(object) != "Service" {
-		return k.reselected(object)
-	}
+	return k.reselected(object) || kindOf(object) == "Service" && k.ofPods(object, k.reselected)
+}
+
+// replaced reports whether the pods of a Service are those of another kind of workload now.
+func (k *known) replaced(object string) bool {
+	return k.ofPods(object, func(workload string) bool { return k.source.kinds[workload] != "" })
+}
+
+// ofPods reports whether something is true of an object that belongs to the same service as another one.
+func (k *known) ofPods(object string, is func(other string) bool) bool {
 	for other, service := range k.owners {
-		if service == k.owners[object] && k.reselected(other) {
+		if service == k.owners[object] && is(other) {
 			return true
 		}
 	}
@@ -114,4 +121,18 @@ func portOf(ports []map[string]any, meant any) string {
 		}
 	}
 	return ""
+}
+
+// root: pods that run as root and are made again as another user. Who may read the files that root wrote into their volumes depends on the volumes, so it is asked.
+func (k *known) root(d adopt.Difference, _ *adopt.Situation) *adopt.Answer {
+	path := inPods(d)
+	if d.Theirs == nil || !tree.Same(d.Theirs, 0) || len(path) < 2 || path[len(path)-1] != "runAsUser" || !k.reselected(d.Object) {
+		return nil
+	}
+	why := "it runs as root, and is made again as the release's own user"
+	if slices.ContainsFunc(tree.Items(tree.Branch(tree.Pods(k.source.raw[d.Object]), "spec")["volumes"]), func(v map[string]any) bool { return v["persistentVolumeClaim"] != nil }) ||
+		tree.Branch(k.source.raw[d.Object], "spec")["volumeClaimTemplates"] != nil {
+		why += ", who has to own the files in its volumes"
+	}
+	return &adopt.Answer{Fate: adopt.Again, Why: why}
 }

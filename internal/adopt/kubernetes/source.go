@@ -40,6 +40,7 @@ type Source struct {
 	Notes   []string          // for the report
 
 	raw    map[string]map[string]any // theirs as Kubernetes writes them
+	kinds  map[string]string         // of workloads that are compared with one of another kind, the kind that theirs has
 	wishes map[string]wanted.Object  // of objects without a record
 	former *former
 
@@ -92,7 +93,7 @@ func ReadLive(from Origin, all []wanted.Object, context, namespace string) *Sour
 }
 
 func newSource(from Origin, context, namespace string) *Source {
-	return &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, former: &former{}, maintainers: map[[2]string]int{}}
+	return &Source{Origin: from, Context: context, Namespace: namespace, Objects: adopt.Objects{}, Images: map[string]string{}, raw: map[string]map[string]any{}, kinds: map[string]string{}, former: &former{}, maintainers: map[[2]string]int{}}
 }
 
 // add adds what is wanted of an object. Records of tools in its labels and annotations are no wishes, so no patch may repeat them.
@@ -166,12 +167,16 @@ func Adopt(s *Source, cat *catalogue.Catalogue, base adopt.Base, url, dir string
 	s.registry(d, release)
 	k := &known{source: s, release: release}
 	r := &renderer{reader: candidate.Reader{Catalogue: cat, Dir: dir, Now: now}, known: k}
+	if _, problems := r.render(d.Text(""), d.Files(), nil); problems.Failed() {
+		return adopt.Result{}, problems
+	}
+	k.pair()
 	out, problems := adopt.Invert(adopt.Input{Theirs: s.Objects, Draft: d, Render: r.render, Rules: k.rules()})
 	if problems.Failed() {
 		return adopt.Result{}, problems
 	}
 	return adopt.Result{Text: d.Text(header), Files: d.Files(),
-		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: slices.Concat(s.maintained(), s.Notes, k.hashed(), k.unlocked())}}, nil
+		Report: adopt.Report{Target: catalogue.Kubernetes, Base: base, Items: out.Items, Notes: slices.Concat(s.maintained(), s.Notes, k.placed(), k.hashed(), k.unlocked())}}, nil
 }
 
 // unlocked says which databases of theirs have no Secret with a password: berth makes one. A database that asks for another would let nobody in, so a password

@@ -8,6 +8,7 @@ import (
 	"berth/internal/installation"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/observe"
 	"berth/internal/tree"
 )
 
@@ -54,7 +55,7 @@ func (c *inCluster) adopt(ctx context.Context, generated map[string]string) (map
 	return c.state.Generated(ctx)
 }
 
-// plain is the value of a Secret that is not there, as a StatefulSet that is there has it in a variable; "" when none has it.
+// plain is the value of a Secret that is not there, as a StatefulSet that is there, or the workload in its place, has it in a variable; "" when none has it.
 func (c *inCluster) plain(ctx context.Context, secret, key string) (string, error) {
 	for i := range c.set.Objects {
 		o := &c.set.Objects[i]
@@ -63,7 +64,10 @@ func (c *inCluster) plain(ctx context.Context, secret, key string) (string, erro
 			continue
 		}
 		live, err := c.client.Get(ctx, kubernetes.RefOf(o.Body))
-		if kubernetes.NotFound(err) || kubernetes.Forbidden(err) {
+		if kubernetes.NotFound(err) {
+			live, err = observe.Rival(ctx, c.client, o.Body)
+		}
+		if kubernetes.Forbidden(err) {
 			continue
 		}
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 	render "berth/internal/render/kubernetes"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/execute"
+	"berth/internal/target/kubernetes/observe"
 	"berth/internal/tree"
 )
 
@@ -142,6 +143,11 @@ func (c *inCluster) giveBack(ctx context.Context) (*plan.Plan, string, error) {
 		if live[key] != nil && fields.Ours(live[key]) {
 			c.giveBackOne(p, f, live[key])
 		}
+		if live[key] == nil {
+			if err := c.placeBack(ctx, p, f); err != nil {
+				return nil, "", err
+			}
+		}
 	}
 	if err := c.freeClaims(ctx, p); err != nil {
 		return nil, "", err
@@ -161,12 +167,34 @@ func (c *inCluster) giveBackOne(p *plan.Plan, f former, live map[string]any) {
 	step := plan.Step{ID: len(p.Steps) + 1, Verb: plan.GiveBack, Object: key, Service: service, Effect: plan.None, Why: []plan.Cause{{Text: "returned to the tool that deployed it"}}}
 	selector := []string{"spec", "selector"}
 	if tree.Pods(f.body) != nil && !tree.Same(tree.Branch(f.body, selector...), tree.Branch(live, selector...)) {
-		c.formers[key] = f.body
+		c.formers[key] = c.inNamespace(f.body)
 		p.Steps = append(p.Steps, plan.Step{ID: step.ID, Verb: plan.Recreate, Object: key, Service: service, Effect: plan.Downtime, Why: []plan.Cause{{Text: "made again as it was: its selector was another one"}}})
 		step.ID, step.After = step.ID+1, []int{step.ID}
 	}
 	c.returns[key] = f.back(live)
 	p.Steps = append(p.Steps, step)
+}
+
+// inNamespace is a body of a kind that lives in namespaces, with its namespace: the files of who deployed it may leave that to kubectl.
+func (c *inCluster) inNamespace(body map[string]any) map[string]any {
+	return fields.With(body, "metadata", fields.With(tree.Branch(body, "metadata"), "namespace", c.namespace))
+}
+
+// placeBack adds the steps that make a workload again of which one of berth's has the place, under the same name and of another kind.
+func (c *inCluster) placeBack(ctx context.Context, p *plan.Plan, f former) error {
+	body := c.inNamespace(f.body)
+	rival, err := observe.Rival(ctx, c.client, body)
+	if err != nil || rival == nil || !fields.Ours(rival) {
+		return err
+	}
+	key, place, service := kubernetes.RefOf(body).String(), kubernetes.RefOf(rival), tree.Text(rival, "metadata", "labels", render.LabelService)
+	first := len(p.Steps) + 1
+	c.formers[key], c.returns[key] = body, f.back(body)
+	p.Steps = append(p.Steps,
+		plan.Step{ID: first, Verb: plan.Remove, Object: place.String(), APIVersion: place.APIVersion, Service: service, Effect: plan.Downtime, Why: []plan.Cause{{Text: key + " takes its place again; its claims are kept"}}},
+		plan.Step{ID: first + 1, Verb: plan.Recreate, Object: key, Service: service, Effect: plan.Downtime, After: []int{first}, Why: []plan.Cause{{Text: "made again as it was: berth's is a " + place.Kind}}},
+		plan.Step{ID: first + 2, Verb: plan.GiveBack, Object: key, Service: service, Effect: plan.None, After: []int{first + 1}, Why: []plan.Cause{{Text: "returned to the tool that deployed it"}}})
+	return nil
 }
 
 // freeClaims takes berth's label off the claims that StatefulSets made: they are in nobody's record.

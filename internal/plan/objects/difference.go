@@ -49,6 +49,7 @@ type differ struct {
 	plan     *plan.Plan
 	problems diag.List
 	byKey    map[string]int // index of the step after which a wanted object is as desired
+	rivals   []string       // keys of workloads that are removed before others take their place
 	needs    [][]int        // by step, indexes of the steps before it, beside those that its object needs
 	first    int            // index of the step that creates the namespace, or -1
 }
@@ -169,7 +170,26 @@ func (b *differ) missing(o *Object, seen *Seen) {
 	if o.OneShot {
 		step.Verb = plan.Execute
 	}
-	b.byKey[o.Key] = b.add(step)
+	b.byKey[o.Key] = b.add(step, b.rival(o, seen)...)
+}
+
+// rival removes a workload whose place an object takes, before the object is created: two databases must never use one volume.
+func (b *differ) rival(o *Object, seen *Seen) []int {
+	if seen.Rival == nil {
+		return nil
+	}
+	key := tree.Text(seen.Rival, "kind") + "/" + nameOf(o.Key)
+	if claimsGoAlong(seen.Rival) {
+		b.problems = append(b.problems, goAlong(key))
+		return nil
+	}
+	effect := plan.Brief
+	if plan.Vital(o.Service) {
+		effect = plan.Downtime
+	}
+	b.rivals = append(b.rivals, key)
+	return []int{b.add(plan.Step{Verb: plan.Remove, Object: key, APIVersion: tree.Text(seen.Rival, "apiVersion"), Service: o.Service, Effect: effect,
+		Why: []plan.Cause{{Text: o.Key + " takes its place; its pods stop first, and its claims are kept"}}})}
 }
 
 // deleting handles an object that is being deleted. It is recreated afterwards, unless it holds data.
@@ -249,6 +269,8 @@ func (b *differ) unwanted() {
 	for _, u := range b.cluster.Unwanted {
 		kind := kindOf(u.Key)
 		switch {
+		case slices.Contains(b.rivals, u.Key):
+			continue // it goes earlier
 		case slices.Contains(stays, kind):
 			b.plan.Kept = append(b.plan.Kept, u.Key)
 			continue

@@ -34,6 +34,9 @@ func (c *Cluster) hash(d *Desired, conflicts []plan.Conflict) string {
 			}
 		}
 		w.object(live)
+		if rival := c.Seen[key].Rival; rival != nil {
+			w.text(tree.Text(rival, "kind") + " " + tree.Text(rival, "metadata", "uid"))
+		}
 	}
 	for _, u := range sortedBy(c.Unwanted, func(u Unwanted) string { return u.Key }) {
 		w.text(u.Key)

@@ -60,6 +60,7 @@ type Seen struct {
 	Soon      bool           // its namespace or its kind does not exist yet, so no dry run was possible
 	Conflicts []Owner        // fields for which a dry run without force was refused
 	Refused   *Refusal       // why Applied is nil
+	Rival     map[string]any // of a workload that does not exist: a live one of its name and another kind, which has its place
 	Health    Health
 }
 

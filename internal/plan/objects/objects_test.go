@@ -418,6 +418,15 @@ BERTH3504 Deployment/worker: the cluster refuses Deployment/worker as planned
 kept Namespace/sg
 kept PersistentVolumeClaim/old
 `},
+		{"a workload of another kind goes before one takes its place", []change{see("StatefulSet/pgsql", func(s *Seen) {
+			*s = Seen{Applied: s.Applied, Rival: map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "pgsql"}}}
+		}), see("ConfigMap/pgsql-conf", func(s *Seen) { *s = Seen{Applied: s.Applied} }), func(_ *Desired, c *Cluster) {
+			c.Unwanted = []Unwanted{{Key: "Deployment/pgsql", Service: "pgsql", Live: c.Seen["StatefulSet/pgsql"].Rival}}
+		}}, `
+1 [] create ConfigMap/pgsql-conf: is not there
+2 [1] remove Deployment/pgsql [downtime]: StatefulSet/pgsql takes its place; its pods stop first, and its claims are kept
+3 [1 2] create StatefulSet/pgsql: is not there
+`},
 		{"what needs something that is not ready waits for it", []change{see("StatefulSet/pgsql", func(s *Seen) { s.Health = Health{How: "0 of 1 pods ready"} }),
 			see("Job/migrator", func(s *Seen) { s.Health = Health{Failed: true, How: "ended with an error"} }), want("Deployment/worker", limit("memory", "1Gi"))}, `
 1 [] wait StatefulSet/pgsql: 0 of 1 pods ready

@@ -28,7 +28,7 @@ func (b *differ) order() {
 	}
 	b.afterNamespace()
 	for i, s := range b.plan.Steps {
-		if s.Verb != plan.Remove {
+		if s.Verb != plan.Remove || slices.Contains(b.rivals, s.Object) {
 			continue
 		}
 		for k, other := range b.plan.Steps {
@@ -112,12 +112,12 @@ func (b *differ) beside() {
 	}
 }
 
-// parts are a step and those that only prepare it: a StatefulSet is deleted right before it is recreated.
+// parts are a step and those that only prepare it: a StatefulSet is deleted right before it is recreated, and a workload right before another one takes its place.
 func (b *differ) parts(step int) []int {
 	out := []int{step}
 	for i := 0; i < len(out); i++ {
 		for _, k := range b.needs[out[i]] {
-			if v := b.plan.Steps[k].Verb; v == plan.Orphan || v == plan.Grow {
+			if v := b.plan.Steps[k].Verb; v == plan.Orphan || v == plan.Grow || v == plan.Remove {
 				out = append(out, k)
 			}
 		}

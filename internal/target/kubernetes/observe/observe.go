@@ -180,6 +180,11 @@ func dryRun(ctx context.Context, c *kubernetes.Client, o objects.Object) (object
 		return objects.Seen{}, err
 	}
 	seen := objects.Seen{Live: live}
+	if live == nil {
+		if seen.Rival, err = Rival(ctx, c, o.Body); err != nil {
+			return seen, err
+		}
+	}
 	options := kubernetes.ApplyOptions{Manager: plan.Manager, DryRun: true}
 	seen.Applied, err = c.Apply(ctx, o.Body, options)
 	if owners := kubernetes.Owners(err); owners != nil {
@@ -198,7 +203,7 @@ func dryRun(ctx context.Context, c *kubernetes.Client, o objects.Object) (object
 		return seen, nil
 	case kubernetes.NotFound(err):
 		// Its kind does not exist yet; or a role that it binds, which is applied before it.
-		return objects.Seen{Live: live, Soon: live == nil && o.Body["roleRef"] == nil}, nil
+		return objects.Seen{Live: live, Rival: seen.Rival, Soon: live == nil && o.Body["roleRef"] == nil}, nil
 	case errors.As(err, &refusal):
 		seen.Applied = nil
 		seen.Refused = &objects.Refusal{Status: refusal.Status, Reason: refusal.Reason, Message: refusal.Message}
@@ -208,6 +213,22 @@ func dryRun(ctx context.Context, c *kubernetes.Client, o objects.Object) (object
 		return seen, nil
 	}
 	return seen, err
+}
+
+// rivals are the kinds of workloads that can have each other's place under one name, such as the databases of Sourcegraph's older manifests, which are Deployments.
+var rivals = map[string]string{"StatefulSet": "Deployment", "Deployment": "StatefulSet"}
+
+// Rival is the live workload that has the name and the place of one that does not exist, and another kind; nil where there is none.
+func Rival(ctx context.Context, c *kubernetes.Client, body map[string]any) (map[string]any, error) {
+	ref := kubernetes.RefOf(body)
+	if ref.Kind = rivals[ref.Kind]; ref.Kind == "" {
+		return nil, nil
+	}
+	live, err := c.Get(ctx, ref)
+	if kubernetes.NotFound(err) {
+		return nil, nil
+	}
+	return live, err
 }
 
 // Forbidden reports whether the API server refused something as forbidden: a right may be missing.
@@ -275,7 +296,7 @@ func classes(ctx context.Context, c *kubernetes.Client) ([]objects.Class, error)
 }
 
 // release is the release that runs: that of the frontend's Deployment, or else of any existing object. Objects of Sourcegraph's chart have
-// the chart's own label.
+// the chart's own label; those of its Kustomize base and of its older manifests have only the tag of the image.
 func release(d objects.Desired, seen map[string]objects.Seen) string {
 	frontend := seen["Deployment/sourcegraph-frontend"].Live
 	if r := cmp.Or(tree.Text(frontend, "metadata", "labels", labelRelease), tree.Text(frontend, "metadata", "labels", "app.kubernetes.io/version")); r != "" {
@@ -284,6 +305,12 @@ func release(d objects.Desired, seen map[string]objects.Seen) string {
 	for _, o := range d.Objects {
 		if r := tree.Text(seen[o.Key].Live, "metadata", "labels", labelRelease); r != "" {
 			return r
+		}
+	}
+	for _, c := range tree.Containers(tree.Branch(tree.Pods(frontend), "spec")) {
+		image, _, _ := strings.Cut(tree.Text(c, "image"), "@")
+		if name, tag, _ := strings.Cut(image[strings.LastIndexByte(image, '/')+1:], ":"); name == "frontend" && strings.Count(tag, ".") == 2 {
+			return tag
 		}
 	}
 	return ""
