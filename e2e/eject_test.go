@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"berth/internal/tree"
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v4"
 )
@@ -175,6 +176,96 @@ func TestClusterEject(t *testing.T) {
 	if got := s.kubectl("get", "statefulset", "searcher", "-o=jsonpath={.spec.replicas}"); got != "2" {
 		t.Errorf("after helm upgrade, searcher has %s replicas", got)
 	}
+}
+
+// TestClusterEjectKustomize hands an installation of the size M over to Kustomize with an overlay of Sourcegraph's base: kubectl diff, as the README of the overlay has
+// it, says before that nothing would change, kubectl apply replaces no pod, and Kustomize goes on to maintain it. The base is Sourcegraph's own where
+// BERTH_KUSTOMIZE_REPOSITORY is a clone of its repository.
+func TestClusterEjectKustomize(t *testing.T) {
+	needs(t, long, control)
+	s := newCluster(t, control, "eject-kustomize", namespaced("eject-kustomize", ", clusterScoped: false, podSecurity: baseline, storageClass: {name: local-path}"),
+		"services: {gitserver: {replicas: 2, storage: 30Gi}, sourcegraph-frontend: {replicas: 3}, worker: {env: {SRC_LOG_LEVEL: warn}}}")
+	s.edit("size: demo", "size: m")
+	s.edit("release: "+release, "release: "+based)
+	room(t)
+	s.must(0, "up")
+	s.writeBase("official/base")
+	s.must(0, "eject", "--as", "kustomize", "--official", "official", "--out", "overlay")
+
+	overlay := filepath.Join(s.dir, "overlay")
+	apply := []string{"--server-side", "--force-conflicts", "-k", overlay}
+	says(t, s.read("overlay/README.md"), "kubectl diff --server-side --force-conflicts -k .")
+	password := s.kubectl("get", "secret", "pgsql-auth", "-o=jsonpath={.data.password}")
+	before, pods := s.templates(), s.running()
+	if len(before) < 10 || len(pods) < 10 {
+		t.Fatalf("what runs: %v, %v", before, pods)
+	}
+	if out, err := exec.Command("kubectl", append([]string{"diff"}, apply...)...).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("kubectl diff says that something changes: %v\n%s", err, out)
+	}
+	kubectl(t, append([]string{"apply"}, apply...)...)
+	if d := cmp.Diff(before, s.templates()); d != "" {
+		t.Errorf("kubectl apply changes the templates of pods:\n%s", d)
+	}
+	if d := cmp.Diff(pods, s.running()); d != "" {
+		t.Errorf("kubectl apply replaces pods:\n%s", d)
+	}
+	if got := s.kubectl("get", "secret", "pgsql-auth", "-o=jsonpath={.data.password}"); got != password {
+		t.Error("the database's password changed")
+	}
+
+	s.writeFile("overlay/later/kustomization.yaml", "resources: [..]\npatches:\n  - target: {kind: StatefulSet, name: searcher}\n    patch: '[{op: replace, path: /spec/replicas, value: 2}]'\n")
+	kubectl(t, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(overlay, "later"))
+	if got := s.kubectl("get", "statefulset", "searcher", "-o=jsonpath={.spec.replicas}"); got != "2" {
+		t.Errorf("after kubectl apply of a change, searcher has %s replicas", got)
+	}
+}
+
+// based is the newest release that Sourcegraph's Kustomize repository has a tag of.
+const based = "7.2.1943"
+
+// writeBase writes Sourcegraph's own Kustomize base of the release, or a stand-in for it: what berth renders by default, which has been proven to be equal to the
+// chart, with other labels, an object more and one less.
+func (s *site) writeBase(place string) {
+	s.t.Helper()
+	if repository := os.Getenv("BERTH_KUSTOMIZE_REPOSITORY"); repository != "" {
+		archive, err := exec.Command("git", "-C", repository, "archive", "v"+based, "base").Output()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.writeFile(filepath.Join(filepath.Dir(place), "README.md"), "")
+		untar := exec.Command("tar", "x", "-C", filepath.Join(s.dir, filepath.Dir(place)))
+		untar.Stdin = bytes.NewReader(archive)
+		if out, err := untar.CombinedOutput(); err != nil {
+			s.t.Fatalf("%v: %s", err, out)
+		}
+		return
+	}
+	s.writeFile("plain.yaml", "target: kubernetes\nrelease: "+based+"\nurl: http://localhost\n")
+	s.must(0, "render", "--config", "plain.yaml", "--out", "plain")
+	files, err := filepath.Glob(filepath.Join(s.dir, "plain", "*.yaml"))
+	if err != nil || len(files) < 30 {
+		s.t.Fatalf("rendered %d files: %v", len(files), err)
+	}
+	for _, file := range files {
+		name, err := filepath.Rel(s.dir, file)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		text := changed(s.t, s.read(name), func(body map[string]any) {
+			official(body)
+			tree.At(body, "metadata", "labels")["deploy"] = "theirs"
+		})
+		s.writeFile(filepath.Join(place, filepath.Base(file)), text)
+	}
+	resources := "resources:\n  - more.yaml\n"
+	for _, file := range files {
+		if name := filepath.Base(file); !strings.HasSuffix(name, "-service-grafana.yaml") && !strings.Contains(name, "-secret-") && !strings.Contains(name, "-namespace-") {
+			resources += "  - " + name + "\n"
+		}
+	}
+	s.writeFile(filepath.Join(place, "more.yaml"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs}\ndata: {a: b}\n")
+	s.writeFile(filepath.Join(place, "kustomization.yaml"), resources)
 }
 
 // room makes a simulated node that has room for the pods of every size, until the test ends.
