@@ -167,7 +167,7 @@ release-test: ## the files of a release, built twice and used (about ten minutes
 lint: ## gofmt, no large files, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@large=$$(git ls-files -z | xargs -0 du -k | awk '$$1 > 1024'); test -z "$$large" || { echo "too large for the repository:"; echo "$$large"; exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags next ./internal/cli && $(GO) vet -tags editors ./internal/config/reference ./cmd/berth && $(GO) vet -tags e2e ./e2e/... && cd testbed && $(GO) vet -tags engine ./...
+	$(GO) vet ./... && $(GO) vet -tags next,forks ./internal/cli && $(GO) vet -tags editors ./internal/config/reference ./cmd/berth && $(GO) vet -tags e2e ./e2e/... && cd testbed && $(GO) vet -tags engine ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags e2e ./e2e/...
 	cd testbed && $(GO) run $(STATICCHECK) -tags engine ./...
@@ -217,8 +217,11 @@ console-browser: bin/axe/node_modules/axe-core chromium ## the pages of berth co
 hq-scale: postgres ## what berth-hq takes with 100,000 installations over two years and what faults do to it, into docs/hq.md (half an hour, 12 GB of disk in /tmp); HQ_SCALE=2000 for a look
 	$(GO) test -tags scale -count=1 -timeout 3h -v -run TestScale ./cmd/berth-hq
 
+adopt-numbers: ## how much of forks and manifests berth adopt understands, into docs/adopt-compose.md and docs/adopt-kustomize.md; FORKS=DIR has a folder for each
+	FORKS="$(abspath $(FORKS))" $(GO) test -tags forks -count=1 -v -run TestUnderstood ./internal/cli
+
 demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors shells kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale console-browser demo-down
+.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors shells kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale adopt-numbers console-browser demo-down

@@ -132,8 +132,8 @@ func changed(t *testing.T, text string, change func(body map[string]any)) string
 }
 
 // TestClusterAdoptKustomize takes over what kubectl applied from an overlay whose selectors are other ones than berth's, as those of Sourcegraph's Kustomize
-// repository are, and in which two databases are Deployments, as those of its older manifests are: the objects are made again, no database runs twice, and
-// claims, passwords and what somebody changed by hand stay.
+// repository are. Two of its databases are Deployments, as those of the older manifests are. The objects are made again, no database runs twice, and claims,
+// passwords and what somebody changed by hand stay.
 func TestClusterAdoptKustomize(t *testing.T) {
 	needs(t, long, control, helm)
 	s := newReleased(t, "adopt-kustomize")
