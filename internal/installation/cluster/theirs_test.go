@@ -11,7 +11,11 @@ import (
 
 	"berth/internal/diag"
 	"berth/internal/installation"
+	"berth/internal/plan"
+	"berth/internal/target/kubernetes"
+	"berth/internal/target/kubernetes/execute"
 	"berth/internal/target/kubernetes/kubetest"
+	"berth/internal/tree"
 )
 
 // TestTheirs reads the newest record of a release with its live objects, and says what is wrong where it can't.
@@ -110,4 +114,41 @@ func TestTheirFiles(t *testing.T) {
 
 func deployment(namespace string, annotations map[string]any) map[string]any {
 	return map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "sourcegraph-frontend", "namespace": namespace, "annotations": annotations}}
+}
+
+// TestPlaceBack: of a workload whose place berth took with another kind, undo removes berth's first, makes theirs again in its namespace, and gives it back. What
+// somebody else put there stays.
+func TestPlaceBack(t *testing.T) {
+	s := kubetest.New(t)
+	database := func(name string, labels map[string]any, managers ...any) {
+		s.Put("/apis/apps/v1/namespaces/sg/statefulsets/"+name, map[string]any{"apiVersion": "apps/v1", "kind": "StatefulSet",
+			"metadata": map[string]any{"name": name, "namespace": "sg", "labels": labels, "managedFields": managers}})
+	}
+	database("pgsql", map[string]any{"dev.berth.service": "pgsql"}, map[string]any{"manager": plan.Manager, "operation": "Apply", "fieldsV1": map[string]any{"f:spec": map[string]any{}}})
+	database("other", nil)
+	client, err := kubernetes.Connect(t.Context(), s.Getenv(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c := &inCluster{client: client, namespace: "sg", returns: map[string]execute.Return{}, formers: map[string]map[string]any{}}
+	p := &plan.Plan{Steps: []plan.Step{{ID: 1, Verb: plan.GiveBack, Object: "ConfigMap/a"}}}
+	for _, name := range []string{"pgsql", "other", "none"} {
+		body := map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": name}}
+		back := func(live map[string]any) execute.Return { return unlabelled(live, body) }
+		if err := c.placeBack(t.Context(), p, former{body, back}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var steps []string
+	for _, step := range p.Steps {
+		steps = append(steps, strings.TrimSpace(fmt.Sprintf("%d %v %s %s %s", step.ID, step.After, step.Verb, step.Object, step.APIVersion)))
+	}
+	want := "1 [] give back ConfigMap/a\n2 [] remove StatefulSet/pgsql apps/v1\n3 [2] recreate Deployment/pgsql\n4 [3] give back Deployment/pgsql"
+	if got := strings.Join(steps, "\n"); got != want {
+		t.Errorf("the steps are\n%s\nwant\n%s", got, want)
+	}
+	if ref := c.returns["Deployment/pgsql"].Ref; ref.Namespace != "sg" || ref.Kind != "Deployment" || tree.Text(c.formers["Deployment/pgsql"], "metadata", "namespace") != "sg" {
+		t.Errorf("it is made again elsewhere: %+v", ref)
+	}
 }
