@@ -185,6 +185,7 @@ func (e *Env) wishFrom(f recordFlags, file string, ex *exception.Exception) erro
 	var subjects []string
 	for _, w := range r.Wishes(answers) {
 		if w.Subject == cmp.Or(ex.Subject, ex.ID) && (ex.Versions == "" || ex.Versions == w.Versions) {
+			ex.Keys = w.Keys
 			ex.Subject, ex.Versions, ex.Releases, ex.What = w.Subject, cmp.Or(ex.Versions, w.Versions), cmp.Or(ex.Releases, w.Releases), cmp.Or(ex.What, w.What)
 			return nil
 		}

@@ -42,6 +42,36 @@ subjects:
 	}
 }
 
+// TestNothingBeside: an exception that was asked for from a config allows the patch that was there, and not the next one.
+func TestNothingBeside(t *testing.T) {
+	publisher, l := publishing(t), newLife(t, "compose", "7.4.0")
+	decider, deciderKey := keys(t)
+	l.write(l.file() + patched)
+	l.signed("support.yaml", fmt.Sprintf(twoSubjects, decider.String()), publisher)
+	l.must(0, "exception", "new", "changes", "--from", "sourcegraph.yaml", "--expires", "2100-01-01", "--why", "a", "--risk", "b", "--services", "c", "--merged", "d", "--value", "e", "--fit", "f", "--asked-by", "me")
+	asked, err := os.ReadFile(filepath.Join(l.dir, "exceptions", "changes.yaml"))
+	if err != nil || !strings.Contains(string(asked), "patches.worker") {
+		t.Fatalf("the request does not name the patch: %v\n%s", err, asked)
+	}
+	l.signed("exceptions/changes.yaml", string(asked)+decided, deciderKey)
+	if out := l.must(0, "support", "check"); !strings.Contains(out, "allowed by exception changes") {
+		t.Fatalf("the patch is not allowed:\n%s", out)
+	}
+	l.write(strings.Replace(l.file(), "patches: [", "patches: [{service: grafana, reason: new, add: true, compose: {stdin_open: true}}, ", 1))
+	for command, says := range map[string][]string{
+		"support check": {"allowed by exception changes", "1 needs an exception", "berth exception new changes-2 --subject changes --from sourcegraph.yaml"},
+		"plan":          {"patches.1: allowed by the exception changes", "patches.0: needs an exception"},
+		"check":         {"patches.0: needs an exception", "BERTH4822"},
+	} {
+		out := l.must(-1, strings.Fields(command)...)
+		for _, one := range says {
+			if !strings.Contains(out, one) {
+				t.Errorf("berth %s does not say %q:\n%s", command, one, out)
+			}
+		}
+	}
+}
+
 func keys(t *testing.T) (minisign.PublicKey, *minisign.PrivateKey) {
 	t.Helper()
 	public, private, err := minisign.GenerateKey(rand.Reader)

@@ -294,6 +294,8 @@ func (e *Env) wanted(r *support.Reader, f recordFlags, file, release string, ans
 		one := view.Want{Subject: w.Subject, Next: "berth exception new " + w.Subject}
 		if n := times[w.Subject]; n > 1 {
 			one.Next = fmt.Sprintf("berth exception new %s-%d --subject %[1]s --versions %[3]q", w.Subject, n, w.Versions)
+		} else if there(e.Abs(filepath.Join(f.folder, w.Subject+".yaml"))) { // a granted one, for other keys or releases
+			one.Next = fmt.Sprintf("berth exception new %s-%d --subject %[1]s", w.Subject, len(standings)+1)
 		} else if file == "-" {
 			one.Next += " --subject " + w.Subject
 		}

@@ -22,13 +22,15 @@ type Exception struct {
 	ID       string `yaml:"id" json:"id"`
 	Subject  string `yaml:"subject" json:"subject"`                       // of the support record, by its id
 	Versions string `yaml:"versions,omitempty" json:"versions,omitempty"` // of the subject: ">=13 <14"; "": all
-	Releases string `yaml:"releases" json:"releases"`                     // of Sourcegraph: ">=7.0 <8.0"
-	What     string `yaml:"what" json:"what"`
-	Why      string `yaml:"why" json:"why"`
-	Risk     string `yaml:"risk" json:"risk"`
-	AskedBy  string `yaml:"askedBy" json:"askedBy"`
-	AskedOn  string `yaml:"askedOn" json:"askedOn"` // yyyy-mm-dd
-	Expires  string `yaml:"expires" json:"expires"` // yyyy-mm-dd: the last day on which it holds
+	// Keys are those of the config that it covers, as patches.cadvisor; none: whatever is about the subject.
+	Keys     []string `yaml:"keys,omitempty" json:"keys,omitempty"`
+	Releases string   `yaml:"releases" json:"releases"` // of Sourcegraph: ">=7.0 <8.0"
+	What     string   `yaml:"what" json:"what"`
+	Why      string   `yaml:"why" json:"why"`
+	Risk     string   `yaml:"risk" json:"risk"`
+	AskedBy  string   `yaml:"askedBy" json:"askedBy"`
+	AskedOn  string   `yaml:"askedOn" json:"askedOn"` // yyyy-mm-dd
+	Expires  string   `yaml:"expires" json:"expires"` // yyyy-mm-dd: the last day on which it holds
 
 	// The four questions of Sourcegraph's Delivery team.
 	Services string `yaml:"services" json:"services"` // Can professional services do it, or does it need the product's support?
@@ -288,5 +290,5 @@ func (s Standing) Ends(name string) diag.List {
 
 // Grant is what an exception allows; ok is false where it allows nothing now.
 func (s Standing) Grant() (g support.Grant, ok bool) {
-	return support.Grant{ID: s.ID, Subject: s.Subject, Versions: s.Versions, Releases: s.Releases}, s.Status == Granted
+	return support.Grant{ID: s.ID, Subject: s.Subject, Versions: s.Versions, Releases: s.Releases, Keys: s.Keys}, s.Status == Granted
 }

@@ -1,8 +1,11 @@
 package support
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"berth/catalogue"
 	"berth/internal/config"
@@ -81,20 +84,51 @@ func needs(doc *config.Doc) (out []need) {
 	return out
 }
 
-// Config answers for each subject that a config needs.
+// Config answers for each subject that a config needs. Where an exception covers some of its keys, and nothing beside them, the others have an answer of
+// their own.
 func (r *Reader) Config(doc *config.Doc, release string) (out []Answer) {
 	for _, n := range needs(doc) {
 		i := r.index(n.subject)
 		if i < 0 {
 			continue // a record of another day may not have it
 		}
-		a := Answer{Question: few(n.keys), Keys: n.keys, Release: release, Findings: r.findings(named{i, ""}, release)}
-		if len(a.Findings) > 0 {
+		findings := r.findings(named{i, ""}, release)
+		if len(findings) == 0 {
+			continue
+		}
+		for _, a := range r.parted(doc, n.keys, findings[0], release) {
+			a.Question, a.Release, a.Findings = few(a.Keys), release, slices.Clone(findings)
 			a.Verdict = r.verdict(&a)
 			out = append(out, a)
 		}
 	}
 	return out
+}
+
+// parted are keys in groups: those that one exception covers, and those that none does.
+func (r *Reader) parted(doc *config.Doc, keys []string, f Finding, release string) (out []Answer) {
+	at := map[string]int{}
+	for _, key := range keys {
+		name := lasting(doc.Config, key)
+		by := r.granted(f, release, []string{name})
+		i, ok := at[by]
+		if !ok {
+			i, at[by] = len(out), len(out)
+			out = append(out, Answer{})
+		}
+		out[i].Keys, out[i].names = append(out[i].Keys, key), append(out[i].names, name)
+	}
+	return out
+}
+
+// lasting is the name of a key that stays when lines are added above it: patches.cadvisor of patches.0.
+func lasting(c *config.Config, key string) string {
+	number, is := strings.CutPrefix(key, "patches.")
+	n, err := strconv.Atoi(number)
+	if !is || err != nil || n < 0 || n >= len(c.Patches) {
+		return key
+	}
+	return "patches." + cmp.Or(c.Patches[n].Service, "project")
 }
 
 // few names the first of some keys, and how many more there are.
@@ -111,12 +145,19 @@ func (r *Reader) Judge(doc *config.Doc, running, release string) (out []plan.Jud
 	before := map[string]Finding{}
 	if running != "" && running != release {
 		for _, a := range r.Config(doc, running) {
-			before[a.Findings[0].Subject] = a.Findings[0]
+			for _, key := range a.Keys {
+				before[a.Findings[0].Subject+" "+key] = a.Findings[0]
+			}
 		}
 	}
 	for _, a := range r.Config(doc, release) {
 		f := a.Findings[0]
-		was, upgraded := before[f.Subject]
+		was, upgraded := before[f.Subject+" "+a.Keys[0]]
+		for _, key := range a.Keys { // one that an exception allowed says the most
+			if b := before[f.Subject+" "+key]; b.Exception != "" {
+				was = b
+			}
+		}
 		j := plan.Judged{Keys: a.Keys, Subject: f.Subject, Status: f.Status, Exception: f.Exception, Text: a.Question + ": " + words(f), Range: doc.Near(a.Keys[0])}
 		j.Range.Excerpt = "" // one line says it
 		ends := upgraded && was.Exception != "" && f.Exception == ""

@@ -15,7 +15,8 @@ import (
 type Answer struct {
 	Question string    `json:"question"`
 	Keys     []string  `json:"keys,omitempty"` // of a config, where that is asked about
-	Verdict  Verdict   `json:"verdict"`        // of all findings: the worst
+	names    []string  // of these keys, as exceptions have them
+	Verdict  Verdict   `json:"verdict"` // of all findings: the worst
 	Findings []Finding `json:"findings,omitempty"`
 	Ignored  []string  `json:"notUnderstood,omitempty"` // words that the record does not know; what they ask is not answered
 	// How many there are, where the question says so.
@@ -49,9 +50,15 @@ type Finding struct {
 // Grant is an exception that was granted: what it allows, and nothing beside it.
 type Grant struct {
 	ID       string
-	Subject  string // by its id
-	Versions string // of the subject
-	Releases string // of Sourcegraph
+	Subject  string   // by its id
+	Versions string   // of the subject
+	Releases string   // of Sourcegraph
+	Keys     []string // of the config, by their names; none: whatever is about the subject
+}
+
+// covers reports whether a grant covers keys of a config, by their names, or where there are none the subject itself.
+func (g Grant) covers(names []string) bool {
+	return len(g.Keys) == 0 || len(names) > 0 && !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(g.Keys, n) })
 }
 
 // Verdict is the answer in a word.
@@ -114,9 +121,9 @@ func New(record *catalogue.SupportRecord, sizing *catalogue.Sizing, newest strin
 func (r *Reader) Accept(grants []Grant) { r.grants = grants }
 
 // granted is the exception that allows what a finding speaks against; "" when none does.
-func (r *Reader) granted(f Finding, release string) string {
+func (r *Reader) granted(f Finding, release string, names []string) string {
 	for _, g := range r.grants {
-		if g.Subject == f.Subject && within(release, g.Releases) && (g.Versions == "" || f.Version != "" && within(f.Version, g.Versions)) {
+		if g.Subject == f.Subject && g.covers(names) && within(release, g.Releases) && (g.Versions == "" || f.Version != "" && within(f.Version, g.Versions)) {
 			return g.ID
 		}
 	}
@@ -175,7 +182,7 @@ func (r *Reader) verdict(a *Answer) Verdict {
 	for i := range a.Findings {
 		f := &a.Findings[i]
 		if slices.Contains(allowable, f.Status) {
-			if f.Exception = r.granted(*f, a.Release); f.Exception != "" {
+			if f.Exception = r.granted(*f, a.Release, a.names); f.Exception != "" {
 				byException = true
 				continue
 			}

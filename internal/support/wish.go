@@ -11,11 +11,15 @@ import (
 
 // Wish is what an exception has to allow for what the record speaks against, in the words of a request.
 type Wish struct {
-	Subject  string // by its id
-	Versions string // of the subject, where the line names one
-	Releases string // of Sourcegraph
-	What     string // the line
+	Subject  string   // by its id
+	Versions string   // of the subject, where the line names one
+	Releases string   // of Sourcegraph
+	What     string   // the line
+	Keys     []string // of the config, by their names, where only they say what the exception is for
 }
+
+// ownChanges is the subject of patches, containers and objects of the admin's own: an exception for one of them says nothing about the next.
+const ownChanges = "changes"
 
 // Wishes are what exceptions have to allow for some answers, each subject and version once. What the record does not know is a question, and no wish.
 func (r *Reader) Wishes(answers []Answer) (out []Wish) {
@@ -24,7 +28,10 @@ func (r *Reader) Wishes(answers []Answer) (out []Wish) {
 			if f.Exception != "" || f.Status != catalogue.Exception && f.Status != catalogue.Unsupported || r.index(f.Subject) < 0 {
 				continue
 			}
-			w := Wish{f.Subject, around(f.Version), major(a.Release), a.Question}
+			w := Wish{Subject: f.Subject, Versions: around(f.Version), Releases: major(a.Release), What: a.Question}
+			if f.Subject == ownChanges {
+				w.Keys = a.names
+			}
 			if !slices.ContainsFunc(out, func(o Wish) bool { return o.Subject == w.Subject && o.Versions == w.Versions }) {
 				out = append(out, w)
 			}

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"berth/internal/exception"
@@ -40,6 +41,9 @@ func Exception(w io.Writer, s exception.Standing) {
 		Fit(w, "  ", s.Reason)
 	}
 	fmt.Fprintf(w, "  subject   %s%s\n  releases  %s\n  until     %s\n  asked on  %s\n", s.Subject, versions(s), s.Releases, s.Expires, s.AskedOn)
+	if len(s.Keys) > 0 {
+		fmt.Fprintf(w, "  keys      %s, and no others\n", strings.Join(s.Keys, ", "))
+	}
 	for _, q := range s.Questions() {
 		fmt.Fprintf(w, "\n  %s\n", q.Text)
 		Fit(w, "    ", *q.Answer)
