@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,45 @@ func TestMove(t *testing.T) {
 	)
 }
 
+// TestMoveFiles carries the files of stores with the databases: what a user does with them is refused where it can't work, and a move that is killed while they are
+// copied goes on.
+func TestMoveFiles(t *testing.T) {
+	needs(t, engine, images(release))
+	s, d, to := twoSites(t, "mofa", "mofb")
+	redis("redis-store", "set", "signed-in", "somebody")(s)
+	before := s.data()
+	move := []string{"move", "--to", to, "--with", everything}
+	story(s,
+		step{"what can't be carried is refused before anything is changed", func(s *site) {
+			says(s.t, s.must(1, "move", "--to", to, "--with", "pgsql"), "--with pgsql is nothing that a move can carry", "blobstore, gitserver, grafana")
+			says(s.t, s.must(1, "move", "--to", to, "--with", "blobstore", "--short-downtime"), "does not go with --short-downtime")
+			text := d.in(s.t).read("sourcegraph.yaml")
+			d.in(s.t).edit("release: ", "services: {gitserver: {replicas: 2}}\nrelease: ")
+			says(s.t, s.must(3, append(move, "--yes")...), "BERTH4620", "volumes of gitserver: 1 at the source, 2 at the destination")
+			d.in(s.t).writeFile("sourcegraph.yaml", text)
+			says(s.t, s.must(0, append(move, "--plan")...), "copies the files of blobstore, gitserver, indexed-search")
+			s.same(before)
+		}},
+		step{"a move that is killed while files are copied goes on, and all of them are there", func(s *site) {
+			s.killAt(regexp.MustCompile(`stage \d+ of \d+: files`), append(move, "--yes")...)
+			says(s.t, s.must(0, append(move, "--yes")...), "files of blobstore", "files of gitserver", "files of indexed-search", "files of redis-store")
+			d := d.in(s.t)
+			d.same(before)
+			if said := docker(s.t, "exec", d.name+"-redis-store", "redis-cli", "get", "signed-in"); said != "somebody" {
+				s.t.Errorf("redis-store has %q", said)
+			}
+			d.must(0, "plan")
+			s.noTasks()
+			d.noTasks()
+		}},
+		step{"the source has what it had", func(s *site) {
+			s.must(0, "move", "back", "--yes")
+			s.same(before)
+			s.must(0, "plan")
+		}},
+	)
+}
+
 // TestClusterMove moves the demo from Docker Compose to a cluster and from there to Docker Compose again, while somebody writes.
 func TestClusterMove(t *testing.T) {
 	needs(t, long, node, engine, images(release))
@@ -74,6 +114,9 @@ func TestClusterMove(t *testing.T) {
 		}
 	}
 }
+
+// everything is what a move can carry of Sourcegraph's own files.
+const everything = "blobstore,gitserver,indexed-search,redis-store"
 
 // writer writes one thing after the other, and keeps a list of what was acknowledged.
 type writer struct {

@@ -94,6 +94,12 @@ var killedCommands = []killed{
 	{name: "restore into nothing", release: "7.5.4453", command: "restore latest",
 		before: func(l *life) { keepsBackups(l); l.must(0, "backup"); l.must(0, "down", "--delete-data", "sourcegraph") }},
 	{name: "move", release: "7.5.4453", command: "move --to there.yaml --yes", before: hasDestination},
+	{name: "move with files", release: "7.5.4453", command: "move --to there.yaml --with gitserver --yes", before: hasDestination,
+		after: func(l *life) {
+			if text := l.world.Files("moved", "gitserver"); text != "gitserver of sourcegraph" {
+				l.t.Errorf("the destination has the files %q", text)
+			}
+		}},
 	{name: "move with a short downtime", release: "7.5.4453", command: "move --to there.yaml --short-downtime --yes", before: hasDestination},
 	{name: "way back of a move with a short downtime", release: "7.5.4453", command: "move back --yes", again: returns, after: func(l *life) { l.must(0, "plan") },
 		before: func(l *life) {

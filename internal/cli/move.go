@@ -28,7 +28,8 @@ import (
 type moveFlags struct {
 	file, to, toContext string
 	plan, yes           bool
-	short               bool // the databases are copied while Sourcegraph answers
+	with                []string // stores whose files are carried, beside the databases
+	short               bool     // the databases are copied while Sourcegraph answers
 
 	// getenv is the environment before --context chose another engine for the source.
 	getenv func(string) string
@@ -46,6 +47,8 @@ or namespace, or to other databases. Both sides have the same release.
   berth move --to FILE             close the source, carry the databases, compare every table, open the destination
   berth move --to FILE --short-downtime
                                    copy the databases while people work, then close, carry the last changes, open
+  berth move --to FILE --with gitserver,blobstore
+                                   copy their files, too, while the source is closed
   berth move back                  return to the source, after berth said what was written on the other side since
   berth move finish                delete the source, once you are sure
 
@@ -61,11 +64,39 @@ source answers again. A move that was stopped or killed continues when you run i
 	_ = cmd.RegisterFlagCompletionFunc("to", yamlFiles) // the flags exist
 	_ = cmd.RegisterFlagCompletionFunc("to-context", env.contexts)
 	cmd.Flags().BoolVar(&f.short, "short-downtime", false, "copy the databases while Sourcegraph answers, and close it only for the last changes")
+	cmd.Flags().StringSliceVar(&f.with, "with", nil, "stores whose files are carried, too: "+strings.Join(env.carriable(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("with", cobra.FixedCompletions(env.carriable(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&f.plan, "plan", false, "only show what would be done")
 	yesFlag(cmd, &f.yes)
 	placeFlags(env, cmd, &f.file)
 	cmd.AddCommand(newMoveBackCmd(env), newMoveFinishCmd(env))
 	return cmd
+}
+
+// carriable are the stores whose files a move carries where it is asked to. What a cache holds is worth nothing.
+func (e *Env) carriable() (names []string) {
+	for name, s := range e.Catalogue().State().Stores {
+		if (s.Carry == catalogue.CarryChoice || s.Carry == catalogue.CarryRebuilt) && name != "redis-cache" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fits proves that a move can carry what it is asked to.
+func (e *Env) fits(f *moveFlags) error {
+	slices.Sort(f.with)
+	f.with = slices.Compact(f.with)
+	for _, name := range f.with {
+		if !slices.Contains(e.carriable(), name) {
+			return usageError("berth move", "--with "+name+" is nothing that a move can carry beside the databases", "name some of: "+strings.Join(e.carriable(), ", "))
+		}
+	}
+	if f.short && len(f.with) > 0 {
+		return usageError("berth move", "--with copies files while Sourcegraph is closed, so it does not go with --short-downtime", "leave one of them out")
+	}
+	return nil
 }
 
 // toward finds the other side of a move, as another command on that file would.
@@ -80,6 +111,9 @@ func (e *Env) toward(ctx context.Context, f moveFlags, to plan.Destination) (*En
 func (e *Env) move(ctx context.Context, f moveFlags) error {
 	if f.to == "" {
 		return usageError("berth move", "it needs --to", "see: berth move --help")
+	}
+	if err := e.fits(&f); err != nil {
+		return err
 	}
 	s, err := e.look(ctx, f.file)
 	if err != nil {
@@ -108,6 +142,9 @@ func (e *Env) move(ctx context.Context, f moveFlags) error {
 		fmt.Fprintln(e.Stdout, "continuing the move that was stopped")
 		if f.short && !r.Plan.Has(plan.Watch) {
 			fmt.Fprintln(e.Stdout, "it continues as it began, without --short-downtime; to begin again: berth move back")
+		}
+		if len(f.with) > 0 && !slices.Equal(f.with, r.Plan.Carried) {
+			fmt.Fprintln(e.Stdout, "it continues as it began, and carries what it was asked to then; to begin again: berth move back")
 		}
 	} else if err := e.agreeToMove(ctx, r.Plan, f); err != nil {
 		return err
@@ -186,6 +223,9 @@ func (s *seen) moving(d *seen) (*state.Record, error) {
 // planMove refuses what can't be moved, and gives the record of a move that would begin.
 func (e *Env) planMove(ctx context.Context, s, d *seen, f moveFlags) (*state.Record, error) {
 	problems, err := s.unfit(ctx, d)
+	for _, store := range f.with {
+		problems = append(problems, execute.Uncarried(store, d.File, len(s.Volumes(store)), len(d.Volumes(store)))...)
+	}
 	if err == nil {
 		err = problems.Err()
 	}
@@ -199,16 +239,22 @@ func (e *Env) planMove(ctx context.Context, s, d *seen, f moveFlags) (*state.Rec
 	}
 	now := e.Now()
 	request := stages.Request{Action: plan.Move, Installation: s.Stack.Name, Target: s.Stack.Target, Release: s.Stack.Release, Config: string(s.Text), Backup: data.Stamp(now),
-		Bytes: facts.Bytes(), Runs: true, Short: f.short, ToConfig: string(d.Text),
+		Bytes: facts.Bytes(), Runs: true, Short: f.short, Carried: f.with, ToConfig: string(d.Text),
 		To: &plan.Destination{File: f.to, Context: f.toContext, Installation: d.Stack.Name, Target: d.Stack.Target, URL: d.Stack.URL}}
 	for _, name := range stack.Databases() {
 		request.Rebuild = request.Rebuild || d.Doc.Config.Databases[name].External != nil
+	}
+	if slices.Contains(f.with, "gitserver") {
+		request.Files = facts.Clones.Bytes
 	}
 	r := state.NewRecord(plan.Move, s.Stack.Release, string(s.Text), now)
 	r.Plan = stages.Plan(request)
 	r.Plan.Shared = s.shared(d)
 	if c := facts.Clones; c.Repositories > 0 {
 		r.Plan.Clones = &plan.Clones{Repositories: c.Repositories, Bytes: c.Bytes, Seconds: float64(c.Bytes) / plan.CloneRate}
+	}
+	if len(f.with) > 0 {
+		return r, nil // they are carried while the source is closed
 	}
 	request.Short = !request.Short
 	r.Plan.Otherwise = stages.Plan(request).Downtime

@@ -43,6 +43,8 @@ type Installation struct {
 	Forward  func(ctx context.Context) (io.ReadWriteCloser, error)
 	GiveBack func(ctx context.Context) (p *plan.Plan, next string, err error) // to who deployed it before, whose command is next; nil: the target keeps no trace
 	Finish   func(ctx context.Context) (*plan.Plan, error)                    // removes their records; nil like GiveBack
+	// Volumes are where a store beside the databases has its files, one of each instance; none: it is not bundled.
+	Volumes func(store string) []data.Volume
 	// Images proves that the images of a whole release are available; nil: only the target itself can tell.
 	Images func(ctx context.Context, w *Want) diag.List
 }

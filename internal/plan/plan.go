@@ -52,6 +52,8 @@ type Plan struct {
 	Backup    string  `json:"backup,omitempty"`        // that is restored, or where one is made; of a move, the name of its dump
 	// Clones are the repositories that a move lets the destination clone again.
 	Clones *Clones `json:"clones,omitempty"`
+	// Carried are the stores beside the databases whose files a move carries, because the admin asked for it.
+	Carried []string `json:"carried,omitempty"`
 	// Shared are stores outside that both sides of a move use, by the name of the bundled one.
 	Shared map[string]string `json:"shared,omitempty"`
 	// Destination is the other installation of a move.
@@ -157,7 +159,7 @@ const (
 	Store    Verb = "store"    // write the parts of a backup to where backups are kept
 	Complete Verb = "complete" // write the manifest of a backup, which makes it whole
 	Prune    Verb = "prune"    // delete what a backup leaves behind, and the backups that are not kept
-	Bring    Verb = "bring"    // copy the dumps of a backup into the volume of backups
+	Bring    Verb = "bring"    // copy the dumps of a backup into the volume of backups, or the files of a store to the other side of a move
 	Try      Verb = "try"      // restore a backup into a scratch server
 	Mark     Verb = "mark"     // note the parts that both sides have in a move
 	Watch    Verb = "watch"    // note which rows are written from now on

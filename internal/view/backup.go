@@ -31,11 +31,28 @@ func Move(w io.Writer, p *plan.Plan, stores map[string]catalogue.Stored) {
 	fmt.Fprintln(w)
 	for _, name := range slices.Sorted(maps.Keys(stores)) {
 		switch s := stores[name]; {
+		case slices.Contains(p.Carried, name):
 		case p.Shared[name] != "":
 			item(w, "shared", name+": both sides use "+p.Shared[name])
 		case s.Carry == catalogue.CarryChoice:
 			item(w, "left out", name+": "+s.Lost)
 		}
+	}
+	madeAgain(w, p)
+	item(w, "back", "the data here stays as it is until berth move finish; until then: berth move back")
+	closedFor(w, p)
+	if p.Otherwise > 0 {
+		fmt.Fprintf(w, "          about %s %s --short-downtime\n", About(p.Otherwise), map[bool]string{true: "without", false: "with"}[p.Has(plan.Watch)])
+	}
+}
+
+// madeAgain writes what the destination of a move makes again, and how long that takes.
+func madeAgain(w io.Writer, p *plan.Plan) {
+	if slices.Contains(p.Carried, "gitserver") {
+		if !slices.Contains(p.Carried, "indexed-search") {
+			item(w, "later", "repositories are indexed there again; until then a search finds only a part")
+		}
+		return
 	}
 	what, long := "repositories are", ""
 	if c := p.Clones; c != nil {
@@ -46,11 +63,6 @@ func Move(w io.Writer, p *plan.Plan, stores map[string]catalogue.Stored) {
 		long = fmt.Sprintf(", about %s at %d MiB a second", About(max(1, c.Seconds)), plan.CloneRate>>20)
 	}
 	item(w, "later", what+" cloned and indexed there again"+long+"; until then a search finds only a part")
-	item(w, "back", "the data here stays as it is until berth move finish; until then: berth move back")
-	closedFor(w, p)
-	if p.Otherwise > 0 {
-		fmt.Fprintf(w, "          about %s %s --short-downtime\n", About(p.Otherwise), map[bool]string{true: "without", false: "with"}[p.Has(plan.Watch)])
-	}
 }
 
 // MoveBack writes the plan of the way back.

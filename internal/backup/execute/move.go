@@ -144,6 +144,9 @@ func (j *Job) dumpSource(ctx context.Context, step plan.Step) (made run.Readines
 
 // across copies the dumps to the destination's volume of backups, and compares the names and sizes of all files.
 func (j *Job) across(ctx context.Context, step plan.Step) (done run.Readiness, err error) {
+	if step.Object != stages.Dumps {
+		return j.bringFiles(ctx, step)
+	}
 	from, to, image := j.worker(plan.Step{}), j.worker(step), j.There.image()
 	files, err := from.Files(ctx, j.image(), j.id())
 	if err != nil {
@@ -157,19 +160,8 @@ func (j *Job) across(ctx context.Context, step plan.Step) (done run.Readiness, e
 	g.SetLimit(atOnce)
 	for _, group := range groups {
 		g.Go(func() error {
-			in, out := io.Pipe()
-			read := make(chan error, 1)
-			go func() {
-				err := from.Read(ctx, j.image(), j.id(), group.Files, out)
-				out.CloseWithError(err)
-				read <- err
-			}()
-			err := to.Put(ctx, image, j.id(), group.Name, bytes, in)
-			in.CloseWithError(errors.Join(err, io.ErrClosedPipe)) // whoever reads for it stops
-			if broken := <-read; broken != nil && !errors.Is(broken, io.ErrClosedPipe) {
-				return broken
-			}
-			return err
+			return piped(func(out io.Writer) error { return from.Read(ctx, j.image(), j.id(), group.Files, out) },
+				func(in io.Reader) error { return to.Put(ctx, image, j.id(), group.Name, bytes, in) })
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -2,6 +2,7 @@ package stages
 
 import (
 	"slices"
+	"strings"
 
 	"berth/internal/plan"
 	"berth/internal/stack"
@@ -19,6 +20,9 @@ const (
 	MarkLeft     = "the destination is left"
 	MarkReturned = "returned"
 )
+
+// Dumps are what a move brings of the databases; all else that it brings has the name of a store.
+const Dumps = "dumps"
 
 // What a sync carries.
 const (
@@ -50,6 +54,11 @@ var moves = []stage{
 	carrying, serving(carrying),
 	restoring, serving(restoring),
 	indexing, serving(indexing),
+	{name: "files", of: plan.Move, when: func(r *Request) bool { return len(r.Carried) > 0 }, closed: true, opens: true, stores: true,
+		text: func(r *Request) string {
+			return "copies the files of " + strings.Join(r.Carried, ", ") + " to the other side, and compares the names and sizes of all of them"
+		},
+		steps: onTo(paged(plan.MovePage, reach(stack.Closed)))},
 	{name: "sync", of: plan.Move, when: short, rate: countRate,
 		text:  say("carries the rows that were written since, until few are left, and compares every table in one snapshot on both sides; Sourcegraph answers meanwhile"),
 		steps: slices.Concat(one(plan.Sync, SyncRows), one(plan.Sync, SyncCompare))},
@@ -88,7 +97,7 @@ var moves = []stage{
 // The stages that carry the databases of the source.
 var (
 	carrying = stage{name: "carry", of: plan.Move, when: long, rate: copyRate, closed: true, opens: true,
-		text: say("copies the dumps to the other side, through this machine, and compares the sizes of all files"), steps: onTo(one(plan.Bring, "dumps"))}
+		text: say("copies the dumps to the other side, through this machine, and compares the sizes of all files"), steps: onTo(one(plan.Bring, Dumps))}
 	restoring = stage{name: Restore, of: plan.Move, when: long, rate: restoreRate, closed: true, opens: true,
 		text: say("restores the databases there and compares every table: the number of rows, and the contents of tables that people write"), steps: onTo(one(plan.Restore, "databases"))}
 	indexing = stage{name: "index", of: plan.Move, when: func(r *Request) bool { return r.Rebuild && !r.Short }, rate: indexRate, closed: true, opens: true,

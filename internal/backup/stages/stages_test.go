@@ -1,6 +1,7 @@
 package stages
 
 import (
+	"strings"
 	"testing"
 
 	"berth/internal/plan"
@@ -119,6 +120,27 @@ clean up
 		p := Plan(Request{Action: test.action, Short: test.short, Installation: "sourcegraph", Target: "compose", Release: "7.5.4453", Config: "here", To: to, ToConfig: "there", Runs: true})
 		if diff := cmp.Diff(test.want, p.String()); diff != "" {
 			t.Errorf("%s, short %v:\n%s", test.action, test.short, diff)
+		}
+	}
+}
+
+// TestMoveFiles: the files of stores are copied once the databases are there, and before anything starts there that uses them.
+func TestMoveFiles(t *testing.T) {
+	p := Plan(Request{Action: plan.Move, To: &plan.Destination{}, Runs: true, Carried: []string{"blobstore", "gitserver"}, Files: 10 << 30})
+	const want = `restore, else reach file again
+  restore databases to
+files, else reach file again
+  reach destination closed to (page: move)
+  bring blobstore to
+  bring gitserver to
+start, else reach file again
+`
+	if !strings.Contains(p.String(), want) {
+		t.Errorf("want\n%s\ngot\n%s", want, p)
+	}
+	for _, s := range p.Stages {
+		if s.Name == "files" && (s.Seconds < 150 || s.Effect != plan.Downtime) {
+			t.Errorf("%+v", s)
 		}
 	}
 }

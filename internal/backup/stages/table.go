@@ -31,10 +31,12 @@ type Request struct {
 	Bytes        int64  // of the databases
 	Rebuild      bool   // indexes are checked after the restore: another Postgres or another C library than the backup's
 	To           *plan.Destination
-	ToConfig     string // the text of its config
-	Runs         bool   // Sourcegraph runs here, so that a restore closes it
-	Proves       bool   // the dump is restored once before it is stored
-	Short        bool   // a move copies the databases while Sourcegraph answers
+	ToConfig     string   // the text of its config
+	Runs         bool     // Sourcegraph runs here, so that a restore closes it
+	Proves       bool     // the dump is restored once before it is stored
+	Short        bool     // a move copies the databases while Sourcegraph answers
+	Carried      []string // stores whose files a move carries, beside the databases
+	Files        int64    // bytes of these files, as far as they are known
 }
 
 // Names are the names of all stages.
@@ -56,6 +58,7 @@ type stage struct {
 	quick  bool    // it takes less than others take without any data
 	closed bool    // Sourcegraph does not answer meanwhile
 	loses  bool    // what it replaces is gone from here on
+	stores bool    // its last step is done for each store that is carried
 	opens  bool    // when it fails, the source of a move is opened again, and the move begins again: nothing was written elsewhere
 }
 
@@ -142,7 +145,7 @@ func carried(r *Request) bool { return !r.Stays }
 
 // Plan is the plan of a request.
 func Plan(r Request) *plan.Plan {
-	p := &plan.Plan{Format: plan.Format, Action: r.Action, Installation: r.Installation, Target: r.Target, Release: r.Release, Backup: r.Backup, Bytes: r.Bytes,
+	p := &plan.Plan{Format: plan.Format, Action: r.Action, Installation: r.Installation, Target: r.Target, Release: r.Release, Backup: r.Backup, Bytes: r.Bytes, Carried: r.Carried,
 		Destination: r.To, Configs: plan.Configs{plan.ConfigFile: r.Config}, Steps: []plan.Step{}, Unchanged: []string{}}
 	if r.To != nil {
 		p.Configs[plan.ConfigTo] = r.ToConfig
@@ -159,6 +162,14 @@ func Plan(r Request) *plan.Plan {
 			made.Seconds += s.rate * float64(r.Bytes) / (1 << 30)
 			made.Source = fmt.Sprintf("%s at %.0f s a GiB", data.Size(r.Bytes), s.rate)
 		}
+		steps := s.steps
+		if s.stores {
+			made.Seconds += copyRate * float64(r.Files) / (1 << 30)
+			made.Source = fmt.Sprintf("%s of repositories at %.0f s a GiB; the size of other files is not known before", data.Size(r.Files), copyRate)
+			for _, name := range r.Carried {
+				steps = append(slices.Clip(steps), onTo(one(plan.Bring, name))...)
+			}
+		}
 		if s.closed && r.Runs {
 			made.Effect = plan.Downtime
 			p.Downtime += made.Seconds
@@ -170,7 +181,7 @@ func Plan(r Request) *plan.Plan {
 			}
 			made.Fallback[0].Object = "the move failed; Sourcegraph answers again where it was, and nothing was lost"
 		}
-		p.Append(made, s.steps)
+		p.Append(made, steps)
 	}
 	return p
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,6 +103,11 @@ func (c *inCluster) tasks() *execute.Tasks {
 			t.Job = o.Body
 		}
 	}
+	for _, o := range c.open.Objects {
+		for _, claim := range claimsOf(&o) {
+			t.Claims[claim.task], t.Contexts[o.Name()] = claim.name, contextOf(&o, o.Name())
+		}
+	}
 	for _, o := range c.bundled() {
 		for _, name := range stack.Databases() {
 			if o.Key() == "StatefulSet/"+name || o.Key() == "Deployment/"+name {
@@ -110,6 +116,51 @@ func (c *inCluster) tasks() *execute.Tasks {
 		}
 	}
 	return t
+}
+
+// volumes are those of a store: one of each of its pods.
+func (c *inCluster) volumes(store string) (out []data.Volume) {
+	for _, o := range c.open.Objects {
+		if o.Name() == store {
+			for _, claim := range claimsOf(&o) {
+				out = append(out, data.Volume{Name: claim.task, As: store, Image: c.Image(store)})
+			}
+		}
+	}
+	return out
+}
+
+// claimed is a claim of an object, and what tasks call it.
+type claimed struct{ task, name string }
+
+// claimsOf are the claims of the pods of a Deployment or a StatefulSet: "repos-gitserver-0" is gitserver-0 for tasks. Those of an object with several for a pod are left out.
+func claimsOf(o *render.Object) (out []claimed) {
+	if o.Kind() != "StatefulSet" && o.Kind() != "Deployment" || o.OneShot {
+		return nil
+	}
+	var claims []claimed
+	for _, v := range tree.Items(tree.Branch(tree.Pods(o.Body), "spec")["volumes"]) {
+		if name := tree.Text(v, "persistentVolumeClaim", "claimName"); name != "" {
+			claims = append(claims, claimed{o.Name(), name})
+		}
+	}
+	templates := tree.Items(tree.Branch(o.Body, "spec")["volumeClaimTemplates"])
+	switch {
+	case len(claims)+len(templates) != 1:
+		return nil
+	case len(claims) == 1:
+		return claims
+	}
+	replicas, found := tree.Branch(o.Body, "spec")["replicas"]
+	n, err := strconv.Atoi(fmt.Sprint(replicas))
+	if !found || err != nil {
+		n = 1
+	}
+	for shard := range n {
+		name := fmt.Sprintf("%s-%d", o.Name(), shard)
+		out = append(out, claimed{name, kubernetes.RefOf(templates[0]).Name + "-" + name})
+	}
+	return out
 }
 
 // bundled are the objects as they would be without a database of the admin's own: what is done to one of those runs with the image of the bundled one,

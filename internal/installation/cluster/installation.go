@@ -86,7 +86,7 @@ func (c *inCluster) installation() *installation.Installation {
 	return &installation.Installation{Want: c.Want, Store: c.state.State(), Planner: c, Host: c, Prober: c, Insider: c, Witness: c, Data: c, Secrets: c, Tasks: c, Clone: c, GiveBack: c.giveBack, Finish: c.finish,
 		Backups: "berth-" + c.Stack.Name + "-" + data.Backups + " of namespace " + c.namespace,
 		Hint:    "kubectl --namespace " + c.namespace + " logs deployment/sourcegraph-frontend",
-		Explain: c.explain, Close: c.close, Forward: c.forward}
+		Explain: c.explain, Close: c.close, Forward: c.forward, Volumes: c.volumes}
 }
 
 // reach connects to the cluster of a config. Where the config names no namespace, the kube context's holds.

@@ -70,7 +70,7 @@ func (i *onEngine) connect(ctx context.Context) (out *installation.Installation,
 		i.engine.Close()
 		return nil, err
 	}
-	return &installation.Installation{Want: i.Want, Store: i.state.Store(), Planner: i, Host: i, Prober: i, Insider: i, Witness: i, Data: i, Secrets: i, Tasks: i, Clone: i,
+	return &installation.Installation{Want: i.Want, Store: i.state.Store(), Planner: i, Host: i, Prober: i, Insider: i, Witness: i, Data: i, Secrets: i, Tasks: i, Clone: i, Volumes: i.volumes,
 		Backups: i.Stack.Name + "_" + data.Backups, Hint: "docker logs " + i.project.Prefix + "caddy", Close: i.close,
 		Images: func(ctx context.Context, w *installation.Want) diag.List {
 			return registry.Check(ctx, i.login, w.Stack.Images())

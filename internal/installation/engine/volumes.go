@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 
+	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/plan"
 	"berth/internal/stack"
@@ -128,14 +129,26 @@ func origin(inst stack.Instance, what string) diag.Range {
 	return at
 }
 
-// own are the sources of the databases' volumes that are not the release's own, by service. Tasks work on them.
+// own are the sources of the instances' volumes, by instance. Tasks work on them.
 func (i *onEngine) own() map[string]string {
 	out := map[string]string{}
 	for _, u := range i.project.Units {
 		for _, v := range u.Data {
-			if slices.Contains(stack.Databases(), u.Service) {
-				out[u.Service] = v.Source
-			}
+			out[u.Name] = v.Source
+		}
+	}
+	return out
+}
+
+// volumes are those of a store: one of each of its instances.
+func (i *onEngine) volumes(store string) (out []data.Volume) {
+	service := store
+	if store == "indexed-search" {
+		service = "zoekt-webserver" // zoekt-indexserver has the same volume
+	}
+	for _, u := range i.project.Units {
+		if u.Service == service && !u.Own && len(u.Data) == 1 {
+			out = append(out, data.Volume{Name: u.Name, As: service, Image: i.Image(service)})
 		}
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/data"
 	"berth/internal/run"
 	"berth/internal/stack"
 )
@@ -26,6 +27,9 @@ func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Write
 	}
 	if t.Asks {
 		return p.round(t, in, out)
+	}
+	if t.Own {
+		return p.ofVolume(t, in, out)
 	}
 	backup := t.Env["BACKUP"]
 	verb, _, _ := strings.Cut(strings.TrimPrefix(t.Name, "backup-"), "-")
@@ -64,6 +68,51 @@ func (p *place) pipe(ctx context.Context, t run.Task, in io.Reader, out io.Write
 		return fmt.Errorf("%s is not known", t.Name)
 	})
 	return exit, said, err
+}
+
+// volumes are one of each store.
+func (p *place) volumes(store string) []data.Volume {
+	return []data.Volume{{Name: store, As: store, Image: "image of " + store}}
+}
+
+// ofVolume does what tasks do in a volume of a store, whose files are a text in memory.
+func (p *place) ofVolume(t run.Task, in io.Reader, out io.Writer) (exit int, said string, err error) {
+	var filled []byte
+	if in != nil { // it comes from a task that needs the world meanwhile
+		if filled, err = io.ReadAll(in); err != nil {
+			return 0, "", err
+		}
+	}
+	return 0, "", p.world.effect(func() error {
+		if p.world.Failing["pipe"] {
+			return errors.New("the disk is full")
+		}
+		text, there := p.files[t.Volume]
+		if !there {
+			text = t.Volume + " of " + p.name
+		}
+		switch {
+		case strings.HasPrefix(t.Name, "volume-list-"):
+			fmt.Fprintf(out, "1000000\n%d ./%x\n", len(text), text)
+		case strings.HasPrefix(t.Name, "volume-read-"):
+			fmt.Fprint(out, text)
+		case strings.HasPrefix(t.Name, "volume-fill-"):
+			if p.files == nil {
+				p.files = map[string]string{}
+			}
+			p.files[t.Volume] = string(filled)
+		default:
+			return fmt.Errorf("%s is not known", t.Name)
+		}
+		return nil
+	})
+}
+
+// Files are the files of a volume of an installation, as a move carried them there; "" where none did.
+func (w *World) Files(name, volume string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.places[name].files[volume]
 }
 
 // keeps reports whether the volume of backups is there for a task. A cluster makes a claim only for a task that says how large it is to be.

@@ -22,6 +22,7 @@ func (p *place) copy(w *World) *place {
 	out.world = w
 	// Bodies, texts and entries are replaced whole, never changed.
 	out.images, out.bodies, out.claims, out.backups = maps.Clone(p.images), maps.Clone(p.bodies), maps.Clone(p.claims), maps.Clone(p.backups)
+	out.files = maps.Clone(p.files)
 	out.secrets, out.notes, out.history, out.journal = maps.Clone(p.secrets), maps.Clone(p.notes), slices.Clone(p.history), slices.Clone(p.journal)
 	out.runs, out.tasks = map[string]*running{}, map[string]*atWork{}
 	for name, r := range p.runs {

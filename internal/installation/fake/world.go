@@ -124,7 +124,8 @@ type place struct {
 	namespace bool
 	data      *databases // nil: there are no volumes
 	backups   map[string]databases
-	kept      bool // the volume of backups is there
+	files     map[string]string // of volumes that a move filled
+	kept      bool              // the volume of backups is there
 	tasks     map[string]*atWork
 	original  string // of a clone: the installation that it is one of
 
@@ -200,7 +201,7 @@ func (w *World) open(e *installation.Environment, want *installation.Want, rende
 		}
 	}
 	return &installation.Installation{Want: want, Store: state.Store{Locker: p, Secrets: p, Log: p, Notes: p}, Planner: f, Host: f, Prober: f, Insider: f, Witness: f, Data: f, Secrets: f,
-		Tasks: f, Clone: f, Backups: "backups of " + p.name, Hint: "docker logs caddy", Close: func() {}}, nil
+		Tasks: f, Clone: f, Backups: "backups of " + p.name, Hint: "docker logs caddy", Close: func() {}, Volumes: f.volumes}, nil
 }
 
 // found is an installation as a config asks for it.
