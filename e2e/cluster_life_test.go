@@ -20,6 +20,7 @@ func TestClusterSearch(t *testing.T) {
 	s.firstUse("example/pods", "needle-pods")
 	s.search("example/pods", "needle-pods")
 	s.must(0, "status")
+	s.firstSearched()
 	s.must(0, "down")
 	s.must(0, "up")
 	s.search("example/pods", "needle-pods")

@@ -18,17 +18,23 @@ type Known struct {
 
 // KnownOf is what a catalogue knows.
 func KnownOf(cat *catalogue.Catalogue) *Known {
-	k := &Known{releases: map[string]bool{}, sizes: []string{Demo}, stages: slices.Concat(stages.Names(), backups.Names())}
+	k := &Known{releases: map[string]bool{}, sizes: Sizes(cat), stages: slices.Concat(stages.Names(), backups.Names())}
 	for _, v := range cat.Versions("") {
 		k.releases[v.Version] = true
 	}
 	for _, o := range Options {
 		k.options = append(k.options, o)
 	}
-	for _, s := range cat.Sizing().Sizes {
-		k.sizes = append(k.sizes, s.Name)
-	}
 	return k
+}
+
+// Sizes are the size classes that a report can name, smallest first.
+func Sizes(cat *catalogue.Catalogue) []string {
+	names := []string{Demo}
+	for _, s := range cat.Sizing().Sizes {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // release is Other where nobody published it.

@@ -139,6 +139,7 @@ type Fleet struct {
 	Installations []Installation // by name
 	Refusals      []Refusal
 	Releases      []Release                // oldest first
+	Sizes         []string                 // smallest first
 	Issues        []issue.Issue            // by number
 	Requests      []review.Request         // for exceptions, by number
 	Record        *catalogue.SupportRecord // that says what needs an exception

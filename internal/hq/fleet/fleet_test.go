@@ -24,7 +24,7 @@ func at(text string) time.Time {
 
 // fleetOf are installations that reported each once, on a day.
 func fleetOf(on string, said ...Facts) *Fleet {
-	f := &Fleet{Releases: Releases(catalogue.Embedded())}
+	f := &Fleet{Releases: Releases(catalogue.Embedded()), Sizes: report.Sizes(catalogue.Embedded())}
 	for n := range said {
 		f.Installations = append(f.Installations, Installation{Name: string(rune('a' + n)), Stays: Extend[*Facts](nil, at(on), &said[n])})
 	}
@@ -88,6 +88,23 @@ func TestBehindFigure(t *testing.T) {
 	}
 	if row, ok := got.Row("5"); !ok || row.Cells[1] != 1 || row.List().Rows[0].Key != "c" {
 		t.Errorf("%+v", row)
+	}
+}
+
+// TestSizesInOrder: sizes follow each other from the smallest to the largest one; what is no size comes last.
+func TestSizesInOrder(t *testing.T) {
+	var said []Facts
+	for _, size := range []string{"XL", "S", "2XL", report.Other, "M", report.Demo, ""} {
+		said = append(said, Facts{Release: "7.5.4453", Target: catalogue.Compose, Size: size})
+	}
+	f := fleetOf("2026-07-20", said...)
+	got, _ := f.Figure("sizes", Query{Day: at("2026-07-20"), Months: 1})
+	var order []string
+	for _, row := range got.Rows {
+		order = append(order, row.Key)
+	}
+	if want := []string{report.Demo, "S", "M", "XL", "2XL", notKnown, report.Other}; !slices.Equal(order, want) {
+		t.Errorf("%q, want %q", order, want)
 	}
 }
 

@@ -128,7 +128,7 @@ func (v *view) begun(out *Figure) {
 	out.Columns = []string{"group", "use", "began", "had a search", "share", "median minutes", "90 % within minutes"}
 	all := v.spreads()
 	slices.SortFunc(all, func(a, b *spread) int {
-		named := cmp.Compare(a.name, b.name)
+		named := v.InOrder(a.name, b.name)
 		if a.way == byRelease {
 			named = catalogue.CompareVersions(b.name, a.name)
 		}

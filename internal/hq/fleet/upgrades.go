@@ -119,6 +119,17 @@ type group struct {
 	upgraded
 }
 
+// InOrder orders groups of installations: sizes from the smallest one on, then all other groups by name.
+func (f *Fleet) InOrder(a, b string) int {
+	at := func(name string) int {
+		if n := slices.Index(f.Sizes, name); n >= 0 {
+			return n
+		}
+		return len(f.Sizes)
+	}
+	return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a, b))
+}
+
 // by makes the figure of installations that are alike in one way.
 func by(name func(*Facts) string) func(*view, *Figure) {
 	key := func(s *Facts) string { return cmp.Or(name(s), notKnown) }
@@ -153,7 +164,7 @@ func by(name func(*Facts) string) func(*view, *Figure) {
 			}
 		}
 		out.Columns = []string{"group", "active", "on the newest", "share", "at most one behind", "share", "upgrades tried", "done", "share"}
-		for _, alike := range slices.Sorted(maps.Keys(groups)) {
+		for _, alike := range slices.SortedFunc(maps.Keys(groups), v.InOrder) {
 			g := groups[alike]
 			out.Rows = append(out.Rows, Row{alike, []any{alike, g.newest.Of, g.newest.Part, g.newest, g.near.Part, g.near, g.tried, g.done, g.share()},
 				v.listBehind(v.q, func(v *view, kind int32) bool { return key(v.kinds[kind]) == alike })})

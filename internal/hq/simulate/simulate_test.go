@@ -68,7 +68,7 @@ func TestReportsAreTaken(t *testing.T) {
 
 // joined is a fleet as its reports in order give it.
 func joined(lives []Life) *fleet.Fleet {
-	out := &fleet.Fleet{Releases: fleet.Releases(catalogue.Embedded())}
+	out := &fleet.Fleet{Releases: fleet.Releases(catalogue.Embedded()), Sizes: report.Sizes(catalogue.Embedded())}
 	kinds := map[fleet.Facts]*fleet.Facts{}
 	for n := range lives {
 		l := &lives[n]

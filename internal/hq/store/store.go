@@ -71,7 +71,7 @@ func (s *Store) Refuse(ctx context.Context, now time.Time, code string) error {
 
 // Fleet reads all installations, as of one moment. record is the support record that counts.
 func (s *Store) Fleet(ctx context.Context, cat *catalogue.Catalogue, record *catalogue.SupportRecord) (*fleet.Fleet, error) {
-	out := &fleet.Fleet{Releases: fleet.Releases(cat), Record: record}
+	out := &fleet.Fleet{Releases: fleet.Releases(cat), Sizes: report.Sizes(cat), Record: record}
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		return read(ctx, tx, out)
 	})

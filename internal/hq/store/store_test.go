@@ -88,7 +88,7 @@ func ordered(all []*report.Received) *fleet.Fleet {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *report.Received) int { return a.Made.Compare(b.Made) })
 	by := map[string]*fleet.Installation{}
-	out := &fleet.Fleet{Releases: fleet.Releases(catalogue.Embedded())}
+	out := &fleet.Fleet{Releases: fleet.Releases(catalogue.Embedded()), Sizes: report.Sizes(catalogue.Embedded())}
 	for _, r := range all {
 		i := by[r.Installation]
 		if i == nil {

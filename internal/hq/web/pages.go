@@ -192,7 +192,7 @@ func choices(f *fleet.Fleet, q query) []choice {
 				out[n].Values = append(out[n].Values, value)
 			}
 		}
-		slices.Sort(out[n].Values)
+		slices.SortFunc(out[n].Values, f.InOrder)
 	}
 	return out
 }
