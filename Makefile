@@ -110,6 +110,16 @@ shells: bin/powershell-grammar ## what people complete in real shells, at a pseu
 	@echo "completion in: $(SHELLS)"
 	BERTH_SHELLS="$(SHELLS)" POWERSHELL_GRAMMAR=$(CURDIR)/bin/powershell-grammar $(GO) test $(TESTFLAGS) -count=1 -tags editors -run "TestShells|TestPowerShell" ./cmd/berth
 
+# Traefik's module has all that it is built from, but for the pages of its dashboard, which are not needed here.
+TRAEFIK = v3.5.3
+bin/traefik:
+	set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	module=$$($(GO) mod download -json github.com/traefik/traefik/v3@$(TRAEFIK) | sed -n 's/.*"Dir": "\(.*\)",/\1/p'); \
+	cp -r "$$module" "$$dir/traefik"; chmod -R u+w "$$dir/traefik"; cd "$$dir/traefik"; CGO_ENABLED=0 $(GO) build -o $(CURDIR)/bin/traefik ./cmd/traefik
+
+ingress: bin/traefik ## Sourcegraph through ingress controllers: Traefik, built from its module; HAProxy's with INGRESS_HAPROXY and HAPROXY, the programs
+	INGRESS_TRAEFIK=$(CURDIR)/bin/traefik $(MAKE) e2e RUN=TestClusterIngressController
+
 kubernetes: ## Kubernetes clusters on this machine: simulated nodes, and a real one (the first time, they are built from source)
 	testbed/kubernetes up control && testbed/kubernetes up node
 
@@ -224,4 +234,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors shells kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale adopt-numbers console-browser demo-down
+.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors shells ingress kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale adopt-numbers console-browser demo-down

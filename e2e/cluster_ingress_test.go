@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,7 +35,7 @@ var ingressControllers = []ingressController{
 			fmt.Sprintf("--entrypoints.websecure.address=127.0.0.1:%d", https), "--entrypoints.websecure.http.tls=true"}
 	}},
 	{class: "haproxy", controller: "haproxy.org/ingress-controller", alone: true, args: func(dir string, http, https int) []string {
-		return []string{"--external", "--program=/usr/sbin/haproxy", "--kubeconfig=" + os.Getenv("KUBECONFIG"), "--ingress.class=haproxy", "--disable-ipv6",
+		return []string{"--external", "--program=" + cmp.Or(os.Getenv("HAPROXY"), "/usr/sbin/haproxy"), "--kubeconfig=" + os.Getenv("KUBECONFIG"), "--disable-ipv6",
 			"--ipv4-bind-address=127.0.0.1", fmt.Sprintf("--http-bind-port=%d", http), fmt.Sprintf("--https-bind-port=%d", https),
 			"--config-dir=" + dir, "--runtime-dir=" + dir}
 	}},
@@ -117,6 +119,12 @@ func (c ingressController) start(t *testing.T, program string, plain, secure int
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
+		// HAProxy leaves the controller's group of processes.
+		if text, err := os.ReadFile(filepath.Join(dir, "haproxy.pid")); err == nil {
+			if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGTERM) // and its workers with it
+			}
+		}
 		if text, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
 			t.Logf("the controller wrote:\n%s", text)
 		}
