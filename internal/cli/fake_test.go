@@ -186,6 +186,7 @@ var changes = map[string]func(w *fake.World, name string){
 	"hangs":     func(w *fake.World, name string) { w.Hanging[name] = true },        // a service is not ready until it is restarted
 	"ages":      func(w *fake.World, name string) { w.Age(name) },                   // its C library is another one
 	"searches":  func(w *fake.World, name string) { w.Searchable = name == "on" },   // a search has results
+	"converts":  func(w *fake.World, name string) { w.Converting[name] = 6 },        // a database converts its data for two hours
 	"pooler":    func(w *fake.World, name string) { w.Pooler = name == "on" },
 	"crashes":   crashed, // it ran out of memory, and runs again
 }

@@ -38,9 +38,9 @@ const StampForm = "20060102-150405"
 // Stamp is a time as part of a name.
 func Stamp(t time.Time) string { return t.UTC().Format(StampForm) }
 
-// conversion is how long the databases may take to answer after they were started with the images of a release that converts them: 2.5 hours a
+// Conversion is how long the databases may take to answer after they were started with the images of a release that converts them: 2.5 hours a
 // terabyte are documented.
-const conversion = 48 * time.Hour
+const Conversion = 48 * time.Hour
 
 // Backups is the volume that backups are in, and folder is the folder where it is mounted: that of the databases' data, which their images prepare
 // for the user that they run as.
@@ -56,7 +56,7 @@ func (w *Worker) Inspect(ctx context.Context, image Image) (*Facts, error) {
 
 // Await waits until the databases answer, which may convert their data to another major Postgres first, and asks them.
 func (w *Worker) Await(ctx context.Context, image Image) (*Facts, error) {
-	return w.inspect(ctx, image, conversion, w.Say)
+	return w.inspect(ctx, image, Conversion, w.Say)
 }
 
 func (w *Worker) inspect(ctx context.Context, image Image, wait time.Duration, line func(string)) (*Facts, error) {
@@ -138,7 +138,7 @@ func (w *Worker) Drift(ctx context.Context, migrator Image, release string) (dia
 // Index waits until the databases answer, as Await does, checks their indexes, and rebuilds the invalid ones.
 func (w *Worker) Index(ctx context.Context, image Image) error {
 	t := run.Task{Name: "indexes", Identity: w.identity("indexes"), Image: image, As: "pgsql", Entry: script(indexesScript),
-		Env: map[string]string{"WAIT": fmt.Sprint(int(conversion.Seconds()))}}
+		Env: map[string]string{"WAIT": fmt.Sprint(int(Conversion.Seconds()))}}
 	return w.do(ctx, t, "BERTH3704", "indexes are not valid after the operating system of the databases changed", w.fix())
 }
 

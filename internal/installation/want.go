@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"berth/catalogue"
 	"berth/internal/config"
@@ -31,6 +32,8 @@ type Want struct {
 	Digests map[string]string // that the admin recorded for their own registry, by image name
 	Front   stack.Front       // what people meet; during upgrades it is a page
 	Page    string            // its text
+	// Converting is how long a bundled database may take to be ready, since it converts its data to another major Postgres first; 0: as long as usual.
+	Converting time.Duration
 
 	open *stack.Stack // without a front
 }

@@ -246,7 +246,7 @@ func (c *inCluster) Executor(p *plan.Plan, timeout time.Duration) run.Target {
 		}
 	}
 	maps.Copy(bodies, c.formers)
-	t := &execute.Target{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Timeout: timeout, Now: c.env.Now,
+	t := &execute.Target{Client: c.client, State: c.state, Namespace: c.namespace, Bodies: bodies, Timeout: timeout, Converting: c.Converting, Now: c.env.Now,
 		Secrets: slices.Collect(maps.Values(c.values)), Returns: c.returns}
 	if proxy := bodies[render.HoldingProxy]; proxy != nil {
 		t.Hold = &run.Hold{Awaited: c.set.Awaited(), Spreading: execute.Spreading, Longest: stack.LongestWait, Pass: func(ctx context.Context, on bool) error {

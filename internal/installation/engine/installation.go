@@ -90,7 +90,7 @@ func (i *onEngine) close() {
 func (i *onEngine) Executor(p *plan.Plan, timeout time.Duration) run.Target {
 	i.hold = i.letsWait(p)
 	return &execute.Target{Hold: i.hold, AsIs: p.Action == plan.RestartOnly, Engine: i.engine, Project: i.project, State: i.state, Login: i.login, Values: i.values,
-		Timeout: timeout, Now: i.env.Now, Tools: func() string { return i.Image("pgsql") }}
+		Timeout: timeout, Converting: i.Converting, Now: i.env.Now, Tools: func() string { return i.Image("pgsql") }}
 }
 
 // letsWait is what lets requests wait at the front proxy while a plan's steps replace what they need; nil: nothing does.

@@ -17,6 +17,7 @@ import (
 	"berth/internal/plan/objects"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
+	"berth/internal/stack"
 )
 
 // wanted is what a config asks for, rendered for its target.
@@ -324,6 +325,10 @@ func (x *executor) Ready(_ context.Context, steps []plan.Step) (map[int]run.Read
 			out[s.ID] = run.Readiness{Ready: true, How: "done"}
 		case x.world.unwell(r.service) && !r.stopped:
 			out[s.ID] = run.Readiness{Failed: true, How: "unhealthy"}
+		case x.world.Converting[r.service] > 0 && !r.stopped:
+			x.world.Converting[r.service]--
+			x.world.clock = x.world.clock.Add(20 * time.Minute)
+			out[s.ID] = run.Readiness{How: "starting"}
 		default:
 			out[s.ID] = run.Readiness{Ready: true, How: "healthy"}
 		}
@@ -337,5 +342,10 @@ func (x *executor) Explain(_ context.Context, s plan.Step, err error) diag.Diagn
 		Detail: []string{err.Error()}, Hint: "fix the cause shown above"}
 }
 
-// Patience is short.
-func (x *executor) Patience(plan.Step) time.Duration { return time.Minute }
+// Patience is short, but for databases that convert their data.
+func (x *executor) Patience(s plan.Step) time.Duration {
+	if slices.Contains(stack.Databases(), s.Service) {
+		return max(time.Minute, x.Converting)
+	}
+	return time.Minute
+}

@@ -29,6 +29,8 @@ type World struct {
 	Unhealthy map[string]bool
 	// Hanging are services that do not get ready until they are restarted.
 	Hanging map[string]bool
+	// Converting are databases that convert their data after they started: how often somebody looks until they are ready. Twenty minutes are between two looks.
+	Converting map[string]int
 	// Free is the free disk in bytes.
 	Free int64
 	// Held are secrets that the target holds, with spaces between them.
@@ -49,7 +51,7 @@ type World struct {
 
 // New is a world with nothing in it.
 func New() *World {
-	return &World{Failing: map[string]bool{}, Unhealthy: map[string]bool{}, Hanging: map[string]bool{}, Planted: map[string]Planted{}, Free: 1 << 40, places: map[string]*place{},
+	return &World{Failing: map[string]bool{}, Unhealthy: map[string]bool{}, Hanging: map[string]bool{}, Converting: map[string]int{}, Planted: map[string]Planted{}, Free: 1 << 40, places: map[string]*place{},
 		clock: time.Date(2026, 11, 1, 2, 0, 0, 0, time.UTC)}
 }
 

@@ -175,7 +175,11 @@ func (s *Steps) reach(ctx context.Context, step plan.Step) (none run.Readiness, 
 		return none, err
 	}
 	s.at = step.Config
-	return none, s.Runner.Reach(ctx, w.With(s.front(step)), step.ID)
+	w = w.With(s.front(step))
+	if s.Plan.Stages[step.Stage].Name == stages.Convert && s.hop(step).ConvertsPostgres {
+		w.Converting = data.Conversion
+	}
+	return none, s.Runner.Reach(ctx, w, step.ID)
 }
 
 // begin makes what runs what a config asks for, beside the step that its stage is about, and for as long as that takes.

@@ -31,10 +31,12 @@ type Target struct {
 	Login   registry.Login
 	Values  map[string]string // of all secrets, for the .env file, and to keep them out of messages
 	Timeout time.Duration     // how long every service may take to be ready; 0: as the release says
-	Now     func() time.Time
-	AsIs    bool          // a restart leaves limits and files as they are, whatever the project has
-	Hold    *run.Hold     // nil: requests are not held
-	Tools   func() string // an image with a shell and tar, for an engine on another host
+	// Converting is how long a database may take that converts its data to another major Postgres first; 0: as usual. Timeout counts before it.
+	Converting time.Duration
+	Now        func() time.Time
+	AsIs       bool          // a restart leaves limits and files as they are, whatever the project has
+	Hold       *run.Hold     // nil: requests are not held
+	Tools      func() string // an image with a shell and tar, for an engine on another host
 
 	watcher *compose.Watcher
 	seen    map[string]sighting
@@ -203,7 +205,11 @@ func (t *Target) Patience(s plan.Step) time.Duration {
 		return t.Timeout
 	}
 	u, _ := t.unit(s.Object)
-	return cmp.Or(u.Patience, unknown)
+	usual := cmp.Or(u.Patience, unknown)
+	if slices.Contains(stack.Databases(), s.Service) {
+		return max(usual, t.Converting)
+	}
+	return usual
 }
 
 // unknown is how long a container may take that the config does not ask for any more.

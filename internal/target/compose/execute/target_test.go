@@ -156,3 +156,22 @@ func TestContainersThatCannotBeAsked(t *testing.T) {
 		t.Errorf("at first %+v, after a while %+v", first, second)
 	}
 }
+
+// TestPatience: a database that converts its data may take as long as that takes, unless the admin said otherwise; nothing else may.
+func TestPatience(t *testing.T) {
+	for _, test := range []struct {
+		timeout, converting time.Duration
+		service             string
+		want                time.Duration
+	}{
+		{0, 0, "pgsql", unknown},
+		{0, time.Hour, "pgsql", time.Hour},
+		{0, time.Hour, "redis-store", unknown},
+		{time.Minute, time.Hour, "codeintel-db", time.Minute},
+	} {
+		target := &Target{Project: &render.Project{}, Timeout: test.timeout, Converting: test.converting}
+		if got := target.Patience(plan.Step{Service: test.service, Object: test.service}); got != test.want {
+			t.Errorf("%s, timeout %s, converting %s: %s, want %s", test.service, test.timeout, test.converting, got, test.want)
+		}
+	}
+}

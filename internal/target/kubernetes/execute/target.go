@@ -29,10 +29,12 @@ type Target struct {
 	Namespace string
 	Bodies    map[string]map[string]any // the objects as they are applied, by key, without fields that are left to others
 	Timeout   time.Duration             // how long every object may take to be ready; 0: as usual
-	Now       func() time.Time
-	Secrets   []string  // values that are not to be shown
-	Hold      *run.Hold // nil: requests are not held
-	Returns   map[string]Return
+	// Converting is how long a database may take that converts its data to another major Postgres first; 0: as usual. Timeout counts before it.
+	Converting time.Duration
+	Now        func() time.Time
+	Secrets    []string  // values that are not to be shown
+	Hold       *run.Hold // nil: requests are not held
+	Returns    map[string]Return
 
 	began    time.Time
 	intend   sync.Once
@@ -225,8 +227,11 @@ func (t *Target) Waited() time.Duration { return t.Hold.Waited() }
 // Patience is how long an object may take.
 func (t *Target) Patience(s plan.Step) time.Duration {
 	usual := cmp.Or(t.Timeout, readiness)
-	if s.Service == stack.HoldingProxy {
+	switch {
+	case s.Service == stack.HoldingProxy:
 		return min(usual, proxyReadiness)
+	case t.Timeout == 0 && slices.Contains(stack.Databases(), s.Service):
+		return max(usual, t.Converting)
 	}
 	return usual
 }

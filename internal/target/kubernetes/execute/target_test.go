@@ -8,6 +8,7 @@ import (
 
 	"berth/internal/plan"
 	"berth/internal/plan/fields"
+	"berth/internal/stack"
 	"berth/internal/target/kubernetes"
 	"berth/internal/target/kubernetes/kubetest"
 	"berth/internal/target/kubernetes/store"
@@ -94,5 +95,25 @@ func TestTakeOver(t *testing.T) {
 	books := live["metadata"].(object)["managedFields"].([]any)
 	if b := books[0].(object); len(books) != 1 || b["manager"] != plan.Manager || b["operation"] != "Apply" || live["data"].(object)["new"] != "2" {
 		t.Errorf("got %v", live)
+	}
+}
+
+// TestPatience: a database that converts its data may take as long as that takes, unless the admin said otherwise; nothing else may.
+func TestPatience(t *testing.T) {
+	for _, test := range []struct {
+		timeout, converting time.Duration
+		service             string
+		want                time.Duration
+	}{
+		{0, 0, "pgsql", readiness},
+		{0, time.Hour, "pgsql", time.Hour},
+		{0, time.Hour, "redis-store", readiness},
+		{time.Minute, time.Hour, "codeintel-db", time.Minute},
+		{0, time.Hour, stack.HoldingProxy, proxyReadiness},
+	} {
+		target := &Target{Timeout: test.timeout, Converting: test.converting}
+		if got := target.Patience(plan.Step{Service: test.service}); got != test.want {
+			t.Errorf("%s, timeout %s, converting %s: %s, want %s", test.service, test.timeout, test.converting, got, test.want)
+		}
 	}
 }
