@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"berth/catalogue"
 )
@@ -11,6 +12,8 @@ import (
 type Space struct {
 	Free int64            // bytes where all volumes are together; -1: not known, or each has its own
 	Own  map[string]int64 // size in bytes of a database's own volume
+	// Given is how long a database that started may be silent before the cluster starts it again; without an entry it may be silent for any time.
+	Given map[string]time.Duration
 }
 
 // room is how much a backup may take: the dumps, a scratch server that they are restored to, and some air.

@@ -326,9 +326,40 @@ func within(some, all map[string]any) bool {
 	return true
 }
 
+// startLimit is how long Postgres may take to start in a database's pod before the kubelet starts it again; 0: it has no startup probe.
+func startLimit(workload map[string]any) time.Duration {
+	for _, c := range tree.Items(tree.Branch(workload, "spec", "template", "spec")["containers"]) {
+		probe, ok := c["startupProbe"].(map[string]any)
+		if c["name"] != "pgsql" || !ok {
+			continue
+		}
+		// What Kubernetes takes without a value: https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/
+		return time.Duration(whole(probe["periodSeconds"], 10)*whole(probe["failureThreshold"], 3)) * time.Second
+	}
+	return 0
+}
+
+// whole is a number of a tree; otherwise: there is none.
+func whole(v any, otherwise int64) int64 {
+	switch n := v.(type) {
+	case int:
+		return int64(n)
+	case int64:
+		return n
+	case float64:
+		return int64(n)
+	}
+	return otherwise
+}
+
 // Space: every claim has a volume of its own. A backup gets one that is made for it.
 func (c *inCluster) Space(ctx context.Context) (data.Space, error) {
-	space := data.Space{Free: -1, Own: map[string]int64{}}
+	space := data.Space{Free: -1, Own: map[string]int64{}, Given: map[string]time.Duration{}}
+	for _, o := range c.open.Objects {
+		if given := startLimit(o.Body); given > 0 && slices.Contains(stack.Databases(), o.Service) {
+			space.Given[o.Service] = given
+		}
+	}
 	for _, name := range stack.Databases() {
 		claim, err := c.client.Get(ctx, kubernetes.Ref{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: c.namespace, Name: c.claimOf(name)})
 		if kubernetes.NotFound(err) {

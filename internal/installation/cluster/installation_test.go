@@ -3,6 +3,7 @@ package cluster
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"berth/internal/config"
 	"berth/internal/installation"
@@ -72,6 +73,26 @@ func TestNativeSidecars(t *testing.T) {
 		got := nativeSidecars(kubernetes.Version{Major: "1", Minor: c.minor}, []map[string]any{with(c.policy), {"kind": "Service"}})
 		if len(got) != c.want || c.want > 0 && (got[0].Code != "BERTH2205" || got[0].Subject != "Deployment/worker") {
 			t.Errorf("1.%s, %q: %v", c.minor, c.policy, got)
+		}
+	}
+}
+
+// TestStartLimit: what Kubernetes takes for a probe without numbers, and what the databases of the chart have.
+func TestStartLimit(t *testing.T) {
+	of := func(container map[string]any) map[string]any {
+		return map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{container}}}}}
+	}
+	for name, test := range map[string]struct {
+		workload map[string]any
+		want     time.Duration
+	}{
+		"as in the chart": {of(map[string]any{"name": "pgsql", "startupProbe": map[string]any{"periodSeconds": int64(10), "failureThreshold": int64(360)}}), time.Hour},
+		"no numbers":      {of(map[string]any{"name": "pgsql", "startupProbe": map[string]any{}}), 30 * time.Second},
+		"no probe":        {of(map[string]any{"name": "pgsql"}), 0},
+		"another program": {of(map[string]any{"name": "proxy", "startupProbe": map[string]any{}}), 0},
+	} {
+		if got := startLimit(test.workload); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package stages
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"berth/catalogue"
 	"berth/internal/data"
@@ -62,6 +63,17 @@ func Enough(s data.Space, h *plan.Hop, f *data.Facts, saves bool) diag.List {
 			problems = append(problems, diag.Diagnostic{Code: "BERTH3713", Severity: diag.Error, Subject: d.Name,
 				Summary: fmt.Sprintf("the volume of %s has %s, too little for its data of %s and the copy that a conversion of Postgres makes", d.Name, data.Size(own), data.Size(d.Bytes)),
 				Hint:    fmt.Sprintf("grow it first:  services: {%s: {storage: %dGi}}  then: berth up   during an upgrade, before that: berth rollback", d.Name, (3*d.Bytes)>>30+1)})
+		}
+	}
+	for _, d := range f.Databases {
+		given, bundled := s.Given[d.Name]
+		takes := time.Duration(float64(d.Bytes) / (1 << 30) * conversionPerGiB * float64(time.Second)).Round(time.Minute)
+		if h.ConvertsPostgres && bundled && takes > given {
+			problems = append(problems, diag.Diagnostic{Code: "BERTH3767", Severity: diag.Error, Subject: d.Name,
+				Summary: fmt.Sprintf("converting %s of %s takes about %s, and Kubernetes starts a database again that is silent for %s", data.Size(d.Bytes), d.Name, takes, given),
+				Detail:  []string{"the documented time is 2.5 hours for a terabyte; a restart in the middle of a conversion can spoil the data"},
+				Hint: fmt.Sprintf("give it two days:  patches: [{service: %s, reason: the conversion takes long, kubernetes: {spec: {template: {spec: {containers: [{name: pgsql, "+
+					"startupProbe: {periodSeconds: 10, failureThreshold: 17280}}]}}}}}]  then: berth up", d.Name)})
 		}
 	}
 	return problems

@@ -355,6 +355,16 @@ func TestPreflight(t *testing.T) {
 	if got := Enough(own, &plan.Hop{ConvertsPostgres: true}, large, false); len(got) != 1 || !strings.Contains(got[0].Hint, "storage: 19Gi") {
 		t.Errorf("a volume that is too small for a conversion: %v", got)
 	}
+	silent := data.Space{Free: -1, Given: map[string]time.Duration{"pgsql": time.Hour}}
+	for size, refused := range map[int64]bool{300 << 30: false, 500 << 30: true} { // an hour is enough for 400 GiB
+		facts := &data.Facts{Databases: []data.Database{{Name: "pgsql", Bytes: size}, {Name: "codeintel-db", Bytes: size}}}
+		if got := Enough(silent, &plan.Hop{ConvertsPostgres: true}, facts, false); got.Failed() != refused || refused && (len(got) != 1 || got[0].Code != "BERTH3767") {
+			t.Errorf("a conversion of %d bytes: %v", size, got)
+		}
+		if got := Enough(silent, &plan.Hop{}, facts, false); len(got) > 0 {
+			t.Errorf("no conversion: %v", got)
+		}
+	}
 	if got := Enough(data.Space{Free: 1 << 20}, &multi, large, true); !got.Failed() || !strings.Contains(got[0].Summary, "14 GiB") {
 		t.Errorf("no room for a backup: %v", got)
 	}
