@@ -214,7 +214,7 @@ func TestClusterEjectKustomize(t *testing.T) {
 		t.Error("the database's password changed")
 	}
 
-	s.writeFile("later/kustomization.yaml", "resources: [../overlay]\npatches:\n  - target: {kind: StatefulSet, name: searcher}\n    patch: '[{op: replace, path: /spec/replicas, value: 2}]'\n")
+	s.writeFile("later/kustomization.yaml", "resources: [../overlay]\npatches:\n  - target: {kind: StatefulSet, name: searcher}\n    patch: '[{\"op\": \"replace\", \"path\": \"/spec/replicas\", \"value\": 2}]'\n")
 	kubectl(t, "apply", "--server-side", "--force-conflicts", "-k", filepath.Join(s.dir, "later"))
 	if got := s.kubectl("get", "statefulset", "searcher", "-o=jsonpath={.spec.replicas}"); got != "2" {
 		t.Errorf("after kubectl apply of a change, searcher has %s replicas", got)
