@@ -158,17 +158,7 @@ func TestClusterAdoptKustomize(t *testing.T) {
 		"StatefulSet/pgsql takes its place; its pods stop first")
 	s.must(0, "up")
 	s.must(0, "plan")
-	databases := func() string {
-		var found []string
-		for _, object := range strings.Fields(s.kubectl("get", "deployments,statefulsets", `-o=jsonpath={range .items[*]}{.kind}/{.metadata.name} {end}`)) {
-			if strings.HasSuffix(object, "/pgsql") || strings.HasSuffix(object, "/codeinsights-db") {
-				found = append(found, object)
-			}
-		}
-		slices.Sort(found)
-		return strings.Join(found, " ")
-	}
-	if got := databases(); got != "StatefulSet/codeinsights-db StatefulSet/pgsql" {
+	if got := s.databases(); got != "StatefulSet/codeinsights-db StatefulSet/pgsql" {
 		t.Errorf("the databases that run are %s", got)
 	}
 	if after := kept(); after != before {
@@ -183,7 +173,7 @@ func TestClusterAdoptKustomize(t *testing.T) {
 	if left := s.ofBerth("deployments,statefulsets,services"); left != "" {
 		t.Errorf("after undo, %s", left)
 	}
-	if got := databases(); got != "Deployment/codeinsights-db Deployment/pgsql" {
+	if got := s.databases(); got != "Deployment/codeinsights-db Deployment/pgsql" {
 		t.Errorf("after undo, the databases that run are %s", got)
 	}
 	apply()
@@ -195,6 +185,19 @@ func TestClusterAdoptKustomize(t *testing.T) {
 	}
 	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=2m")
 	says(t, s.must(3, "adopt", "undo", "--yes"), "BERTH4308")
+}
+
+// databases are the workloads of two databases, each with its kind.
+func (s *site) databases() string {
+	s.t.Helper()
+	var found []string
+	for _, object := range strings.Fields(s.kubectl("get", "deployments,statefulsets", `-o=jsonpath={range .items[*]}{.kind}/{.metadata.name} {end}`)) {
+		if strings.HasSuffix(object, "/pgsql") || strings.HasSuffix(object, "/codeinsights-db") {
+			found = append(found, object)
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(found, " ")
 }
 
 // writeOverlay writes an overlay as that of Sourcegraph's Kustomize repository: its selectors are other ones than the chart's, and the password of
