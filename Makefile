@@ -165,11 +165,17 @@ RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --exact-match 2>/dev/null
 KEY ?=
 URL ?=
 LIST ?=
+DIST ?= dist
+HERE ?=
 
-release: ## all files of a release in dist/ (RELEASE=0.4.0 KEY=minisign.key URL=https://...)
+release: ## all files of a release in dist/ (RELEASE=0.4.0 KEY=minisign.key URL=https://...); HERE=1: for this machine alone
 	@test -z "$$(git status --porcelain)" || echo 'there are changes that are not committed: nobody can build these files again'
 	cd release && $(GO) run . --version '$(RELEASE)' --commit "$$(git rev-parse --short HEAD)" --time "$$(git log -1 --format=%ct)" \
-	  $(if $(KEY),--key '$(abspath $(KEY))') $(if $(URL),--url '$(URL)') $(if $(LIST),--list '$(abspath $(LIST))')
+	  $(if $(KEY),--key '$(abspath $(KEY))') $(if $(URL),--url '$(URL)') $(if $(LIST),--list '$(abspath $(LIST))') \
+	  $(if $(HERE),--here) --out '$(abspath $(DIST))'
+
+packagers: # programs that install and copy what a release has
+	@command -v dnf >/dev/null && command -v skopeo >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends dnf skopeo >/dev/null; }
 
 release-test: ## the files of a release, built twice and used (about ten minutes)
 	cd release && BERTH_RELEASE=1 $(GO) test -count=1 -timeout 1h -v .
@@ -234,4 +240,4 @@ demo-down: ## take the demos away, with all that they brought up
 	testbed/demo down
 	testbed/demo down kubernetes
 
-.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors shells ingress kubernetes walks race portable release release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale adopt-numbers console-browser demo-down
+.PHONY: help build man docs load chromium move-pause docs-browser postgres unit testbed e2e test test-engine test-kubernetes test-minors next editors shells ingress kubernetes walks race portable release packagers release-test lint vuln gen golden bench size demo demo-kubernetes demo-hq demo-hq-down hq-browser hq-scale adopt-numbers console-browser demo-down

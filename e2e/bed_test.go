@@ -25,13 +25,14 @@ type part struct {
 }
 
 var (
-	engine   = part{name: "engine", up: []string{"testbed/engine", "up"}, env: []string{"testbed/engine", "env"}}
-	control  = part{name: "control", up: []string{"testbed/kubernetes", "up", "control"}, env: []string{"testbed/kubernetes", "env", "control"}}
-	node     = part{name: "node", up: []string{"testbed/kubernetes", "up", "node"}, env: []string{"testbed/kubernetes", "env", "node"}}
-	ssh      = part{name: "ssh", up: []string{"testbed/ssh"}}
-	helm     = part{name: "helm", up: []string{"make", "bin/helm"}, path: "bin"}
-	chromium = part{name: "chromium", up: []string{"make", "chromium"}}
-	helm4    = part{name: "helm4", up: []string{"make", "bin/helm4"}, path: "bin/helm4"}
+	engine    = part{name: "engine", up: []string{"testbed/engine", "up"}, env: []string{"testbed/engine", "env"}}
+	control   = part{name: "control", up: []string{"testbed/kubernetes", "up", "control"}, env: []string{"testbed/kubernetes", "env", "control"}}
+	node      = part{name: "node", up: []string{"testbed/kubernetes", "up", "node"}, env: []string{"testbed/kubernetes", "env", "node"}}
+	ssh       = part{name: "ssh", up: []string{"testbed/ssh"}}
+	helm      = part{name: "helm", up: []string{"make", "bin/helm"}, path: "bin"}
+	chromium  = part{name: "chromium", up: []string{"make", "chromium"}}
+	packagers = part{name: "packagers", up: []string{"make", "packagers"}}
+	helm4     = part{name: "helm4", up: []string{"make", "bin/helm4"}, path: "bin/helm4"}
 )
 
 // images are the stand-in images of releases, in the registry of the test bed. With REAL=1 tests run on Sourcegraph's own images, and nothing is

@@ -4,6 +4,9 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,6 +38,7 @@ func TestClusterAdoptLive(t *testing.T) {
 	s.kubectl("create", "--filename", s.dir+"/all.yaml")
 	s.kubectl("create", "configmap", "of-others", "--from-literal=a=b")
 	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=3m")
+	says(t, kubectl(t, "get", "deployments", "--all-namespaces"), s.name)
 	before := s.unhashed()
 
 	said := s.must(0, "adopt", "--namespace", s.name, "--url", "http://localhost")
@@ -76,6 +80,9 @@ func (s *site) ofBerth(kinds string) string {
 // TestClusterAdoptValues reads what a tool made from the chart without Helm's record, as Argo CD does: by the chart and its values, and without any files. Both give the same config.
 func TestClusterAdoptValues(t *testing.T) {
 	needs(t, control, helm)
+	for _, kept := range []string{"HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"} {
+		t.Setenv(kept, t.TempDir()) // so that Helm knows no repository
+	}
 	s := newReleased(t, "adopt-values")
 	kubectl(t, "create", "namespace", s.name)
 	s.writeFile("all.yaml", runHelm(t, "template", "sourcegraph", s.dir+"/chart", "--namespace", s.name))
@@ -89,7 +96,27 @@ func TestClusterAdoptValues(t *testing.T) {
 	s.must(0, "adopt", "--namespace", s.name, "--url", "http://localhost", "--out", "live/sourcegraph.yaml")
 	byValues, live := s.read("by-values/sourcegraph.yaml"), s.read("live/sourcegraph.yaml")
 	says(t, byValues, "OWN: valued")
+	if all := runHelm(t, "list", "--all-namespaces"); strings.Contains(all, s.name) {
+		t.Errorf("Helm has a record:\n%s", all)
+	}
+	says(t, s.must(3, "adopt", "--values", "own.yaml", "--chart", "sourcegraph/sourcegraph", "--namespace", s.name), "BERTH4335", "helm repo add sourcegraph https://helm.sourcegraph.com/release")
+	s.chartRepository("sourcegraph")
+	s.must(0, "adopt", "--values", "own.yaml", "--chart", "sourcegraph/sourcegraph", "--chart-version", release, "--namespace", s.name, "--url", "http://localhost", "--out", "by-name/sourcegraph.yaml")
+	if d := cmp.Diff(byValues, s.read("by-name/sourcegraph.yaml")); d != "" {
+		t.Errorf("by the chart's name, another config:\n%s", d)
+	}
 	if d := cmp.Diff(byValues, live); d != "" {
 		t.Errorf("without files, another config:\n%s", d)
 	}
+}
+
+// chartRepository serves the chart as Sourcegraph's repository of charts does, and has Helm know it by a name.
+func (s *site) chartRepository(name string) {
+	s.t.Helper()
+	charts := s.t.TempDir()
+	runHelm(s.t, "package", filepath.Join(s.dir, "chart"), "--destination", charts)
+	runHelm(s.t, "repo", "index", charts)
+	server := httptest.NewServer(http.FileServer(http.Dir(charts)))
+	s.t.Cleanup(server.Close)
+	runHelm(s.t, "repo", "add", name, server.URL)
 }

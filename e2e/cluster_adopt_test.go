@@ -33,6 +33,7 @@ func TestClusterAdoptHelm(t *testing.T) {
 func adoptHelm(t *testing.T, name string) {
 	s := newReleased(t, name)
 	runHelm(t, "upgrade", "--install", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name, "--create-namespace", "--wait", "--timeout", "3m")
+	says(t, runHelm(t, "list", "--all-namespaces"), "sourcegraph", s.name)
 	s.kubectl("set", "resources", "deployment/worker", "--limits=memory=5Gi")
 	s.kubectl("rollout", "status", "deployment/worker", "--timeout=2m")
 	before := s.unhashed()
@@ -144,6 +145,9 @@ func TestClusterAdoptKustomize(t *testing.T) {
 		kubectl(t, "apply", "-k", filepath.Join(s.dir, "overlay"), "--prune", "--selector", "deploy=sourcegraph")
 	}
 	apply()
+	s.writeFile("password", "of their own")
+	s.kubectl("create", "secret", "generic", "pgsql-auth", "--from-literal=host=pgsql", "--from-literal=port=5432", "--from-literal=user=sg",
+		"--from-literal=database=sg", "--from-literal=sslmode=disable", "--from-file=password="+filepath.Join(s.dir, "password"))
 	s.kubectl("set", "resources", "deployment/worker", "--limits=memory=5Gi")
 	s.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout=2m")
 	kept := func() string {
@@ -200,8 +204,8 @@ func (s *site) databases() string {
 	return strings.Join(found, " ")
 }
 
-// writeOverlay writes an overlay as that of Sourcegraph's Kustomize repository: its selectors are other ones than the chart's, and the password of
-// codeinsights-db stands in a variable. Two databases are Deployments, as in Sourcegraph's older manifests.
+// writeOverlay writes an overlay as that of Sourcegraph's Kustomize repository: its selectors are other ones than the chart's, pgsql has no Secret, and the
+// password of codeinsights-db stands in a variable. Two databases are Deployments, as in Sourcegraph's older manifests.
 func (s *site) writeOverlay() {
 	s.t.Helper()
 	s.writeFile("overlay/objects.yaml", changed(s.t, runHelm(s.t, "template", "sourcegraph", filepath.Join(s.dir, "chart"), "--namespace", s.name), func(body map[string]any) {
@@ -219,8 +223,8 @@ func (s *site) writeOverlay() {
 			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/instance")
 			delete(tree.Branch(body, "spec", "selector"), "app.kubernetes.io/name")
 		}
-		if tree.Text(body, "metadata", "name") == "codeinsights-db-auth" {
-			body["metadata"].(map[string]any)["name"] = "unused" // as in that repository, where the password stands in a variable
+		if name := tree.Text(body, "metadata", "name"); name == "codeinsights-db-auth" || name == "pgsql-auth" {
+			body["metadata"].(map[string]any)["name"] = "unused-" + name // that repository has none
 		}
 		for _, c := range tree.Containers(tree.Branch(tree.Pods(body), "spec")) {
 			for _, v := range tree.Items(c["env"]) {

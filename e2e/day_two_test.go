@@ -35,18 +35,19 @@ func TestClusterDayTwo(t *testing.T) {
 	s.must(0, "lock")
 	s.must(0, "up")
 	dayTwo(s, "pgsql-")
-	forwarded(s)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	says(t, forwarded(s, cancel, "30997", s.command(ctx, "open", "--forward", "--port", "30997")), "http://127.0.0.1:30997 forwards to a frontend")
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	forwarded(s, cancel, "30998", exec.CommandContext(ctx, "kubectl", "-n", s.name, "port-forward", "service/sourcegraph-frontend", "30998:30080"))
 }
 
-// forwarded leads a port of this machine to a frontend.
-func forwarded(s *site) {
-	const port = "30997"
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	open := s.command(ctx, "open", "--forward", "--port", port)
+// forwarded looks at what a command leads to at a port of this machine, ends it, and gives what it said.
+func forwarded(s *site, end func(), port string, command *exec.Cmd) string {
 	var said bytes.Buffer
-	open.Stdout, open.Stderr = &said, &said
-	if err := open.Start(); err != nil {
+	command.Stdout, command.Stderr = &said, &said
+	if err := command.Start(); err != nil {
 		s.t.Fatal(err)
 	}
 	client := &http.Client{Timeout: 10 * time.Second}
@@ -62,9 +63,9 @@ func forwarded(s *site) {
 		})
 		client.CloseIdleConnections()
 	}
-	cancel()
-	_ = open.Wait() // it is killed
-	says(s.t, said.String(), "http://127.0.0.1:"+port+" forwards to a frontend")
+	end()
+	_ = command.Wait() // it is killed
+	return said.String()
 }
 
 // dayTwo is the same on every target. pgsql is how the name of pgsql's instance begins.

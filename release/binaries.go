@@ -30,6 +30,9 @@ func (b *build) binaries(work string) ([]binary, error) {
 	flags := fmt.Sprintf("-s -w -buildid= -X berth/internal/cli.version=%s -X berth/internal/cli.commit=%s -X berth/internal/cli.key=%s", b.Version, b.Commit, b.Public)
 	var out []binary
 	for _, p := range platforms {
+		if b.Here && (p.OS != runtime.GOOS || p.Arch != runtime.GOARCH) {
+			continue
+		}
 		began := time.Now()
 		p.File = filepath.Join(work, p.OS+"-"+p.Arch, "berth")
 		if p.OS == "windows" {

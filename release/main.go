@@ -28,6 +28,7 @@ type build struct {
 	Notes   string // a line about the release, for the list of releases
 	Fixes   bool   // it fixes a vulnerability
 	List    string // the list of releases that was published last; "" for the first
+	Here    bool   // for the platform of this machine alone, to try it out
 }
 
 func main() {
@@ -42,6 +43,7 @@ func main() {
 	flag.StringVar(&b.List, "list", "", "the releases.json that was published last")
 	flag.StringVar(&b.Notes, "notes", "", "a line about this release")
 	flag.BoolVar(&b.Fixes, "security", false, "this release fixes a vulnerability")
+	flag.BoolVar(&b.Here, "here", false, "for this machine's platform alone, without what needs all of them: good for trying out")
 	flag.Parse()
 	if err := b.prepare(keyFile, day); err != nil {
 		fail(err)

@@ -48,10 +48,7 @@ func (b *build) pack(format string, p binary, contents files.Contents) error {
 	info := nfpm.WithDefaults(&nfpm.Info{Name: "berth", Arch: p.Arch, Platform: "linux", Version: b.Version, Section: "admin", Priority: "optional",
 		Maintainer: "The berth authors <berth@releases.invalid>", License: "Apache-2.0", MTime: b.Time,
 		Description:  "Runs self-hosted Sourcegraph\nOn Docker Compose and Kubernetes, from one short file, with upgrades over several releases.",
-		Overridables: nfpm.Overridables{Contents: contents, Recommends: []string{"docker-ce | docker.io"}, RPM: nfpm.RPM{BuildHost: "berth"}}})
-	if format == "rpm" {
-		info.Recommends = nil
-	}
+		Overridables: nfpm.Overridables{Contents: contents, Suggests: []string{"docker-ce"}, RPM: nfpm.RPM{BuildHost: "berth"}}})
 	if err := nfpm.PrepareForPackager(info, format); err != nil {
 		return err
 	}

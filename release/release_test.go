@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"aead.dev/minisign"
+	"berth/internal/signed"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
@@ -236,13 +238,13 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%v: %v\n%s", c, err, out)
 		}
 	}
-	formula, err := os.ReadFile(filepath.Join(b.Out, "berth.rb"))
+	brew, err := os.ReadFile(filepath.Join(b.Out, formula))
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum, err := b.sum("berth_0.4.0_darwin_arm64.tar.gz")
-	if err != nil || !strings.Contains(string(formula), sum) || bytes.Contains(formula, []byte("@")) {
-		t.Errorf("the formula (%v):\n%s", err, formula)
+	if err != nil || !strings.Contains(string(brew), sum) || bytes.Contains(brew, []byte("@")) {
+		t.Errorf("the formula (%v):\n%s", err, brew)
 	}
 	var bom struct{ Components []struct{ Name string } }
 	text, err := os.ReadFile(filepath.Join(b.Out, "berth_0.4.0_linux_amd64.cdx.json"))
@@ -251,6 +253,59 @@ func TestFiles(t *testing.T) {
 	}
 	if err != nil || len(bom.Components) != 1 || bom.Components[0].Name != "std" { // the small program has nothing but Go's own library
 		t.Errorf("the SBOM (%v) has %v", err, bom.Components)
+	}
+}
+
+// TestVerifying: the commands of docs/install.md make a key, and verify a release and nothing that was changed.
+func TestVerifying(t *testing.T) {
+	for _, program := range []string{"minisign", "sha256sum"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("NOT CHECKED with %s: it is not on the PATH", program)
+		}
+	}
+	b := small(t, "https://releases.invalid/0.4.0")
+	keys := t.TempDir()
+	do(t, keys, "minisign", "-G", "-W", "-p", "berth.pub", "-s", "berth.key")
+	old, err := filepath.Glob(filepath.Join(b.Out, "*"+signed.Suffix))
+	for _, file := range append(old, filepath.Join(b.Out, checksums)) {
+		err = errors.Join(err, os.Remove(file))
+	}
+	if err == nil {
+		b.Key, err = secretKey(filepath.Join(keys, "berth.key"))
+	}
+	if err == nil {
+		err = b.sign()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func() error {
+		c := exec.Command("minisign", "-Vm", "SHA256SUMS", "-p", filepath.Join(keys, "berth.pub"))
+		c.Dir = b.Out
+		return c.Run()
+	}
+	compare := func() (string, error) {
+		c := exec.Command("sha256sum", "-c", "--ignore-missing", "SHA256SUMS")
+		c.Dir = b.Out
+		out, err := c.CombinedOutput()
+		return string(out), err
+	}
+	if err := os.Remove(filepath.Join(b.Out, "berth_0.4.0_image.tar")); err != nil { // nobody gets all files
+		t.Fatal(err)
+	}
+	if err := verify(); err != nil {
+		t.Errorf("the signature: %v", err)
+	}
+	if out, err := compare(); err != nil || !strings.Contains(out, "berth_0.4.0_amd64.deb: OK") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	change("berth_0.4.0_amd64.deb")(t, b.Out)
+	if out, err := compare(); err == nil || !strings.Contains(out, "berth_0.4.0_amd64.deb: FAILED") {
+		t.Errorf("a changed package: %v\n%s", err, out)
+	}
+	change(checksums)(t, b.Out)
+	if err := verify(); err == nil {
+		t.Error("changed checksums are verified")
 	}
 }
 

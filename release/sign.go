@@ -26,6 +26,9 @@ var installFiles embed.FS
 
 const checksums = "SHA256SUMS"
 
+// formula has the checksums of all platforms.
+const formula = "berth.rb"
+
 // installers fills in the files that install a release.
 func (b *build) installers(binaries []binary, _ []document) error {
 	var sums []string
@@ -41,6 +44,9 @@ func (b *build) installers(binaries []binary, _ []document) error {
 		return err
 	}
 	for _, e := range entries {
+		if e.Name() == formula && len(binaries) < len(platforms) {
+			continue
+		}
 		text, err := installFiles.ReadFile("files/" + e.Name())
 		if err != nil {
 			return err

@@ -278,7 +278,11 @@ func (e *Env) behind(release, newest string, target catalogue.Target) string {
 		}
 		n++
 	}
-	return fmt.Sprintf("runs Sourcegraph %s, %d releases behind %s; when berth has taken over: berth upgrade --to %s", release, n, newest, newest)
+	releases := "releases"
+	if n == 1 {
+		releases = "release"
+	}
+	return fmt.Sprintf("runs Sourcegraph %s, %d %s behind %s; when berth has taken over: berth upgrade --to %s", release, n, releases, newest, newest)
 }
 
 // theirs reads an installation of theirs, and finds its release.

@@ -66,8 +66,12 @@ func made(ctx context.Context, subject string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
+		hint := "try it: " + strings.Join(args, " ")
+		if strings.Contains(problems.String(), "repo sourcegraph not found") {
+			hint = "helm knows Sourcegraph's charts after: helm repo add sourcegraph https://helm.sourcegraph.com/release"
+		}
 		return nil, diag.List{{Code: "BERTH4335", Severity: diag.Error, Subject: subject, Summary: fmt.Sprintf("%s: %v", strings.Join(args[:2], " "), err),
-			Detail: strings.Split(strings.TrimSpace(problems.String()), "\n"), Hint: "try it: " + strings.Join(args, " ")}}
+			Detail: strings.Split(strings.TrimSpace(problems.String()), "\n"), Hint: hint}}
 	}
 	return out.Bytes(), nil
 }

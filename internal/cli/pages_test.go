@@ -20,7 +20,7 @@ import (
 //   - A line "berth ..." is typed, too, up to a comment, and sh does "echo". It must succeed, as must a command of whose answer nothing is shown.
 //   - A block of YAML that begins with the target and has a url is the config from there on, and must be rendered without a problem.
 //   - Commands that this test can't type stand in a block of their own with a mark above it: "<!-- play: by TEST -->" names the test that does,
-//     "<!-- play: not REASON -->" says why none does, "<!-- play: beside PROGRAM ... -->" names programs of the reader's system, which none runs.
+//     "<!-- play: not REASON -->" says why none does.
 //     A command without a mark is an error, and so is a mark without a command, or with a test that has not what the command says.
 //   - "<!-- play: block NAME -->": the next block is that file. "file NAME TEXT", "env NAME VALUE", "certificate NAME KEY", "type berth ..." and
 //     "world CHANGE NAME" do what the page does not show; "with ARGUMENT ..." are more arguments of the next block's commands; "answer TEXT" is
@@ -53,7 +53,7 @@ func TestPages(t *testing.T) {
 }
 
 // How many commands of the pages this test typed, and how many no test did, when somebody looked last.
-const mostTyped, leastLeft = 189, 17
+const mostTyped, leastLeft = 189, 6
 
 // playing is a page that is played.
 type playing struct {
@@ -74,7 +74,6 @@ type playing struct {
 type block struct {
 	kind   string // who types its commands: "by" another test, "not" any; "": this test
 	by     string // the source of that other test, and of its folder's
-	beside string // programs in the block that no test runs
 	each   bool
 	answer string
 	with   string // arguments that the page does not show: a release, so that the answer stays when there is a newer one
@@ -133,8 +132,6 @@ func (p *playing) command(line string) {
 	typed, isTyped := strings.CutPrefix(line, "$ ")
 	typed, isOurs := strings.CutPrefix(typed, "berth ")
 	switch {
-	case slices.Contains(words(p.next.beside), words(unprefixed(typed))[0]):
-		p.counts["not"]++
 	case p.next.kind != "":
 		p.counts[p.next.kind]++
 		if missing := untyped(words(unprefixed(typed)), p.next.by); p.next.kind == "by" && missing != "" {
@@ -298,8 +295,6 @@ func (p *playing) prepare(wish string) {
 	case what == "by":
 		p.next.kind = what
 		p.next.by += p.source(name, more)
-	case what == "beside" && rest != "":
-		p.next.beside = rest
 	case what == "not" && rest != "":
 		p.next.kind = what
 	case what == "each":
