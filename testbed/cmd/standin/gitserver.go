@@ -51,6 +51,7 @@ func runGitserver(ctx context.Context, s *service) error {
 		s.logf("this is shard %s", self)
 		s.every(ctx, 2*time.Second, g.sync)
 	}()
+	go s.echoes(ctx, echoPause)
 	m := s.mux(always)
 	m.HandleFunc("GET /file", g.file)
 	m.HandleFunc("GET /archive", g.archive)

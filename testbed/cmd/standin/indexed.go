@@ -101,14 +101,15 @@ func archive(ctx context.Context, r repoInfo) ([]index.File, error) {
 // webserver answers searches from the indexes that the indexserver of its shard writes.
 type webserver struct {
 	*service
+	dir   string // of the indexes
 	mu    sync.Mutex
 	state string // names, sizes and times of the files that are loaded
 	all   []*index.Index
 }
 
 func runWebserver(ctx context.Context, s *service) error {
-	ws := &webserver{service: s}
-	m := s.mux(func(context.Context) error { _, err := ws.load(); return err })
+	ws := &webserver{service: s, dir: indexDir}
+	m := s.mux(ws.searches)
 	m.HandleFunc("POST /search", ws.search)
 	m.HandleFunc("GET /list", func(w http.ResponseWriter, _ *http.Request) {
 		all, err := ws.load()
@@ -123,14 +124,30 @@ func runWebserver(ctx context.Context, s *service) error {
 		reply(w, out)
 	})
 	m.HandleFunc("GET /debug/requests/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "stand-in") })
+	w, err := newWatchdog(s, "http://127.0.0.1:6070/healthz")
+	if err != nil {
+		return err
+	}
+	go w.run(ctx)
 	return s.serve(ctx, map[string]http.Handler{":6070": m})
+}
+
+// searches is the health check: a search for anything, of which the first match is enough. Nothing but the answer ends it: who asks has a time limit.
+//
+// Source: serveHealthz, web/server.go of sourcegraph/zoekt.
+func (ws *webserver) searches(context.Context) error {
+	all, err := ws.load()
+	if err == nil && len(all) > 0 {
+		all[0].Search(index.Query{Limit: 1})
+	}
+	return err
 }
 
 // load reads the indexes again when the folder has changed.
 func (ws *webserver) load() ([]*index.Index, error) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	entries, err := os.ReadDir(indexDir)
+	entries, err := os.ReadDir(ws.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +160,7 @@ func (ws *webserver) load() ([]*index.Index, error) {
 	if state.String() == ws.state {
 		return ws.all, nil
 	}
-	all, err := index.Load(indexDir)
+	all, err := index.Load(ws.dir)
 	if err != nil {
 		return nil, err
 	}

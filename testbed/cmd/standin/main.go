@@ -29,6 +29,7 @@ type service struct {
 	env     contract.Env
 	args    []string
 	started time.Time
+	figures figures
 }
 
 var roles = map[string]func(context.Context, *service) error{

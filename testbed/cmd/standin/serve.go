@@ -117,6 +117,7 @@ func (s *service) metrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	fmt.Fprintf(w, "# TYPE standin_info gauge\nstandin_info{role=%q,version=%q} 1\n", s.role, s.version)
 	fmt.Fprintf(w, "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %d\n", s.started.Unix())
+	s.figures.write(w)
 }
 
 // simple is a role that only answers its health on its own port and on 6060.
