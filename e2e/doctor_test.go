@@ -77,6 +77,21 @@ func saves(mode string) func(*site) {
 	}
 }
 
+// postmaster sends a signal to the server of pgsql.
+func postmaster(signal string) func(*site) {
+	return func(s *site) {
+		s.t.Helper()
+		docker(s.t, "exec", "-u", "999", s.name+"-pgsql", "sh", "-c", `kill -`+signal+` $(head -n 1 "$PGDATA/postmaster.pid")`)
+	}
+}
+
+// roomy gives services what they have otherwise.
+func roomy(s *site) {
+	s.t.Helper()
+	s.with(muted...)
+	s.must(0, "up")
+}
+
 // illnesses are the faults. Those that need a line of a log come last: it counts once its service counts as started.
 var illnesses = []illness{
 	{"a database is stopped", onContainer("pgsql", "stop", "-t", "5"), onContainer("pgsql", "start"), "BERTH5002", []string{"BERTH5050", "BERTH5051"}},
@@ -97,6 +112,40 @@ var illnesses = []illness{
 	{"Redis wants a password", redis("redis-cache", "CONFIG", "SET", "requirepass", "doctored"), redis("redis-cache", "-a", "doctored", "--no-auth-warning", "CONFIG", "SET", "requirepass", ""), "BERTH5040", nil},
 	{"Redis is full", redis("redis-store", "CONFIG", "SET", "maxmemory", "1000kb"), redis("redis-store", "CONFIG", "SET", "maxmemory", "0"), "BERTH5041", nil},
 	{"Redis can't save", saves("0555"), saves("0755"), "BERTH5042", nil},
+	{"a database hangs", postmaster("STOP"), postmaster("CONT"), "BERTH5020", nil},
+	{"a background migration has an error", pgsql(`WITH m AS (INSERT INTO out_of_band_migrations (team, component, description, non_destructive, introduced_version_major, introduced_version_minor, id)
+		VALUES ('doctor', 'doctored', 'of the test', true, 99, 0, 990) RETURNING id) INSERT INTO out_of_band_migrations_errors (migration_id, message) SELECT id, 'it does not go on' FROM m`),
+		pgsql("DELETE FROM out_of_band_migrations WHERE component = 'doctored'"), "BERTH5028", nil},
+	{"a table has many dead rows", func(s *site) {
+		pgsql("CREATE TABLE doctored_rows (n int) WITH (autovacuum_enabled = off); INSERT INTO doctored_rows SELECT generate_series(1, 1100000)")(s)
+		pgsql("DELETE FROM doctored_rows")(s)
+	}, func(s *site) { byItself(s); pgsql("DROP TABLE doctored_rows")(s) }, "BERTH5031", nil},
+	{"Redis evicts keys", func(s *site) {
+		redis("redis-store", "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")(s)
+		redis("redis-store", "SET", "doctored", "x")(s)
+		redis("redis-store", "CONFIG", "SET", "maxmemory", "100kb")(s)
+	}, func(s *site) {
+		redis("redis-store", "CONFIG", "SET", "maxmemory", "0")(s)
+		redis("redis-store", "CONFIG", "SET", "maxmemory-policy", "noeviction")(s)
+		redis("redis-store", "CONFIG", "RESETSTAT")(s)
+	}, "BERTH5043", nil},
+	{"a service crashes again and again", func(s *site) {
+		name := s.name + "-syntect-server"
+		for n := 1; n <= 3; n++ {
+			docker(s.t, "exec", "-u", "0", name, "sh", "-c", "kill 1")
+			await(s.t, time.Minute, "the engine to restart it", func() bool {
+				return docker(s.t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", name) == fmt.Sprintf("%d running", n)
+			})
+		}
+	}, func(s *site) { onContainer("syntect-server", "rm", "-f")(s); byItself(s) }, "BERTH5006", nil},
+	{"a container of the admin's own stops", func(s *site) {
+		s.with(append(slices.Clone(muted), "containers: {own: {image: "+docker(s.t, "inspect", "-f", "{{.Config.Image}}", s.name+"-pgsql")+", entrypoint: [sleep], command: ['3600']}}")...)
+		s.must(0, "up")
+		onContainer("own", "stop", "-t", "1")(s)
+	}, roomy, "BERTH5004", nil},
+	{"a mute has expired", func(s *site) {
+		s.with(strings.Replace(muted[0], "]}", ", {code: BERTH5079, reason: the machine of the test, until: '2020-01-01'}]}", 1))
+	}, func(s *site) { s.with(muted...) }, "BERTH5081", nil},
 	{"the config was changed", func(s *site) { s.with(append(slices.Clone(muted), "services: {worker: {env: {DOCTORED: 'yes'}}}")...) }, func(s *site) { s.with(muted...) }, "BERTH5082", nil},
 	{"a code host has a certificate of an unknown authority", logged("gitserver-0", "fatal: x509: certificate signed by unknown authority"), onContainer("gitserver-0", "restart", "-t", "5"), "BERTH5074", nil},
 	{"the kernel refuses to map files", logged("zoekt-webserver-0", "mmap: cannot allocate memory"), onContainer("zoekt-webserver-0", "restart", "-t", "5"), "BERTH5072", nil},
