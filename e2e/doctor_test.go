@@ -129,7 +129,7 @@ var illnesses = []illness{
 		redis("redis-store", "CONFIG", "SET", "maxmemory-policy", "noeviction")(s)
 		redis("redis-store", "CONFIG", "RESETSTAT")(s)
 	}, "BERTH5043", nil},
-	{"a service crashes again and again", func(s *site) {
+	{"a service crashes repeatedly", func(s *site) {
 		name := s.name + "-syntect-server"
 		for n := 1; n <= 3; n++ {
 			docker(s.t, "exec", "-u", "0", name, "sh", "-c", "kill 1")
