@@ -85,11 +85,50 @@ func postmaster(signal string) func(*site) {
 	}
 }
 
+// blocked lets a query wait for a lock that another session holds.
+func blocked(s *site) {
+	s.t.Helper()
+	pgsql("CREATE TABLE IF NOT EXISTS doctored (n int)")(s)
+	for _, statement := range []string{"BEGIN; LOCK TABLE doctored; SELECT pg_sleep(900)", "SELECT count(*) FROM doctored"} {
+		docker(s.t, "exec", "-d", s.name+"-pgsql", "psql", "-q", "-U", "sg", "-c", statement)
+		await(s.t, time.Minute, "a session to run "+statement, func() bool {
+			return docker(s.t, "exec", s.name+"-pgsql", "psql", "-qAt", "-U", "sg", "-c", "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = '"+statement+"'") == "t"
+		})
+	}
+}
+
+// busy makes a service run commands all the time, on the little cpu that its config gives it.
+func busy(service, container string) func(*site) {
+	return func(s *site) {
+		s.t.Helper()
+		s.with(append(slices.Clone(muted), "services: {"+service+": {cpu: 20m}}")...)
+		s.must(0, "up")
+		docker(s.t, "exec", "-d", s.name+"-"+container, "sh", "-c", "for n in 1 2 3 4 5 6 7 8 9 10; do while :; do :; done & done; wait")
+	}
+}
+
 // roomy gives services what they have otherwise.
 func roomy(s *site) {
 	s.t.Helper()
 	s.with(muted...)
 	s.must(0, "up")
+}
+
+// stuck lets zoekt wait for a file that never comes to its end, as on a disk that does not answer: a pipe among its indexes. zoekt begins to read it at
+// once, and then zoekt-indexserver removes it, so that zoekt is well again when it ended itself and started.
+func stuck(s *site) {
+	s.t.Helper()
+	docker(s.t, "exec", "-u", "100:101", s.name+"-zoekt-webserver-0", "sh", "-c", "mkfifo /data/index/stuck.index && { timeout 2 wget -q -O /dev/null http://127.0.0.1:6070/healthz || true; }")
+}
+
+// slowIllnesses are faults that Prometheus must see for minutes, or that last for minutes.
+var slowIllnesses = []illness{
+	{"a query waits for a lock", blocked, func(s *site) {
+		pgsql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%doctored%' AND pid <> pg_backend_pid()")(s)
+		pgsql("DROP TABLE doctored")(s)
+	}, "BERTH5026", nil},
+	{"zoekt does not answer", stuck, onContainer("zoekt-webserver-0", "restart", "-t", "1"), "BERTH5016", []string{"BERTH5001"}},
+	{"gitserver has too little cpu for its commands", busy("gitserver", "gitserver-0"), roomy, "BERTH5015", nil},
 }
 
 // illnesses are the faults. Those that need a line of a log come last: it counts once its service counts as started.
@@ -206,13 +245,19 @@ func told(r *doctor.Report) string {
 // well waits until the doctor finds nothing.
 func (s *site) well(after string) {
 	s.t.Helper()
+	s.wellIn(90*time.Second, after)
+}
+
+// wellIn is well with a time limit.
+func (s *site) wellIn(limit time.Duration, after string) {
+	s.t.Helper()
 	for begun := time.Now(); ; time.Sleep(time.Second) { // the doctor itself takes longer
 		last := s.examined()
 		if len(causes(last)) == 0 {
 			s.t.Logf("nothing found after %s, in %d ms", after, last.Milliseconds)
 			return
 		}
-		if time.Since(begun) > 90*time.Second {
+		if time.Since(begun) > limit {
 			s.t.Fatalf("after %s the doctor finds:\n%s", after, told(last))
 		}
 	}
@@ -220,6 +265,12 @@ func (s *site) well(after string) {
 
 // diagnosed waits until the doctor finds a cause first, and alone, with what has to follow from it.
 func (s *site) diagnosed(cause string, below ...string) *doctor.Report {
+	s.t.Helper()
+	return s.diagnosedIn(time.Minute, cause, below...)
+}
+
+// diagnosedIn is diagnosed with a time limit.
+func (s *site) diagnosedIn(limit time.Duration, cause string, below ...string) *doctor.Report {
 	s.t.Helper()
 	var r *doctor.Report
 	found := func(code string) bool {
@@ -231,7 +282,7 @@ func (s *site) diagnosed(cause string, below ...string) *doctor.Report {
 		if len(all) > 0 && all[0].Problem.Code == cause && !slices.ContainsFunc(below, func(code string) bool { return !found(code) }) {
 			break
 		}
-		if time.Since(begun) > time.Minute {
+		if time.Since(begun) > limit {
 			s.t.Fatalf("the doctor does not find %s first, with %v below, but:\n%s", cause, below, told(r))
 		}
 	}
@@ -275,21 +326,41 @@ func TestDoctor(t *testing.T) {
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.well("up")
+	s.suffers(illnesses, time.Minute, 90*time.Second)
+}
+
+// TestDoctorOfFigures is TestDoctor with faults that last for minutes before Prometheus has seen enough of them.
+func TestDoctorOfFigures(t *testing.T) {
+	needs(t, long, engine, images(release))
+	s := newSite(t, "figures")
+	s.with(muted...)
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.well("up")
+	await(t, 2*time.Minute, "Prometheus to have the figures", func() bool {
+		return !strings.Contains(told(s.examined()), "Prometheus has no figure")
+	})
+	s.suffers(slowIllnesses, 6*time.Minute, 6*time.Minute)
+}
+
+// suffers injects faults, one after the other, and keeps the table of what the doctor found within some time, and how soon after each it found nothing.
+func (s *site) suffers(all []illness, found, well time.Duration) {
+	s.t.Helper()
 	p := proof{head: ofFaults, well: 1}
-	for _, w := range illnesses {
-		t.Run(w.name, func(t *testing.T) {
+	for _, w := range all {
+		s.t.Run(w.name, func(t *testing.T) {
 			s := s.in(t)
 			p.injected++
 			w.inject(s)
 			defer w.heal(s)
-			r := s.diagnosed(w.cause, w.below...)
+			r := s.diagnosedIn(found, w.cause, w.below...)
 			if r.Do == "" {
 				t.Error("nothing to do")
 			}
 			p.saw(r, w.name, w.cause, strings.Join(w.below, ", "))
 		})
-		s.well(w.name)
+		s.wellIn(well, w.name)
 		p.well++
 	}
-	p.keep(t, len(illnesses))
+	p.keep(s.t, len(all))
 }
