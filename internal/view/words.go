@@ -37,8 +37,11 @@ func proven(l backup.Listed, now time.Time) string {
 
 // past says when what was measured was used.
 func past(m sizing.Measured) string {
-	if m.History > 0 {
-		return fmt.Sprintf("the most of the last %.0f days", max(m.History, 1))
+	switch {
+	case m.History >= 1.5:
+		return fmt.Sprintf("the most of the last %.0f days", m.History)
+	case m.History > 0:
+		return "the most of the last day"
 	}
 	return "as it is now; Prometheus has no history yet"
 }

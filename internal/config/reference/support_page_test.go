@@ -2,10 +2,12 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"berth/catalogue"
+	"berth/internal/support"
 )
 
 const supportHead = `# What is officially supported
@@ -55,6 +57,7 @@ func supportPage(r *catalogue.SupportRecord) []byte {
 	var b strings.Builder
 	b.WriteString(supportHead)
 	optionsTable(&b, r)
+	changesTable(&b, r)
 	for _, s := range r.Subjects {
 		fmt.Fprintf(&b, "\n## %s\n\n", s.Title)
 		for _, st := range s.Statements {
@@ -103,6 +106,34 @@ func optionsTable(b *strings.Builder, r *catalogue.SupportRecord) {
 	}
 	b.WriteString("\nA stage begins on its day, or with the release of Sourcegraph that it names. A candidate, or one in proof, needs an exception. From the end of life on berth refuses new\n" +
 		"installations (BERTH4825); those that are there keep running, and their plans say the way off.\n")
+}
+
+// changesTable writes what is supported otherwise in a minor release than in the one before.
+func changesTable(b *strings.Builder, r *catalogue.SupportRecord) {
+	var minors []string // newest first
+	for _, v := range catalogue.Embedded().Versions("") {
+		if minor := catalogue.Minor(v.Version); !slices.Contains(minors, minor) {
+			minors = append(minors, minor)
+		}
+	}
+	day := ""
+	for _, s := range r.Subjects {
+		for _, st := range s.Statements {
+			day = max(day, st.Read)
+		}
+	}
+	reader := support.New(r, catalogue.Embedded().Sizing(), catalogue.Embedded().Versions("")[0].Version, minors, day)
+	b.WriteString("\n## What changes with a release\n\nWith every other release, support is as with the one before. Over several releases: `berth support diff 5.11 7.5`.\n\n" +
+		"| release | subject | before | now | why |\n|---|---|---|---|---|\n")
+	for i, minor := range minors[:len(minors)-1] {
+		for _, c := range reader.Difference(minors[i+1], minor) {
+			title := c.After.Title
+			if c.After.Version != "" {
+				title += " " + c.After.Version
+			}
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s ([source](%s)) |\n", minor, title, c.Before.Status, c.After.Status, strings.ReplaceAll(c.After.Says, "|", "\\|"), c.After.Source)
+		}
+	}
 }
 
 func shownBy(evidence string) string {
