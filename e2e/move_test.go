@@ -102,9 +102,16 @@ func TestClusterMove(t *testing.T) {
 		from, to := way[0], way[1]
 		before := from.data()
 		w := from.writing()
-		from.must(0, "move", "--to", filepath.Join(to.dir, "sourcegraph.yaml"), "--yes")
+		move := []string{"move", "--to", filepath.Join(to.dir, "sourcegraph.yaml"), "--yes"}
+		if to == k { // with all files, so that nothing is missing there
+			move = append(move, "--with", everything)
+		}
+		from.must(0, move...)
 		w.all(to)
 		to.must(0, "plan")
+		if content := func(s *site) string { _, text := s.get("/api/uploads/1"); return text }; to == k && content(to) != content(from) {
+			t.Error("an upload is not there")
+		}
 		if got := carried(to.data()); !strings.Contains(got, "seeded") || len(got) < len(carried(before)) {
 			t.Errorf("the data is another; before:\n%s\nafter:\n%s", before, got)
 		}
@@ -113,6 +120,28 @@ func TestClusterMove(t *testing.T) {
 			t.Errorf("the source runs on: %v", left)
 		}
 	}
+}
+
+// TestClusterMoveNamespace moves an installation with all its files from one namespace to another one, where all of them are, and back.
+func TestClusterMoveNamespace(t *testing.T) {
+	needs(t, long, node, images(release))
+	s, d := newOnNode(t, "mons-from", 30195), newOnNode(t, "mons-to", 30196, "services: {otel-agent: {enabled: false}}") // its ports of the node are taken
+	d.must(0, "lock")
+	s.must(0, "lock")
+	s.must(0, "up")
+	s.seed()
+	s.kubectl("exec", "deployment/redis-store", "--", "redis-cli", "set", "signed-in", "somebody")
+	before := s.data()
+	move := []string{"move", "--to", filepath.Join(d.dir, "sourcegraph.yaml"), "--with", everything, "--yes"}
+	says(t, s.must(0, move...), "files of blobstore", "files of gitserver", "files of indexed-search", "files of redis-store")
+	d.same(before)
+	if said := d.kubectl("exec", "deployment/redis-store", "--", "redis-cli", "get", "signed-in"); strings.TrimSpace(said) != "somebody" {
+		t.Errorf("redis-store has %q", said)
+	}
+	d.must(0, "plan")
+	s.must(0, "move", "back", "--yes")
+	s.same(before)
+	s.must(0, "plan")
 }
 
 // everything is what a move can carry of Sourcegraph's own files.

@@ -33,7 +33,7 @@ type Files struct {
 // ofVolume is where a volume is mounted: nothing of an image is there, which the engine would copy into an empty one.
 const ofVolume = "/berth"
 
-// own are the names at the top of a volume that are the disk's or berth's, and no data.
+// ownNames are the names at the top of a volume that are the disk's or berth's, and no data.
 const ownNames = "lost+found|berth-aside-*"
 
 // FilesOf reads the names and sizes of all files of a volume.

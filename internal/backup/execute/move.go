@@ -177,13 +177,13 @@ func (j *Job) across(ctx context.Context, step plan.Step) (done run.Readiness, e
 	return run.Readiness{How: fmt.Sprintf("%d files, %s", len(files), data.Size(bytes))}, to.Whole(ctx, image, j.id())
 }
 
-// cut says that the dumps did not arrive.
+// cut says that data did not arrive.
 func (j *Job) cut(err error) error {
 	var known diag.List
 	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return diag.List{{Code: "BERTH4609", Severity: diag.Error, Subject: j.There.At.Stack.Name, Summary: "the dumps could not be copied to the other side", Detail: []string{err.Error()},
+	return diag.List{{Code: "BERTH4609", Severity: diag.Error, Subject: j.There.At.Stack.Name, Summary: "the data could not be copied to the other side", Detail: []string{err.Error()},
 		Hint: "fix the cause, then: berth " + j.record.GoesOn()}}
 }
 

@@ -123,7 +123,7 @@ func (c *inCluster) volumes(store string) (out []data.Volume) {
 	for _, o := range c.open.Objects {
 		if o.Name() == store {
 			for _, claim := range claimsOf(&o) {
-				out = append(out, data.Volume{Name: claim.task, As: store, Image: c.Image(store)})
+				out = append(out, data.Volume{Name: claim.task, As: store, Image: c.Image(o.Service)}) // indexed-search is of the service zoekt-webserver
 			}
 		}
 	}
