@@ -171,7 +171,8 @@ var illnesses = []illness{
 	{"a service crashes repeatedly", func(s *site) {
 		name := s.name + "-syntect-server"
 		for n := 1; n <= 3; n++ {
-			docker(s.t, "exec", "-u", "0", name, "sh", "-c", "kill 1")
+			// In the background: the shell may end with the container, before the engine says how it ended.
+			docker(s.t, "exec", "-d", "-u", "0", name, "sh", "-c", "kill 1")
 			await(s.t, time.Minute, "the engine to restart it", func() bool {
 				return docker(s.t, "inspect", "-f", "{{.RestartCount}} {{.State.Status}}", name) == fmt.Sprintf("%d running", n)
 			})
