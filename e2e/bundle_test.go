@@ -178,7 +178,7 @@ func TestBundle(t *testing.T) {
 
 // TestBundleOfExternalDatabase: secrets and names that only an external database holds are found there, too, and no task is left.
 func TestBundleOfExternalDatabase(t *testing.T) {
-	needs(t, engine, images(release))
+	needs(t, long, engine, images(release))
 	s := newSite(t, "bundle-own")
 	s.externalDatabase(externalPassword)
 	s.must(0, "lock")
