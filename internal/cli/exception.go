@@ -178,7 +178,7 @@ func (e *Env) wishFrom(f recordFlags, file string, ex *exception.Exception) erro
 	if err != nil {
 		return err
 	}
-	answers, err := e.supportOf(r, file, "")
+	answers, err := e.supportOf(r, file, "", e.isConfig(file))
 	if err != nil {
 		return err
 	}

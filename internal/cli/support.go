@@ -253,7 +253,7 @@ HTML, with size, machine, diagram, each answer with its source, the exceptions t
 			if err != nil {
 				return err
 			}
-			answers, err := env.supportOf(r, file, release)
+			answers, err := env.supportOf(r, file, release, config)
 			if err != nil {
 				return err
 			}
@@ -318,8 +318,8 @@ func (e *Env) wanted(r *support.Reader, f recordFlags, file, release string, ans
 	return out, nil
 }
 
-// isConfig reports whether a file is a config: one of YAML, whose keys are not those of a list of requirements. One that can't be read is, and its problem is
-// said as that of a config.
+// isConfig reports whether a file is a config: one of YAML, whose keys are not those of a list of requirements. One that can't be read or is no valid YAML is,
+// and its problem is said as that of a config, unless its name begins as that of a list.
 func (e *Env) isConfig(file string) bool {
 	if !strings.HasSuffix(file, ".yaml") && !strings.HasSuffix(file, ".yml") {
 		return false
@@ -354,9 +354,9 @@ func (e *Env) known(release string) error {
 	return err
 }
 
-// supportOf answers for each line of a list of requirements, or for what a config needs.
-func (e *Env) supportOf(r *support.Reader, file, release string) ([]support.Answer, error) {
-	if e.isConfig(file) {
+// supportOf answers for each line of a list of requirements, or where the file is a config for what that needs.
+func (e *Env) supportOf(r *support.Reader, file, release string, config bool) ([]support.Answer, error) {
+	if config {
 		w, err := e.LoadUsable(file)
 		if err != nil {
 			return nil, err

@@ -29,7 +29,7 @@ func (p *Proposal) Page() string {
 		say("The config needs none.")
 	}
 	ask := func(f support.Finding) {
-		say("- **%s**: %s Ask for it: `berth exception new %s --subject %s`.", titled(f), f.Says, f.Subject, f.Subject)
+		say("- **%s**: %s Ask for it: `berth exception new %s --subject %s`.", f.Name(), f.Says, f.Subject, f.Subject)
 	}
 	for _, f := range p.Needs {
 		ask(f)
@@ -131,16 +131,12 @@ func (p *Proposal) diagram(say func(string, ...any)) {
 func cited(a support.Answer) string {
 	var parts []string
 	for _, f := range a.Findings {
-		parts = append(parts, fmt.Sprintf("%s: %s ([source](%s), read %s)", titled(f), cell(f.Says), f.Source, f.Read))
+		parts = append(parts, fmt.Sprintf("%s: %s ([source](%s), read %s)", f.Name(), cell(f.Says), f.Source, f.Read))
 	}
 	if len(a.Ignored) > 0 {
 		parts = append(parts, "Not understood: "+cell(strings.Join(a.Ignored, ", ")))
 	}
 	return strings.Join(parts, " ")
-}
-
-func titled(f support.Finding) string {
-	return strings.TrimSpace(f.Title + " " + f.Version)
 }
 
 // cell is a text in a cell of a table: it ends no cell, and makes no link.

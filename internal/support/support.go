@@ -47,6 +47,9 @@ type Finding struct {
 	WayOff *catalogue.WayOff   `json:"wayOff,omitempty"`
 }
 
+// Name is the subject, and the version that was asked about.
+func (f Finding) Name() string { return strings.TrimSpace(f.Title + " " + f.Version) }
+
 // Grant is an exception that was granted: what it allows, and nothing beside it.
 type Grant struct {
 	ID       string

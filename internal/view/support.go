@@ -76,11 +76,7 @@ func Wanted(w io.Writer, all []Want) {
 }
 
 func finding(w io.Writer, f support.Finding) {
-	title := f.Title
-	if f.Version != "" {
-		title += " " + f.Version
-	}
-	fmt.Fprintf(w, "  %s: %s. %s\n    %s, read %s", title, f.Status, f.Says, f.Source, f.Read)
+	fmt.Fprintf(w, "  %s: %s. %s\n    %s, read %s", f.Name(), f.Status, f.Says, f.Source, f.Read)
 	if f.Evidence != "" {
 		fmt.Fprintf(w, "; shown by %s", f.Evidence)
 	}
@@ -162,11 +158,7 @@ func SupportDifference(w io.Writer, changes []support.Change, from, to string) {
 		return
 	}
 	for _, c := range changes {
-		title := c.After.Title
-		if c.After.Version != "" {
-			title += " " + c.After.Version
-		}
-		fmt.Fprintf(w, "%s: %s in %s, %s in %s. %s\n  %s, read %s\n", title, c.Before.Status, from, c.After.Status, to, c.After.Says, c.After.Source, c.After.Read)
+		fmt.Fprintf(w, "%s: %s in %s, %s in %s. %s\n  %s, read %s\n", c.After.Name(), c.Before.Status, from, c.After.Status, to, c.After.Says, c.After.Source, c.After.Read)
 	}
 }
 

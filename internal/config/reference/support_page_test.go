@@ -127,11 +127,7 @@ func changesTable(b *strings.Builder, r *catalogue.SupportRecord) {
 		"| release | subject | before | now | why |\n|---|---|---|---|---|\n")
 	for i, minor := range minors[:len(minors)-1] {
 		for _, c := range reader.Difference(minors[i+1], minor) {
-			title := c.After.Title
-			if c.After.Version != "" {
-				title += " " + c.After.Version
-			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %s ([source](%s)) |\n", minor, title, c.Before.Status, c.After.Status, strings.ReplaceAll(c.After.Says, "|", "\\|"), c.After.Source)
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s ([source](%s)) |\n", minor, c.After.Name(), c.Before.Status, c.After.Status, strings.ReplaceAll(c.After.Says, "|", "\\|"), c.After.Source)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"berth/internal/data"
 	"berth/internal/diag"
 	"berth/internal/installation"
+	"berth/internal/plan/fields"
 	render "berth/internal/render/kubernetes"
 	"berth/internal/run"
 	"berth/internal/stack"
@@ -151,12 +151,7 @@ func claimsOf(o *render.Object) (out []claimed) {
 	case len(claims) == 1:
 		return claims
 	}
-	replicas, found := tree.Branch(o.Body, "spec")["replicas"]
-	n, err := strconv.Atoi(fmt.Sprint(replicas))
-	if !found || err != nil {
-		n = 1
-	}
-	for shard := range n {
+	for shard := range whole(tree.Branch(o.Body, "spec")["replicas"], 1) {
 		name := fmt.Sprintf("%s-%d", o.Name(), shard)
 		out = append(out, claimed{name, kubernetes.RefOf(templates[0]).Name + "-" + name})
 	}
@@ -328,7 +323,7 @@ func within(some, all map[string]any) bool {
 
 // startLimit is how long Postgres may take to start in a database's pod before the kubelet starts it again; 0: it has no startup probe.
 func startLimit(workload map[string]any) time.Duration {
-	for _, c := range tree.Items(tree.Branch(workload, "spec", "template", "spec")["containers"]) {
+	for _, c := range tree.Items(tree.Branch(tree.Pods(workload), "spec")["containers"]) {
 		probe, ok := c["startupProbe"].(map[string]any)
 		if c["name"] != "pgsql" || !ok {
 			continue
@@ -340,14 +335,9 @@ func startLimit(workload map[string]any) time.Duration {
 }
 
 // whole is a number of a tree; otherwise: there is none.
-func whole(v any, otherwise int64) int64 {
-	switch n := v.(type) {
-	case int:
-		return int64(n)
-	case int64:
-		return n
-	case float64:
-		return int64(n)
+func whole(v any, otherwise int) int {
+	if n, ok := fields.Float(v); ok {
+		return int(n)
 	}
 	return otherwise
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"berth/internal/diag"
 	"github.com/containerd/errdefs"
 	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/connhelper/ssh"
 	tlsfiles "github.com/docker/cli/cli/context"
 	"github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
@@ -118,16 +118,16 @@ func onSocket(host string) bool { return host == "" || strings.HasPrefix(host, "
 
 // sshLogin is a host as the ssh program takes it: user, host and port of an address.
 func sshLogin(address string) string {
-	at, err := url.Parse("ssh://" + address)
+	at, err := ssh.ParseURL("ssh://" + address)
 	if err != nil {
 		return address
 	}
-	login := at.Hostname()
-	if at.User != nil {
-		login = at.User.Username() + "@" + login
+	login := at.Host
+	if at.User != "" {
+		login = at.User + "@" + login
 	}
-	if at.Port() != "" {
-		login = "-p " + at.Port() + " " + login
+	if at.Port != "" {
+		login = "-p " + at.Port + " " + login
 	}
 	return login
 }
@@ -136,7 +136,7 @@ func sshLogin(address string) string {
 func unreachable(host, name string, err error) diag.List {
 	d := diag.Diagnostic{Code: "BERTH2101", Severity: diag.Error, Subject: "host", Summary: "the Docker Engine does not answer",
 		Detail: []string{strings.TrimSpace(err.Error())}, Hint: "install it (https://docs.docker.com/engine/install/) or start it: systemctl start docker"}
-	if login, ssh := strings.CutPrefix(host, "ssh://"); ssh {
+	if login, remote := strings.CutPrefix(host, "ssh://"); remote {
 		d.Hint = "this must answer without a question: ssh " + sshLogin(login) + " docker version"
 	} else if !onSocket(host) {
 		d.Hint = "check the address, and on that machine that the engine runs and listens there: systemctl status docker"
