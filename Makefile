@@ -138,8 +138,8 @@ walks: ## random walks of what admins do (SEED, WALKS, STEPS, ON, WALK, SHRINK)
 	SEED='$(SEED)' WALKS='$(WALKS)' STEPS='$(STEPS)' WALK='$(WALK)' SHRINK='$(SHRINK)' $(MAKE) e2e RUN=Test$(if $(filter kubernetes,$(ON)),Cluster)Walks
 
 # What came of it stands in internal/config/reference/loads.yaml, and on the page of the size: sizes above XL are for clusters alone.
-load: ## the load of sizes, as far as this machine goes, and their nodes simulated, into docs/reference-architectures (SIZE='XS S', SECONDS=120)
-	set -e; export SECONDS='$(SECONDS)' LOADS='$(CURDIR)/internal/config/reference/loads.yaml'; \
+load: ## the load of sizes, as far as this machine goes, and their nodes simulated, into docs/reference-architectures (SIZE='XS S', DURATION=120)
+	set -e; export DURATION='$(DURATION)' LOADS='$(CURDIR)/internal/config/reference/loads.yaml'; \
 	  for size in $(or $(SIZE),XS); do size=$$(echo $$size | tr a-z A-Z); \
 	    case $$size in 2XL|3XL) ;; *) $(MAKE) e2e RUN=TestLoad SIZE=$$size ;; esac; $(MAKE) e2e RUN=TestClusterLoad SIZE=$$size; \
 	  done

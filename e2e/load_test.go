@@ -103,7 +103,7 @@ func number(t *testing.T, text string) int {
 	return n
 }
 
-// TestLoad deploys a size as its page says (SIZE, such as M), and puts the load of its people on it for SECONDS: they sign in, search and upload, and
+// TestLoad deploys a size as its page says (SIZE, such as M), and puts the load of its people on it for DURATION seconds: they sign in, search and upload, and
 // repositories are cloned, as many as there is time for. It proves the shape of the installation; the stand-ins say nothing of Sourcegraph's speed.
 func TestLoad(t *testing.T) {
 	needs(t, engine, images(release), long)
@@ -117,7 +117,7 @@ func TestLoad(t *testing.T) {
 	s.must(0, "lock")
 	s.must(0, "up")
 	s.seed()
-	seconds := number(t, cmp.Or(os.Getenv("SECONDS"), "120"))
+	seconds := number(t, cmp.Or(os.Getenv("DURATION"), "120"))
 	result.Seconds = seconds
 	// All have the password of the first one.
 	s.sql(fmt.Sprintf("WITH made AS (INSERT INTO users (username, passwd) SELECT 'person-' || n, (SELECT passwd FROM users WHERE username = 'ada') FROM generate_series(1, %d) n RETURNING id, username) INSERT INTO names (name, user_id) SELECT username, id FROM made", a.people))
